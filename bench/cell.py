@@ -1,0 +1,39 @@
+"""A cell: model × device × seed on prepared data. A plain value that any machine can be handed."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long and how often to measure."""
+
+    latency_samples: int = 300
+    latency_limit_s: float = 60.0  # then the samples there are must do
+    throughput_s: float = 1.0  # for each batch size
+    largest_batch: int = 512
+    memory_comments: int = 128
+    energy_window_s: float = 5.0
+    idle_window_s: float = 3.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What to train and measure. Data and artifacts are named by their keys in the cache."""
+
+    model: str
+    device: str
+    seed: int
+    split: str
+    settings: dict[str, Any] = field(default_factory=dict)  # where they differ from the model's own
+    effort: Effort = field(default_factory=Effort)
+    retrain: bool = False
+
+    @property
+    def name(self) -> str:
+        """How tests and logs call it: `bert-cpu`, and `bert-cpu-seed1` beyond the first seed."""
+        return f"{self.model}-{self.device}" + (f"-seed{self.seed}" if self.seed else "")
+
+    def settings_json(self) -> str:
+        return json.dumps(self.settings, sort_keys=True)

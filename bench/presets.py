@@ -1,0 +1,78 @@
+"""Presets: how much data, which checkpoints and settings, how long to measure."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from worthit.bench.cell import Effort
+from worthit.datasets.errors import UnknownNameError
+from worthit.datasets.protocol import AtMost, Size
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One named choice."""
+
+    about: str
+    train_size: Size
+    test_size: Size
+    natural_size: Size
+    cell_limit_s: float  # for training, and again for all measurements of one cell
+    effort: Effort = field(default_factory=Effort)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+_REFERENCE_LORA = {
+    "checkpoint": "meta-llama/Llama-3.2-1B-Instruct",
+    "max_length": None,
+    "r": 64,
+    "alpha": 32,
+    "dropout": 0.1,
+    "target_modules": ["q_proj", "v_proj"],
+    "learning_rate": 2e-5,
+    "batch_size": 1,
+    "precision": "bf16",
+}
+
+PRESETS = {
+    "quick": Preset(
+        "1,000 comments to train on; within 12 minutes on two cores",
+        train_size=AtMost(1_000),
+        test_size=AtMost(500),
+        natural_size=AtMost(500),
+        cell_limit_s=900,
+        effort=Effort(largest_batch=128),
+    ),
+    "standard": Preset(
+        "the whole balanced corpus with the packaged weights; a night on two cores",
+        train_size=None,
+        test_size=None,
+        natural_size=None,
+        cell_limit_s=12 * 3600,
+        effort=Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
+                      energy_window_s=15, idle_window_s=10),
+    ),
+    "reference": Preset(
+        "the reference experiment's checkpoints (from the Hugging Face hub) and settings",
+        train_size=AtMost(25_974),
+        test_size=AtMost(2_886),
+        natural_size=None,
+        cell_limit_s=24 * 3600,
+        effort=Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
+                      energy_window_s=15, idle_window_s=10),
+        settings={
+            "bert": {"checkpoint": "bert-base-uncased", "learning_rate": 2e-5, "batch_size": 32, "precision": "fp32"},
+            "llama": _REFERENCE_LORA,
+            "llama-qlora": _REFERENCE_LORA,
+            "llama-zero-shot": {
+                "checkpoint": _REFERENCE_LORA["checkpoint"], "max_length": None, "precision": "bf16",
+            },
+        },
+    ),
+}  # fmt: skip
+
+
+def preset(name: str) -> Preset:
+    """Raises UnknownNameError, listing the known presets, unless `name` is one of them."""
+    if name not in PRESETS:
+        raise UnknownNameError("preset", name, PRESETS)
+    return PRESETS[name]

@@ -1,0 +1,244 @@
+"""What a run is, saved: immutable values, checked at birth, one JSON file.
+
+Every number is a `Figure` that says how it was obtained. A new metric is one field here and one
+column in `worthit.reports.columns`.
+"""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from worthit.datasets.cache import write_whole
+from worthit.datasets.errors import RunError
+
+#: Raised by one whenever a field changes its meaning or goes; new optional fields need no new one.
+SCHEMA_VERSION = 1
+
+Origin = Literal["measured", "estimated", "cached", "unavailable"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A quantity with its provenance. Missing is None with a reason, never 0."""
+
+    value: float | None
+    unit: str
+    origin: Origin
+    instrument: str
+    samples: int = 1
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.value is None) != (self.origin == "unavailable"):
+            raise ValueError(
+                f"a figure has a value unless it is unavailable, got {self.value} as {self.origin}"
+            )
+        if self.value is not None and not math.isfinite(self.value):
+            raise ValueError(f"a figure is finite, got {self.value} {self.unit}")
+        if self.value is None and not self.reason:
+            raise ValueError("an unavailable figure says why")
+
+
+def measured(value: float, unit: str, instrument: str, samples: int = 1) -> Figure:
+    return Figure(value, unit, "measured", instrument, samples)
+
+
+def unavailable(unit: str, reason: str) -> Figure:
+    return Figure(None, unit, "unavailable", "", 0, reason)
+
+
+@dataclass(frozen=True)
+class Training:
+    """One fit: from the model's settings to an artifact in the cache."""
+
+    train_s: Figure
+    memory: "Memory"
+    trained_at: str  # ISO 8601, UTC
+    artifact: str  # its folder's name in the cache
+    disk_mb: Figure
+    parameters: int | None
+    trained_parameters: int | None
+    comments: int
+    truncated_share: float
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Peak memory of one process over one pass, in MB of 10^6 bytes."""
+
+    peak_mb: Figure
+    baseline_mb: Figure  # interpreter and libraries, before the model
+    accelerator_peak_mb: Figure
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Single comments, from text to probability in host memory."""
+
+    samples_ms: tuple[float, ...]
+    characters: tuple[int, ...]  # of the comment behind each sample
+    p50_ms: Figure
+    p90_ms: Figure
+    p99_ms: Figure
+    load_s: Figure
+    first_call_ms: Figure
+
+
+@dataclass(frozen=True)
+class BatchRate:
+    """How fast comments are scored when handed over so many at a time."""
+
+    batch_size: int
+    comments_per_s: Figure
+
+
+@dataclass(frozen=True)
+class Throughput:
+    batches: tuple[BatchRate, ...]
+
+    @property
+    def best(self) -> BatchRate:
+        return max(self.batches, key=lambda rate: rate.comments_per_s.value or 0.0)
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Energy of scoring, by component; each carries its own provenance."""
+
+    cpu_j_per_comment: Figure
+    ram_j_per_comment: Figure
+    gpu_j_per_comment: Figure
+    idle_power_w: Figure  # of all components, with the model loaded
+    window_s: float
+    comments: int
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Probabilities of toxic, comment by comment, in the order of the run's data record."""
+
+    train: tuple[float, ...]
+    test: tuple[float, ...]
+    natural: tuple[float, ...]
+    scoring_s: float
+    truncated_share: float
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the cell ran with, as found where it ran."""
+
+    settings: dict[str, Any]
+    checkpoint: str | None  # for people: where pretrained weights come from
+    checkpoint_identity: str | None
+    device_name: str
+    dtype: str | None
+    threads: int
+    python: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """All that is known of one cell. A part that is None was not asked for, or failed."""
+
+    model: str
+    device: str
+    seed: int
+    setup: Setup | None = None
+    training: Training | None = None
+    latency: Latency | None = None
+    throughput: Throughput | None = None
+    memory: Memory | None = None
+    energy: Energy | None = None
+    quality: Quality | None = None
+    failures: tuple[str, ...] = ()  # "training: out of memory"
+    skipped: str = ""  # why the whole cell was
+    wall_s: float = 0.0  # the cell's share of the run, processes starting included
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}-{self.device}" + (f"-seed{self.seed}" if self.seed else "")
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    name: str
+    comments: int
+    toxic: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """The comments of one part of the split, without their text."""
+
+    ids: tuple[str, ...]
+    labels: tuple[int, ...]
+    toxic_share: tuple[float | None, ...]
+    raters: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Data:
+    dataset: str
+    title: str
+    citation: str
+    fingerprint: str
+    split: str
+    seed: int
+    prevalence: float
+    steps: tuple[StepRecord, ...]
+    train: Part  # the head of the training side on which training accuracy is measured
+    test: Part
+    natural: Part
+
+
+@dataclass(frozen=True)
+class Run:
+    run_id: str
+    started_at: str
+    finished_at: str
+    wall_s: float
+    preset: str
+    options: dict[str, str]
+    machine: dict[str, Any]
+    data: Data
+    cells: tuple[CellRecord, ...]
+    complete: bool  # False after Ctrl-C, or while the run goes on
+    schema_version: int = field(default=SCHEMA_VERSION)
+
+
+def save(run: Run, file: Path) -> None:
+    """Write a run whole; a reader sees the old file or the new one, never half of either."""
+    write_whole(file, msgspec.json.format(msgspec.json.encode(run), indent=1))
+
+
+def load(file: Path) -> Run:
+    """Read a saved run and check every field.
+
+    Raises:
+        RunError: not there, not JSON, of a newer schema, or a field is missing or of a wrong type.
+    """
+    try:
+        raw = msgspec.json.decode(file.read_bytes())
+    except OSError as error:
+        raise RunError(
+            f"there is no readable run {file}; `worthit runs` lists those there are"
+        ) from error
+    except msgspec.DecodeError as error:
+        raise RunError(
+            f"{file} is not JSON ({error}); it may have been cut off in a transfer"
+        ) from error
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if version != SCHEMA_VERSION:
+        raise RunError(
+            f"{file} has schema version {version!r}, this worthit reads {SCHEMA_VERSION}; "
+            "update worthit, or measure again"
+        )
+    try:
+        return msgspec.convert(raw, Run)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise RunError(f"{file} is not a valid run: {error}") from error

@@ -1,0 +1,320 @@
+"""One benchmark session: options in, cells run one after another, one saved run out."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from worthit.bench import machine, record
+from worthit.bench.cell import Cell
+from worthit.bench.cell_run import CellRun
+from worthit.bench.presets import Preset, preset
+from worthit.bench.progress import Progress, minutes
+from worthit.datasets import prepare
+from worthit.datasets.errors import OptionError, RunError, UnknownNameError
+from worthit.datasets.protocol import AtMost, Protocol
+from worthit.datasets.registry import parse
+from worthit.models.registry import MODELS, require_known
+
+DEVICES = ("cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user asked for, checked: see `pytest bench/ --help`, section worthit."""
+
+    preset_name: str
+    models: tuple[str, ...]
+    devices: tuple[str, ...]
+    devices_given: bool
+    dataset: str
+    train_size: int | None
+    test_size: int | None
+    max_length: int | None
+    checkpoints: dict[str, str]
+    seeds: int
+    retrain: bool
+    cell_limit_s: float | None
+    runs_folder: Path
+
+    @property
+    def preset(self) -> Preset:
+        return preset(self.preset_name)
+
+
+def checked(
+    *,
+    preset_name: str,
+    models: str | None,
+    devices: str | None,
+    dataset: str,
+    train_size: int | None,
+    test_size: int | None,
+    max_length: int | None,
+    checkpoints: Sequence[str],
+    seeds: int,
+    retrain: bool,
+    cell_limit_s: float | None,
+    runs_folder: Path,
+) -> Options:
+    """Turn options as written into options as meant.
+
+    Raises:
+        UnknownNameError, OptionError: something is not known or makes no sense; says what is.
+    """
+    preset(preset_name)
+    parse(dataset)
+    for name, value in (
+        ("--seeds", seeds),
+        ("--max-length", max_length),
+        ("--cell-limit", cell_limit_s),
+    ):
+        if value is not None and value < 1:
+            raise OptionError(f"{name} is {value}; it takes a number from 1 up")
+    Protocol(train_size=train_size, test_size=test_size)
+    chosen = _listed("--models", models) or list(MODELS)
+    for model in chosen:
+        require_known(model)
+    on = _listed("--devices", devices) or machine.present_devices()
+    for device in on:
+        if device not in DEVICES:
+            raise UnknownNameError("device", device, DEVICES)
+    return Options(
+        preset_name,
+        tuple(dict.fromkeys(chosen)),
+        tuple(dict.fromkeys(on)),
+        devices is not None,
+        dataset,
+        train_size,
+        test_size,
+        max_length,
+        _checkpoints(checkpoints),
+        seeds,
+        retrain,
+        cell_limit_s,
+        runs_folder,
+    )
+
+
+def _listed(option: str, given: str | None) -> list[str]:
+    if given is None:
+        return []
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if not names:
+        raise OptionError(f"{option} was given no name; give one or more, separated by commas")
+    return names
+
+
+def _checkpoints(given: Sequence[str]) -> dict[str, str]:
+    chosen = {}
+    for pair in given:
+        model, _, checkpoint = pair.partition("=")
+        if not checkpoint:
+            raise OptionError(
+                f"--checkpoint {pair!r} is not MODEL=ID_OR_PATH; try llama=SmolLM2-135M-Instruct"
+            )
+        require_known(model)
+        if not MODELS[model].pretrained:
+            takers = ", ".join(name for name, entry in MODELS.items() if entry.pretrained)
+            raise OptionError(f"{model} has no checkpoint to choose; those that have: {takers}")
+        # A path means the same wherever the cell runs from.
+        path = Path(checkpoint).expanduser()
+        chosen[model] = str(path.resolve()) if path.exists() else checkpoint
+    return chosen
+
+
+def cells(options: Options) -> list[tuple[str, str, str]]:
+    """All (model, device, seed), as plain strings; models only on devices they can run on.
+
+    A device the user named stays, though no model of those chosen runs on it: the cell is then
+    skipped with the reason rather than passed over in silence.
+    """
+    combinations = []
+    for model in options.models:
+        able = [device for device in options.devices if device in MODELS[model].devices]
+        for device in able or (options.devices if options.devices_given else ()):
+            combinations += [(model, device, str(seed)) for seed in range(options.seeds)]
+    return combinations
+
+
+class Session:
+    """Holds what all cells share, and collects their records into a run that is always saved."""
+
+    def __init__(self, options: Options, planned: int, progress: Progress) -> None:
+        self.options = options
+        self.run_file: Path | None = None
+        self._planned = planned
+        self._progress = progress
+        self._started, self._started_at = time.monotonic(), datetime.now(UTC)
+        self._records: dict[tuple[str, str, int], record.CellRecord] = {}
+        self._run: record.Run | None = None
+        self._prepared: prepare.Prepared | None = None
+
+    def open(self) -> None:
+        """Prepare the data and see that results can be kept, before hours are spent on them.
+
+        Raises:
+            WorthitError: of the dataset, the cache or the folder for runs.
+        """
+        options, chosen = self.options, self.options.preset
+        self._progress.line(f"\nworthit: preset {options.preset_name} ({chosen.about})")
+        self._prepared = prepare.prepare(
+            options.dataset,
+            Protocol(
+                train_size=options.train_size or chosen.train_size,
+                test_size=options.test_size or chosen.test_size,
+                natural_size=AtMost(options.test_size)
+                if options.test_size
+                else chosen.natural_size,
+            ),
+        )
+        train, test = self._prepared.steps[-3], self._prepared.steps[-2]
+        self._progress.line(
+            f"data: {self._prepared.title}, {train.comments:,} to train on, {test.comments:,} to test on"
+        )
+        self._run = self._empty_run(self._prepared)
+        self.run_file = options.runs_folder / f"{self._run.run_id}.json"
+        try:
+            record.save(self._run, self.run_file)
+        except OSError as error:
+            raise RunError(
+                f"runs cannot be saved in {options.runs_folder} ({error.strerror}); choose --runs-folder"
+            ) from error
+
+    def cell_run(self, model: str, device: str, seed: int) -> CellRun:
+        """The next cell, not yet started."""
+        assert self._prepared is not None
+        options, chosen = self.options, self.options.preset
+        settings = dict(chosen.settings.get(model, {}))
+        if MODELS[model].pretrained and options.max_length is not None:
+            settings["max_length"] = options.max_length
+        if model in options.checkpoints:
+            settings["checkpoint"] = options.checkpoints[model]
+        cell = Cell(
+            model, device, seed, self._prepared.key, settings, chosen.effort, options.retrain
+        )
+        assert self._run is not None
+        log = Path(self.options.runs_folder, "logs", self._run.run_id, f"{cell.name}.log")
+        self._announce(cell)
+        return CellRun(
+            cell, log, options.cell_limit_s or chosen.cell_limit_s, self._progress, self._keep
+        )
+
+    def finish(self, complete: bool) -> record.Run | None:
+        """Save the run for good; None if no cell got anywhere, when nothing is left behind."""
+        if self._run is None or self.run_file is None:
+            return None
+        if not self._records:
+            self.run_file.unlink(missing_ok=True)
+            return None
+        self._save(complete)
+        return self._run
+
+    def _announce(self, cell: Cell) -> None:
+        elapsed = minutes(time.monotonic() - self._started)
+        place = f"[{len(self._records) + 1}/{self._planned}]"
+        left = self._seconds_left()
+        forecast = f", about {minutes(left)} left" if left else ""
+        self._progress.line(f"{place} {cell.name}  ({elapsed} so far{forecast})")
+
+    def _seconds_left(self) -> float:
+        """What the cells to come took in the newest run of this preset; 0 if nobody knows."""
+        for file in sorted(
+            self.options.runs_folder.glob(f"*-{self.options.preset_name}.json"), reverse=True
+        ):
+            try:
+                earlier = record.load(file)
+            except RunError:
+                continue
+            if earlier.complete and earlier.options == self._described_options():
+                known = {(c.model, c.device, c.seed): c.wall_s for c in earlier.cells}
+                return sum(seconds for key, seconds in known.items() if key not in self._records)
+        return 0.0
+
+    def _keep(self, cell: record.CellRecord) -> None:
+        self._records[cell.model, cell.device, cell.seed] = cell
+        self._save(complete=False)
+
+    def _save(self, complete: bool) -> None:
+        assert self._run is not None
+        assert self.run_file is not None
+        self._run = dataclasses.replace(
+            self._run,
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            wall_s=time.monotonic() - self._started,
+            cells=tuple(self._records.values()),
+            complete=complete,
+        )
+        record.save(self._run, self.run_file)
+
+    def _empty_run(self, prepared: prepare.Prepared) -> record.Run:
+        started = self._started_at.isoformat(timespec="seconds")
+        return record.Run(
+            run_id=f"{self._started_at:%Y-%m-%d-%H%M%S}-{self.options.preset_name}",
+            started_at=started,
+            finished_at=started,
+            wall_s=0.0,
+            preset=self.options.preset_name,
+            options=self._described_options(),
+            machine=machine.describe(),
+            data=_data(prepared),
+            cells=(),
+            complete=False,
+        )
+
+    def _described_options(self) -> dict[str, str]:
+        """The options as a user would write them, paths shortened to names."""
+        options = self.options
+        described = {
+            "--preset": options.preset_name,
+            "--models": ",".join(options.models),
+            "--devices": ",".join(options.devices),
+            "--dataset": parse(options.dataset).name,
+            "--seeds": str(options.seeds),
+        }
+        for name, value in (("--train-size", options.train_size), ("--test-size", options.test_size),
+                            ("--max-length", options.max_length)):  # fmt: skip
+            if value is not None:
+                described[name] = str(value)
+        for model, checkpoint in options.checkpoints.items():
+            described[f"--checkpoint {model}"] = (
+                Path(checkpoint).name if "/" in checkpoint else checkpoint
+            )
+        return described
+
+
+def _data(prepared: prepare.Prepared) -> record.Data:
+    test = prepare.comments(prepared.key, "test")
+    train = prepare.comments(prepared.key, "train")
+    natural = prepare.comments(prepared.key, "natural")
+    return record.Data(
+        dataset=prepared.dataset,
+        title=prepared.title,
+        citation=prepared.citation,
+        fingerprint=prepared.source_fingerprint,
+        split=prepared.key,
+        seed=prepared.protocol.seed,
+        prevalence=prepared.prevalence,
+        steps=tuple(record.StepRecord(s.name, s.comments, s.toxic) for s in prepared.steps),
+        train=_part(train, len(test)),
+        test=_part(test, len(test)),
+        natural=_part(natural, len(natural)),
+    )
+
+
+def _part(comments: prepare.Comments, size: int) -> record.Part:
+    def known(values: Any) -> list[Any]:
+        return [None if np.isnan(value) else round(float(value), 4) for value in values[:size]]
+
+    raters = [None if value is None else int(value) for value in known(comments.raters)]
+    return record.Part(
+        ids=tuple(prepare.comment_ids(comments.texts[:size])),
+        labels=tuple(int(label) for label in comments.labels[:size]),
+        toxic_share=tuple(known(comments.toxic_share)),
+        raters=tuple(raters),
+    )

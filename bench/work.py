@@ -1,0 +1,262 @@
+"""What a cell's process can be asked to do: train, load, and each measurement."""
+
+import dataclasses
+import functools
+import json
+import platform
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from worthit.bench import machine
+from worthit.bench.cell import Cell
+from worthit.bench.energy import measure_energy
+from worthit.bench.latency import drawn_by_length, measure_latency
+from worthit.bench.memory import peak_memory, resident_bytes
+from worthit.bench.record import (
+    Energy,
+    Figure,
+    Latency,
+    Memory,
+    Quality,
+    Setup,
+    Throughput,
+    Training,
+    measured,
+    unavailable,
+)
+from worthit.bench.throughput import measure_throughput
+from worthit.datasets import prepare
+from worthit.datasets.cache import cache_folder, new_folder, short_hash
+from worthit.datasets.errors import CellError, DeviceError, OptionError
+from worthit.models.registry import MODELS, model_class
+
+_RECORD = "training.json"
+
+
+class Work:
+    """One cell at work in this process.
+
+    Args:
+        cell: what to train and measure.
+        progress: told (done, total) while training.
+    """
+
+    def __init__(self, cell: Cell, progress: Callable[[int, int], None]) -> None:
+        self._cell = cell
+        self._progress = progress
+        self._class = model_class(cell.model)
+        self._load_s = 0.0
+
+    def setup(self) -> Setup:
+        """Bring all that is needed here, checkpoint included, before anything is timed.
+
+        Raises:
+            DeviceError: this model cannot run on this device, or not here.
+            CheckpointError, DownloadError, CacheError: the weights cannot be had.
+        """
+        able = MODELS[self._cell.model].devices
+        if self._cell.device not in able:
+            raise DeviceError(f"{self._cell.model} runs on {', '.join(able)} only")
+        self._model = self._fresh_model()
+        self._dtype: str | None = None
+        self._threads = machine.allowed_cores()
+        if "torch" in self._class.libraries:
+            self._prepare_torch()
+        checkpoint = self._resolved_checkpoint()
+        self._baseline_bytes = resident_bytes()
+        self._setup = Setup(
+            settings=self._model.get_params(),
+            checkpoint=checkpoint and checkpoint.origin,
+            checkpoint_identity=checkpoint and checkpoint.identity,
+            device_name=self._device_name(),
+            dtype=self._dtype,
+            threads=self._threads,
+            python=platform.python_version(),
+            versions=machine.library_versions(self._class.libraries),
+        )
+        return self._setup
+
+    def train(self) -> Training:
+        """Fit once and keep the artifact; where it is kept already, say so and train nothing."""
+        folder = cache_folder("artifacts", f"{self._cell.model}-{self._fingerprint()}")
+        if self._cell.retrain or not (folder / _RECORD).is_file():
+            return self._trained(folder)
+        record = msgspec.json.decode((folder / _RECORD).read_bytes(), type=Training)
+        return dataclasses.replace(
+            record, train_s=_cached(record.train_s), memory=_cached_memory(record.memory)
+        )
+
+    def load(self, artifact: str) -> None:
+        start = time.perf_counter()
+        folder = cache_folder("artifacts", artifact)
+        self._model = self._class.load(folder, self._cell.device)
+        self._synchronize()
+        self._load_s = time.perf_counter() - start
+
+    def latency(self) -> Latency:
+        effort = self._cell.effort
+        texts = drawn_by_length(self._comments("test").texts, effort.latency_samples)
+        return measure_latency(
+            self._model.predict_proba,
+            self._synchronize,
+            texts,
+            effort.latency_limit_s,
+            self._load_s,
+        )
+
+    def throughput(self) -> Throughput:
+        effort = self._cell.effort
+        return measure_throughput(
+            self._model.predict_proba,
+            self._synchronize,
+            self._comments("test").texts,
+            effort.throughput_s,
+            effort.largest_batch,
+        )
+
+    def memory(self) -> Memory:
+        texts = self._memory_comments()
+        with peak_memory(self._cell.device, self._baseline_bytes) as window:
+            self._model.predict_proba(texts)
+            self._synchronize()
+        assert window.memory is not None
+        return window.memory
+
+    def energy(self) -> Energy:
+        effort = self._cell.effort
+        return measure_energy(
+            self._model.predict_proba,
+            self._synchronize,
+            self._memory_comments(),
+            effort.energy_window_s,
+            effort.idle_window_s,
+        )
+
+    def quality(self) -> Quality:
+        """Score each distinct comment once: the two test sets share some."""
+        test, natural = (self._comments(part).texts for part in ("test", "natural"))
+        train = self._comments("train").texts[: len(test)]
+        texts = list(dict.fromkeys((*train, *test, *natural)))
+        start = time.perf_counter()
+        positive = self._model.predict_proba(texts)[:, 1]
+        scoring_s = time.perf_counter() - start
+        if not np.isfinite(positive).all():
+            raise CellError(
+                f"{self._cell.model} gave probabilities that are not numbers; training diverged"
+            )
+        by_text = dict(zip(texts, np.round(positive, 6).tolist(), strict=True))
+        return Quality(
+            train=tuple(by_text[text] for text in train),
+            test=tuple(by_text[text] for text in test),
+            natural=tuple(by_text[text] for text in natural),
+            scoring_s=scoring_s,
+            truncated_share=self._model.truncated_share(test),
+        )
+
+    def _trained(self, folder: Path) -> Training:
+        model, comments = self._fresh_model(), self._comments("train")
+        with peak_memory(self._cell.device, self._baseline_bytes) as window:
+            self._synchronize()
+            start = time.perf_counter()
+            model.fit(comments.texts, comments.labels, self._progress)
+            self._synchronize()
+            train_s = time.perf_counter() - start
+        size = model.size()
+        assert window.memory is not None
+        with new_folder(folder, replace=self._cell.retrain) as scratch:
+            model.save(scratch)
+            disk_bytes = sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
+            record = Training(
+                train_s=measured(train_s, "s", "perf_counter, device synchronised")
+                if model.trains
+                else unavailable("s", "not tuned"),
+                memory=window.memory,
+                trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                artifact=folder.name,
+                disk_mb=measured(disk_bytes / 1e6, "MB", "file sizes"),
+                parameters=size.parameters,
+                trained_parameters=size.trained_parameters,
+                comments=len(comments) if model.trains else 0,
+                truncated_share=model.truncated_share(comments.texts),
+            )
+            (scratch / _RECORD).write_bytes(msgspec.json.encode(record))
+        return record
+
+    def _fingerprint(self) -> str:
+        """All that decides what training yields; the models' own code included."""
+        code = Path(__file__).resolve().parent.parent / "models"
+        return short_hash(
+            self._cell.model,
+            self._cell.split,
+            self._cell.device,
+            str(self._cell.seed),
+            json.dumps(msgspec.to_builtins(self._setup), sort_keys=True),
+            *(file.read_text("utf-8") for file in sorted(code.glob("*.py"))),
+        )
+
+    def _fresh_model(self) -> Any:
+        settings = dict(self._cell.settings)
+        known = {field.name: field for field in dataclasses.fields(self._class.Settings)}
+        for name, value in settings.items():
+            if name not in known:
+                raise OptionError(
+                    f"{self._cell.model} has no setting {name!r}; known: {', '.join(known)}"
+                )
+            settings[name] = tuple(value) if isinstance(value, list) else value
+        return self._class(
+            self._class.Settings(**settings), device=self._cell.device, seed=self._cell.seed
+        )
+
+    def _prepare_torch(self) -> None:
+        import torch
+
+        from worthit.models import devices
+
+        devices.require(self._cell.device)
+        self._threads = torch.get_num_threads()
+        precision = self._model.get_params()["precision"]
+        self._dtype = str(devices.chosen_dtype(precision, self._cell.device)).removeprefix("torch.")
+
+    def _resolved_checkpoint(self) -> Any:
+        given = self._model.get_params().get("checkpoint")
+        if given is None:
+            return None
+        from worthit.models import checkpoints
+
+        return checkpoints.resolve(given)
+
+    def _device_name(self) -> str:
+        if self._cell.device == "cpu":
+            return machine.cpu_name()
+        from worthit.models import devices
+
+        return devices.name(self._cell.device) or self._cell.device
+
+    def _synchronize(self) -> None:
+        if self._cell.device != "cpu":
+            from worthit.models import devices
+
+            devices.synchronize(self._cell.device)
+
+    @functools.cache  # noqa: B019  (this object lives as long as its process)
+    def _comments(self, part: str) -> prepare.Comments:
+        return prepare.comments(self._cell.split, part)
+
+    def _memory_comments(self) -> Sequence[str]:
+        return self._comments("test").texts[: self._cell.effort.memory_comments]
+
+
+def _cached(figure: Figure) -> Figure:
+    return dataclasses.replace(figure, origin="cached") if figure.value is not None else figure
+
+
+def _cached_memory(memory: Memory) -> Memory:
+    return Memory(
+        _cached(memory.peak_mb), _cached(memory.baseline_mb), _cached(memory.accelerator_peak_mb)
+    )

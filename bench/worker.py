@@ -1,0 +1,74 @@
+"""The process in which a cell runs: reads requests, answers them, and knows nothing of pytest.
+
+One JSON object a line. In: {"do": OPERATION, ...}. Out: any number of {"progress": [done, total]},
+then {"answer": …, "seconds": …} or {"error": one line, "kind": …}. What libraries print goes to stderr instead,
+which whoever starts the process sends to the cell's log file.
+"""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import msgspec
+
+from worthit.bench.cell import Cell
+from worthit.datasets.errors import DeviceError, WorthitError
+
+
+def main() -> None:
+    channel = _claimed_stdout()
+    work: Any = None
+    for line in sys.stdin:
+        try:
+            request = msgspec.json.decode(line)
+            operation = request.pop("do")
+            start = time.perf_counter()
+            if operation == "start":
+                from worthit.bench.work import Work
+
+                work = Work(msgspec.convert(request["cell"], Cell), _progress_to(channel))
+                answer = work.setup()
+            else:
+                answer = getattr(work, operation)(**request)
+            _send(channel, {"answer": answer, "seconds": time.perf_counter() - start})
+        except Exception as error:
+            traceback.print_exc()
+            _send(channel, {"error": _one_line(error), "kind": _kind(error)})
+
+
+def _claimed_stdout() -> TextIO:
+    """Keep the real stdout for answers; whatever else is printed goes where stderr goes."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return channel
+
+
+def _send(channel: TextIO, message: dict[str, Any]) -> None:
+    channel.write(msgspec.json.encode(message).decode() + "\n")
+    channel.flush()
+
+
+def _progress_to(channel: TextIO) -> Callable[[int, int], None]:
+    return lambda done, total: _send(channel, {"progress": [done, total]})
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, DeviceError):
+        return "skip"
+    return "user" if isinstance(error, WorthitError) else "crash"
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())[:300]
+    if isinstance(error, WorthitError):
+        return text
+    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+        return f"out of memory ({text or 'MemoryError'})"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Wires the benchmark into pytest: its options, its cells as parameters, its run as a result."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from worthit.bench import session as bench_session
+from worthit.bench.cell_run import CellRun
+from worthit.bench.presets import PRESETS
+from worthit.bench.progress import Progress, terminal
+from worthit.bench.session import Options, Session
+from worthit.datasets.errors import WorthitError
+from worthit.datasets.registry import DATASETS
+from worthit.models.registry import MODELS
+
+_OPTIONS = pytest.StashKey[Options]()
+_SESSION = pytest.StashKey[Session]()
+_PROGRESS = pytest.StashKey[Progress]()
+_SUMMARY = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("worthit")
+    presets = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
+    group.addoption("--preset", default="quick", help=f"how much data and time ({presets})")
+    group.addoption("--models", help=f"which, separated by commas (all of {','.join(MODELS)})")
+    group.addoption("--devices", help="cpu, cuda, mps, separated by commas (all present)")
+    usages = ", ".join(usage for _, usage in DATASETS.values())
+    group.addoption("--dataset", default="wikipedia", help=f"one of {usages} (%(default)s)")
+    group.addoption("--train-size", type=int, metavar="N", help="comments to train on (by preset)")
+    group.addoption("--test-size", type=int, metavar="N", help="comments to test on (by preset)")
+    group.addoption(
+        "--max-length",
+        type=int,
+        metavar="TOKENS",
+        help="tokens of a comment that transformers read (128)",
+    )
+    group.addoption(
+        "--checkpoint",
+        action="append",
+        default=[],
+        metavar="MODEL=ID_OR_PATH",
+        help="other pretrained weights: a hub id, a folder, a .gguf file; may be repeated",
+    )
+    group.addoption(
+        "--seeds", type=int, default=1, metavar="K", help="train each model K times (%(default)s)"
+    )
+    group.addoption(
+        "--retrain", action="store_true", help="train even what the cache holds trained"
+    )
+    group.addoption(
+        "--cell-limit",
+        type=float,
+        metavar="SECONDS",
+        help="longest training or measurement of a cell (by preset)",
+    )
+    group.addoption(
+        "--runs-folder", type=Path, metavar="FOLDER", help="where runs are saved (reports/runs)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    get = config.getoption
+    try:
+        config.stash[_OPTIONS] = bench_session.checked(
+            preset_name=get("preset"),
+            models=get("models"),
+            devices=get("devices"),
+            dataset=get("dataset"),
+            train_size=get("train_size"),
+            test_size=get("test_size"),
+            max_length=get("max_length"),
+            checkpoints=get("checkpoint"),
+            seeds=get("seeds"),
+            retrain=get("retrain"),
+            cell_limit_s=get("cell_limit"),
+            runs_folder=get("runs_folder") or config.rootpath / "reports" / "runs",
+        )
+    except WorthitError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[_PROGRESS] = Progress(terminal())  # now, while nothing is captured yet
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "cell" in metafunc.fixturenames:
+        chosen = bench_session.cells(metafunc.config.stash[_OPTIONS])
+        ids = [
+            f"{model}-{device}" + (f"-seed{seed}" if seed != "0" else "")
+            for model, device, seed in chosen
+        ]
+        # Session scope keeps a cell's tests together, so that its model is trained and loaded once.
+        metafunc.parametrize(("model", "device", "seed"), chosen, ids=ids, scope="session")
+
+
+@pytest.fixture(scope="session")
+def benchmark_session(request: pytest.FixtureRequest) -> Session:
+    config = request.config
+    planned = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
+    session = Session(config.stash[_OPTIONS], len(planned), config.stash[_PROGRESS])
+    config.stash[_SESSION] = session
+    try:
+        session.open()
+    except WorthitError as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+    return session
+
+
+@pytest.fixture(scope="session")
+def cell(benchmark_session: Session, model: str, device: str, seed: str) -> Iterator[CellRun]:
+    run = benchmark_session.cell_run(model, device, int(seed))
+    yield run
+    run.close()
+
+
+def pytest_benchmark_update_machine_info(
+    config: pytest.Config, machine_info: dict[str, Any]
+) -> None:
+    from worthit.bench import machine
+
+    machine_info["worthit"] = machine.describe()
+
+
+def pytest_report_teststatus(
+    report: pytest.TestReport, config: pytest.Config
+) -> tuple[str, str, str] | None:
+    """Cells print lines of their own, between which pytest's dots would only be litter."""
+    if (
+        _SESSION not in config.stash
+        or report.when == "teardown"
+        or (report.when == "setup" and report.passed)
+    ):
+        return None
+    return report.outcome, "", report.outcome.upper()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    held = session.config.stash.get(_SESSION, None)
+    if held is None:
+        return
+    interrupted = exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+    run = held.finish(complete=not interrupted)
+    if run is not None and held.run_file is not None:
+        from worthit.reports import report
+
+        session.config.stash[_SUMMARY] = report.publish(run, held.run_file)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if _SUMMARY in config.stash:
+        terminalreporter.section("worthit")
+        terminalreporter.write_line(config.stash[_SUMMARY])

@@ -1,0 +1,48 @@
+"""Every error a person can cause, in one tree. The message is one line: given, allowed, next.
+
+WorthitError
+├── UnknownNameError            a model, dataset, device or preset nobody registered
+├── OptionError                 an option whose value makes no sense
+├── DataError                   comments that cannot be read or split
+├── DownloadError               a package that did not come, or came damaged
+├── CacheError                  the cache folder is full or not writable
+├── CheckpointError             pretrained weights that cannot be had or used
+├── DeviceError                 a device this machine, or this torch build, does not have
+├── CellError                   a cell that crashed, ran out of memory or exceeded its limit
+└── RunError                    a saved run that cannot be read
+"""
+
+from collections.abc import Iterable
+
+
+class WorthitError(Exception):
+    """The root; its text is one line for people and never needs a traceback beside it."""
+
+
+class UnknownNameError(WorthitError):
+    def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
+        super().__init__(f"unknown {kind} {given!r}; known: {', '.join(known)}")
+
+
+class OptionError(WorthitError): ...
+
+
+class DataError(WorthitError): ...
+
+
+class DownloadError(WorthitError): ...
+
+
+class CacheError(WorthitError): ...
+
+
+class CheckpointError(WorthitError): ...
+
+
+class DeviceError(WorthitError): ...
+
+
+class CellError(WorthitError): ...
+
+
+class RunError(WorthitError): ...

@@ -1,0 +1,54 @@
+"""Batches of token sequences: like lengths together, padded to the longest of the batch only."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Tokens = Sequence[int]
+Rows = npt.NDArray[np.int64]
+
+# Training sorts by length within this many batches: little padding, yet batches stay random.
+_BATCHES_SORTED_TOGETHER = 8
+
+
+def for_training(
+    lengths: npt.NDArray[np.int64], batch_size: int, rng: np.random.Generator
+) -> list[Rows]:
+    """One epoch's batches, in random order, each of comments of like length.
+
+    Args:
+        lengths: shape (n,), tokens of each comment.
+    """
+    order = rng.permutation(len(lengths))
+    chunk = batch_size * _BATCHES_SORTED_TOGETHER
+    batches = []
+    for start in range(0, len(order), chunk):
+        rows = order[start : start + chunk]
+        rows = rows[np.argsort(lengths[rows], kind="stable")]
+        batches += [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def for_scoring(lengths: npt.NDArray[np.int64], batch_size: int) -> Iterator[Rows]:
+    """All rows once, longest first, so that a batch too big for the memory fails at once."""
+    order = np.argsort(-lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def padded(
+    sequences: Sequence[Tokens], pad_token: int, device: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids padded on the right, and each sequence's length.
+
+    Returns:
+        ids of shape (batch, longest), lengths of shape (batch,), both on `device`.
+    """
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    ids = torch.full((len(sequences), int(lengths.max())), pad_token)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = torch.tensor(sequence)
+    return ids.to(device), lengths.to(device)

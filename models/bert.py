@@ -1,0 +1,117 @@
+"""A pretrained encoder, fine-tuned whole with a classification head.
+
+Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers". The default checkpoint
+is all-MiniLM-L6-v2, a small one already tuned for sentence similarity: it is not BERT-base.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+
+from worthit.models import batches, checkpoints, devices
+from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+from worthit.models.finetuning import Recipe, finetune
+
+
+@dataclass(frozen=True)
+class BertSettings:
+    checkpoint: str = "all-MiniLM-L6-v2"  # packaged name, folder or hub id
+    max_length: int | None = 128  # tokens of a comment; None: as many as the encoder reads
+    learning_rate: float = 1e-4
+    batch_size: int = 16
+    epochs: int = 1
+    warmup_share: float = 0.1
+    weight_decay: float = 0.01
+    precision: str = "auto"  # auto: bf16 where it pays; or fp32, bf16
+    scoring_batch_size: int = 32
+
+
+class Bert(Classifier[BertSettings]):
+    name = "bert"
+    Settings = BertSettings
+    libraries = ("torch", "transformers", "tokenizers")
+
+    def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
+        torch.manual_seed(self.seed)
+        devices.require(self.device)
+        folder = checkpoints.resolve(self.settings.checkpoint).folder
+        # Master weights stay fp32; autocast multiplies in bf16.
+        self._open(folder, torch.float32)
+        self._model.train()
+        chosen = self.settings
+        recipe = Recipe(
+            chosen.learning_rate,
+            chosen.batch_size,
+            chosen.epochs,
+            chosen.warmup_share,
+            chosen.weight_decay,
+        )
+        parameters = list(self._model.parameters())
+        finetune(self._logits, parameters, self._tokens(texts), labels, recipe, self.seed, progress)
+        self._model.to(self._dtype).eval()
+
+    def _open(self, folder: Path, dtype: torch.dtype) -> None:
+        self._dtype = devices.chosen_dtype(self.settings.precision, self.device)
+        with checkpoints.refused_in_one_line(self.settings.checkpoint):
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+            self._model = transformers.AutoModelForSequenceClassification.from_pretrained(
+                folder, num_labels=2, dtype=dtype
+            ).to(self.device)
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        tokens: list[list[int]] = self._tokenizer(
+            list(texts), truncation=True, max_length=self._limit()
+        )["input_ids"]
+        return tokens
+
+    def _limit(self) -> int:
+        """Tokens the encoder is given at most: those of the comment and the special ones."""
+        longest = int(self._model.config.max_position_embeddings)
+        if self.settings.max_length is None:
+            return longest
+        special = int(self._tokenizer.num_special_tokens_to_add())
+        return min(self.settings.max_length + special, longest)
+
+    def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
+        ids, lengths = batches.padded(tokens, self._tokenizer.pad_token_id or 0, self.device)
+        mask = torch.arange(ids.shape[1], device=self.device) < lengths[:, None]
+        with self._autocast():
+            logits: torch.Tensor = self._model(input_ids=ids, attention_mask=mask.long()).logits
+        return logits.float()
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        if self._dtype == torch.float32 or not self._model.training:
+            return nullcontext()
+        return torch.autocast(self.device, self._dtype)
+
+    @torch.inference_mode()
+    def _score(self, texts: Sequence[str]) -> Probabilities:
+        tokens = self._tokens(texts)
+        scores = np.empty(len(texts))
+        lengths = np.array([len(sequence) for sequence in tokens])
+        for rows in batches.for_scoring(lengths, self.settings.scoring_batch_size):
+            logits = self._logits([tokens[row] for row in rows])
+            scores[rows] = torch.softmax(logits.cpu().double(), dim=1)[:, 1].numpy()
+        return scores
+
+    def truncated_share(self, texts: Sequence[str]) -> float:
+        whole = self._tokenizer(list(texts), truncation=False)["input_ids"]
+        return float(np.mean([len(tokens) > self._limit() for tokens in whole]))
+
+    def _save(self, folder: Path) -> None:
+        self._model.save_pretrained(folder)
+        self._tokenizer.save_pretrained(folder)
+
+    def _load(self, folder: Path) -> None:
+        devices.require(self.device)
+        self._open(folder, devices.chosen_dtype(self.settings.precision, self.device))
+        self._model.eval()
+
+    def size(self) -> Size:
+        parameters = sum(p.numel() for p in self._model.parameters())
+        return Size(parameters=parameters, trained_parameters=parameters)

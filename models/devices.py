@@ -1,0 +1,85 @@
+"""What a device can do: whether it is there, its name, waiting for it, the precision worth using."""
+
+import functools
+import time
+
+import torch
+
+from worthit.datasets.errors import DeviceError, UnknownNameError
+
+DEVICES = ("cpu", "cuda", "mps")
+
+# bf16 must be clearly faster to be worth its 8 bits of mantissa.
+_WORTHWHILE_SPEEDUP = 1.5
+
+
+def require(device: str) -> None:
+    """Raises UnknownNameError or DeviceError unless torch can compute on `device` here."""
+    if device not in DEVICES:
+        raise UnknownNameError("device", device, DEVICES)
+    if device == "cuda" and not torch.cuda.is_available():
+        build = "no CUDA device answers" if torch.version.cuda else "this torch build has no CUDA"
+        raise DeviceError(f"device cuda is not available: {build} (torch {torch.__version__})")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError(f"device mps is not available: no Apple GPU (torch {torch.__version__})")
+
+
+def synchronize(device: str) -> None:
+    """Wait until the device has finished all it was given; on a CPU calls return finished."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    elif device == "mps":
+        torch.mps.synchronize()
+
+
+@functools.cache
+def worthwhile_dtype(device: str) -> torch.dtype:
+    """bf16 where it is measured to multiply matrices at least 1.5 times as fast, else fp32."""
+    if device == "mps" and not _can_multiply_bf16(device):
+        return torch.float32
+    speedup = _gemm_seconds(device, torch.float32) / _gemm_seconds(device, torch.bfloat16)
+    return torch.bfloat16 if speedup >= _WORTHWHILE_SPEEDUP else torch.float32
+
+
+def _can_multiply_bf16(device: str) -> bool:
+    try:
+        torch.ones(2, 2, dtype=torch.bfloat16, device=device) @ torch.ones(
+            2, 2, dtype=torch.bfloat16, device=device
+        )
+    except (RuntimeError, TypeError):  # macOS before 14
+        return False
+    return True
+
+
+def _gemm_seconds(device: str, dtype: torch.dtype, side: int = 768, repeats: int = 5) -> float:
+    """The fastest of a few products of two square matrices, in seconds."""
+    a, b = (torch.ones(side, side, dtype=dtype, device=device) for _ in range(2))
+    best = float("inf")
+    for _ in range(repeats + 1):  # the first one sets kernels up and is rarely the fastest
+        synchronize(device)
+        start = time.perf_counter()
+        a @ b
+        synchronize(device)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def name(device: str) -> str | None:
+    """The accelerator's name; None for the CPU, whose name torch does not know."""
+    if device == "cuda":
+        return str(torch.cuda.get_device_name())
+    return "Apple GPU" if device == "mps" else None
+
+
+def chosen_dtype(precision: str, device: str) -> torch.dtype:
+    """The dtype that a model's `precision` setting stands for on this device.
+
+    Raises:
+        UnknownNameError: it is neither auto, fp32 nor bf16.
+    """
+    if precision == "auto":
+        return worthwhile_dtype(device)
+    known = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    if precision not in known:
+        raise UnknownNameError("precision", precision, ("auto", *known))
+    return known[precision]

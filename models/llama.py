@@ -1,0 +1,177 @@
+"""A Llama-family causal LM that answers a question about the comment, tuned with LoRA.
+
+Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models". The model reads a prompt that
+ends in "Answer:"; the probability of toxic is the softmax over the logits of the two answers'
+tokens, so that a model which would rather say something else is still scored. Only the answer's
+position is multiplied by the output head, and by these two of its rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import peft
+import torch
+import transformers
+
+from worthit.datasets.errors import CheckpointError
+from worthit.models import batches, checkpoints, devices
+from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+from worthit.models.finetuning import Recipe, finetune
+
+QUESTION = "Is this comment toxic? Answer True or False.\n\nComment: "
+CUE = "\nAnswer:"
+ANSWERS = (" False", " True")  # of class 0 and class 1
+
+
+@dataclass(frozen=True)
+class LlamaSettings:
+    checkpoint: str = "SmolLM2-135M-Instruct"  # packaged name, folder, .gguf file or hub id
+    max_length: int | None = 128  # tokens of the comment; None: no limit
+    r: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+    target_modules: tuple[str, ...] = ("all-linear",)
+    learning_rate: float = 1e-3
+    batch_size: int = 8
+    epochs: int = 1
+    warmup_share: float = 0.1
+    weight_decay: float = 0.01
+    precision: str = "auto"  # auto: bf16 where it pays; or fp32, bf16
+    scoring_batch_size: int = 32
+
+
+class Llama(Classifier[LlamaSettings]):
+    name = "llama"
+    Settings: ClassVar[type[Any]] = LlamaSettings
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers", "peft")
+
+    def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
+        torch.manual_seed(self.seed)
+        base = self._open()
+        # transformers' fused CPU attention is slow backwards: 1.2 to 1.3 times the plain one's time.
+        base.set_attn_implementation("eager" if self.device == "cpu" else "sdpa")
+        chosen = self.settings
+        self._model = peft.get_peft_model(
+            base, self._adapter_config(), autocast_adapter_dtype=False
+        )
+        self._model.train()
+        recipe = Recipe(
+            chosen.learning_rate,
+            chosen.batch_size,
+            chosen.epochs,
+            chosen.warmup_share,
+            chosen.weight_decay,
+        )
+        trained = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
+        finetune(self._logits, trained, self._tokens(texts), labels, recipe, self.seed, progress)
+        base.set_attn_implementation("sdpa")
+        self._model.merge_adapter()
+        self._model.eval()
+        self._trained_parameters = sum(parameter.numel() for parameter in trained)
+
+    def _adapter_config(self) -> peft.LoraConfig:
+        chosen = self.settings
+        targets = list(chosen.target_modules)
+        return peft.LoraConfig(
+            task_type="CAUSAL_LM",
+            r=chosen.r,
+            lora_alpha=chosen.alpha,
+            lora_dropout=chosen.dropout,
+            target_modules="all-linear" if targets == ["all-linear"] else targets,
+        )
+
+    def _open(self) -> Any:
+        """Load base model and tokenizer to the device and find the answers' tokens."""
+        devices.require(self.device)
+        given = self.settings.checkpoint
+        folder = checkpoints.resolve(given).folder
+        with checkpoints.refused_in_one_line(given):
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+            base = self._load_base(folder)
+        base.config.use_cache = False
+        found = {parameter.device.type for parameter in base.parameters()}
+        if found != {self.device}:
+            raise CheckpointError(
+                f"{given} was to load on {self.device} but went to {', '.join(sorted(found))}"
+            )
+        self._parameters = int(base.num_parameters())
+        self._head = base.get_output_embeddings().weight.detach()[self._answer_tokens(given)]
+        return base
+
+    def _load_base(self, folder: Path) -> Any:
+        dtype = devices.chosen_dtype(self.settings.precision, self.device)
+        return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(
+            self.device
+        )
+
+    def _answer_tokens(self, given: str) -> list[int]:
+        first = [
+            self._tokenizer(answer, add_special_tokens=False)["input_ids"][0] for answer in ANSWERS
+        ]
+        if first[0] == first[1]:
+            raise CheckpointError(
+                f"{given}: the answers {ANSWERS} begin with the same token; use another checkpoint"
+            )
+        return first
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Question, head of the comment, cue. The comment alone is cut, never the cue."""
+        question = self._tokenizer(QUESTION)[
+            "input_ids"
+        ]  # with the beginning-of-text token, if any
+        cue = self._tokenizer(CUE, add_special_tokens=False)["input_ids"]
+        limit = self.settings.max_length
+        return [question + tokens[:limit] + cue for tokens in self._comment_tokens(texts)]
+
+    def _comment_tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        tokens: list[list[int]] = self._tokenizer(list(texts), add_special_tokens=False)[
+            "input_ids"
+        ]
+        return tokens
+
+    def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
+        # Padding is on the right and attention causal: no token sees it, so no mask is needed.
+        ids, lengths = batches.padded(tokens, 0, self.device)
+        hidden = self._decoder()(input_ids=ids, use_cache=False).last_hidden_state
+        answers = hidden[torch.arange(len(hidden), device=self.device), lengths - 1]
+        # Two rows cost nothing in fp32, while bf16 would round logits to steps of an eighth.
+        logits: torch.Tensor = answers.float() @ self._head.T.float()
+        return logits
+
+    def _decoder(self) -> Any:
+        """The model below its output head, adapters included."""
+        adapted = isinstance(self._model, peft.PeftModel)
+        return (self._model.get_base_model() if adapted else self._model).base_model
+
+    @torch.inference_mode()
+    def _score(self, texts: Sequence[str]) -> Probabilities:
+        tokens = self._tokens(texts)
+        scores = np.empty(len(texts))
+        lengths = np.array([len(sequence) for sequence in tokens])
+        for rows in batches.for_scoring(lengths, self.settings.scoring_batch_size):
+            logits = self._logits([tokens[row] for row in rows])
+            scores[rows] = torch.softmax(logits.cpu().double(), dim=1)[:, 1].numpy()
+        return scores
+
+    def truncated_share(self, texts: Sequence[str]) -> float:
+        limit = self.settings.max_length
+        if limit is None:
+            return 0.0
+        return float(np.mean([len(tokens) > limit for tokens in self._comment_tokens(texts)]))
+
+    def _save(self, folder: Path) -> None:
+        self._model.save_pretrained(folder)
+
+    def _load(self, folder: Path) -> None:
+        base = self._open()
+        adapted = peft.PeftModel.from_pretrained(base, folder, autocast_adapter_dtype=False)
+        self._trained_parameters = sum(
+            parameter.numel() for name, parameter in adapted.named_parameters() if "lora_" in name
+        )
+        self._model = adapted.merge_and_unload().eval()
+
+    def size(self) -> Size:
+        return Size(self._parameters, self._trained_parameters)

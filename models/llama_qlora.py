@@ -1,0 +1,33 @@
+"""The `llama` model tuned on a 4-bit base: NF4 by bitsandbytes, adapters in higher precision.
+
+Dettmers et al. 2023, "QLoRA: Efficient Finetuning of Quantized LLMs".
+"""
+
+from pathlib import Path
+from typing import Any
+
+import bitsandbytes
+import transformers
+
+from worthit.models import devices
+from worthit.models.llama import Llama
+
+
+class LlamaQLoRA(Llama):
+    name = "llama-qlora"
+    libraries = (*Llama.libraries, "bitsandbytes")
+
+    def _load_base(self, folder: Path) -> Any:
+        dtype = devices.chosen_dtype(self.settings.precision, self.device)
+        quantized = transformers.BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
+        )
+        base = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, quantization_config=quantized, device_map={"": self.device}
+        )
+        for module in base.modules():
+            if isinstance(module, bitsandbytes.nn.Linear4bit):
+                # On CPUs with AVX-512 bf16 the first scored batch would repack the weights for a
+                # kernel that has no gradient, and is 5 times slower than dequantising at batch 32.
+                module.support_avx512bf16_for_cpu = False
+        return base

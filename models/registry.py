@@ -1,0 +1,50 @@
+"""The known models. A new one is a file with a `Classifier`, and a line here.
+
+A model's file is imported only when that model is used, so what has to be known before is told
+here: the devices it runs on, and whether it starts from pretrained weights.
+"""
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from worthit.datasets.errors import UnknownNameError
+from worthit.models.contract import Classifier
+
+
+@dataclass(frozen=True)
+class Entry:
+    location: str  # module:class
+    devices: tuple[str, ...] = ("cpu",)
+    pretrained: bool = False
+
+
+_ALL = ("cpu", "cuda", "mps")
+
+MODELS = {
+    "lsa": Entry("worthit.models.lsa:LSA"),
+    "word2vec": Entry("worthit.models.word2vec:Word2Vec"),
+    "tfidf": Entry("worthit.models.tfidf:TfIdf"),
+    "bert": Entry("worthit.models.bert:Bert", _ALL, pretrained=True),
+    "llama": Entry("worthit.models.llama:Llama", _ALL, pretrained=True),
+    "llama-zero-shot": Entry("worthit.models.llama_zero_shot:LlamaZeroShot", _ALL, pretrained=True),
+    "llama-qlora": Entry("worthit.models.llama_qlora:LlamaQLoRA", ("cpu", "cuda"), pretrained=True),
+}
+
+
+def require_known(name: str) -> None:
+    """Raises UnknownNameError, listing the known models, unless `name` is one of them."""
+    if name not in MODELS:
+        raise UnknownNameError("model", name, MODELS)
+
+
+def model_class(name: str) -> type[Classifier[Any]]:
+    """The class of a model, imported now.
+
+    Raises:
+        UnknownNameError: nobody registered it.
+    """
+    require_known(name)
+    module, _, attribute = MODELS[name].location.partition(":")
+    found: type[Classifier[Any]] = getattr(importlib.import_module(module), attribute)
+    return found

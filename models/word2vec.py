@@ -1,0 +1,100 @@
+"""The mean of a comment's word vectors, logistic regression on top; vectors trained on these comments.
+
+Mikolov et al. 2013, "Efficient Estimation of Word Representations in Vector Space" (CBOW). The
+embedding sees training comments only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from worthit.models import estimators
+from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+
+
+@dataclass(frozen=True)
+class Word2VecSettings:
+    dimensions: int = 100
+    window: int = 5
+    min_count: int = 1
+    epochs: int = 5
+    max_iter: int = 1000
+
+
+class Word2Vec(Classifier[Word2VecSettings]):
+    name = "word2vec"
+    Settings = Word2VecSettings
+    libraries = ("numpy", "scipy", "scikit-learn", "gensim")
+
+    def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
+        import gensim.models  # a second of start-up that scoring has no need of
+
+        words_of = CountVectorizer(token_pattern=_WORD).build_analyzer()
+        chosen = self.settings
+        embedding = gensim.models.Word2Vec(
+            [words_of(text) for text in texts],
+            vector_size=chosen.dimensions,
+            window=chosen.window,
+            min_count=chosen.min_count,
+            epochs=chosen.epochs,
+            sg=0,
+            seed=self.seed,
+            workers=1,  # with more, the order of updates, and so the vectors, is left to chance
+        ).wv
+        self._words = list(embedding.index_to_key)
+        self._vectors = np.asarray(embedding.vectors, dtype=np.float32)
+        self._counter = _counter(self._words)
+        self._head = LogisticRegression(max_iter=chosen.max_iter).fit(self._means(texts), labels)
+        progress(len(texts), len(texts))
+
+    def _means(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The mean vector of each comment's known words, shape (n, dimensions); 0 if none is known."""
+        counts = self._counter.transform(texts)
+        known = np.asarray(counts.sum(axis=1)).reshape(-1, 1)
+        means: npt.NDArray[np.float32] = (counts @ self._vectors) / np.maximum(known, 1)
+        return means
+
+    def _score(self, texts: Sequence[str]) -> Probabilities:
+        scores: Probabilities = self._head.predict_proba(self._means(texts))[:, 1]
+        return scores
+
+    def _save(self, folder: Path) -> None:
+        """The vectors in word2vec's own binary format, which gensim and others read."""
+        with (folder / "vectors.bin").open("wb") as file:
+            file.write("{} {}\n".format(*self._vectors.shape).encode())
+            for word, vector in zip(self._words, self._vectors, strict=True):
+                file.write(word.encode() + b" " + vector.tobytes())
+        estimators.save(self._head, folder / "head.skops")
+
+    def _load(self, folder: Path) -> None:
+        self._words, self._vectors = _read_vectors((folder / "vectors.bin").read_bytes())
+        self._counter = _counter(self._words)
+        self._head = estimators.load(folder / "head.skops")
+
+    def size(self) -> Size:
+        trained = int(self._vectors.size + self._head.coef_.size) + 1
+        return Size(parameters=trained, trained_parameters=trained)
+
+
+_WORD = r"(?u)\b\w+\b"
+
+
+def _counter(words: list[str]) -> CountVectorizer:
+    return CountVectorizer(token_pattern=_WORD, vocabulary=words, dtype=np.float32)
+
+
+def _read_vectors(content: bytes) -> tuple[list[str], npt.NDArray[np.float32]]:
+    header, _, rest = content.partition(b"\n")
+    count, dimensions = map(int, header.split())
+    words, vectors, position = [], np.empty((count, dimensions), np.float32), 0
+    for row in range(count):
+        end = rest.index(b" ", position)
+        words.append(rest[position:end].decode())
+        position = end + 1 + 4 * dimensions
+        vectors[row] = np.frombuffer(rest[end + 1 : position], np.float32)
+    return words, vectors

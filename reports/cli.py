@@ -1,0 +1,105 @@
+"""The `worthit` command."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+from worthit.bench import record
+from worthit.datasets.errors import RunError, WorthitError
+from worthit.reports import readme, report
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; errors of people end in one line on stderr and exit code 2."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.action(parsed))
+    except WorthitError as error:
+        print(f"worthit: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="worthit",
+        description="Reports of text classifier benchmarks. To measure: pytest bench/ --benchmark-only",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    rendered = commands.add_parser("report", help="render a saved run again")
+    rendered.add_argument("run", help="a run's name or JSON file")
+    rendered.set_defaults(action=_report)
+
+    listed = commands.add_parser("runs", help="list the saved runs")
+    listed.set_defaults(action=_runs)
+
+    filled = commands.add_parser("readme", help="fill the README's results from a committed run")
+    filled.add_argument("run", nargs="?", help="the run's name (the one the README has now)")
+    filled.add_argument("--check", action="store_true", help="change nothing, fail if it is stale")
+    filled.set_defaults(action=_readme)
+
+    for command in (parser, rendered, listed, filled):
+        command.add_argument(
+            "--root",
+            type=Path,
+            default=Path(),
+            metavar="FOLDER",
+            help="the project's folder (here)",
+        )
+    return parser
+
+
+def _report(parsed: argparse.Namespace) -> int:
+    file = _run_file(parsed.root, parsed.run)
+    print(report.publish(record.load(file), file))
+    return 0
+
+
+def _runs(parsed: argparse.Namespace) -> int:
+    folder = parsed.root / "reports" / "runs"
+    rows = []
+    for file in sorted(folder.glob("*.json")):
+        try:
+            run = record.load(file)
+        except RunError as error:
+            rows.append([file.stem, f"unreadable: {error}", "", ""])
+            continue
+        state = "" if run.complete else " (interrupted)"
+        rows.append([file.stem + state, run.machine["cpu"], run.data.dataset, len(run.cells)])
+    if not rows:
+        print(f"no runs in {folder}; measure one with: pytest bench/ --benchmark-only")
+        return 0
+    print(tabulate(rows, ["run", "machine", "dataset", "cells"]))
+    return 0
+
+
+def _readme(parsed: argparse.Namespace) -> int:
+    file = parsed.root / "README.md"
+    try:
+        text = file.read_text("utf-8")
+    except OSError as error:
+        raise RunError(
+            f"there is no {file}; run this in the project's folder, or give --root"
+        ) from error
+    new = readme.filled(text, parsed.root, parsed.run)
+    if new == text:
+        print("README.md is up to date")
+        return 0
+    if parsed.check:
+        print("worthit: README.md is stale; run `worthit readme` and commit it", file=sys.stderr)
+        return 1
+    file.write_text(new, "utf-8")
+    print("README.md filled")
+    return 0
+
+
+def _run_file(root: Path, given: str) -> Path:
+    path = Path(given)
+    return path if path.suffix == ".json" else root / "reports" / "runs" / f"{given}.json"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""The columns of the results table. A new metric is one field of the record, and one line here."""
+
+import dataclasses
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from worthit.bench.record import CellRecord, Figure, Run, unavailable
+from worthit.reports import quality
+
+
+class Footnotes:
+    """Reasons that stand below a table, numbered as they come up, each once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def mark(self, text: str) -> str:
+        return f"[{self._numbers.setdefault(text, len(self._numbers) + 1)}]"
+
+    def lines(self) -> list[str]:
+        return [f"[{number}] {text}" for text, number in self._numbers.items()]
+
+
+Entry = Callable[[Run, CellRecord, Footnotes], str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, and how to write a cell's entry."""
+
+    heading: str
+    entry: Entry
+
+
+def written(figure: Figure, notes: Footnotes) -> str:
+    """A figure as a table shows it.
+
+    Measured plain; estimated behind ≈ and in italics; cached with a mark; missing as n/a with its
+    reason below.
+    """
+    if figure.value is None:
+        return f"n/a {notes.mark(figure.reason)}"
+    number = significant(figure.value)
+    if figure.origin == "estimated":
+        return f"*≈{number}*"
+    return f"{number} (cached)" if figure.origin == "cached" else number
+
+
+def significant(value: float) -> str:
+    """Three significant digits, and no exponent: 12,345 · 123 · 1.23 · 0.0123."""
+    if abs(value) >= 1e3:
+        return f"{value:,.0f}"
+    return np.format_float_positional(value, precision=3, fractional=False, trim="-")
+
+
+def _figure(path: str, *, scale: float = 1.0) -> Entry:
+    """The entry of one figure of the record, by its path: `latency.p50_ms`."""
+    part_name, _, inside = path.partition(".")
+
+    def entry(run: Run, cell: CellRecord, notes: Footnotes) -> str:
+        part = getattr(cell, part_name)
+        if part is None:
+            return written(unavailable("", missing(cell, part_name)), notes)
+        figure: Figure = operator.attrgetter(inside)(part)
+        if figure.value is not None:
+            figure = dataclasses.replace(figure, value=figure.value * scale)
+        return written(figure, notes)
+
+    return entry
+
+
+def missing(cell: CellRecord, name: str) -> str:
+    """Why a part of the record is not there."""
+    if cell.skipped:
+        return f"{cell.name} was skipped: {cell.skipped}"
+    reasons = [reason for reason in cell.failures if reason.startswith((f"{name}:", "training:"))]
+    if reasons:
+        return f"{cell.name}: {reasons[0]}"
+    return "not measured in this run"
+
+
+def percent(share: float) -> str:
+    return f"{share * 100:.1f} %"
+
+
+def percent_with_interval(share: quality.Share | None) -> str:
+    if share is None:
+        return "n/a"
+    return f"{percent(share.value)} ({percent(share.low)} to {percent(share.high)})"
+
+
+def _accuracy(part: str, *, interval: bool) -> Entry:
+    def entry(run: Run, cell: CellRecord, notes: Footnotes) -> str:
+        if cell.quality is None:
+            return f"n/a {notes.mark(missing(cell, 'quality'))}"
+        if part == "train" and cell.training is not None and cell.training.train_s.value is None:
+            return f"n/a {notes.mark(cell.training.train_s.reason)}"
+        labels = getattr(run.data, part).labels
+        found = quality.accuracy(getattr(cell.quality, part), labels)
+        if found is None:
+            return "n/a"
+        return percent_with_interval(found) if interval else percent(found.value)
+
+    return entry
+
+
+def _auc(run: Run, cell: CellRecord, notes: Footnotes) -> str:
+    if cell.quality is None:
+        return f"n/a {notes.mark(missing(cell, 'quality'))}"
+    found = quality.roc_auc(cell.quality.test, run.data.test.labels)
+    return "n/a" if found is None else f"{found:.3f}"
+
+
+def _name(run: Run, cell: CellRecord, notes: Footnotes) -> str:
+    devices = {other.device for other in run.cells}
+    return cell.name if len(devices) > 1 or cell.seed else cell.model
+
+
+_test_accuracy = _accuracy("test", interval=False)
+_train_s = _figure("training.train_s")
+_p50 = _figure("latency.p50_ms")
+_p99 = _figure("latency.p99_ms")
+_rate = _figure("throughput.best.comments_per_s")
+_peak = _figure("memory.peak_mb")
+_cpu_energy_mj = _figure("energy.cpu_j_per_comment", scale=1e3)
+_gpu_energy_mj = _figure("energy.gpu_j_per_comment", scale=1e3)
+
+#: the results table of reports and of the README
+RESULTS = (
+    Column("model", _name),
+    Column("train acc", _accuracy("train", interval=False)),
+    Column("test acc (95 % interval)", _accuracy("test", interval=True)),
+    Column("ROC AUC", _auc),
+    Column("training, s", _train_s),
+    Column("latency p50, ms", _p50),
+    Column("latency p99, ms", _p99),
+    Column("throughput, comments/s", _rate),
+    Column("peak memory, MB", _peak),
+    Column("CPU energy, mJ/comment", _cpu_energy_mj),
+    Column("GPU energy, mJ/comment", _gpu_energy_mj),
+)
+
+#: as much of it as 80 columns hold
+BRIEF = (
+    Column("model", _name),
+    Column("test", _test_accuracy),
+    Column("AUC", _auc),
+    Column("train s", _train_s),
+    Column("p50 ms", _p50),
+    Column("per s", _rate),
+    Column("MB", _peak),
+    Column("mJ", _cpu_energy_mj),
+)
+
+
+def rows(columns: tuple[Column, ...], run: Run, notes: Footnotes) -> list[list[str]]:
+    """One row a cell, in the order in which they ran."""
+    return [[column.entry(run, cell, notes) for column in columns] for cell in run.cells]

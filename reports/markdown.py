@@ -1,0 +1,246 @@
+"""A saved run as Markdown. Pure: the same run gives the same text."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from worthit.bench.record import Run
+from worthit.reports import quality
+from worthit.reports.columns import (
+    BRIEF,
+    RESULTS,
+    Footnotes,
+    missing,
+    percent,
+    percent_with_interval,
+    rows,
+    written,
+)
+
+LEGEND = (
+    "Plain numbers are measured in this run. *≈ italics* are estimates, (cached) comes from an "
+    "earlier training on this machine, n/a is not available."
+)
+
+
+_BRIEF_LEGEND = """\
+test: accuracy on the balanced test set; p50 ms: latency of one comment; per s:
+throughput at the best batch size; MB: peak memory while scoring; mJ: CPU energy
+a comment; ≈ estimated, c cached from an earlier training"""
+
+
+def render(run: Run, pictures: dict[str, str]) -> str:
+    """The whole report.
+
+    Args:
+        pictures: title → file name beside the report.
+    """
+    sections = [
+        f"# worthit run {run.run_id}",
+        _summary(run),
+        "## Results",
+        *results(run),
+        *(f"![{title}]({file})" for title, file in pictures.items() if title == "overview"),
+        "## At natural prevalence",
+        *_natural(run),
+        "## Throughput by batch size",
+        *_throughput(run),
+        "## Confusion matrices",
+        "Balanced test set, called toxic from a probability of 0.5 on.",
+        " ".join(f"![{title}]({file})" for title, file in pictures.items() if title != "overview"),
+        "## Data",
+        *_data(run),
+        "## Models",
+        *_models(run),
+        *_failures(run),
+        "## Machine",
+        _pairs(_flat(run.machine)),
+        "## Options",
+        _pairs(run.options.items()),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def results(run: Run) -> list[str]:
+    """The results table, its legend and footnotes, as paragraphs."""
+    notes = Footnotes()
+    table = _tabulated([column.heading for column in RESULTS], rows(RESULTS, run, notes))
+    return [table, LEGEND, *_listed(notes.lines())]
+
+
+def brief(run: Run) -> str:
+    """The results table for a terminal of 80 columns."""
+    notes = Footnotes()
+    body = [
+        [entry.replace("*", "").replace(" (cached)", " c") for entry in row]
+        for row in rows(BRIEF, run, notes)
+    ]
+    table = _tabulated([column.heading for column in BRIEF], body, form="simple")
+    return "\n".join([table, "", _BRIEF_LEGEND, *notes.lines()])
+
+
+def headline(run: Run) -> str:
+    """One line about where, on what and when."""
+    train, test = run.data.steps[-3].comments, run.data.steps[-2].comments
+    return (
+        f"Preset `{run.preset}`: {run.data.title}, {train:,} comments to train on, {test:,} to test on; "
+        f"{run.machine['cpu']}, {run.machine['cores_allowed']} cores"
+        + "".join(f", {name}" for name in run.machine["accelerators"])
+        + f"; {run.finished_at[:10]}."
+    )
+
+
+def _summary(run: Run) -> str:
+    state = (
+        ""
+        if run.complete
+        else " **The run was interrupted: cells that had not finished are missing.**"
+    )
+    return f"{headline(run)} It took {run.wall_s / 60:.1f} minutes.{state}"
+
+
+def _natural(run: Run) -> list[str]:
+    natural = run.data.natural
+    body = [
+        [
+            cell.name,
+            *(
+                percent_with_interval(measure(cell.quality.natural, natural.labels))
+                for measure in (quality.precision, quality.recall, quality.accuracy)
+            ),
+        ]
+        for cell in run.cells
+        if cell.quality is not None
+    ]
+    return [
+        f"A second test set of {len(natural.labels):,} comments, {sum(natural.labels):,} of them "
+        f"toxic, as many as the corpus itself has ({percent(run.data.prevalence)}). Precision is "
+        "what a moderator lives with: of the comments called toxic, the share that is. It is lower "
+        "than on balanced data, where every second comment is toxic.",
+        _tabulated(["model", "precision", "recall", "accuracy"], body),
+    ]
+
+
+def _throughput(run: Run) -> list[str]:
+    swept = [(cell.name, cell.throughput) for cell in run.cells if cell.throughput is not None]
+    sizes = sorted({rate.batch_size for _, sweep in swept for rate in sweep.batches})
+    notes = Footnotes()
+    body = []
+    for name, sweep in swept:
+        rates = {rate.batch_size: written(rate.comments_per_s, notes) for rate in sweep.batches}
+        rates[sweep.best.batch_size] = f"**{rates[sweep.best.batch_size]}**"
+        body.append([name, *(rates.get(size, "") for size in sizes)])
+    return [
+        "Comments per second, by how many are handed over at a time; the best in bold. "
+        "The sweep ends where the rate no longer rises.",
+        _tabulated(["model", *map(str, sizes)], body),
+    ]
+
+
+def _data(run: Run) -> list[str]:
+    data = run.data
+    body = [[step.name, f"{step.comments:,}", f"{step.toxic:,}"] for step in data.steps]
+    return [
+        f"{data.title} ({data.citation}). Split with seed {data.seed}; key `{data.split}`.",
+        _tabulated(["step", "comments", "toxic"], body),
+    ]
+
+
+def _models(run: Run) -> list[str]:
+    notes = Footnotes()
+    trained = [
+        [
+            cell.name,
+            cell.setup.checkpoint or "trained from nothing",
+            cell.setup.dtype or "",
+            _count(cell.training.parameters),
+            _count(cell.training.trained_parameters),
+            written(cell.training.disk_mb, notes),
+            written(cell.training.memory.peak_mb, notes),
+            cell.training.trained_at[:16].replace("T", " "),
+            percent(cell.quality.truncated_share) if cell.quality else "",
+        ]
+        for cell in run.cells
+        if cell.setup is not None and cell.training is not None
+    ]
+    headings = [
+        "model", "weights", "dtype", "parameters", "of them trained", "artifact, MB",
+        "peak memory in training, MB", "trained at, UTC", "test comments truncated",
+    ]  # fmt: skip
+    settings = [
+        [cell.name, ", ".join(f"{name} {value}" for name, value in cell.setup.settings.items())]
+        for cell in run.cells
+        if cell.setup is not None
+    ]
+    return [
+        _tabulated(headings, trained, left=3),
+        *_listed(notes.lines()),
+        _tabulated(["model", "settings"], settings, left=2),
+        _memory(run),
+    ]
+
+
+def _memory(run: Run) -> str:
+    notes = Footnotes()
+    body = [
+        [
+            cell.name,
+            written(cell.memory.peak_mb, notes),
+            written(cell.memory.baseline_mb, notes),
+            written(cell.memory.accelerator_peak_mb, notes),
+            cell.memory.peak_mb.instrument,
+        ]
+        for cell in run.cells
+        if cell.memory is not None
+    ]
+    headings = [
+        "scoring memory",
+        "peak, MB",
+        "before the model, MB",
+        "accelerator, MB",
+        "read from",
+    ]
+    return "\n\n".join([_tabulated(headings, body), *_listed(notes.lines())])
+
+
+def _failures(run: Run) -> list[str]:
+    lines = [f"{cell.name}: {reason}" for cell in run.cells for reason in cell.failures]
+    lines += [missing(cell, "") for cell in run.cells if cell.skipped]
+    return ["## Failed and skipped", *_listed(lines)] if lines else []
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
+
+
+def _flat(values: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield name, ", ".join(f"{key} {entry}" for key, entry in value.items())
+        elif isinstance(value, list):
+            yield name, ", ".join(map(str, value)) or "none"
+        else:
+            yield name, str(value)
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> str:
+    return _tabulated(
+        ["what", "value"], [[name.replace("_", " "), value] for name, value in pairs], left=2
+    )
+
+
+def _listed(lines: Sequence[str]) -> list[str]:
+    return ["\n".join(f"- {line}" for line in lines)] if lines else []
+
+
+def _tabulated(
+    headings: Sequence[str], body: Sequence[Sequence[str]], *, form: str = "pipe", left: int = 1
+) -> str:
+    """A table of texts, the first columns aligned left and the others, numbers, right."""
+    if form == "pipe":
+        body = [[entry.replace("|", "\\|") for entry in row] for row in body]
+    align = ["left"] * left + ["right"] * (len(headings) - left)
+    return str(
+        tabulate(body, headings, form, colalign=align if body else None, disable_numparse=True)
+    )

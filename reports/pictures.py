@@ -1,0 +1,87 @@
+"""The pictures of a report. Pure, but for the files they are asked to write."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from worthit.bench.record import CellRecord, Run
+from worthit.reports import quality
+
+_CLASSES = ("not toxic", "toxic")
+# Read on GitHub's white and dark pages alike: the pictures bring a ground of their own.
+_STYLE: Any = {
+    "figure.facecolor": "white",
+    "savefig.dpi": 110,
+    "font.size": 10,
+    "font.family": "DejaVu Sans",
+}
+
+
+def draw(run: Run, folder: Path) -> dict[str, str]:
+    """Draw all pictures of a run into a folder.
+
+    Returns:
+        title → file name; the overview first.
+    """
+    drawn = {}
+    with plt.rc_context(_STYLE):
+        if any(cell.quality and cell.throughput for cell in run.cells):
+            drawn["overview"] = _saved(_overview(run), folder, "overview.png")
+        for cell in run.cells:
+            if cell.quality is not None:
+                drawn[f"confusion matrix of {cell.name}"] = _saved(
+                    _confusion(cell, run), folder, f"confusion-{cell.name}.png"
+                )
+    return drawn
+
+
+def _saved(figure: Figure, folder: Path, name: str) -> str:
+    # Without dates and versions in it the same run gives the same bytes.
+    figure.savefig(folder / name, metadata={"Software": None})
+    plt.close(figure)
+    return name
+
+
+def _overview(run: Run) -> Figure:
+    """Accuracy against throughput: up and to the right is better."""
+    figure, axes = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
+    for cell in run.cells:
+        if cell.quality is None or cell.throughput is None:
+            continue
+        found = quality.accuracy(cell.quality.test, run.data.test.labels)
+        rate = cell.throughput.best.comments_per_s.value
+        if found is None or rate is None:
+            continue
+        errors = [[found.value - found.low], [found.high - found.value]]
+        axes.errorbar(rate, found.value * 100, [[100 * e[0]] for e in errors], fmt="o", capsize=3)
+        axes.annotate(
+            cell.name, (rate, found.value * 100), xytext=(7, 5), textcoords="offset points"
+        )
+    axes.set_xscale("log")
+    axes.margins(x=0.2, y=0.1)
+    axes.set_xlabel("throughput at the best batch size, comments/s (log)")
+    axes.set_ylabel("accuracy on the balanced test set, %")
+    axes.set_title("What each model reaches, and how fast", loc="left")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _confusion(cell: CellRecord, run: Run) -> Figure:
+    assert cell.quality is not None
+    counts = quality.confusion(cell.quality.test, run.data.test.labels)
+    figure, axes = plt.subplots(figsize=(2.9, 2.6), layout="constrained")
+    axes.imshow(counts, cmap="Blues", vmin=0, vmax=max(int(counts.sum()) / 2, 1))
+    for true in (0, 1):
+        for called in (0, 1):
+            dark = counts[true, called] > counts.sum() / 4
+            axes.text(called, true, f"{counts[true, called]:,}", ha="center", va="center",
+                      color="white" if dark else "black")  # fmt: skip
+    axes.set_xticks((0, 1), _CLASSES)
+    axes.set_yticks((0, 1), _CLASSES, rotation=90, va="center")
+    axes.set_xlabel("called")
+    axes.set_ylabel("is")
+    axes.set_title(cell.name, fontsize=10)
+    return figure

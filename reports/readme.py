@@ -1,0 +1,45 @@
+"""The README's results, between two markers, from a committed run."""
+
+import re
+from pathlib import Path
+
+from worthit.bench import record
+from worthit.datasets.errors import RunError
+from worthit.reports import markdown
+
+_BLOCK = re.compile(r"(<!-- results: (?P<run>\S+) -->\n).*?(\n<!-- end of results -->)", re.DOTALL)
+
+
+def filled(readme: str, root: Path, run_name: str | None = None) -> str:
+    """The README's text with its results block rendered anew.
+
+    Args:
+        readme: the text as it is; its marker names the run: `<!-- results: NAME -->`.
+        root: the folder of the README, from which links are relative.
+        run_name: another run to take from now on.
+
+    Raises:
+        RunError: there is no such block, or no such run, or it is not complete.
+    """
+    block = _BLOCK.search(readme)
+    if block is None:
+        raise RunError(
+            "README.md has no block <!-- results: RUN --> … <!-- end of results --> to fill"
+        )
+    name = run_name or block["run"]
+    run = record.load(root / "reports" / "runs" / f"{name}.json")
+    if not run.complete:
+        raise RunError(f"{name} was interrupted; choose a complete run, see `worthit runs`")
+    folder = f"reports/runs/{name}"
+    parts = [
+        markdown.headline(run) + f" [The whole report]({folder}/README.md).",
+        *markdown.results(run),
+    ]
+    if (root / folder / "overview.png").exists():
+        parts.append(f"![accuracy against throughput]({folder}/overview.png)")
+    body = "\n\n".join(parts)
+    return (
+        readme[: block.start()]
+        + f"<!-- results: {name} -->\n{body}\n<!-- end of results -->"
+        + readme[block.end() :]
+    )

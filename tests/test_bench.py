@@ -1,0 +1,376 @@
+"""bench/: options, cells, the process of a cell, and what becomes of its failures."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from worthit.bench import energy, latency, memory, record, session, throughput
+from worthit.bench.cell import Cell, Effort
+from worthit.bench.engine import Worker
+from worthit.bench.record import Setup, Training
+from worthit.datasets import prepare
+from worthit.datasets.errors import (
+    CellError,
+    DeviceError,
+    OptionError,
+    UnknownNameError,
+    WorthitError,
+)
+from worthit.datasets.protocol import Protocol
+
+ROOT = Path(session.__file__).parents[1]
+SHORT = Effort(
+    latency_samples=40, throughput_s=0.01, largest_batch=8, energy_window_s=0.2, idle_window_s=0.1
+)
+
+
+def options(**changed: Any) -> session.Options:
+    given: dict[str, Any] = {
+        "preset_name": "quick", "models": None, "devices": "cpu", "dataset": "synthetic", "train_size": None,
+        "test_size": None, "max_length": None, "checkpoints": [], "seeds": 1, "retrain": False,
+        "cell_limit_s": None, "runs_folder": Path("runs"),
+    }  # fmt: skip
+    return session.checked(**given | changed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"models": "lsa,gpt"}, UnknownNameError, "unknown model 'gpt'; known: lsa, word2vec"),
+        ({"models": " , "}, OptionError, "--models was given no name"),
+        ({"devices": "tpu"}, UnknownNameError, "unknown device 'tpu'; known: cpu, cuda, mps"),
+        (
+            {"preset_name": "slow"},
+            UnknownNameError,
+            "unknown preset 'slow'; known: quick, standard, reference",
+        ),
+        ({"dataset": "imdb"}, UnknownNameError, "unknown dataset 'imdb'; known: wikipedia"),
+        ({"train_size": 0}, OptionError, "--train-size is 0"),
+        ({"seeds": 0}, OptionError, "--seeds is 0"),
+        ({"checkpoints": ["llama"]}, OptionError, "is not MODEL=ID_OR_PATH"),
+        ({"checkpoints": ["gpt=x"]}, UnknownNameError, "unknown model 'gpt'"),
+        (
+            {"checkpoints": ["lsa=x"]},
+            OptionError,
+            "lsa has no checkpoint to choose; those that have: bert, llama",
+        ),
+    ],
+)
+def test_bad_options_are_refused(
+    changed: dict[str, Any], error: type[WorthitError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        options(**changed)
+
+
+def test_models_are_paired_with_devices_they_can_run_on() -> None:
+    pairs = session.cells(options(models="lsa,bert", devices="cpu,cuda", seeds=2))
+    assert pairs == [
+        ("lsa", "cpu", "0"), ("lsa", "cpu", "1"),
+        ("bert", "cpu", "0"), ("bert", "cpu", "1"), ("bert", "cuda", "0"), ("bert", "cuda", "1"),
+    ]  # fmt: skip
+
+
+def test_a_device_asked_for_is_not_passed_over_in_silence() -> None:
+    assert session.cells(options(models="lsa", devices="mps")) == [("lsa", "mps", "0")]
+
+
+def test_names_of_cells() -> None:
+    assert Cell("bert", "cpu", 0, "x").name == "bert-cpu"
+    assert Cell("bert", "cuda", 2, "x").name == "bert-cuda-seed2"
+
+
+@pytest.fixture
+def split() -> str:
+    return prepare.prepare("synthetic:600", Protocol()).key
+
+
+def worker(cell: Cell, folder: Path, told: list[tuple[int, int]] | None = None) -> Worker:
+    told = [] if told is None else told
+    return Worker(cell, folder / "cell.log", lambda done, total: told.append((done, total)))
+
+
+def test_a_cell_trains_once_and_says_when_it_is_cached(split: str, tmp_path: Path) -> None:
+    cell = Cell("tfidf", "cpu", 0, split, effort=SHORT)
+    told: list[tuple[int, int]] = []
+    first = worker(cell, tmp_path, told)
+    first.start(Setup, 60)
+    trained = first.ask("train", Training, 60)
+    first.close()
+    assert trained.train_s.origin == "measured"
+    assert told[-1][0] == told[-1][1] == trained.comments
+
+    second = worker(cell, tmp_path)
+    second.start(Setup, 60)
+    again = second.ask("train", Training, 60)
+    assert again.train_s.origin == "cached"
+    assert (again.train_s.value, again.trained_at) == (trained.train_s.value, trained.trained_at)
+
+    second.ask("load", type(None), 60, artifact=again.artifact)
+    timed = second.ask("latency", record.Latency, 60)
+    assert len(timed.samples_ms) == 12 * 2  # all there are on the test side
+    assert timed.p99_ms.reason == "p99 needs 299 samples, there are 24"
+    rates = second.ask("throughput", record.Throughput, 60)
+    assert [rate.batch_size for rate in rates.batches][0] == 1
+    used = second.ask("memory", record.Memory, 60)
+    assert used.peak_mb.value is not None
+    assert used.baseline_mb.value is not None
+    assert used.peak_mb.value >= used.baseline_mb.value > 10
+    spent = second.ask("energy", record.Energy, 60)
+    assert spent.cpu_j_per_comment.origin in ("measured", "estimated", "unavailable")
+    scored = second.ask("quality", record.Quality, 60)
+    assert len(scored.test) == 24
+    second.close()
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"settings": {"C": 1.0}}, {"retrain": True}])
+def test_another_seed_setting_or_retrain_trains_anew(
+    split: str, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    base: dict[str, Any] = {"model": "tfidf", "device": "cpu", "seed": 0, "split": split}
+    for cell in (Cell(**base), Cell(**base | change)):
+        process = worker(cell, tmp_path)
+        process.start(Setup, 60)
+        assert process.ask("train", Training, 60).train_s.origin == "measured"
+        process.close()
+
+
+def test_a_killed_process_is_reported_as_likely_out_of_memory(split: str, tmp_path: Path) -> None:
+    process = worker(Cell("lsa", "cpu", 0, split), tmp_path)
+    process.start(Setup, 60)
+    os.kill(process._process.pid, signal.SIGKILL)
+    with pytest.raises(
+        CellError, match="killed, most likely because the machine ran out of memory"
+    ):
+        process.ask("train", Training, 60)
+    process.close()
+
+
+def test_a_process_that_dies_says_so_with_its_log(split: str, tmp_path: Path) -> None:
+    process = worker(Cell("lsa", "cpu", 0, split), tmp_path)
+    os.kill(process._process.pid, signal.SIGTERM)
+    with pytest.raises(CellError, match=r"died with exit code -15 \(log: .*cell\.log\)"):
+        process.start(Setup, 60)
+    process.close()
+
+
+def test_a_time_limit_ends_the_process(split: str, tmp_path: Path) -> None:
+    process = worker(Cell("lsa", "cpu", 0, split), tmp_path)
+    with pytest.raises(CellError, match=r"start took longer than its limit of 0 s"):
+        process.start(Setup, 0.01)
+    assert not process.alive()
+    process.close()
+
+
+def test_a_crash_is_one_line_and_the_traceback_goes_to_the_log(tmp_path: Path) -> None:
+    process = worker(Cell("lsa", "cpu", 0, "no-such-split"), tmp_path)
+    process.start(Setup, 60)
+    with pytest.raises(CellError, match=r"prepared comments .* cannot be read") as caught:
+        process.ask("train", Training, 60)
+    assert "\n" not in str(caught.value)
+    assert "Traceback" in (tmp_path / "cell.log").read_text()
+    with pytest.raises(CellError, match="AttributeError"):
+        process.ask("no_such_operation", Training, 60)
+    process.close()
+
+
+def test_a_device_that_is_not_here_skips_the_cell(split: str, tmp_path: Path) -> None:
+    process = worker(Cell("lsa", "cuda", 0, split), tmp_path)
+    with pytest.raises(DeviceError, match="lsa runs on cpu only"):
+        process.start(Setup, 60)
+    process.close()
+
+
+def test_latency_comments_cover_all_lengths_in_mixed_order() -> None:
+    texts = ["x" * length for length in range(1, 1001)]
+    drawn = latency.drawn_by_length(texts, 100)
+    lengths = np.array([len(text) for text in drawn])
+    assert len(drawn) == 100
+    assert lengths.min() == 1
+    assert lengths.max() == 1000
+    assert np.quantile(lengths, 0.5) == pytest.approx(500, rel=0.05)
+    assert lengths.tolist() != sorted(lengths)
+    assert drawn == latency.drawn_by_length(texts, 100)
+
+
+def test_latency_of_a_known_sleep() -> None:
+    measured = latency.measure_latency(
+        lambda texts: time.sleep(0.005), lambda: None, ["a"] * 40, 60, 1.0
+    )
+    assert measured.p50_ms.value is not None
+    assert measured.p50_ms.value >= 5
+    assert min(measured.samples_ms) >= 5
+    assert measured.p90_ms.value is not None
+    assert measured.p99_ms.value is None
+
+
+def test_latency_stops_at_its_limit_but_not_before_30_samples() -> None:
+    measured = latency.measure_latency(lambda texts: None, lambda: None, ["a"] * 300, 0.0, 1.0)
+    assert len(measured.samples_ms) == 30
+
+
+def test_throughput_stops_when_it_no_longer_rises() -> None:
+    calls: list[int] = []
+
+    def score(texts: Any) -> None:
+        calls.append(len(texts))
+        time.sleep(0.0002 * len(texts))  # no gain from batching at all
+
+    swept = throughput.measure_throughput(score, lambda: None, ["a"] * 10, 0.0, 2048)
+    assert [rate.batch_size for rate in swept.batches] in ([1, 8, 32], [1, 8, 32, 128])
+    assert swept.best.comments_per_s.value is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_peak_memory_sees_a_known_allocation_and_forgets_it() -> None:
+    with memory.peak_memory("cpu", memory.resident_bytes()) as window:
+        block = np.ones(200_000_000 // 8)
+        del block
+    first = window.memory
+    with memory.peak_memory("cpu", memory.resident_bytes()) as window:
+        pass
+    second = window.memory
+    assert first is not None
+    assert second is not None
+    assert first.peak_mb.value is not None
+    assert second.peak_mb.value is not None
+    assert first.peak_mb.value - second.peak_mb.value == pytest.approx(200, rel=0.05)
+    assert second.accelerator_peak_mb.value is None
+
+
+def test_energy_counts_comments_and_tells_estimates() -> None:
+    spent = energy.measure_energy(lambda texts: time.sleep(0.05), lambda: None, ["a"] * 4, 0.3, 0.1)
+    assert spent.window_s >= 0.3
+    assert spent.comments >= 16
+    for figure in (spent.cpu_j_per_comment, spent.ram_j_per_comment, spent.gpu_j_per_comment):
+        assert (figure.value is None) == (figure.origin == "unavailable")
+    assert spent.ram_j_per_comment.origin == "estimated"
+
+
+def bench(folder: Path, *arguments: str, **more: Any) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", "bench/", "--benchmark-only", "--dataset", "synthetic:600",
+         "--runs-folder", str(folder), "--benchmark-storage", f"file://{folder}/benchmarks", *arguments],
+        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more,
+    )  # fmt: skip
+
+
+def only_run(folder: Path) -> dict[str, Any]:
+    (file,) = folder.glob("*.json")
+    run: dict[str, Any] = json.loads(file.read_text())
+    return run
+
+
+def test_the_main_job_on_two_models(tmp_path: Path) -> None:
+    saved = tmp_path / "pytest-benchmark.json"
+    done = bench(
+        tmp_path,
+        "--models",
+        "lsa,tfidf",
+        "-k",
+        "train or latency or accuracy",
+        f"--benchmark-json={saved}",
+    )
+    printed, _ = done.communicate(timeout=200)
+    assert done.returncode == 0, printed
+    run = only_run(tmp_path)
+    assert run["complete"]
+    assert [cell["model"] for cell in run["cells"]] == ["lsa", "tfidf"]
+    assert "[2/2] tfidf-cpu" in printed
+    assert "test_latency[lsa-cpu]" in printed
+    (report,) = tmp_path.glob("*/README.md")
+    assert "not measured in this run" in report.read_text()
+    timed = {entry["name"]: entry for entry in json.loads(saved.read_text())["benchmarks"]}
+    samples = [s / 1e3 for s in run["cells"][0]["latency"]["samples_ms"]]
+    assert timed["test_latency[lsa-cpu]"]["stats"]["median"] == pytest.approx(
+        float(np.median(samples))
+    )
+    assert timed["test_latency[lsa-cpu]"]["params"] == {
+        "model": "lsa",
+        "device": "cpu",
+        "seed": "0",
+    }
+
+
+def test_a_failing_cell_leaves_the_others_alone(tmp_path: Path) -> None:
+    done = bench(
+        tmp_path, "--models", "llama-zero-shot,lsa", "--checkpoint", "llama-zero-shot=/no/such/folder",
+        "-k", "train or accuracy",
+    )  # fmt: skip
+    printed, _ = done.communicate(timeout=200)
+    assert done.returncode == 1
+    assert "there is no folder or .gguf file /no/such/folder" in printed
+    assert "Traceback" not in printed
+    failed, fine = only_run(tmp_path)["cells"]
+    assert failed["failures"][0].startswith("training: there is no folder")
+    assert fine["quality"] is not None
+
+
+def test_an_absent_device_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--models", "lsa", "--devices", "mps", "-rs", "-k", "train")
+    printed, _ = done.communicate(timeout=100)
+    assert done.returncode == 0
+    assert "lsa runs on cpu only" in printed
+    assert only_run(tmp_path)["cells"][0]["skipped"] == "lsa runs on cpu only"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--models", "gpt"], "unknown model 'gpt'; known: lsa,"),
+        (["--dataset", "jigsaw:/no/file"], "there is no file /no/file"),
+        (["--train-size", "100000"], "--train-size 100,000 was asked for"),
+    ],
+)
+def test_bad_input_ends_in_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = bench(tmp_path, *arguments)
+    printed, _ = done.communicate(timeout=100)
+    assert done.returncode == 4
+    assert message in printed
+    assert "Traceback" not in printed
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_ctrl_c_keeps_and_reports_finished_cells(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--models", "lsa,tfidf", "-k", "latency or energy")
+    assert done.stdout is not None
+    printed = ""
+    for line in done.stdout:
+        printed += line
+        if line.startswith("[2/2] tfidf-cpu"):
+            break
+    children = psutil.Process(done.pid).children(recursive=True)
+    done.send_signal(signal.SIGINT)
+    printed += done.communicate(timeout=60)[0]
+    assert done.returncode == 2, printed
+    run = only_run(tmp_path)
+    assert not run["complete"]
+    assert run["cells"][0]["latency"]["samples_ms"]
+    assert "report:" in printed
+    (report,) = tmp_path.glob("*/README.md")
+    assert "interrupted" in report.read_text()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+
+
+def test_collecting_is_quick_because_it_imports_no_torch() -> None:
+    program = (
+        "import pytest, sys\n"
+        "pytest.main(['--collect-only', '-q', 'bench/'])\n"
+        "heavy = {'torch', 'sklearn', 'transformers', 'matplotlib'}\n"
+        "print('imported:', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "42 tests collected" in done.stdout
+    assert "imported: []" in done.stdout

@@ -1,0 +1,62 @@
+"""A few tests on the real comments and the real weights, which are downloaded once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from worthit.datasets import prepare
+from worthit.datasets.protocol import Protocol
+from worthit.models.bert import Bert
+from worthit.models.llama import Llama
+from worthit.models.llama_zero_shot import LlamaZeroShot
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def prepared() -> prepare.Prepared:
+    return prepare.prepare("wikipedia", Protocol(train_size=400, test_size=200, natural_size=200))
+
+
+def test_the_corpus_has_the_comments_and_labels_its_authors_describe(
+    prepared: prepare.Prepared,
+) -> None:
+    first = prepared.steps[0]
+    assert (first.comments, first.toxic) == (159_686, 15_362)
+    assert prepared.prevalence == pytest.approx(0.096, abs=0.001)
+    foreign = prepared.steps[1].comments - prepared.steps[2].comments
+    assert 0 < foreign < 200  # nearly all of the corpus is English
+
+
+def test_no_real_test_comment_is_trained_on(prepared: prepare.Prepared) -> None:
+    def folded(part: str) -> set[str]:
+        return {
+            " ".join(text.casefold().split()) for text in prepare.comments(prepared.key, part).texts
+        }
+
+    assert not folded("train") & (folded("test") | folded("natural"))
+
+
+def test_minilm_learns_from_400_comments(prepared: prepare.Prepared, tmp_path: Path) -> None:
+    train, test = (prepare.comments(prepared.key, part) for part in ("train", "test"))
+    model = Bert().fit(train.texts, train.labels)
+    scores = model.predict_proba(test.texts)[:, 1]
+    assert roc_auc_score(test.labels, scores) > 0.85
+    model.save(tmp_path)
+    assert Bert.load(tmp_path).predict_proba(test.texts)[:, 1] == pytest.approx(scores, abs=0.02)
+
+
+def test_smollm2_is_a_llama_that_tuning_changes(prepared: prepare.Prepared, tmp_path: Path) -> None:
+    train, test = (prepare.comments(prepared.key, part) for part in ("train", "test"))
+    untuned = LlamaZeroShot().fit(train.texts, train.labels)
+    assert untuned.size().parameters == 134_515_008
+    tuned = Llama().fit(train.texts[:80], train.labels[:80])
+    tuned.save(tmp_path)
+    loaded = Llama.load(tmp_path)
+    before, after, again = (
+        model.predict_proba(test.texts[:40])[:, 1] for model in (untuned, tuned, loaded)
+    )
+    assert again == pytest.approx(after, abs=0.05)  # bf16, merged in another order
+    assert np.abs(after - before).mean() > 0.05

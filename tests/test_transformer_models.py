@@ -1,0 +1,188 @@
+"""What is particular to bert and llama: prompts, answers, truncation, adapters, artifacts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from worthit.datasets.errors import CheckpointError, DeviceError, UnknownNameError
+from worthit.models import batches, devices, finetuning
+from worthit.models.bert import Bert, BertSettings
+from worthit.models.llama import CUE, QUESTION, Llama, LlamaSettings
+from worthit.models.llama_qlora import LlamaQLoRA
+from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
+
+TEXTS = [
+    "you stupid idiot",
+    "thanks for the nice article about old music and the river",
+    "the page",
+] * 8
+LABELS = np.array([1, 0, 0] * 8)
+
+
+def zero_shot(folder: Path, **settings: object) -> LlamaZeroShot:
+    chosen = ZeroShotSettings(checkpoint=str(folder), precision="fp32", **settings)  # type: ignore[arg-type]
+    model = LlamaZeroShot(chosen)
+    model.fit(TEXTS, LABELS)
+    return model
+
+
+def test_scores_are_the_softmax_over_the_two_answers_of_the_whole_model(tiny_llama: Path) -> None:
+    import transformers
+
+    whole = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llama)
+    expected = []
+    for text in TEXTS[:3]:
+        ids = tokenizer(QUESTION + text + CUE, return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            last = whole(ids).logits[0, -1].double()
+        answers = [
+            tokenizer(a, add_special_tokens=False)["input_ids"][0] for a in (" False", " True")
+        ]
+        expected.append(torch.softmax(last[answers], 0)[1].item())
+    assert zero_shot(tiny_llama).predict_proba(TEXTS[:3])[:, 1] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_comment_is_cut_and_never_the_cue(tiny_llama: Path) -> None:
+    model = zero_shot(tiny_llama, max_length=5)
+    short, long = model._tokens(["the page", "the page " * 50])
+    cue = model._tokenizer(CUE, add_special_tokens=False)["input_ids"]
+    assert short[-len(cue) :] == long[-len(cue) :] == cue
+    question = model._tokenizer(QUESTION)["input_ids"]
+    assert len(long) == len(question) + 5 + len(cue)
+    assert model.truncated_share(["the page", "the page " * 50]) == 0.5
+    assert zero_shot(tiny_llama, max_length=None).truncated_share(["the page " * 50]) == 0
+
+
+def test_tuning_moves_scores_towards_the_labels(tiny_llama: Path) -> None:
+    settings = LlamaSettings(checkpoint=str(tiny_llama), epochs=6, learning_rate=3e-3)
+    tuned = Llama(settings).fit(TEXTS, LABELS).predict_proba(TEXTS)[:, 1]
+    assert tuned[LABELS == 1].mean() > tuned[LABELS == 0].mean() + 0.5
+
+
+def test_four_bit_weights_stay_trainable_and_unpacked(tiny_llama: Path) -> None:
+    import bitsandbytes
+
+    settings = LlamaSettings(checkpoint=str(tiny_llama), epochs=6, learning_rate=3e-3)
+    model = LlamaQLoRA(settings)
+    model.fit(TEXTS, LABELS)
+    four_bit = [m for m in model._model.modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]
+    assert four_bit
+    tuned = model.predict_proba(TEXTS)[:, 1]
+    assert tuned[LABELS == 1].mean() > tuned[LABELS == 0].mean() + 0.5
+    assert not any(getattr(m.weight.quant_state, "packing_format_for_cpu", False) for m in four_bit)
+
+
+def test_the_adapter_opens_with_peft_and_scores_the_same(tiny_llama: Path, tmp_path: Path) -> None:
+    import peft
+    import transformers
+
+    settings = LlamaSettings(checkpoint=str(tiny_llama), epochs=2, precision="fp32")
+    model = Llama(settings)
+    model.fit(TEXTS, LABELS)
+    model.save(tmp_path)
+    base = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama)
+    adapted = peft.PeftModel.from_pretrained(base, tmp_path).eval()
+    ids = torch.tensor(model._tokens(TEXTS[:1]))
+    with torch.no_grad():
+        last = adapted(ids).logits[0, -1].double()
+    answers = model._answer_tokens("")
+    score = torch.softmax(last[answers], 0)[1].item()
+    assert model.predict_proba(TEXTS[:1])[0, 1] == pytest.approx(score, abs=1e-4)
+
+
+def test_bert_learns_and_opens_with_transformers(tiny_bert: Path, tmp_path: Path) -> None:
+    import transformers
+
+    settings = BertSettings(
+        checkpoint=str(tiny_bert), epochs=12, learning_rate=3e-3, precision="fp32"
+    )
+    model = Bert(settings)
+    scores = model.fit(TEXTS, LABELS).predict_proba(TEXTS)[:, 1]
+    assert scores[LABELS == 1].mean() > scores[LABELS == 0].mean() + 0.5
+    model.save(tmp_path)
+    opened = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    with torch.no_grad():
+        logits = opened(**tokenizer(TEXTS[:2], padding=True, return_tensors="pt")).logits.double()
+    assert scores[:2] == pytest.approx(torch.softmax(logits, 1)[:, 1].numpy(), abs=1e-4)
+
+
+def test_bert_cuts_at_its_limit_and_tells_the_share(tiny_bert: Path) -> None:
+    model = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=6))
+    model.fit(TEXTS, LABELS)
+    assert max(map(len, model._tokens(["the page " * 50]))) == 8  # with [CLS] and [SEP]
+    assert model.truncated_share(["the page", "the page " * 50]) == 0.5
+    unlimited = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=None))
+    unlimited.fit(TEXTS, LABELS)
+    assert max(map(len, unlimited._tokens(["the page " * 500]))) == 64
+
+
+def test_a_checkpoint_of_another_kind_is_refused_in_one_line(
+    tmp_path: Path, tiny_llama: Path
+) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "no-such-type"}')
+    with pytest.raises(CheckpointError, match="cannot be used") as caught:
+        Llama(LlamaSettings(checkpoint=str(tmp_path))).fit(TEXTS, LABELS)
+    assert "\n" not in str(caught.value)
+
+
+def test_training_batches_hold_each_comment_once_and_like_lengths() -> None:
+    lengths = np.random.default_rng(0).integers(1, 200, 500)
+    made = batches.for_training(lengths, 8, np.random.default_rng(1))
+    assert sorted(np.concatenate(made)) == list(range(500))
+    spread = np.mean([np.ptp(lengths[rows]) for rows in made])
+    shuffled = np.mean([np.ptp(lengths[i : i + 8]) for i in range(0, 496, 8)])
+    assert spread < shuffled / 3
+
+
+def test_scoring_batches_hold_each_comment_once_longest_first() -> None:
+    lengths = np.array([5, 50, 7, 1])
+    made = list(batches.for_scoring(lengths, 3))
+    assert [rows.tolist() for rows in made] == [[1, 2, 0], [3]]
+
+
+def test_the_learning_rate_warms_up_and_decays() -> None:
+    recipe = finetuning.Recipe(1.0, 8, 1, 0.1, 0.0)
+    rates = [finetuning._rate(step, 100, recipe) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == 1.0
+    assert rates == sorted(rates[:10]) + sorted(rates[10:], reverse=True)
+    assert 0 < rates[-1] < 0.02
+
+
+def test_small_updates_of_bf16_parameters_are_not_lost() -> None:
+    parameter = torch.nn.Parameter(torch.ones(1, dtype=torch.bfloat16))
+    optimizer = finetuning._MasterAdamW([parameter], finetuning.Recipe(1e-4, 1, 1, 0, 0.0))
+    for _ in range(100):
+        parameter.grad = torch.ones_like(parameter)
+        optimizer.step(1e-4)
+    assert parameter.item() == pytest.approx(0.99, abs=0.004)  # bf16 alone would still be 1
+
+
+def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for device in ("cuda", "mps"):
+        with pytest.raises(DeviceError, match=f"device {device} is not available"):
+            devices.require(device)
+    with pytest.raises(UnknownNameError, match="unknown device 'tpu'; known: cpu, cuda, mps"):
+        devices.require("tpu")
+
+
+@pytest.mark.parametrize(("bf16_s", "expected"), [(0.1, torch.bfloat16), (0.9, torch.float32)])
+def test_bf16_is_chosen_where_it_is_measured_to_pay(
+    monkeypatch: pytest.MonkeyPatch, bf16_s: float, expected: torch.dtype
+) -> None:
+    devices.worthwhile_dtype.cache_clear()
+    times = {torch.float32: 1.0, torch.bfloat16: bf16_s}
+    monkeypatch.setattr(devices, "_gemm_seconds", lambda device, dtype: times[dtype])
+    assert devices.worthwhile_dtype("cpu") is expected
+    devices.worthwhile_dtype.cache_clear()
+
+
+def test_an_unknown_precision_lists_the_known() -> None:
+    with pytest.raises(UnknownNameError, match="unknown precision 'int3'; known: auto, fp32, bf16"):
+        devices.chosen_dtype("int3", "cpu")
