@@ -140,7 +140,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if held is None:
         return
     interrupted = exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
-    run = held.finish(complete=not interrupted)
+    run = held.finish(interrupted)
     if run is not None and held.run_file is not None:
         from worthit.reports import report
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from worthit.bench.record import Energy, Figure, Origin, unavailable
+from worthit.datasets.errors import CellError
 
 _J_PER_KWH = 3.6e6
 _MEASURED_CPU_MODES = {"intel_rapl", "intel_power_gadget"}
@@ -74,11 +75,13 @@ class _Meter:
         self._tracker = OfflineEmissionsTracker(
             country_iso_code="USA",
             measure_power_secs=1,
-            save_to_file=False,
+            output_methods=[],
             log_level="error",
             allow_multiple_runs=True,
             tracking_mode="machine",
         )
+        if not hasattr(self._tracker, "_tasks"):  # its constructor logs errors and goes on
+            raise CellError("codecarbon could not start; the cell's log says why")
         self.over(lambda: None)
         modes = [getattr(part, "_mode", None) for part in self._tracker._hardware]
         self._cpu_mode = next((mode for mode in modes if mode), "")

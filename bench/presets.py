@@ -28,6 +28,7 @@ _REFERENCE_LORA = {
     "alpha": 32,
     "dropout": 0.1,
     "target_modules": ["q_proj", "v_proj"],
+    "adapted_share": 1.0,
     "learning_rate": 2e-5,
     "batch_size": 1,
     "precision": "bf16",

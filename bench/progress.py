@@ -6,7 +6,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from worthit.bench.record import Figure
+from worthit.bench.record import Figure, significant
 
 
 class Progress:
@@ -68,7 +68,7 @@ def terminal() -> TextIO:
 
 def shown(figure: Figure) -> str:
     """A figure in a line of progress."""
-    return "n/a" if figure.value is None else f"{figure.value:,.3g} {figure.unit}"
+    return "n/a" if figure.value is None else f"{significant(figure.value)} {figure.unit}"
 
 
 def minutes(seconds: float) -> str:

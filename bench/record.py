@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
 from worthit.datasets.cache import write_whole
 from worthit.datasets.errors import RunError
@@ -48,6 +49,13 @@ def measured(value: float, unit: str, instrument: str, samples: int = 1) -> Figu
 
 def unavailable(unit: str, reason: str) -> Figure:
     return Figure(None, unit, "unavailable", "", 0, reason)
+
+
+def significant(value: float) -> str:
+    """Three significant digits, and no exponent: 12,345 · 123 · 1.23 · 0.0123."""
+    if abs(value) >= 1e3:
+        return f"{value:,.0f}"
+    return np.format_float_positional(value, precision=3, fractional=False, trim="-")
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,7 @@ from worthit.datasets import prepare
 from worthit.datasets.errors import OptionError, RunError, UnknownNameError
 from worthit.datasets.protocol import AtMost, Protocol
 from worthit.datasets.registry import parse
-from worthit.models.registry import MODELS, require_known
-
-DEVICES = ("cpu", "cuda", "mps")
+from worthit.models.registry import DEVICES, MODELS, require_known
 
 
 @dataclass(frozen=True)
@@ -205,14 +203,14 @@ class Session:
             cell, log, options.cell_limit_s or chosen.cell_limit_s, self._progress, self._keep
         )
 
-    def finish(self, complete: bool) -> record.Run | None:
+    def finish(self, interrupted: bool) -> record.Run | None:
         """Save the run for good; None if no cell got anywhere, when nothing is left behind."""
         if self._run is None or self.run_file is None:
             return None
         if not self._records:
             self.run_file.unlink(missing_ok=True)
             return None
-        self._save(complete)
+        self._save(complete=not interrupted and len(self._records) == self._planned)
         return self._run
 
     def _announce(self, cell: Cell) -> None:

@@ -33,7 +33,7 @@ from worthit.bench.record import (
 from worthit.bench.throughput import measure_throughput
 from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
-from worthit.datasets.errors import CellError, DeviceError, OptionError
+from worthit.datasets.errors import CellError, DeviceError
 from worthit.models.registry import MODELS, model_class
 
 _RECORD = "training.json"
@@ -201,17 +201,8 @@ class Work:
         )
 
     def _fresh_model(self) -> Any:
-        settings = dict(self._cell.settings)
-        known = {field.name: field for field in dataclasses.fields(self._class.Settings)}
-        for name, value in settings.items():
-            if name not in known:
-                raise OptionError(
-                    f"{self._cell.model} has no setting {name!r}; known: {', '.join(known)}"
-                )
-            settings[name] = tuple(value) if isinstance(value, list) else value
-        return self._class(
-            self._class.Settings(**settings), device=self._cell.device, seed=self._cell.seed
-        )
+        model = self._class(device=self._cell.device, seed=self._cell.seed)
+        return model.set_params(**self._cell.settings)
 
     def _prepare_torch(self) -> None:
         import torch
@@ -221,7 +212,8 @@ class Work:
         devices.require(self._cell.device)
         self._threads = torch.get_num_threads()
         precision = self._model.get_params()["precision"]
-        self._dtype = str(devices.chosen_dtype(precision, self._cell.device)).removeprefix("torch.")
+        dtype = str(devices.chosen_dtype(precision, self._cell.device)).removeprefix("torch.")
+        self._dtype = ", ".join(filter(None, (dtype, self._class.dtype_note)))
 
     def _resolved_checkpoint(self) -> Any:
         given = self._model.get_params().get("checkpoint")

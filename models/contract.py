@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -50,6 +51,8 @@ class Classifier(ABC, Generic[S]):
     Settings: ClassVar[type[Any]]
     #: whether `fit` trains anything at all
     trains: ClassVar[bool] = True
+    #: what to say of its numbers' precision, beyond the dtype it scores in
+    dtype_note: ClassVar[str] = ""
     #: libraries whose version decides what training yields
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy", "scikit-learn")
 
@@ -68,13 +71,16 @@ class Classifier(ABC, Generic[S]):
         """Replace some settings.
 
         Raises:
-            OptionError: a name this model does not have; the message lists those it has.
+            OptionError: a name this model does not have, or a value of another type.
         """
         known = self.get_params()
         for name in params:
             if name not in known:
                 raise OptionError(f"{self.name} has no setting {name!r}; known: {', '.join(known)}")
-        self.settings = dataclasses.replace(self.settings, **params)  # type: ignore[type-var]
+        try:
+            self.settings = msgspec.convert(known | params, self.Settings)
+        except msgspec.ValidationError as error:
+            raise OptionError(f"{self.name} cannot take that setting: {error}") from error
         return self
 
     def fit(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> Self:
@@ -105,7 +111,7 @@ class Classifier(ABC, Generic[S]):
         """
         if not len(texts):
             return np.empty((0, 2))
-        positive = self._score(texts)
+        positive = np.asarray(self._score(texts), dtype=np.float64)
         return np.column_stack([1 - positive, positive])
 
     def truncated_share(self, texts: Sequence[str]) -> float:
@@ -133,7 +139,7 @@ class Classifier(ABC, Generic[S]):
             ) from error
         if card["model"] != cls.name:
             raise RunError(f"{folder} holds a {card['model']} model, not {cls.name}")
-        model = cls(cls.Settings(**card["settings"]), device=device, seed=card["seed"])
+        model = cls(device=device, seed=card["seed"]).set_params(**card["settings"])
         model._load(folder)
         return model
 

@@ -6,8 +6,7 @@ import time
 import torch
 
 from worthit.datasets.errors import DeviceError, UnknownNameError
-
-DEVICES = ("cpu", "cuda", "mps")
+from worthit.models.registry import DEVICES
 
 # bf16 must be clearly faster to be worth its 8 bits of mantissa.
 _WORTHWHILE_SPEEDUP = 1.5

@@ -6,6 +6,7 @@ tokens, so that a model which would rather say something else is still scored. O
 position is multiplied by the output head, and by these two of its rows.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,11 @@ from worthit.models import batches, checkpoints, devices
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.finetuning import Recipe, finetune
 
-QUESTION = "Is this comment toxic? Answer True or False.\n\nComment: "
+QUESTION = "Is this comment toxic? Answer True or False.\n\nComment:"
 CUE = "\nAnswer:"
 ANSWERS = (" False", " True")  # of class 0 and class 1
+
+_LAYER = re.compile(r"\.layers\.(\d+)\.")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class LlamaSettings:
     alpha: int = 32
     dropout: float = 0.0
     target_modules: tuple[str, ...] = ("all-linear",)
+    adapted_share: float = 0.5  # of the layers, from the top; backward passes end below them
     learning_rate: float = 1e-3
     batch_size: int = 8
     epochs: int = 1
@@ -55,7 +59,7 @@ class Llama(Classifier[LlamaSettings]):
         base.set_attn_implementation("eager" if self.device == "cpu" else "sdpa")
         chosen = self.settings
         self._model = peft.get_peft_model(
-            base, self._adapter_config(), autocast_adapter_dtype=False
+            base, self._adapter_config(base), autocast_adapter_dtype=False
         )
         self._model.train()
         recipe = Recipe(
@@ -68,20 +72,39 @@ class Llama(Classifier[LlamaSettings]):
         trained = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
         finetune(self._logits, trained, self._tokens(texts), labels, recipe, self.seed, progress)
         base.set_attn_implementation("sdpa")
-        self._model.merge_adapter()
+        self._fold_in()
         self._model.eval()
         self._trained_parameters = sum(parameter.numel() for parameter in trained)
 
-    def _adapter_config(self) -> peft.LoraConfig:
+    def _adapter_config(self, base: Any) -> peft.LoraConfig:
         chosen = self.settings
-        targets = list(chosen.target_modules)
         return peft.LoraConfig(
             task_type="CAUSAL_LM",
             r=chosen.r,
             lora_alpha=chosen.alpha,
             lora_dropout=chosen.dropout,
-            target_modules="all-linear" if targets == ["all-linear"] else targets,
+            target_modules=self._targets(base),
         )
+
+    def _targets(self, base: Any) -> list[str]:
+        """The linear layers to adapt: those named by the settings, in the upper layers."""
+        layers = base.config.num_hidden_layers
+        first = layers - round(layers * self.settings.adapted_share)
+        wanted = self.settings.target_modules
+        targets = [
+            name
+            for name, module in base.named_modules()
+            if isinstance(module, torch.nn.Linear)
+            and (place := _LAYER.search(name))
+            and int(place[1]) >= first
+            and (wanted == ("all-linear",) or name.rpartition(".")[2] in wanted)
+        ]
+        if not targets:
+            raise CheckpointError(
+                f"{self.settings.checkpoint} has no linear layers {', '.join(wanted)} in its upper "
+                "layers to adapt; use a Llama-family checkpoint"
+            )
+        return targets
 
     def _open(self) -> Any:
         """Load base model and tokenizer to the device and find the answers' tokens."""
@@ -127,9 +150,9 @@ class Llama(Classifier[LlamaSettings]):
         return [question + tokens[:limit] + cue for tokens in self._comment_tokens(texts)]
 
     def _comment_tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        tokens: list[list[int]] = self._tokenizer(list(texts), add_special_tokens=False)[
-            "input_ids"
-        ]
+        # Tokens of words begin with the space before them: so does the comment.
+        spaced = [f" {text}" for text in texts]
+        tokens: list[list[int]] = self._tokenizer(spaced, add_special_tokens=False)["input_ids"]
         return tokens
 
     def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
@@ -166,12 +189,20 @@ class Llama(Classifier[LlamaSettings]):
         self._model.save_pretrained(folder)
 
     def _load(self, folder: Path) -> None:
-        base = self._open()
+        base = self._scoring_base()
         adapted = peft.PeftModel.from_pretrained(base, folder, autocast_adapter_dtype=False)
         self._trained_parameters = sum(
             parameter.numel() for name, parameter in adapted.named_parameters() if "lora_" in name
         )
         self._model = adapted.merge_and_unload().eval()
+
+    def _fold_in(self) -> None:
+        """Add the adapters to the weights in place; the adapters themselves stay, to be saved."""
+        self._model.merge_adapter()
+
+    def _scoring_base(self) -> Any:
+        """The base model that saved adapters are folded into."""
+        return self._open()
 
     def size(self) -> Size:
         return Size(self._parameters, self._trained_parameters)

@@ -1,6 +1,8 @@
 """The `llama` model tuned on a 4-bit base: NF4 by bitsandbytes, adapters in higher precision.
 
-Dettmers et al. 2023, "QLoRA: Efficient Finetuning of Quantized LLMs".
+Dettmers et al. 2023, "QLoRA: Efficient Finetuning of Quantized LLMs". For scoring the base is
+dequantised and the adapters folded into it, as QLoRA models are usually deployed. Folding them into
+the 4-bit weights would round them away: on SmolLM2-135M accuracy fell from 90 % to 46 %.
 """
 
 from pathlib import Path
@@ -15,6 +17,7 @@ from worthit.models.llama import Llama
 
 class LlamaQLoRA(Llama):
     name = "llama-qlora"
+    dtype_note = "trained on an NF4 base"
     libraries = (*Llama.libraries, "bitsandbytes")
 
     def _load_base(self, folder: Path) -> Any:
@@ -31,3 +34,9 @@ class LlamaQLoRA(Llama):
                 # kernel that has no gradient, and is 5 times slower than dequantising at batch 32.
                 module.support_avx512bf16_for_cpu = False
         return base
+
+    def _fold_in(self) -> None:
+        """Leave the adapters beside: most of what they add is less than half a step of 4 bits."""
+
+    def _scoring_base(self) -> Any:
+        return self._open().dequantize()

@@ -19,15 +19,17 @@ class Entry:
     pretrained: bool = False
 
 
-_ALL = ("cpu", "cuda", "mps")
+DEVICES = ("cpu", "cuda", "mps")
 
 MODELS = {
     "lsa": Entry("worthit.models.lsa:LSA"),
     "word2vec": Entry("worthit.models.word2vec:Word2Vec"),
     "tfidf": Entry("worthit.models.tfidf:TfIdf"),
-    "bert": Entry("worthit.models.bert:Bert", _ALL, pretrained=True),
-    "llama": Entry("worthit.models.llama:Llama", _ALL, pretrained=True),
-    "llama-zero-shot": Entry("worthit.models.llama_zero_shot:LlamaZeroShot", _ALL, pretrained=True),
+    "bert": Entry("worthit.models.bert:Bert", DEVICES, pretrained=True),
+    "llama": Entry("worthit.models.llama:Llama", DEVICES, pretrained=True),
+    "llama-zero-shot": Entry(
+        "worthit.models.llama_zero_shot:LlamaZeroShot", DEVICES, pretrained=True
+    ),
     "llama-qlora": Entry("worthit.models.llama_qlora:LlamaQLoRA", ("cpu", "cuda"), pretrained=True),
 }
 

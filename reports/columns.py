@@ -5,9 +5,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from worthit.bench.record import CellRecord, Figure, Run, unavailable
+from worthit.bench.record import CellRecord, Figure, Run, significant, unavailable
 from worthit.reports import quality
 
 
@@ -47,13 +45,6 @@ def written(figure: Figure, notes: Footnotes) -> str:
     if figure.origin == "estimated":
         return f"*≈{number}*"
     return f"{number} (cached)" if figure.origin == "cached" else number
-
-
-def significant(value: float) -> str:
-    """Three significant digits, and no exponent: 12,345 · 123 · 1.23 · 0.0123."""
-    if abs(value) >= 1e3:
-        return f"{value:,.0f}"
-    return np.format_float_positional(value, precision=3, fractional=False, trim="-")
 
 
 def _figure(path: str, *, scale: float = 1.0) -> Entry:
@@ -114,9 +105,10 @@ def _auc(run: Run, cell: CellRecord, notes: Footnotes) -> str:
     return "n/a" if found is None else f"{found:.3f}"
 
 
-def _name(run: Run, cell: CellRecord, notes: Footnotes) -> str:
+def name(run: Run, cell: CellRecord, notes: Footnotes | None = None) -> str:
+    """The cell's name, without the device where all cells share one."""
     devices = {other.device for other in run.cells}
-    return cell.name if len(devices) > 1 or cell.seed else cell.model
+    return cell.name if len(devices) > 1 else cell.name.replace(f"-{cell.device}", "", 1)
 
 
 _test_accuracy = _accuracy("test", interval=False)
@@ -130,7 +122,7 @@ _gpu_energy_mj = _figure("energy.gpu_j_per_comment", scale=1e3)
 
 #: the results table of reports and of the README
 RESULTS = (
-    Column("model", _name),
+    Column("model", name),
     Column("train acc", _accuracy("train", interval=False)),
     Column("test acc (95 % interval)", _accuracy("test", interval=True)),
     Column("ROC AUC", _auc),
@@ -145,7 +137,7 @@ RESULTS = (
 
 #: as much of it as 80 columns hold
 BRIEF = (
-    Column("model", _name),
+    Column("model", name),
     Column("test", _test_accuracy),
     Column("AUC", _auc),
     Column("train s", _train_s),

@@ -12,6 +12,7 @@ from worthit.reports.columns import (
     RESULTS,
     Footnotes,
     missing,
+    name,
     percent,
     percent_with_interval,
     rows,
@@ -104,7 +105,7 @@ def _natural(run: Run) -> list[str]:
     natural = run.data.natural
     body = [
         [
-            cell.name,
+            name(run, cell),
             *(
                 percent_with_interval(measure(cell.quality.natural, natural.labels))
                 for measure in (quality.precision, quality.recall, quality.accuracy)
@@ -123,14 +124,16 @@ def _natural(run: Run) -> list[str]:
 
 
 def _throughput(run: Run) -> list[str]:
-    swept = [(cell.name, cell.throughput) for cell in run.cells if cell.throughput is not None]
+    swept = [
+        (name(run, cell), cell.throughput) for cell in run.cells if cell.throughput is not None
+    ]
     sizes = sorted({rate.batch_size for _, sweep in swept for rate in sweep.batches})
     notes = Footnotes()
     body = []
-    for name, sweep in swept:
+    for model, sweep in swept:
         rates = {rate.batch_size: written(rate.comments_per_s, notes) for rate in sweep.batches}
         rates[sweep.best.batch_size] = f"**{rates[sweep.best.batch_size]}**"
-        body.append([name, *(rates.get(size, "") for size in sizes)])
+        body.append([model, *(rates.get(size, "") for size in sizes)])
     return [
         "Comments per second, by how many are handed over at a time; the best in bold. "
         "The sweep ends where the rate no longer rises.",
@@ -151,7 +154,7 @@ def _models(run: Run) -> list[str]:
     notes = Footnotes()
     trained = [
         [
-            cell.name,
+            name(run, cell),
             cell.setup.checkpoint or "trained from nothing",
             cell.setup.dtype or "",
             _count(cell.training.parameters),
@@ -169,7 +172,10 @@ def _models(run: Run) -> list[str]:
         "peak memory in training, MB", "trained at, UTC", "test comments truncated",
     ]  # fmt: skip
     settings = [
-        [cell.name, ", ".join(f"{name} {value}" for name, value in cell.setup.settings.items())]
+        [
+            name(run, cell),
+            ", ".join(f"{setting} {value}" for setting, value in cell.setup.settings.items()),
+        ]
         for cell in run.cells
         if cell.setup is not None
     ]
@@ -185,7 +191,7 @@ def _memory(run: Run) -> str:
     notes = Footnotes()
     body = [
         [
-            cell.name,
+            name(run, cell),
             written(cell.memory.peak_mb, notes),
             written(cell.memory.baseline_mb, notes),
             written(cell.memory.accelerator_peak_mb, notes),
@@ -215,18 +221,18 @@ def _count(number: int | None) -> str:
 
 
 def _flat(values: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    for name, value in values.items():
+    for key, value in values.items():
         if isinstance(value, dict):
-            yield name, ", ".join(f"{key} {entry}" for key, entry in value.items())
+            yield key, ", ".join(f"{inner} {entry}" for inner, entry in value.items())
         elif isinstance(value, list):
-            yield name, ", ".join(map(str, value)) or "none"
+            yield key, ", ".join(map(str, value)) or "none"
         else:
-            yield name, str(value)
+            yield key, "unknown" if value is None else str(value)
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> str:
     return _tabulated(
-        ["what", "value"], [[name.replace("_", " "), value] for name, value in pairs], left=2
+        ["what", "value"], [[key.replace("_", " "), value] for key, value in pairs], left=2
     )
 
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from worthit.bench.record import CellRecord, Run
 from worthit.reports import quality
+from worthit.reports.columns import name
 
 _CLASSES = ("not toxic", "toxic")
 # Read on GitHub's white and dark pages alike: the pictures bring a ground of their own.
@@ -37,11 +38,11 @@ def draw(run: Run, folder: Path) -> dict[str, str]:
     return drawn
 
 
-def _saved(figure: Figure, folder: Path, name: str) -> str:
+def _saved(figure: Figure, folder: Path, file_name: str) -> str:
     # Without dates and versions in it the same run gives the same bytes.
-    figure.savefig(folder / name, metadata={"Software": None})
+    figure.savefig(folder / file_name, metadata={"Software": None})
     plt.close(figure)
-    return name
+    return file_name
 
 
 def _overview(run: Run) -> Figure:
@@ -57,10 +58,10 @@ def _overview(run: Run) -> Figure:
         errors = [[found.value - found.low], [found.high - found.value]]
         axes.errorbar(rate, found.value * 100, [[100 * e[0]] for e in errors], fmt="o", capsize=3)
         axes.annotate(
-            cell.name, (rate, found.value * 100), xytext=(7, 5), textcoords="offset points"
+            name(run, cell), (rate, found.value * 100), xytext=(7, 5), textcoords="offset points"
         )
     axes.set_xscale("log")
-    axes.margins(x=0.2, y=0.1)
+    axes.margins(x=0.3, y=0.1)
     axes.set_xlabel("throughput at the best batch size, comments/s (log)")
     axes.set_ylabel("accuracy on the balanced test set, %")
     axes.set_title("What each model reaches, and how fast", loc="left")
@@ -83,5 +84,5 @@ def _confusion(cell: CellRecord, run: Run) -> Figure:
     axes.set_yticks((0, 1), _CLASSES, rotation=90, va="center")
     axes.set_xlabel("called")
     axes.set_ylabel("is")
-    axes.set_title(cell.name, fontsize=10)
+    axes.set_title(name(run, cell), fontsize=10)
     return figure

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from worthit.datasets import registry as datasets
 from worthit.datasets.errors import DataError, OptionError, RunError, UnknownNameError
@@ -17,12 +18,12 @@ Maker = Callable[..., Classifier[Any]]
 ODD = ["", " ", "\U0001f600\U0001f92c", "word " * 20_000, "\x00\x01", "e\u0301\u202e", "ok"]
 
 
-def training_comments(count: int = 400) -> tuple[list[str], np.ndarray]:
-    table = datasets.source(f"synthetic:{count}").read()
+def training_comments(count: int) -> tuple[list[str], np.ndarray]:
+    table = datasets.source("synthetic:1200").read().slice(0, count)
     return table["text"].to_pylist(), table["label"].to_numpy()
 
 
-@pytest.fixture(params=list(registry.MODELS))
+@pytest.fixture(scope="module", params=list(registry.MODELS))
 def make(request: pytest.FixtureRequest, tiny_bert: Path, tiny_llama: Path) -> Maker:
     """Makes the model named by the parameter, on tiny weights where it needs any."""
     kind = registry.model_class(request.param)
@@ -37,7 +38,7 @@ def make(request: pytest.FixtureRequest, tiny_bert: Path, tiny_llama: Path) -> M
     return maker
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fitted(make: Maker) -> Classifier[Any]:
     return make().fit(*training_comments(120))
 
@@ -85,7 +86,7 @@ def test_nothing_saved_is_a_pickle(fitted: Classifier[Any], tmp_path: Path) -> N
 
 
 def test_the_same_seed_trains_the_same_model(make: Maker) -> None:
-    texts, labels = training_comments(120)
+    texts, labels = training_comments(60)
     first, second = (make(seed=3).fit(texts, labels).predict_proba(texts[:10]) for _ in range(2))
     assert first.tolist() == second.tolist()
 
@@ -100,13 +101,16 @@ def test_one_class_and_unequal_lengths_are_refused(make: Maker) -> None:
 def test_unknown_settings_are_refused(make: Maker) -> None:
     with pytest.raises(OptionError, match="has no setting 'depth'; known: "):
         make(depth=3)
+    name = next(iter(make().get_params()))
+    with pytest.raises(OptionError, match=f"cannot take that setting: .*{name}"):
+        make(**{name: [None]})
 
 
 def test_progress_ends_at_the_total(make: Maker) -> None:
     told: list[tuple[int, int]] = []
     model = make()
-    model.fit(*training_comments(120), lambda done, total: told.append((done, total)))
-    assert told[-1:] == ([(120, 120)] if model.trains else [])
+    model.fit(*training_comments(60), lambda done, total: told.append((done, total)))
+    assert told[-1:] == ([(60, 60)] if model.trains else [])
 
 
 def test_a_folder_of_another_model_is_refused(fitted: Classifier[Any], tmp_path: Path) -> None:
@@ -123,7 +127,7 @@ def test_classical_models_learn(name: str) -> None:
     texts, labels = training_comments(1200)
     model = registry.model_class(name)().fit(texts[:1000], labels[:1000])
     positive = model.predict_proba(texts[1000:])[:, 1]
-    assert positive[labels[1000:] == 1].mean() > positive[labels[1000:] == 0].mean() + 0.15
+    assert roc_auc_score(labels[1000:], positive) > (0.65 if name == "word2vec" else 0.85)
 
 
 def test_an_unknown_model_lists_the_known() -> None:
