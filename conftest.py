@@ -101,7 +101,9 @@ def benchmark_session(request: pytest.FixtureRequest) -> Session:
     session = Session(config.stash[_OPTIONS], len(planned), config.stash[_PROGRESS])
     config.stash[_SESSION] = session
     try:
-        session.open()
+        # A download shows its bar: what is captured here nobody would see for minutes.
+        with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            session.open()
     except WorthitError as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
     return session

@@ -109,9 +109,10 @@ class CellRun:
         self._note(wall_s=time.monotonic() - self._started)
 
     def _train(self) -> None:
-        self._progress.stage("training")
+        self._progress.stage("setting up")  # weights are downloaded and converted, once
         self._worker = Worker(self.cell, self._log, self._progress.trained)
         self._note(setup=self._worker.start(Setup, _SETUP_LIMIT_S))
+        self._progress.stage("training")
         training = self._worker.ask("train", Training, self._limit_s)
         self.seconds = training.train_s.value or 0.0
         self._note(training=training)

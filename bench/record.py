@@ -65,6 +65,7 @@ class Training:
     train_s: Figure
     memory: "Memory"
     trained_at: str  # ISO 8601, UTC
+    settings: dict[str, Any]  # in effect, those that went by the checkpoint's size decided
     artifact: str  # its folder's name in the cache
     disk_mb: Figure
     parameters: int | None

@@ -178,6 +178,7 @@ class Work:
                 else unavailable("s", "not tuned"),
                 memory=window.memory,
                 trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                settings=model.get_params(),
                 artifact=folder.name,
                 disk_mb=measured(disk_bytes / 1e6, "MB", "file sizes"),
                 parameters=size.parameters,

@@ -6,7 +6,7 @@ is all-MiniLM-L6-v2, a small one already tuned for sentence similarity: it is no
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from worthit.models.finetuning import Recipe, finetune
 class BertSettings:
     checkpoint: str = "all-MiniLM-L6-v2"  # packaged name, folder or hub id
     max_length: int | None = 128  # tokens of a comment; None: as many as the encoder reads
-    learning_rate: float = 1e-4
+    learning_rate: float | None = None  # None: 2e-4 below 50 M parameters, else 3e-5
     batch_size: int = 16
     epochs: int = 1
     warmup_share: float = 0.1
@@ -43,15 +43,11 @@ class Bert(Classifier[BertSettings]):
         # Master weights stay fp32; autocast multiplies in bf16.
         self._open(folder, torch.float32)
         self._model.train()
-        chosen = self.settings
-        recipe = Recipe(
-            chosen.learning_rate,
-            chosen.batch_size,
-            chosen.epochs,
-            chosen.warmup_share,
-            chosen.weight_decay,
-        )
         parameters = list(self._model.parameters())
+        if self.settings.learning_rate is None:
+            small = self._model.num_parameters() < 50e6
+            self.settings = replace(self.settings, learning_rate=2e-4 if small else 3e-5)
+        recipe = Recipe.of(self.settings)
         finetune(self._logits, parameters, self._tokens(texts), labels, recipe, self.seed, progress)
         self._model.to(self._dtype).eval()
 

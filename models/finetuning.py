@@ -4,7 +4,8 @@ Plain torch: transformers' Trainer refuses to run where any folder named `datase
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -25,6 +26,11 @@ class Recipe:
     epochs: int
     warmup_share: float
     weight_decay: float
+
+    @classmethod
+    def of(cls, settings: Any) -> Self:
+        """Out of a model's settings, which have fields of the same names."""
+        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
 
 
 def finetune(

@@ -8,7 +8,7 @@ position is multiplied by the output head, and by these two of its rows.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +26,7 @@ QUESTION = "Is this comment toxic? Answer True or False.\n\nComment:"
 CUE = "\nAnswer:"
 ANSWERS = (" False", " True")  # of class 0 and class 1
 
+_SHORT_TOKENS = 512
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
 
 
@@ -38,7 +39,7 @@ class LlamaSettings:
     dropout: float = 0.0
     target_modules: tuple[str, ...] = ("all-linear",)
     adapted_share: float = 0.5  # of the layers, from the top; backward passes end below them
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None  # None: 1e-3 below 300 M parameters, else 2e-4
     batch_size: int = 8
     epochs: int = 1
     warmup_share: float = 0.1
@@ -56,19 +57,18 @@ class Llama(Classifier[LlamaSettings]):
         torch.manual_seed(self.seed)
         base = self._open()
         # transformers' fused CPU attention is slow backwards: 1.2 to 1.3 times the plain one's time.
-        base.set_attn_implementation("eager" if self.device == "cpu" else "sdpa")
+        # It needs memory by the square of the length, though.
         chosen = self.settings
+        short = chosen.max_length is not None and chosen.max_length <= _SHORT_TOKENS
+        base.set_attn_implementation("eager" if self.device == "cpu" and short else "sdpa")
         self._model = peft.get_peft_model(
             base, self._adapter_config(base), autocast_adapter_dtype=False
         )
         self._model.train()
-        recipe = Recipe(
-            chosen.learning_rate,
-            chosen.batch_size,
-            chosen.epochs,
-            chosen.warmup_share,
-            chosen.weight_decay,
-        )
+        if chosen.learning_rate is None:
+            small = self._parameters < 300e6
+            self.settings = chosen = replace(chosen, learning_rate=1e-3 if small else 2e-4)
+        recipe = Recipe.of(chosen)
         trained = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
         finetune(self._logits, trained, self._tokens(texts), labels, recipe, self.seed, progress)
         base.set_attn_implementation("sdpa")

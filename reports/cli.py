@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     filled.add_argument("--check", action="store_true", help="change nothing, fail if it is stale")
     filled.set_defaults(action=_readme)
 
-    for command in (parser, rendered, listed, filled):
+    for command in (rendered, listed, filled):
         command.add_argument(
             "--root",
             type=Path,

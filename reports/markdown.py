@@ -19,6 +19,7 @@ from worthit.reports.columns import (
     written,
 )
 
+OVERVIEW = "accuracy against throughput"
 LEGEND = (
     "Plain numbers are measured in this run. *≈ italics* are estimates, (cached) comes from an "
     "earlier training on this machine, n/a is not available."
@@ -42,14 +43,14 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         _summary(run),
         "## Results",
         *results(run),
-        *(f"![{title}]({file})" for title, file in pictures.items() if title == "overview"),
+        *(f"![{title}]({file})" for title, file in pictures.items() if title == OVERVIEW),
         "## At natural prevalence",
         *_natural(run),
         "## Throughput by batch size",
         *_throughput(run),
         "## Confusion matrices",
         "Balanced test set, called toxic from a probability of 0.5 on.",
-        " ".join(f"![{title}]({file})" for title, file in pictures.items() if title != "overview"),
+        " ".join(f"![{title}]({file})" for title, file in pictures.items() if title != OVERVIEW),
         "## Data",
         *_data(run),
         "## Models",
@@ -174,10 +175,10 @@ def _models(run: Run) -> list[str]:
     settings = [
         [
             name(run, cell),
-            ", ".join(f"{setting} {value}" for setting, value in cell.setup.settings.items()),
+            ", ".join(f"{setting} {value}" for setting, value in cell.training.settings.items()),
         ]
         for cell in run.cells
-        if cell.setup is not None
+        if cell.training is not None
     ]
     return [
         _tabulated(headings, trained, left=3),

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from worthit.bench.record import CellRecord, Run
 from worthit.reports import quality
 from worthit.reports.columns import name
+from worthit.reports.markdown import OVERVIEW
 
 _CLASSES = ("not toxic", "toxic")
 # Read on GitHub's white and dark pages alike: the pictures bring a ground of their own.
@@ -29,7 +30,7 @@ def draw(run: Run, folder: Path) -> dict[str, str]:
     drawn = {}
     with plt.rc_context(_STYLE):
         if any(cell.quality and cell.throughput for cell in run.cells):
-            drawn["overview"] = _saved(_overview(run), folder, "overview.png")
+            drawn[OVERVIEW] = _saved(_overview(run), folder, "overview.png")
         for cell in run.cells:
             if cell.quality is not None:
                 drawn[f"confusion matrix of {cell.name}"] = _saved(

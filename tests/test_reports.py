@@ -31,7 +31,8 @@ def cell(**changed: Any) -> record.CellRecord:
         training=record.Training(
             Figure(1.5, "s", "cached", "perf_counter"),
             record.Memory(measured(700, "MB", "VmHWM"), measured(300, "MB", "rss"), unavailable("MB", "on the CPU")),
-            "2026-01-02T03:04:05+00:00", "lsa-abc", measured(1, "MB", "sizes"), 1000, 1000, 20, 0.0,
+            "2026-01-02T03:04:05+00:00", {"components": 100}, "lsa-abc",
+            measured(1, "MB", "sizes"), 1000, 1000, 20, 0.0,
         ),
         latency=record.Latency(
             (1.0, 2.0), (5, 6), measured(1.5, "ms", "c"), unavailable("ms", "p90 needs 29 samples"),

@@ -151,6 +151,15 @@ def test_scoring_batches_hold_each_comment_once_longest_first() -> None:
     assert [rows.tolist() for rows in made] == [[1, 2, 0], [3]]
 
 
+def test_the_learning_rate_goes_by_the_checkpoints_size(tiny_bert: Path, tiny_llama: Path) -> None:
+    bert = Bert(BertSettings(checkpoint=str(tiny_bert))).fit(TEXTS, LABELS)
+    assert bert.settings.learning_rate == 2e-4
+    llama = Llama(LlamaSettings(checkpoint=str(tiny_llama))).fit(TEXTS, LABELS)
+    assert llama.settings.learning_rate == 1e-3
+    given = Bert(BertSettings(checkpoint=str(tiny_bert), learning_rate=1e-5)).fit(TEXTS, LABELS)
+    assert given.settings.learning_rate == 1e-5
+
+
 def test_the_learning_rate_warms_up_and_decays() -> None:
     recipe = finetuning.Recipe(1.0, 8, 1, 0.1, 0.0)
     rates = [finetuning._rate(step, 100, recipe) for step in range(100)]

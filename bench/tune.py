@@ -1,0 +1,104 @@
+"""Try settings of a model on a validation part of the training side; the test side stays unseen.
+
+    python -m worthit.bench.tune llama learning_rate=0.001,0.0005 adapted_share=0.5,1.0
+
+Every combination is trained on the same comments and scored on the same others. This is how the
+models' default settings were chosen.
+"""
+
+import argparse
+import itertools
+import json
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from sklearn.metrics import accuracy_score, roc_auc_score
+from tabulate import tabulate
+from tqdm import tqdm
+
+from worthit.datasets import prepare
+from worthit.datasets.errors import DataError, OptionError, WorthitError
+from worthit.datasets.protocol import Protocol
+from worthit.models.registry import model_class
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description="Try settings on a validation part of the training side."
+    )
+    parser.add_argument("model")
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE[,VALUE…]")
+    parser.add_argument("--dataset", default="wikipedia", help="as for pytest bench/ (%(default)s)")
+    parser.add_argument("--train-size", type=int, default=1_000, metavar="N", help="(%(default)s)")
+    parser.add_argument(
+        "--validation-size", type=int, default=1_000, metavar="N", help="(%(default)s)"
+    )
+    parser.add_argument("--device", default="cpu", help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    try:
+        _tune(parser.parse_args(arguments))
+    except WorthitError as error:
+        print(f"worthit: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _tune(parsed: argparse.Namespace) -> None:
+    kind, grid = model_class(parsed.model), _grid(parsed.settings)
+    whole = prepare.comments(prepare.prepare(parsed.dataset, Protocol()).key, "train")
+    size, held_out = parsed.train_size, parsed.validation_size
+    if size + held_out > len(whole):
+        raise DataError(
+            f"--train-size {size:,} and --validation-size {held_out:,} need more than the "
+            f"{len(whole):,} comments of the training side; ask for less"
+        )
+    rows = []
+    for chosen in grid:
+        model = kind(device=parsed.device, seed=parsed.seed).set_params(**chosen)
+        label = " ".join(f"{name}={value}" for name, value in chosen.items()) or "defaults"
+        with tqdm(total=size, desc=label, unit=" comments", ncols=78, leave=False) as bar:
+            start = time.perf_counter()
+            model.fit(whole.texts[:size], whole.labels[:size], partial(_advance, bar))
+            seconds = time.perf_counter() - start
+        positive = model.predict_proba(whole.texts[-held_out:])[:, 1]
+        truth = whole.labels[-held_out:]
+        accuracy = accuracy_score(truth, positive >= 0.5)
+        rows.append(
+            [label, f"{accuracy:.1%}", f"{roc_auc_score(truth, positive):.4f}", f"{seconds:.1f}"]
+        )
+        print("  ".join(rows[-1]), flush=True)
+    print()
+    print(
+        tabulate(rows, [parsed.model, "accuracy", "ROC AUC", "training, s"], disable_numparse=True)
+    )
+
+
+def _advance(bar: "tqdm[Any]", done: int, total: int) -> None:
+    bar.update(done * bar.total / total - bar.n)  # of all epochs, shown as one
+
+
+def _grid(given: Sequence[str]) -> list[dict[str, Any]]:
+    """All combinations of the values given for each setting."""
+    axes = []
+    for pair in given:
+        name, _, values = pair.partition("=")
+        if not values:
+            raise OptionError(
+                f"{pair!r} is not NAME=VALUE[,VALUE…]; try learning_rate=0.001,0.0005"
+            )
+        axes.append([(name, _value(value)) for value in values.split(",")])
+    return [dict(combination) for combination in itertools.product(*axes)]
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

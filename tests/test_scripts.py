@@ -1,0 +1,48 @@
+"""The scripts in bench/ that anyone can run: what they print, and what they refuse."""
+
+import subprocess
+import sys
+
+import pytest
+
+from worthit.bench import tune
+
+SMALL = ["--dataset", "synthetic:1500", "--train-size", "200", "--validation-size", "100"]
+
+
+def test_tuning_tries_every_combination(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tune.main(["lsa", "components=5,20", "max_iter=100,200", *SMALL]) == 0
+    table = capsys.readouterr().out.split("\n\n")[1]
+    for label in ("components=5 max_iter=100", "components=20 max_iter=200"):
+        assert label in table
+    assert table.count("%") == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gpt", *SMALL], "unknown model 'gpt'"),
+        (["lsa", "components", *SMALL], "'components' is not NAME=VALUE"),
+        (["lsa", "depth=3", *SMALL], "lsa has no setting 'depth'"),
+        (["lsa", "--dataset", "synthetic:1500"], "need more than the"),
+    ],
+)
+def test_tuning_refuses_in_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert tune.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_the_data_protocol_is_timed_cold_and_from_the_cache() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "worthit.bench.time_datasets", "--dataset", "synthetic:500"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("synthetic:500: 500 comments")
+    for step in ("cold", "download", "another split", "the same split again"):
+        assert step in done.stdout
