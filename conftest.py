@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from worthit.bench import session as bench_session
+from worthit.bench.cell import cell_name
 from worthit.bench.cell_run import CellRun
 from worthit.bench.presets import PRESETS
 from worthit.bench.progress import Progress, terminal
@@ -86,10 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cell" in metafunc.fixturenames:
         chosen = bench_session.cells(metafunc.config.stash[_OPTIONS])
-        ids = [
-            f"{model}-{device}" + (f"-seed{seed}" if seed != "0" else "")
-            for model, device, seed in chosen
-        ]
+        ids = [cell_name(model, device, int(seed)) for model, device, seed in chosen]
         # Session scope keeps a cell's tests together, so that its model is trained and loaded once.
         metafunc.parametrize(("model", "device", "seed"), chosen, ids=ids, scope="session")
 
@@ -97,7 +95,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def benchmark_session(request: pytest.FixtureRequest) -> Session:
     config = request.config
-    planned = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
+    planned = {
+        item.callspec.id
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and "cell" in item.fixturenames
+    }
     session = Session(config.stash[_OPTIONS], len(planned), config.stash[_PROGRESS])
     config.stash[_SESSION] = session
     try:
@@ -146,7 +148,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if run is not None and held.run_file is not None:
         from worthit.reports import report
 
-        session.config.stash[_SUMMARY] = report.publish(run, held.run_file)
+        try:
+            session.config.stash[_SUMMARY] = report.publish(run, held.run_file)
+        except OSError as error:
+            session.config.stash[_SUMMARY] = (
+                f"the report cannot be written ({error.strerror}: {error.filename}); "
+                f"mend that, then: worthit report {held.run_file}"
+            )
 
 
 def pytest_terminal_summary(

@@ -38,7 +38,9 @@ def replay(benchmark: Any, seconds: Sequence[float], **facts: Any) -> None:
     """Hand measured durations to pytest-benchmark, one a round, and figures as extra_info."""
     durations = iter(seconds)
     benchmark.extra_info.update(facts)
-    benchmark.pedantic(lambda: clock.advance(next(durations)), rounds=len(seconds), iterations=1)
+    benchmark.pedantic(
+        lambda: clock.advance(next(durations, 0.0)), rounds=len(seconds), iterations=1
+    )
 
 
 def plain(part: Any) -> dict[str, Any]:

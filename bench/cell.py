@@ -1,8 +1,12 @@
 """A cell: model × device × seed on prepared data. A plain value that any machine can be handed."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
+
+
+def cell_name(model: str, device: str, seed: int) -> str:
+    """How tests, logs and reports call a cell: `bert-cpu`, and `bert-cpu-seed1` beyond seed 0."""
+    return f"{model}-{device}" + (f"-seed{seed}" if seed else "")
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,4 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """How tests and logs call it: `bert-cpu`, and `bert-cpu-seed1` beyond the first seed."""
-        return f"{self.model}-{self.device}" + (f"-seed{self.seed}" if self.seed else "")
-
-    def settings_json(self) -> str:
-        return json.dumps(self.settings, sort_keys=True)
+        return cell_name(self.model, self.device, self.seed)

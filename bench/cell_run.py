@@ -114,13 +114,11 @@ class CellRun:
         self._note(setup=self._worker.start(Setup, _SETUP_LIMIT_S))
         self._progress.stage("training")
         training = self._worker.ask("train", Training, self._limit_s)
-        self.seconds = training.train_s.value or 0.0
         self._note(training=training)
-        cached = training.memory.peak_mb.origin == "cached"
-        if not cached:
+        if not training.cached:
             self._worker.close()
             self._worker = None
-        when = f" (cached, trained on {training.trained_at[:10]})" if cached else ""
+        when = f" (cached, trained on {training.trained_at[:10]})" if training.cached else ""
         text = (
             training.train_s.reason
             or f"{shown(training.train_s)} for {training.comments:,} comments"
@@ -135,7 +133,8 @@ class CellRun:
             result = worker.ask(name, kind, self._limit_s)
             self.seconds = worker.seconds
         except CellError as error:
-            if not (self._worker and self._worker.alive()):
+            if self._worker and not (self._loaded and self._worker.alive()):
+                self._worker.close()
                 self._worker, self._loaded = None, False
             self._failed(name, error)
             raise
@@ -147,7 +146,12 @@ class CellRun:
         """The process that has loaded the artifact, started anew if it is not there."""
         if self._worker is None:
             self._worker = Worker(self.cell, self._log, self._progress.trained)
-            self._worker.start(Setup, _SETUP_LIMIT_S)
+            setup = self._worker.start(Setup, _SETUP_LIMIT_S)
+            if (
+                self.record.setup
+                and setup.checkpoint_identity != self.record.setup.checkpoint_identity
+            ):
+                raise CellError("the checkpoint changed between training and scoring; run again")
         if not self._loaded:
             self._worker.ask("load", type(None), self._limit_s, artifact=artifact)
             self._loaded = True

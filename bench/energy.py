@@ -1,7 +1,7 @@
 """Energy of scoring, by codecarbon, each component apart and with its own provenance.
 
 Where the machine has no energy counter codecarbon multiplies a guess of the processor's rated
-power by its load, and takes a constant for the RAM: such figures are estimates and say so.
+power by a function of its load, and takes a constant for the RAM: such figures are estimates and say so.
 """
 
 import sys
@@ -14,7 +14,7 @@ from worthit.bench.record import Energy, Figure, Origin, unavailable
 from worthit.datasets.errors import CellError
 
 _J_PER_KWH = 3.6e6
-_MEASURED_CPU_MODES = {"intel_rapl", "intel_power_gadget"}
+_MEASURED_CPU_MODES = {"intel_rapl", "intel_power_gadget", "windows_emi"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,9 @@ class _Meter:
         if not self._cpu_mode:
             return unavailable("J", "codecarbon found no way to meter this processor")
         origin: Origin = "measured" if self._cpu_mode in _MEASURED_CPU_MODES else "estimated"
-        backend = "rated power x load" if self._cpu_mode == "cpu_load" else self._cpu_mode
+        backend = (
+            "modelled from rated power and load" if self._cpu_mode == "cpu_load" else self._cpu_mode
+        )
         return Figure(joules, "J", origin, f"codecarbon: {backend}", samples)
 
     def ram(self, joules: float, samples: int) -> Figure:

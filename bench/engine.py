@@ -77,7 +77,7 @@ class Worker:
             self._kill()
             raise CellError(
                 f"{operation} took longer than its limit of {limit_s:,.0f} s; "
-                "choose a smaller --train-size or a longer --cell-limit"
+                "give a longer --cell-limit, or less to do by --train-size and --test-size"
             ) from None
         except KeyboardInterrupt:
             self._kill()
@@ -131,11 +131,11 @@ class Worker:
     def _refusal(self, message: dict[str, Any]) -> CellError | DeviceError:
         if message["kind"] == "skip":
             return DeviceError(message["error"])
-        where = f" (log: {self._log})" if message["kind"] == "crash" else ""
+        where = f" (log: {self._log.name})" if message["kind"] == "crash" else ""
         return CellError(message["error"] + where)
 
     def _obituary(self) -> str:
         code = self._process.wait()
         if code == -signal.SIGKILL:
             return "the process was killed, most likely because the machine ran out of memory"
-        return f"the process died with exit code {code} (log: {self._log})"
+        return f"the process died with exit code {code} (log: {self._log.name})"

@@ -17,7 +17,7 @@ _CLOCK = "perf_counter, device synchronised"
 
 
 def drawn_by_length(texts: Sequence[str], samples: int) -> list[str]:
-    """Comments spread evenly over the range of lengths, in shuffled order, the same every time."""
+    """Every n-th comment by length, in shuffled order, the same every time."""
     order = sorted(range(len(texts)), key=lambda row: (len(texts[row]), texts[row]))
     picks = np.linspace(0, len(order) - 1, min(samples, len(order))).round().astype(int)
     rows = [order[pick] for pick in picks]

@@ -5,6 +5,9 @@ Linux keeps the peak itself (VmHWM) and lets a process reset it by writing 5 to 
 inherits the peak of a big parent.
 """
 
+import contextlib
+import ctypes
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +54,10 @@ def resident_bytes() -> int:
 
 def _reset(device: str) -> str:
     """Forget earlier peaks where the system can; says since when the peak counts."""
+    gc.collect()
+    if sys.platform == "linux":  # what earlier passes freed, glibc may still hold
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
     if device == "cuda":
         import torch
 

@@ -16,7 +16,7 @@ class Preset:
     train_size: Size
     test_size: Size
     natural_size: Size
-    cell_limit_s: float  # for training, and again for all measurements of one cell
+    cell_limit_s: float  # for training, and again for each measurement
     effort: Effort = field(default_factory=Effort)
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
+from worthit.bench.cell import cell_name
 from worthit.datasets.cache import write_whole
 from worthit.datasets.errors import RunError
 
@@ -72,6 +73,7 @@ class Training:
     trained_parameters: int | None
     comments: int
     truncated_share: float
+    cached: bool = False  # found trained, by an earlier run
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class BatchRate:
-    """How fast comments are scored when handed over so many at a time."""
+    """How fast comments are scored when so many are computed together."""
 
     batch_size: int
     comments_per_s: Figure
@@ -107,6 +109,7 @@ class BatchRate:
 @dataclass(frozen=True)
 class Throughput:
     batches: tuple[BatchRate, ...]
+    stopped_rising: bool  # else the sweep ended at its largest batch size
 
     @property
     def best(self) -> BatchRate:
@@ -170,7 +173,7 @@ class CellRecord:
 
     @property
     def name(self) -> str:
-        return f"{self.model}-{self.device}" + (f"-seed{self.seed}" if self.seed else "")
+        return cell_name(self.model, self.device, self.seed)
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,10 @@ class Data:
     train: Part  # the head of the training side on which training accuracy is measured
     test: Part
     natural: Part
+
+    def step(self, name: str) -> StepRecord:
+        """The count after the step whose name begins so."""
+        return next(step for step in self.steps if step.name.startswith(name))
 
 
 @dataclass(frozen=True)

@@ -171,18 +171,19 @@ class Session:
                 else chosen.natural_size,
             ),
         )
-        train, test = self._prepared.steps[-3], self._prepared.steps[-2]
+        train, test = self._prepared.step("train"), self._prepared.step("test, balanced")
         self._progress.line(
             f"data: {self._prepared.title}, {train.comments:,} to train on, {test.comments:,} to test on"
         )
         self._run = self._empty_run(self._prepared)
-        self.run_file = options.runs_folder / f"{self._run.run_id}.json"
+        run_file = options.runs_folder / f"{self._run.run_id}.json"
         try:
-            record.save(self._run, self.run_file)
+            record.save(self._run, run_file)
         except OSError as error:
             raise RunError(
                 f"runs cannot be saved in {options.runs_folder} ({error.strerror}); choose --runs-folder"
             ) from error
+        self.run_file = run_file
 
     def cell_run(self, model: str, device: str, seed: int) -> CellRun:
         """The next cell, not yet started."""
@@ -248,7 +249,10 @@ class Session:
             cells=tuple(self._records.values()),
             complete=complete,
         )
-        record.save(self._run, self.run_file)
+        try:
+            record.save(self._run, self.run_file)
+        except OSError as error:  # cells go on: space may be freed before the end
+            self._progress.line(f"  the run cannot be saved now: {error.strerror}; free some space")
 
     def _empty_run(self, prepared: prepare.Prepared) -> record.Run:
         started = self._started_at.isoformat(timespec="seconds")
@@ -272,18 +276,23 @@ class Session:
             "--preset": options.preset_name,
             "--models": ",".join(options.models),
             "--devices": ",".join(options.devices),
-            "--dataset": parse(options.dataset).name,
+            "--dataset": _without_folder(options.dataset),
             "--seeds": str(options.seeds),
+            "--retrain": "yes" if options.retrain else "no",
         }
         for name, value in (("--train-size", options.train_size), ("--test-size", options.test_size),
                             ("--max-length", options.max_length)):  # fmt: skip
             if value is not None:
                 described[name] = str(value)
         for model, checkpoint in options.checkpoints.items():
-            described[f"--checkpoint {model}"] = (
-                Path(checkpoint).name if "/" in checkpoint else checkpoint
-            )
+            path = Path(checkpoint)
+            described[f"--checkpoint {model}"] = path.name if path.is_absolute() else checkpoint
         return described
+
+
+def _without_folder(dataset: str) -> str:
+    name, colon, argument = dataset.partition(":")
+    return name + colon + Path(argument).name
 
 
 def _data(prepared: prepare.Prepared) -> record.Data:

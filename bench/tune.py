@@ -50,6 +50,8 @@ def _tune(parsed: argparse.Namespace) -> None:
     kind, grid = model_class(parsed.model), _grid(parsed.settings)
     whole = prepare.comments(prepare.prepare(parsed.dataset, Protocol()).key, "train")
     size, held_out = parsed.train_size, parsed.validation_size
+    if size < 2 or held_out < 2:
+        raise OptionError("--train-size and --validation-size take numbers of comments from 2 up")
     if size + held_out > len(whole):
         raise DataError(
             f"--train-size {size:,} and --validation-size {held_out:,} need more than the "

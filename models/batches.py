@@ -1,12 +1,14 @@
 """Batches of token sequences: like lengths together, padded to the longest of the batch only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 Tokens = Sequence[int]
+#: token sequences of one batch → logits, shape (batch, 2), fp32
+Logits = Callable[[Sequence[Tokens]], torch.Tensor]
 Rows = npt.NDArray[np.int64]
 
 # Training sorts by length within this many batches: little padding, yet batches stay random.
@@ -37,6 +39,21 @@ def for_scoring(lengths: npt.NDArray[np.int64], batch_size: int) -> Iterator[Row
     order = np.argsort(-lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
+
+
+@torch.inference_mode()
+def scored(logits: Logits, tokens: Sequence[Tokens], batch_size: int) -> npt.NDArray[np.float64]:
+    """The probability of class 1 for each token sequence, in their order.
+
+    Args:
+        logits: takes the sequences of one batch, returns shape (batch, 2).
+    """
+    scores = np.empty(len(tokens))
+    lengths = np.array([len(sequence) for sequence in tokens])
+    for rows in for_scoring(lengths, batch_size):
+        found = logits([tokens[row] for row in rows])
+        scores[rows] = torch.softmax(found.cpu().double(), dim=1)[:, 1].numpy()
+    return scores
 
 
 def padded(

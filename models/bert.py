@@ -49,7 +49,15 @@ class Bert(Classifier[BertSettings]):
             self.settings = replace(self.settings, learning_rate=2e-4 if small else 3e-5)
         recipe = Recipe.of(self.settings)
         finetune(self._logits, parameters, self._tokens(texts), labels, recipe, self.seed, progress)
-        self._model.to(self._dtype).eval()
+        self._made_ready(self._dtype)
+
+    def _made_ready(self, dtype: torch.dtype) -> None:
+        """Cast for scoring. The head stays fp32: in bf16 half of all scores would be ties."""
+        self._model.to(dtype).eval()
+        head = getattr(self._model, "classifier", None)
+        if head is not None:
+            head.float()
+            head.register_forward_pre_hook(lambda module, inputs: (inputs[0].float(), *inputs[1:]))
 
     def _open(self, folder: Path, dtype: torch.dtype) -> None:
         self._dtype = devices.chosen_dtype(self.settings.precision, self.device)
@@ -67,7 +75,9 @@ class Bert(Classifier[BertSettings]):
 
     def _limit(self) -> int:
         """Tokens the encoder is given at most: those of the comment and the special ones."""
-        longest = int(self._model.config.max_position_embeddings)
+        # RoBERTa's positions begin at 2, which only its tokenizer tells.
+        positions = int(self._model.config.max_position_embeddings)
+        longest = min(positions, int(self._tokenizer.model_max_length))
         if self.settings.max_length is None:
             return longest
         special = int(self._tokenizer.num_special_tokens_to_add())
@@ -85,15 +95,13 @@ class Bert(Classifier[BertSettings]):
             return nullcontext()
         return torch.autocast(self.device, self._dtype)
 
-    @torch.inference_mode()
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        tokens = self._tokens(texts)
-        scores = np.empty(len(texts))
-        lengths = np.array([len(sequence) for sequence in tokens])
-        for rows in batches.for_scoring(lengths, self.settings.scoring_batch_size):
-            logits = self._logits([tokens[row] for row in rows])
-            scores[rows] = torch.softmax(logits.cpu().double(), dim=1)[:, 1].numpy()
-        return scores
+        return self._score_batches(texts, None)
+
+    def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
+        # All at once, so that like lengths meet in a batch.
+        size = batch_size or self.settings.scoring_batch_size
+        return batches.scored(self._logits, self._tokens(texts), size)
 
     def truncated_share(self, texts: Sequence[str]) -> float:
         whole = self._tokenizer(list(texts), truncation=False)["input_ids"]
@@ -105,8 +113,8 @@ class Bert(Classifier[BertSettings]):
 
     def _load(self, folder: Path) -> None:
         devices.require(self.device)
-        self._open(folder, devices.chosen_dtype(self.settings.precision, self.device))
-        self._model.eval()
+        self._open(folder, torch.float32)
+        self._made_ready(self._dtype)
 
     def size(self) -> Size:
         parameters = sum(p.numel() for p in self._model.parameters())

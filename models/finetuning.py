@@ -3,7 +3,7 @@
 Plain torch: transformers' Trainer refuses to run where any folder named `datasets` is importable.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -12,9 +12,6 @@ import torch
 
 from worthit.models import batches
 from worthit.models.contract import Labels, Progress
-
-#: token sequences of one batch → logits, shape (batch, 2), fp32
-Logits = Callable[[Sequence[batches.Tokens]], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Recipe:
 
 
 def finetune(
-    logits: Logits,
+    logits: batches.Logits,
     parameters: Sequence[torch.nn.Parameter],
     tokens: Sequence[batches.Tokens],
     labels: Labels,

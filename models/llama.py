@@ -7,6 +7,7 @@ position is multiplied by the output head, and by these two of its rows.
 """
 
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -169,15 +170,13 @@ class Llama(Classifier[LlamaSettings]):
         adapted = isinstance(self._model, peft.PeftModel)
         return (self._model.get_base_model() if adapted else self._model).base_model
 
-    @torch.inference_mode()
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        tokens = self._tokens(texts)
-        scores = np.empty(len(texts))
-        lengths = np.array([len(sequence) for sequence in tokens])
-        for rows in batches.for_scoring(lengths, self.settings.scoring_batch_size):
-            logits = self._logits([tokens[row] for row in rows])
-            scores[rows] = torch.softmax(logits.cpu().double(), dim=1)[:, 1].numpy()
-        return scores
+        return self._score_batches(texts, None)
+
+    def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
+        # All at once, so that like lengths meet in a batch.
+        size = batch_size or self.settings.scoring_batch_size
+        return batches.scored(self._logits, self._tokens(texts), size)
 
     def truncated_share(self, texts: Sequence[str]) -> float:
         limit = self.settings.max_length
@@ -186,9 +185,14 @@ class Llama(Classifier[LlamaSettings]):
         return float(np.mean([len(tokens) > limit for tokens in self._comment_tokens(texts)]))
 
     def _save(self, folder: Path) -> None:
-        self._model.save_pretrained(folder)
+        if isinstance(self._model, peft.PeftModel):
+            self._model.save_pretrained(folder)
+        else:  # loaded: the adapters have become one with the weights, but are where they were
+            for file in self._saved_in.glob("adapter_*"):
+                shutil.copy(file, folder)
 
     def _load(self, folder: Path) -> None:
+        self._saved_in = folder
         base = self._scoring_base()
         adapted = peft.PeftModel.from_pretrained(base, folder, autocast_adapter_dtype=False)
         self._trained_parameters = sum(

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from safetensors.numpy import load_file, save_file
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
 
 from worthit.models import estimators
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
@@ -27,29 +28,31 @@ class LSA(Classifier[LSASettings]):
     Settings = LSASettings
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        words = TfidfVectorizer()
-        matrix = words.fit_transform(texts)
+        self._words = TfidfVectorizer()
+        matrix = self._words.fit_transform(texts)
         # A handful of short comments has fewer words than we want components.
         components = min(self.settings.components, min(matrix.shape) - 1)
         topics = TruncatedSVD(components, random_state=self.seed)
-        head = LogisticRegression(max_iter=self.settings.max_iter)
-        head.fit(topics.fit_transform(matrix), labels)
-        self._pipeline = Pipeline([("words", words), ("topics", topics), ("head", head)])
+        self._head = LogisticRegression(max_iter=self.settings.max_iter)
+        self._head.fit(topics.fit_transform(matrix), labels)
+        self._topics = np.ascontiguousarray(topics.components_)  # as safetensors wants them
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        scores: Probabilities = self._pipeline.predict_proba(texts)[:, 1]
+        topics = self._words.transform(texts) @ self._topics.T
+        scores: Probabilities = self._head.predict_proba(topics)[:, 1]
         return scores
 
     def _save(self, folder: Path) -> None:
-        estimators.save_vectorizer(self._pipeline["words"], folder, "words")
-        estimators.save(self._pipeline[1:], folder / "topics_and_head.skops")
+        estimators.save_vectorizer(self._words, folder, "words")
+        save_file({"components": self._topics}, folder / "topics.safetensors")
+        estimators.save_head(self._head, folder)
 
     def _load(self, folder: Path) -> None:
-        words = estimators.load_vectorizer(folder, "words")
-        rest = estimators.load(folder / "topics_and_head.skops")
-        self._pipeline = Pipeline([("words", words), *rest.steps])
+        self._words = estimators.load_vectorizer(folder, "words")
+        self._topics = load_file(folder / "topics.safetensors")["components"]
+        self._head = estimators.load_head(folder)
 
     def size(self) -> Size:
-        trained = self._pipeline["topics"].components_.size + self._pipeline["head"].coef_.size + 1
-        return Size(parameters=int(trained), trained_parameters=int(trained))
+        trained = int(self._topics.size + self._head.coef_.size) + 1
+        return Size(parameters=trained, trained_parameters=trained)

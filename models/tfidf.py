@@ -50,13 +50,13 @@ class TfIdf(Classifier[TfIdfSettings]):
     def _save(self, folder: Path) -> None:
         for name, vectorizer in self._pipeline["grams"].transformer_list:
             estimators.save_vectorizer(vectorizer, folder, name)
-        estimators.save(self._pipeline["head"], folder / "head.skops")
+        estimators.save_head(self._pipeline["head"], folder)
 
     def _load(self, folder: Path) -> None:
         grams = [
             (name, estimators.load_vectorizer(folder, name)) for name in ("words", "characters")
         ]
-        head = estimators.load(folder / "head.skops")
+        head = estimators.load_head(folder)
         self._pipeline = Pipeline([("grams", FeatureUnion(grams)), ("head", head)])
 
     def size(self) -> Size:

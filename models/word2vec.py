@@ -69,12 +69,12 @@ class Word2Vec(Classifier[Word2VecSettings]):
             file.write("{} {}\n".format(*self._vectors.shape).encode())
             for word, vector in zip(self._words, self._vectors, strict=True):
                 file.write(word.encode() + b" " + vector.tobytes())
-        estimators.save(self._head, folder / "head.skops")
+        estimators.save_head(self._head, folder)
 
     def _load(self, folder: Path) -> None:
         self._words, self._vectors = _read_vectors((folder / "vectors.bin").read_bytes())
         self._counter = _counter(self._words)
-        self._head = estimators.load(folder / "head.skops")
+        self._head = estimators.load_head(folder)
 
     def size(self) -> Size:
         trained = int(self._vectors.size + self._head.coef_.size) + 1

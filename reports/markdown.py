@@ -48,6 +48,12 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         *_natural(run),
         "## Throughput by batch size",
         *_throughput(run),
+        "## Latency",
+        *_latency(run),
+        "## Memory",
+        *_memory(run),
+        "## Energy",
+        *_energy(run),
         "## Confusion matrices",
         "Balanced test set, called toxic from a probability of 0.5 on.",
         " ".join(f"![{title}]({file})" for title, file in pictures.items() if title != OVERVIEW),
@@ -84,7 +90,7 @@ def brief(run: Run) -> str:
 
 def headline(run: Run) -> str:
     """One line about where, on what and when."""
-    train, test = run.data.steps[-3].comments, run.data.steps[-2].comments
+    train, test = run.data.step("train").comments, run.data.step("test").comments
     return (
         f"Preset `{run.preset}`: {run.data.title}, {train:,} comments to train on, {test:,} to test on; "
         f"{run.machine['cpu']}, {run.machine['cores_allowed']} cores"
@@ -134,12 +140,60 @@ def _throughput(run: Run) -> list[str]:
     for model, sweep in swept:
         rates = {rate.batch_size: written(rate.comments_per_s, notes) for rate in sweep.batches}
         rates[sweep.best.batch_size] = f"**{rates[sweep.best.batch_size]}**"
-        body.append([model, *(rates.get(size, "") for size in sizes)])
+        end = "" if sweep.stopped_rising else "still rising"
+        body.append([model, *(rates.get(size, "") for size in sizes), end])
     return [
-        "Comments per second, by how many are handed over at a time; the best in bold. "
-        "The sweep ends where the rate no longer rises.",
-        _tabulated(["model", *map(str, sizes)], body),
+        "Comments per second, by how many are computed together; the best in bold. All comments "
+        "are at hand at once, the same for every size, and may be sorted by length. The sweep ends "
+        "where two sizes in a row gain less than 3 %, or at the largest size of the preset.",
+        _tabulated(["model", *map(str, sizes), "at the end"], body),
     ]
+
+
+def _latency(run: Run) -> list[str]:
+    paths = ("load_s", "first_call_ms", "p50_ms", "p90_ms", "p99_ms")
+    return [
+        "One comment at a time, every n-th of the test set by length.",
+        _figures(
+            run, "latency", ("load, s", "first call, ms", "p50, ms", "p90, ms", "p99, ms"), paths
+        ),
+    ]
+
+
+def _energy(run: Run) -> list[str]:
+    paths = ("cpu_j_per_comment", "ram_j_per_comment", "gpu_j_per_comment", "idle_power_w")
+    headings = ("CPU, J/comment", "RAM, J/comment", "GPU, J/comment", "idle before, W")
+    return [
+        "Gross, many comments handed over at once, by component, since estimates of one say nothing "
+        "of the others; idle power is that of all components, with the model loaded.",
+        _figures(run, "energy", headings, paths),
+    ]
+
+
+def _memory(run: Run) -> list[str]:
+    paths = ("peak_mb", "baseline_mb", "accelerator_peak_mb")
+    headings = ("peak, MB", "of it before the model, MB", "accelerator, MB")
+    return [
+        "Peak of the process that scores, libraries included.",
+        _figures(run, "memory", headings, paths),
+    ]
+
+
+def _figures(run: Run, part: str, headings: Sequence[str], paths: Sequence[str]) -> str:
+    """A table of some figures of one part of the record, with how they were read."""
+    notes = Footnotes()
+    body = []
+    for cell in run.cells:
+        held = getattr(cell, part)
+        if held is not None:
+            figures = [getattr(held, path) for path in paths]
+            instruments = dict.fromkeys(
+                figure.instrument for figure in figures if figure.instrument
+            )
+            entries = (written(figure, notes) for figure in figures)
+            body.append([name(run, cell), *entries, "; ".join(instruments)])
+    table = _tabulated(["model", *headings, "read from"], body)
+    return "\n\n".join([table, *_listed(notes.lines())])
 
 
 def _data(run: Run) -> list[str]:
@@ -184,31 +238,7 @@ def _models(run: Run) -> list[str]:
         _tabulated(headings, trained, left=3),
         *_listed(notes.lines()),
         _tabulated(["model", "settings"], settings, left=2),
-        _memory(run),
     ]
-
-
-def _memory(run: Run) -> str:
-    notes = Footnotes()
-    body = [
-        [
-            name(run, cell),
-            written(cell.memory.peak_mb, notes),
-            written(cell.memory.baseline_mb, notes),
-            written(cell.memory.accelerator_peak_mb, notes),
-            cell.memory.peak_mb.instrument,
-        ]
-        for cell in run.cells
-        if cell.memory is not None
-    ]
-    headings = [
-        "scoring memory",
-        "peak, MB",
-        "before the model, MB",
-        "accelerator, MB",
-        "read from",
-    ]
-    return "\n\n".join([_tabulated(headings, body), *_listed(notes.lines())])
 
 
 def _failures(run: Run) -> list[str]:

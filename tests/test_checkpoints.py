@@ -1,9 +1,9 @@
 """models/checkpoints.py: each place weights come from, and what is said when they do not."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import httpx2
 import huggingface_hub
 import pytest
 from huggingface_hub import errors
@@ -19,13 +19,13 @@ def hub_refuses(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
 
 
-def http_error(kind: type[errors.HfHubHTTPError], status: int) -> errors.HfHubHTTPError:
-    request = httpx2.Request("GET", "https://example.org")
-    return kind("a long\npage", response=httpx2.Response(status, request=request))
+def http_error(kind: type[errors.HfHubHTTPError]) -> errors.HfHubHTTPError:
+    response: Any = SimpleNamespace(headers={}, request=None, status_code=403)
+    return kind("a long\npage", response=response)
 
 
 def test_a_gated_checkpoint_says_how_to_get_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    hub_refuses(monkeypatch, http_error(errors.GatedRepoError, 403))
+    hub_refuses(monkeypatch, http_error(errors.GatedRepoError))
     with pytest.raises(
         CheckpointError, match=r"is gated: accept its licence .*hf auth login"
     ) as caught:
@@ -34,7 +34,7 @@ def test_a_gated_checkpoint_says_how_to_get_in(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_unknown_hub_id_lists_what_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    hub_refuses(monkeypatch, http_error(errors.RepositoryNotFoundError, 404))
+    hub_refuses(monkeypatch, http_error(errors.RepositoryNotFoundError))
     with pytest.raises(CheckpointError, match=r"knows no 'no/such'.*or one of all-MiniLM-L6-v2"):
         checkpoints.resolve("no/such")
 
@@ -63,6 +63,7 @@ def test_a_folder_changes_its_identity_with_its_weights(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"one")
     first = checkpoints.resolve(str(tmp_path))
     (tmp_path / "model.safetensors").write_bytes(b"two")
+    checkpoints.resolve.cache_clear()
     second = checkpoints.resolve(str(tmp_path))
     assert first.folder == second.folder
     assert first.identity != second.identity

@@ -38,7 +38,7 @@ def cell(**changed: Any) -> record.CellRecord:
             (1.0, 2.0), (5, 6), measured(1.5, "ms", "c"), unavailable("ms", "p90 needs 29 samples"),
             unavailable("ms", "p99 needs 299 samples, there are 2"), measured(1, "s", "c"), measured(9, "ms", "c"),
         ),
-        throughput=record.Throughput((record.BatchRate(8, speed),)),
+        throughput=record.Throughput((record.BatchRate(8, speed),), stopped_rising=True),
         energy=record.Energy(
             Figure(0.00025, "J", "estimated", "codecarbon: rated power x load"),
             Figure(0.1, "J", "estimated", "codecarbon"), unavailable("J", "no GPU"),
@@ -261,6 +261,12 @@ def test_report_renders_a_run_again(project: Path, capsys: pytest.CaptureFixture
     assert cli.main(["report", "2026-01-02-quick", "--root", str(project)]) == 0
     assert (project / "reports" / "runs" / "2026-01-02-quick" / "README.md").exists()
     assert "lsa" in capsys.readouterr().out
+
+
+def test_every_committed_run_can_be_read() -> None:
+    folder = Path(record.__file__).parents[1] / "reports" / "runs"
+    for file in folder.glob("*.json"):
+        assert record.load(file).cells
 
 
 def test_reports_import_no_torch() -> None:
