@@ -1,5 +1,6 @@
 """The pictures of a report. Pure, but for the files they are asked to write."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from worthit.reports import quality
 from worthit.reports.columns import name
 from worthit.reports.markdown import OVERVIEW
 
+_MARKERS = "osD^vP*X"
 _CLASSES = ("not toxic", "toxic")
 # Read on GitHub's white and dark pages alike: the pictures bring a ground of their own.
 _STYLE: Any = {
@@ -48,26 +50,27 @@ def _saved(figure: Figure, folder: Path, file_name: str) -> str:
 
 def _overview(run: Run) -> Figure:
     """Accuracy against throughput: up and to the right is better."""
-    figure, axes = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7.6, 4.2), layout="constrained")
+    points = []
     for cell in run.cells:
-        if cell.quality is None or cell.throughput is None:
-            continue
-        found = quality.accuracy(cell.quality.test, run.data.test.labels)
-        rate = cell.throughput.best.comments_per_s.value
-        if found is None or rate is None:
-            continue
-        errors = [[found.value - found.low], [found.high - found.value]]
-        axes.errorbar(rate, found.value * 100, [[100 * e[0]] for e in errors], fmt="o", capsize=3)
-        axes.annotate(
-            name(run, cell), (rate, found.value * 100), xytext=(7, 5), textcoords="offset points"
-        )
+        if cell.quality is not None and cell.throughput is not None:
+            found = quality.accuracy(cell.quality.test, run.data.test.labels)
+            rate = cell.throughput.best.comments_per_s.value
+            if found is not None and rate is not None:
+                points.append((name(run, cell), found, rate))
+    # Names beside the points would cover each other where models are alike.
+    points.sort(key=lambda point: -point[1].value)
+    for (label, found, rate), marker in zip(points, itertools.cycle(_MARKERS)):
+        errors = [[100 * (found.value - found.low)], [100 * (found.high - found.value)]]
+        axes.errorbar(rate, 100 * found.value, errors, fmt=marker, capsize=3, label=label)
     axes.set_xscale("log")
-    axes.margins(x=0.3, y=0.1)
+    axes.margins(x=0.1, y=0.1)
     axes.set_xlabel("throughput at the best batch size, comments/s (log)")
     axes.set_ylabel("accuracy on the balanced test set, %")
     axes.set_title("What each model reaches, and how fast", loc="left")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right upper", frameon=False)
     return figure
 
 
