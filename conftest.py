@@ -11,6 +11,7 @@ from worthit.bench.cell import cell_name
 from worthit.bench.cell_run import CellRun
 from worthit.bench.presets import PRESETS
 from worthit.bench.progress import Progress, terminal
+from worthit.bench.record import DEFAULT_P99_LIMIT_MS
 from worthit.bench.session import Options, Session
 from worthit.datasets.errors import WorthitError
 from worthit.datasets.registry import DATASETS
@@ -58,6 +59,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="longest training or measurement of a cell (by preset)",
     )
     group.addoption(
+        "--p99-limit-ms",
+        type=float,
+        default=DEFAULT_P99_LIMIT_MS,
+        metavar="MS",
+        help="serving: how slow 1 answer in 100 may be (%(default)s)",
+    )
+    group.addoption(
         "--runs-folder", type=Path, metavar="FOLDER", help="where runs are saved (reports/runs)"
     )
 
@@ -77,6 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
             seeds=get("seeds"),
             retrain=get("retrain"),
             cell_limit_s=get("cell_limit"),
+            p99_limit_ms=get("p99_limit_ms"),
             runs_folder=get("runs_folder") or config.rootpath / "reports" / "runs",
         )
     except WorthitError as error:

@@ -41,7 +41,7 @@ PRESETS = {
         test_size=AtMost(500),
         natural_size=AtMost(500),
         cell_limit_s=900,
-        effort=Effort(largest_batch=128),
+        effort=Effort(largest_batch=128, latency_limit_s=16),
     ),
     "standard": Preset(
         "the whole balanced corpus with the packaged weights; a night on two cores",

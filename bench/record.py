@@ -19,6 +19,9 @@ from worthit.datasets.errors import RunError
 #: Raised by one whenever a field changes its meaning or goes; new optional fields need no new one.
 SCHEMA_VERSION = 1
 
+#: within which 99 % of requests are to be answered, unless the run says otherwise
+DEFAULT_P99_LIMIT_MS = 100.0
+
 Origin = Literal["measured", "estimated", "cached", "unavailable"]
 
 
@@ -96,6 +99,10 @@ class Latency:
     p99_ms: Figure
     load_s: Figure
     first_call_ms: Figure
+    p50_low_ms: float | None = None  # 95 % bootstrap interval of the median
+    p50_high_ms: float | None = None
+    ended_by: str = ""  # "precision" or "time limit"
+    cold_start_s: Figure | None = None  # from the start of the process to the first answer
 
 
 @dataclass(frozen=True)

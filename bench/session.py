@@ -38,6 +38,7 @@ class Options:
     seeds: int
     retrain: bool
     cell_limit_s: float | None
+    p99_limit_ms: float
     runs_folder: Path
 
     @property
@@ -58,6 +59,7 @@ def checked(
     seeds: int,
     retrain: bool,
     cell_limit_s: float | None,
+    p99_limit_ms: float,
     runs_folder: Path,
 ) -> Options:
     """Turn options as written into options as meant.
@@ -71,6 +73,7 @@ def checked(
         ("--seeds", seeds),
         ("--max-length", max_length),
         ("--cell-limit", cell_limit_s),
+        ("--p99-limit-ms", p99_limit_ms),
     ):
         if value is not None and value < 1:
             raise OptionError(f"{name} is {value}; it takes a number from 1 up")
@@ -95,6 +98,7 @@ def checked(
         seeds,
         retrain,
         cell_limit_s,
+        p99_limit_ms,
         runs_folder,
     )
 
@@ -278,6 +282,7 @@ class Session:
             "--devices": ",".join(options.devices),
             "--dataset": _without_folder(options.dataset),
             "--seeds": str(options.seeds),
+            "--p99-limit-ms": f"{options.p99_limit_ms:g}",
             "--retrain": "yes" if options.retrain else "no",
         }
         for name, value in (("--train-size", options.train_size), ("--test-size", options.test_size),

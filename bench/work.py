@@ -16,7 +16,7 @@ import numpy as np
 from worthit.bench import machine
 from worthit.bench.cell import Cell
 from worthit.bench.energy import measure_energy
-from worthit.bench.latency import drawn_by_length, measure_latency
+from worthit.bench.latency import drawn_by_length, measure_latency, process_age_s
 from worthit.bench.memory import peak_memory, resident_bytes
 from worthit.bench.record import (
     Energy,
@@ -52,6 +52,7 @@ class Work:
         self._progress = progress
         self._class = model_class(cell.model)
         self._load_s = 0.0
+        self._has_answered = False
         self._decided: dict[str, Any] = {}  # settings that this machine decides
 
     def setup(self) -> Setup:
@@ -106,18 +107,26 @@ class Work:
     def latency(self) -> Latency:
         effort = self._cell.effort
         texts = drawn_by_length(self._comments("test").texts, effort.latency_samples)
+        is_first = not self._has_answered
+
+        def cold_start() -> Figure:
+            if not is_first:
+                return unavailable("s", "the process had scored comments before")
+            return measured(process_age_s(), "s", "process start to first answer")
+
         return measure_latency(
-            self._model.predict_proba,
+            self._score,
             self._synchronize,
             texts,
             effort.latency_limit_s,
             self._load_s,
+            cold_start,
         )
 
     def throughput(self) -> Throughput:
         effort = self._cell.effort
         return measure_throughput(
-            self._model.predict_proba,
+            self._score,
             self._synchronize,
             self._comments("test").texts,
             effort.throughput_s,
@@ -127,7 +136,7 @@ class Work:
     def memory(self) -> Memory:
         texts = self._some_comments()
         with peak_memory(self._cell.device, self._baseline_bytes) as window:
-            self._model.predict_proba(texts)
+            self._score(texts)
             self._synchronize()
         assert window.memory is not None
         return window.memory
@@ -135,7 +144,7 @@ class Work:
     def energy(self) -> Energy:
         effort = self._cell.effort
         return measure_energy(
-            self._model.predict_proba,
+            self._score,
             self._synchronize,
             self._some_comments(),
             effort.energy_window_s,
@@ -148,7 +157,7 @@ class Work:
         train = self._comments("train").texts[: len(test)]
         texts = list(dict.fromkeys((*train, *test, *natural)))
         start = time.perf_counter()
-        positive = self._model.predict_proba(texts)[:, 1]
+        positive = self._score(texts)[:, 1]
         scoring_s = time.perf_counter() - start
         if not np.isfinite(positive).all():
             raise CellError(
@@ -162,6 +171,10 @@ class Work:
             scoring_s=scoring_s,
             truncated_share=self._model.truncated_share(test),
         )
+
+    def _score(self, texts: Sequence[str], batch_size: int | None = None) -> Any:
+        self._has_answered = True
+        return self._model.predict_proba(texts, batch_size)
 
     def _trained(self, folder: Path) -> Training:
         model, comments = self._fresh_model(), self._comments("train")

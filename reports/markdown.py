@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from tabulate import tabulate
 
-from worthit.bench.record import Run
+from worthit.bench.cell import cell_name
+from worthit.bench.record import DEFAULT_P99_LIMIT_MS, CellRecord, Run, significant, unavailable
 from worthit.reports import quality
 from worthit.reports.columns import (
     BRIEF,
@@ -18,6 +20,7 @@ from worthit.reports.columns import (
     rows,
     written,
 )
+from worthit.reports.serving import highest_rate_per_s
 
 OVERVIEW = "accuracy against throughput"
 LEGEND = (
@@ -44,6 +47,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         "## Results",
         *results(run),
         *(f"![{title}]({file})" for title, file in pictures.items() if title == OVERVIEW),
+        *_seeds(run),
         "## At natural prevalence",
         *_natural(run),
         "## Throughput by batch size",
@@ -108,6 +112,41 @@ def _summary(run: Run) -> str:
     return f"{headline(run)} It took {run.wall_s / 60:.1f} minutes.{state}"
 
 
+def _seeds(run: Run) -> list[str]:
+    """Mean and spread where models were trained more than once."""
+    groups: dict[str, list[CellRecord]] = {}
+    for cell in run.cells:
+        if cell.quality is not None:
+            groups.setdefault(cell_name(cell.model, cell.device, 0), []).append(cell)
+    body = []
+    for model, cells in groups.items():
+        if len(cells) < 2:
+            continue
+        entries = [model, str(len(cells))]
+        for values in _seed_values(run, cells):
+            mean, spread = np.mean(values), np.std(values, ddof=1)
+            entries.append(f"{mean:.3f} ± {spread:.3f}" if len(values) == len(cells) else "n/a")
+        body.append(entries)
+    if not body:
+        return []
+    return [
+        "## Over seeds",
+        "Mean and standard deviation over trainings that differ by nothing but the seed.",
+        _tabulated(["model", "seeds", "test accuracy", "ROC AUC", "training, s"], body),
+    ]
+
+
+def _seed_values(run: Run, cells: Sequence[CellRecord]) -> list[list[float]]:
+    labels = run.data.test.labels
+    scores = [cell.quality.test for cell in cells if cell.quality is not None]
+    seconds = [cell.training.train_s.value for cell in cells if cell.training is not None]
+    return [
+        [found.value for score in scores if (found := quality.accuracy(score, labels)) is not None],
+        [found for score in scores if (found := quality.roc_auc(score, labels)) is not None],
+        [found for found in seconds if found is not None],
+    ]
+
+
 def _natural(run: Run) -> list[str]:
     natural = run.data.natural
     body = [
@@ -151,12 +190,66 @@ def _throughput(run: Run) -> list[str]:
 
 
 def _latency(run: Run) -> list[str]:
-    paths = ("load_s", "first_call_ms", "p50_ms", "p90_ms", "p99_ms")
+    paths = ("cold_start_s", "load_s", "first_call_ms", "p50_ms", "p90_ms", "p99_ms")
+    headings = ("cold start, s", "of it load, s", "first call, ms", "p50, ms", "p90, ms", "p99, ms")
     return [
-        "One comment at a time, every n-th of the test set by length.",
-        _figures(
-            run, "latency", ("load, s", "first call, ms", "p50, ms", "p90, ms", "p99, ms"), paths
-        ),
+        "One comment at a time, every n-th of the test set by length, from text to probability in "
+        "host memory. Cold start is from the start of the process to its first answer.",
+        _figures(run, "latency", headings, paths),
+        *_latency_by_length(run),
+        *_serving(run),
+    ]
+
+
+def _latency_by_length(run: Run) -> list[str]:
+    timed = [(name(run, cell), cell.latency) for cell in run.cells if cell.latency is not None]
+    if not timed:
+        return []
+    edges = np.quantile(timed[0][1].characters, (0.25, 0.5, 0.75)).astype(int)
+    body = []
+    for model, latency in timed:
+        samples = np.asarray(latency.samples_ms)
+        bucket = np.searchsorted(edges, latency.characters)
+        medians = [samples[bucket == i] for i in range(4)]
+        low, high, median = latency.p50_low_ms, latency.p50_high_ms, float(np.median(samples))
+        known = (
+            f"{(high - low) / 2 / median * 100:.1f} %"
+            if low is not None and high is not None
+            else ""
+        )
+        body.append(
+            [
+                model,
+                *(significant(float(np.median(part))) if len(part) else "" for part in medians),
+                f"{len(samples):,}",
+                known,
+                latency.ended_by,
+            ]
+        )
+    headings = [
+        "median, ms", f"up to {edges[0]:,} characters", f"to {edges[1]:,}", f"to {edges[2]:,}", "longer",
+        "samples", "median known to ±", "ended by",
+    ]  # fmt: skip
+    return [
+        "By length, in quarters of the comments. Samples were taken until the 95 % bootstrap "
+        "interval of the overall median was within ±2 %, or the time limit was reached.",
+        _tabulated(headings, body),
+    ]
+
+
+def _serving(run: Run) -> list[str]:
+    limit_ms = float(run.options.get("--p99-limit-ms", DEFAULT_P99_LIMIT_MS))
+    body = []
+    for cell in run.cells:
+        if cell.latency is not None:
+            rate = highest_rate_per_s(cell.latency.samples_ms, limit_ms)
+            entry = "none: misses it without any queue" if rate is None else significant(rate)
+            body.append([name(run, cell), entry])
+    return [
+        f"Serving: the highest rate of requests, arriving at random, of which 99 % are answered within "
+        f"{limit_ms:g} ms by one worker that takes one comment at a time. In virtual time, from the "
+        "latencies above; exact while serving one request takes no longer because others wait.",
+        _tabulated(["model", "requests/s"], body),
     ]
 
 
@@ -186,7 +279,8 @@ def _figures(run: Run, part: str, headings: Sequence[str], paths: Sequence[str])
     for cell in run.cells:
         held = getattr(cell, part)
         if held is not None:
-            figures = [getattr(held, path) for path in paths]
+            not_read = unavailable("", "not measured by the version that made this run")
+            figures = [getattr(held, path) or not_read for path in paths]
             instruments = dict.fromkeys(
                 figure.instrument for figure in figures if figure.instrument
             )

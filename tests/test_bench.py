@@ -30,7 +30,12 @@ from worthit.datasets.protocol import Protocol
 
 ROOT = Path(session.__file__).parents[1]
 SHORT = Effort(
-    latency_samples=40, throughput_s=0.01, largest_batch=8, energy_window_s=0.2, idle_window_s=0.1
+    latency_samples=40,
+    latency_limit_s=1.0,
+    throughput_s=0.01,
+    largest_batch=8,
+    energy_window_s=0.2,
+    idle_window_s=0.1,
 )
 
 
@@ -38,7 +43,7 @@ def options(**changed: Any) -> session.Options:
     given: dict[str, Any] = {
         "preset_name": "quick", "models": None, "devices": "cpu", "dataset": "synthetic", "train_size": None,
         "test_size": None, "max_length": None, "checkpoints": [], "seeds": 1, "retrain": False,
-        "cell_limit_s": None, "runs_folder": Path("runs"),
+        "cell_limit_s": None, "p99_limit_ms": 100.0, "runs_folder": Path("runs"),
     }  # fmt: skip
     return session.checked(**given | changed)
 
@@ -117,10 +122,16 @@ def test_a_cell_trains_once_and_says_when_it_is_cached(split: str, tmp_path: Pat
     assert (again.train_s.value, again.trained_at) == (trained.train_s.value, trained.trained_at)
 
     second.ask("load", type(None), 60, artifact=again.artifact)
-    timed = second.ask("latency", record.Latency, 60)
+    found = second.ask("latency", record.Latency, 60)
     on_test_side = len(prepare.comments(split, "test"))
-    assert len(timed.samples_ms) == on_test_side < 40
-    assert timed.p99_ms.reason == f"p99 needs 299 samples, there are {on_test_side}"
+    assert len(found.samples_ms) >= on_test_side
+    assert found.cold_start_s is not None
+    assert found.cold_start_s.value is not None
+    assert found.load_s.value is not None
+    assert found.cold_start_s.value > found.load_s.value
+    again_timed = second.ask("latency", record.Latency, 60)
+    assert again_timed.cold_start_s is not None
+    assert again_timed.cold_start_s.reason == "the process had scored comments before"
     rates = second.ask("throughput", record.Throughput, 60)
     assert [rate.batch_size for rate in rates.batches][0] == 1
     used = second.ask("memory", record.Memory, 60)
@@ -204,20 +215,67 @@ def test_latency_comments_cover_all_lengths_in_mixed_order() -> None:
     assert drawn == latency.drawn_by_length(texts, 100)
 
 
+def timed(score: Any, comments: int, limit_s: float) -> record.Latency:
+    cold = record.measured(1.0, "s", "test")
+    texts = ["a" * (1 + i % 7) for i in range(comments)]
+    return latency.measure_latency(score, lambda: None, texts, limit_s, 1.0, lambda: cold)
+
+
 def test_latency_of_a_known_sleep() -> None:
-    measured = latency.measure_latency(
-        lambda texts: time.sleep(0.005), lambda: None, ["a"] * 40, 60, 1.0
+    found = timed(lambda texts: time.sleep(0.005), 40, 1)
+    assert found.p50_ms.value is not None
+    assert found.p50_ms.value >= 5
+    assert min(found.samples_ms) >= 5
+    assert found.p90_ms.value is not None
+    assert len(found.samples_ms) == len(found.characters)
+
+
+def test_latency_goes_on_until_the_median_is_known_or_time_is_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    durations = iter(np.random.default_rng(0).lognormal(0, 0.3, 1_000_000))
+
+    def score(texts: Any) -> None:
+        nonlocal now
+        now += float(next(durations))
+
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(latency.time, "monotonic", lambda: now)
+    precise = timed(score, 300, 1e6)
+    assert precise.ended_by == "precision"
+    assert precise.p50_ms.value is not None
+    assert precise.p50_low_ms is not None
+    assert precise.p50_high_ms is not None
+    assert precise.p50_low_ms < precise.p50_ms.value < precise.p50_high_ms
+    assert precise.p50_high_ms - precise.p50_low_ms <= 0.04 * precise.p50_ms.value
+    assert len(precise.samples_ms) > 300  # one pass does not suffice at this spread
+    short = timed(score, 300, 0.0)
+    assert short.ended_by == "time limit"
+    assert len(short.samples_ms) == 30
+    assert short.p99_ms.reason == "p99 needs 299 samples, there are 30"
+
+
+def test_the_interval_of_the_median_holds_it_19_times_in_20() -> None:
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(100):
+        low, high = latency.median_interval(rng.exponential(1.0, 60).tolist())
+        held += low <= np.log(2) <= high
+    assert 88 <= held <= 100
+    assert latency.median_interval([2.0, 2.0]) == (2.0, 2.0)
+
+
+def test_a_process_knows_its_age() -> None:
+    program = (
+        "import time; time.sleep(0.5)\n"
+        "from worthit.bench.latency import process_age_s; print(process_age_s())"
     )
-    assert measured.p50_ms.value is not None
-    assert measured.p50_ms.value >= 5
-    assert min(measured.samples_ms) >= 5
-    assert measured.p90_ms.value is not None
-    assert measured.p99_ms.value is None
-
-
-def test_latency_stops_at_its_limit_but_not_before_30_samples() -> None:
-    measured = latency.measure_latency(lambda texts: None, lambda: None, ["a"] * 300, 0.0, 1.0)
-    assert len(measured.samples_ms) == 30
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert 0.5 < float(done.stdout) <= time.perf_counter() - started + 0.02  # a tick of the clock
 
 
 @pytest.mark.parametrize(
