@@ -139,11 +139,13 @@ def _seeds(run: Run) -> list[str]:
 def _seed_values(run: Run, cells: Sequence[CellRecord]) -> list[list[float]]:
     labels = run.data.test.labels
     scores = [cell.quality.test for cell in cells if cell.quality is not None]
+    shares = [quality.accuracy(score, labels) for score in scores]
+    areas = [quality.roc_auc(score, labels) for score in scores]
     seconds = [cell.training.train_s.value for cell in cells if cell.training is not None]
     return [
-        [found.value for score in scores if (found := quality.accuracy(score, labels)) is not None],
-        [found for score in scores if (found := quality.roc_auc(score, labels)) is not None],
-        [found for found in seconds if found is not None],
+        [share.value for share in shares if share is not None],
+        [area for area in areas if area is not None],
+        [value for value in seconds if value is not None],
     ]
 
 
