@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from worthit.bench.record import Figure, Memory, measured, unavailable
+from worthit.datasets.errors import CellError
 
 _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -41,10 +42,16 @@ def peak_memory(device: str, baseline_bytes: int) -> Iterator[Window]:
     window = Window()
     since = _reset(device)
     yield window
+    anonymous, file_backed = _resident_by_kind()
+    peak, reserved, used = _accelerator(device)
     window.memory = Memory(
         peak_mb=_peak(since),
         baseline_mb=measured(baseline_bytes / _MB, "MB", "resident set"),
-        accelerator_peak_mb=_accelerator_peak(device),
+        accelerator_peak_mb=peak,
+        anonymous_mb=anonymous,
+        file_backed_mb=file_backed,
+        accelerator_reserved_mb=reserved,
+        accelerator_used_mb=used,
     )
 
 
@@ -58,10 +65,11 @@ def _reset(device: str) -> str:
     if sys.platform == "linux":  # what earlier passes freed, glibc may still hold
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)
-    if device == "cuda":
+    if device != "cpu":
         import torch
 
-        torch.cuda.reset_peak_memory_stats()
+        with contextlib.suppress(RuntimeError, AttributeError):  # a build that keeps no statistics
+            torch.accelerator.reset_peak_memory_stats()
     try:
         _CLEAR_REFS.write_text("5")
     except OSError:
@@ -71,20 +79,59 @@ def _reset(device: str) -> str:
 
 def _peak(since: str) -> Figure:
     if sys.platform == "linux":
-        for line in _STATUS.read_text("utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return measured(int(line.split()[1]) * 1024 / _MB, "MB", f"VmHWM {since}")
+        return measured(_status_bytes("VmHWM") / _MB, "MB", f"VmHWM {since}")
     if sys.platform == "win32":
         peak = psutil.Process().memory_info().peak_wset
         return measured(peak / _MB, "MB", "peak working set since process start")
     return unavailable("MB", f"no resettable peak is known on {sys.platform}")
 
 
-def _accelerator_peak(device: str) -> Figure:
-    if device == "cuda":
-        import torch
+def _resident_by_kind() -> tuple[Figure, Figure]:
+    """Anonymous and file-backed: mapped weights are the latter, and count once they are touched."""
+    if sys.platform != "linux":
+        nothing = unavailable("MB", f"{sys.platform} does not tell the two apart")
+        return nothing, nothing
+    anonymous, mapped = (
+        _status_bytes("RssAnon"),
+        _status_bytes("RssFile") + _status_bytes("RssShmem"),
+    )
+    return measured(anonymous / _MB, "MB", "RssAnon"), measured(
+        mapped / _MB, "MB", "RssFile, RssShmem"
+    )
 
-        return measured(torch.cuda.max_memory_allocated() / _MB, "MB", "torch allocator's peak")
-    if device == "mps":
-        return unavailable("MB", "the Metal driver reports a pool, not a peak")
-    return unavailable("MB", "the cell runs on the CPU")
+
+def _status_bytes(name: str) -> int:
+    for line in _STATUS.read_text("utf-8").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024  # the kernel writes kB and means KiB
+    raise CellError(f"{_STATUS} tells no {name}; memory needs Linux 4.5 or later")
+
+
+def _accelerator(device: str) -> tuple[Figure, Figure, Figure]:
+    """Peak of tensors, peak of what torch reserved, and what of the device is in use.
+
+    On Apple silicon all of it is also main memory: never add the two.
+    """
+    if device == "cpu":
+        nothing = unavailable("MB", "the cell runs on the CPU")
+        return nothing, nothing, nothing
+    import torch
+
+    try:
+        statistics = dict(torch.accelerator.memory_stats())
+        free, total = torch.accelerator.get_memory_info()
+    except (RuntimeError, AttributeError) as error:
+        nothing = unavailable("MB", f"this torch build keeps no {device} statistics ({error})")
+        return nothing, nothing, nothing
+    return (
+        _statistic(statistics, "allocated_bytes.all.peak", device),
+        _statistic(statistics, "reserved_bytes.all.peak", device),
+        measured((total - free) / _MB, "MB", "device total less free"),
+    )
+
+
+def _statistic(statistics: dict[str, int], key: str, device: str) -> Figure:
+    found = statistics.get(key, 0)
+    if not found:  # a model was scored, so 0 is no measurement
+        return unavailable("MB", f"this torch build reports 0 for {device}'s {key}")
+    return measured(found / _MB, "MB", f"torch.accelerator {key}")

@@ -85,7 +85,13 @@ class Memory:
 
     peak_mb: Figure
     baseline_mb: Figure  # interpreter and libraries, before the model
-    accelerator_peak_mb: Figure
+    accelerator_peak_mb: Figure  # of tensors
+    anonymous_mb: Figure | None = (
+        None  # resident when the pass is over, of the process's own making
+    )
+    file_backed_mb: Figure | None = None  # and mapped from files, as far as touched
+    accelerator_reserved_mb: Figure | None = None  # peak of what torch holds, tensors or not
+    accelerator_used_mb: Figure | None = None  # of the whole device, by whomever
 
 
 @dataclass(frozen=True)

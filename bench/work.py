@@ -286,6 +286,5 @@ def _cached(figure: Figure) -> Figure:
 
 
 def _cached_memory(memory: Memory) -> Memory:
-    return Memory(
-        _cached(memory.peak_mb), _cached(memory.baseline_mb), _cached(memory.accelerator_peak_mb)
-    )
+    figures = {field.name: getattr(memory, field.name) for field in dataclasses.fields(memory)}
+    return Memory(**{name: figure and _cached(figure) for name, figure in figures.items()})

@@ -266,10 +266,14 @@ def _energy(run: Run) -> list[str]:
 
 
 def _memory(run: Run) -> list[str]:
-    paths = ("peak_mb", "baseline_mb", "accelerator_peak_mb")
-    headings = ("peak, MB", "of it before the model, MB", "accelerator, MB")
+    paths = ["peak_mb", "baseline_mb", "anonymous_mb", "file_backed_mb"]
+    headings = ["peak, MB", "of it before the model", "anonymous after", "file-backed after"]
+    if any(cell.device != "cpu" for cell in run.cells):
+        paths += ["accelerator_peak_mb", "accelerator_reserved_mb", "accelerator_used_mb"]
+        headings += ["accelerator: tensors", "reserved", "device in use"]
     return [
-        "Peak of the process that scores, libraries included.",
+        "Of the process that scores, libraries included, in MB. Anonymous and file-backed memory are "
+        "those resident when the pass is over; mapped weights count once they are touched.",
         _figures(run, "memory", headings, paths),
     ]
 

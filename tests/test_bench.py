@@ -325,6 +325,90 @@ def test_peak_memory_sees_a_known_allocation_and_forgets_it() -> None:
     assert second.accelerator_peak_mb.value is None
 
 
+class FakeAccelerator:
+    """torch.accelerator as a build may have it."""
+
+    def __init__(self, statistics: dict[str, int] | None) -> None:
+        self._statistics = statistics
+        self.resets = 0
+
+    def reset_peak_memory_stats(self) -> None:
+        self.resets += 1
+
+    def memory_stats(self) -> dict[str, int]:
+        if self._statistics is None:
+            raise RuntimeError("not supported")
+        return self._statistics
+
+    def get_memory_info(self) -> tuple[int, int]:
+        return 30_000_000, 100_000_000
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_accelerator_memory_is_reset_and_read(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    import torch
+
+    full = {"allocated_bytes.all.peak": 5_000_000, "reserved_bytes.all.peak": 8_000_000}
+    fake = FakeAccelerator(full)
+    monkeypatch.setattr(torch, "accelerator", fake)
+    with memory.peak_memory(device, 0) as window:
+        pass
+    found = window.memory
+    assert found is not None
+    assert found.accelerator_reserved_mb is not None
+    assert found.accelerator_used_mb is not None
+    assert fake.resets == 1
+    assert found.accelerator_peak_mb.value == 5.0
+    assert found.accelerator_reserved_mb.value == 8.0
+    assert found.accelerator_used_mb.value == 70.0
+
+
+@pytest.mark.parametrize(
+    ("statistics", "reason"),
+    [({}, "reports 0 for mps"), (None, "keeps no mps statistics")],
+)
+def test_builds_without_statistics_are_told_and_never_0(
+    monkeypatch: pytest.MonkeyPatch, statistics: dict[str, int] | None, reason: str
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch, "accelerator", FakeAccelerator(statistics))
+    with memory.peak_memory("mps", 0) as window:
+        pass
+    assert window.memory is not None
+    assert window.memory.accelerator_peak_mb.value is None
+    assert reason in window.memory.accelerator_peak_mb.reason
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the two kinds are read from /proc")
+def test_anonymous_and_file_backed_memory_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"x" * 100_000_000)
+
+    def kinds() -> tuple[float, float]:
+        with memory.peak_memory("cpu", 0) as window:
+            pass
+        found = window.memory
+        assert found is not None
+        assert found.anonymous_mb is not None
+        assert found.file_backed_mb is not None
+        assert found.anonymous_mb.value is not None
+        assert found.file_backed_mb.value is not None
+        return found.anonymous_mb.value, found.file_backed_mb.value
+
+    before = kinds()
+    mapped = np.memmap(tmp_path / "weights", np.uint8, "r")
+    untouched = kinds()
+    mapped.sum()
+    touched = kinds()
+    block = np.ones(100_000_000, np.uint8)
+    filled = kinds()
+    assert untouched[1] - before[1] < 5
+    assert touched[1] - untouched[1] == pytest.approx(100, abs=8)
+    assert touched[0] - before[0] < 8
+    assert filled[0] - touched[0] == pytest.approx(100, abs=8)
+    assert block.any()
+
+
 def test_energy_counts_comments_and_tells_estimates() -> None:
     spent = energy.measure_energy(lambda texts: time.sleep(0.05), lambda: None, ["a"] * 4, 0.3, 0.1)
     assert spent.window_s >= 0.3
