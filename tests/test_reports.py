@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from worthit.bench import record
+from worthit.bench import record, repeat
 from worthit.bench.record import Figure, measured, unavailable
 from worthit.datasets.errors import RunError
 from worthit.reports import cli, columns, markdown, quality, readme, report
@@ -159,6 +159,21 @@ def test_seeds_are_summed_up_where_there_are_several() -> None:
     (row,) = [line for line in section.splitlines() if "±" in line]
     assert [entry.strip() for entry in row.split("|")][1:4] == ["lsa-cpu", "2", "0.500 ± 0.566"]
     assert "## Over seeds" not in markdown.render(run(), {})
+
+
+def test_repeats_are_compared_figure_by_figure() -> None:
+    slower = dataclasses.replace(
+        cell(),
+        latency=dataclasses.replace(cell().latency, p50_ms=measured(3.0, "ms", "c")),  # type: ignore[type-var]
+    )
+    (row,), same = repeat.compared(run(cell()), run(slower))
+    assert row == ["lsa-cpu", "1.00", "2.00", "n/a", "1.00", "n/a", "1.00", "same"]
+    assert same
+    moved = (*GOOD[:-1], GOOD[-1] + 0.25)
+    other = dataclasses.replace(cell(), quality=record.Quality(GOOD, moved, GOOD, 1.0, 0.25))
+    (row,), same = repeat.compared(run(cell()), run(other))
+    assert row[-1] == "differ by up to 0.25"
+    assert not same
 
 
 def test_the_report_holds_what_the_run_holds() -> None:

@@ -1,0 +1,85 @@
+"""Run the benchmark twice and tell how well it repeats: the ratio of each figure between the runs.
+
+    python -m worthit.bench.repeat [options of pytest bench/]
+
+Both runs train anew. The same seed must give the same test predictions, which is checked.
+"""
+
+import operator
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tabulate import tabulate
+
+from worthit.bench import record
+from worthit.bench.record import CellRecord, Run
+
+_FIGURES = {
+    "training, s": "training.train_s",
+    "p50, ms": "latency.p50_ms",
+    "p99, ms": "latency.p99_ms",
+    "comments/s": "throughput.best.comments_per_s",
+    "peak, MB": "memory.peak_mb",
+    "CPU, J": "energy.cpu_j_per_comment",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run twice, print a table of ratios; exit code 1 when predictions differ."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        first, second = (_run(Path(folder, name), given) for name in ("first", "second"))
+    rows, same = compared(first, second)
+    print(tabulate(rows, ["second / first", *_FIGURES, "predictions"], disable_numparse=True))
+    return 0 if same else 1
+
+
+def compared(first: Run, second: Run) -> tuple[list[list[str]], bool]:
+    """Rows of ratios, one a cell that both runs finished, and whether all predictions agree."""
+    others = {cell.name: cell for cell in second.cells}
+    pairs = [(cell, others[cell.name]) for cell in first.cells if cell.name in others]
+    agreements = [_agreement(*pair) for pair in pairs]
+    rows = [
+        [pair[0].name, *(_ratio(*pair, path) for path in _FIGURES.values()), agreement]
+        for pair, agreement in zip(pairs, agreements, strict=True)
+    ]
+    return rows, all(agreement in ("same", "n/a") for agreement in agreements)
+
+
+def _ratio(first: CellRecord, second: CellRecord, path: str) -> str:
+    part = path.partition(".")[0]
+    if getattr(first, part) is None or getattr(second, part) is None:
+        return "n/a"
+    before, after = (operator.attrgetter(path)(cell).value for cell in (first, second))
+    return f"{after / before:.2f}" if before and after else "n/a"
+
+
+def _agreement(first: CellRecord, second: CellRecord) -> str:
+    if first.quality is None or second.quality is None:
+        return "n/a"
+    difference = np.abs(np.subtract(first.quality.test, second.quality.test)).max()
+    return "same" if difference == 0 else f"differ by up to {difference:.2g}"
+
+
+def _run(folder: Path, given: Sequence[str]) -> Run:
+    folder.mkdir()
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, "-m", "pytest", "bench/", "--benchmark-only", "--retrain", "-q"]
+    options = ["--runs-folder", str(folder), "--benchmark-storage", f"file://{folder}/benchmarks"]
+    done = subprocess.run(
+        [*command, *options, *given], cwd=root, stdout=subprocess.DEVNULL, check=False
+    )
+    files = list(folder.glob("*.json"))
+    if not files:
+        raise SystemExit(
+            f"the benchmark left no run (exit code {done.returncode}); try it by itself"
+        )
+    return record.load(files[0])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
