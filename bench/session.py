@@ -1,6 +1,7 @@
 """One benchmark session: options in, cells run one after another, one saved run out."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class Options:
     retrain: bool
     cell_limit_s: float | None
     runs_folder: Path
+    electricity_price_per_kwh: float | None  # in whatever currency
+    carbon_intensity_g_per_kwh: float | None  # CO2e
 
     @property
     def preset(self) -> Preset:
@@ -59,6 +62,8 @@ def checked(
     retrain: bool,
     cell_limit_s: float | None,
     runs_folder: Path,
+    electricity_price_per_kwh: float | None,
+    carbon_intensity_g_per_kwh: float | None,
 ) -> Options:
     """Turn options as written into options as meant.
 
@@ -74,6 +79,12 @@ def checked(
     ):
         if value is not None and value < 1:
             raise OptionError(f"{name} is {value}; it takes a number from 1 up")
+    for name, value in (
+        ("--electricity-price", electricity_price_per_kwh),
+        ("--carbon-intensity", carbon_intensity_g_per_kwh),
+    ):
+        if value is not None and not 0 <= value < math.inf:
+            raise OptionError(f"{name} is {value}; it takes a number from 0 up, per kWh")
     Protocol(train_size=train_size, test_size=test_size)
     chosen = _listed("--models", models) or list(MODELS)
     for model in chosen:
@@ -96,6 +107,8 @@ def checked(
         retrain,
         cell_limit_s,
         runs_folder,
+        electricity_price_per_kwh,
+        carbon_intensity_g_per_kwh,
     )
 
 
@@ -281,7 +294,9 @@ class Session:
             "--retrain": "yes" if options.retrain else "no",
         }
         for name, value in (("--train-size", options.train_size), ("--test-size", options.test_size),
-                            ("--max-length", options.max_length)):  # fmt: skip
+                            ("--max-length", options.max_length),
+                            ("--electricity-price", options.electricity_price_per_kwh),
+                            ("--carbon-intensity", options.carbon_intensity_g_per_kwh)):  # fmt: skip
             if value is not None:
                 described[name] = str(value)
         for model, checkpoint in options.checkpoints.items():
