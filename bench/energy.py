@@ -34,6 +34,7 @@ _CPU_COUNTERS = {
 }
 _CPU_CONSTANT = "codecarbon: constant, half of rated power"
 _RAM_CONSTANT = "codecarbon: constant by size"
+_CONSTANTS = (_CPU_CONSTANT, _RAM_CONSTANT)
 _CPU_ESTIMATES = {
     "cpu_load": "codecarbon: modelled from rated power and load",
     "constant": _CPU_CONSTANT,
@@ -252,7 +253,7 @@ def _net(component: str, busy: Spent, before: Spent, after: Spent) -> Figure:
     for spent in (busy, before, after):
         if spent.joules[component].value is None:
             return spent.joules[component]
-    if gross.instrument in (_CPU_CONSTANT, _RAM_CONSTANT):
+    if gross.instrument in _CONSTANTS:
         return unavailable("J", "a constant is the same busy and idle: its net would be zero")
     idle_w = sum(spent.watts(component).value or 0.0 for spent in (before, after)) / 2
     net_j = (gross.value or 0.0) - idle_w * busy.seconds
@@ -275,7 +276,7 @@ def _disagreement(before: Spent, after: Spent) -> str:
     found = []
     for component in COMPONENTS:
         first, last = before.watts(component).value, after.watts(component).value
-        if first is None or last is None:
+        if first is None or last is None or before.joules[component].instrument in _CONSTANTS:
             continue
         if abs(last - first) > _IDLE_TOLERANCE * (first + last) / 2:
             found.append(

@@ -301,6 +301,8 @@ def test_the_main_job_on_two_models(tmp_path: Path) -> None:
         "lsa,tfidf",
         "-k",
         "train or latency or accuracy",
+        "--electricity-price=0.3",
+        "--carbon-intensity=56",
         f"--benchmark-json={saved}",
     )
     printed, _ = done.communicate(timeout=200)
@@ -308,6 +310,8 @@ def test_the_main_job_on_two_models(tmp_path: Path) -> None:
     run = only_run(tmp_path)
     assert run["complete"]
     assert [cell["model"] for cell in run["cells"]] == ["lsa", "tfidf"]
+    assert run["options"]["--electricity-price"] == "0.3"
+    assert run["options"]["--carbon-intensity"] == "56.0"
     assert "[2/2] tfidf-cpu" in printed
     assert "test_latency[lsa-cpu]" in printed
     (report,) = tmp_path.glob("*/README.md")

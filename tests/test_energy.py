@@ -15,6 +15,7 @@ from codecarbon.external import hardware
 
 from worthit.bench import energy, machine
 from worthit.bench.cell import Cell
+from worthit.bench.record import Figure, measured, unavailable
 from worthit.bench.work import Work
 from worthit.datasets import prepare
 from worthit.datasets.protocol import Protocol
@@ -317,14 +318,16 @@ def test_a_window_ends_when_the_work_in_it_fails(rapl: Callable[..., Rapl]) -> N
 
 def metered(counters: Rapl, monkeypatch: pytest.MonkeyPatch, busy_w: float, *idle_w: float) -> Any:
     """`measure_energy` on a machine that draws these watts when busy, idle before, idle after."""
-    idle, now_s = iter(idle_w), 0.0
+    idle_powers, now_s = iter(idle_w), 0.0
 
     def drawing(watts: float, seconds: float) -> None:
         nonlocal now_s
         now_s += seconds
         counters.spend(watts * seconds)
 
-    clock = SimpleNamespace(perf_counter=lambda: now_s, sleep=lambda s: drawing(next(idle), s))
+    clock = SimpleNamespace(
+        perf_counter=lambda: now_s, sleep=lambda s: drawing(next(idle_powers), s)
+    )
     monkeypatch.setattr(energy, "time", clock)
     return energy.measure_energy(
         lambda texts: drawing(busy_w, 0.5), lambda: None, ["a"] * 10, 5.0, 5.0
@@ -378,6 +381,37 @@ def test_an_idle_window_without_a_reading_leaves_gross_alone(
     assert "stood still" in spent.cpu_net_j_per_comment.reason
     assert spent.idle_before_w.origin == "measured"
     assert spent.idle_disagreement == ""
+
+
+def idle(cpu_j: float, cpu_origin: Any, ram_j: float, gpu_j: float) -> energy.Spent:
+    return energy.Spent(
+        {
+            "CPU": Figure(cpu_j, "J", cpu_origin, "codecarbon: of the CPU"),
+            "RAM": Figure(ram_j, "J", "estimated", energy._RAM_CONSTANT),
+            "GPU": measured(gpu_j, "J", "codecarbon: NVML"),
+        },
+        seconds=5.0,
+    )
+
+
+def test_idle_power_adds_up_what_is_measured_and_no_estimates() -> None:
+    both = energy._idle_w(idle(50.0, "measured", 25.0, 100.0))
+    assert (both.value, both.origin, both.instrument) == (30.0, "measured", "codecarbon: CPU + GPU")
+    assert energy._idle_w(idle(50.0, "estimated", 25.0, 100.0)).value == 20.0
+    blind = idle(50.0, "estimated", 25.0, 100.0)
+    without_gpu = energy.Spent({**blind.joules, "GPU": unavailable("J", "no GPU")}, blind.seconds)
+    alone = energy._idle_w(without_gpu)
+    assert (alone.value, alone.origin) == (10.0, "estimated")
+    assert alone.instrument == "codecarbon: of the CPU"
+
+
+def test_disagreement_names_every_component_that_moved_and_no_constant() -> None:
+    before = idle(50.0, "estimated", 25.0, 100.0)
+    assert energy._disagreement(before, idle(52.0, "estimated", 50.0, 105.0)) == ""
+    words = energy._disagreement(before, idle(60.0, "estimated", 25.0, 80.0))
+    assert (
+        words == "CPU idled at 10 W before and 12 W after; GPU idled at 20 W before and 16 W after"
+    )
 
 
 @pytest.fixture
