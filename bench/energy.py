@@ -159,7 +159,8 @@ class Meter:
         try:
             return step()
         except Exception as error:
-            self._broken = f"codecarbon failed ({type(error).__name__}: {error})"
+            words = " ".join(str(error).split())
+            self._broken = f"codecarbon failed ({type(error).__name__}: {words})"
             return None
 
     def _begin(self) -> None:

@@ -136,7 +136,7 @@ class Energy:
     cpu_net_j_per_comment: Figure | None = None
     ram_net_j_per_comment: Figure | None = None
     gpu_net_j_per_comment: Figure | None = None
-    idle_before_w: Figure | None = None  # model loaded; see `worthit.bench.energy` for of what
+    idle_before_w: Figure | None = None  # of all that is measured; of the CPU, if nothing is
     idle_after_w: Figure | None = None
     idle_disagreement: str = ""  # in words, when the two idle windows differ too much
 
