@@ -68,6 +68,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--runs-folder", type=Path, metavar="FOLDER", help="where runs are saved (reports/runs)"
     )
+    group.addoption(
+        "--electricity-price",
+        type=float,
+        metavar="PRICE",
+        help="of a kWh, in any currency: the report then says what scoring costs",
+    )
+    group.addoption(
+        "--carbon-intensity",
+        type=float,
+        metavar="GRAMS",
+        help="of CO2e for each kWh: the report then says what scoring emits",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -87,6 +99,8 @@ def pytest_configure(config: pytest.Config) -> None:
             cell_limit_s=get("cell_limit"),
             p99_limit_ms=get("p99_limit_ms"),
             runs_folder=get("runs_folder") or config.rootpath / "reports" / "runs",
+            electricity_price_per_kwh=get("electricity_price"),
+            carbon_intensity_g_per_kwh=get("carbon_intensity"),
         )
     except WorthitError as error:
         raise pytest.UsageError(str(error)) from None

@@ -19,7 +19,7 @@ class Effort:
     largest_batch: int = 512
     memory_comments: int = 128
     energy_window_s: float = 5.0
-    idle_window_s: float = 3.0
+    idle_window_s: float = 5.0  # before, and again after
 
 
 @dataclass(frozen=True)

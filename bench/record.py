@@ -16,7 +16,8 @@ from worthit.bench.cell import cell_name
 from worthit.datasets.cache import write_whole
 from worthit.datasets.errors import RunError
 
-#: Raised by one whenever a field changes its meaning or goes; new optional fields need no new one.
+#: Raised by one whenever earlier runs would be misread; optional fields may come, and unread ones
+#: go, without.
 SCHEMA_VERSION = 1
 
 #: within which 99 % of requests are to be answered, unless the run says otherwise
@@ -34,7 +35,8 @@ class Figure:
     origin: Origin
     instrument: str
     samples: int = 1
-    reason: str = ""
+    reason: str = ""  # why there is no value, or how an estimate could be a measurement
+    was: Origin | None = None  # of a cached figure: its origin when it was new
 
     def __post_init__(self) -> None:
         if (self.value is None) != (self.origin == "unavailable"):
@@ -77,6 +79,9 @@ class Training:
     comments: int
     truncated_share: float
     cached: bool = False  # found trained, by an earlier run
+    cpu_j: Figure | None = None  # gross; None if it was trained before energy was metered
+    ram_j: Figure | None = None
+    gpu_j: Figure | None = None
 
 
 @dataclass(frozen=True)
@@ -131,14 +136,22 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Energy:
-    """Energy of scoring, by component; each carries its own provenance."""
+    """Energy of scoring, gross and net of idle power, by component, each with its provenance.
+
+    Net and idle figures are None in runs from before there were any.
+    """
 
     cpu_j_per_comment: Figure
     ram_j_per_comment: Figure
     gpu_j_per_comment: Figure
-    idle_power_w: Figure  # of all components, with the model loaded
     window_s: float
     comments: int
+    cpu_net_j_per_comment: Figure | None = None
+    ram_net_j_per_comment: Figure | None = None
+    gpu_net_j_per_comment: Figure | None = None
+    idle_before_w: Figure | None = None  # of all that is measured; of the CPU, if nothing is
+    idle_after_w: Figure | None = None
+    idle_disagreement: str = ""  # in words, when the two idle windows differ too much
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """One benchmark session: options in, cells run one after another, one saved run out."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Options:
     cell_limit_s: float | None
     p99_limit_ms: float
     runs_folder: Path
+    electricity_price_per_kwh: float | None  # in whatever currency
+    carbon_intensity_g_per_kwh: float | None  # CO2e
 
     @property
     def preset(self) -> Preset:
@@ -61,6 +64,8 @@ def checked(
     cell_limit_s: float | None,
     p99_limit_ms: float,
     runs_folder: Path,
+    electricity_price_per_kwh: float | None,
+    carbon_intensity_g_per_kwh: float | None,
 ) -> Options:
     """Turn options as written into options as meant.
 
@@ -77,6 +82,12 @@ def checked(
     ):
         if value is not None and value < 1:
             raise OptionError(f"{name} is {value}; it takes a number from 1 up")
+    for name, value in (
+        ("--electricity-price", electricity_price_per_kwh),
+        ("--carbon-intensity", carbon_intensity_g_per_kwh),
+    ):
+        if value is not None and not 0 <= value < math.inf:
+            raise OptionError(f"{name} is {value}; it takes a number from 0 up, per kWh")
     Protocol(train_size=train_size, test_size=test_size)
     chosen = _listed("--models", models) or list(MODELS)
     for model in chosen:
@@ -100,6 +111,8 @@ def checked(
         cell_limit_s,
         p99_limit_ms,
         runs_folder,
+        electricity_price_per_kwh,
+        carbon_intensity_g_per_kwh,
     )
 
 
@@ -286,7 +299,9 @@ class Session:
             "--retrain": "yes" if options.retrain else "no",
         }
         for name, value in (("--train-size", options.train_size), ("--test-size", options.test_size),
-                            ("--max-length", options.max_length)):  # fmt: skip
+                            ("--max-length", options.max_length),
+                            ("--electricity-price", options.electricity_price_per_kwh),
+                            ("--carbon-intensity", options.carbon_intensity_g_per_kwh)):  # fmt: skip
             if value is not None:
                 described[name] = str(value)
         for model, checkpoint in options.checkpoints.items():

@@ -15,7 +15,7 @@ import numpy as np
 
 from worthit.bench import machine
 from worthit.bench.cell import Cell
-from worthit.bench.energy import measure_energy
+from worthit.bench.energy import COMPONENTS, Meter, long_enough, measure_energy
 from worthit.bench.latency import drawn_by_length, measure_latency, process_age_s
 from worthit.bench.memory import peak_memory, resident_bytes
 from worthit.bench.record import (
@@ -95,6 +95,9 @@ class Work:
             train_s=_cached(record.train_s),
             memory=_cached_memory(record.memory),
             cached=True,
+            cpu_j=record.cpu_j and _cached(record.cpu_j),
+            ram_j=record.ram_j and _cached(record.ram_j),
+            gpu_j=record.gpu_j and _cached(record.gpu_j),
         )
 
     def load(self, artifact: str) -> None:
@@ -178,19 +181,31 @@ class Work:
 
     def _trained(self, folder: Path) -> Training:
         model, comments = self._fresh_model(), self._comments("train")
-        with peak_memory(self._cell.device, self._baseline_bytes) as window:
-            self._synchronize()
-            start = time.perf_counter()
+
+        def fit() -> None:
             model.fit(comments.texts, comments.labels, self._progress)
             self._synchronize()
-            train_s = time.perf_counter() - start
+
+        # Trained once, so timed and metered at once; codecarbon's thread looks at the load once a
+        # second meanwhile. Its libraries count to the baseline of memory.
+        before_meter = resident_bytes()
+        meter = Meter()
+        baseline_bytes = self._baseline_bytes + max(resident_bytes() - before_meter, 0)
+        with peak_memory(self._cell.device, baseline_bytes) as window:
+            self._synchronize()
+            spent = meter.over(fit)
+        joules = (
+            long_enough(spent).joules
+            if model.trains
+            else dict.fromkeys(COMPONENTS, unavailable("J", "not tuned"))
+        )
         size = model.size()
         assert window.memory is not None
         with new_folder(folder, replace=True) as scratch:
             model.save(scratch)
             disk_bytes = sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
             record = Training(
-                train_s=measured(train_s, "s", "perf_counter, device synchronised")
+                train_s=measured(spent.seconds, "s", "perf_counter, device synchronised")
                 if model.trains
                 else unavailable("s", "not tuned"),
                 memory=window.memory,
@@ -202,6 +217,9 @@ class Work:
                 trained_parameters=size.trained_parameters,
                 comments=len(comments) if model.trains else 0,
                 truncated_share=model.truncated_share(comments.texts),
+                cpu_j=joules["CPU"],
+                ram_j=joules["RAM"],
+                gpu_j=joules["GPU"],
             )
             (scratch / _RECORD).write_bytes(msgspec.json.encode(record))
         return record
@@ -282,7 +300,9 @@ def _recorded(folder: Path) -> Training | None:
 
 
 def _cached(figure: Figure) -> Figure:
-    return dataclasses.replace(figure, origin="cached") if figure.value is not None else figure
+    if figure.value is None:
+        return figure
+    return dataclasses.replace(figure, origin="cached", was=figure.origin)
 
 
 def _cached_memory(memory: Memory) -> Memory:

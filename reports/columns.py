@@ -36,14 +36,14 @@ class Column:
 def written(figure: Figure, notes: Footnotes) -> str:
     """A figure as a table shows it.
 
-    Measured plain; estimated behind ≈ and in italics; cached with a mark; missing as n/a with its
-    reason below.
+    Measured plain; estimated behind ≈ and in italics; cached with a mark, estimates too; missing as
+    n/a with its reason below.
     """
     if figure.value is None:
         return f"n/a {notes.mark(figure.reason)}"
     number = significant(figure.value)
-    if figure.origin == "estimated":
-        return f"*≈{number}*"
+    if "estimated" in (figure.origin, figure.was):
+        number = f"*≈{number}*"
     return f"{number} (cached)" if figure.origin == "cached" else number
 
 

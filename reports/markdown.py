@@ -1,13 +1,22 @@
 """A saved run as Markdown. Pure: the same run gives the same text."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from tabulate import tabulate
 
 from worthit.bench.cell import cell_name
-from worthit.bench.record import DEFAULT_P99_LIMIT_MS, CellRecord, Run, significant, unavailable
+from worthit.bench.record import (
+    DEFAULT_P99_LIMIT_MS,
+    CellRecord,
+    Energy,
+    Figure,
+    Run,
+    significant,
+    unavailable,
+)
 from worthit.reports import quality
 from worthit.reports.columns import (
     BRIEF,
@@ -256,13 +265,71 @@ def _serving(run: Run) -> list[str]:
 
 
 def _energy(run: Run) -> list[str]:
-    paths = ("cpu_j_per_comment", "ram_j_per_comment", "gpu_j_per_comment", "idle_power_w")
-    headings = ("CPU, J/comment", "RAM, J/comment", "GPU, J/comment", "idle before, W")
-    return [
-        "Gross, many comments handed over at once, by component, since estimates of one say nothing "
-        "of the others; idle power is that of all components, with the model loaded.",
-        _figures(run, "energy", headings, paths),
+    columns = {
+        "CPU, J/comment": "cpu_j_per_comment",
+        "CPU, net": "cpu_net_j_per_comment",
+        "RAM, J/comment": "ram_j_per_comment",
+        "RAM, net": "ram_net_j_per_comment",
+        "GPU, J/comment": "gpu_j_per_comment",
+        "GPU, net": "gpu_net_j_per_comment",
+        "idle before, W": "idle_before_w",
+        "idle after, W": "idle_after_w",
+    }
+    disagreements = [
+        f"{name(run, cell)}: {cell.energy.idle_disagreement}; its net figures are doubtful"
+        for cell in run.cells
+        if cell.energy is not None and cell.energy.idle_disagreement
     ]
+    return [
+        "Many comments handed over at once, by component, since estimates of one say nothing of the "
+        "others. Net is gross less mean idle power, taken before and after with the model loaded. "
+        "Idle power is that of all measured components, or of the CPU if none is measured.",
+        _figures(run, "energy", list(columns), list(columns.values())),
+        *_listed(disagreements),
+        *_cost(run),
+        "One training run, gross.",
+        _figures(run, "training", ("CPU, J", "RAM, J", "GPU, J"), ("cpu_j", "ram_j", "gpu_j")),
+    ]
+
+
+def _cost(run: Run) -> list[str]:
+    """What a million comments cost and emit, as far as the run was told prices."""
+    headings = {
+        "--electricity-price": "cost of a million comments",
+        "--carbon-intensity": "CO2e of a million comments, g",
+    }
+    rates = {option: float(run.options[option]) for option in headings if option in run.options}
+    if not rates:
+        return []
+    notes = Footnotes()
+    body = []
+    for cell in run.cells:
+        if cell.energy is not None:
+            kwh = _million_kwh(cell, cell.energy)
+            amounts = (
+                replace(kwh, value=kwh.value and kwh.value * rate) for rate in rates.values()
+            )
+            body.append([name(run, cell), *(written(amount, notes) for amount in amounts)])
+    given = {"--electricity-price": "{} a kWh", "--carbon-intensity": "{} g of CO2e a kWh"}
+    at = " and ".join(given[option].format(run.options[option]) for option in rates)
+    return [
+        f"CPU and GPU, gross, at {at}.",
+        _tabulated(["model", *(headings[option] for option in rates)], body),
+        *_listed(notes.lines()),
+    ]
+
+
+def _million_kwh(cell: CellRecord, energy: Energy) -> Figure:
+    """Of CPU and GPU; an estimate if either is, unavailable if one that the cell computes on is."""
+    parts = [energy.cpu_j_per_comment]
+    if cell.device != "cpu" or energy.gpu_j_per_comment.value is not None:
+        parts.append(energy.gpu_j_per_comment)
+    for part in parts:
+        if part.value is None:
+            return part
+    kwh = sum(part.value or 0.0 for part in parts) * 1e6 / 3.6e6
+    estimated = any(part.origin == "estimated" for part in parts)
+    return Figure(kwh, "kWh", "estimated" if estimated else "measured", "CPU and GPU, gross")
 
 
 def _memory(run: Run) -> list[str]:
@@ -285,12 +352,17 @@ def _figures(run: Run, part: str, headings: Sequence[str], paths: Sequence[str])
     for cell in run.cells:
         held = getattr(cell, part)
         if held is not None:
-            not_read = unavailable("", "not measured by the version that made this run")
+            not_read = unavailable("", "not measured in this run")
             figures = [getattr(held, path) or not_read for path in paths]
             instruments = dict.fromkeys(
                 figure.instrument for figure in figures if figure.instrument
             )
-            entries = (written(figure, notes) for figure in figures)
+            entries = (
+                f"{written(figure, notes)} {notes.mark(figure.reason)}"
+                if figure.reason and figure.value is not None
+                else written(figure, notes)
+                for figure in figures
+            )
             body.append([name(run, cell), *entries, "; ".join(instruments)])
     table = _tabulated(["model", *headings, "read from"], body)
     return "\n\n".join([table, *_listed(notes.lines())])

@@ -44,6 +44,7 @@ def options(**changed: Any) -> session.Options:
         "preset_name": "quick", "models": None, "devices": "cpu", "dataset": "synthetic", "train_size": None,
         "test_size": None, "max_length": None, "checkpoints": [], "seeds": 1, "retrain": False,
         "cell_limit_s": None, "p99_limit_ms": 100.0, "runs_folder": Path("runs"),
+        "electricity_price_per_kwh": None, "carbon_intensity_g_per_kwh": None,
     }  # fmt: skip
     return session.checked(**given | changed)
 
@@ -62,6 +63,8 @@ def options(**changed: Any) -> session.Options:
         ({"dataset": "imdb"}, UnknownNameError, "unknown dataset 'imdb'; known: wikipedia"),
         ({"train_size": 0}, OptionError, "--train-size is 0"),
         ({"seeds": 0}, OptionError, "--seeds is 0"),
+        ({"electricity_price_per_kwh": -0.1}, OptionError, "--electricity-price is -0.1"),
+        ({"carbon_intensity_g_per_kwh": math.nan}, OptionError, "--carbon-intensity is nan"),
         ({"checkpoints": ["llama"]}, OptionError, "is not MODEL=ID_OR_PATH"),
         ({"checkpoints": ["gpt=x"]}, UnknownNameError, "unknown model 'gpt'"),
         (
@@ -440,6 +443,8 @@ def test_the_main_job_on_two_models(tmp_path: Path) -> None:
         "lsa,tfidf",
         "-k",
         "train or latency or accuracy",
+        "--electricity-price=0.3",
+        "--carbon-intensity=56",
         f"--benchmark-json={saved}",
     )
     printed, _ = done.communicate(timeout=200)
@@ -447,6 +452,8 @@ def test_the_main_job_on_two_models(tmp_path: Path) -> None:
     run = only_run(tmp_path)
     assert run["complete"]
     assert [cell["model"] for cell in run["cells"]] == ["lsa", "tfidf"]
+    assert run["options"]["--electricity-price"] == "0.3"
+    assert run["options"]["--carbon-intensity"] == "56.0"
     assert "[2/2] tfidf-cpu" in printed
     assert "test_latency[lsa-cpu]" in printed
     (report,) = tmp_path.glob("*/README.md")

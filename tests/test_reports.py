@@ -42,7 +42,13 @@ def cell(**changed: Any) -> record.CellRecord:
         energy=record.Energy(
             Figure(0.00025, "J", "estimated", "codecarbon: rated power x load"),
             Figure(0.1, "J", "estimated", "codecarbon"), unavailable("J", "no GPU"),
-            Figure(3, "W", "estimated", "codecarbon"), 5.0, 100,
+            5.0, 100,
+            cpu_net_j_per_comment=Figure(0.0002, "J", "estimated", "codecarbon: rated power x load"),
+            ram_net_j_per_comment=unavailable("J", "a constant"),
+            gpu_net_j_per_comment=unavailable("J", "no GPU"),
+            idle_before_w=Figure(3, "W", "estimated", "codecarbon"),
+            idle_after_w=Figure(4, "W", "estimated", "codecarbon"),
+            idle_disagreement="CPU idled at 3 W before and 4 W after",
         ),
         quality=record.Quality(GOOD, GOOD, GOOD, 1.0, 0.25),
     )  # fmt: skip
@@ -122,6 +128,8 @@ def test_provenance_is_told_apart_and_missing_is_never_zero() -> None:
     assert columns.written(measured(0.000123456, "s", "c"), notes) == "0.000123"
     assert columns.written(Figure(1.5, "s", "estimated", "c"), notes) == "*≈1.5*"
     assert columns.written(Figure(1.5, "s", "cached", "c"), notes) == "1.5 (cached)"
+    cached_estimate = Figure(1.5, "J", "cached", "c", was="estimated")
+    assert columns.written(cached_estimate, notes) == "*≈1.5* (cached)"
     assert columns.written(unavailable("s", "no clock"), notes) == "n/a [1]"
     assert columns.written(unavailable("s", "no clock"), notes) == "n/a [1]"
     assert columns.written(unavailable("s", "other"), notes) == "n/a [2]"
@@ -193,6 +201,67 @@ def test_failed_and_skipped_cells_keep_their_row_and_their_reason() -> None:
     rows = columns.rows(columns.RESULTS, run(cell(), failed, skipped), columns.Footnotes())
     assert [row[0] for row in rows] == ["lsa-cpu", "bert-cpu", "llama-cuda"]
     assert all(entry.startswith("n/a [") for entry in rows[1][1:])
+
+
+def energy_section(found: record.Run) -> str:
+    return markdown.render(found, {}).split("## Energy")[1].split("\n## ")[0]
+
+
+def test_the_energy_section_shows_gross_net_idle_and_doubts() -> None:
+    text = energy_section(run())
+    for expected in ("*≈0.00025*", "*≈0.0002*", "*≈3*", "*≈4*", "a constant", "One training run",
+                     "CPU idled at 3 W before and 4 W after; its net figures are doubtful"):  # fmt: skip
+        assert expected in text
+    assert "million" not in text
+    calm = dataclasses.replace(cell().energy, idle_disagreement="")  # type: ignore[type-var]
+    assert "doubtful" not in energy_section(run(cell(energy=calm)))
+
+
+def test_an_estimate_that_could_be_a_measurement_says_how() -> None:
+    blind = Figure(0.1, "J", "estimated", "codecarbon", reason="run as root")
+    spent = dataclasses.replace(cell().energy, cpu_j_per_comment=blind)  # type: ignore[type-var]
+    text = energy_section(run(cell(energy=spent)))
+    assert "*≈0.1* [1]" in text
+    assert "- [1] run as root" in text
+
+
+def test_prices_turn_energy_into_cost_and_emissions() -> None:
+    priced = {"--electricity-price": "0.5", "--carbon-intensity": "400.0"}
+
+    def row(device: str, cpu: Figure, gpu: Figure, options: dict[str, str]) -> str:
+        spent = dataclasses.replace(cell().energy, cpu_j_per_comment=cpu, gpu_j_per_comment=gpu)  # type: ignore[type-var]
+        one = cell(device=device, energy=spent)
+        table = energy_section(run(one, options=options)).split("CPU and GPU, gross, at")[1]
+        return next(line for line in table.splitlines() if line.startswith("| lsa"))
+
+    counted, guessed = measured(3.6, "J", "RAPL"), Figure(3.6, "J", "estimated", "load")
+    no_gpu = unavailable("J", "no GPU")
+    # 3.6 J a comment are 1 kWh a million
+    assert [e.strip() for e in row("cpu", counted, no_gpu, priced).split("|")[2:4]] == [
+        "0.5", "400",
+    ]  # fmt: skip
+    assert row("cuda", counted, counted, priced).split("|")[2].strip() == "1"
+    assert row("cuda", guessed, counted, priced).split("|")[2].strip() == "*≈1*"
+    assert row("cuda", counted, no_gpu, priced).split("|")[2].strip() == "n/a [1]"
+    only = {"--carbon-intensity": "400.0"}
+    assert [entry.strip() for entry in row("cpu", guessed, no_gpu, only).split("|")[1:-1]] == [
+        "lsa", "*≈400*",
+    ]  # fmt: skip
+
+
+def test_a_run_from_before_net_energy_can_be_read_and_shown(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    record.save(run(), file)
+    raw = json.loads(file.read_text())
+    held = raw["cells"][0]["energy"]
+    for name in list(held):
+        if "net" in name or name.startswith("idle_"):
+            del held[name]
+    held["idle_power_w"] = {"value": 3, "unit": "W", "origin": "estimated", "instrument": "c"}
+    for name in ("cpu_j", "ram_j", "gpu_j"):
+        del raw["cells"][0]["training"][name]
+    file.write_text(json.dumps(raw))
+    assert "not measured in this run" in energy_section(record.load(file))
 
 
 def test_an_untuned_model_has_no_training_accuracy() -> None:
