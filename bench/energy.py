@@ -4,6 +4,7 @@ Where the machine has no energy counter codecarbon multiplies a guess of the pro
 power by a function of its load, and takes a constant for the RAM: such figures are estimates and say so.
 """
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,9 @@ _MEASURED_CPU_MODES = {"intel_rapl", "intel_power_gadget", "windows_emi"}
 
 
 @dataclass(frozen=True)
-class _Reading:
+class Reading:
+    """What one window took, by component."""
+
     cpu_j: float
     ram_j: float
     gpu_j: float
@@ -40,7 +43,7 @@ def measure_energy(
         texts: handed over at once, again and again, for at least `window_s` seconds.
         window_s, idle_s: lengths of the two windows.
     """
-    meter = _Meter()
+    meter = Meter()
     score(texts)
     synchronize()
     idle = meter.over(lambda: time.sleep(idle_s))
@@ -65,12 +68,20 @@ def measure_energy(
     )
 
 
-class _Meter:
-    """codecarbon, primed outside any window: its first task costs a second of set-up."""
+class Meter:
+    """codecarbon, primed outside any window: its first task costs a second of set-up.
+
+    `cpu`, `ram`, `gpu` (J) and `idle` (W) give a number its provenance on this machine.
+
+    Raises:
+        CellError: codecarbon could not start.
+    """
 
     def __init__(self) -> None:
         from codecarbon import OfflineEmissionsTracker
 
+        # It greets before it reads log_level.
+        logging.getLogger("codecarbon").setLevel(logging.ERROR)
         # The country decides CO2e only, which we do not read; without one codecarbon looks it up.
         self._tracker = OfflineEmissionsTracker(
             country_iso_code="USA",
@@ -87,13 +98,14 @@ class _Meter:
         self._cpu_mode = next((mode for mode in modes if mode), "")
         self._has_gpu = any(type(part).__name__ == "GPU" for part in self._tracker._hardware)
 
-    def over(self, action: Callable[[], None]) -> _Reading:
+    def over(self, action: Callable[[], None]) -> Reading:
+        """Meter one window, as long as `action` takes."""
         self._tracker.start_task("window")
         start = time.perf_counter()
         action()
         seconds = time.perf_counter() - start
         read = self._tracker.stop_task("window")
-        return _Reading(
+        return Reading(
             read.cpu_energy * _J_PER_KWH,
             read.ram_energy * _J_PER_KWH,
             read.gpu_energy * _J_PER_KWH,

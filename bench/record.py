@@ -170,6 +170,7 @@ class CellRecord:
     failures: tuple[str, ...] = ()  # "training: out of memory"
     skipped: str = ""  # why the whole cell was
     wall_s: float = 0.0  # the cell's share of the run, processes starting included
+    measured_s: float = 0.0  # of it training and measuring, as counted where that ran
 
     @property
     def name(self) -> str:
@@ -224,6 +225,7 @@ class Run:
     data: Data
     cells: tuple[CellRecord, ...]
     complete: bool  # False after Ctrl-C, or while the run goes on
+    noise: Figure | None = None  # of the machine, just before the first cell
     schema_version: int = field(default=SCHEMA_VERSION)
 
 

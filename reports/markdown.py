@@ -5,7 +5,8 @@ from typing import Any
 
 from tabulate import tabulate
 
-from worthit.bench.record import Run
+from worthit.bench.noise import NOISY_PERCENT
+from worthit.bench.record import Run, significant
 from worthit.reports import quality
 from worthit.reports.columns import (
     BRIEF,
@@ -40,6 +41,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
     """
     sections = [
         f"# worthit run {run.run_id}",
+        _noise_warning(run),
         _summary(run),
         "## Results",
         *results(run),
@@ -63,7 +65,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         *_models(run),
         *_failures(run),
         "## Machine",
-        _pairs(_flat(run.machine)),
+        _pairs([*_flat(run.machine), ("noise", _noise(run))]),
         "## Options",
         _pairs(run.options.items()),
     ]
@@ -97,6 +99,21 @@ def headline(run: Run) -> str:
         + "".join(f", {name}" for name in run.machine["accelerators"])
         + f"; {run.finished_at[:10]}."
     )
+
+
+def _noise_warning(run: Run) -> str:
+    if run.noise is None or run.noise.value is None or run.noise.value < NOISY_PERCENT:
+        return ""
+    return (
+        f"**Warning: this machine was noisy, {_noise(run)}; from {significant(NOISY_PERCENT)} % on "
+        "small differences in time mean nothing. Measure on an idle machine.**"
+    )
+
+
+def _noise(run: Run) -> str:
+    if run.noise is None or run.noise.value is None:
+        return "not measured"
+    return f"{significant(run.noise.value)} % ({run.noise.instrument})"
 
 
 def _summary(run: Run) -> str:
