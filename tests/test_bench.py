@@ -330,7 +330,8 @@ CGROUP_FILES = {
     "v2, bound by the parent": {"proc": "0::/a/b\n", "a/b/cpu.max": "400000 100000\n",
                                 "a/cpu.max": "50000 100000\n"},
     "none": {"proc": "0::/\n", "cpu.max": "max 100000\n"},
-    "another group's": {"proc": "3:cpuset:/a\n0::/\n", "a/cpu.max": "50000 100000\n"},
+    "another controller's": {"proc": "3:cpuset:/a\n0::/\n", "cpu/a/cpu.cfs_quota_us": "50000\n",
+                             "cpu/a/cpu.cfs_period_us": "100000\n"},
     "unreadable": {"proc": "0::/\n", "cpu.max": "?\n"},
     "not Linux": {},
 }  # fmt: skip
@@ -344,7 +345,7 @@ CGROUP_FILES = {
         ("v2", 2.5, 3),
         ("v2, bound by the parent", 0.5, 1),
         ("none", None, 8),
-        ("another group's", None, 8),
+        ("another controller's", None, 8),
         ("unreadable", None, 8),
         ("not Linux", None, 8),
     ],
