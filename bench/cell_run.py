@@ -114,7 +114,7 @@ class CellRun:
         self._note(setup=self._worker.start(Setup, _SETUP_LIMIT_S))
         self._progress.stage("training")
         training = self._worker.ask("train", Training, self._limit_s)
-        self._note(training=training)
+        self._note(training=training, measured_s=self._worker.seconds)
         if not training.cached:
             self._worker.close()
             self._worker = None
@@ -138,7 +138,7 @@ class CellRun:
                 self._worker, self._loaded = None, False
             self._failed(name, error)
             raise
-        self._note(**{name: result})
+        self._note(**{name: result}, measured_s=self.record.measured_s + self.seconds)
         self._progress.result(summary(result))
         return result
 

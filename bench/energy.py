@@ -6,6 +6,7 @@ say so. Where codecarbon is known to be wrong, or a counter says what cannot be,
 """
 
 import dataclasses
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -132,6 +133,11 @@ class Meter:
         self._tracker = self._tried(_tracker)
         self.over(lambda: None)
 
+    @property
+    def broken(self) -> str:
+        """What went wrong in codecarbon; empty while nothing did."""
+        return self._broken
+
     def over(self, action: Callable[[], None]) -> Spent:
         """Meter one call of `action`. Windows do not nest.
 
@@ -216,6 +222,8 @@ class Meter:
 def _tracker() -> Any:
     from codecarbon import OfflineEmissionsTracker
 
+    # It greets before it reads log_level.
+    logging.getLogger("codecarbon").setLevel(logging.ERROR)
     # The country decides CO2e only, which we do not read; without one codecarbon looks it up.
     return OfflineEmissionsTracker(
         country_iso_code="USA",

@@ -18,6 +18,8 @@ from worthit.bench.record import Figure, Latency, measured, unavailable
 _SAMPLES_NEEDED = {50: 1, 90: 29, 99: 299}
 _WARM_UPS = 10
 _FEWEST_SAMPLES = 30
+_MOST_SAMPLES = 20_000
+_RESAMPLED_AT_ONCE = 1_000_000  # numbers, so that resampling needs little memory
 _PRECISION = 0.02  # half the width of the median's interval, as a share of it
 _START_TIME_FIELD = 19  # of /proc/self/stat, counted from behind the name (man 5 proc)
 _CLOCK = "perf_counter, device synchronised"
@@ -66,7 +68,7 @@ def measure_latency(
     samples: list[float] = []
     characters: list[int] = []
     deadline = time.monotonic() + limit_s
-    ended_by, low, high = "", 0.0, 0.0
+    ended_by, next_look = "", 0
     while not ended_by:
         for text in texts:
             samples.append(once(text))
@@ -74,9 +76,15 @@ def measure_latency(
             if len(samples) >= _FEWEST_SAMPLES and time.monotonic() > deadline:
                 ended_by = "time limit"
                 break
-        low, high = median_interval(samples)
-        if not ended_by and high - low <= 2 * _PRECISION * float(np.median(samples)):
-            ended_by = "precision"
+        if ended_by or len(samples) >= next_look:
+            # Resampling takes longer than many a model: look again when half as many have come.
+            next_look = len(samples) * 3 // 2
+            low, high = median_interval(samples)
+            if high - low <= 2 * _PRECISION * float(np.median(samples)):
+                ended_by = ended_by or "precision"
+        if not ended_by and len(samples) >= _MOST_SAMPLES:
+            ended_by = "sample limit"
+            low, high = median_interval(samples)
     return Latency(
         samples_ms=tuple(samples),
         characters=tuple(characters),
@@ -101,6 +109,7 @@ def median_interval(samples: Sequence[float]) -> tuple[float, float]:
         np.median,
         n_resamples=999,
         method="percentile",
+        batch=max(1, _RESAMPLED_AT_ONCE // len(samples)),
         rng=np.random.default_rng(0),
     )
     return float(found.confidence_interval.low), float(found.confidence_interval.high)

@@ -1,14 +1,23 @@
 """The machine a run was made on: what decides how fast it is. No torch is imported for it."""
 
+import ast
+import json
+import math
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import psutil
+import threadpoolctl
+
+from worthit.datasets.cache import short_hash
 
 #: distributions whose version goes into every run
 LIBRARIES = (
@@ -17,20 +26,60 @@ LIBRARIES = (
 )  # fmt: skip
 
 
+#: what must be the same in two descriptions before their runs are compared for regressions
+FINGERPRINT_KEYS = (
+    "cpu", "cores_allowed", "cpu_quota_cores", "cores_present", "memory_gb", "accelerators",
+    "gpu_driver", "gpu_power_limits_w", "system", "operating_system", "architecture", "python",
+    "torch_build", "blas", "blas_threads", "libraries",
+)  # fmt: skip
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
+
+
+@dataclass(frozen=True)
+class NvidiaGpu:
+    """One NVIDIA GPU as its driver describes it."""
+
+    name: str
+    driver: str
+    power_limit_w: float | None  # as enforced now; None where the driver does not tell
+
+
 def describe() -> dict[str, Any]:
-    """One value per key: processor, memory, accelerators, system, versions."""
-    return {
+    """One value per key: processor, memory, accelerators, system, versions, and their fingerprint."""
+    gpus = nvidia_gpus()
+    blas, blas_threads = _blas()
+    description = {
         "cpu": cpu_name(),
         "cores_allowed": allowed_cores(),
+        "cpu_quota_cores": cpu_quota_cores() or "no limit",
         "cores_present": psutil.cpu_count(logical=False) or os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "accelerators": nvidia_gpus() + (["Apple GPU"] if is_apple_silicon() else []),
+        "accelerators": [gpu.name for gpu in gpus] + (["Apple GPU"] if is_apple_silicon() else []),
+        "gpu_driver": gpus[0].driver if gpus else "none",
+        "gpu_power_limits_w": [gpu.power_limit_w for gpu in gpus],
         "system": f"{platform.system()} {platform.release()}",
+        "operating_system": _operating_system(),
         "architecture": platform.machine(),
         "python": platform.python_version(),
+        "torch_build": torch_build(),
+        "blas": blas,
+        "blas_threads": blas_threads,
         "libraries": library_versions(LIBRARIES),
         "commit": _commit(),
     }
+    return description | {"fingerprint": fingerprint(description)}
+
+
+def fingerprint(description: dict[str, Any]) -> str:
+    """16 hexadecimal digits, the same for two descriptions whose runs may be compared.
+
+    Args:
+        description: of `describe`; only what FINGERPRINT_KEYS names counts.
+    """
+    decisive = {key: description[key] for key in FINGERPRINT_KEYS}
+    return short_hash(json.dumps(decisive, sort_keys=True))
 
 
 def cpu_name() -> str:
@@ -45,18 +94,56 @@ def cpu_name() -> str:
 
 
 def allowed_cores() -> int:
-    """Cores this process may run on: its affinity mask, where the system has one."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores this process may keep busy: by its affinity mask and its control groups' CPU quota."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return min(cores, math.ceil(cpu_quota_cores() or cores))
+
+
+def cpu_quota_cores() -> float | None:
+    """CPU time a second that control groups (v1 and v2) grant, in cores; None without a limit.
+
+    A group's parents bind it too, so the least of them counts.
+    """
+    quotas = (_quota_cores(folder) for folder in _own_groups())
+    return min((quota for quota in quotas if quota), default=None)
+
+
+def _own_groups() -> Iterator[Path]:
+    """The folders of the groups that limit this process's CPU time, and of their parents."""
+    try:
+        lines = _OWN_CGROUPS.read_text("utf-8").splitlines()
+    except OSError:  # not Linux
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        base = _CGROUPS / "cpu" if controllers else _CGROUPS  # v2 lists no controllers
+        group = PurePosixPath(path.lstrip("/"))
+        for folder in (group, *group.parents):
+            yield base / folder
+
+
+def _quota_cores(folder: Path) -> float | None:
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text("utf-8").split()
+        else:
+            quota = (folder / "cpu.cfs_quota_us").read_text("utf-8").strip()
+            period = (folder / "cpu.cfs_period_us").read_text("utf-8")
+        return None if quota in ("max", "-1") else int(quota) / int(period)
+    except (OSError, ValueError):  # the group has no such limit, or we may not see it
+        return None
 
 
 def is_apple_silicon() -> bool:
     return sys.platform == "darwin" and platform.machine() == "arm64"
 
 
-def nvidia_gpus() -> list[str]:
-    """Name and driver of each NVIDIA GPU the driver shows to this process; empty without one."""
+def nvidia_gpus() -> list[NvidiaGpu]:
+    """The NVIDIA GPUs that the driver shows to this process; empty without one."""
     import pynvml
 
     try:
@@ -67,10 +154,20 @@ def nvidia_gpus() -> list[str]:
         driver = _text(pynvml.nvmlSystemGetDriverVersion())
         handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
         return [
-            f"{_text(pynvml.nvmlDeviceGetName(handle))} (driver {driver})" for handle in handles
+            NvidiaGpu(_text(pynvml.nvmlDeviceGetName(handle)), driver, _power_limit_w(handle))
+            for handle in handles
         ]
     finally:
         pynvml.nvmlShutdown()
+
+
+def _power_limit_w(handle: Any) -> float | None:
+    import pynvml
+
+    try:
+        return float(pynvml.nvmlDeviceGetEnforcedPowerLimit(handle)) / 1e3
+    except pynvml.NVMLError:  # some laptops and virtual GPUs
+        return None
 
 
 def present_devices() -> list[str]:
@@ -87,6 +184,53 @@ def library_versions(names: tuple[str, ...]) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "missing"
     return found
+
+
+def torch_build() -> str:
+    """Version, git revision and GPU platform of the installed torch, which is not imported.
+
+    Its distribution's version alone does not do: wheels of PyPI leave out `+cu130`.
+    """
+    try:
+        file = metadata.distribution("torch").locate_file("torch/version.py")
+        module = ast.parse(Path(str(file)).read_text("utf-8"))
+    except (metadata.PackageNotFoundError, OSError, SyntaxError):
+        return "missing"
+    values: dict[str, Any] = {}
+    for node in module.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        value = getattr(node, "value", None)
+        if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
+            values[target.id] = value.value
+    platforms = [f"{name} {values[name]}" for name in ("cuda", "hip", "xpu") if values.get(name)]
+    git = str(values.get("git_version", "unknown"))[:12]
+    return ", ".join([str(values.get("__version__", "unknown")), f"git {git}", *platforms])
+
+
+def _blas() -> tuple[str | None, int | None]:
+    """numpy's BLAS and its threads; None where threadpoolctl knows neither (Accelerate)."""
+    pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    # scipy may bring one of its own, and whether it is loaded yet must not matter.
+    home = Path(np.__file__).parent.parent
+    pools = [pool for pool in pools if _is_numpys(Path(pool["filepath"]), home)] or pools
+    if not pools:
+        return None, None
+    words = (pools[0]["internal_api"], pools[0]["version"], pools[0].get("architecture"))
+    return " ".join(word for word in words if word), int(pools[0]["num_threads"])
+
+
+def _is_numpys(library: Path, home: Path) -> bool:
+    return any(home / folder in library.parents for folder in ("numpy.libs", "numpy"))
+
+
+def _operating_system() -> str:
+    """The distribution of Linux, or the system's name and release elsewhere."""
+    if sys.platform == "darwin":
+        return f"macOS {platform.mac_ver()[0]}"
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.platform()
 
 
 def _commit() -> str | None:

@@ -112,7 +112,7 @@ class Latency:
     first_call_ms: Figure
     p50_low_ms: float | None = None  # 95 % bootstrap interval of the median
     p50_high_ms: float | None = None
-    ended_by: str = ""  # "precision" or "time limit"
+    ended_by: str = ""  # "precision", "time limit" or "sample limit"
     cold_start_s: Figure | None = None  # from the start of the process to the first answer
 
 
@@ -196,6 +196,7 @@ class CellRecord:
     failures: tuple[str, ...] = ()  # "training: out of memory"
     skipped: str = ""  # why the whole cell was
     wall_s: float = 0.0  # the cell's share of the run, processes starting included
+    measured_s: float = 0.0  # of it training and measuring, as counted where that ran
 
     @property
     def name(self) -> str:
@@ -250,6 +251,7 @@ class Run:
     data: Data
     cells: tuple[CellRecord, ...]
     complete: bool  # False after Ctrl-C, or while the run goes on
+    noise: Figure | None = None  # of the machine, just before the first cell
     schema_version: int = field(default=SCHEMA_VERSION)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from worthit.bench import machine, record
 from worthit.bench.cell import Cell
 from worthit.bench.cell_run import CellRun
+from worthit.bench.noise import measure_noise
 from worthit.bench.presets import Preset, preset
 from worthit.bench.progress import Progress, minutes
 from worthit.datasets import prepare
@@ -21,6 +22,8 @@ from worthit.datasets.errors import OptionError, RunError, UnknownNameError
 from worthit.datasets.protocol import AtMost, Protocol
 from worthit.datasets.registry import parse
 from worthit.models.registry import DEVICES, MODELS, require_known
+
+_NOISE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -284,6 +287,7 @@ class Session:
             data=_data(prepared),
             cells=(),
             complete=False,
+            noise=measure_noise(_NOISE_S),
         )
 
     def _described_options(self) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The `worthit` command."""
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +42,10 @@ def _parser() -> argparse.ArgumentParser:
     filled.add_argument("--check", action="store_true", help="change nothing, fail if it is stale")
     filled.set_defaults(action=_readme)
 
-    for command in (rendered, listed, filled):
+    examined = commands.add_parser("doctor", help="have the instruments measure themselves")
+    examined.set_defaults(action=_doctor)
+
+    for command in (rendered, listed, filled, examined):
         command.add_argument(
             "--root",
             type=Path,
@@ -94,6 +98,16 @@ def _readme(parsed: argparse.Namespace) -> int:
     file.write_text(new, "utf-8")
     print("README.md filled")
     return 0
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from worthit.bench import doctor  # codecarbon and others that no report needs
+
+    print("the instruments measure themselves; leave the machine alone for half a minute")
+    checks = tuple(doctor.examine(parsed.root / "reports" / "runs"))
+    headings = [field.name for field in dataclasses.fields(doctor.Check)]
+    print(tabulate(map(dataclasses.astuple, checks), headings, disable_numparse=True))
+    return int(any(check.verdict == "off" for check in checks))
 
 
 def _run_file(root: Path, given: str) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 from tabulate import tabulate
 
 from worthit.bench.cell import cell_name
+from worthit.bench.noise import NOISY_PERCENT
 from worthit.bench.record import (
     DEFAULT_P99_LIMIT_MS,
     CellRecord,
@@ -52,6 +53,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
     """
     sections = [
         f"# worthit run {run.run_id}",
+        _noise_warning(run),
         _summary(run),
         "## Results",
         *results(run),
@@ -76,7 +78,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         *_models(run),
         *_failures(run),
         "## Machine",
-        _pairs(_flat(run.machine)),
+        _pairs([*_flat(run.machine), ("noise", _noise(run))]),
         "## Options",
         _pairs(run.options.items()),
     ]
@@ -110,6 +112,21 @@ def headline(run: Run) -> str:
         + "".join(f", {name}" for name in run.machine["accelerators"])
         + f"; {run.finished_at[:10]}."
     )
+
+
+def _noise_warning(run: Run) -> str:
+    if run.noise is None or run.noise.value is None or run.noise.value < NOISY_PERCENT:
+        return ""
+    return (
+        f"**Warning: this machine was noisy, {_noise(run)}; from {significant(NOISY_PERCENT)} % on "
+        "small differences in time mean nothing. Measure on an idle machine.**"
+    )
+
+
+def _noise(run: Run) -> str:
+    if run.noise is None or run.noise.value is None:
+        return "not measured"
+    return f"{significant(run.noise.value)} % ({run.noise.instrument})"
 
 
 def _summary(run: Run) -> str:
@@ -243,7 +260,7 @@ def _latency_by_length(run: Run) -> list[str]:
     ]  # fmt: skip
     return [
         "By length, in quarters of the comments. Samples were taken until the 95 % bootstrap "
-        "interval of the overall median was within ±2 %, or the time limit was reached.",
+        "interval of the overall median was within ±2 %, or a limit of time or 20,000 samples was reached.",
         _tabulated(headings, body),
     ]
 

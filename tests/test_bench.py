@@ -14,9 +14,20 @@ import numpy as np
 import psutil
 import pytest
 
-from worthit.bench import energy, latency, memory, record, session, throughput
+from worthit.bench import (
+    cell_run,
+    energy,
+    latency,
+    machine,
+    memory,
+    noise,
+    record,
+    session,
+    throughput,
+)
 from worthit.bench.cell import Cell, Effort
 from worthit.bench.engine import Worker
+from worthit.bench.progress import Progress
 from worthit.bench.record import Setup, Training
 from worthit.datasets import prepare
 from worthit.datasets.errors import (
@@ -421,6 +432,138 @@ def test_energy_counts_comments_and_tells_estimates() -> None:
     assert spent.ram_j_per_comment.origin == "estimated"
 
 
+def test_noise_is_the_spread_of_equal_work() -> None:
+    durations = [1.0] * 10 + [1.1] * 80 + [1.2] * 10
+    assert noise.spread(durations).value == pytest.approx(20)
+    assert noise.spread([1.0] * 50).value == 0
+    assert noise.measure_noise(0.0).samples == 20
+
+
+def test_a_cell_counts_the_seconds_of_training_and_of_each_measurement(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Scripted(Worker):
+        """Says of every operation that it took as long as the table has it."""
+
+        def ask(self, operation: str, *arguments: Any, **more: Any) -> Any:
+            answer = super().ask(operation, *arguments, **more)
+            self.seconds = {"start": 1000.0, "load": 100.0, "train": 10.0}.get(operation, 1.0)
+            return answer
+
+    monkeypatch.setattr(cell_run, "Worker", Scripted)
+    with (tmp_path / "progress").open("w") as stream:
+        run = cell_run.CellRun(
+            Cell("tfidf", "cpu", 0, split, effort=SHORT),
+            tmp_path / "cell.log",
+            60,
+            Progress(stream),
+            lambda cell: None,
+        )
+        run.latency()
+        run.memory()
+        run.close()
+    assert run.record.measured_s == 12.0
+
+
+CGROUP_FILES = {
+    "v1": {"proc": "4:cpu,cpuacct:/a/b\n3:cpuset:/z\n", "cpu/a/cpu.cfs_quota_us": "150000\n",
+           "cpu/a/cpu.cfs_period_us": "100000\n", "cpu/a/b/cpu.cfs_quota_us": "-1\n",
+           "cpu/a/b/cpu.cfs_period_us": "100000\n"},
+    "v1, outside its own namespace": {"proc": "4:cpu:/docker/x\n", "cpu/cpu.cfs_quota_us": "50000\n",
+                                      "cpu/cpu.cfs_period_us": "100000\n"},
+    "v2": {"proc": "0::/a/b\n", "a/b/cpu.max": "250000 100000\n", "a/cpu.max": "max 100000\n"},
+    "v2, bound by the parent": {"proc": "0::/a/b\n", "a/b/cpu.max": "400000 100000\n",
+                                "a/cpu.max": "50000 100000\n"},
+    "none": {"proc": "0::/\n", "cpu.max": "max 100000\n"},
+    "another controller's": {"proc": "3:cpuset:/a\n0::/\n", "cpu/a/cpu.cfs_quota_us": "50000\n",
+                             "cpu/a/cpu.cfs_period_us": "100000\n"},
+    "unreadable": {"proc": "0::/\n", "cpu.max": "?\n"},
+    "not Linux": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "quota", "cores"),
+    [
+        ("v1", 1.5, 2),
+        ("v1, outside its own namespace", 0.5, 1),
+        ("v2", 2.5, 3),
+        ("v2, bound by the parent", 0.5, 1),
+        ("none", None, 8),
+        ("another controller's", None, 8),
+        ("unreadable", None, 8),
+        ("not Linux", None, 8),
+    ],
+)
+def test_allowed_cores_obey_affinity_and_quota(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: str, quota: float | None, cores: int
+) -> None:
+    for name, text in CGROUP_FILES[files].items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(machine, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(machine, "_OWN_CGROUPS", tmp_path / "proc")
+    affinity = set(range(8))
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda pid: affinity, raising=False)
+    assert machine.cpu_quota_cores() == quota
+    assert machine.allowed_cores() == cores
+    affinity = {5}
+    assert machine.allowed_cores() == 1
+
+
+def test_the_fingerprint_changes_with_what_decides_and_with_nothing_else() -> None:
+    described = machine.describe()
+    found = described["fingerprint"]
+    assert len(found) == 16
+    assert set(machine.FINGERPRINT_KEYS) == set(described) - {"commit", "fingerprint"}
+    for key in machine.FINGERPRINT_KEYS:
+        assert machine.fingerprint(described | {key: "another"}) != found, key
+    assert machine.fingerprint(described | {"commit": "another", "note": "any"}) == found
+    assert machine.fingerprint(json.loads(json.dumps(described))) == found
+
+
+def test_the_description_names_blas_and_the_build_of_torch() -> None:
+    import torch
+
+    described = machine.describe()
+    assert described["torch_build"].startswith(torch.__version__)
+    assert torch.version.git_version[:12] in described["torch_build"]
+    if sys.platform == "linux":
+        assert described["blas_threads"] >= 1
+        assert described["blas"]
+
+
+def test_gpus_come_with_their_driver_and_power_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pynvml
+
+    def limit(handle: int) -> int:
+        if handle == 1:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return 450_000
+
+    for name, fake in (
+        ("Init", lambda: None), ("Shutdown", lambda: None), ("SystemGetDriverVersion", lambda: "570.1"),
+        ("DeviceGetCount", lambda: 2), ("DeviceGetHandleByIndex", lambda index: index),
+        ("DeviceGetName", lambda handle: b"RTX"), ("DeviceGetEnforcedPowerLimit", limit),
+    ):  # fmt: skip
+        monkeypatch.setattr(pynvml, f"nvml{name}", fake)
+    described = machine.describe()
+    assert described["accelerators"] == ["RTX", "RTX"]
+    assert described["gpu_driver"] == "570.1"
+    assert described["gpu_power_limits_w"] == [450.0, None]
+
+
+def test_describing_the_machine_imports_no_torch() -> None:
+    program = (
+        "import sys\nfrom worthit.bench import machine\nmachine.describe()\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
 def bench(folder: Path, *arguments: str, **more: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "bench/", "--benchmark-only", "--dataset", "synthetic:600",
@@ -454,6 +597,9 @@ def test_the_main_job_on_two_models(tmp_path: Path) -> None:
     assert [cell["model"] for cell in run["cells"]] == ["lsa", "tfidf"]
     assert run["options"]["--electricity-price"] == "0.3"
     assert run["options"]["--carbon-intensity"] == "56.0"
+    assert run["machine"]["fingerprint"] == machine.fingerprint(run["machine"])
+    assert run["noise"]["value"] > 0
+    assert all(0 < cell["measured_s"] < cell["wall_s"] for cell in run["cells"])
     assert "[2/2] tfidf-cpu" in printed
     assert "test_latency[lsa-cpu]" in printed
     (report,) = tmp_path.glob("*/README.md")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from worthit.bench import record, repeat
+from worthit.bench.noise import NOISY_PERCENT
 from worthit.bench.record import Figure, measured, unavailable
 from worthit.datasets.errors import RunError
 from worthit.reports import cli, columns, markdown, quality, readme, report
@@ -190,6 +191,26 @@ def test_the_report_holds_what_the_run_holds() -> None:
                      "p99 needs 299 samples", "components 100", "25.0 %", "made comments"):  # fmt: skip
         assert expected in text
     assert markdown.render(run(), {}) == text
+
+
+@pytest.mark.parametrize(
+    ("noise", "warned"),
+    [(None, False), (NOISY_PERCENT - 0.1, False), (NOISY_PERCENT, True)],
+)
+def test_a_report_from_a_noisy_machine_says_so_at_its_top(
+    noise: float | None, warned: bool
+) -> None:
+    figure = None if noise is None else measured(noise, "%", "p95 over p5")
+    text = markdown.render(run(noise=figure), {})
+    assert ("**Warning: this machine was noisy" in text.split("\n\n")[1]) == warned
+    if warned:
+        assert text.split("\n\n")[1].count("\n") == 0
+    assert ("not measured" in text.split("## Machine")[1]) == (noise is None)
+
+
+def test_the_machine_table_shows_the_fingerprint() -> None:
+    machine = run().machine | {"fingerprint": "0123456789abcdef"}
+    assert "0123456789abcdef" in markdown.render(run(machine=machine), {}).split("## Machine")[1]
 
 
 def test_failed_and_skipped_cells_keep_their_row_and_their_reason() -> None:
