@@ -1,0 +1,235 @@
+"""bench/: the instruments themselves: latency, throughput, memory, energy, noise."""
+
+import math
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from worthit.bench import energy, latency, memory, noise, record, throughput
+
+
+def test_latency_comments_cover_all_lengths_in_mixed_order() -> None:
+    texts = ["x" * length for length in range(1, 1001)]
+    drawn = latency.drawn_by_length(texts, 100)
+    lengths = np.array([len(text) for text in drawn])
+    assert len(drawn) == 100
+    assert lengths.min() == 1
+    assert lengths.max() == 1000
+    assert np.quantile(lengths, 0.5) == pytest.approx(500, rel=0.05)
+    assert lengths.tolist() != sorted(lengths)
+    assert drawn == latency.drawn_by_length(texts, 100)
+
+
+def timed(score: Any, comments: int, limit_s: float) -> record.Latency:
+    cold = record.measured(1.0, "s", "test")
+    texts = ["a" * (1 + i % 7) for i in range(comments)]
+    return latency.measure_latency(score, lambda: None, texts, limit_s, 1.0, lambda: cold)
+
+
+def test_latency_of_a_known_sleep() -> None:
+    found = timed(lambda texts: time.sleep(0.005), 40, 1)
+    assert found.p50_ms.value is not None
+    assert found.p50_ms.value >= 5
+    assert min(found.samples_ms) >= 5
+    assert found.p90_ms.value is not None
+    assert len(found.samples_ms) == len(found.characters)
+
+
+def test_latency_goes_on_until_the_median_is_known_or_time_is_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    durations = iter(np.random.default_rng(0).lognormal(0, 0.3, 1_000_000))
+
+    def score(texts: Any) -> None:
+        nonlocal now
+        now += float(next(durations))
+
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(latency.time, "monotonic", lambda: now)
+    precise = timed(score, 300, 1e6)
+    assert precise.ended_by == "precision"
+    assert precise.p50_ms.value is not None
+    assert precise.p50_low_ms is not None
+    assert precise.p50_high_ms is not None
+    assert precise.p50_low_ms < precise.p50_ms.value < precise.p50_high_ms
+    assert precise.p50_high_ms - precise.p50_low_ms <= 0.04 * precise.p50_ms.value
+    assert len(precise.samples_ms) > 300  # one pass does not suffice at this spread
+    short = timed(score, 300, 0.0)
+    assert short.ended_by == "time limit"
+    assert len(short.samples_ms) == 30
+    assert short.p99_ms.reason == "p99 needs 299 samples, there are 30"
+
+
+def test_the_interval_of_the_median_holds_it_19_times_in_20() -> None:
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(100):
+        low, high = latency.median_interval(rng.exponential(1.0, 60).tolist())
+        held += low <= np.log(2) <= high
+    assert 88 <= held <= 100
+    assert latency.median_interval([2.0, 2.0]) == (2.0, 2.0)
+
+
+def test_a_process_knows_its_age() -> None:
+    program = (
+        "import time; time.sleep(0.5)\n"
+        "from worthit.bench.latency import process_age_s; print(process_age_s())"
+    )
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert 0.5 < float(done.stdout) <= time.perf_counter() - started + 0.02  # a tick of the clock
+
+
+@pytest.mark.parametrize(
+    ("seconds_a_call", "seconds_a_comment", "sizes", "best"),
+    [
+        (0.0, 0.01, [1, 8, 32], {1, 8, 32}),  # no gain from batching at all
+        (1.0, 0.0, [1, 8, 32, 128, 512, 2048], {2048}),  # nothing but gain
+    ],
+)
+def test_throughput_is_swept_until_it_stops_rising(
+    monkeypatch: pytest.MonkeyPatch,
+    seconds_a_call: float,
+    seconds_a_comment: float,
+    sizes: list[int],
+    best: set[int],
+) -> None:
+    now = 0.0
+
+    def score(texts: Any, size: int) -> None:
+        nonlocal now
+        now += seconds_a_call * math.ceil(len(texts) / size) + seconds_a_comment * len(texts)
+
+    monkeypatch.setattr(throughput.time, "perf_counter", lambda: now)
+    swept = throughput.measure_throughput(score, lambda: None, ["a"] * 10, 0.0, 2048)
+    assert [rate.batch_size for rate in swept.batches] == sizes
+    size = swept.best.batch_size
+    assert size in best
+    rate = size / (seconds_a_call + seconds_a_comment * size)
+    assert swept.best.comments_per_s.value == pytest.approx(rate)
+    assert swept.stopped_rising == (len(sizes) == 3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_peak_memory_sees_a_known_allocation_and_forgets_it() -> None:
+    with memory.peak_memory("cpu", memory.resident_bytes()) as window:
+        block = np.ones(200_000_000 // 8)
+        del block
+    first = window.memory
+    with memory.peak_memory("cpu", memory.resident_bytes()) as window:
+        pass
+    second = window.memory
+    assert first is not None
+    assert second is not None
+    assert first.peak_mb.value is not None
+    assert second.peak_mb.value is not None
+    assert first.peak_mb.value - second.peak_mb.value == pytest.approx(200, rel=0.05)
+    assert second.accelerator_peak_mb.value is None
+
+
+class FakeAccelerator:
+    """torch.accelerator as a build may have it."""
+
+    def __init__(self, statistics: dict[str, int] | None) -> None:
+        self._statistics = statistics
+        self.resets = 0
+
+    def reset_peak_memory_stats(self) -> None:
+        self.resets += 1
+
+    def memory_stats(self) -> dict[str, int]:
+        if self._statistics is None:
+            raise RuntimeError("not supported")
+        return self._statistics
+
+    def get_memory_info(self) -> tuple[int, int]:
+        return 30_000_000, 100_000_000
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_accelerator_memory_is_reset_and_read(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    import torch
+
+    full = {"allocated_bytes.all.peak": 5_000_000, "reserved_bytes.all.peak": 8_000_000}
+    fake = FakeAccelerator(full)
+    monkeypatch.setattr(torch, "accelerator", fake)
+    with memory.peak_memory(device, 0) as window:
+        pass
+    found = window.memory
+    assert found is not None
+    assert found.accelerator_reserved_mb is not None
+    assert found.accelerator_used_mb is not None
+    assert fake.resets == 1
+    assert found.accelerator_peak_mb.value == 5.0
+    assert found.accelerator_reserved_mb.value == 8.0
+    assert found.accelerator_used_mb.value == 70.0
+
+
+@pytest.mark.parametrize(
+    ("statistics", "reason"),
+    [({}, "reports 0 for mps"), (None, "keeps no mps statistics")],
+)
+def test_builds_without_statistics_are_told_and_never_0(
+    monkeypatch: pytest.MonkeyPatch, statistics: dict[str, int] | None, reason: str
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch, "accelerator", FakeAccelerator(statistics))
+    with memory.peak_memory("mps", 0) as window:
+        pass
+    assert window.memory is not None
+    assert window.memory.accelerator_peak_mb.value is None
+    assert reason in window.memory.accelerator_peak_mb.reason
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the two kinds are read from /proc")
+def test_anonymous_and_file_backed_memory_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"x" * 100_000_000)
+
+    def kinds() -> tuple[float, float]:
+        with memory.peak_memory("cpu", 0) as window:
+            pass
+        found = window.memory
+        assert found is not None
+        assert found.anonymous_mb is not None
+        assert found.file_backed_mb is not None
+        assert found.anonymous_mb.value is not None
+        assert found.file_backed_mb.value is not None
+        return found.anonymous_mb.value, found.file_backed_mb.value
+
+    before = kinds()
+    mapped = np.memmap(tmp_path / "weights", np.uint8, "r")
+    untouched = kinds()
+    mapped.sum()
+    touched = kinds()
+    block = np.ones(100_000_000, np.uint8)
+    filled = kinds()
+    assert untouched[1] - before[1] < 5
+    assert touched[1] - untouched[1] == pytest.approx(100, abs=8)
+    assert touched[0] - before[0] < 8
+    assert filled[0] - touched[0] == pytest.approx(100, abs=8)
+    assert block.any()
+
+
+def test_energy_counts_comments_and_tells_estimates() -> None:
+    spent = energy.measure_energy(lambda texts: time.sleep(0.05), lambda: None, ["a"] * 4, 0.3, 0.1)
+    assert spent.window_s >= 0.3
+    assert spent.comments >= 16
+    for figure in (spent.cpu_j_per_comment, spent.ram_j_per_comment, spent.gpu_j_per_comment):
+        assert (figure.value is None) == (figure.origin == "unavailable")
+    assert spent.ram_j_per_comment.origin == "estimated"
+
+
+def test_noise_is_the_spread_of_equal_work() -> None:
+    durations = [1.0] * 10 + [1.1] * 80 + [1.2] * 10
+    assert noise.spread(durations).value == pytest.approx(20)
+    assert noise.spread([1.0] * 50).value == 0
+    assert noise.measure_noise(0.0).samples == 20
