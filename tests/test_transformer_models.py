@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from worthit.datasets import registry
 from worthit.datasets.errors import CheckpointError, DeviceError, UnknownNameError
 from worthit.models import batches, devices, finetuning
 from worthit.models.bert import Bert, BertSettings
@@ -115,6 +116,17 @@ def test_bert_learns_and_opens_with_transformers(tiny_bert: Path, tmp_path: Path
     with torch.no_grad():
         logits = opened(**tokenizer(TEXTS[:2], padding=True, return_tensors="pt")).logits.double()
     assert scores[:2] == pytest.approx(torch.softmax(logits, 1)[:, 1].numpy(), abs=1e-4)
+
+
+def test_bert_scores_are_not_rounded_to_ties(tiny_bert: Path, tmp_path: Path) -> None:
+    table = registry.source("synthetic:400").read()
+    texts = sorted(set(table["text"].to_pylist()))
+    settings = BertSettings(checkpoint=str(tiny_bert), max_length=64, precision="bf16")
+    model = Bert(settings).fit(TEXTS, LABELS)
+    model.save(tmp_path)
+    for scorer in (model, Bert.load(tmp_path)):
+        scores = scorer.predict_proba(texts)[:, 1]
+        assert len(np.unique(scores)) > 0.9 * len(texts)
 
 
 def test_bert_cuts_at_its_limit_and_tells_the_share(tiny_bert: Path) -> None:
