@@ -44,7 +44,7 @@ PRESETS = {
         effort=Effort(largest_batch=128, latency_limit_s=16),
     ),
     "standard": Preset(
-        "the whole balanced corpus with the packaged weights; a night on two cores",
+        "the whole balanced corpus with the packaged weights; hours on two cores",
         train_size=None,
         test_size=None,
         natural_size=None,
