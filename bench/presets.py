@@ -16,6 +16,7 @@ class Preset:
     train_size: Size
     test_size: Size
     natural_size: Size
+    validation_size: AtMost
     cell_limit_s: float  # for training, and again for each measurement
     effort: Effort = field(default_factory=Effort)
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -40,6 +41,7 @@ PRESETS = {
         train_size=AtMost(1_000),
         test_size=AtMost(500),
         natural_size=AtMost(500),
+        validation_size=AtMost(500),
         cell_limit_s=900,
         effort=Effort(largest_batch=128, latency_limit_s=16),
     ),
@@ -48,6 +50,7 @@ PRESETS = {
         train_size=None,
         test_size=None,
         natural_size=None,
+        validation_size=AtMost(1_000),
         cell_limit_s=12 * 3600,
         effort=Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
                       energy_window_s=15, idle_window_s=10),
@@ -57,6 +60,7 @@ PRESETS = {
         train_size=AtMost(25_974),
         test_size=AtMost(2_886),
         natural_size=None,
+        validation_size=AtMost(0),  # it trained on all of the training side
         cell_limit_s=24 * 3600,
         effort=Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
                       energy_window_s=15, idle_window_s=10),

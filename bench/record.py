@@ -12,13 +12,10 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
+from worthit.bench import schema
 from worthit.bench.cell import cell_name
 from worthit.datasets.cache import write_whole
 from worthit.datasets.errors import RunError
-
-#: Raised by one whenever earlier runs would be misread; optional fields may come, and unread ones
-#: go, without.
-SCHEMA_VERSION = 1
 
 #: within which 99 % of requests are to be answered, unless the run says otherwise
 DEFAULT_P99_LIMIT_MS = 100.0
@@ -97,6 +94,7 @@ class Memory:
     file_backed_mb: Figure | None = None  # and mapped from files, as far as touched
     accelerator_reserved_mb: Figure | None = None  # peak of what torch holds, tensors or not
     accelerator_used_mb: Figure | None = None  # of the whole device, by whomever
+    processes: int | None = None  # that the peak is of: this one and the living ones it started
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ class BatchRate:
 @dataclass(frozen=True)
 class Throughput:
     batches: tuple[BatchRate, ...]
-    stopped_rising: bool  # else the sweep ended at its largest batch size
+    ended_by: str  # "no gain", "largest size", or "memory" when a larger batch did not fit
 
     @property
     def best(self) -> BatchRate:
@@ -163,6 +161,16 @@ class Quality:
     natural: tuple[float, ...]
     scoring_s: float
     truncated_share: float
+    validation: tuple[float, ...] = ()  # none in runs from before there was such a part
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One training on a smaller part of the training set, the same for all models."""
+
+    comments: int
+    train_s: Figure
+    test: tuple[float, ...]  # probabilities of toxic, in the order of the run's test part
 
 
 @dataclass(frozen=True)
@@ -177,6 +185,7 @@ class Setup:
     threads: int
     python: str
     versions: dict[str, str]
+    thread_pools: dict[str, int] | None = None  # threads of torch and each library's own pool
 
 
 @dataclass(frozen=True)
@@ -193,6 +202,7 @@ class CellRecord:
     memory: Memory | None = None
     energy: Energy | None = None
     quality: Quality | None = None
+    learning_curve: tuple[CurvePoint, ...] = ()  # smallest first, without the whole training set
     failures: tuple[str, ...] = ()  # "training: out of memory"
     skipped: str = ""  # why the whole cell was
     wall_s: float = 0.0  # the cell's share of the run, processes starting included
@@ -218,6 +228,7 @@ class Part:
     labels: tuple[int, ...]
     toxic_share: tuple[float | None, ...]
     raters: tuple[int | None, ...]
+    characters: tuple[int, ...] = ()  # none in runs from before they were kept
 
 
 @dataclass(frozen=True)
@@ -233,6 +244,7 @@ class Data:
     train: Part  # the head of the training side on which training accuracy is measured
     test: Part
     natural: Part
+    validation: Part = Part((), (), (), ())  # balanced, of the training side, never trained on
 
     def step(self, name: str) -> StepRecord:
         """The count after the step whose name begins so."""
@@ -252,7 +264,7 @@ class Run:
     cells: tuple[CellRecord, ...]
     complete: bool  # False after Ctrl-C, or while the run goes on
     noise: Figure | None = None  # of the machine, just before the first cell
-    schema_version: int = field(default=SCHEMA_VERSION)
+    schema_version: int = field(default=schema.VERSION)
 
 
 def save(run: Run, file: Path) -> None:
@@ -276,12 +288,10 @@ def load(file: Path) -> Run:
         raise RunError(
             f"{file} is not JSON ({error}); it may have been cut off in a transfer"
         ) from error
-    version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if version != SCHEMA_VERSION:
-        raise RunError(
-            f"{file} has schema version {version!r}, this worthit reads {SCHEMA_VERSION}; "
-            "update worthit, or measure again"
-        )
+    try:
+        raw = schema.upgraded(raw)
+    except ValueError as error:
+        raise RunError(f"{file} {error}; update worthit, or measure again") from error
     try:
         return msgspec.convert(raw, Run)
     except (msgspec.ValidationError, ValueError) as error:

@@ -189,6 +189,7 @@ class Session:
                 natural_size=AtMost(options.test_size)
                 if options.test_size
                 else chosen.natural_size,
+                validation_size=chosen.validation_size,
             ),
         )
         train, test = self._prepared.step("train"), self._prepared.step("test, balanced")
@@ -323,6 +324,7 @@ def _data(prepared: prepare.Prepared) -> record.Data:
     test = prepare.comments(prepared.key, "test")
     train = prepare.comments(prepared.key, "train")
     natural = prepare.comments(prepared.key, "natural")
+    validation = prepare.comments(prepared.key, "validation")
     return record.Data(
         dataset=prepared.dataset,
         title=prepared.title,
@@ -335,6 +337,7 @@ def _data(prepared: prepare.Prepared) -> record.Data:
         train=_part(train, len(test)),
         test=_part(test, len(test)),
         natural=_part(natural, len(natural)),
+        validation=_part(validation, len(validation)),
     )
 
 
@@ -348,4 +351,5 @@ def _part(comments: prepare.Comments, size: int) -> record.Part:
         labels=tuple(int(label) for label in comments.labels[:size]),
         toxic_share=tuple(known(comments.toxic_share)),
         raters=tuple(raters),
+        characters=tuple(len(text) for text in comments.texts[:size]),
     )

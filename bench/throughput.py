@@ -19,7 +19,10 @@ def measure_throughput(
     seconds: float,
     largest_batch: int,
 ) -> Throughput:
-    """Sweep batch sizes over the same comments, all at hand at once, until the rate stops rising.
+    """Sweep batch sizes over the same comments, all at hand at once.
+
+    The sweep ends when the rate has stopped rising, when a batch does not fit into memory, or at
+    `largest_batch`.
 
     Args:
         score: takes comments and a batch size, returns host arrays.
@@ -35,11 +38,26 @@ def measure_throughput(
     for size in _BATCH_SIZES:
         if size > largest_batch or idle_steps == 2:
             break
-        reached, scored = _rate(score, synchronize, sample, size, seconds)
+        try:
+            reached, scored = _rate(score, synchronize, sample, size, seconds)
+        except (MemoryError, RuntimeError) as error:
+            if not rates or not is_out_of_memory(error):
+                raise
+            return Throughput(tuple(rates), ended_by="memory")
         rates.append(BatchRate(size, measured(reached, "comments/s", "perf_counter", scored)))
         idle_steps = 0 if reached > best * _WORTHWHILE_GAIN else idle_steps + 1
         best = max(best, reached)
-    return Throughput(tuple(rates), stopped_rising=idle_steps == 2)
+    return Throughput(tuple(rates), ended_by="no gain" if idle_steps == 2 else "largest size")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed: Python's own, a CPU's or an accelerator's by torch."""
+    words = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or "out of memory" in words
+        or "can't allocate memory" in words
+    )
 
 
 def _rate(

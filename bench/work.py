@@ -156,9 +156,11 @@ class Work:
 
     def quality(self) -> Quality:
         """Score each distinct comment once: the two test sets share some."""
-        test, natural = (self._comments(part).texts for part in ("test", "natural"))
+        test, natural, validation = (
+            self._comments(part).texts for part in ("test", "natural", "validation")
+        )
         train = self._comments("train").texts[: len(test)]
-        texts = list(dict.fromkeys((*train, *test, *natural)))
+        texts = list(dict.fromkeys((*train, *test, *natural, *validation)))
         start = time.perf_counter()
         positive = self._score(texts)[:, 1]
         scoring_s = time.perf_counter() - start
@@ -171,6 +173,7 @@ class Work:
             train=tuple(by_text[text] for text in train),
             test=tuple(by_text[text] for text in test),
             natural=tuple(by_text[text] for text in natural),
+            validation=tuple(by_text[text] for text in validation),
             scoring_s=scoring_s,
             truncated_share=self._model.truncated_share(test),
         )

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import msgspec
 
 from worthit.bench.cell import Cell
+from worthit.bench.throughput import is_out_of_memory
 from worthit.datasets.errors import DeviceError, WorthitError
 
 
@@ -81,7 +82,7 @@ def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())[:300]
     if isinstance(error, WorthitError):
         return text
-    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+    if is_out_of_memory(error):
         return f"out of memory ({text or 'MemoryError'})"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

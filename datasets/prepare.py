@@ -19,8 +19,8 @@ from worthit.datasets.cache import cache_folder, new_folder, short_hash
 from worthit.datasets.errors import DataError
 from worthit.datasets.protocol import Protocol, Split, Step, split
 
-_VERSION = "1"
-PARTS = ("train", "test", "natural")
+_VERSION = "2"
+PARTS = ("train", "test", "natural", "validation")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def prepare(dataset: str, protocol: Protocol) -> Prepared:
 
 
 def comments(key: str, part: str) -> Comments:
-    """The comments of one part (`train`, `test` or `natural`) of a prepared split.
+    """The comments of one part (of `PARTS`) of a prepared split.
 
     Raises:
         DataError: this cache folder does not have it, or it is damaged.

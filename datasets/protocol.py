@@ -1,7 +1,8 @@
 """The one data protocol: from a corpus to training and test comments. Pure and seeded.
 
 English only → duplicates out → test side set apart, once, for every size → balanced training and
-test sets, and a second test set at the corpus's natural prevalence, none of it ever trained on.
+test sets, and a second test set at the corpus's natural prevalence, none of it ever trained on. A
+validation set, for what is chosen after training, comes off the training side.
 All sets of one seed are nested: a smaller training set is part of a larger one.
 """
 
@@ -37,7 +38,9 @@ class Protocol:
     train_size: Size = None
     test_size: Size = None
     natural_size: Size = None
+    validation_size: AtMost = AtMost(1_000)
     test_share: float = 0.1
+    validation_share: float = 0.05  # of the training side, at most
     foreign_confidence: float = 0.8  # drop a comment only when confidently not English
 
     def __post_init__(self) -> None:
@@ -64,6 +67,7 @@ class Split:
     train: Rows
     test: Rows
     natural: Rows
+    validation: Rows
     steps: tuple[Step, ...]
 
 
@@ -102,10 +106,14 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
         )
     note("balanced", np.concatenate([toxic[:pairs], other[:pairs]]))
 
+    held_out = round((pairs - for_test) * protocol.validation_share)
+    held_out = min(held_out, protocol.validation_size.comments // 2)
+    end = pairs - held_out
     test = _balanced(toxic[:for_test], other[:for_test], protocol.test_size, "--test-size", rng)
     train = _balanced(
-        toxic[for_test:pairs], other[for_test:pairs], protocol.train_size, "--train-size", rng
+        toxic[for_test:end], other[for_test:end], protocol.train_size, "--train-size", rng
     )
+    validation = rng.permutation(np.concatenate([toxic[end:pairs], other[end:pairs]]))
     # The negatives that balancing left out are on the test side too: nobody trains on them.
     natural = _at_prevalence(
         toxic[:for_test],
@@ -115,9 +123,10 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
         rng,
     )
     note("train, balanced", train)
+    note("validation, balanced", validation)
     note("test, balanced", test)
     note("test, natural prevalence", natural)
-    return Split(train, test, natural, tuple(steps))
+    return Split(train, test, natural, validation, tuple(steps))
 
 
 def _not_empty(corpus: pa.Table) -> npt.NDArray[np.bool_]:

@@ -16,6 +16,12 @@ from worthit.reports.columns import Footnotes, name, written
 from worthit.reports.serving import highest_rate_per_s
 from worthit.reports.tables import figures, listed, tabulated
 
+_SWEEP_ENDS = {
+    "no gain": "",
+    "largest size": "still rising",
+    "memory": "still rising, the next size did not fit into memory",
+}
+
 
 def throughput(run: Run) -> list[str]:
     """Comments per second by batch size."""
@@ -28,12 +34,13 @@ def throughput(run: Run) -> list[str]:
     for model, sweep in swept:
         rates = {rate.batch_size: written(rate.comments_per_s, notes) for rate in sweep.batches}
         rates[sweep.best.batch_size] = f"**{rates[sweep.best.batch_size]}**"
-        end = "" if sweep.stopped_rising else "still rising"
+        end = _SWEEP_ENDS.get(sweep.ended_by, sweep.ended_by)
         body.append([model, *(rates.get(size, "") for size in sizes), end])
     return [
         "Comments per second, by how many are computed together; the best in bold. All comments "
         "are at hand at once, the same for every size, and may be sorted by length. The sweep ends "
-        "where two sizes in a row gain less than 3 %, or at the largest size of the preset.",
+        "where two sizes in a row gain less than 3 %, where memory does, or at the largest size of "
+        "the preset.",
         tabulated(["model", *map(str, sizes), "at the end"], body),
     ]
 

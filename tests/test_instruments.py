@@ -115,7 +115,29 @@ def test_throughput_is_swept_until_it_stops_rising(
     assert size in best
     rate = size / (seconds_a_call + seconds_a_comment * size)
     assert swept.best.comments_per_s.value == pytest.approx(rate)
-    assert swept.stopped_rising == (len(sizes) == 3)
+    assert swept.ended_by == ("no gain" if len(sizes) == 3 else "largest size")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")]
+)
+def test_a_batch_that_does_not_fit_ends_the_sweep_and_loses_nothing(error: Exception) -> None:
+    def score(texts: Any, size: int) -> None:
+        if size > 8:
+            raise error
+
+    swept = throughput.measure_throughput(score, lambda: None, ["a"] * 10, 0.0, 2048)
+    assert [rate.batch_size for rate in swept.batches] == [1, 8]
+    assert swept.ended_by == "memory"
+
+
+def test_other_errors_are_not_taken_for_want_of_memory() -> None:
+    def score(texts: Any, size: int) -> None:
+        if size > 8:
+            raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        throughput.measure_throughput(score, lambda: None, ["a"] * 10, 0.0, 2048)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")

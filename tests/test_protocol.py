@@ -26,7 +26,8 @@ def step(result: Split, name: str) -> tuple[int, int]:
 
 def test_balanced_and_stratified() -> None:
     result = split(numbered(100, 900), Protocol())
-    assert step(result, "train") == (180, 90)
+    assert step(result, "train") == (172, 86)
+    assert step(result, "validation") == (8, 4)
     assert step(result, "test, balanced") == (20, 10)
 
 
@@ -35,6 +36,19 @@ def test_no_test_comment_is_trained_on() -> None:
     result = split(table, Protocol())
     assert not set(result.train) & set(result.test)
     assert not set(result.train) & set(result.natural)
+
+
+def test_validation_comments_are_neither_trained_nor_tested_on() -> None:
+    result = split(numbered(100, 900), Protocol())
+    others = set(result.train) | set(result.test) | set(result.natural)
+    assert len(result.validation) == 8
+    assert not set(result.validation) & others
+
+
+def test_without_a_validation_set_all_of_the_training_side_is_trained_on() -> None:
+    result = split(numbered(100, 900), Protocol(validation_size=AtMost(0)))
+    assert step(result, "train") == (180, 90)
+    assert len(result.validation) == 0
 
 
 def test_natural_set_has_the_prevalence_of_the_corpus() -> None:
@@ -95,12 +109,12 @@ def test_empty_comments_are_dropped_and_counted() -> None:
 
 @pytest.mark.parametrize("field", ["train_size", "test_size"])
 def test_more_than_there_is_is_refused_with_the_number_there_is(field: str) -> None:
-    with pytest.raises(DataError, match=r"--t\w+-size 5,000 was asked for.*at most (180|20)$"):
+    with pytest.raises(DataError, match=r"--t\w+-size 5,000 was asked for.*at most (172|20)$"):
         split(numbered(100, 900), Protocol(**{field: 5000}))
 
 
 def test_a_presets_size_is_capped() -> None:
-    assert len(split(numbered(100, 900), Protocol(train_size=AtMost(5000))).train) == 180
+    assert len(split(numbered(100, 900), Protocol(train_size=AtMost(5000))).train) == 172
 
 
 @pytest.mark.parametrize("size", [1, 0, -5])

@@ -39,7 +39,7 @@ def cell(**changed: Any) -> record.CellRecord:
             (1.0, 2.0), (5, 6), measured(1.5, "ms", "c"), unavailable("ms", "p90 needs 29 samples"),
             unavailable("ms", "p99 needs 299 samples, there are 2"), measured(1, "s", "c"), measured(9, "ms", "c"),
         ),
-        throughput=record.Throughput((record.BatchRate(8, speed),), stopped_rising=True),
+        throughput=record.Throughput((record.BatchRate(8, speed),), ended_by="no gain"),
         energy=record.Energy(
             Figure(0.00025, "J", "estimated", "codecarbon: rated power x load"),
             Figure(0.1, "J", "estimated", "codecarbon"), unavailable("J", "no GPU"),
@@ -93,7 +93,7 @@ def test_a_run_comes_back_as_it_was_saved(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda raw: raw.update(schema_version=99), "schema version 99, this worthit reads 1"),
+        (lambda raw: raw.update(schema_version=99), "schema version 99, this worthit reads 1 to 2"),
         (lambda raw: raw.pop("schema_version"), "schema version None"),
         (lambda raw: raw.update(cells="none"), r"Expected `array`, got `str` - at `\$.cells`"),
         (lambda raw: raw["cells"][0].update(model=3), r"Expected `str`, got `int`"),
@@ -112,6 +112,21 @@ def test_a_run_that_is_not_valid_is_refused(tmp_path: Path, damage: Any, message
     file.write_text(json.dumps(raw))
     with pytest.raises(RunError, match=message):
         record.load(file)
+
+
+def test_a_run_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    rising = record.Throughput(
+        (record.BatchRate(8, measured(1, "comments/s", "c")),), "largest size"
+    )
+    today = run(cell(), cell(throughput=rising), cell(throughput=None))
+    record.save(today, tmp_path / "a.json")
+    raw = json.loads((tmp_path / "a.json").read_text())
+    raw["schema_version"] = 1
+    for old, stopped in zip(raw["cells"], (True, False), strict=False):
+        del old["throughput"]["ended_by"]
+        old["throughput"]["stopped_rising"] = stopped
+    (tmp_path / "a.json").write_text(json.dumps(raw))
+    assert record.load(tmp_path / "a.json") == today
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '"x"'])

@@ -137,7 +137,7 @@ def test_prepared_comments_come_back_in_order_from_the_cache() -> None:
     again = prepare.prepare("synthetic:400", Protocol())
     assert made == again
     train, test = (prepare.comments(made.key, part) for part in ("train", "test"))
-    assert len(train) == made.steps[-3].comments
+    assert len(train) == made.step("train").comments
     assert not set(train.texts) & set(test.texts)
     table = corpus.load(registry.source("synthetic:400"))
     labels = dict(zip(table["text"].to_pylist(), table["label"].to_pylist(), strict=True))
