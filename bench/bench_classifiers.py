@@ -84,12 +84,6 @@ def test_throughput(benchmark: Any, cell: CellRun) -> None:
     replay(benchmark, [1 / max(rates.values())], comments_per_s_by_batch_size=rates)
 
 
-def test_memory(benchmark: Any, cell: CellRun) -> None:
-    with one_line():
-        memory = cell.memory()
-    replay(benchmark, [cell.seconds], **plain(memory))
-
-
 def test_energy(benchmark: Any, cell: CellRun) -> None:
     with one_line():
         energy = cell.energy()
@@ -100,3 +94,9 @@ def test_accuracy(benchmark: Any, cell: CellRun) -> None:
     with one_line():
         quality = cell.quality()
     replay(benchmark, [quality.scoring_s], truncated_share=quality.truncated_share)
+
+
+def test_memory(benchmark: Any, cell: CellRun) -> None:
+    with one_line():
+        memory = cell.memory()
+    replay(benchmark, [cell.seconds], **plain(memory))

@@ -28,6 +28,7 @@ _IDLE_TOLERANCE = 0.10
 _COUNTERS_READ_EVERY_S = 30
 _J_PER_KWH = 3.6e6
 _POWERCAP = Path("/sys/class/powercap")
+_GRANT = "run as root, or have root grant read permission on /sys/class/powercap/intel-rapl"
 _CPU_COUNTERS = {
     "intel_rapl": "RAPL",
     "windows_emi": "Windows EMI",
@@ -195,6 +196,9 @@ class Meter:
         if counter is None:
             instrument = _CPU_ESTIMATES.get(part._mode, f"codecarbon: {part._mode}")
             return Figure(joules, "J", "estimated", instrument, reason=_remedy())
+        if counter == "RAPL" and (unread := _unreadable_packages()):
+            # codecarbon would add up the others and say nothing.
+            return unavailable("J", f"RAPL of {', '.join(unread)} may not be read; {_GRANT}")
         files = part._intel_interface._rapl_files if part._mode == "intel_rapl" else ()
         # codecarbon leaves a package out that it could not read, or whose wrap it could not mend.
         left_out = any(file.sample_skipped or file.energy_delta.kWh <= 0 for file in files)
@@ -247,13 +251,17 @@ def _counted(joules: float, counter: str) -> Figure:
 
 def _remedy() -> str:
     """What would make the estimate a measurement; empty where there is no counter to be read."""
-    counters = list(_POWERCAP.glob("intel-rapl:*/energy_uj"))
-    if all(os.access(counter, os.R_OK) for counter in counters):
+    if not _unreadable_packages():
         return ""
-    return (
-        "an estimate because the energy counters may not be read: run as root, or have root grant "
-        "read permission on /sys/class/powercap/intel-rapl"
-    )
+    return f"an estimate because the energy counters may not be read: {_GRANT}"
+
+
+def _unreadable_packages() -> list[str]:
+    """The processor packages whose RAPL counter exists and may not be read, by name."""
+    counters = sorted(_POWERCAP.glob("intel-rapl:*/energy_uj"))
+    names = {counter: (counter.parent / "name").read_text("utf-8").strip() for counter in counters}
+    packages = [counter for counter in counters if "package" in names[counter]]
+    return [names[counter] for counter in packages if not os.access(counter, os.R_OK)]
 
 
 def _net(component: str, busy: Spent, before: Spent, after: Spent) -> Figure:

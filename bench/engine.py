@@ -14,11 +14,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from worthit.bench import machine
 from worthit.bench.cell import Cell
 from worthit.datasets.errors import CellError, DeviceError
 
 T = TypeVar("T")
 _GRACE_S = 5.0
+#: which thread pools read how many threads to start: OpenMP (torch, scikit-learn), the BLAS
+#: libraries of numpy and scipy, and tokenizers' Rayon
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS",
+)  # fmt: skip
 
 
 class Worker:
@@ -40,7 +46,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=os.environ | {"PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "true"},
+                env=os.environ | _environment(),
                 start_new_session=True,  # Ctrl-C reaches pytest alone, which then ends us in order
             )
         # A thread blocked on the pipe lets us wait with a limit on every system, without polling.
@@ -139,3 +145,10 @@ class Worker:
         if code == -signal.SIGKILL:
             return "the process was killed, most likely because the machine ran out of memory"
         return f"the process died with exit code {code} (log: {self._log.name})"
+
+
+def _environment() -> dict[str, str]:
+    """What makes runs alike: pools as wide as the cores allowed, whatever the user's shell says."""
+    threads = str(machine.allowed_cores())
+    fixed = {"PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "true"}
+    return fixed | dict.fromkeys(_THREAD_VARIABLES, threads)

@@ -219,6 +219,16 @@ def _blas() -> tuple[str | None, int | None]:
     return " ".join(word for word in words if word), int(pools[0]["num_threads"])
 
 
+def thread_pools() -> dict[str, int]:
+    """Threads of each pool that the libraries imported so far have, as threadpoolctl finds them."""
+    found: dict[str, int] = {}
+    for pool in threadpoolctl.threadpool_info():
+        library = Path(pool["filepath"]).name.partition(".")[0].partition("-")[0]
+        pool_name = f"{pool['user_api']} {library}"
+        found[pool_name] = max(found.get(pool_name, 0), int(pool["num_threads"]))
+    return dict(sorted(found.items()))
+
+
 def _is_numpys(library: Path, home: Path) -> bool:
     return any(home / folder in library.parents for folder in ("numpy.libs", "numpy"))
 

@@ -1,13 +1,15 @@
-"""Peak memory of this process over one pass, and its accelerator's.
+"""Peak memory of this process and of those it started over one pass, and its accelerator's.
 
 Linux keeps the peak itself (VmHWM) and lets a process reset it by writing 5 to clear_refs
 (man 5 proc), so nothing has to poll. ru_maxrss would not do: it survives exec, and a small child
-inherits the peak of a big parent.
+inherits the peak of a big parent. macOS keeps the peak of the physical footprint, which is what its
+Activity Monitor calls memory; Windows that of the working set.
 """
 
 import contextlib
 import ctypes
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +21,12 @@ import psutil
 from worthit.bench.record import Figure, Memory, measured, unavailable
 from worthit.datasets.errors import CellError
 
-_STATUS = Path("/proc/self/status")
-_CLEAR_REFS = Path("/proc/self/clear_refs")
+_PROC = Path("/proc")
 _MB = 1e6
+# Of rusage_info_v4 (sys/resource.h of macOS): a uuid of 16 bytes, then 35 numbers of 64 bits.
+_RUSAGE_INFO_V4 = 4
+_RUSAGE_NUMBERS = 35
+_LIFETIME_MAX_FOOTPRINT = 28
 
 
 @dataclass
@@ -33,7 +38,7 @@ class Window:
 
 @contextmanager
 def peak_memory(device: str, baseline_bytes: int) -> Iterator[Window]:
-    """Measure the peak over the block, of the process and of the accelerator.
+    """Measure the peak over the block, of the process tree and of the accelerator.
 
     Args:
         device: `cpu`, `cuda` or `mps`.
@@ -42,21 +47,29 @@ def peak_memory(device: str, baseline_bytes: int) -> Iterator[Window]:
     window = Window()
     since = _reset(device)
     yield window
+    tree = _tree()
     anonymous, file_backed = _resident_by_kind()
     peak, reserved, used = _accelerator(device)
     window.memory = Memory(
-        peak_mb=_peak(since),
+        peak_mb=_peak(since, tree),
         baseline_mb=measured(baseline_bytes / _MB, "MB", "resident set"),
         accelerator_peak_mb=peak,
         anonymous_mb=anonymous,
         file_backed_mb=file_backed,
         accelerator_reserved_mb=reserved,
         accelerator_used_mb=used,
+        processes=len(tree),
     )
 
 
 def resident_bytes() -> int:
     return int(psutil.Process().memory_info().rss)
+
+
+def _tree() -> list[int]:
+    """The ids of this process and of all that descend from it and live."""
+    this = psutil.Process()
+    return [this.pid, *(child.pid for child in this.children(recursive=True))]
 
 
 def _reset(device: str) -> str:
@@ -71,19 +84,45 @@ def _reset(device: str) -> str:
         with contextlib.suppress(RuntimeError, AttributeError):  # a build that keeps no statistics
             torch.accelerator.reset_peak_memory_stats()
     try:
-        _CLEAR_REFS.write_text("5")
+        for pid in _tree():
+            (_PROC / str(pid) / "clear_refs").write_text("5")
     except OSError:
         return "since process start"
     return "over the pass"
 
 
-def _peak(since: str) -> Figure:
-    if sys.platform == "linux":
-        return measured(_status_bytes("VmHWM") / _MB, "MB", f"VmHWM {since}")
-    if sys.platform == "win32":
-        peak = psutil.Process().memory_info().peak_wset
-        return measured(peak / _MB, "MB", "peak working set since process start")
-    return unavailable("MB", f"no resettable peak is known on {sys.platform}")
+def _peak(since: str, tree: list[int]) -> Figure:
+    """The processes' peaks added up: at most so much was resident at once."""
+    readers = {
+        "linux": (lambda pid: _status_bytes("VmHWM", pid), f"VmHWM {since}"),
+        "darwin": (_footprint_bytes, "peak physical footprint since process start"),
+        "win32": (
+            lambda pid: int(psutil.Process(pid).memory_info().peak_wset),
+            "peak working set since process start",
+        ),
+    }
+    if sys.platform not in readers:
+        return unavailable("MB", f"no peak is known on {sys.platform}")
+    peak_bytes, instrument = readers[sys.platform]
+    found = []
+    for pid in tree:
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError, psutil.Error):
+            found.append(peak_bytes(pid))  # unless a child has just ended
+    if len(found) > 1:
+        instrument += f", {len(found)} processes added up"
+    return measured(sum(found) / _MB, "MB", instrument)
+
+
+def _footprint_bytes(pid: int) -> int:
+    """The highest physical footprint that macOS has seen of a process (proc_pid_rusage)."""
+    numbers = (ctypes.c_uint64 * (2 + _RUSAGE_NUMBERS))()
+    if _libproc().proc_pid_rusage(pid, _RUSAGE_INFO_V4, ctypes.byref(numbers)) != 0:
+        raise ProcessLookupError(pid)
+    return int(numbers[2 + _LIFETIME_MAX_FOOTPRINT])  # behind the uuid's two
+
+
+def _libproc() -> ctypes.CDLL:
+    return ctypes.CDLL("/usr/lib/libproc.dylib")
 
 
 def _resident_by_kind() -> tuple[Figure, Figure]:
@@ -91,20 +130,20 @@ def _resident_by_kind() -> tuple[Figure, Figure]:
     if sys.platform != "linux":
         nothing = unavailable("MB", f"{sys.platform} does not tell the two apart")
         return nothing, nothing
-    anonymous, mapped = (
-        _status_bytes("RssAnon"),
-        _status_bytes("RssFile") + _status_bytes("RssShmem"),
-    )
-    return measured(anonymous / _MB, "MB", "RssAnon"), measured(
-        mapped / _MB, "MB", "RssFile, RssShmem"
+    this = os.getpid()
+    anonymous = _status_bytes("RssAnon", this)
+    mapped = _status_bytes("RssFile", this) + _status_bytes("RssShmem", this)
+    return (
+        measured(anonymous / _MB, "MB", "RssAnon"),
+        measured(mapped / _MB, "MB", "RssFile, RssShmem"),
     )
 
 
-def _status_bytes(name: str) -> int:
-    for line in _STATUS.read_text("utf-8").splitlines():
+def _status_bytes(name: str, pid: int) -> int:
+    for line in (_PROC / str(pid) / "status").read_text("utf-8").splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024  # the kernel writes kB and means KiB
-    raise CellError(f"{_STATUS} tells no {name}; memory needs Linux 4.5 or later")
+    raise CellError(f"/proc/{pid}/status tells no {name}; memory needs Linux 4.5 or later")
 
 
 def _accelerator(device: str) -> tuple[Figure, Figure, Figure]:

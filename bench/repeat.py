@@ -2,9 +2,11 @@
 
     python -m worthit.bench.repeat [options of pytest bench/]
 
-Both runs train anew. The same seed must give the same test predictions, which is checked.
+Both runs train anew. The same seed must give the same test predictions, which is checked. With
+--runs-folder the two runs are kept there, reports included.
 """
 
+import argparse
 import operator
 import subprocess
 import sys
@@ -30,9 +32,12 @@ _FIGURES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run twice, print a table of ratios; exit code 1 when predictions differ."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(description="Run the benchmark twice and compare figures.")
+    parser.add_argument("--runs-folder", type=Path, help="where to keep the two runs (nowhere)")
+    parsed, given = parser.parse_known_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        first, second = (_run(Path(folder, name), given) for name in ("first", "second"))
+        kept = parsed.runs_folder or Path(folder)
+        first, second = (_run(kept, Path(folder), given) for _ in range(2))
     rows, same = compared(first, second)
     print(tabulate(rows, ["second / first", *_FIGURES, "predictions"], disable_numparse=True))
     return 0 if same else 1
@@ -65,20 +70,25 @@ def _agreement(first: CellRecord, second: CellRecord) -> str:
     return "same" if difference == 0 else f"differ by up to {difference:.2g}"
 
 
-def _run(folder: Path, given: Sequence[str]) -> Run:
-    folder.mkdir()
+def _run(kept: Path, scratch: Path, given: Sequence[str]) -> Run:
+    """One run, saved in `kept`.
+
+    Raises:
+        SystemExit: the benchmark saved none.
+    """
+    before = set(kept.glob("*.json"))
     root = Path(__file__).resolve().parents[1]
     command = [sys.executable, "-m", "pytest", "bench/", "--benchmark-only", "--retrain", "-q"]
-    options = ["--runs-folder", str(folder), "--benchmark-storage", f"file://{folder}/benchmarks"]
+    options = ["--runs-folder", str(kept.resolve()), "--benchmark-storage", f"file://{scratch}"]
     done = subprocess.run(
         [*command, *options, *given], cwd=root, stdout=subprocess.DEVNULL, check=False
     )
-    files = list(folder.glob("*.json"))
-    if not files:
+    made = set(kept.glob("*.json")) - before
+    if not made:
         raise SystemExit(
             f"the benchmark left no run (exit code {done.returncode}); try it by itself"
         )
-    return record.load(files[0])
+    return record.load(made.pop())
 
 
 if __name__ == "__main__":

@@ -68,9 +68,11 @@ class Work:
         self._model = self._fresh_model()
         self._dtype: str | None = None
         self._threads = machine.allowed_cores()
+        torch_pools = {}
         if "torch" in self._class.libraries:
-            self._prepare_torch()
+            torch_pools = self._prepare_torch()
         checkpoint = self._resolved_checkpoint()
+        self._model.prepare()
         self._baseline_bytes = resident_bytes()
         self._setup = Setup(
             settings=_without_paths(self._model.get_params()),
@@ -81,6 +83,7 @@ class Work:
             threads=self._threads,
             python=platform.python_version(),
             versions=machine.library_versions(self._class.libraries),
+            thread_pools=machine.thread_pools() | torch_pools,
         )
         return self._setup
 
@@ -102,10 +105,12 @@ class Work:
 
     def load(self, artifact: str) -> None:
         start = time.perf_counter()
-        folder = cache_folder("artifacts", artifact)
-        self._model = self._class.load(folder, self._cell.device)
-        self._synchronize()
+        self._load(artifact)
         self._load_s = time.perf_counter() - start
+
+    def _load(self, artifact: str) -> None:
+        self._model = self._class.load(cache_folder("artifacts", artifact), self._cell.device)
+        self._synchronize()
 
     def latency(self) -> Latency:
         effort = self._cell.effort
@@ -136,9 +141,11 @@ class Work:
             effort.largest_batch,
         )
 
-    def memory(self) -> Memory:
+    def memory(self, artifact: str) -> Memory:
+        """Load and score in one pass, in a process that has done neither before."""
         texts = self._some_comments()
         with peak_memory(self._cell.device, self._baseline_bytes) as window:
+            self._load(artifact)
             self._score(texts)
             self._synchronize()
         assert window.memory is not None
@@ -243,19 +250,24 @@ class Work:
         model = self._class(device=self._cell.device, seed=self._cell.seed)
         return model.set_params(**self._cell.settings | self._decided)
 
-    def _prepare_torch(self) -> None:
+    def _prepare_torch(self) -> dict[str, int]:
+        """Decide on threads and precision; returns how many threads torch's own pools have."""
         import torch
 
         from worthit.models import devices
 
         devices.require(self._cell.device)
-        self._threads = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
         precision = self._model.get_params()["precision"]
         dtype = str(devices.chosen_dtype(precision, self._cell.device)).removeprefix("torch.")
         # Decided once and kept with the artifact: a later process might measure otherwise.
         self._decided = {"precision": {"bfloat16": "bf16", "float32": "fp32"}[dtype]}
         self._model.set_params(**self._decided)
         self._dtype = ", ".join(filter(None, (dtype, self._class.dtype_note)))
+        return {
+            "torch": torch.get_num_threads(),
+            "torch between operators": torch.get_num_interop_threads(),
+        }
 
     def _resolved_checkpoint(self) -> Any:
         given = self._model.get_params().get("checkpoint")
@@ -309,5 +321,8 @@ def _cached(figure: Figure) -> Figure:
 
 
 def _cached_memory(memory: Memory) -> Memory:
-    figures = {field.name: getattr(memory, field.name) for field in dataclasses.fields(memory)}
-    return Memory(**{name: figure and _cached(figure) for name, figure in figures.items()})
+    values = {field.name: getattr(memory, field.name) for field in dataclasses.fields(memory)}
+    figures: dict[str, Any] = {
+        name: _cached(value) for name, value in values.items() if isinstance(value, Figure)
+    }
+    return dataclasses.replace(memory, **figures)

@@ -36,6 +36,10 @@ class Bert(Classifier[BertSettings]):
     Settings = BertSettings
     libraries = ("torch", "transformers", "tokenizers")
 
+    def prepare(self) -> None:
+        kind = transformers.AutoModelForSequenceClassification
+        checkpoints.import_architecture(self.settings.checkpoint, kind)
+
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
         devices.require(self.device)

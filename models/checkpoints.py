@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from worthit.datasets import packages
 from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash
@@ -169,6 +170,24 @@ def _from_hub(given: str) -> Checkpoint:
             f"check the network, or {_allowed()}"
         ) from error
     return Checkpoint(given, folder, f"Hugging Face hub {given}@{folder.name[:12]}", folder.name)
+
+
+def import_architecture(given: str, kind: Any) -> None:
+    """Import the code of a checkpoint's architecture, which transformers puts off until it loads.
+
+    Args:
+        given: as for `resolve`.
+        kind: an auto class of transformers, whose model is made without weights or memory.
+
+    Raises:
+        CheckpointError: as for `resolve`, or transformers does not know the architecture.
+    """
+    import torch
+    import transformers
+
+    folder = resolve(given).folder
+    with refused_in_one_line(given), torch.device("meta"):
+        kind.from_config(transformers.AutoConfig.from_pretrained(folder))
 
 
 @contextmanager

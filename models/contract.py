@@ -83,6 +83,12 @@ class Classifier(ABC, Generic[S]):
             raise OptionError(f"{self.name} cannot take that setting: {error}") from error
         return self
 
+    def prepare(self) -> None:
+        """Import now what loading or training would import, so that neither is timed with it.
+
+        The checkpoint, if any, is in its place.
+        """
+
     def fit(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> Self:
         """Train on n comments.
 

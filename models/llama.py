@@ -54,6 +54,9 @@ class Llama(Classifier[LlamaSettings]):
     Settings: ClassVar[type[Any]] = LlamaSettings
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers", "peft")
 
+    def prepare(self) -> None:
+        checkpoints.import_architecture(self.settings.checkpoint, transformers.AutoModelForCausalLM)
+
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
         base = self._open()

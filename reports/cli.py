@@ -12,6 +12,8 @@ from worthit.bench import record
 from worthit.datasets.errors import RunError, WorthitError
 from worthit.reports import readme, report
 
+_DOCTOR_WIDTHS = (18, 14, 8, 7, 25)  # of columns, which with the gaps make 80
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; errors of people end in one line on stderr and exit code 2."""
@@ -106,7 +108,8 @@ def _doctor(parsed: argparse.Namespace) -> int:
     print("the instruments measure themselves; leave the machine alone for half a minute")
     checks = tuple(doctor.examine(parsed.root / "reports" / "runs"))
     headings = [field.name for field in dataclasses.fields(doctor.Check)]
-    print(tabulate(map(dataclasses.astuple, checks), headings, disable_numparse=True))
+    rows = list(map(dataclasses.astuple, checks))
+    print(tabulate(rows, headings, disable_numparse=True, maxcolwidths=_DOCTOR_WIDTHS))
     return int(any(check.verdict == "off" for check in checks))
 
 

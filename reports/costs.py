@@ -187,7 +187,8 @@ def memory(run: Run) -> list[str]:
         paths += ["accelerator_peak_mb", "accelerator_reserved_mb", "accelerator_used_mb"]
         headings += ["accelerator: tensors", "reserved", "device in use"]
     return [
-        "Of the process that scores, libraries included, in MB. Anonymous and file-backed memory are "
-        "those resident when the pass is over; mapped weights count once they are touched.",
+        "Of a process that loads the model and scores, and of those it started, libraries included, "
+        "in MB. Anonymous and file-backed memory are those resident when the pass is over; mapped "
+        "weights count once they are touched.",
         figures(run, "memory", headings, paths),
     ]

@@ -225,6 +225,7 @@ def _models(run: Run) -> list[str]:
         [
             name(run, cell),
             ", ".join(f"{setting} {value}" for setting, value in cell.training.settings.items()),
+            _threads(cell),
         ]
         for cell in run.cells
         if cell.training is not None
@@ -232,8 +233,14 @@ def _models(run: Run) -> list[str]:
     return [
         tabulated(headings, trained, left=3),
         *listed(notes.lines()),
-        tabulated(["model", "settings"], settings, left=2),
+        tabulated(["model", "settings", "threads of each pool"], settings, left=3),
     ]
+
+
+def _threads(cell: CellRecord) -> str:
+    if cell.setup is None or cell.setup.thread_pools is None:
+        return "not recorded"
+    return ", ".join(f"{pool} {threads}" for pool, threads in cell.setup.thread_pools.items())
 
 
 def _failures(run: Run) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from worthit.bench.record import Run, unavailable
+from worthit.bench.record import Figure, Run, unavailable
 from worthit.reports.columns import Footnotes, name, written
 
 
@@ -34,7 +34,7 @@ def figures(run: Run, part: str, headings: Sequence[str], paths: Sequence[str]) 
         if held is not None:
             not_read = unavailable("", "not measured in this run")
             found = [getattr(held, path) or not_read for path in paths]
-            instruments = dict.fromkeys(figure.instrument for figure in found if figure.instrument)
+            instruments = dict.fromkeys(_read_from(f) for f in found if f.instrument)
             entries = (
                 f"{written(figure, notes)} {notes.mark(figure.reason)}"
                 if figure.reason and figure.value is not None
@@ -44,3 +44,8 @@ def figures(run: Run, part: str, headings: Sequence[str], paths: Sequence[str]) 
             body.append([name(run, cell), *entries, "; ".join(instruments)])
     table = tabulated(["model", *headings, "read from"], body)
     return "\n\n".join([table, *listed(notes.lines())])
+
+
+def _read_from(figure: Figure) -> str:
+    """The instrument, and how many samples are behind the figure where there are several."""
+    return figure.instrument + (f" (n = {figure.samples:,})" if figure.samples > 1 else "")

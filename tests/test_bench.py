@@ -137,7 +137,7 @@ def test_a_cell_trains_once_and_says_when_it_is_cached(split: str, tmp_path: Pat
     assert again_timed.cold_start_s.reason == "the process had scored comments before"
     rates = second.ask("throughput", record.Throughput, 60)
     assert [rate.batch_size for rate in rates.batches][0] == 1
-    used = second.ask("memory", record.Memory, 60)
+    used = second.ask("memory", record.Memory, 60, artifact=again.artifact)
     assert used.peak_mb.value is not None
     assert used.baseline_mb.value is not None
     assert used.peak_mb.value >= used.baseline_mb.value > 10
@@ -226,10 +226,53 @@ def test_a_cell_counts_the_seconds_of_training_and_of_each_measurement(
             Progress(stream),
             lambda cell: None,
         )
-        run.latency()
+        found = run.latency()
+        run.throughput()
+        assert found.cold_start_s is not None
+        assert found.cold_start_s.value is not None
+        assert found.first_call_ms.value is not None
+        started_s = found.cold_start_s.value - found.first_call_ms.value / 1e3
+        assert run.record.measured_s == pytest.approx(10.0 + 1.0 + started_s + 1.0)
+        before = run.record.measured_s
         run.memory()
+        assert run.record.measured_s == pytest.approx(before + run.seconds)
         run.close()
-    assert run.record.measured_s == 12.0
+    assert 0 < run.seconds < run.record.wall_s
+
+
+def test_memory_is_measured_in_a_process_that_did_nothing_else(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    class Noted(Worker):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.operations: list[str] = []
+            asked.append(self.operations)
+
+        def ask(self, operation: str, *arguments: Any, **more: Any) -> Any:
+            self.operations.append(operation)
+            return super().ask(operation, *arguments, **more)
+
+    monkeypatch.setattr(cell_run, "Worker", Noted)
+    with (tmp_path / "progress").open("w") as stream:
+        run = cell_run.CellRun(
+            Cell("tfidf", "cpu", 0, split, effort=SHORT),
+            tmp_path / "cell.log",
+            60,
+            Progress(stream),
+            lambda cell: None,
+        )
+        run.throughput()
+        found = run.memory()
+        run.close()
+    assert asked == [["start", "train"], ["start", "load", "throughput"], ["start", "memory"]]
+    assert found.processes == 1
+    setup = run.record.setup
+    assert setup is not None
+    assert setup.thread_pools
+    assert set(setup.thread_pools.values()) == {setup.threads}
 
 
 def bench(folder: Path, *arguments: str, **more: Any) -> "subprocess.Popen[str]":

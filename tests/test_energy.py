@@ -211,6 +211,17 @@ def test_without_permission_an_estimate_names_the_remedy(
     assert "read permission on /sys/class/powercap/intel-rapl" in figure.reason
 
 
+@on_linux
+def test_one_package_that_may_not_be_read_leaves_no_partial_sum(
+    rapl: Callable[..., Rapl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters = rapl(100.0, 500.0)
+    monkeypatch.setattr(energy.os, "access", lambda path, mode: "intel-rapl:1" not in str(path))
+    figure = over(lambda: counters.spend(7.0)).joules["CPU"]
+    assert figure.value is None
+    assert "RAPL of package-1 may not be read; run as root" in figure.reason
+
+
 def test_without_counters_there_is_nothing_to_remedy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

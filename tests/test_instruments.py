@@ -212,6 +212,48 @@ def test_builds_without_statistics_are_told_and_never_0(
     assert reason in window.memory.accelerator_peak_mb.reason
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the peaks are read from /proc")
+def test_peak_memory_is_of_the_process_tree() -> None:
+    with memory.peak_memory("cpu", 0) as window:
+        pass
+    alone = window.memory
+    code = "block = b'x' * 100_000_000; print('ready', flush=True); input()"
+    with memory.peak_memory("cpu", 0) as window:
+        child = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert child.stdout is not None
+        child.stdout.readline()
+    child.communicate(b"\n")
+    found = window.memory
+    assert alone is not None
+    assert found is not None
+    assert (alone.processes, found.processes) == (1, 2)
+    assert found.peak_mb.value is not None
+    assert alone.peak_mb.value is not None
+    assert 100 < found.peak_mb.value - alone.peak_mb.value < 130
+    assert "2 processes added up" in found.peak_mb.instrument
+
+
+def test_macos_tells_the_physical_footprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    class LibProc:
+        def proc_pid_rusage(self, pid: int, flavor: int, buffer: Any) -> int:
+            assert flavor == 4
+            numbers = buffer._obj
+            numbers[2 + 7], numbers[2 + 28] = 40_000_000, 70_000_000  # now, and at the highest
+            return 0
+
+    monkeypatch.setattr(memory, "_libproc", LibProc)
+    monkeypatch.setattr(memory.sys, "platform", "darwin")
+    with memory.peak_memory("cpu", 0) as window:
+        pass
+    assert window.memory is not None
+    assert window.memory.peak_mb.value == 70.0
+    assert "physical footprint" in window.memory.peak_mb.instrument
+    assert window.memory.anonymous_mb is not None
+    assert "does not tell" in window.memory.anonymous_mb.reason
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the two kinds are read from /proc")
 def test_anonymous_and_file_backed_memory_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "weights").write_bytes(b"x" * 100_000_000)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import threadpoolctl
 
 from worthit.bench import machine
 
@@ -106,3 +107,13 @@ def test_describing_the_machine_imports_no_torch() -> None:
         [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_thread_pools_are_those_of_the_libraries_that_are_loaded() -> None:
+    import numpy as np
+
+    np.ones((2, 2)) @ np.ones((2, 2))
+    with threadpoolctl.threadpool_limits(1):
+        pools = machine.thread_pools()
+    assert any(name.startswith("blas ") for name in pools)
+    assert set(pools.values()) == {1}

@@ -200,6 +200,16 @@ def test_repeats_are_compared_figure_by_figure() -> None:
     assert not same
 
 
+def test_thread_pools_and_sample_counts_are_told() -> None:
+    setup = record.Setup({}, None, None, "a CPU", None, 2, "3.11", {}, {"blas openblas": 2})
+    speed = measured(9.0, "ms", "a clock", samples=1_234)
+    timed = dataclasses.replace(cell().latency, p50_ms=speed)  # type: ignore[type-var]
+    text = markdown.render(run(cell(setup=setup, latency=timed), cell()), {})
+    assert "blas openblas 2" in text
+    assert "not recorded" in text
+    assert "a clock (n = 1,234)" in text
+
+
 def test_the_report_holds_what_the_run_holds() -> None:
     text = markdown.render(run(), {})
     for expected in ("90.0 % (69.9 % to 97.2 %)", "1.5 (cached)", "12,346", "*≈0.25*", "n/a [1]",
