@@ -12,6 +12,7 @@ from sklearn.metrics import (
     brier_score_loss,
     confusion_matrix,
     f1_score,
+    precision_recall_curve,
     roc_auc_score,
 )
 
@@ -104,6 +105,20 @@ def recall(probabilities: Sequence[float], labels: Sequence[int]) -> Share | Non
     """Of the toxic comments, the share that is called so."""
     toxic = np.asarray(labels) == 1
     return share(int((called(probabilities) & toxic).sum()), int(toxic.sum()))
+
+
+def at_recall(
+    probabilities: Sequence[float], labels: Sequence[int], recall: float
+) -> tuple[float, float] | None:
+    """Precision at the highest threshold that reaches a recall, and that threshold.
+
+    Some threshold always does, if only by calling every comment toxic; None where none is toxic.
+    """
+    if 1 not in labels:
+        return None
+    precisions, recalls, thresholds = precision_recall_curve(labels, probabilities)
+    highest = np.flatnonzero(recalls[:-1] >= recall)[-1]  # thresholds rise, recalls fall
+    return float(precisions[highest]), float(thresholds[highest])
 
 
 def confusion(probabilities: Sequence[float], labels: Sequence[int]) -> npt.NDArray[np.int64]:
