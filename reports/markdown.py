@@ -155,8 +155,10 @@ def _seeds(run: Run) -> list[str]:
             continue
         entries = [model, str(len(cells))]
         for values in _seed_values(run, cells):
-            mean, spread = np.mean(values), np.std(values, ddof=1)
-            entries.append(f"{mean:.3f} ± {spread:.3f}" if len(values) == len(cells) else "n/a")
+            known = len(values) == len(cells)
+            entries.append(
+                f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}" if known else "n/a"
+            )
         body.append(entries)
     if not body:
         return []

@@ -1,6 +1,7 @@
 """The parts of a report that tell how good the classifiers are, and how sure that is."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -111,10 +112,12 @@ def _people(rater: people.Rater | None, part: Part) -> str:
 
 def differences(run: Run) -> list[str]:
     """Which models are told apart by these comments; nothing of fewer than two."""
-    found = pairs(run)
+    models = by_model(run)
+    found = pairs(replace(run, cells=tuple(cells[0] for cells in models.values())))
     if not found:
         return []
-    shown = {cell.name: name(run, cell) for cell in run.cells if cell.quality is not None}
+    shown = {cells[0].name: model for model, cells in models.items()}
+    several = any(len(cells) > 1 for cells in models.values())
     no_auc = any(pair.auc_p is None for pair in found)
     notes = Footnotes()
     body = []
@@ -132,7 +135,8 @@ def differences(run: Run) -> list[str]:
         "Two models are told apart when a difference this large would be rare (p < 0.05) between "
         "equals: on the same comments, by McNemar's exact test of accuracy and by the paired "
         "bootstrap of ROC AUC, corrected by Holm for the number of pairs. Models not told apart may "
-        "still differ: more test comments would show it.",
+        "still differ: more test comments would show it."
+        + (" Of several seeds the first stands for its model." if several else ""),
         tabulated(["model", "accuracy like that of", "ROC AUC like that of"], body, left=3),
         *listed(notes.lines()),
         f"<details><summary>First minus second, all pairs ({len(found)})</summary>",
