@@ -46,8 +46,7 @@ def by_agreement(part: Part) -> dict[str, Mask]:
 
 def _agreed(part: Part) -> npt.NDArray[np.float64]:
     share = np.asarray(part.toxic_share, np.float64)  # None becomes NaN
-    agreed: npt.NDArray[np.float64] = np.round(np.maximum(share, 1 - share), 4)
-    return agreed
+    return np.asarray(np.round(np.maximum(share, 1 - share), 4))
 
 
 def wrong(labels: Sequence[int], trainings: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:

@@ -119,7 +119,7 @@ def _precision_recall(run: Run) -> Figure:
         precision, recall, _ = precision_recall_curve(labels, scored.natural)
         found = recall > 0  # nothing found has no precision, though scikit-learn begins there
         axes.plot(100 * recall[found], 100 * precision[found], label=label, **style)
-    axes.axhline(100 * np.mean(labels), ls=":", color="grey", label="guessing")
+    axes.axhline(100 * sum(labels) / len(labels), ls=":", color="grey", label="guessing")
     figure.legend(loc="outside right upper", frameon=False)
     return figure
 

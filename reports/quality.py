@@ -92,7 +92,7 @@ def calibration_error(probabilities: Sequence[float], labels: Sequence[int]) -> 
 def bins(probabilities: Sequence[float]) -> npt.NDArray[np.int64]:
     """The calibration bin, 0 to BINS - 1, of each probability, shape (n,); 1.0 is in the last."""
     numbers = np.floor(np.asarray(probabilities) * BINS).astype(np.int64)
-    return np.minimum(numbers, BINS - 1)
+    return np.asarray(np.minimum(numbers, BINS - 1))
 
 
 def precision(probabilities: Sequence[float], labels: Sequence[int]) -> Share | None:

@@ -177,9 +177,9 @@ def _sums_to(ends: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], times: Ma
     sums = np.zeros((len(cuts), times.shape[1]), times.dtype)
     for to, (begin, end) in enumerate(itertools.pairwise(cuts), 1):
         times[rows[begin:end]].sum(axis=0, out=sums[to])
-    return np.cumsum(sums, axis=0)[np.searchsorted(cuts, ends)]
+    return np.asarray(np.cumsum(sums, axis=0)[np.searchsorted(cuts, ends)])
 
 
 def ratio(part: Vector, whole: Vector) -> Vector:
     """part / whole; NaN where the whole is 0."""
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return np.asarray(np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0))

@@ -137,7 +137,9 @@ def differences(run: Run) -> list[str]:
         "bootstrap of ROC AUC, corrected by Holm for the number of pairs. Models not told apart may "
         "still differ: more test comments would show it."
         + (" Of several seeds the first stands for its model." if several else ""),
-        tabulated(["model", "accuracy like that of", "ROC AUC like that of"], body, left=3),
+        tabulated(
+            ["model", "accuracy not told apart from", "ROC AUC not told apart from"], body, left=3
+        ),
         *listed(notes.lines()),
         f"<details><summary>First minus second, all pairs ({len(found)})</summary>",
         table,
