@@ -27,8 +27,8 @@ _None = tuple[None, None, None, None]
 class Pair:
     """Two cells on the same comments: first minus second, with 95 % intervals.
 
-    p values are two-sided and hold for all pairs of the run together (Holm). Those of ROC AUC are
-    None where a class is missing.
+    p values are two-sided and hold for all pairs of the run together (Holm); intervals are each for
+    itself. Figures of ROC AUC are None where a class is missing.
     """
 
     first: str  # cell names

@@ -134,8 +134,8 @@ def differences(run: Run) -> list[str]:
         "## Which differences are more than chance",
         "Two models are told apart when a difference this large would be rare (p < 0.05) between "
         "equals: on the same comments, by McNemar's exact test of accuracy and by the paired "
-        "bootstrap of ROC AUC, corrected by Holm for the number of pairs. Models not told apart may "
-        "still differ: more test comments would show it."
+        "bootstrap of ROC AUC, with p corrected by Holm for the number of pairs and intervals each "
+        "for itself. Models not told apart may still differ: more test comments would show it."
         + (" Of several seeds the first stands for its model." if several else ""),
         tabulated(
             ["model", "accuracy not told apart from", "ROC AUC not told apart from"], body, left=3

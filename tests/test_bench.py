@@ -259,6 +259,7 @@ def test_the_main_job_on_two_models(tmp_path: Path) -> None:
         "train or latency or accuracy",
         "--electricity-price=0.3",
         "--carbon-intensity=56",
+        "--recall=0.9",
         f"--benchmark-json={saved}",
     )
     printed, _ = done.communicate(timeout=200)
@@ -268,6 +269,7 @@ def test_the_main_job_on_two_models(tmp_path: Path) -> None:
     assert [cell["model"] for cell in run["cells"]] == ["lsa", "tfidf"]
     assert run["options"]["--electricity-price"] == "0.3"
     assert run["options"]["--carbon-intensity"] == "56.0"
+    assert run["options"]["--recall"] == "0.9"
     assert run["machine"]["fingerprint"] == machine.fingerprint(run["machine"])
     assert run["noise"]["value"] > 0
     assert all(0 < cell["measured_s"] < cell["wall_s"] for cell in run["cells"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from worthit.bench.record import Part
-from worthit.reports import people, scores
+from worthit.reports import people
 
 
 def part(votes: list[tuple[int, int] | None]) -> Part:
@@ -87,10 +87,3 @@ def test_where_no_comment_is_toxic_to_the_others_there_is_no_auc() -> None:
     assert found.auc.reason
     assert found.recall is None
     assert found.accuracy.value == pytest.approx(0.95)
-
-
-def test_the_report_says_who_the_rater_is_measured_against() -> None:
-    votes = part([(10, 10), None])
-    found = people.rater(votes)
-    assert "on the 1 of 2 that have two votes or more" in scores._people(found, votes)
-    assert "n/a" in scores._people(None, votes)

@@ -259,6 +259,9 @@ def test_pairs_of_models_on_the_same_comments() -> None:
     scored = [one.quality.test for one in three_models().cells if one.quality is not None]
     area, reversed_area = (metrics.roc_auc_score(test, scored[i]) for i in (0, 2))
     assert apart.auc_difference == pytest.approx(area - reversed_area)
+    assert apart.auc_low is not None
+    assert apart.auc_high is not None
+    assert 0 < apart.auc_low < apart.auc_difference < apart.auc_high
     assert apart.auc_differs
     assert apart.accuracy_differs
     assert not alike.accuracy_differs
@@ -421,6 +424,15 @@ def test_the_report_has_figures_pairs_and_errors() -> None:
     assert "By length n/a" in text
     assert "By raters' agreement n/a" in text
     assert markdown.render(three_models(), {}) == text
+
+
+def test_one_rater_stands_beside_the_models() -> None:
+    votes = part((1, 0, 1, 0), toxic_share=(0.8, 0.1, 1.0, None), raters=(10, 10, 10, None))
+    text = "\n".join(scores.figures(run((), cell("a", (0.9, 0.1, 0.8, 0.7)), test=votes)))
+    decisions, by_score = text.split("By the probabilities")
+    assert row(decisions, "*one rater*")[1].startswith("90.0 % (80.0 % to 100.0 %)")
+    assert row(by_score, "*one rater*")[1].startswith("0.900 (")
+    assert "on the 3 of 4 that have two votes or more" in text
 
 
 def test_several_seeds_are_one_row() -> None:
