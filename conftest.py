@@ -11,7 +11,7 @@ from worthit.bench.cell import cell_name
 from worthit.bench.cell_run import CellRun
 from worthit.bench.presets import PRESETS
 from worthit.bench.progress import Progress, terminal
-from worthit.bench.record import DEFAULT_P99_LIMIT_MS
+from worthit.bench.record import DEFAULT_P99_LIMIT_MS, DEFAULT_RECALL
 from worthit.bench.session import Options, Session
 from worthit.datasets.errors import WorthitError
 from worthit.datasets.registry import DATASETS
@@ -66,6 +66,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="serving: how slow 1 answer in 100 may be (%(default)s)",
     )
     group.addoption(
+        "--recall",
+        type=float,
+        default=DEFAULT_RECALL,
+        metavar="SHARE",
+        help="of toxic comments to find at natural prevalence: with what precision (%(default)s)",
+    )
+    group.addoption(
         "--runs-folder", type=Path, metavar="FOLDER", help="where runs are saved (reports/runs)"
     )
     group.addoption(
@@ -98,6 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
             retrain=get("retrain"),
             cell_limit_s=get("cell_limit"),
             p99_limit_ms=get("p99_limit_ms"),
+            recall=get("recall"),
             runs_folder=get("runs_folder") or config.rootpath / "reports" / "runs",
             electricity_price_per_kwh=get("electricity_price"),
             carbon_intensity_g_per_kwh=get("carbon_intensity"),

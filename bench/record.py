@@ -20,6 +20,9 @@ from worthit.datasets.errors import RunError
 #: within which 99 % of requests are to be answered, unless the run says otherwise
 DEFAULT_P99_LIMIT_MS = 100.0
 
+#: share of toxic comments to find at natural prevalence, unless the run says otherwise
+DEFAULT_RECALL = 0.8
+
 Origin = Literal["measured", "estimated", "cached", "unavailable"]
 
 

@@ -43,6 +43,7 @@ class Options:
     retrain: bool
     cell_limit_s: float | None
     p99_limit_ms: float
+    recall: float
     runs_folder: Path
     electricity_price_per_kwh: float | None  # in whatever currency
     carbon_intensity_g_per_kwh: float | None  # CO2e
@@ -66,6 +67,7 @@ def checked(
     retrain: bool,
     cell_limit_s: float | None,
     p99_limit_ms: float,
+    recall: float,
     runs_folder: Path,
     electricity_price_per_kwh: float | None,
     carbon_intensity_g_per_kwh: float | None,
@@ -91,6 +93,8 @@ def checked(
     ):
         if value is not None and not 0 <= value < math.inf:
             raise OptionError(f"{name} is {value}; it takes a number from 0 up, per kWh")
+    if not 0 < recall <= 1:
+        raise OptionError(f"--recall is {recall}; it takes a share above 0, up to 1")
     Protocol(train_size=train_size, test_size=test_size)
     chosen = _listed("--models", models) or list(MODELS)
     for model in chosen:
@@ -113,6 +117,7 @@ def checked(
         retrain,
         cell_limit_s,
         p99_limit_ms,
+        recall,
         runs_folder,
         electricity_price_per_kwh,
         carbon_intensity_g_per_kwh,
@@ -301,6 +306,7 @@ class Session:
             "--dataset": _without_folder(options.dataset),
             "--seeds": str(options.seeds),
             "--p99-limit-ms": f"{options.p99_limit_ms:g}",
+            "--recall": f"{options.recall:g}",
             "--retrain": "yes" if options.retrain else "no",
         }
         for name, value in (("--train-size", options.train_size), ("--test-size", options.test_size),

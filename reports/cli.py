@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from tabulate import tabulate
 
 from worthit.bench import record
 from worthit.datasets.errors import RunError, WorthitError
-from worthit.reports import readme, report
+from worthit.reports import mistakes, readme, report
 
 _DOCTOR_WIDTHS = (18, 14, 8, 7, 25)  # of columns, which with the gaps make 80
 
@@ -34,6 +35,12 @@ def _parser() -> argparse.ArgumentParser:
 
     rendered = commands.add_parser("report", help="render a saved run again")
     rendered.add_argument("run", help="a run's name or JSON file")
+    rendered.add_argument(
+        "--errors",
+        type=int,
+        metavar="N",
+        help="print N comments that most models miss though all raters agree",
+    )
     rendered.set_defaults(action=_report)
 
     listed = commands.add_parser("runs", help="list the saved runs")
@@ -60,7 +67,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report(parsed: argparse.Namespace) -> int:
     file = _run_file(parsed.root, parsed.run)
-    print(report.publish(record.load(file), file))
+    run = record.load(file)
+    print(report.publish(run, file))
+    if parsed.errors is not None:
+        print(
+            "", *mistakes.missed(run, parsed.errors, shutil.get_terminal_size().columns), sep="\n"
+        )
     return 0
 
 

@@ -111,6 +111,15 @@ def name(run: Run, cell: CellRecord, notes: Footnotes | None = None) -> str:
     return cell.name if len(devices) > 1 else cell.name.replace(f"-{cell.device}", "", 1)
 
 
+def by_model(run: Run) -> dict[str, list[CellRecord]]:
+    """The cells that have quality, those that differ by nothing but the seed under one name."""
+    models: dict[str, list[CellRecord]] = {}
+    for cell in run.cells:
+        if cell.quality is not None:
+            models.setdefault(name(run, dataclasses.replace(cell, seed=0)), []).append(cell)
+    return models
+
+
 _test_accuracy = _accuracy("test", interval=False)
 _train_s = _figure("training.train_s")
 _p50 = _figure("latency.p50_ms")

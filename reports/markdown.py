@@ -12,7 +12,7 @@ from worthit.bench.record import (
     Run,
     significant,
 )
-from worthit.reports import costs, quality
+from worthit.reports import costs, quality, scores
 from worthit.reports.columns import (
     BRIEF,
     RESULTS,
@@ -20,13 +20,13 @@ from worthit.reports.columns import (
     missing,
     name,
     percent,
-    percent_with_interval,
     rows,
     written,
 )
 from worthit.reports.tables import listed, tabulated
 
 OVERVIEW = "accuracy against throughput"
+CONFUSION = "confusion matrix of"  # and of which cell
 LEGEND = (
     "Plain numbers are measured in this run. *≈ italics* are estimates, (cached) comes from an "
     "earlier training on this machine, n/a is not available."
@@ -51,10 +51,17 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         _summary(run),
         "## Results",
         *results(run),
-        *(f"![{title}]({file})" for title, file in pictures.items() if title == OVERVIEW),
+        _shown(pictures, OVERVIEW),
         *_seeds(run),
+        "## Quality",
+        *scores.figures(run),
+        _shown(pictures, scores.ROC, scores.RELIABILITY),
+        *scores.differences(run),
         "## At natural prevalence",
-        *_natural(run),
+        *scores.natural(run),
+        _shown(pictures, scores.PRECISION_RECALL),
+        "## Where models err",
+        *scores.errors(run),
         "## Throughput by batch size",
         *costs.throughput(run),
         "## Latency",
@@ -65,7 +72,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         *costs.energy(run),
         "## Confusion matrices",
         "Balanced test set, called toxic from a probability of 0.5 on.",
-        " ".join(f"![{title}]({file})" for title, file in pictures.items() if title != OVERVIEW),
+        _shown(pictures, *(title for title in pictures if title.startswith(CONFUSION))),
         "## Data",
         *_data(run),
         "## Models",
@@ -77,6 +84,10 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         _pairs(run.options.items()),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _shown(pictures: dict[str, str], *titles: str) -> str:
+    return " ".join(f"![{title}]({pictures[title]})" for title in titles if title in pictures)
 
 
 def results(run: Run) -> list[str]:
@@ -144,8 +155,10 @@ def _seeds(run: Run) -> list[str]:
             continue
         entries = [model, str(len(cells))]
         for values in _seed_values(run, cells):
-            mean, spread = np.mean(values), np.std(values, ddof=1)
-            entries.append(f"{mean:.3f} ± {spread:.3f}" if len(values) == len(cells) else "n/a")
+            known = len(values) == len(cells)
+            entries.append(
+                f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}" if known else "n/a"
+            )
         body.append(entries)
     if not body:
         return []
@@ -158,36 +171,14 @@ def _seeds(run: Run) -> list[str]:
 
 def _seed_values(run: Run, cells: Sequence[CellRecord]) -> list[list[float]]:
     labels = run.data.test.labels
-    scores = [cell.quality.test for cell in cells if cell.quality is not None]
-    shares = [quality.accuracy(score, labels) for score in scores]
-    areas = [quality.roc_auc(score, labels) for score in scores]
+    scored = [cell.quality.test for cell in cells if cell.quality is not None]
+    shares = [quality.accuracy(probabilities, labels) for probabilities in scored]
+    areas = [quality.roc_auc(probabilities, labels) for probabilities in scored]
     seconds = [cell.training.train_s.value for cell in cells if cell.training is not None]
     return [
         [share.value for share in shares if share is not None],
         [area for area in areas if area is not None],
         [value for value in seconds if value is not None],
-    ]
-
-
-def _natural(run: Run) -> list[str]:
-    natural = run.data.natural
-    body = [
-        [
-            name(run, cell),
-            *(
-                percent_with_interval(measure(cell.quality.natural, natural.labels))
-                for measure in (quality.precision, quality.recall, quality.accuracy)
-            ),
-        ]
-        for cell in run.cells
-        if cell.quality is not None
-    ]
-    return [
-        f"A second test set of {len(natural.labels):,} comments, {sum(natural.labels):,} of them "
-        f"toxic, as many as the corpus itself has ({percent(run.data.prevalence)}). Precision is "
-        "what a moderator lives with: of the comments called toxic, the share that is. It is lower "
-        "than on balanced data, where every second comment is toxic.",
-        tabulated(["model", "precision", "recall", "accuracy"], body),
     ]
 
 

@@ -1,19 +1,25 @@
 """The pictures of a report. Pure, but for the files they are asked to write."""
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from sklearn.metrics import precision_recall_curve, roc_curve
 
-from worthit.bench.record import CellRecord, Run
-from worthit.reports import quality
-from worthit.reports.columns import name
-from worthit.reports.markdown import OVERVIEW
+from worthit.bench.record import CellRecord, Part, Quality, Run
+from worthit.reports import people, quality
+from worthit.reports.columns import by_model, name
+from worthit.reports.markdown import CONFUSION, OVERVIEW
+from worthit.reports.scores import PRECISION_RECALL, RELIABILITY, ROC
 
 _MARKERS = "osD^vP*X"
 _CLASSES = ("not toxic", "toxic")
+_LEAST_IN_BIN = 10  # comments: the share of fewer would jump about
 # Read on GitHub's white and dark pages alike: the pictures bring a ground of their own.
 _STYLE: Any = {
     "figure.facecolor": "white",
@@ -33,9 +39,17 @@ def draw(run: Run, folder: Path) -> dict[str, str]:
     with plt.rc_context(_STYLE):
         if any(cell.quality and cell.throughput for cell in run.cells):
             drawn[OVERVIEW] = _saved(_overview(run), folder, "overview.png")
+        if any(cell.quality for cell in run.cells):
+            drawn[RELIABILITY] = _saved(_reliability(run), folder, "reliability.png")
+            if _both_classes(run.data.test):
+                drawn[ROC] = _saved(_roc(run), folder, "roc.png")
+            if _both_classes(run.data.natural):
+                drawn[PRECISION_RECALL] = _saved(
+                    _precision_recall(run), folder, "precision-recall.png"
+                )
         for cell in run.cells:
             if cell.quality is not None:
-                drawn[f"confusion matrix of {cell.name}"] = _saved(
+                drawn[f"{CONFUSION} {cell.name}"] = _saved(
                     _confusion(cell, run), folder, f"confusion-{cell.name}.png"
                 )
     return drawn
@@ -72,6 +86,100 @@ def _overview(run: Run) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False)
     return figure
+
+
+def _roc(run: Run) -> Figure:
+    """Up and to the left is better."""
+    figure, axes = _frame(
+        "Toxic comments found, and others called toxic",
+        "others called toxic, % of them (balanced test set)",
+        "toxic comments found, %",
+    )
+    for label, scored, style in _models(run):
+        alarms, found, _ = roc_curve(run.data.test.labels, scored.test)
+        axes.plot(100 * alarms, 100 * found, label=label, **style)
+    rater = people.rater(run.data.test)
+    if rater is not None and rater.recall is not None and rater.false_alarms is not None:
+        point = (100 * rater.false_alarms, 100 * rater.recall)
+        axes.plot(*point, "ko", fillstyle="none", ms=10, mew=2, zorder=3, label="one rater")
+    axes.plot((0, 100), (0, 100), ":", color="grey", label="guessing")
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def _precision_recall(run: Run) -> Figure:
+    """Up and to the right is better."""
+    labels = run.data.natural.labels
+    figure, axes = _frame(
+        "At natural prevalence: how many alarms are right",
+        "recall: toxic comments found, %",
+        "precision: comments called toxic that are, %",
+    )
+    for label, scored, style in _models(run):
+        precision, recall, _ = precision_recall_curve(labels, scored.natural)
+        found = recall > 0  # nothing found has no precision, though scikit-learn begins there
+        axes.plot(100 * recall[found], 100 * precision[found], label=label, **style)
+    axes.axhline(100 * sum(labels) / len(labels), ls=":", color="grey", label="guessing")
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def _reliability(run: Run) -> Figure:
+    """On the diagonal a probability means what it says."""
+    figure, axes = _frame(
+        "What a probability is worth",
+        "mean probability in a tenth of the scale, %",
+        "share that is toxic, % (balanced test set)",
+    )
+    toxic = np.asarray(run.data.test.labels)
+    for label, scored, style in _models(run):
+        bins, probabilities = quality.bins(scored.test), np.asarray(scored.test)
+        held = [bins == number for number in range(quality.BINS)]
+        held = [mask for mask in held if mask.sum() >= _LEAST_IN_BIN]
+        axes.plot(
+            [100 * probabilities[mask].mean() for mask in held],
+            [100 * toxic[mask].mean() for mask in held],
+            label=label,
+            **style | {"markevery": 1},
+        )
+    axes.plot((0, 100), (0, 100), ":", color="grey", label="as it should be")
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def _frame(title: str, across: str, up: str) -> tuple[Figure, Axes]:
+    """Axes of per cent both ways, with room for the legend beside them."""
+    figure, axes = plt.subplots(figsize=(6.6, 4.6), layout="constrained")
+    axes.set_title(title, loc="left")
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    axes.set_xlim(-2, 102)
+    axes.set_ylim(-2, 102)
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _models(run: Run) -> Iterator[tuple[str, Quality, dict[str, Any]]]:
+    """Name, scores of the first seed, and looks of each model's line."""
+    for number, (label, cells) in enumerate(by_model(run).items()):
+        scored = cells[0].quality
+        assert scored is not None
+        several = f", first of {len(cells)} seeds" if len(cells) > 1 else ""
+        # Markers at a distance of each other, and not where those of the next line are.
+        style = {
+            "color": f"C{number}",
+            "marker": _MARKERS[number % len(_MARKERS)],
+            "markersize": 5,
+            "markevery": (0.02 * number, 0.16),
+            "linewidth": 1.3,
+        }
+        yield label + several, scored, style
+
+
+def _both_classes(part: Part) -> bool:
+    return len(set(part.labels)) == 2
 
 
 def _confusion(cell: CellRecord, run: Run) -> Figure:

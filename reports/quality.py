@@ -1,15 +1,26 @@
 """How good a classifier is: from probabilities and labels to figures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    confusion_matrix,
+    f1_score,
+    precision_recall_curve,
+    roc_auc_score,
+)
 
 # Called toxic from here on; on a balanced set neither class is favoured.
 THRESHOLD = 0.5
+
+#: of calibration: bins of equal width, from probability 0 to 1
+BINS = 10
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ def share(hits: int, comments: int) -> Share | None:
 
 
 def accuracy(probabilities: Sequence[float], labels: Sequence[int]) -> Share | None:
-    hits = int((_called(probabilities) == np.asarray(labels)).sum())
+    hits = int((called(probabilities) == np.asarray(labels)).sum())
     return share(hits, len(labels))
 
 
@@ -40,25 +51,115 @@ def roc_auc(probabilities: Sequence[float], labels: Sequence[int]) -> float | No
     return float(roc_auc_score(labels, probabilities)) if len(set(labels)) == 2 else None
 
 
+def balanced_accuracy(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
+    """The mean of both classes' recall; None where a class is missing."""
+    if len(set(labels)) < 2:
+        return None
+    return float(balanced_accuracy_score(labels, called(probabilities)))
+
+
+def f1(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
+    """The harmonic mean of precision and recall; None where no comment is toxic."""
+    if 1 not in labels:
+        return None
+    return float(f1_score(labels, called(probabilities)))
+
+
+def average_precision(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
+    """Precision at each toxic comment's threshold, on average; None where a class is missing."""
+    if len(set(labels)) < 2:
+        return None
+    return float(average_precision_score(labels, probabilities))
+
+
+def brier(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
+    """Mean squared difference of probability and label, 0 to 1, 0 is best (Brier 1950)."""
+    return float(brier_score_loss(labels, probabilities, labels=[0, 1])) if labels else None
+
+
+def calibration_error(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
+    """Expected calibration error, 0 to 1, 0 is best (Naeini, Cooper, Hauskrecht 2015).
+
+    In `BINS` bins of equal width, how far mean probability is from the share of toxic comments,
+    averaged by the bins' number of comments.
+    """
+    if not labels:
+        return None
+    gaps = np.asarray(probabilities) - np.asarray(labels)
+    return float(np.abs(np.bincount(bins(probabilities), gaps)).sum() / len(labels))
+
+
+def bins(probabilities: Sequence[float]) -> npt.NDArray[np.int64]:
+    """The calibration bin, 0 to BINS - 1, of each probability, shape (n,); 1.0 is in the last."""
+    numbers = np.floor(np.asarray(probabilities) * BINS).astype(np.int64)
+    return np.asarray(np.minimum(numbers, BINS - 1))
+
+
 def precision(probabilities: Sequence[float], labels: Sequence[int]) -> Share | None:
     """Of the comments called toxic, the share that is."""
-    called = _called(probabilities)
-    return share(int((called & (np.asarray(labels) == 1)).sum()), int(called.sum()))
+    toxic = called(probabilities)
+    return share(int((toxic & (np.asarray(labels) == 1)).sum()), int(toxic.sum()))
 
 
 def recall(probabilities: Sequence[float], labels: Sequence[int]) -> Share | None:
     """Of the toxic comments, the share that is called so."""
     toxic = np.asarray(labels) == 1
-    return share(int((_called(probabilities) & toxic).sum()), int(toxic.sum()))
+    return share(int((called(probabilities) & toxic).sum()), int(toxic.sum()))
+
+
+def at_recall(
+    probabilities: Sequence[float], labels: Sequence[int], recall: float
+) -> tuple[float, float] | None:
+    """Precision at the highest threshold that reaches a recall, and that threshold.
+
+    Some threshold always does, if only by calling every comment toxic; None where none is toxic.
+    """
+    if 1 not in labels:
+        return None
+    precisions, recalls, thresholds = precision_recall_curve(labels, probabilities)
+    highest = np.flatnonzero(recalls[:-1] >= recall)[-1]  # thresholds rise, recalls fall
+    return float(precisions[highest]), float(thresholds[highest])
 
 
 def confusion(probabilities: Sequence[float], labels: Sequence[int]) -> npt.NDArray[np.int64]:
     """Counts, shape (2, 2): rows are the true class, columns the one called; 0 first."""
     counts: npt.NDArray[np.int64] = confusion_matrix(
-        labels, _called(probabilities).astype(int), labels=[0, 1]
+        labels, called(probabilities).astype(int), labels=[0, 1]
     )
     return counts
 
 
-def _called(probabilities: Sequence[float]) -> npt.NDArray[np.bool_]:
+def called(probabilities: Sequence[float]) -> npt.NDArray[np.bool_]:
+    """Which comments are called toxic, shape (n,)."""
     return np.asarray(np.asarray(probabilities) >= THRESHOLD)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of quality: how it is called and written, and how it is had from scores."""
+
+    heading: str
+    point: Callable[[Sequence[float], Sequence[int]], Share | float | None]
+    percent: bool = False
+    undefined: str = "only one class among these comments"
+
+    def value(self, probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
+        """The figure of all comments; None where it is not defined, for `undefined`."""
+        found = self.point(probabilities, labels)
+        return found.value if isinstance(found, Share) else found
+
+
+ROC_AUC = Measure("ROC AUC", roc_auc)
+AVERAGE_PRECISION = Measure("average precision", average_precision)
+BRIER = Measure("Brier score", brier)
+CALIBRATION_ERROR = Measure("calibration error", calibration_error)
+ACCURACY = Measure("accuracy", accuracy, percent=True)
+BALANCED_ACCURACY = Measure("balanced accuracy", balanced_accuracy, percent=True)
+PRECISION = Measure("precision", precision, percent=True, undefined="no comment is called toxic")
+RECALL = Measure("recall", recall, percent=True)
+F1 = Measure("F1", f1, percent=True)
+
+#: of the comments called toxic or not, at THRESHOLD
+DECISIONS = (ACCURACY, BALANCED_ACCURACY, PRECISION, RECALL, F1)
+#: of the probabilities
+SCORES = (ROC_AUC, AVERAGE_PRECISION, BRIER, CALIBRATION_ERROR)

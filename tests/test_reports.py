@@ -347,7 +347,10 @@ def test_publishing_writes_pictures_and_report_beside_the_run(tmp_path: Path) ->
     record.save(run(), file)
     summary = report.publish(run(), file)
     written = {path.name for path in (tmp_path / "a").iterdir()}
-    assert written == {"README.md", "overview.png", "confusion-lsa-cpu.png"}
+    assert written == {
+        "README.md", "overview.png", "roc.png", "reliability.png", "precision-recall.png",
+        "confusion-lsa-cpu.png",
+    }  # fmt: skip
     text = (tmp_path / "a" / "README.md").read_text()
     assert "](overview.png)" in text
     assert "](confusion-lsa-cpu.png)" in text

@@ -1,0 +1,138 @@
+"""Where models err: by length, by how far raters agree, and which comments all of them miss."""
+
+import html
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from worthit.bench.record import Part, Run
+from worthit.datasets.errors import DataError, OptionError, RunError
+from worthit.reports import quality
+
+Mask = npt.NDArray[np.bool_]
+
+_MARKDOWN = "\\`*_[]|~#"
+
+
+def by_length(part: Part) -> dict[str, Mask]:
+    """Quarters of the comments by length, as heading → which, shape (n,); none if not kept."""
+    if not part.characters:
+        return {}
+    characters = np.asarray(part.characters)
+    edges = np.quantile(characters, (0.25, 0.5, 0.75)).astype(int)
+    quarter = np.searchsorted(edges, characters)
+    headings = (
+        f"up to {edges[0]:,} characters",
+        f"to {edges[1]:,}",
+        f"to {edges[2]:,}",
+        "longer",
+    )
+    return {heading: quarter == number for number, heading in enumerate(headings)}
+
+
+def by_agreement(part: Part) -> dict[str, Mask]:
+    """Comments by the share of raters that say the same; without those that have no votes."""
+    agreed = _agreed(part)
+    if np.isnan(agreed).all():
+        return {}
+    return {
+        "unanimous": agreed == 1,
+        "80 % or more": (agreed >= 0.8) & (agreed < 1),
+        "under 80 %": agreed < 0.8,
+    }
+
+
+def _agreed(part: Part) -> npt.NDArray[np.float64]:
+    share = np.asarray(part.toxic_share, np.float64)  # None becomes NaN
+    return np.asarray(np.round(np.maximum(share, 1 - share), 4))
+
+
+def wrong(labels: Sequence[int], trainings: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
+    """The share of trainings that tell each comment wrong, shape (n,)."""
+    toxic = np.asarray(labels) == 1
+    shares: npt.NDArray[np.float64] = np.mean(
+        [quality.called(scores) != toxic for scores in trainings], axis=0
+    )
+    return shares
+
+
+def missed(run: Run, most: int, width: int) -> list[str]:
+    """Lines on the test comments that most models miss though all raters agree, worst first.
+
+    Their text comes from this machine's cache, escaped and cut.
+
+    Args:
+        most: comments to show.
+        width: columns of the terminal.
+
+    Raises:
+        OptionError: `most` is not positive.
+        RunError: raters or scores are not known, or the comments are not in this machine's cache.
+    """
+    if most < 1:
+        raise OptionError(f"--errors is {most}; it takes a number of comments from 1 up")
+    part = run.data.test
+    unanimous = by_agreement(part).get("unanimous")
+    if unanimous is None:
+        raise RunError(f"{run.run_id} has no raters' votes, so no comments they are unanimous on")
+    scored = [cell.quality.test for cell in run.cells if cell.quality is not None]
+    if not scored:
+        raise RunError(
+            f"{run.run_id} has no scores of any model; choose another, see `worthit runs`"
+        )
+    share = np.where(unanimous, wrong(part.labels, scored), 0.0)
+    worst = [int(i) for i in np.argsort(-share, kind="stable")[:most] if share[i] > 0.5]
+    if not worst:
+        return ["no comment that all raters agree on is missed by most models"]
+    texts = _texts(run)
+    lines = []
+    for i in worst:
+        label = "toxic" if part.labels[i] else "not toxic"
+        misses = f"missed by {round(share[i] * len(scored))} of {len(scored)}"
+        lines += [
+            f"{part.ids[i]}: {label} to all {part.raters[i]} raters, {misses}",
+            "  " + cut(texts[part.ids[i]], width - 2),
+        ]
+    return lines
+
+
+def _texts(run: Run) -> dict[str, str]:
+    """Test comments by id, from the cache."""
+    from worthit.datasets import prepare  # pyarrow, which no report needs
+
+    absent = RunError(
+        f"the comments of {run.run_id} are not in this machine's cache (split {run.data.split}); "
+        "ask where it was measured, or measure it here"
+    )
+    try:
+        texts = prepare.comments(run.data.split, "test").texts
+    except DataError:
+        raise absent from None
+    found = dict(zip(prepare.comment_ids(texts), texts, strict=True))
+    if not found.keys() >= set(run.data.test.ids):
+        raise absent
+    return found
+
+
+def cut(text: str, width: int) -> str:
+    """As much of a text, escaped, as fits into so many columns."""
+    line, used = "", 0
+    for character in text:
+        shown = escaped(character)
+        columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in shown)
+        if used + columns > width - 1:
+            return line + "…"
+        line, used = line + shown, used + columns
+    return line
+
+
+def escaped(character: str) -> str:
+    """A character that no terminal, Markdown or HTML takes for a command."""
+    if character in _MARKDOWN:
+        return "\\" + character
+    # Control, formatting (which turns the direction of text), unassigned; line and paragraph ends.
+    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
+        return character.encode("unicode_escape").decode("ascii")
+    return html.escape(character, quote=False)

@@ -1,0 +1,89 @@
+"""How well people do it: one rater against the majority of the other raters of the same comment.
+
+The line to read a model's accuracy against. Exact, from counts: of n raters k said toxic, and every
+one of them is left out in turn. Where the others are of two minds, half and half, the comment counts
+half as toxic and half as not, so that comments nobody agrees on are not left out.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from worthit.bench.record import Part
+from worthit.reports import resampling
+from worthit.reports.quality import ROC_AUC
+from worthit.reports.resampling import Estimate, Matrix, Vector, ratio
+
+
+@dataclass(frozen=True)
+class Rater:
+    """One rater as a classifier of the comments that have two votes or more."""
+
+    comments: int
+    accuracy: Estimate
+    auc: Estimate  # of a score that is 0 or 1 it is balanced accuracy
+    recall: float | None  # None where no comment is toxic to the others
+    false_alarms: float | None  # share of the comments that are not toxic to the others
+
+
+def rater(part: Part) -> Rater | None:
+    """One rater on the comments of a part; None where there are no votes."""
+    voted = [
+        (index, share, raters)
+        for index, (share, raters) in enumerate(zip(part.toxic_share, part.raters, strict=True))
+        if share is not None and raters is not None and raters >= 2
+    ]
+    if not voted:
+        return None
+    index, share, raters = (np.asarray(column) for column in zip(*voted, strict=True))
+    table = chances(np.rint(share * raters), raters)
+    times = resampling.counts(len(part.labels))[index]
+    drawn = _figures(table.astype(times.dtype) @ times)
+    accuracy, recall, false_alarms, auc = _figures(table.sum(axis=1, keepdims=True))
+    return Rater(
+        len(voted),
+        resampling.estimate(float(accuracy[0]), drawn[0]),
+        resampling.estimate(float(auc[0]), drawn[3])
+        if np.isfinite(auc[0])
+        else Estimate(None, reason=ROC_AUC.undefined),
+        _known(recall),
+        _known(false_alarms),
+    )
+
+
+def chances(toxic_votes: Vector, votes: Vector) -> npt.NDArray[np.float64]:
+    """How a rater drawn at random compares with the majority of the others, comment by comment.
+
+    Args:
+        toxic_votes, votes: shape (n,), at least two votes each.
+
+    Returns:
+        Shape (4, n), each column adding to 1: the chances that both say toxic, only the others,
+        only the rater, neither.
+    """
+    says_toxic = toxic_votes / votes
+    # The others' majority: 1 toxic, 0 not, ½ a tie. It lacks the rater's own vote.
+    others_if_toxic = (np.sign(2 * (toxic_votes - 1) - (votes - 1)) + 1) / 2
+    others_if_not = (np.sign(2 * toxic_votes - (votes - 1)) + 1) / 2
+    return np.stack(
+        [
+            says_toxic * others_if_toxic,
+            (1 - says_toxic) * others_if_not,
+            says_toxic * (1 - others_if_toxic),
+            (1 - says_toxic) * (1 - others_if_not),
+        ]
+    )
+
+
+def _figures(sums: Matrix) -> tuple[Vector, Vector, Vector, Vector]:
+    """Accuracy, recall, false alarms and AUC of chances summed over comments, shape (4, k)."""
+    both, only_others, only_rater, neither = sums
+    recall = ratio(both, both + only_others)
+    false_alarms = ratio(only_rater, only_rater + neither)
+    accuracy = ratio(both + neither, sums.sum(axis=0))
+    return accuracy, recall, false_alarms, (recall + 1 - false_alarms) / 2
+
+
+def _known(value: Vector) -> float | None:
+    return float(value[0]) if np.isfinite(value[0]) else None
