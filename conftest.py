@@ -50,6 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--seeds", type=int, default=1, metavar="K", help="train each model K times (%(default)s)"
     )
     group.addoption(
+        "--learning-curve",
+        action="store_true",
+        help="train on a half, a quarter, … of the comments too: how many labels buy what",
+    )
+    group.addoption(
         "--retrain", action="store_true", help="train even what the cache holds trained"
     )
     group.addoption(
@@ -103,6 +108,7 @@ def pytest_configure(config: pytest.Config) -> None:
             checkpoints=get("checkpoint"),
             seeds=get("seeds"),
             retrain=get("retrain"),
+            learning_curve=get("learning_curve"),
             cell_limit_s=get("cell_limit"),
             p99_limit_ms=get("p99_limit_ms"),
             recall=get("recall"),
@@ -121,6 +127,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ids = [cell_name(model, device, int(seed)) for model, device, seed in chosen]
         # Session scope keeps a cell's tests together, so that its model is trained and loaded once.
         metafunc.parametrize(("model", "device", "seed"), chosen, ids=ids, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("learning_curve"):
+        extra = [item for item in items if item.get_closest_marker("learning_curve")]
+        config.hook.pytest_deselected(items=extra)
+        items[:] = [item for item in items if item not in extra]
 
 
 @pytest.fixture(scope="session")

@@ -100,3 +100,12 @@ def test_memory(benchmark: Any, cell: CellRun) -> None:
     with one_line():
         memory = cell.memory()
     replay(benchmark, [cell.seconds], **plain(memory))
+
+
+@pytest.mark.learning_curve
+def test_learning_curve(benchmark: Any, cell: CellRun) -> None:
+    with one_line():
+        points = cell.learning_curve()
+    if not points:
+        pytest.skip("too few training comments to leave some out")
+    replay(benchmark, [point.train_s.value or 0.0 for point in points])

@@ -11,6 +11,7 @@ from worthit.bench.engine import Worker
 from worthit.bench.progress import Progress, shown
 from worthit.bench.record import (
     CellRecord,
+    CurvePoint,
     Energy,
     Latency,
     Memory,
@@ -25,6 +26,15 @@ T = TypeVar("T")
 
 # Setting up may download weights, which is not the cell's fault.
 _SETUP_LIMIT_S = 3600.0
+# A learning curve's points: each on half as many comments as the next, down to what says little.
+_CURVE_POINTS = 5
+_FEWEST_COMMENTS = 60
+
+
+def curve_sizes(comments: int) -> list[int]:
+    """Numbers of training comments of a learning curve below the whole set, largest first."""
+    halves = [comments >> halvings for halvings in range(1, _CURVE_POINTS + 1)]
+    return [size for size in halves if size >= _FEWEST_COMMENTS]
 
 
 class CellRun:
@@ -103,6 +113,35 @@ class CellRun:
         return self._measured("quality", Quality, lambda figure: (
             f"{len(figure.test):,} + {len(figure.natural):,} test comments scored"
         ))  # fmt: skip
+
+    def learning_curve(self) -> tuple[CurvePoint, ...]:
+        """Train on a half, a quarter and so on of the training comments; each point is kept at once.
+
+        Raises:
+            DeviceError, CellError: as `train`, or this model is not trained at all.
+        """
+        training = self.train()
+        if training.train_s.value is None:
+            raise DeviceError(f"{self.cell.model} is {training.train_s.reason}")
+        self._progress.stage("curve")
+        self._stop()
+        worker = Worker(self.cell, self._log, self._progress.trained)
+        try:
+            worker.start(Setup, _SETUP_LIMIT_S)
+            for comments in curve_sizes(training.comments):
+                point = worker.ask("curve_point", CurvePoint, self._limit_s, comments=comments)
+                self._finish(
+                    "learning_curve",
+                    (point, *self.record.learning_curve),
+                    worker.seconds,
+                    f"{shown(point.train_s)} for {comments:,} comments",
+                )
+        except CellError as error:
+            self._failed("learning curve", error)
+            raise
+        finally:
+            worker.close()
+        return self.record.learning_curve
 
     def memory(self) -> Memory:
         artifact = self.train().artifact

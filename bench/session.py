@@ -41,6 +41,7 @@ class Options:
     checkpoints: dict[str, str]
     seeds: int
     retrain: bool
+    learning_curve: bool
     cell_limit_s: float | None
     p99_limit_ms: float
     recall: float
@@ -65,6 +66,7 @@ def checked(
     checkpoints: Sequence[str],
     seeds: int,
     retrain: bool,
+    learning_curve: bool,
     cell_limit_s: float | None,
     p99_limit_ms: float,
     recall: float,
@@ -115,6 +117,7 @@ def checked(
         _checkpoints(checkpoints),
         seeds,
         retrain,
+        learning_curve,
         cell_limit_s,
         p99_limit_ms,
         recall,
@@ -308,6 +311,7 @@ class Session:
             "--p99-limit-ms": f"{options.p99_limit_ms:g}",
             "--recall": f"{options.recall:g}",
             "--retrain": "yes" if options.retrain else "no",
+            "--learning-curve": "yes" if options.learning_curve else "no",
         }
         for name, value in (("--train-size", options.train_size), ("--test-size", options.test_size),
                             ("--max-length", options.max_length),

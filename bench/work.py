@@ -19,6 +19,7 @@ from worthit.bench.energy import COMPONENTS, Meter, long_enough, measure_energy
 from worthit.bench.latency import drawn_by_length, measure_latency, process_age_s
 from worthit.bench.memory import peak_memory, resident_bytes
 from worthit.bench.record import (
+    CurvePoint,
     Energy,
     Figure,
     Latency,
@@ -37,6 +38,7 @@ from worthit.datasets.errors import CellError, DeviceError
 from worthit.models.registry import MODELS, model_class
 
 _RECORD = "training.json"
+_CLOCK = "perf_counter, device synchronised"
 
 
 class Work:
@@ -169,13 +171,9 @@ class Work:
         train = self._comments("train").texts[: len(test)]
         texts = list(dict.fromkeys((*train, *test, *natural, *validation)))
         start = time.perf_counter()
-        positive = self._score(texts)[:, 1]
+        scores = self._score(texts)
         scoring_s = time.perf_counter() - start
-        if not np.isfinite(positive).all():
-            raise CellError(
-                f"{self._cell.model} gave probabilities that are not numbers; training diverged"
-            )
-        by_text = dict(zip(texts, np.round(positive, 6).tolist(), strict=True))
+        by_text = dict(zip(texts, self._toxic(scores), strict=True))
         return Quality(
             train=tuple(by_text[text] for text in train),
             test=tuple(by_text[text] for text in test),
@@ -184,6 +182,29 @@ class Work:
             scoring_s=scoring_s,
             truncated_share=self._model.truncated_share(test),
         )
+
+    def curve_point(self, comments: int) -> CurvePoint:
+        """Train anew on the first so many training comments, and score the test set."""
+        model, train = self._fresh_model(), self._comments("train")
+        start = time.perf_counter()
+        model.fit(train.texts[:comments], train.labels[:comments], self._progress)
+        self._synchronize()
+        train_s = time.perf_counter() - start
+        scores = model.predict_proba(self._comments("test").texts)
+        return CurvePoint(comments, measured(train_s, "s", _CLOCK), self._toxic(scores))
+
+    def _toxic(self, scores: Any) -> tuple[float, ...]:
+        """The probabilities of toxic, as a record keeps them.
+
+        Raises:
+            CellError: some are no numbers.
+        """
+        positive = scores[:, 1]
+        if not np.isfinite(positive).all():
+            raise CellError(
+                f"{self._cell.model} gave probabilities that are not numbers; training diverged"
+            )
+        return tuple(np.round(positive, 6).tolist())
 
     def _score(self, texts: Sequence[str], batch_size: int | None = None) -> Any:
         self._has_answered = True
@@ -215,7 +236,7 @@ class Work:
             model.save(scratch)
             disk_bytes = sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
             record = Training(
-                train_s=measured(spent.seconds, "s", "perf_counter, device synchronised")
+                train_s=measured(spent.seconds, "s", _CLOCK)
                 if model.trains
                 else unavailable("s", "not tuned"),
                 memory=window.memory,

@@ -43,6 +43,7 @@ def options(**changed: Any) -> session.Options:
     given: dict[str, Any] = {
         "preset_name": "quick", "models": None, "devices": "cpu", "dataset": "synthetic", "train_size": None,
         "test_size": None, "max_length": None, "checkpoints": [], "seeds": 1, "retrain": False,
+        "learning_curve": False,
         "cell_limit_s": None, "p99_limit_ms": 100.0, "recall": 0.8, "runs_folder": Path("runs"),
         "electricity_price_per_kwh": None, "carbon_intensity_g_per_kwh": None,
     }  # fmt: skip
@@ -278,6 +279,31 @@ def test_memory_is_measured_in_a_process_that_did_nothing_else(
     assert set(setup.thread_pools.values()) == {setup.threads}
 
 
+def test_a_learning_curve_trains_on_ever_fewer_of_the_same_comments(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cell_run.curve_sizes(1_000) == [500, 250, 125, 62]
+    assert cell_run.curve_sizes(100_000) == [50_000, 25_000, 12_500, 6_250, 3_125]
+    assert cell_run.curve_sizes(100) == []
+    monkeypatch.setattr(cell_run, "_FEWEST_COMMENTS", 40)
+    with (tmp_path / "progress").open("w") as stream:
+        run = cell_run.CellRun(
+            Cell("tfidf", "cpu", 0, split, effort=SHORT),
+            tmp_path / "cell.log",
+            60,
+            Progress(stream),
+            lambda cell: None,
+        )
+        points = run.learning_curve()
+        run.close()
+    on_training_side = len(prepare.comments(split, "train"))
+    assert [point.comments for point in points] == [on_training_side >> 2, on_training_side >> 1]
+    assert {len(point.test) for point in points} == {len(prepare.comments(split, "test"))}
+    assert points[0].test != points[1].test
+    assert all(point.train_s.value for point in points)
+    assert run.record.learning_curve == points
+
+
 def bench(folder: Path, *arguments: str, **more: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "bench/", "--benchmark-only", "--dataset", "synthetic:600",
@@ -406,5 +432,5 @@ def test_collecting_imports_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert "42 tests collected" in done.stdout
+    assert "42/49 tests collected (7 deselected)" in done.stdout
     assert "imported: []" in done.stdout
