@@ -93,9 +93,7 @@ def _resampled_quantile(ordered: Floats, share: float, rng: np.random.Generator)
     rank = int(below) + 1
     place = rng.beta(rank, n - rank + 1, _RESAMPLES_OF_LATENCY)
     next_place = place + (1 - place) * rng.beta(1, n - rank, place.size) if rank < n else place
-    lower, upper = (
-        ordered[np.minimum((n * at).astype(int), n - 1)] for at in (place, next_place)
-    )
+    lower, upper = (ordered[np.minimum((n * at).astype(int), n - 1)] for at in (place, next_place))
     found: Floats = lower + weight * (upper - lower)
     return found
 

@@ -22,7 +22,16 @@ from worthit.bench.machine import FINGERPRINT_KEYS
 from worthit.bench.record import Run
 from worthit.reports import changes
 from worthit.reports.changes import Difference, Exchange, Interval, Shift
-from worthit.reports.counterparts import LATENCY_P50, METRICS, Metric, Pair, Side, figure, ratio, scored
+from worthit.reports.counterparts import (
+    LATENCY_P50,
+    METRICS,
+    Metric,
+    Pair,
+    Side,
+    figure,
+    ratio,
+    scored,
+)
 
 _SIGNIFICANCE = 0.05
 _ACCURACY_POINTS = 0.5
