@@ -109,15 +109,19 @@ def _line(verdict: Verdict, limit_percent: float) -> str:
     """The verdict in one line."""
     if verdict.refusal:
         return f"no verdict: {verdict.refusal}"
-    worse = [f"{finding.letter}: {finding.text}" for finding in verdict.of("regression")]
-    if worse:
-        return f"regression: {'; '.join(worse)}"
-    return f"no regression beyond {limit_percent:g} %"
+    worse = [f"{finding.what} ({finding.letter})" for finding in verdict.of("regression")]
+    return (
+        f"regression: {', '.join(worse)}" if worse else f"no regression beyond {limit_percent:g} %"
+    )
 
 
 def _worse_and_better(verdict: Verdict) -> list[Block]:
-    better = [f"{finding.letter}: {finding.text}" for finding in verdict.of("improvement")]
-    return [f"Improved: {'; '.join(better)}."] if better else []
+    blocks: list[Block] = []
+    for heading, kind in (("Worse:", "regression"), ("Better:", "improvement")):
+        lines = [f"{found.letter}, {found.what}: {found.how}" for found in verdict.of(kind)]
+        if lines:
+            blocks += [heading, Bullets(lines)]
+    return blocks
 
 
 def _differing(sides: Sequence[Side], found: Sequence[Pair]) -> list[Block]:
@@ -194,8 +198,8 @@ def _compared_quality(
     return [
         value(before),
         value(after),
-        f"{found.points:+.1f}{mark}",
-        _between(found.interval, "{:+.1f}".format),
+        f"{found.points:+z.1f}{mark}",
+        _between(found.interval, "{:+z.1f}".format),
     ]
 
 

@@ -56,7 +56,8 @@ class Finding:
 
     kind: Literal["regression", "improvement"]
     letter: str
-    text: str
+    what: str  # "bert-cpu latency p50"
+    how: str  # by how much, or why
 
 
 @dataclass(frozen=True)
@@ -170,39 +171,39 @@ def _same_comments(pair: Pair) -> tuple[Difference, Exchange] | None:
 
 def _failures(pair: Pair) -> Iterator[Finding]:
     if pair.later.skipped and not pair.base.skipped:
-        yield _finding("regression", pair, f"skipped: {pair.later.skipped}")
+        yield _finding("regression", pair, "skipped", pair.later.skipped)
     known = {reason.partition(":")[0] for reason in pair.base.failures}
     for reason in pair.later.failures:
         if reason.partition(":")[0] not in known:
-            yield _finding("regression", pair, f"failed: {reason}")
+            yield _finding("regression", pair, "failed", reason)
 
 
 def _latency(test: Tested, limit_percent: float) -> Iterator[Finding]:
     if test.interval is None or test.shift_p >= _SIGNIFICANCE:
         return
     found = ratio(figure(test.pair.base, LATENCY_P50), figure(test.pair.later, LATENCY_P50)).value
-    text = (
-        f"latency p50 ×{found:.2f} ({test.interval.low:.2f} to {test.interval.high:.2f}), "
+    how = (
+        f"×{found:.2f} ({test.interval.low:.2f} to {test.interval.high:.2f}), "
         f"p {p_value(test.shift_p, sign=True)}"
     )
     if test.interval.low > 1 + limit_percent / 100:
-        yield _finding("regression", test.pair, text)
+        yield _finding("regression", test.pair, "latency p50", how)
     elif test.interval.high < 1 / (1 + limit_percent / 100):
-        yield _finding("improvement", test.pair, text)
+        yield _finding("improvement", test.pair, "latency p50", how)
 
 
 def _accuracy(test: Tested) -> Iterator[Finding]:
     found = test.accuracy
     if found is None or test.exchange_p >= _SIGNIFICANCE or abs(found.points) <= _ACCURACY_POINTS:
         return
-    text = (
-        f"test accuracy {found.points:+.1f} points ({found.interval.low:+.1f} to "
-        f"{found.interval.high:+.1f}), p {p_value(test.exchange_p, sign=True)}"
+    how = (
+        f"{found.points:+z.1f} points ({found.interval.low:+z.1f} to "
+        f"{found.interval.high:+z.1f}), p {p_value(test.exchange_p, sign=True)}"
     )
     if found.interval.high < 0:
-        yield _finding("regression", test.pair, text)
+        yield _finding("regression", test.pair, "test accuracy", how)
     elif found.interval.low > 0:
-        yield _finding("improvement", test.pair, text)
+        yield _finding("improvement", test.pair, "test accuracy", how)
 
 
 def _single_figures(pair: Pair, limit_percent: float) -> Iterator[Finding]:
@@ -217,11 +218,11 @@ def _single_figures(pair: Pair, limit_percent: float) -> Iterator[Finding]:
                 continue
             beyond = max(limit_percent, noise)
         worse = found.value if metric.better == "lower" else 1 / found.value
-        text = f"{metric.heading.partition(',')[0]} ×{found.value:.2f}, one sample each"
+        what, how = metric.heading.partition(",")[0], f"×{found.value:.2f}, one sample each"
         if worse > 1 + beyond / 100:
-            yield _finding("regression", pair, text)
+            yield _finding("regression", pair, what, how)
         elif worse < 1 / (1 + beyond / 100):
-            yield _finding("improvement", pair, text)
+            yield _finding("improvement", pair, what, how)
 
 
 def _noise_percent(*runs: Run) -> float | None:
@@ -231,8 +232,10 @@ def _noise_percent(*runs: Run) -> float | None:
     return max(known) if len(known) == len(runs) else None
 
 
-def _finding(kind: Literal["regression", "improvement"], pair: Pair, text: str) -> Finding:
-    return Finding(kind, pair.side.letter, f"{pair.later.name} {text}")
+def _finding(
+    kind: Literal["regression", "improvement"], pair: Pair, figure_name: str, how: str
+) -> Finding:
+    return Finding(kind, pair.side.letter, f"{pair.later.name} {figure_name}", how)
 
 
 def p_value(value: float, *, sign: bool = False) -> str:
