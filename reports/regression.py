@@ -5,7 +5,8 @@ A regression, beyond a limit in percent, is one of these:
 - latency p50: the 95 % interval of the ratio lies wholly beyond the limit, and the Mann-Whitney
   test, Holm-corrected over all pairs, rejects at 0.05 that the samples are alike;
 - a figure of one sample beyond the limit: memory; training, throughput and measured energy only
-  beyond the noise of both machines, too, since on a noisy one they differ by chance;
+  beyond the noise of both runs, too, since on a noisy machine they differ by chance, and not at
+  all where that noise was not recorded;
 - test accuracy, over the same comments: the 95 % interval of the difference lies wholly below 0,
   more than half a point is lost, and McNemar's test, corrected likewise, rejects at 0.05;
 - a part of a cell that failed, where the base's did not.

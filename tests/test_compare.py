@@ -165,6 +165,16 @@ def test_a_ratio_beyond_the_limit_that_few_samples_cannot_support_passes() -> No
     assert "- latency p99, ms: n/a, p99 needs 299 samples" in found.text
 
 
+def test_three_samples_are_no_evidence_however_far_apart() -> None:
+    def three(*samples_ms: float) -> record.CellRecord:
+        p50 = measured(samples_ms[1], "ms", "clock", 3)
+        return cell(latency=dataclasses.replace(latency(), samples_ms=samples_ms, p50_ms=p50))
+
+    found = compared(run(three(1.0, 1.01, 1.02)), run(three(2.0, 2.01, 2.02)))
+    assert rows(found, "Check for regressions")[0][2:4] == ["+1.00", "0.100"]
+    assert not found.regressed
+
+
 @pytest.mark.parametrize(
     ("changed", "what", "how"),
     [
@@ -224,8 +234,23 @@ def test_accuracy_lost_on_the_same_comments_is_a_regression() -> None:
     assert "bert-cpu test accuracy: -5.0 points (" in found.text
     assert rows(found, "test accuracy")[0][2:5] == ["100.0 %", "95.0 %", "-5.0"]
     assert rows(found, "Check for regressions")[0][4:6] == ["20", "0"]
-    assert not compared(run(), run(scored(2))).regressed  # half a point, by chance
+    assert not compared(run(), run(scored(5))).regressed  # 5 to 0: McNemar's p is 0.06
     assert "Better:\n\n- B, bert-cpu test accuracy: +5.0" in compared(run(scored(20)), run()).text
+
+
+def test_less_than_half_a_point_of_accuracy_may_be_lost_even_surely() -> None:
+    ids = tuple(f"{i:08x}" for i in range(2000))
+    many = record.Part(ids, (1,) * 2000, (None,) * 2000, (None,) * 2000)
+
+    def lost(comments: int) -> record.Run:
+        told = (0.1,) * comments + (0.9,) * (2000 - comments)
+        one = cell(quality=record.Quality((), told, (), 1.0, 0.25))
+        return run(one, data=data(test=many))
+
+    found = compared(lost(0), lost(9))
+    assert float(rows(found, "Check for regressions")[0][6]) < 0.05
+    assert not found.regressed
+    assert compared(lost(0), lost(11)).regressed
 
 
 def test_comments_are_matched_by_id_whatever_their_order() -> None:
@@ -269,6 +294,7 @@ def test_a_run_from_before_fingerprints_gets_no_verdict() -> None:
         "no verdict: the machines of A and B may differ, and A does not record blas"
     )
     assert "A: the machine's noise is not recorded" in " ".join(warnings(found))
+    assert compared(run(machine=old), run(machine=old)).verdict.startswith("no verdict")
 
 
 @pytest.mark.parametrize(
@@ -299,6 +325,15 @@ def test_a_run_from_before_fingerprints_gets_no_verdict() -> None:
 def test_what_else_differs_is_said_on_top(changed: dict[str, Any], warned: str) -> None:
     (line,) = warnings(compared(run(), dataclasses.replace(run(), **changed)))
     assert warned in line
+
+
+def test_what_failed_in_the_first_run_too_is_no_regression() -> None:
+    base, later = (
+        cell(energy=None, failures=(f"energy: {reason}",)) for reason in ("died", "timed out")
+    )
+    assert not compared(run(base), run(later)).regressed
+    two = dataclasses.replace(later, failures=(*later.failures, "latency: died"))
+    assert "failed: latency: died" in compared(run(base), run(two)).text
 
 
 def test_parts_that_are_missing_are_n_a_with_their_reason() -> None:
@@ -395,6 +430,14 @@ def test_the_interval_of_a_paired_difference_covers_the_truth() -> None:
         return changes.accuracy_difference(before, after, paired=True).interval
 
     assert 0.92 <= coverage(-8.0, interval) <= 0.98
+
+
+def test_unpaired_runs_are_resampled_each_by_itself() -> None:
+    held = changes.Scored(np.asarray(scores(range(80))), np.asarray(LABELS))
+    alike = changes.accuracy_difference(held, held, paired=False)
+    assert alike.points == 0
+    # two shares of 80 % of 400 differ by 1.96 x sqrt(2 x 0.16 / 400) = 5.5 points, either way
+    assert (alike.interval.low, alike.interval.high) == pytest.approx((-5.5, 5.5), abs=0.5)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.99])
