@@ -10,8 +10,8 @@ from pathlib import Path
 from tabulate import tabulate
 
 from worthit.bench import record
-from worthit.datasets.errors import RunError, WorthitError
-from worthit.reports import mistakes, readme, report
+from worthit.datasets.errors import OptionError, RunError, WorthitError
+from worthit.reports import compare, mistakes, readme, report
 
 _DOCTOR_WIDTHS = (18, 14, 8, 7, 25)  # of columns, which with the gaps make 80
 
@@ -43,6 +43,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     rendered.set_defaults(action=_report)
 
+    compared = commands.add_parser(
+        "compare",
+        help="compare saved runs with the first",
+        epilog="exit code 1: a later run is worse than the first; 0: none is, or their machines "
+        "differ; 2: bad input",
+    )
+    compared.add_argument("runs", nargs="+", metavar="RUN", help="a run's name or JSON file")
+    compared.add_argument(
+        "--limit",
+        type=float,
+        default=10.0,
+        metavar="PERCENT",
+        help="how much worse a figure may be (%(default)g)",
+    )
+    compared.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the Markdown there, print the verdict"
+    )
+    compared.set_defaults(action=_compare)
+
     listed = commands.add_parser("runs", help="list the saved runs")
     listed.set_defaults(action=_runs)
 
@@ -54,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     examined = commands.add_parser("doctor", help="have the instruments measure themselves")
     examined.set_defaults(action=_doctor)
 
-    for command in (rendered, listed, filled, examined):
+    for command in (rendered, compared, listed, filled, examined):
         command.add_argument(
             "--root",
             type=Path,
@@ -74,6 +93,30 @@ def _report(parsed: argparse.Namespace) -> int:
             "", *mistakes.missed(run, parsed.errors, shutil.get_terminal_size().columns), sep="\n"
         )
     return 0
+
+
+def _compare(parsed: argparse.Namespace) -> int:
+    files = [_run_file(parsed.root, given) for given in parsed.runs]
+    for file in files:
+        if sum(file.resolve() == other.resolve() for other in files) > 1:
+            raise OptionError(f"{file.stem} is given twice; compare it with another run")
+    terminal = parsed.output is None and sys.stdout.isatty()
+    found = compare.compared(
+        [(file.stem, record.load(file)) for file in files],
+        limit_percent=parsed.limit,
+        form="terminal" if terminal else "markdown",
+    )
+    if parsed.output is None:
+        print(found.text, end="")
+    else:
+        try:
+            parsed.output.write_text(found.text, "utf-8")
+        except OSError as error:
+            raise OptionError(
+                f"--output {parsed.output} cannot be written ({error.strerror}); give another file"
+            ) from error
+        print(found.verdict)
+    return int(found.regressed)
 
 
 def _runs(parsed: argparse.Namespace) -> int:

@@ -33,18 +33,18 @@ class Column:
     entry: Entry
 
 
-def written(figure: Figure, notes: Footnotes) -> str:
-    """A figure as a table shows it.
+def written(figure: Figure, notes: Footnotes, number: Callable[[float], str] = significant) -> str:
+    """A figure as a table shows it, its value written by `number`.
 
     Measured plain; estimated behind ≈ and in italics; cached with a mark, estimates too; missing as
     n/a with its reason below.
     """
     if figure.value is None:
         return f"n/a {notes.mark(figure.reason)}"
-    number = significant(figure.value)
+    text = number(figure.value)
     if "estimated" in (figure.origin, figure.was):
-        number = f"*≈{number}*"
-    return f"{number} (cached)" if figure.origin == "cached" else number
+        text = f"*≈{text}*"
+    return f"{text} (cached)" if figure.origin == "cached" else text
 
 
 def _figure(path: str, *, scale: float = 1.0) -> Entry:
