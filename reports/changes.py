@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest, mannwhitneyu
+from scipy.stats import mannwhitneyu
 
-from worthit.reports import quality
+from worthit.reports import quality, resampling
+from worthit.reports.pairs import mcnemar_p
+from worthit.reports.resampling import Matrix
 
 Floats = npt.NDArray[np.float64]
 
-_RESAMPLES = 1_000
 _RESAMPLES_OF_LATENCY = 10_000
 _TAILS = (2.5, 97.5)  # percentiles that leave 95 % between them
 
@@ -45,7 +46,7 @@ class Scored:
 
     @property
     def hits(self) -> npt.NDArray[np.bool_]:
-        return np.asarray((self.probabilities >= quality.THRESHOLD) == (self.labels == 1))
+        return np.asarray(quality.called(self.probabilities) == (self.labels == 1))
 
 
 @dataclass(frozen=True)
@@ -105,15 +106,6 @@ def shift(base_ms: Sequence[float], later_ms: Sequence[float]) -> Shift:
     return Shift(delta, float(found.pvalue))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values corrected for their number (Holm 1979), in their order."""
-    corrected, largest = [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(np.argsort(p_values, kind="stable")):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        corrected[place] = largest
-    return corrected
-
-
 def accuracy_difference(base: Scored, later: Scored, *, paired: bool) -> Difference:
     """In test accuracy, with its percentile bootstrap interval over the comments.
 
@@ -123,18 +115,21 @@ def accuracy_difference(base: Scored, later: Scored, *, paired: bool) -> Differe
             together; otherwise each run's are by themselves.
     """
     base_shares, later_shares = (
-        weights @ run.hits / len(run.labels) for run, weights in _resampled(base, later, paired)
+        run.hits @ times / len(run.labels) for run, times in _resampled(base, later, paired)
     )
     return _difference(base.hits.mean(), later.hits.mean(), later_shares - base_shares)
 
 
 def auc_difference(base: Scored, later: Scored, *, paired: bool) -> Difference | None:
     """In ROC AUC, the same way; None where a class is missing."""
-    if any(len(np.unique(run.labels)) < 2 for run in (base, later)):
+    base_area, later_area = (
+        quality.roc_auc(run.probabilities.tolist(), run.labels.tolist()) for run in (base, later)
+    )
+    if base_area is None or later_area is None:
         return None
-    base_area, later_area = (float(_areas(run, _once_each(run))[0]) for run in (base, later))
     base_areas, later_areas = (
-        _areas(run, weights) for run, weights in _resampled(base, later, paired)
+        resampling.Curve.of(times, run.labels.tolist(), run.probabilities.tolist()).roc_auc()
+        for run, times in _resampled(base, later, paired)
     )
     return _difference(base_area, later_area, later_areas - base_areas)
 
@@ -143,8 +138,7 @@ def exchange(base: Scored, later: Scored) -> Exchange:
     """Of the same comments in the same order: McNemar's test, exact (McNemar 1947), by scipy."""
     lost = int((base.hits & ~later.hits).sum())
     gained = int((later.hits & ~base.hits).sum())
-    p_value = float(binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
-    return Exchange(lost, gained, p_value)
+    return Exchange(lost, gained, mcnemar_p(base.hits, later.hits))
 
 
 def _difference(base: float, later: float, resampled: Floats) -> Difference:
@@ -153,38 +147,14 @@ def _difference(base: float, later: float, resampled: Floats) -> Difference:
     return Difference(float(later - base) * 100, Interval(float(low), float(high)))
 
 
-def _resampled(base: Scored, later: Scored, paired: bool) -> list[tuple[Scored, Floats]]:
-    """Each run with how often each of its comments is in each resample, shape (resamples, n)."""
+def _resampled(base: Scored, later: Scored, paired: bool) -> list[tuple[Scored, Matrix]]:
+    """Each run with how often each of its comments is in each resample, shape (n, resamples)."""
     return [
-        (base, _weights(len(base.labels), 0)),
-        (later, _weights(len(later.labels), 0 if paired else 1)),
+        (base, _times(len(base.labels), 0)),
+        (later, _times(len(later.labels), 0 if paired else 1)),
     ]
 
 
 @functools.lru_cache(maxsize=2)  # all models of a run are tested on the same comments
-def _weights(comments: int, seed: int) -> Floats:
-    drawn = np.random.default_rng(seed).integers(comments, size=(_RESAMPLES, comments))
-    drawn += np.arange(_RESAMPLES)[:, np.newaxis] * comments
-    counts = np.bincount(drawn.ravel(), minlength=drawn.size)
-    return counts.reshape(drawn.shape).astype(float)
-
-
-def _once_each(run: Scored) -> Floats:
-    return np.ones((1, len(run.labels)))
-
-
-def _areas(run: Scored, weights: Floats) -> Floats:
-    """ROC AUC under each row of weights: of pairs of a toxic comment and another, the share in
-    which the toxic one scores higher, where ties count half (Mann and Whitney 1947)."""
-    toxic, other = np.flatnonzero(run.labels == 1), np.flatnonzero(run.labels != 1)
-    other = other[np.argsort(run.probabilities[other], kind="stable")]
-    up_to = np.cumsum(weights[:, other], axis=1)
-    up_to = np.concatenate([np.zeros((len(weights), 1)), up_to], axis=1)
-    below, not_above = (
-        np.searchsorted(run.probabilities[other], run.probabilities[toxic], side)
-        for side in ("left", "right")
-    )
-    won = np.einsum("rt,rt->r", weights[:, toxic], up_to[:, below] + up_to[:, not_above]) / 2
-    with np.errstate(invalid="ignore"):
-        areas: Floats = won / (weights[:, toxic].sum(axis=1) * up_to[:, -1])
-    return areas
+def _times(comments: int, seed: int) -> Matrix:
+    return resampling.counts(comments, seed=seed)

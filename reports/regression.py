@@ -33,6 +33,7 @@ from worthit.reports.counterparts import (
     ratio,
     scored,
 )
+from worthit.reports.pairs import holm
 
 _SIGNIFICANCE = 0.05
 _ACCURACY_POINTS = 0.5
@@ -128,9 +129,9 @@ def _words(key: str) -> str:
 
 def _tested(pairs: Sequence[Pair]) -> list[Tested]:
     shifts = [_shift(pair) for pair in pairs]
-    shift_p = iter(changes.holm([found.p_value for found in shifts if found]))
+    shift_p = iter(holm([found.p_value for found in shifts if found]))
     accuracies = [_same_comments(pair) for pair in pairs]
-    exchange_p = iter(changes.holm([found[1].p_value for found in accuracies if found]))
+    exchange_p = iter(holm([found[1].p_value for found in accuracies if found]))
     return [
         Tested(
             pair,
