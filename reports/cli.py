@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from worthit.bench import record
 from worthit.datasets.errors import RunError, WorthitError
-from worthit.reports import readme, report
+from worthit.reports import options, readme, report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,8 +30,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    rendered = commands.add_parser("report", help="render a saved run again")
+    rendered = commands.add_parser(
+        "report",
+        help="render a saved run again",
+        description="Render a saved run again. Options stand in for those it was measured with; "
+        "the run itself stays as it is.",
+    )
     rendered.add_argument("run", help="a run's name or JSON file")
+    options.add(rendered.add_argument, new_run=False)
     rendered.set_defaults(action=_report)
 
     listed = commands.add_parser("runs", help="list the saved runs")
@@ -58,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report(parsed: argparse.Namespace) -> int:
     file = _run_file(parsed.root, parsed.run)
-    print(report.publish(record.load(file), file))
+    run, given = record.load(file), options.checked(vars(parsed).get)
+    print(report.publish(dataclasses.replace(run, options=run.options | given), file))
     return 0
 
 

@@ -12,7 +12,7 @@ from worthit.bench.record import (
     Run,
     significant,
 )
-from worthit.reports import costs, quality
+from worthit.reports import budgets, costs, frontier, mcnemar, prices, quality
 from worthit.reports.columns import (
     BRIEF,
     RESULTS,
@@ -26,7 +26,7 @@ from worthit.reports.columns import (
 )
 from worthit.reports.tables import listed, tabulated
 
-OVERVIEW = "accuracy against throughput"
+FRONTIER = "accuracy against each cost"
 LEGEND = (
     "Plain numbers are measured in this run. *≈ italics* are estimates, (cached) comes from an "
     "earlier training on this machine, n/a is not available."
@@ -51,7 +51,9 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         _summary(run),
         "## Results",
         *results(run),
-        *(f"![{title}]({file})" for title, file in pictures.items() if title == OVERVIEW),
+        "## Frontier",
+        *(f"![{title}]({file})" for title, file in pictures.items() if title == FRONTIER),
+        *frontier.section(run, mcnemar.differ(run)),
         *_seeds(run),
         "## At natural prevalence",
         *_natural(run),
@@ -63,9 +65,11 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         *costs.memory(run),
         "## Energy",
         *costs.energy(run),
+        "## Budgets and prices",
+        *_budgets_and_prices(run),
         "## Confusion matrices",
         "Balanced test set, called toxic from a probability of 0.5 on.",
-        " ".join(f"![{title}]({file})" for title, file in pictures.items() if title != OVERVIEW),
+        " ".join(f"![{title}]({file})" for title, file in pictures.items() if title != FRONTIER),
         "## Data",
         *_data(run),
         "## Models",
@@ -188,6 +192,15 @@ def _natural(run: Run) -> list[str]:
         "what a moderator lives with: of the comments called toxic, the share that is. It is lower "
         "than on balanced data, where every second comment is toxic.",
         tabulated(["model", "precision", "recall", "accuracy"], body),
+    ]
+
+
+def _budgets_and_prices(run: Run) -> list[str]:
+    found = [*budgets.section(run), *prices.section(run, mcnemar.differences(run))]
+    return found or [
+        f"None were given. `worthit report {run.run_id} --budget latency_ms=20,accuracy=0.9` says who "
+        "fits; `--machine-price`, `--electricity-price`, `--api-price` and `--volume` say what a million "
+        "comments cost, `--carbon-intensity` what they emit."
     ]
 
 
