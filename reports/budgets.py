@@ -11,8 +11,8 @@ from worthit.reports.bounds import Bounded
 from worthit.reports.columns import Footnotes, missing, name, written
 from worthit.reports.tables import listed, tabulated
 
-Verdict = Literal["fits", "borderline", "exceeds", "unknown"]
-_WORST_FIRST: tuple[Verdict, ...] = ("exceeds", "unknown", "borderline", "fits")
+Verdict = Literal["fits", "borderline", "misses", "unknown"]
+_WORST_FIRST: tuple[Verdict, ...] = ("misses", "unknown", "borderline", "fits")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _fit(key: str, limit: float, found: Bounded) -> Fit:
     if worst <= sign * limit:
         verdict = "fits"
     elif best > sign * limit:
-        verdict = "exceeds"
+        verdict = "misses"
     return Fit(key, limit, found, verdict, sign * (limit - found.value) / limit)
 
 
@@ -99,7 +99,7 @@ def section(run: Run) -> list[str]:
         "Who keeps within the budget, and by how much of each limit. Borderline: the limit lies within "
         "the bounds of the figure (95 % of latency and accuracy, the machine's noise for other times, "
         "rates and measured energy, ±40 % for estimates). Unknown never counts as kept.",
-        tabulated(["model", "in all", *headings], body, left=2),
+        tabulated(["model", "in all", *headings], body, left=2 + len(headings)),
         *listed(notes.lines()),
     ]
 
@@ -114,5 +114,5 @@ def _entry(fit: Fit, notes: Footnotes) -> str:
         return (
             f"borderline, {figure} ({significant(fit.found.low)} to {significant(fit.found.high)})"
         )
-    side = "left" if fit.margin >= 0 else "missing" if fit.key in options.AT_LEAST else "over"
+    side = "left" if fit.margin >= 0 else "short" if fit.key in options.AT_LEAST else "over"
     return f"{fit.verdict}, {figure} ({significant(abs(fit.margin) * 100)} % {side})"

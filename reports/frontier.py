@@ -6,7 +6,7 @@ comments tells their accuracies apart.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from worthit.bench.record import CellRecord, Run
@@ -14,6 +14,8 @@ from worthit.reports import bounds, prices, quality
 from worthit.reports.bounds import Bounded
 from worthit.reports.columns import Footnotes, missing, name, percent
 from worthit.reports.tables import listed, tabulated
+
+_ESTIMATES = "estimated from rated power and load; estimates alone rank nobody"
 
 Differ = Callable[[str, str], bool]  # of two cells' names: whether their accuracies differ
 
@@ -43,6 +45,7 @@ class Point:
     label: str  # and in reports
     cost: Bounded
     accuracy: quality.Share | None
+    beats_guessing: bool  # shown to, whatever the cost
     kind: Kind
     by: str = ""  # the label of the one that is cheaper or better
     reason: str = ""  # why its standing is unknown
@@ -58,14 +61,18 @@ class Frontier:
         return all(point.kind != "not ranked" for point in self.points)
 
 
+def _energy_mj(run: Run, cell: CellRecord) -> Bounded:
+    return bounds.energy_j(run, cell).times(1e3, "mJ")
+
+
 _COSTS = (
     Cost("training", "training, s", bounds.training_s),
     Cost("latency p50", "latency p50, ms", bounds.latency_p50_ms),
-    Cost("throughput", "compute at best batch size, ms/comment", bounds.compute_ms),
+    Cost("throughput", "compute of a batch, ms/comment", bounds.compute_ms),
     Cost("peak memory", "peak memory, MB", bounds.peak_mb),
-    Cost("energy", "energy of CPU and GPU, J/comment", bounds.energy_j),
+    Cost("energy", "energy, mJ/comment", _energy_mj),
 )
-_MONEY = Cost("price", "price of a million comments", prices.scoring)
+_MONEY = Cost("price", "price of scoring a million", prices.scoring)
 
 
 def frontiers(run: Run, differ: Differ) -> tuple[Frontier, ...]:
@@ -74,73 +81,51 @@ def frontiers(run: Run, differ: Differ) -> tuple[Frontier, ...]:
     return tuple(_frontier(run, cost, differ) for cost in costs)
 
 
-@dataclass(frozen=True)
-class _Rival:
-    cell: CellRecord
-    cost: Bounded
-    accuracy: quality.Share
-
-
 def _frontier(run: Run, cost: Cost, differ: Differ) -> Frontier:
-    costs = {cell.name: cost.of(run, cell) for cell in run.cells}
-    shares = {cell.name: _accuracy(run, cell) for cell in run.cells}
-    rivals = [
-        _Rival(cell, costs[cell.name], share)
-        for cell in run.cells
-        if (share := shares[cell.name]) is not None and costs[cell.name].value is not None
-    ]
-    ranked = all(rival.cost.measured_part for rival in rivals)
-    points = []
-    for cell in run.cells:
-        mine = next((rival for rival in rivals if rival.cell is cell), None)
-        kind: Kind = "unknown"
-        by, reason = "", ""
-        if mine is None:
-            reason = costs[cell.name].figure.reason or missing(cell, "quality")
-        elif not ranked:
-            kind = "not ranked"
-        else:
-            kind, found = _standing(mine, rivals, differ, _guessing(run))
-            by = name(run, found.cell) if found else ""
-        points.append(
-            Point(cell.name, name(run, cell), costs[cell.name], shares[cell.name], kind, by, reason)
-        )
-    return Frontier(cost, tuple(points))
+    points = [_point(run, cell, cost) for cell in run.cells]
+    known = [point for point in points if point.accuracy and point.cost.value is not None]
+    ranked = all(point.cost.measured_part for point in known)
+    judged = {
+        point.cell: _judged(point, known, differ) if ranked else replace(point, kind="not ranked")
+        for point in known
+    }
+    return Frontier(cost, tuple(judged.get(point.cell, point) for point in points))
 
 
-def _standing(
-    mine: _Rival, rivals: Sequence[_Rival], differ: Differ, guessing: float
-) -> tuple[Kind, _Rival | None]:
-    """Where one stands among all, and who is to blame: the cheapest that is."""
-    if mine.accuracy.low <= guessing:
-        return "guessing", None
+def _point(run: Run, cell: CellRecord, cost: Cost) -> Point:
+    """Not judged yet."""
+    found = cost.of(run, cell)
+    share = cell.quality and quality.accuracy(cell.quality.test, run.data.test.labels)
+    reason = found.figure.reason or ("" if share else missing(cell, "quality"))
+    beats = share is not None and share.low > _guessing(run)
+    return Point(cell.name, name(run, cell), found, share, beats, "unknown", reason=reason)
+
+
+def _judged(point: Point, known: Sequence[Point], differ: Differ) -> Point:
+    """With its standing among all, and whom it owes it to: the cheapest who would do."""
+    if not point.beats_guessing:
+        return replace(point, kind="guessing")
     others = sorted(
-        (rival for rival in rivals if rival is not mine),
-        key=lambda rival: rival.cost.figure.value or 0,
+        (other for other in known if other is not point),
+        key=lambda other: other.cost.figure.value or 0.0,
     )
-    cheaper = [rival for rival in others if rival.cost.below(mine.cost)]
-    better = [
-        rival
-        for rival in others
-        if rival.accuracy.value > mine.accuracy.value and differ(rival.cell.name, mine.cell.name)
-    ]
-    alike = [rival for rival in others if not differ(rival.cell.name, mine.cell.name)]
-    for rival in cheaper:
-        if rival in better:
-            return "dominated", rival
-    for rival in cheaper:
-        if rival in alike:
-            return "same accuracy", rival
-    for rival in better:
-        if not mine.cost.below(rival.cost):
-            return "same cost", rival
-    return "frontier", None
+    cheaper = [other for other in others if other.cost.below(point.cost)]
+    apart = [other for other in others if differ(other.cell, point.cell)]
+    better = [other for other in apart if _value(other) > _value(point)]
+    not_dearer = [other for other in others if not point.cost.below(other.cost)]
+    reasons: tuple[tuple[Kind, list[Point]], ...] = (
+        ("dominated", [other for other in cheaper if other in better]),
+        ("same accuracy", [other for other in cheaper if other not in apart]),
+        ("same cost", [other for other in not_dearer if other in better]),
+    )
+    for kind, owed_to in reasons:
+        if owed_to:
+            return replace(point, kind=kind, by=owed_to[0].label)
+    return replace(point, kind="frontier")
 
 
-def _accuracy(run: Run, cell: CellRecord) -> quality.Share | None:
-    if cell.quality is None:
-        return None
-    return quality.accuracy(cell.quality.test, run.data.test.labels)
+def _value(point: Point) -> float:
+    return point.accuracy.value if point.accuracy else 0.0
 
 
 def _guessing(run: Run) -> float:
@@ -159,7 +144,8 @@ def section(run: Run, differ: Differ) -> list[str]:
         [points[0].label, *(_entry(point, notes) for point in points)]
         for points in zip(*(frontier.points for frontier in found), strict=True)
     ]
-    table = tabulated(["model", *(frontier.cost.heading for frontier in found)], body)
+    headings = ["model", *(frontier.cost.heading for frontier in found)]
+    table = tabulated(headings, body, left=len(headings))
     return [_about(run, found), table, *listed(notes.lines())]
 
 
@@ -172,7 +158,7 @@ def _entry(point: Point, notes: Footnotes) -> str:
         "guessing": "≈ guessing",
     }
     if point.kind == "not ranked":
-        return f"not ranked {notes.mark('estimates alone rank nobody')}"
+        return f"not ranked {notes.mark(_ESTIMATES)}"
     return texts.get(point.kind) or f"n/a {notes.mark(point.reason)}"
 
 

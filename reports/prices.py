@@ -188,15 +188,15 @@ def _costs(run: Run, asked: Prices, carbon: float | None) -> list[str]:
     columns: dict[str, Callable[[Run, CellRecord], Bounded]] = {}
     if asked.own:
         columns = {
-            "a million comments": scoring,
+            "scoring a million": scoring,
             "one training": training,
-            f"a million, training spread over {_comments(asked.volume)}": with_training,
+            f"a million, with training spread over {_comments(asked.volume)}": with_training,
         }
     if carbon is not None:
         grams = carbon * MILLION / _J_PER_KWH
-        columns["CO2e of a million, g"] = lambda run, cell: bounds.energy_j(run, cell).times(
-            grams, "g"
-        )
+        columns["CO2e of scoring a million, g"] = lambda run, cell: bounds.energy_j(
+            run, cell
+        ).times(grams, "g")
     if not columns:
         return []
     notes = Footnotes()
@@ -213,38 +213,39 @@ def _money(cost: Bounded, notes: Footnotes) -> str:
 
 def _break_evens(run: Run, asked: Prices) -> list[str]:
     """Against what is cheapest to train, and against a hosted API."""
-    known: dict[str, tuple[Bounded, Bounded]] = {}
-    for cell in run.cells:
-        trained, scored = training(run, cell), scoring(run, cell)
-        if trained.value is not None and scored.value is not None:
-            known[name(run, cell)] = trained, scored
+    costs = {name(run, cell): (training(run, cell), scoring(run, cell)) for cell in run.cells}
+    known = [
+        model for model, parts in costs.items() if all(part.value is not None for part in parts)
+    ]
     rivals: dict[str, tuple[Bounded, Bounded]] = {}
     if len(known) > 1:
-        first = min(known, key=lambda model: [cost.figure.value for cost in known[model]])
-        rivals[f"{first}, the cheapest to train"] = known[first]
+        first = min(known, key=lambda model: [part.figure.value for part in costs[model]])
+        rivals[f"{first}, the cheapest to train"] = costs[first]
     if asked.api_per_million is not None:
         price = measured(asked.api_per_million, "", "given")
         rivals["the API"] = bounds.nothing(""), bounds.within(price)
-    if not known or not rivals:
+    if not rivals:
         return []
+    notes = Footnotes()
     body = [
-        [model, *("" if rival == costs else _from(rival, costs) for rival in rivals.values())]
-        for model, costs in known.items()
+        [model, *("" if rival == own else _from(own, rival, notes) for rival in rivals.values())]
+        for model, own in costs.items()
     ]
     return [
         "From how many comments on each costs less than another choice, training included and "
         "quality left aside; in brackets, what the bounds of its figures allow.",
         tabulated(["model", *(f"against {rival}" for rival in rivals)], body),
+        *listed(notes.lines()),
     ]
 
 
-def _from(rival: tuple[Bounded, Bounded], costs: tuple[Bounded, Bounded]) -> str:
-    found = break_even(*costs, *rival)
+def _from(own: tuple[Bounded, Bounded], rival: tuple[Bounded, Bounded], notes: Footnotes) -> str:
+    found = break_even(*own, *rival)
     if found is None:
-        return "n/a"
+        return f"n/a {notes.mark(bounds.total(own, '').figure.reason)}"
     if found.high == 0:
         return "the first"
-    text = f"{_comments(found.volume)}"
+    text = _comments(found.volume)
     if found.low < found.high:
         text += f" ({_comments(found.low)} to {_comments(found.high)})"
     return f"*≈{text}*" if found.estimated and found.low < math.inf else text
@@ -257,8 +258,8 @@ def _comments(volume: float) -> str:
 def _gains(run: Run, compare: Compare) -> list[str]:
     found = gains(run, compare)
     about = (
-        "The price of one more correct comment than the next cheaper model gives, training "
-        "included; models without a gain that the paired test supports are passed over."
+        "The price of 1,000 more correct comments than the next cheaper model gives, training "
+        "included; a model without a gain that the paired test supports is passed over."
     )
     if len(found) < 2:
         return []
@@ -268,7 +269,7 @@ def _gains(run: Run, compare: Compare) -> list[str]:
     ]
     return [
         about,
-        tabulated(["model, the cheapest first", "over", "one more correct"], body, left=2),
+        tabulated(["model, the cheapest first", "over", "1,000 more correct"], body, left=2),
     ]
 
 
@@ -277,6 +278,6 @@ def _price(gain: Gain) -> str:
         return "the cheapest"
     if gain.price is None:
         return "no supported gain"
-    high = "no bound" if math.isinf(gain.high) else significant(gain.high)
-    text = f"{significant(gain.price)} ({significant(gain.low)} to {high})"
+    high = "no bound" if math.isinf(gain.high) else significant(1e3 * gain.high)
+    text = f"{significant(1e3 * gain.price)} ({significant(1e3 * gain.low)} to {high})"
     return f"*≈{text}*" if gain.estimated else text
