@@ -87,7 +87,7 @@ def total(parts: Sequence[Bounded], unit: str) -> Bounded:
         figure,
         sum(part.low for part in parts),
         sum(part.high for part in parts),
-        any(part.measured_part and part.value for part in parts),
+        "estimated" not in origins or any(part.measured_part and part.value for part in parts),
     )
 
 

@@ -115,7 +115,7 @@ def _mark(axes: Axes, point: Point, x: float, look: tuple[str, str], floor: floa
         y = low = high = floor
     axes.errorbar(
         x, y, [[y - low], [high - y]],
-        None if point.cost.nothing else [[x - point.cost.low], [point.cost.high - x]],
+        None if not point.cost.value else [[x - point.cost.low], [point.cost.high - x]],
         fmt=marker, color=colour, markersize=9 if marker == "*" else 6.5,
         markerfacecolor=colour if point.kind == "frontier" else "white",
         markeredgewidth=1.4, elinewidth=1, zorder=3, clip_on=False,
