@@ -95,7 +95,9 @@ def _frontier(run: Run, cost: Cost, differ: Differ) -> Frontier:
 def _point(run: Run, cell: CellRecord, cost: Cost) -> Point:
     """Not judged yet."""
     found = cost.of(run, cell)
-    share = cell.quality and quality.accuracy(cell.quality.test, run.data.test.labels)
+    share = None
+    if cell.quality is not None:
+        share = quality.accuracy(cell.quality.test, run.data.test.labels)
     reason = found.figure.reason or ("" if share else missing(cell, "quality"))
     beats = share is not None and share.low > _guessing(run)
     return Point(cell.name, name(run, cell), found, share, beats, "unknown", reason=reason)

@@ -17,6 +17,7 @@ _MARKERS = "osD^vP*X"
 # Okabe and Ito (2008), told apart by the colour-blind; without yellow, too pale on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _COLUMNS = 3
+_LABELS_IN_A_PANEL = 8
 _GREY = "#767676"
 
 Looks = dict[str, tuple[str, str]]  # label → marker and colour
@@ -37,12 +38,16 @@ def draw(run: Run, differ: Differ) -> Figure | None:
     floor = _floor(found)
     for axes, frontier in zip(grid.flat, found, strict=False):
         _panel(axes, frontier, looks, floor)
-    for axes in grid.flat[len(found) :]:
+    spare = grid.flat[len(found) :]
+    for axes in spare:
         axes.set_axis_off()
     for axes in grid[:, 0]:
         axes.set_ylabel("test accuracy, %")
     figure.legend(handles=_fillings(), loc="outside upper center", ncols=2, frameon=False)
-    figure.legend(handles=_models(looks), loc="outside lower center", ncols=5, frameon=False)
+    if len(spare) and len(looks) <= _LABELS_IN_A_PANEL:
+        spare[0].legend(handles=_models(looks), loc="center", frameon=False)
+    else:
+        figure.legend(handles=_models(looks), loc="outside lower center", ncols=5, frameon=False)
     return figure
 
 

@@ -212,13 +212,13 @@ def _money(cost: Bounded, notes: Footnotes) -> str:
 
 
 def _break_evens(run: Run, asked: Prices) -> list[str]:
-    """Against what is cheapest to train, and against a hosted API."""
+    """Against what is cheapest to train, unless estimates alone say what is, and a hosted API."""
     costs = {name(run, cell): (training(run, cell), scoring(run, cell)) for cell in run.cells}
     known = [
         model for model, parts in costs.items() if all(part.value is not None for part in parts)
     ]
     rivals: dict[str, tuple[Bounded, Bounded]] = {}
-    if len(known) > 1:
+    if len(known) > 1 and all(part.measured_part for model in known for part in costs[model]):
         first = min(known, key=lambda model: [part.figure.value for part in costs[model]])
         rivals[f"{first}, the cheapest to train"] = costs[first]
     if asked.api_per_million is not None:

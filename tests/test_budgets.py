@@ -382,7 +382,10 @@ def test_costs_made_of_estimates_alone_rank_nobody() -> None:
     energy = dataclasses.replace(cell().energy, cpu_j_per_comment=guess)  # type: ignore[type-var]
     training = dataclasses.replace(cell().training, cpu_j=guess)  # type: ignore[type-var]
     pair = [cell(name, energy=energy, training=training) for name in ("lsa", "tfidf")]
-    assert prices.gains(run(*pair, electricity_price="1"), compare({})) == ()
+    found = run(*pair, electricity_price="1", api_price="1")
+    assert prices.gains(found, compare({})) == ()
+    assert "the cheapest" not in section(found)
+    assert entries(section(found), "against the API")[0][1].startswith("*≈")
 
 
 def test_the_same_run_is_told_the_same_way() -> None:

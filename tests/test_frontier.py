@@ -199,6 +199,12 @@ def test_money_is_a_cost_where_prices_are_known() -> None:
     assert standings(told, "price") == {"lsa": ("frontier", ""), "bert": ("frontier", "")}
 
 
+def test_what_costs_nothing_is_cheaper_for_nobody(tmp_path: Path) -> None:
+    free = run(CHEAP_AND_BAD, DEAR_AND_GOOD, options={"--machine-price": "0"})
+    assert standings(free, "price") == {"lsa": ("same cost", "bert"), "bert": ("frontier", "")}
+    assert markdown.FRONTIER in pictures.draw(free, tmp_path)
+
+
 def test_one_model_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
     alone = run(CHEAP_AND_BAD)
     assert frontier.section(alone, mcnemar.differ(alone)) == [
