@@ -11,11 +11,11 @@ from worthit.bench.cell import cell_name
 from worthit.bench.cell_run import CellRun
 from worthit.bench.presets import PRESETS
 from worthit.bench.progress import Progress, terminal
-from worthit.bench.record import DEFAULT_P99_LIMIT_MS, DEFAULT_RECALL
 from worthit.bench.session import Options, Session
 from worthit.datasets.errors import WorthitError
 from worthit.datasets.registry import DATASETS
 from worthit.models.registry import MODELS
+from worthit.reports import options as report_options
 
 _OPTIONS = pytest.StashKey[Options]()
 _SESSION = pytest.StashKey[Session]()
@@ -64,34 +64,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="longest training or measurement of a cell (by preset)",
     )
     group.addoption(
-        "--p99-limit-ms",
-        type=float,
-        default=DEFAULT_P99_LIMIT_MS,
-        metavar="MS",
-        help="serving: how slow 1 answer in 100 may be (%(default)s)",
-    )
-    group.addoption(
-        "--recall",
-        type=float,
-        default=DEFAULT_RECALL,
-        metavar="SHARE",
-        help="of toxic comments to find at natural prevalence: with what precision (%(default)s)",
-    )
-    group.addoption(
         "--runs-folder", type=Path, metavar="FOLDER", help="where runs are saved (reports/runs)"
     )
-    group.addoption(
-        "--electricity-price",
-        type=float,
-        metavar="PRICE",
-        help="of a kWh, in any currency: the report then says what scoring costs",
-    )
-    group.addoption(
-        "--carbon-intensity",
-        type=float,
-        metavar="GRAMS",
-        help="of CO2e for each kWh: the report then says what scoring emits",
-    )
+    report_options.add(group.addoption, new_run=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -110,11 +85,8 @@ def pytest_configure(config: pytest.Config) -> None:
             retrain=get("retrain"),
             learning_curve=get("learning_curve"),
             cell_limit_s=get("cell_limit"),
-            p99_limit_ms=get("p99_limit_ms"),
-            recall=get("recall"),
             runs_folder=get("runs_folder") or config.rootpath / "reports" / "runs",
-            electricity_price_per_kwh=get("electricity_price"),
-            carbon_intensity_g_per_kwh=get("carbon_intensity"),
+            report_options=report_options.checked(get),
         )
     except WorthitError as error:
         raise pytest.UsageError(str(error)) from None

@@ -19,6 +19,8 @@ from worthit.datasets.errors import RunError
 
 #: within which 99 % of requests are to be answered, unless the run says otherwise
 DEFAULT_P99_LIMIT_MS = 100.0
+#: why a model that is used as it comes has no training time
+NOT_TUNED = "not tuned"
 
 #: share of toxic comments to find at natural prevalence, unless the run says otherwise
 DEFAULT_RECALL = 0.8

@@ -1,9 +1,9 @@
 """One benchmark session: options in, cells run one after another, one saved run out."""
 
 import dataclasses
-import math
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,11 +43,8 @@ class Options:
     retrain: bool
     learning_curve: bool
     cell_limit_s: float | None
-    p99_limit_ms: float
-    recall: float
     runs_folder: Path
-    electricity_price_per_kwh: float | None  # in whatever currency
-    carbon_intensity_g_per_kwh: float | None  # CO2e
+    report_options: Mapping[str, str]  # flag → as written: kept with the run, read by reports only
 
     @property
     def preset(self) -> Preset:
@@ -68,13 +65,13 @@ def checked(
     retrain: bool,
     learning_curve: bool,
     cell_limit_s: float | None,
-    p99_limit_ms: float,
-    recall: float,
     runs_folder: Path,
-    electricity_price_per_kwh: float | None,
-    carbon_intensity_g_per_kwh: float | None,
+    report_options: Mapping[str, str],
 ) -> Options:
     """Turn options as written into options as meant.
+
+    Args:
+        report_options: checked already, by `worthit.reports.options`.
 
     Raises:
         UnknownNameError, OptionError: something is not known or makes no sense; says what is.
@@ -85,18 +82,9 @@ def checked(
         ("--seeds", seeds),
         ("--max-length", max_length),
         ("--cell-limit", cell_limit_s),
-        ("--p99-limit-ms", p99_limit_ms),
     ):
         if value is not None and value < 1:
             raise OptionError(f"{name} is {value}; it takes a number from 1 up")
-    for name, value in (
-        ("--electricity-price", electricity_price_per_kwh),
-        ("--carbon-intensity", carbon_intensity_g_per_kwh),
-    ):
-        if value is not None and not 0 <= value < math.inf:
-            raise OptionError(f"{name} is {value}; it takes a number from 0 up, per kWh")
-    if not 0 < recall <= 1:
-        raise OptionError(f"--recall is {recall}; it takes a share above 0, up to 1")
     Protocol(train_size=train_size, test_size=test_size)
     chosen = _listed("--models", models) or list(MODELS)
     for model in chosen:
@@ -119,11 +107,8 @@ def checked(
         retrain,
         learning_curve,
         cell_limit_s,
-        p99_limit_ms,
-        recall,
         runs_folder,
-        electricity_price_per_kwh,
-        carbon_intensity_g_per_kwh,
+        report_options,
     )
 
 
@@ -197,7 +182,9 @@ class Session:
                 natural_size=AtMost(options.test_size)
                 if options.test_size
                 else chosen.natural_size,
-                validation_size=chosen.validation_size,
+                validation_size=AtMost(
+                    min(chosen.validation_size.comments, options.test_size or sys.maxsize)
+                ),
             ),
         )
         train, test = self._prepared.step("train"), self._prepared.step("test, balanced")
@@ -308,15 +295,12 @@ class Session:
             "--devices": ",".join(options.devices),
             "--dataset": _without_folder(options.dataset),
             "--seeds": str(options.seeds),
-            "--p99-limit-ms": f"{options.p99_limit_ms:g}",
-            "--recall": f"{options.recall:g}",
             "--retrain": "yes" if options.retrain else "no",
             "--learning-curve": "yes" if options.learning_curve else "no",
+            **options.report_options,
         }
         for name, value in (("--train-size", options.train_size), ("--test-size", options.test_size),
-                            ("--max-length", options.max_length),
-                            ("--electricity-price", options.electricity_price_per_kwh),
-                            ("--carbon-intensity", options.carbon_intensity_g_per_kwh)):  # fmt: skip
+                            ("--max-length", options.max_length)):  # fmt: skip
             if value is not None:
                 described[name] = str(value)
         for model, checkpoint in options.checkpoints.items():

@@ -19,6 +19,7 @@ from worthit.bench.energy import COMPONENTS, Meter, long_enough, measure_energy
 from worthit.bench.latency import drawn_by_length, measure_latency, process_age_s
 from worthit.bench.memory import peak_memory, resident_bytes
 from worthit.bench.record import (
+    NOT_TUNED,
     CurvePoint,
     Energy,
     Figure,
@@ -228,7 +229,7 @@ class Work:
         joules = (
             long_enough(spent).joules
             if model.trains
-            else dict.fromkeys(COMPONENTS, unavailable("J", "not tuned"))
+            else dict.fromkeys(COMPONENTS, unavailable("J", NOT_TUNED))
         )
         size = model.size()
         assert window.memory is not None
@@ -238,7 +239,7 @@ class Work:
             record = Training(
                 train_s=measured(spent.seconds, "s", _CLOCK)
                 if model.trains
-                else unavailable("s", "not tuned"),
+                else unavailable("s", NOT_TUNED),
                 memory=window.memory,
                 trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
                 settings=_without_paths(model.get_params()),

@@ -1,20 +1,23 @@
 """The known models. A new one is a file with a `Classifier`, and a line here.
 
 A model's file is imported only when that model is used, so what has to be known before is told
-here: the devices it runs on, and whether it starts from pretrained weights.
+here: what kind of model it is, the devices it runs on, and whether it starts from pretrained weights.
 """
 
 import importlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from worthit.datasets.errors import UnknownNameError
 from worthit.models.contract import Classifier
+
+Kind = Literal["classical", "encoder", "llm"]
 
 
 @dataclass(frozen=True)
 class Entry:
     location: str  # module:class
+    kind: Kind = "classical"
     devices: tuple[str, ...] = ("cpu",)
     pretrained: bool = False
 
@@ -25,12 +28,14 @@ MODELS = {
     "lsa": Entry("worthit.models.lsa:LSA"),
     "word2vec": Entry("worthit.models.word2vec:Word2Vec"),
     "tfidf": Entry("worthit.models.tfidf:TfIdf"),
-    "bert": Entry("worthit.models.bert:Bert", DEVICES, pretrained=True),
-    "llama": Entry("worthit.models.llama:Llama", DEVICES, pretrained=True),
+    "bert": Entry("worthit.models.bert:Bert", "encoder", DEVICES, pretrained=True),
+    "llama": Entry("worthit.models.llama:Llama", "llm", DEVICES, pretrained=True),
     "llama-zero-shot": Entry(
-        "worthit.models.llama_zero_shot:LlamaZeroShot", DEVICES, pretrained=True
+        "worthit.models.llama_zero_shot:LlamaZeroShot", "llm", DEVICES, pretrained=True
     ),
-    "llama-qlora": Entry("worthit.models.llama_qlora:LlamaQLoRA", ("cpu", "cuda"), pretrained=True),
+    "llama-qlora": Entry(
+        "worthit.models.llama_qlora:LlamaQLoRA", "llm", ("cpu", "cuda"), pretrained=True
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from worthit.bench import record
 from worthit.datasets.errors import OptionError, RunError, WorthitError
-from worthit.reports import compare, mistakes, readme, report
+from worthit.reports import compare, mistakes, options, readme, report
 
 _DOCTOR_WIDTHS = (18, 14, 8, 7, 25)  # of columns, which with the gaps make 80
 
@@ -33,7 +33,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    rendered = commands.add_parser("report", help="render a saved run again")
+    rendered = commands.add_parser(
+        "report",
+        help="render a saved run again",
+        description="Render a saved run again. Options stand in for those it was measured with; "
+        "the run itself stays as it is.",
+    )
     rendered.add_argument("run", help="a run's name or JSON file")
     rendered.add_argument(
         "--errors",
@@ -41,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="print N comments that most models miss though all raters agree",
     )
+    options.add(rendered.add_argument, new_run=False)
     rendered.set_defaults(action=_report)
 
     compared = commands.add_parser(
@@ -86,7 +92,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report(parsed: argparse.Namespace) -> int:
     file = _run_file(parsed.root, parsed.run)
-    run = record.load(file)
+    run, given = record.load(file), options.checked(vars(parsed).get)
+    run = dataclasses.replace(run, options=run.options | given)
     print(report.publish(run, file))
     if parsed.errors is not None:
         print(

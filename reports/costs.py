@@ -1,14 +1,9 @@
-"""The parts of a report that tell what scoring costs: time, memory, energy, money."""
-
-from dataclasses import replace
+"""The parts of a report that tell what scoring costs: time, memory, energy."""
 
 import numpy as np
 
 from worthit.bench.record import (
     DEFAULT_P99_LIMIT_MS,
-    CellRecord,
-    Energy,
-    Figure,
     Run,
     significant,
 )
@@ -111,7 +106,7 @@ def _serving(run: Run) -> list[str]:
 
 
 def energy(run: Run) -> list[str]:
-    """By component, gross and net, of scoring and of training, and what it costs."""
+    """By component, gross and net, of scoring and of training."""
     columns = {
         "CPU, J/comment": "cpu_j_per_comment",
         "CPU, net": "cpu_net_j_per_comment",
@@ -133,50 +128,9 @@ def energy(run: Run) -> list[str]:
         "Idle power is that of all measured components, or of the CPU if none is measured.",
         figures(run, "energy", list(columns), list(columns.values())),
         *listed(disagreements),
-        *_cost(run),
         "One training run, gross.",
         figures(run, "training", ("CPU, J", "RAM, J", "GPU, J"), ("cpu_j", "ram_j", "gpu_j")),
     ]
-
-
-def _cost(run: Run) -> list[str]:
-    """What a million comments cost and emit, as far as the run was told prices."""
-    headings = {
-        "--electricity-price": "cost of a million comments",
-        "--carbon-intensity": "CO2e of a million comments, g",
-    }
-    rates = {option: float(run.options[option]) for option in headings if option in run.options}
-    if not rates:
-        return []
-    notes = Footnotes()
-    body = []
-    for cell in run.cells:
-        if cell.energy is not None:
-            kwh = _million_kwh(cell, cell.energy)
-            amounts = (
-                replace(kwh, value=kwh.value and kwh.value * rate) for rate in rates.values()
-            )
-            body.append([name(run, cell), *(written(amount, notes) for amount in amounts)])
-    given = {"--electricity-price": "{} a kWh", "--carbon-intensity": "{} g of CO2e a kWh"}
-    at = " and ".join(given[option].format(run.options[option]) for option in rates)
-    return [
-        f"CPU and GPU, gross, at {at}.",
-        tabulated(["model", *(headings[option] for option in rates)], body),
-        *listed(notes.lines()),
-    ]
-
-
-def _million_kwh(cell: CellRecord, energy: Energy) -> Figure:
-    """Of CPU and GPU; an estimate if either is, unavailable if one that the cell computes on is."""
-    parts = [energy.cpu_j_per_comment]
-    if cell.device != "cpu" or energy.gpu_j_per_comment.value is not None:
-        parts.append(energy.gpu_j_per_comment)
-    for part in parts:
-        if part.value is None:
-            return part
-    kwh = sum(part.value or 0.0 for part in parts) * 1e6 / 3.6e6
-    estimated = any(part.origin == "estimated" for part in parts)
-    return Figure(kwh, "kWh", "estimated" if estimated else "measured", "CPU and GPU, gross")
 
 
 def memory(run: Run) -> list[str]:

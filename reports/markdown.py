@@ -12,7 +12,17 @@ from worthit.bench.record import (
     Run,
     significant,
 )
-from worthit.reports import costs, quality, scores
+from worthit.reports import (
+    budgets,
+    cascade,
+    costs,
+    frontier,
+    learning,
+    prices,
+    quality,
+    scores,
+    verdict,
+)
 from worthit.reports.columns import (
     BRIEF,
     RESULTS,
@@ -23,9 +33,13 @@ from worthit.reports.columns import (
     rows,
     written,
 )
+from worthit.reports.pairs import Pair, pairs
+from worthit.reports.pairs import differ as pairs_differ
 from worthit.reports.tables import listed, tabulated
 
-OVERVIEW = "accuracy against throughput"
+FRONTIER = "accuracy against each cost"
+CASCADES = "cascades"
+LEARNING = "learning curves"
 CONFUSION = "confusion matrix of"  # and of which cell
 LEGEND = (
     "Plain numbers are measured in this run. *≈ italics* are estimates, (cached) comes from an "
@@ -45,18 +59,27 @@ def render(run: Run, pictures: dict[str, str]) -> str:
     Args:
         pictures: title → file name beside the report.
     """
+    found = pairs(run)
+    differ = pairs_differ(found)
     sections = [
         f"# worthit run {run.run_id}",
         _noise_warning(run),
         _summary(run),
+        *verdict.section(verdict.verdict(run, found)),
         "## Results",
         *results(run),
-        _shown(pictures, OVERVIEW),
+        "## Frontier",
+        _shown(pictures, FRONTIER),
+        *frontier.section(run, differ),
+        "## Cascades",
+        _shown(pictures, CASCADES),
+        *cascade.section(run),
+        *_learning(run, pictures),
         *_seeds(run),
         "## Quality",
         *scores.figures(run),
         _shown(pictures, scores.ROC, scores.RELIABILITY),
-        *scores.differences(run),
+        *scores.differences(run, found),
         "## At natural prevalence",
         *scores.natural(run),
         _shown(pictures, scores.PRECISION_RECALL),
@@ -70,6 +93,8 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         *costs.memory(run),
         "## Energy",
         *costs.energy(run),
+        "## Budgets and prices",
+        *_budgets_and_prices(run, found),
         "## Confusion matrices",
         "Balanced test set, called toxic from a probability of 0.5 on.",
         _shown(pictures, *(title for title in pictures if title.startswith(CONFUSION))),
@@ -180,6 +205,20 @@ def _seed_values(run: Run, cells: Sequence[CellRecord]) -> list[list[float]]:
         [area for area in areas if area is not None],
         [value for value in seconds if value is not None],
     ]
+
+
+def _budgets_and_prices(run: Run, found_pairs: Sequence[Pair]) -> list[str]:
+    found = [*budgets.section(run), *prices.section(run, found_pairs)]
+    return found or [
+        f"None were given. `worthit report {run.run_id} --budget latency_ms=20,accuracy=0.9` says who "
+        "fits; `--machine-price`, `--electricity-price`, `--api-price` and `--volume` say what a million "
+        "comments cost, `--carbon-intensity` what they emit."
+    ]
+
+
+def _learning(run: Run, pictures: dict[str, str]) -> list[str]:
+    found = learning.section(run)
+    return ["## Learning curves", _shown(pictures, LEARNING), *found] if found else []
 
 
 def _data(run: Run) -> list[str]:

@@ -5,7 +5,7 @@ pairs were looked at.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +15,6 @@ from scipy.stats import binomtest, norm
 from worthit.bench.record import Run
 from worthit.reports import quality, resampling
 from worthit.reports.resampling import Matrix, Vector
-
-_ALPHA = 0.05
 
 _Which = Sequence[tuple[int, int]]
 _Figures = tuple[float, float, float, float]  # difference, low, high, p
@@ -44,11 +42,11 @@ class Pair:
 
     @property
     def accuracy_differs(self) -> bool:
-        return self.accuracy_p < _ALPHA
+        return self.accuracy_p < quality.ALPHA
 
     @property
     def auc_differs(self) -> bool:
-        return self.auc_p is not None and self.auc_p < _ALPHA
+        return self.auc_p is not None and self.auc_p < quality.ALPHA
 
     def turned(self) -> "Pair":
         """The same, second minus first."""
@@ -94,6 +92,12 @@ def between(pairs: Iterable[Pair], first: str, second: str) -> Pair:
         if (pair.first, pair.second) == (second, first):
             return pair.turned()
     raise LookupError(f"no pair of {first} and {second}")
+
+
+def differ(pairs: Iterable[Pair]) -> Callable[[str, str], bool]:
+    """Whether two cells' accuracies differ, by their names."""
+    apart = {frozenset((pair.first, pair.second)) for pair in pairs if pair.accuracy_differs}
+    return lambda first, second: frozenset((first, second)) in apart
 
 
 def mcnemar_p(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:

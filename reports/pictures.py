@@ -1,7 +1,7 @@
 """The pictures of a report. Pure, but for the files they are asked to write."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from worthit.bench.record import CellRecord, Part, Quality, Run
-from worthit.reports import people, quality
+from worthit.reports import bounds, cascade, frontier_picture, learning, pairs, people, quality
 from worthit.reports.columns import by_model, name
-from worthit.reports.markdown import CONFUSION, OVERVIEW
+from worthit.reports.markdown import CASCADES, CONFUSION, FRONTIER, LEARNING
 from worthit.reports.scores import PRECISION_RECALL, RELIABILITY, ROC
 
 _MARKERS = "osD^vP*X"
@@ -33,12 +33,19 @@ def draw(run: Run, folder: Path) -> dict[str, str]:
     """Draw all pictures of a run into a folder.
 
     Returns:
-        title → file name; the overview first.
+        title → file name; the frontier first.
     """
     drawn = {}
     with plt.rc_context(_STYLE):
-        if any(cell.quality and cell.throughput for cell in run.cells):
-            drawn[OVERVIEW] = _saved(_overview(run), folder, "overview.png")
+        differ = pairs.differ(pairs.pairs(run))
+        frontier = frontier_picture.draw(run, differ)
+        if frontier is not None:
+            drawn[FRONTIER] = _saved(frontier, folder, "frontier.png")
+        sweeps = list(cascade.lines(run))
+        if sweeps:
+            drawn[CASCADES] = _saved(_cascades(run, sweeps), folder, "cascades.png")
+        if learning.curves(run):
+            drawn[LEARNING] = _saved(_learning(run), folder, "learning.png")
         if any(cell.quality for cell in run.cells):
             drawn[RELIABILITY] = _saved(_reliability(run), folder, "reliability.png")
             if _both_classes(run.data.test):
@@ -62,28 +69,61 @@ def _saved(figure: Figure, folder: Path, file_name: str) -> str:
     return file_name
 
 
-def _overview(run: Run) -> Figure:
-    """Accuracy against throughput: up and to the right is better."""
+def _cascades(run: Run, sweeps: Sequence[Sequence[cascade.Cascade]]) -> Figure:
+    """Up and to the left is better; a line runs from a cheap model alone to a dear one alone."""
     figure, axes = plt.subplots(figsize=(7.6, 4.2), layout="constrained")
-    points = []
-    for cell in run.cells:
-        if cell.quality is not None and cell.throughput is not None:
-            found = quality.accuracy(cell.quality.test, run.data.test.labels)
-            rate = cell.throughput.best.comments_per_s.value
-            if found is not None and rate is not None:
-                points.append((name(run, cell), found, rate))
-    # Names beside the points would cover each other where models are alike.
-    points.sort(key=lambda point: -point[1].value)
-    for (label, found, rate), marker in zip(points, itertools.cycle(_MARKERS)):
-        errors = [[100 * (found.value - found.low)], [100 * (found.high - found.value)]]
-        axes.errorbar(rate, 100 * found.value, errors, fmt=marker, capsize=3, label=label)
+    for number, (label, cells) in enumerate(by_model(run).items()):
+        scored, cost = cells[0].quality, bounds.compute_ms(run, cells[0])
+        share = scored and quality.accuracy(scored.test, run.data.test.labels)
+        if share and cost.value is not None:
+            marker = _MARKERS[number % len(_MARKERS)]
+            errors = [[100 * (share.value - share.low)], [100 * (share.high - share.value)]]
+            axes.errorbar(cost.value, 100 * share.value, errors, fmt=marker, capsize=3, label=label)
+    for sweep, line in zip(sweeps, itertools.cycle(("-", "--", "-.", ":"))):
+        label = f"{name(run, sweep[0].cheap)} → {name(run, sweep[0].dear)}"
+        costs = [point.compute_ms for point in sweep]
+        shares = [100 * point.accuracy.value for point in sweep]
+        axes.plot(costs, shares, line, color="grey", linewidth=1.3, label=label, zorder=0)
     axes.set_xscale("log")
-    axes.margins(x=0.1, y=0.1)
-    axes.set_xlabel("throughput at the best batch size, comments/s (log)")
+    axes.set_xlabel("compute at the best batch size, ms/comment (log)")
     axes.set_ylabel("accuracy on the balanced test set, %")
-    axes.set_title("What each model reaches, and how fast", loc="left")
+    axes.set_title("Cascades: a cheap model first, a dear one where it is unsure", loc="left")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def _learning(run: Run) -> Figure:
+    """Accuracy and training time by how many comments were trained on."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9), layout="constrained")
+    for number, (label, points) in enumerate(learning.curves(run).items()):
+        look = {"color": f"C{number}", "marker": _MARKERS[number % len(_MARKERS)], "markersize": 5}
+        shares = [point.accuracy for point in points]
+        errors = [
+            [100 * (share.value - share.low) for share in shares],
+            [100 * (share.high - share.value) for share in shares],
+        ]
+        sizes = [point.comments * (1 + 0.02 * number) for point in points]  # bars side by side
+        left.errorbar(
+            sizes, [100 * share.value for share in shares], errors, capsize=2, label=label, **look
+        )
+        timed = [point for point in points if point.train_s.value is not None]
+        right.plot(
+            [point.comments for point in timed], [point.train_s.value for point in timed], **look
+        )
+    for axes, title, up in (
+        (left, "What more labels buy", "accuracy on the balanced test set, %"),
+        (right, "and what they cost", "training, s (log)"),
+    ):
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
+        axes.set_xlabel("comments trained on (log)")
+        axes.set_ylabel(up)
+        axes.set_title(title, loc="left")
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    right.set_yscale("log")
     figure.legend(loc="outside right upper", frameon=False)
     return figure
 

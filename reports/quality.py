@@ -18,6 +18,8 @@ from sklearn.metrics import (
 
 # Called toxic from here on; on a balanced set neither class is favoured.
 THRESHOLD = 0.5
+#: a difference is claimed where chance alone would show it less often than this
+ALPHA = 0.05
 
 #: of calibration: bins of equal width, from probability 0 to 1
 BINS = 10

@@ -35,8 +35,8 @@ def filled(readme: str, root: Path, run_name: str | None = None) -> str:
         markdown.headline(run) + f" [The whole report]({folder}/README.md).",
         *markdown.results(run),
     ]
-    if (root / folder / "overview.png").exists():
-        parts.append(f"![accuracy against throughput]({folder}/overview.png)")
+    if (root / folder / "frontier.png").exists():
+        parts.append(f"![{markdown.FRONTIER}]({folder}/frontier.png)")
     body = "\n\n".join(parts)
     return (
         readme[: block.start()]

@@ -110,10 +110,15 @@ def _people(rater: people.Rater | None, part: Part) -> str:
     )
 
 
-def differences(run: Run) -> list[str]:
-    """Which models are told apart by these comments; nothing of fewer than two."""
+def differences(run: Run, found: Sequence[Pair]) -> list[str]:
+    """Which models are told apart by these comments; nothing of fewer than two.
+
+    Args:
+        found: of `pairs(run)`.
+    """
     models = by_model(run)
-    found = pairs(replace(run, cells=tuple(cells[0] for cells in models.values())))
+    if any(len(cells) > 1 for cells in models.values()):
+        found = pairs(replace(run, cells=tuple(cells[0] for cells in models.values())))
     if not found:
         return []
     shown = {cells[0].name: model for model, cells in models.items()}

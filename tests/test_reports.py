@@ -258,7 +258,6 @@ def test_the_energy_section_shows_gross_net_idle_and_doubts() -> None:
     for expected in ("*≈0.00025*", "*≈0.0002*", "*≈3*", "*≈4*", "a constant", "One training run",
                      "CPU idled at 3 W before and 4 W after; its net figures are doubtful"):  # fmt: skip
         assert expected in text
-    assert "million" not in text
     calm = dataclasses.replace(cell().energy, idle_disagreement="")  # type: ignore[type-var]
     assert "doubtful" not in energy_section(run(cell(energy=calm)))
 
@@ -269,30 +268,6 @@ def test_an_estimate_that_could_be_a_measurement_says_how() -> None:
     text = energy_section(run(cell(energy=spent)))
     assert "*≈0.1* [1]" in text
     assert "- [1] run as root" in text
-
-
-def test_prices_turn_energy_into_cost_and_emissions() -> None:
-    priced = {"--electricity-price": "0.5", "--carbon-intensity": "400.0"}
-
-    def row(device: str, cpu: Figure, gpu: Figure, options: dict[str, str]) -> str:
-        spent = dataclasses.replace(cell().energy, cpu_j_per_comment=cpu, gpu_j_per_comment=gpu)  # type: ignore[type-var]
-        one = cell(device=device, energy=spent)
-        table = energy_section(run(one, options=options)).split("CPU and GPU, gross, at")[1]
-        return next(line for line in table.splitlines() if line.startswith("| lsa"))
-
-    counted, guessed = measured(3.6, "J", "RAPL"), Figure(3.6, "J", "estimated", "load")
-    no_gpu = unavailable("J", "no GPU")
-    # 3.6 J a comment are 1 kWh a million
-    assert [e.strip() for e in row("cpu", counted, no_gpu, priced).split("|")[2:4]] == [
-        "0.5", "400",
-    ]  # fmt: skip
-    assert row("cuda", counted, counted, priced).split("|")[2].strip() == "1"
-    assert row("cuda", guessed, counted, priced).split("|")[2].strip() == "*≈1*"
-    assert row("cuda", counted, no_gpu, priced).split("|")[2].strip() == "n/a [1]"
-    only = {"--carbon-intensity": "400.0"}
-    assert [entry.strip() for entry in row("cpu", guessed, no_gpu, only).split("|")[1:-1]] == [
-        "lsa", "*≈400*",
-    ]  # fmt: skip
 
 
 def test_a_run_from_before_net_energy_can_be_read_and_shown(tmp_path: Path) -> None:
@@ -344,15 +319,16 @@ def test_quality_figures_by_hand() -> None:
 
 def test_publishing_writes_pictures_and_report_beside_the_run(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
-    record.save(run(), file)
-    summary = report.publish(run(), file)
+    both = run(cell(), cell(model="tfidf"))
+    record.save(both, file)
+    summary = report.publish(both, file)
     written = {path.name for path in (tmp_path / "a").iterdir()}
     assert written == {
-        "README.md", "overview.png", "roc.png", "reliability.png", "precision-recall.png",
-        "confusion-lsa-cpu.png",
+        "README.md", "frontier.png", "roc.png", "reliability.png", "precision-recall.png",
+        "confusion-lsa-cpu.png", "confusion-tfidf-cpu.png",
     }  # fmt: skip
     text = (tmp_path / "a" / "README.md").read_text()
-    assert "](overview.png)" in text
+    assert "](frontier.png)" in text
     assert "](confusion-lsa-cpu.png)" in text
     assert "lsa" in summary
 

@@ -1,0 +1,183 @@
+"""Figures of a cell with the bounds between which they are known, so that claims can respect them.
+
+- A median latency has its 95 % bootstrap interval, a p99 its exact one from the order of samples.
+- Other times, rates and measured energy are known to the noise of the machine, if that was measured.
+- Memory and sizes are exact.
+- Estimates may be 40 % off, as README.md says of codecarbon's.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from scipy.stats import quantile_test
+
+from worthit.bench.record import NOT_TUNED, CellRecord, Figure, Latency, Run, unavailable
+from worthit.reports.columns import missing
+
+ESTIMATES_OFF = 0.4
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A figure between `low` and `high`, both NaN when it is unavailable."""
+
+    figure: Figure
+    low: float
+    high: float
+    measured_part: bool = True  # False if it is made of nothing but estimates
+    nothing: bool = False  # no such cost by nature, which is a true zero
+
+    @property
+    def value(self) -> float | None:
+        return self.figure.value
+
+    @property
+    def estimated(self) -> bool:
+        return "estimated" in (self.figure.origin, self.figure.was)
+
+    def below(self, other: "Bounded") -> bool:
+        """Surely less; False wherever one is unavailable."""
+        return self.high < other.low
+
+    def times(self, factor: float, unit: str) -> "Bounded":
+        """Scaled by a factor from 0 up."""
+        value = None if self.figure.value is None else self.figure.value * factor
+        figure = replace(self.figure, value=value, unit=unit)
+        return replace(self, figure=figure, low=self.low * factor, high=self.high * factor)
+
+
+def absent(unit: str, reason: str) -> Bounded:
+    return Bounded(unavailable(unit, reason), math.nan, math.nan, False)
+
+
+def nothing(unit: str) -> Bounded:
+    """A cost that there is not, such as the training of a model that is not trained."""
+    return Bounded(Figure(0.0, unit, "measured", "by nature", 0), 0.0, 0.0, nothing=True)
+
+
+def within(figure: Figure, noise: float = 0.0) -> Bounded:
+    """A figure with the bounds its origin suggests.
+
+    Args:
+        noise: the ratio less 1 by which two readings of the same thing may differ.
+    """
+    if figure.value is None:
+        return absent(figure.unit, figure.reason)
+    if "estimated" in (figure.origin, figure.was):
+        low, high = figure.value * (1 - ESTIMATES_OFF), figure.value * (1 + ESTIMATES_OFF)
+        return Bounded(figure, low, high, measured_part=False)
+    root = math.sqrt(1 + noise)  # so that two readings differ once one is 1 + noise of the other
+    return Bounded(figure, figure.value / root, figure.value * root)
+
+
+def total(parts: Sequence[Bounded], unit: str) -> Bounded:
+    """The sum; an estimate if a part is, cached if a part is, unavailable if a part is."""
+    for part in parts:
+        if part.value is None:
+            return absent(unit, part.figure.reason)
+    if all(part.nothing for part in parts):
+        return nothing(unit)
+    origins = {origin for part in parts for origin in (part.figure.origin, part.figure.was)}
+    value = sum(part.value or 0.0 for part in parts)
+    figure = Figure(value, unit, "estimated" if "estimated" in origins else "measured", "a sum")
+    if "cached" in origins:
+        figure = replace(figure, origin="cached", was=figure.origin)
+    return Bounded(
+        figure,
+        sum(part.low for part in parts),
+        sum(part.high for part in parts),
+        "estimated" not in origins or any(part.measured_part and part.value for part in parts),
+    )
+
+
+def noise(run: Run) -> float:
+    """Of the machine, as a ratio less 1; 0 where it was not measured."""
+    return (run.noise.value or 0.0) / 100 if run.noise else 0.0
+
+
+def training_s(run: Run, cell: CellRecord) -> Bounded:
+    if cell.training is None:
+        return absent("s", missing(cell, "training"))
+    if cell.training.train_s.reason == NOT_TUNED:
+        return nothing("s")
+    return within(cell.training.train_s, noise(run))
+
+
+def training_j(run: Run, cell: CellRecord) -> Bounded:
+    """Of CPU and GPU, gross."""
+    if cell.training is None:
+        return absent("J", missing(cell, "training"))
+    if cell.training.train_s.reason == NOT_TUNED:
+        return nothing("J")
+    return _cpu_and_gpu(run, cell, cell.training.cpu_j, cell.training.gpu_j)
+
+
+def latency_p50_ms(run: Run, cell: CellRecord) -> Bounded:
+    if cell.latency is None:
+        return absent("ms", missing(cell, "latency"))
+    found = within(cell.latency.p50_ms, noise(run))
+    low, high = cell.latency.p50_low_ms, cell.latency.p50_high_ms
+    if found.value is None or low is None or high is None:
+        return found
+    return replace(found, low=low, high=high)
+
+
+def latency_p99_ms(run: Run, cell: CellRecord) -> Bounded:
+    """Between a lower and an upper confidence limit, 95 % each (Conover 1999)."""
+    if cell.latency is None:
+        return absent("ms", missing(cell, "latency"))
+    found = within(cell.latency.p99_ms)
+    if found.value is None:
+        return found
+    return replace(
+        found, low=_p99_limit(cell.latency, "greater"), high=_p99_limit(cell.latency, "less")
+    )
+
+
+def _p99_limit(latency: Latency, side: str) -> float:
+    test = quantile_test(latency.samples_ms, p=0.99, alternative=side)
+    interval = test.confidence_interval(0.95)
+    return float(interval.low if side == "greater" else interval.high)
+
+
+def comments_per_s(run: Run, cell: CellRecord) -> Bounded:
+    if cell.throughput is None:
+        return absent("comments/s", missing(cell, "throughput"))
+    return within(cell.throughput.best.comments_per_s, noise(run))
+
+
+def compute_ms(run: Run, cell: CellRecord) -> Bounded:
+    """Time of the machine for one comment of many at hand: 1,000 / the best comments/s."""
+    rate = comments_per_s(run, cell)
+    if not rate.value:
+        return absent("ms", rate.figure.reason or "no comment was scored in the time given")
+    figure = replace(rate.figure, value=1e3 / rate.value, unit="ms")
+    return Bounded(figure, 1e3 / rate.high, 1e3 / rate.low, rate.measured_part)
+
+
+def peak_mb(run: Run, cell: CellRecord) -> Bounded:
+    if cell.memory is None:
+        return absent("MB", missing(cell, "memory"))
+    return within(cell.memory.peak_mb)
+
+
+def disk_mb(run: Run, cell: CellRecord) -> Bounded:
+    if cell.training is None:
+        return absent("MB", missing(cell, "training"))
+    return within(cell.training.disk_mb)
+
+
+def energy_j(run: Run, cell: CellRecord) -> Bounded:
+    """Of one comment, CPU and GPU, gross."""
+    if cell.energy is None:
+        return absent("J", missing(cell, "energy"))
+    return _cpu_and_gpu(run, cell, cell.energy.cpu_j_per_comment, cell.energy.gpu_j_per_comment)
+
+
+def _cpu_and_gpu(run: Run, cell: CellRecord, cpu: Figure | None, gpu: Figure | None) -> Bounded:
+    """Both; without the GPU where the cell does not compute on one and none was metered."""
+    parts = [cpu or unavailable("J", "not metered in this run")]
+    if cell.device != "cpu" or (gpu is not None and gpu.value is not None):
+        parts.append(gpu or unavailable("J", "not metered in this run"))
+    return total([within(part, noise(run)) for part in parts], "J")

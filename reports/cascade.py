@@ -1,0 +1,197 @@
+"""A cheap model answers when it is sure, and passes the other comments on to a dear one.
+
+How sure it has to be is chosen on validation comments, which neither model was trained or tested on;
+all that is told is of the test comments. Cascades of classifiers are old (Viola and Jones 2001);
+FrugalGPT (Chen et al. 2023) puts language models at their end.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from worthit.bench.record import CellRecord, Run, significant
+from worthit.reports import bounds, quality, resampling
+from worthit.reports.columns import by_model, name, percent, percent_with_interval
+from worthit.reports.pairs import holm, mcnemar_p
+from worthit.reports.tables import tabulated
+
+#: shares of validation comments passed on, between which a sweep draws its line
+SWEPT = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """Two cells and how sure the first has to be, with what comes of it on the test comments."""
+
+    cheap: CellRecord
+    dear: CellRecord
+    sure_from: float  # probability of the likelier class from which on the cheap one answers
+    passed_share: float  # of the test comments
+    accuracy: quality.Share
+    difference: float  # in accuracy, less the dear one alone on the same comments
+    low: float  # and its 95 % bootstrap interval
+    high: float
+    p_dear: float  # McNemar's, against the dear one alone
+    p_cheap: float  # and against the cheap one alone
+    compute_ms: float  # a comment, at the best batch sizes of both
+    saved_share: float  # of the dear one's compute
+
+
+def chosen(run: Run) -> tuple[Cascade, ...]:
+    """For each model, the cheapest cascade that loses nothing of its accuracy on validation.
+
+    A model alone is no cascade: nothing is told of one that would have to see every comment. p
+    values are Holm-corrected over what is returned.
+    """
+    found = []
+    for dear in _usable(run):
+        candidates = [
+            _at(run, cheap, dear, threshold)
+            for cheap in _usable(run)
+            if bounds.compute_ms(run, cheap).below(bounds.compute_ms(run, dear))
+            and (threshold := _threshold(run, cheap, dear)) is not None
+        ]
+        if candidates:
+            found.append(min(candidates, key=lambda cascade: cascade.compute_ms))
+    return _corrected([cascade for cascade in found if cascade.saved_share > 0])
+
+
+def swept(run: Run, cheap: CellRecord, dear: CellRecord) -> list[Cascade]:
+    """From the cheap model alone to the dear one alone, by shares of validation comments passed."""
+    assert cheap.quality is not None
+    sureness = np.sort(_sureness(cheap.quality.validation))
+    thresholds = [float(np.quantile(sureness, share)) for share in SWEPT[1:-1]]
+    return [_at(run, cheap, dear, threshold) for threshold in (0.0, *thresholds, np.inf)]
+
+
+def lines(run: Run) -> Iterator[list[Cascade]]:
+    """The sweep of each cascade that `chosen` found."""
+    for cascade in chosen(run):
+        yield swept(run, cascade.cheap, cascade.dear)
+
+
+def section(run: Run) -> list[str]:
+    """A table of the cascades that pay, or why there is none."""
+    if not run.data.validation.labels:
+        return ["This run kept no validation comments, on which a cascade's threshold is chosen."]
+    found = chosen(run)
+    if not found:
+        return ["No model can spare another one work without losing accuracy on validation."]
+    body = [
+        [
+            f"{name(run, cascade.cheap)} → {name(run, cascade.dear)}",
+            f"{cascade.sure_from:.2f}",
+            percent(cascade.passed_share),
+            percent_with_interval(cascade.accuracy),
+            f"{100 * cascade.difference:+.1f} ({100 * cascade.low:+.1f} to {100 * cascade.high:+.1f})",
+            significant(cascade.compute_ms),
+            percent(cascade.saved_share),
+            standing(run, cascade),
+        ]
+        for cascade in found
+    ]
+    headings = [
+        "cascade", "sure from", "passed on", "test acc (95 % interval)", "points against dear alone",
+        "compute, ms/comment", "of it saved", "standing",
+    ]  # fmt: skip
+    return [
+        "A cheap model answers where the probability of its likelier class is high enough, and passes "
+        "the other comments on to a dear one. For each dear model: the cheapest cascade that loses "
+        f"nothing on {len(run.data.validation.labels):,} validation comments, where its threshold is "
+        "chosen; the figures are of the test comments. Compute is that of both at their best batch "
+        "sizes, comments passed on taken to be as long as the others; both models have to be in "
+        "memory.",
+        tabulated(headings, body),
+    ]
+
+
+def standing(run: Run, cascade: Cascade) -> str:
+    """Whether the tests support that it is worth having beside its two models."""
+    if cascade.p_dear < quality.ALPHA and cascade.difference < 0:
+        return f"less accurate than {name(run, cascade.dear)}"
+    if cascade.p_cheap < quality.ALPHA and cascade.accuracy.value > _accuracy(run, cascade.cheap):
+        return f"**in place of {name(run, cascade.dear)}**"
+    return f"≈ cheaper {name(run, cascade.cheap)}"
+
+
+def _usable(run: Run) -> list[CellRecord]:
+    """Cells with scores on validation comments and a rate; of several seeds the first."""
+    return [
+        cells[0]
+        for cells in by_model(run).values()
+        if cells[0].quality is not None
+        and cells[0].quality.validation
+        and bounds.compute_ms(run, cells[0]).value
+    ]
+
+
+def _threshold(run: Run, cheap: CellRecord, dear: CellRecord) -> float | None:
+    """The lowest sureness that keeps the dear model's accuracy on validation.
+
+    None if the cheap model would never answer.
+    """
+    assert cheap.quality is not None
+    assert dear.quality is not None
+    labels = np.asarray(run.data.validation.labels)
+    right_cheap = quality.called(cheap.quality.validation) == labels
+    right_dear = quality.called(dear.quality.validation) == labels
+    sureness = _sureness(cheap.quality.validation)
+    for threshold in np.unique(sureness):
+        answers = sureness >= threshold
+        if np.where(answers, right_cheap, right_dear).sum() >= right_dear.sum():
+            return float(threshold)
+    return None
+
+
+def _at(run: Run, cheap: CellRecord, dear: CellRecord, sure_from: float) -> Cascade:
+    """What comes of a threshold, on the test comments; p values are not yet corrected."""
+    assert cheap.quality is not None
+    assert dear.quality is not None
+    labels = np.asarray(run.data.test.labels)
+    answers = _sureness(cheap.quality.test) >= sure_from
+    right_cheap = quality.called(cheap.quality.test) == labels
+    right_dear = quality.called(dear.quality.test) == labels
+    right = np.where(answers, right_cheap, right_dear)
+    share = quality.share(int(right.sum()), len(labels))
+    assert share is not None
+    gaps = right.astype(float) - right_dear
+    low, high = np.quantile(gaps @ resampling.counts(len(labels)) / len(labels), (0.025, 0.975))
+    passed = float((~answers).mean())
+    dear_ms = bounds.compute_ms(run, dear).value or 0.0
+    compute_ms = (bounds.compute_ms(run, cheap).value or 0.0) + passed * dear_ms
+    return Cascade(
+        cheap,
+        dear,
+        sure_from,
+        passed,
+        share,
+        difference=float(gaps.mean()),
+        low=float(low),
+        high=float(high),
+        p_dear=mcnemar_p(right, right_dear),
+        p_cheap=mcnemar_p(right, right_cheap),
+        compute_ms=compute_ms,
+        saved_share=1 - compute_ms / dear_ms,
+    )
+
+
+def _corrected(found: Sequence[Cascade]) -> tuple[Cascade, ...]:
+    raw = itertools.chain.from_iterable((one.p_dear, one.p_cheap) for one in found)
+    p_values = iter(holm(list(raw)))
+    return tuple(replace(one, p_dear=next(p_values), p_cheap=next(p_values)) for one in found)
+
+
+def _accuracy(run: Run, cell: CellRecord) -> float:
+    share = cell.quality and quality.accuracy(cell.quality.test, run.data.test.labels)
+    return share.value if share else 0.0
+
+
+def _sureness(probabilities: Sequence[float]) -> Floats:
+    """Probability of the likelier class, shape (n,)."""
+    positive = np.asarray(probabilities)
+    return np.maximum(positive, 1 - positive)
