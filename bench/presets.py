@@ -37,7 +37,7 @@ _REFERENCE_LORA = {
 
 PRESETS = {
     "quick": Preset(
-        "1,000 comments to train on; within 12 minutes on two cores",
+        "1,000 comments to train on; some 10 to 20 minutes on two cores",
         train_size=AtMost(1_000),
         test_size=AtMost(500),
         natural_size=AtMost(500),

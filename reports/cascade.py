@@ -133,7 +133,7 @@ def _usable(run: Run) -> list[CellRecord]:
 def _threshold(run: Run, cheap: CellRecord, dear: CellRecord) -> float | None:
     """The lowest sureness that keeps the dear model's accuracy on validation.
 
-    None if the cheap model would never answer.
+    None if the cheap model would never answer, or always: then it is no cascade.
     """
     assert cheap.quality is not None
     assert dear.quality is not None
@@ -144,7 +144,7 @@ def _threshold(run: Run, cheap: CellRecord, dear: CellRecord) -> float | None:
     for threshold in np.unique(sureness):
         answers = sureness >= threshold
         if np.where(answers, right_cheap, right_dear).sum() >= right_dear.sum():
-            return float(threshold)
+            return None if answers.all() else float(threshold)
     return None
 
 

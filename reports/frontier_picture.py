@@ -1,6 +1,5 @@
 """The picture of the frontier: a panel for each cost, accuracy up all of them."""
 
-import itertools
 import math
 from collections.abc import Sequence
 
@@ -12,15 +11,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from worthit.bench.record import Run
 from worthit.reports.frontier import Differ, Frontier, Point, frontiers
+from worthit.reports.looks import Looks
+from worthit.reports.looks import looks as all_looks
 
-_MARKERS = "osD^vP*X"
-# Okabe and Ito (2008), told apart by the colour-blind; without yellow, too pale on white.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _COLUMNS = 3
 _LABELS_IN_A_PANEL = 8
 _GREY = "#767676"
-
-Looks = dict[str, tuple[str, str]]  # label → marker and colour
 
 
 def draw(run: Run, differ: Differ) -> Figure | None:
@@ -28,7 +24,8 @@ def draw(run: Run, differ: Differ) -> Figure | None:
     found = [frontier for frontier in frontiers(run, differ) if len(_drawn(frontier)) > 1]
     if not found:
         return None
-    looks = _looks(run, found)
+    drawn = {point.label for frontier in found for point in _drawn(frontier)}
+    looks = {label: look for label, look in all_looks(run).items() if label in drawn}
     columns = min(_COLUMNS, len(found))
     rows = math.ceil(len(found) / columns)
     figure, grid = plt.subplots(
@@ -57,18 +54,6 @@ def _drawn(frontier: Frontier) -> list[Point]:
         for point in frontier.points
         if point.accuracy is not None and point.cost.value is not None
     ]
-
-
-def _looks(run: Run, found: Sequence[Frontier]) -> Looks:
-    """A marker for each cell, best first, and a colour for each model."""
-    models = {cell.name: cell.model for cell in run.cells}
-    colour = dict(zip(dict.fromkeys(models.values()), itertools.cycle(_COLOURS), strict=False))
-    points = {point.cell: point for frontier in found for point in _drawn(frontier)}
-    best_first = sorted(points.values(), key=lambda point: -_percent(point))
-    return {
-        point.label: (marker, colour[models[point.cell]])
-        for point, marker in zip(best_first, itertools.cycle(_MARKERS), strict=False)
-    }
 
 
 def _percent(point: Point) -> float:

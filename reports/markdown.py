@@ -1,5 +1,6 @@
 """A saved run as Markdown. Pure: the same run gives the same text."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -130,7 +131,9 @@ def brief(run: Run) -> str:
         for row in rows(BRIEF, run, notes)
     ]
     table = tabulated([column.heading for column in BRIEF], body, form="simple")
-    return "\n".join([table, "", _BRIEF_LEGEND, *notes.lines()])
+    found = verdict.verdict(run, pairs(run))
+    answer = textwrap.fill(found.headline, 80)
+    return "\n".join([table, "", _BRIEF_LEGEND, *notes.lines(), "", answer])
 
 
 def headline(run: Run) -> str:

@@ -14,10 +14,10 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from worthit.bench.record import CellRecord, Part, Quality, Run
 from worthit.reports import bounds, cascade, frontier_picture, learning, pairs, people, quality
 from worthit.reports.columns import by_model, name
+from worthit.reports.looks import looks
 from worthit.reports.markdown import CASCADES, CONFUSION, FRONTIER, LEARNING
 from worthit.reports.scores import PRECISION_RECALL, RELIABILITY, ROC
 
-_MARKERS = "osD^vP*X"
 _CLASSES = ("not toxic", "toxic")
 _LEAST_IN_BIN = 10  # comments: the share of fewer would jump about
 # Read on GitHub's white and dark pages alike: the pictures bring a ground of their own.
@@ -72,13 +72,21 @@ def _saved(figure: Figure, folder: Path, file_name: str) -> str:
 def _cascades(run: Run, sweeps: Sequence[Sequence[cascade.Cascade]]) -> Figure:
     """Up and to the left is better; a line runs from a cheap model alone to a dear one alone."""
     figure, axes = plt.subplots(figsize=(7.6, 4.2), layout="constrained")
-    for number, (label, cells) in enumerate(by_model(run).items()):
-        scored, cost = cells[0].quality, bounds.compute_ms(run, cells[0])
+    for label, (marker, colour) in looks(run).items():
+        cell = next(cell for cell in run.cells if name(run, cell) == label)
+        scored, cost = cell.quality, bounds.compute_ms(run, cell)
         share = scored and quality.accuracy(scored.test, run.data.test.labels)
         if share and cost.value is not None:
-            marker = _MARKERS[number % len(_MARKERS)]
             errors = [[100 * (share.value - share.low)], [100 * (share.high - share.value)]]
-            axes.errorbar(cost.value, 100 * share.value, errors, fmt=marker, capsize=3, label=label)
+            axes.errorbar(
+                cost.value,
+                100 * share.value,
+                errors,
+                fmt=marker,
+                color=colour,
+                capsize=3,
+                label=label,
+            )
     for sweep, line in zip(sweeps, itertools.cycle(("-", "--", "-.", ":"))):
         label = f"{name(run, sweep[0].cheap)} → {name(run, sweep[0].dear)}"
         costs = [point.compute_ms for point in sweep]
@@ -98,7 +106,8 @@ def _learning(run: Run) -> Figure:
     """Accuracy and training time by how many comments were trained on."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9), layout="constrained")
     for number, (label, points) in enumerate(learning.curves(run).items()):
-        look = {"color": f"C{number}", "marker": _MARKERS[number % len(_MARKERS)], "markersize": 5}
+        marker, colour = looks(run)[label]
+        look = {"color": colour, "marker": marker, "markersize": 5}
         shares = [point.accuracy for point in points]
         errors = [
             [100 * (share.value - share.low) for share in shares],
@@ -208,9 +217,10 @@ def _models(run: Run) -> Iterator[tuple[str, Quality, dict[str, Any]]]:
         assert scored is not None
         several = f", first of {len(cells)} seeds" if len(cells) > 1 else ""
         # Markers at a distance of each other, and not where those of the next line are.
+        marker, colour = looks(run)[name(run, cells[0])]
         style = {
-            "color": f"C{number}",
-            "marker": _MARKERS[number % len(_MARKERS)],
+            "color": colour,
+            "marker": marker,
             "markersize": 5,
             "markevery": (0.02 * number, 0.16),
             "linewidth": 1.3,

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.stats import norm
 
 from worthit.bench.noise import NOISY_PERCENT
 from worthit.bench.record import DEFAULT_P99_LIMIT_MS, CellRecord, Run, significant
@@ -302,11 +303,11 @@ def _missed_limits(case: _Case) -> list[str]:
 def _changes(case: _Case, answer: Answer, rival: CellRecord | None) -> Iterable[str]:
     run, comments = case.run, len(case.run.data.test.labels)
     if rival is not None and not case.lead(rival).accuracy_differs:
-        needed = _comments_needed(case, rival)
+        points = max(100 * abs(case.lead(rival).accuracy_difference), WORTHWHILE_POINTS)
+        needed = _comments_needed(case, rival, points)
         if needed > comments:
             yield (
-                f"More test comments: {needed:,} would show a lead of {WORTHWHILE_POINTS:g} point, "
-                f"{comments:,} do not."
+                f"More test comments: about {needed:,} would show a difference of {points:.1f} points."
             )
     if len(by_model(run).get(case.shown(case.llm), ())) < 2:
         yield "More seeds: each model was trained once, and another training may score otherwise."
@@ -329,8 +330,11 @@ def _changes(case: _Case, answer: Answer, rival: CellRecord | None) -> Iterable[
         yield "An idle machine: this one was noisy while it measured."
 
 
-def _comments_needed(case: _Case, rival: CellRecord) -> int:
-    """For McNemar's test to show a worthwhile lead four times in five (Connor 1987, to first order)."""
+def _comments_needed(case: _Case, rival: CellRecord, points: float) -> int:
+    """For McNemar's test to show such a difference four times in five (Connor 1987, to first order),
+
+    at a level corrected for all pairs.
+    """
     assert case.llm.quality is not None
     assert rival.quality is not None
     labels = np.asarray(case.run.data.test.labels)
@@ -338,7 +342,8 @@ def _comments_needed(case: _Case, rival: CellRecord) -> int:
         quality.called(cell.quality.test) == labels for cell in (case.llm, rival) if cell.quality
     ]
     discordant = float((right[0] != right[1]).mean())
-    needed = (1.96 + 0.84) ** 2 * discordant / (WORTHWHILE_POINTS / 100) ** 2
+    deviations = norm.isf(quality.ALPHA / 2 / len(case.pairs)) + norm.ppf(0.8)
+    needed = deviations**2 * discordant / (points / 100) ** 2
     return int(float(f"{needed:.2g}"))
 
 

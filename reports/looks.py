@@ -1,0 +1,29 @@
+"""How each cell looks in all pictures of a report: a marker of its own, a colour for its model."""
+
+import itertools
+
+from worthit.bench.record import CellRecord, Run
+from worthit.reports import quality
+from worthit.reports.columns import name
+
+_MARKERS = "osD^vP*X"
+# Okabe and Ito (2008), told apart by the colour-blind; without yellow, too pale on white.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+Looks = dict[str, tuple[str, str]]  # label → marker and colour
+
+
+def looks(run: Run) -> Looks:
+    """For each cell by its name in reports, the most accurate first."""
+    models = dict.fromkeys(cell.model for cell in run.cells)
+    colours = dict(zip(models, itertools.cycle(_COLOURS), strict=False))
+    best_first = sorted(run.cells, key=lambda cell: -_accuracy(run, cell))
+    return {
+        name(run, cell): (marker, colours[cell.model])
+        for cell, marker in zip(best_first, itertools.cycle(_MARKERS), strict=False)
+    }
+
+
+def _accuracy(run: Run, cell: CellRecord) -> float:
+    share = cell.quality and quality.accuracy(cell.quality.test, run.data.test.labels)
+    return share.value if share else 0.0
