@@ -21,12 +21,12 @@ from worthit.bench import record
 from worthit.bench.record import CellRecord, Run
 
 _FIGURES = {
-    "training, s": "training.train_s",
-    "p50, ms": "latency.p50_ms",
-    "p99, ms": "latency.p99_ms",
-    "comments/s": "throughput.best.comments_per_s",
-    "peak, MB": "memory.peak_mb",
-    "CPU, J": "energy.cpu_j_per_comment",
+    "train": "training.train_s",
+    "p50": "latency.p50_ms",
+    "p99": "latency.p99_ms",
+    "rate": "throughput.best.comments_per_s",
+    "memory": "memory.peak_mb",
+    "CPU J": "energy.cpu_j_per_comment",
 }
 
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = parsed.runs_folder or Path(folder)
         first, second = (_run(kept, Path(folder), given) for _ in range(2))
     rows, same = compared(first, second)
-    print(tabulate(rows, ["second / first", *_FIGURES, "predictions"], disable_numparse=True))
+    print(tabulate(rows, ["second / first", *_FIGURES, "scores"], disable_numparse=True))
     return 0 if same else 1
 
 

@@ -334,6 +334,8 @@ def test_the_main_job_on_two_models(tmp_path: Path) -> None:
     assert run["machine"]["fingerprint"] == machine.fingerprint(run["machine"])
     assert run["noise"]["value"] > 0
     assert all(0 < cell["measured_s"] < cell["wall_s"] for cell in run["cells"])
+    scored = run["cells"][0]["quality"]
+    assert len(scored["validation"]) == len(run["data"]["validation"]["ids"]) > 0
     assert "[2/2] tfidf-cpu" in printed
     assert "test_latency[lsa-cpu]" in printed
     (report,) = tmp_path.glob("*/README.md")

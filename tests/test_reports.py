@@ -297,6 +297,7 @@ def test_the_terminal_table_fits_80_columns() -> None:
     table = text.split("\n\n")[0].splitlines()
     assert max(map(len, table)) <= 80
     assert "*" not in text
+    assert text.endswith("No verdict: this run has no fine-tuned LLM with test scores.")
 
 
 def test_quality_figures_by_hand() -> None:
@@ -355,6 +356,7 @@ def test_readme_is_filled_then_fresh_then_stale(
     assert text.startswith("before\n<!-- results: 2026-01-02-quick -->\n")
     assert text.endswith("<!-- end of results -->\nafter\n")
     assert "90.0 %" in text
+    assert "**No verdict: this run has no fine-tuned LLM with test scores.**" in text
     (project / "README.md").write_text(text.replace("90.0 %", "99.0 %"))
     assert cli.main([*arguments, "--check"]) == 1
 

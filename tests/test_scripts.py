@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from worthit.bench import tune
+from worthit.bench import repeat, tune
 
 SMALL = ["--dataset", "synthetic:1500", "--train-size", "200", "--validation-size", "100"]
 
@@ -34,6 +35,17 @@ def test_tuning_refuses_in_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_repeating_a_benchmark_keeps_both_runs_and_their_predictions_agree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--models", "lsa,tfidf", "--dataset", "synthetic:600", "-k", "train or accuracy"]
+    assert repeat.main(["--runs-folder", str(tmp_path / "runs"), *options]) == 0
+    assert len(list((tmp_path / "runs").glob("*-quick.json"))) == 2
+    table = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in table[2:]] == ["lsa-cpu", "tfidf-cpu"]
+    assert all(row.endswith("same") for row in table[2:])
 
 
 def test_the_data_protocol_is_timed_cold_and_from_the_cache() -> None:
