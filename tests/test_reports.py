@@ -297,7 +297,8 @@ def test_the_terminal_table_fits_80_columns() -> None:
     table = text.split("\n\n")[0].splitlines()
     assert max(map(len, table)) <= 80
     assert "*" not in text
-    assert text.endswith("No verdict: this run has no fine-tuned LLM with test scores.")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "No verdict: this run has no fine-tuned LLM with test scores." in markdown.brief(run())
 
 
 def test_quality_figures_by_hand() -> None:
