@@ -11,7 +11,7 @@ import ctypes
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +93,7 @@ def _reset(device: str) -> str:
 
 def _peak(since: str, tree: list[int]) -> Figure:
     """The processes' peaks added up: at most so much was resident at once."""
-    readers = {
+    readers: dict[str, tuple[Callable[[int], int], str]] = {
         "linux": (lambda pid: _status_bytes("VmHWM", pid), f"VmHWM {since}"),
         "darwin": (_footprint_bytes, "peak physical footprint since process start"),
         "win32": (

@@ -194,4 +194,5 @@ def _accuracy(run: Run, cell: CellRecord) -> float:
 def _sureness(probabilities: Sequence[float]) -> Floats:
     """Probability of the likelier class, shape (n,)."""
     positive = np.asarray(probabilities)
-    return np.maximum(positive, 1 - positive)
+    likelier: Floats = np.maximum(positive, 1 - positive)
+    return likelier

@@ -46,7 +46,7 @@ class Scored:
 
     @property
     def hits(self) -> npt.NDArray[np.bool_]:
-        return np.asarray(quality.called(self.probabilities) == (self.labels == 1))
+        return np.asarray(quality.called(self.probabilities.tolist()) == (self.labels == 1))
 
 
 @dataclass(frozen=True)
