@@ -105,6 +105,9 @@ def test_memory(benchmark: Any, cell: CellRun) -> None:
 @pytest.mark.learning_curve
 def test_learning_curve(benchmark: Any, cell: CellRun) -> None:
     with one_line():
+        training = cell.train()
+        if training.train_s.value is None:
+            pytest.skip(f"{cell.cell.model} is {training.train_s.reason}")
         points = cell.learning_curve()
     if not points:
         pytest.skip("too few training comments to leave some out")

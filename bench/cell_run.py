@@ -2,7 +2,8 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -118,16 +119,10 @@ class CellRun:
         """Train on a half, a quarter and so on of the training comments; each point is kept at once.
 
         Raises:
-            DeviceError, CellError: as `train`, or this model is not trained at all.
+            DeviceError, CellError: as `train`.
         """
         training = self.train()
-        if training.train_s.value is None:
-            raise DeviceError(f"{self.cell.model} is {training.train_s.reason}")
-        self._progress.stage("curve")
-        self._stop()
-        worker = Worker(self.cell, self._log, self._progress.trained)
-        try:
-            worker.start(Setup, _SETUP_LIMIT_S)
+        with self._own_process("curve") as worker:
             for comments in curve_sizes(training.comments):
                 point = worker.ask("curve_point", CurvePoint, self._limit_s, comments=comments)
                 self._finish(
@@ -136,27 +131,13 @@ class CellRun:
                     worker.seconds,
                     f"{shown(point.train_s)} for {comments:,} comments",
                 )
-        except CellError as error:
-            self._failed("learning curve", error)
-            raise
-        finally:
-            worker.close()
         return self.record.learning_curve
 
     def memory(self) -> Memory:
         artifact = self.train().artifact
-        self._progress.stage("memory")
-        self._stop()  # two copies of a model may not fit
         started = time.monotonic()
-        worker = Worker(self.cell, self._log, self._progress.trained)
-        try:
-            worker.start(Setup, _SETUP_LIMIT_S)
+        with self._own_process("memory") as worker:
             result = worker.ask("memory", Memory, self._limit_s, artifact=artifact)
-        except CellError as error:
-            self._failed("memory", error)
-            raise
-        finally:
-            worker.close()
         # All of that process is the measurement: its start is the baseline.
         self._finish("memory", result, time.monotonic() - started, f"peak {shown(result.peak_mb)}")
         return result
@@ -201,16 +182,31 @@ class CellRun:
         self._note(**{name: result}, measured_s=self.record.measured_s + seconds)
         self._progress.result(summary)
 
+    @contextmanager
+    def _own_process(self, name: str) -> Iterator[Worker]:
+        """A fresh process for one measurement; the serving one ends, as two models may not fit."""
+        self._progress.stage(name)
+        self._stop()
+        worker = Worker(self.cell, self._log, self._progress.trained)
+        try:
+            self._start(worker)
+            yield worker
+        except CellError as error:
+            self._failed(name, error)
+            raise
+        finally:
+            worker.close()
+
+    def _start(self, worker: Worker) -> None:
+        setup, trained = worker.start(Setup, _SETUP_LIMIT_S), self.record.setup
+        if trained and setup.checkpoint_identity != trained.checkpoint_identity:
+            raise CellError("the checkpoint changed between training and scoring; run again")
+
     def _serving(self, artifact: str) -> Worker:
         """The process that has loaded the artifact, started anew if it is not there."""
         if self._worker is None:
             self._worker = Worker(self.cell, self._log, self._progress.trained)
-            setup = self._worker.start(Setup, _SETUP_LIMIT_S)
-            if (
-                self.record.setup
-                and setup.checkpoint_identity != self.record.setup.checkpoint_identity
-            ):
-                raise CellError("the checkpoint changed between training and scoring; run again")
+            self._start(self._worker)
         if not self._loaded:
             self._worker.ask("load", type(None), self._limit_s, artifact=artifact)
             self._loaded = True

@@ -1,7 +1,6 @@
 """One benchmark session: options in, cells run one after another, one saved run out."""
 
 import dataclasses
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -182,9 +181,7 @@ class Session:
                 natural_size=AtMost(options.test_size)
                 if options.test_size
                 else chosen.natural_size,
-                validation_size=AtMost(
-                    min(chosen.validation_size.comments, options.test_size or sys.maxsize)
-                ),
+                validation_size=_at_most(chosen.validation_size, options.test_size),
             ),
         )
         train, test = self._prepared.step("train"), self._prepared.step("test, balanced")
@@ -307,6 +304,11 @@ class Session:
             path = Path(checkpoint)
             described[f"--checkpoint {model}"] = path.name if path.is_absolute() else checkpoint
         return described
+
+
+def _at_most(size: AtMost, test_size: int | None) -> AtMost:
+    """Small runs stay small: no more for validation than for the test."""
+    return size if test_size is None else AtMost(min(size.comments, test_size))
 
 
 def _without_folder(dataset: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from worthit.bench.record import BatchRate, Throughput, measured
+from worthit.datasets.errors import is_out_of_memory
 
 _BATCH_SIZES = (1, 8, 32, 128, 512, 2048)
 # Two batch sizes in a row that gain less than this end the sweep.
@@ -48,16 +49,6 @@ def measure_throughput(
         idle_steps = 0 if reached > best * _WORTHWHILE_GAIN else idle_steps + 1
         best = max(best, reached)
     return Throughput(tuple(rates), ended_by="no gain" if idle_steps == 2 else "largest size")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed: Python's own, a CPU's or an accelerator's by torch."""
-    words = str(error)
-    return (
-        isinstance(error, MemoryError)
-        or "out of memory" in words
-        or "can't allocate memory" in words
-    )
 
 
 def _rate(

@@ -17,8 +17,7 @@ from typing import Any, TextIO
 import msgspec
 
 from worthit.bench.cell import Cell
-from worthit.bench.throughput import is_out_of_memory
-from worthit.datasets.errors import DeviceError, WorthitError
+from worthit.datasets.errors import DeviceError, WorthitError, is_out_of_memory
 
 
 def main() -> None:

@@ -46,3 +46,13 @@ class CellError(WorthitError): ...
 
 
 class RunError(WorthitError): ...
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed: Python's own, a CPU's or an accelerator's by torch."""
+    words = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or "out of memory" in words
+        or "can't allocate memory" in words
+    )

@@ -16,7 +16,7 @@ from typing import Any
 
 from worthit.datasets import packages
 from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash
-from worthit.datasets.errors import CheckpointError
+from worthit.datasets.errors import CheckpointError, is_out_of_memory
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def refused_in_one_line(given: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        if "out of memory" in str(error):
+        if is_out_of_memory(error):
             raise
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from worthit.bench.record import CellRecord, Figure, Run, significant
-from worthit.reports import bounds, options, quality
+from worthit.reports import bounds, options
 from worthit.reports.bounds import Bounded
-from worthit.reports.columns import Footnotes, missing, name, written
+from worthit.reports.columns import Footnotes, missing, name, test_accuracy, written
 from worthit.reports.tables import listed, tabulated
 
 Verdict = Literal["fits", "borderline", "misses", "unknown"]
@@ -29,7 +29,7 @@ class Fit:
 def _accuracy(run: Run, cell: CellRecord) -> Bounded:
     if cell.quality is None:
         return bounds.absent("", missing(cell, "quality"))
-    share = quality.accuracy(cell.quality.test, run.data.test.labels)
+    share = test_accuracy(run, cell)
     if share is None:
         return bounds.absent("", "there are no test comments")
     figure = Figure(share.value, "", "measured", "test comments", share.comments)

@@ -6,7 +6,7 @@ FrugalGPT (Chen et al. 2023) puts language models at their end.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from worthit.reports.tables import tabulated
 SWEPT = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -33,20 +34,37 @@ class Cascade:
     sure_from: float  # probability of the likelier class from which on the cheap one answers
     passed_share: float  # of the test comments
     accuracy: quality.Share
-    difference: float  # in accuracy, less the dear one alone on the same comments
-    low: float  # and its 95 % bootstrap interval
-    high: float
-    p_dear: float  # McNemar's, against the dear one alone
-    p_cheap: float  # and against the cheap one alone
     compute_ms: float  # a comment, at the best batch sizes of both
     saved_share: float  # of the dear one's compute
 
 
-def chosen(run: Run) -> tuple[Cascade, ...]:
+@dataclass(frozen=True)
+class Tested:
+    """A cascade beside each of its models alone, on the same test comments."""
+
+    cascade: Cascade
+    difference: float  # in accuracy, less the dear one's
+    low: float  # and its 95 % bootstrap interval
+    high: float
+    p_dear: float  # McNemar's, against the dear one
+    more: float  # in accuracy, less the cheap one's
+    p_cheap: float
+
+    @property
+    def loses(self) -> bool:
+        """Whether it is less accurate than the dear model."""
+        return self.p_dear < quality.ALPHA and self.difference < 0
+
+    @property
+    def replaces(self) -> bool:
+        """Whether it may stand in for the dear model, and is worth more than the cheap one."""
+        return not self.loses and self.p_cheap < quality.ALPHA and self.more > 0
+
+
+def chosen(run: Run) -> tuple[Tested, ...]:
     """For each model, the cheapest cascade that loses nothing of its accuracy on validation.
 
-    A model alone is no cascade: nothing is told of one that would have to see every comment. p
-    values are Holm-corrected over what is returned.
+    p values are Holm-corrected over what is returned.
     """
     found = []
     for dear in _usable(run):
@@ -58,43 +76,27 @@ def chosen(run: Run) -> tuple[Cascade, ...]:
         ]
         if candidates:
             found.append(min(candidates, key=lambda cascade: cascade.compute_ms))
-    return _corrected([cascade for cascade in found if cascade.saved_share > 0])
+    return _corrected([_tested(run, cascade) for cascade in found if cascade.saved_share > 0])
 
 
 def swept(run: Run, cheap: CellRecord, dear: CellRecord) -> list[Cascade]:
     """From the cheap model alone to the dear one alone, by shares of validation comments passed."""
     assert cheap.quality is not None
-    sureness = np.sort(_sureness(cheap.quality.validation))
+    sureness = _sureness(cheap.quality.validation)
     thresholds = [float(np.quantile(sureness, share)) for share in SWEPT[1:-1]]
     return [_at(run, cheap, dear, threshold) for threshold in (0.0, *thresholds, np.inf)]
 
 
-def lines(run: Run) -> Iterator[list[Cascade]]:
-    """The sweep of each cascade that `chosen` found."""
-    for cascade in chosen(run):
-        yield swept(run, cascade.cheap, cascade.dear)
+def section(run: Run, found: Sequence[Tested]) -> list[str]:
+    """A table of the cascades that pay, or why there is none.
 
-
-def section(run: Run) -> list[str]:
-    """A table of the cascades that pay, or why there is none."""
+    Args:
+        found: of `chosen(run)`.
+    """
     if not run.data.validation.labels:
         return ["This run kept no validation comments, on which a cascade's threshold is chosen."]
-    found = chosen(run)
     if not found:
         return ["No model can spare another one work without losing accuracy on validation."]
-    body = [
-        [
-            f"{name(run, cascade.cheap)} → {name(run, cascade.dear)}",
-            f"{cascade.sure_from:.2f}",
-            percent(cascade.passed_share),
-            percent_with_interval(cascade.accuracy),
-            f"{100 * cascade.difference:+.1f} ({100 * cascade.low:+.1f} to {100 * cascade.high:+.1f})",
-            significant(cascade.compute_ms),
-            percent(cascade.saved_share),
-            standing(run, cascade),
-        ]
-        for cascade in found
-    ]
     headings = [
         "cascade", "sure from", "passed on", "test acc (95 % interval)", "points against dear alone",
         "compute, ms/comment", "of it saved", "standing",
@@ -106,21 +108,35 @@ def section(run: Run) -> list[str]:
         "chosen; the figures are of the test comments. Compute is that of both at their best batch "
         "sizes, comments passed on taken to be as long as the others; both models have to be in "
         "memory.",
-        tabulated(headings, body),
+        tabulated(headings, [_row(run, tested) for tested in found]),
     ]
 
 
-def standing(run: Run, cascade: Cascade) -> str:
-    """Whether the tests support that it is worth having beside its two models."""
-    if cascade.p_dear < quality.ALPHA and cascade.difference < 0:
-        return f"less accurate than {name(run, cascade.dear)}"
-    if cascade.p_cheap < quality.ALPHA and cascade.accuracy.value > _accuracy(run, cascade.cheap):
-        return f"**in place of {name(run, cascade.dear)}**"
-    return f"≈ cheaper {name(run, cascade.cheap)}"
+def _row(run: Run, tested: Tested) -> list[str]:
+    cascade = tested.cascade
+    return [
+        f"{name(run, cascade.cheap)} → {name(run, cascade.dear)}",
+        f"{cascade.sure_from:.2f}",
+        percent(cascade.passed_share),
+        percent_with_interval(cascade.accuracy),
+        f"{100 * tested.difference:+.1f} ({100 * tested.low:+.1f} to {100 * tested.high:+.1f})",
+        significant(cascade.compute_ms),
+        percent(cascade.saved_share),
+        _standing(run, tested),
+    ]
+
+
+def _standing(run: Run, tested: Tested) -> str:
+    cheap, dear = name(run, tested.cascade.cheap), name(run, tested.cascade.dear)
+    if tested.loses:
+        return f"less accurate than {dear}"
+    return f"**in place of {dear}**" if tested.replaces else f"≈ cheaper {cheap}"
 
 
 def _usable(run: Run) -> list[CellRecord]:
     """Cells with scores on validation comments and a rate; of several seeds the first."""
+    if not run.data.validation.labels:
+        return []
     return [
         cells[0]
         for cells in by_model(run).values()
@@ -149,46 +165,56 @@ def _threshold(run: Run, cheap: CellRecord, dear: CellRecord) -> float | None:
 
 
 def _at(run: Run, cheap: CellRecord, dear: CellRecord, sure_from: float) -> Cascade:
-    """What comes of a threshold, on the test comments; p values are not yet corrected."""
-    assert cheap.quality is not None
-    assert dear.quality is not None
-    labels = np.asarray(run.data.test.labels)
-    answers = _sureness(cheap.quality.test) >= sure_from
-    right_cheap = quality.called(cheap.quality.test) == labels
-    right_dear = quality.called(dear.quality.test) == labels
-    right = np.where(answers, right_cheap, right_dear)
-    share = quality.share(int(right.sum()), len(labels))
+    """What comes of a threshold, on the test comments."""
+    right, passed = _right(run, cheap, dear, sure_from)
+    share = quality.share(int(right.sum()), len(right))
     assert share is not None
-    gaps = right.astype(float) - right_dear
-    low, high = np.quantile(gaps @ resampling.counts(len(labels)) / len(labels), (0.025, 0.975))
-    passed = float((~answers).mean())
     dear_ms = bounds.compute_ms(run, dear).value or 0.0
-    compute_ms = (bounds.compute_ms(run, cheap).value or 0.0) + passed * dear_ms
+    compute_ms = (bounds.compute_ms(run, cheap).value or 0.0) + passed.mean() * dear_ms
     return Cascade(
         cheap,
         dear,
         sure_from,
-        passed,
-        share,
-        difference=float(gaps.mean()),
-        low=float(low),
-        high=float(high),
-        p_dear=mcnemar_p(right, right_dear),
-        p_cheap=mcnemar_p(right, right_cheap),
-        compute_ms=compute_ms,
-        saved_share=1 - compute_ms / dear_ms,
+        passed_share=float(passed.mean()),
+        accuracy=share,
+        compute_ms=float(compute_ms),
+        saved_share=float(1 - compute_ms / dear_ms),
     )
 
 
-def _corrected(found: Sequence[Cascade]) -> tuple[Cascade, ...]:
+def _tested(run: Run, cascade: Cascade) -> Tested:
+    """p values are not yet corrected."""
+    right, _ = _right(run, cascade.cheap, cascade.dear, cascade.sure_from)
+    by_cheap, _ = _right(run, cascade.cheap, cascade.dear, 0.0)
+    by_dear, _ = _right(run, cascade.cheap, cascade.dear, np.inf)
+    gaps = right.astype(np.float32) - by_dear
+    low, high = np.quantile(gaps @ resampling.counts(len(gaps)) / len(gaps), (0.025, 0.975))
+    return Tested(
+        cascade,
+        difference=float(gaps.mean()),
+        low=float(low),
+        high=float(high),
+        p_dear=mcnemar_p(right, by_dear),
+        more=float(right.mean() - by_cheap.mean()),
+        p_cheap=mcnemar_p(right, by_cheap),
+    )
+
+
+def _right(run: Run, cheap: CellRecord, dear: CellRecord, sure_from: float) -> tuple[Mask, Mask]:
+    """Which test comments a cascade tells right, and which it passes on, shape (n,) each."""
+    assert cheap.quality is not None
+    assert dear.quality is not None
+    labels = np.asarray(run.data.test.labels)
+    passed = _sureness(cheap.quality.test) < sure_from
+    by_cheap = quality.called(cheap.quality.test) == labels
+    by_dear = quality.called(dear.quality.test) == labels
+    return np.where(passed, by_dear, by_cheap), passed
+
+
+def _corrected(found: Sequence[Tested]) -> tuple[Tested, ...]:
     raw = itertools.chain.from_iterable((one.p_dear, one.p_cheap) for one in found)
     p_values = iter(holm(list(raw)))
     return tuple(replace(one, p_dear=next(p_values), p_cheap=next(p_values)) for one in found)
-
-
-def _accuracy(run: Run, cell: CellRecord) -> float:
-    share = cell.quality and quality.accuracy(cell.quality.test, run.data.test.labels)
-    return share.value if share else 0.0
 
 
 def _sureness(probabilities: Sequence[float]) -> Floats:

@@ -3,7 +3,6 @@
 All is resampled with fixed seeds: the same samples give the same intervals.
 """
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -150,11 +149,6 @@ def _difference(base: float, later: float, resampled: Floats) -> Difference:
 def _resampled(base: Scored, later: Scored, paired: bool) -> list[tuple[Scored, Matrix]]:
     """Each run with how often each of its comments is in each resample, shape (n, resamples)."""
     return [
-        (base, _times(len(base.labels), 0)),
-        (later, _times(len(later.labels), 0 if paired else 1)),
+        (base, resampling.counts(len(base.labels))),
+        (later, resampling.counts(len(later.labels), seed=0 if paired else 1)),
     ]
-
-
-@functools.lru_cache(maxsize=2)  # all models of a run are tested on the same comments
-def _times(comments: int, seed: int) -> Matrix:
-    return resampling.counts(comments, seed=seed)

@@ -111,6 +111,13 @@ def name(run: Run, cell: CellRecord, notes: Footnotes | None = None) -> str:
     return cell.name if len(devices) > 1 else cell.name.replace(f"-{cell.device}", "", 1)
 
 
+def test_accuracy(run: Run, cell: CellRecord) -> quality.Share | None:
+    """Of a cell on the balanced test set; None where it has no scores."""
+    if cell.quality is None:
+        return None
+    return quality.accuracy(cell.quality.test, run.data.test.labels)
+
+
 def by_model(run: Run) -> dict[str, list[CellRecord]]:
     """The cells that have quality, those that differ by nothing but the seed under one name."""
     models: dict[str, list[CellRecord]] = {}

@@ -12,7 +12,7 @@ from typing import Literal
 from worthit.bench.record import CellRecord, Run
 from worthit.reports import bounds, prices, quality
 from worthit.reports.bounds import Bounded
-from worthit.reports.columns import Footnotes, missing, name, percent
+from worthit.reports.columns import Footnotes, missing, name, percent, test_accuracy
 from worthit.reports.tables import listed, tabulated
 
 _ESTIMATES = "estimated from rated power and load; estimates alone rank nobody"
@@ -95,11 +95,9 @@ def _frontier(run: Run, cost: Cost, differ: Differ) -> Frontier:
 def _point(run: Run, cell: CellRecord, cost: Cost) -> Point:
     """Not judged yet."""
     found = cost.of(run, cell)
-    share = None
-    if cell.quality is not None:
-        share = quality.accuracy(cell.quality.test, run.data.test.labels)
+    share = test_accuracy(run, cell)
     reason = found.figure.reason or ("" if share else missing(cell, "quality"))
-    beats = share is not None and share.low > _guessing(run)
+    beats = share is not None and share.low > quality.guessing(run.data.test.labels)
     return Point(cell.name, name(run, cell), found, share, beats, "unknown", reason=reason)
 
 
@@ -128,12 +126,6 @@ def _judged(point: Point, known: Sequence[Point], differ: Differ) -> Point:
 
 def _value(point: Point) -> float:
     return point.accuracy.value if point.accuracy else 0.0
-
-
-def _guessing(run: Run) -> float:
-    """The accuracy of always answering what most test comments are, at no cost at all."""
-    toxic = sum(run.data.test.labels) / max(len(run.data.test.labels), 1)
-    return max(toxic, 1 - toxic)
 
 
 def section(run: Run, differ: Differ) -> list[str]:
@@ -172,7 +164,7 @@ def _about(run: Run, found: Sequence[Frontier]) -> str:
         "same accuracy": "≈ cheaper X: X is cheaper, and this run cannot tell their accuracies apart",
         "same cost": "costs as better X: the costs cannot be told apart, and X is more accurate",
         "guessing": "≈ guessing: not shown to beat always answering what most comments are, which "
-        f"is right for {percent(_guessing(run))} and costs nothing",
+        f"is right for {percent(quality.guessing(run.data.test.labels))} and costs nothing",
     }
     noise = bounds.noise(run) * 100
     within = f"more than the machine's noise, {noise:.3g} %" if noise else (

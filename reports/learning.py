@@ -75,13 +75,17 @@ def _plateaus(run: Run, found: Mapping[str, Sequence[Point]]) -> list[str]:
     for model, points in found.items():
         *smaller, whole = points
         p_values = holm([_p(run, point, whole) for point in smaller])
-        alike = [p.comments for p, value in zip(smaller, p_values, strict=True) if value >= 0.05]
+        alike = [
+            point.comments
+            for point, value in zip(smaller, p_values, strict=True)
+            if value >= quality.ALPHA
+        ]
         if alike:
             lines.append(
                 f"{model}: {min(alike):,} comments are not told apart from {whole.comments:,}"
             )
-        else:
-            lines.append(f"{model}: more comments still help at {whole.comments:,}")
+        elif smaller and whole.accuracy.value > smaller[-1].accuracy.value:
+            lines.append(f"{model}: the last comments, up to {whole.comments:,}, still helped")
     return lines
 
 
@@ -94,7 +98,7 @@ def _crossings(run: Run, found: Mapping[str, Sequence[Point]]) -> list[str]:
         leads = [
             (one.comments, first if one.accuracy.value > other.accuracy.value else second)
             for (one, other), value in zip(shared, p_values, strict=True)
-            if value < 0.05
+            if value < quality.ALPHA
         ]
         for (before, leader), (after, next_leader) in itertools.pairwise(leads):
             if leader != next_leader:

@@ -3,8 +3,7 @@
 import itertools
 
 from worthit.bench.record import CellRecord, Run
-from worthit.reports import quality
-from worthit.reports.columns import name
+from worthit.reports.columns import name, test_accuracy
 
 _MARKERS = "osD^vP*X"
 # Okabe and Ito (2008), told apart by the colour-blind; without yellow, too pale on white.
@@ -25,5 +24,5 @@ def looks(run: Run) -> Looks:
 
 
 def _accuracy(run: Run, cell: CellRecord) -> float:
-    share = cell.quality and quality.accuracy(cell.quality.test, run.data.test.labels)
+    share = test_accuracy(run, cell)
     return share.value if share else 0.0

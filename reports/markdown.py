@@ -62,11 +62,12 @@ def render(run: Run, pictures: dict[str, str]) -> str:
     """
     found = pairs(run)
     differ = pairs_differ(found)
+    cascades = cascade.chosen(run)
     sections = [
         f"# worthit run {run.run_id}",
         _noise_warning(run),
         _summary(run),
-        *verdict.section(verdict.verdict(run, found)),
+        *verdict.section(verdict.verdict(run, found, cascades)),
         "## Results",
         *results(run),
         "## Frontier",
@@ -74,7 +75,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         *frontier.section(run, differ),
         "## Cascades",
         _shown(pictures, CASCADES),
-        *cascade.section(run),
+        *cascade.section(run, cascades),
         *_learning(run, pictures),
         *_seeds(run),
         "## Quality",
@@ -131,8 +132,7 @@ def brief(run: Run) -> str:
         for row in rows(BRIEF, run, notes)
     ]
     table = tabulated([column.heading for column in BRIEF], body, form="simple")
-    found = verdict.verdict(run, pairs(run))
-    answer = textwrap.fill(found.headline, 80)
+    answer = textwrap.fill(verdict.headline(run), 80)
     return "\n".join([table, "", _BRIEF_LEGEND, *notes.lines(), "", answer])
 
 

@@ -13,7 +13,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from worthit.bench.record import CellRecord, Part, Quality, Run
 from worthit.reports import bounds, cascade, frontier_picture, learning, pairs, people, quality
-from worthit.reports.columns import by_model, name
+from worthit.reports.columns import by_model, name, test_accuracy
 from worthit.reports.looks import looks
 from worthit.reports.markdown import CASCADES, CONFUSION, FRONTIER, LEARNING
 from worthit.reports.scores import PRECISION_RECALL, RELIABILITY, ROC
@@ -41,7 +41,8 @@ def draw(run: Run, folder: Path) -> dict[str, str]:
         frontier = frontier_picture.draw(run, differ)
         if frontier is not None:
             drawn[FRONTIER] = _saved(frontier, folder, "frontier.png")
-        sweeps = list(cascade.lines(run))
+        relays = [tested.cascade for tested in cascade.chosen(run)]
+        sweeps = [cascade.swept(run, relay.cheap, relay.dear) for relay in relays]
         if sweeps:
             drawn[CASCADES] = _saved(_cascades(run, sweeps), folder, "cascades.png")
         if learning.curves(run):
@@ -74,8 +75,7 @@ def _cascades(run: Run, sweeps: Sequence[Sequence[cascade.Cascade]]) -> Figure:
     figure, axes = plt.subplots(figsize=(7.6, 4.2), layout="constrained")
     for label, (marker, colour) in looks(run).items():
         cell = next(cell for cell in run.cells if name(run, cell) == label)
-        scored, cost = cell.quality, bounds.compute_ms(run, cell)
-        share = scored and quality.accuracy(scored.test, run.data.test.labels)
+        share, cost = test_accuracy(run, cell), bounds.compute_ms(run, cell)
         if share and cost.value is not None:
             errors = [[100 * (share.value - share.low)], [100 * (share.high - share.value)]]
             axes.errorbar(

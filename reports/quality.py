@@ -48,6 +48,12 @@ def accuracy(probabilities: Sequence[float], labels: Sequence[int]) -> Share | N
     return share(hits, len(labels))
 
 
+def guessing(labels: Sequence[int]) -> float:
+    """The accuracy of always answering what most comments are, at no cost at all."""
+    toxic = sum(labels) / max(len(labels), 1)
+    return max(toxic, 1 - toxic)
+
+
 def roc_auc(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
     """The chance that a toxic comment scores above another; None where a class is missing."""
     return float(roc_auc_score(labels, probabilities)) if len(set(labels)) == 2 else None

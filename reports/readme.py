@@ -6,7 +6,6 @@ from pathlib import Path
 from worthit.bench import record
 from worthit.datasets.errors import RunError
 from worthit.reports import markdown, verdict
-from worthit.reports.pairs import pairs
 
 _BLOCK = re.compile(r"(<!-- results: (?P<run>\S+) -->\n).*?(\n<!-- end of results -->)", re.DOTALL)
 
@@ -33,7 +32,7 @@ def filled(readme: str, root: Path, run_name: str | None = None) -> str:
         raise RunError(f"{name} was interrupted; choose a complete run, see `worthit runs`")
     folder = f"reports/runs/{name}"
     parts = [
-        f"**{verdict.verdict(run, pairs(run)).headline}**",
+        f"**{verdict.headline(run)}**",
         markdown.headline(run) + f" [The whole report]({folder}/README.md).",
         *markdown.results(run),
     ]

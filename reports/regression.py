@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from worthit.bench.machine import FINGERPRINT_KEYS
 from worthit.bench.record import Run
-from worthit.reports import changes
+from worthit.reports import changes, quality
 from worthit.reports.changes import Difference, Exchange, Interval, Shift
 from worthit.reports.counterparts import (
     LATENCY_P50,
@@ -35,7 +35,6 @@ from worthit.reports.counterparts import (
 )
 from worthit.reports.pairs import holm
 
-_SIGNIFICANCE = 0.05
 _ACCURACY_POINTS = 0.5
 
 
@@ -181,7 +180,7 @@ def _failures(pair: Pair) -> Iterator[Finding]:
 
 
 def _latency(test: Tested, limit_percent: float) -> Iterator[Finding]:
-    if test.interval is None or test.shift_p >= _SIGNIFICANCE:
+    if test.interval is None or test.shift_p >= quality.ALPHA:
         return
     found = ratio(figure(test.pair.base, LATENCY_P50), figure(test.pair.later, LATENCY_P50)).value
     how = (
@@ -196,7 +195,7 @@ def _latency(test: Tested, limit_percent: float) -> Iterator[Finding]:
 
 def _accuracy(test: Tested) -> Iterator[Finding]:
     found = test.accuracy
-    if found is None or test.exchange_p >= _SIGNIFICANCE or abs(found.points) <= _ACCURACY_POINTS:
+    if found is None or test.exchange_p >= quality.ALPHA or abs(found.points) <= _ACCURACY_POINTS:
         return
     how = (
         f"{found.points:+z.1f} points ({found.interval.low:+z.1f} to "

@@ -181,7 +181,7 @@ def _missing_auc(notes: Footnotes) -> str:
 
 def _p(value: float) -> str:
     number = "< 0.001" if value < 0.001 else f"{value:.3f}"
-    return f"**{number}**" if value < 0.05 else number
+    return f"**{number}**" if value < quality.ALPHA else number
 
 
 def natural(run: Run) -> list[str]:

@@ -1,18 +1,15 @@
-"""bench/: options, cells, the process of a cell, and what becomes of its failures."""
+"""bench/: options, cells, the process of a cell, and what becomes of its failures there."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import psutil
 import pytest
 
-from worthit.bench import cell_run, machine, record, session
+from worthit.bench import cell_run, record, session
 from worthit.bench.cell import Cell, Effort
 from worthit.bench.engine import Worker
 from worthit.bench.progress import Progress
@@ -97,6 +94,14 @@ def test_names_of_cells() -> None:
 @pytest.fixture
 def split() -> str:
     return prepare.prepare("synthetic:600", Protocol()).key
+
+
+@contextmanager
+def one_cell(split: str, folder: Path) -> Iterator[cell_run.CellRun]:
+    """A quick cell, closed by whoever asked for it."""
+    cell = Cell("tfidf", "cpu", 0, split, effort=SHORT)
+    with (folder / "progress").open("w") as stream:
+        yield cell_run.CellRun(cell, folder / "cell.log", 60, Progress(stream), lambda cell: None)
 
 
 def worker(cell: Cell, folder: Path, told: list[tuple[int, int]] | None = None) -> Worker:
@@ -214,14 +219,7 @@ def test_a_cell_counts_the_seconds_of_training_and_of_each_measurement(
             return answer
 
     monkeypatch.setattr(cell_run, "Worker", Scripted)
-    with (tmp_path / "progress").open("w") as stream:
-        run = cell_run.CellRun(
-            Cell("tfidf", "cpu", 0, split, effort=SHORT),
-            tmp_path / "cell.log",
-            60,
-            Progress(stream),
-            lambda cell: None,
-        )
+    with one_cell(split, tmp_path) as run:
         found = run.latency()
         run.throughput()
         assert found.cold_start_s is not None
@@ -252,14 +250,7 @@ def test_memory_is_measured_in_a_process_that_did_nothing_else(
             return super().ask(operation, *arguments, **more)
 
     monkeypatch.setattr(cell_run, "Worker", Noted)
-    with (tmp_path / "progress").open("w") as stream:
-        run = cell_run.CellRun(
-            Cell("tfidf", "cpu", 0, split, effort=SHORT),
-            tmp_path / "cell.log",
-            60,
-            Progress(stream),
-            lambda cell: None,
-        )
+    with one_cell(split, tmp_path) as run:
         run.throughput()
         found = run.memory()
         run.close()
@@ -278,14 +269,7 @@ def test_a_learning_curve_trains_on_ever_fewer_of_the_same_comments(
     assert cell_run.curve_sizes(100_000) == [50_000, 25_000, 12_500, 6_250, 3_125]
     assert cell_run.curve_sizes(100) == []
     monkeypatch.setattr(cell_run, "_FEWEST_COMMENTS", 40)
-    with (tmp_path / "progress").open("w") as stream:
-        run = cell_run.CellRun(
-            Cell("tfidf", "cpu", 0, split, effort=SHORT),
-            tmp_path / "cell.log",
-            60,
-            Progress(stream),
-            lambda cell: None,
-        )
+    with one_cell(split, tmp_path) as run:
         points = run.learning_curve()
         run.close()
     on_training_side = len(prepare.comments(split, "train"))
@@ -294,137 +278,3 @@ def test_a_learning_curve_trains_on_ever_fewer_of_the_same_comments(
     assert points[0].test != points[1].test
     assert all(point.train_s.value for point in points)
     assert run.record.learning_curve == points
-
-
-def bench(folder: Path, *arguments: str, **more: Any) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "bench/", "--benchmark-only", "--dataset", "synthetic:600",
-         "--runs-folder", str(folder), "--benchmark-storage", f"file://{folder}/benchmarks", *arguments],
-        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more,
-    )  # fmt: skip
-
-
-def only_run(folder: Path) -> dict[str, Any]:
-    (file,) = folder.glob("*-quick.json")
-    run: dict[str, Any] = json.loads(file.read_text())
-    return run
-
-
-def test_the_main_job_on_two_models(tmp_path: Path) -> None:
-    saved = tmp_path / "pytest-benchmark.json"
-    done = bench(
-        tmp_path,
-        "--models",
-        "lsa,tfidf",
-        "-k",
-        "train or latency or accuracy",
-        "--electricity-price=0.3",
-        "--carbon-intensity=56",
-        "--recall=0.9",
-        f"--benchmark-json={saved}",
-    )
-    printed, _ = done.communicate(timeout=200)
-    assert done.returncode == 0, printed
-    run = only_run(tmp_path)
-    assert run["complete"]
-    assert [cell["model"] for cell in run["cells"]] == ["lsa", "tfidf"]
-    assert run["options"]["--electricity-price"] == "0.3"
-    assert run["options"]["--carbon-intensity"] == "56"
-    assert run["options"]["--recall"] == "0.9"
-    assert run["machine"]["fingerprint"] == machine.fingerprint(run["machine"])
-    assert run["noise"]["value"] > 0
-    assert all(0 < cell["measured_s"] < cell["wall_s"] for cell in run["cells"])
-    scored = run["cells"][0]["quality"]
-    assert len(scored["validation"]) == len(run["data"]["validation"]["ids"]) > 0
-    assert "[2/2] tfidf-cpu" in printed
-    assert "test_latency[lsa-cpu]" in printed
-    (report,) = tmp_path.glob("*/README.md")
-    assert "not measured in this run" in report.read_text()
-    timed = {entry["name"]: entry for entry in json.loads(saved.read_text())["benchmarks"]}
-    samples = [s / 1e3 for s in run["cells"][0]["latency"]["samples_ms"]]
-    assert timed["test_latency[lsa-cpu]"]["stats"]["median"] == pytest.approx(
-        float(np.median(samples))
-    )
-    assert timed["test_latency[lsa-cpu]"]["params"] == {
-        "model": "lsa",
-        "device": "cpu",
-        "seed": "0",
-    }
-
-
-def test_a_failing_cell_leaves_the_others_alone(tmp_path: Path) -> None:
-    done = bench(
-        tmp_path, "--models", "llama-zero-shot,lsa", "--checkpoint", "llama-zero-shot=/no/such/folder",
-        "-k", "train or accuracy",
-    )  # fmt: skip
-    printed, _ = done.communicate(timeout=200)
-    assert done.returncode == 1
-    assert "there is no folder or .gguf file /no/such/folder" in printed
-    assert "Traceback" not in printed
-    failed, fine = only_run(tmp_path)["cells"]
-    assert failed["failures"][0].startswith("training: there is no folder")
-    assert fine["quality"] is not None
-
-
-@pytest.mark.skipif(sys.platform == "darwin", reason="this machine may have the absent device")
-def test_an_absent_device_is_skipped_with_the_reason(tmp_path: Path) -> None:
-    done = bench(tmp_path, "--models", "lsa,bert", "--devices", "mps", "-rs", "-k", "train")
-    printed, _ = done.communicate(timeout=100)
-    assert done.returncode == 0
-    reasons = [cell["skipped"] for cell in only_run(tmp_path)["cells"]]
-    assert reasons[0] == "lsa runs on cpu only"
-    assert reasons[1].startswith("device mps is not available: no Apple GPU")
-    assert all(reason in printed for reason in reasons)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--models", "gpt"], "unknown model 'gpt'; known: lsa,"),
-        (["--dataset", "jigsaw:/no/file"], "there is no file /no/file"),
-        (["--train-size", "100000"], "--train-size 100,000 was asked for"),
-    ],
-)
-def test_bad_input_ends_in_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
-    done = bench(tmp_path, *arguments)
-    printed, _ = done.communicate(timeout=100)
-    assert done.returncode == 4
-    assert message in printed
-    assert "Traceback" not in printed
-    assert not list(tmp_path.glob("*.json"))
-
-
-def test_ctrl_c_keeps_and_reports_finished_cells(tmp_path: Path) -> None:
-    done = bench(tmp_path, "--models", "lsa,tfidf", "-k", "latency or energy")
-    assert done.stdout is not None
-    printed = ""
-    for line in done.stdout:
-        printed += line
-        if line.startswith("[2/2] tfidf-cpu"):
-            break
-    children = psutil.Process(done.pid).children(recursive=True)
-    done.send_signal(signal.SIGINT)
-    printed += done.communicate(timeout=60)[0]
-    assert done.returncode == 2, printed
-    run = only_run(tmp_path)
-    assert not run["complete"]
-    assert run["cells"][0]["latency"]["samples_ms"]
-    assert "report:" in printed
-    (report,) = tmp_path.glob("*/README.md")
-    assert "interrupted" in report.read_text()
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive
-
-
-def test_collecting_imports_nothing_heavy() -> None:
-    program = (
-        "import pytest, sys\n"
-        "pytest.main(['--collect-only', '-q', 'bench/', '--devices', 'cpu'])\n"
-        "heavy = {'torch', 'sklearn', 'transformers', 'matplotlib'}\n"
-        "print('imported:', sorted(heavy & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert "42/49 tests collected (7 deselected)" in done.stdout
-    assert "imported: []" in done.stdout

@@ -90,18 +90,18 @@ def run(*cells: record.CellRecord, **options: str) -> record.Run:
 
 def judged(*cells: record.CellRecord, **options: str) -> Verdict:
     found = run(*cells, **options)
-    return verdict.verdict(found, pairs(found))
+    return verdict.verdict(found, pairs(found), cascade.chosen(found))
 
 
 def test_an_llm_that_is_better_and_quick_enough_is_practical() -> None:
     found = judged(cell("tfidf", 0.85), cell("bert", 0.88), cell("llama", 0.95))
     assert found.answer == "practical"
     assert found.headline == "Practical: llama brings 7.0 points over bert."
-    assert 3 <= len(found.reasons) + 1 <= 6
+    assert len(found.reasons) == 3
     assert "95.0 %" in found.reasons[0]
     assert "+7.0 points" in found.reasons[0]
     assert "which the paired test supports (p < 0.001)" in found.reasons[0]
-    assert "10 × the compute a comment (25 ms)" in found.reasons[1]
+    assert "To run it takes 10 × the compute a comment (25 ms)" in found.reasons[1]
 
 
 def test_an_llm_that_answers_too_slowly_is_practical_if_that_will_do() -> None:
@@ -113,6 +113,29 @@ def test_an_llm_that_answers_too_slowly_is_practical_if_that_will_do() -> None:
     assert judged(
         cell("bert", 0.88), cell("llama", 0.95, p99_ms=240.0), p99_limit_ms="300"
     ).answer == "practical"  # fmt: skip
+
+
+def test_a_p99_that_is_not_known_is_not_taken_to_be_kept() -> None:
+    few = dataclasses.replace(
+        cell("llama", 0.95).latency, p99_ms=unavailable("ms", "p99 needs 299 samples, there are 9")
+    )  # type: ignore[type-var]
+    found = judged(cell("bert", 0.88), cell("llama", 0.95, latency=few))
+    assert found.answer == "practical if"
+    assert "may take over 100 ms (p99 needs 299 samples, there are 9)" in found.headline
+
+
+def test_no_more_than_six_sentences_are_given() -> None:
+    cells = (
+        cell("tfidf", 0.85, sure=0.8), cell("llama", 0.95, sure=0.9), cell("llama-zero-shot", 0.6),
+    )  # fmt: skip
+    with_all = run(*cells, budget="accuracy=0.5")
+    voted = dataclasses.replace(
+        with_all.data.test, toxic_share=(1.0, 0.0) * (COMMENTS // 2), raters=(10,) * COMMENTS
+    )
+    found = dataclasses.replace(with_all, data=dataclasses.replace(with_all.data, test=voted))
+    told = verdict.verdict(found, pairs(found), cascade.chosen(found)).reasons
+    assert len(told) == 6
+    assert "Without tuning the same weights reach 60.0 %." in told
 
 
 def test_a_budget_that_is_missed_is_named_and_who_keeps_it() -> None:
@@ -193,7 +216,7 @@ def test_what_would_change_it_is_what_was_small() -> None:
     noisy = dataclasses.replace(
         run(cell("bert", 0.88), cell("llama", 0.95)), noise=Figure(15.0, "%", "measured", "loop")
     )
-    told = verdict.verdict(noisy, pairs(noisy)).changes
+    told = verdict.verdict(noisy, pairs(noisy), cascade.chosen(noisy)).changes
     assert any("idle machine" in change for change in told)
 
 
@@ -205,17 +228,19 @@ def test_the_verdict_stands_at_the_top_of_the_report() -> None:
 def test_a_cascade_by_hand() -> None:
     tfidf = cell("tfidf", 0.85, sure=0.8)
     llama = cell("llama", 0.95, sure=0.9)
-    (found,) = cascade.chosen(run(tfidf, llama))
+    (tested,) = cascade.chosen(run(tfidf, llama))
+    found = tested.cascade
     assert (found.cheap.model, found.dear.model) == ("tfidf", "llama")
     assert found.sure_from == pytest.approx(0.95)
     assert found.passed_share == pytest.approx(0.2)
     # 80 % by tfidf, all of them right, and of the rest what llama tells right: 95 % in all.
     assert found.accuracy.value == pytest.approx(0.95)
-    assert (found.difference, found.low, found.high) == (0.0, 0.0, 0.0)
+    assert (tested.difference, tested.low, tested.high) == (0.0, 0.0, 0.0)
     assert found.compute_ms == pytest.approx(1000 / 3000 + 0.2 * 25)
     assert found.saved_share == pytest.approx(1 - found.compute_ms / 25)
-    assert found.p_cheap < 0.001
-    assert "in place of llama" in cascade.section(run(tfidf, llama))[1]
+    assert tested.p_cheap < 0.001
+    assert tested.replaces
+    assert "in place of llama" in cascade.section(run(tfidf, llama), (tested,))[1]
 
 
 def test_a_threshold_is_chosen_without_the_test_comments() -> None:
@@ -224,12 +249,14 @@ def test_a_threshold_is_chosen_without_the_test_comments() -> None:
     assert tfidf.quality is not None
     # Sure of everything on the test comments, where it errs: the threshold must not know.
     fooled = dataclasses.replace(tfidf.quality, test=scores(COMMENTS, 0.85))
-    (found,) = cascade.chosen(run(dataclasses.replace(tfidf, quality=fooled), llama))
+    (tested,) = cascade.chosen(run(dataclasses.replace(tfidf, quality=fooled), llama))
+    found = tested.cascade
     assert found.sure_from == pytest.approx(0.95)
     assert found.passed_share == 0.0
     assert found.accuracy.value == pytest.approx(0.85)
-    assert found.difference == pytest.approx(-0.10)
-    assert cascade.standing(run(tfidf, llama), found) == "less accurate than llama"
+    assert tested.difference == pytest.approx(-0.10)
+    assert tested.loses
+    assert not tested.replaces
 
 
 def test_a_sweep_runs_from_one_model_alone_to_the_other() -> None:
@@ -246,7 +273,7 @@ def test_runs_without_validation_comments_say_so() -> None:
     found = run(cell("tfidf", 0.85), cell("llama", 0.95))
     nothing = record.Part((), (), (), ())
     old = dataclasses.replace(found, data=dataclasses.replace(found.data, validation=nothing))
-    assert "kept no validation comments" in cascade.section(old)[0]
+    assert "kept no validation comments" in cascade.section(old, cascade.chosen(old))[0]
 
 
 def curve(model: str, **right: float) -> record.CellRecord:

@@ -1,0 +1,74 @@
+"""The case that a verdict is about: one fine-tuned LLM, and the cheaper models beside it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from worthit.bench.record import CellRecord, Run
+from worthit.models.registry import MODELS
+from worthit.reports import bounds, quality
+from worthit.reports.cascade import Tested
+from worthit.reports.columns import by_model, name, test_accuracy
+from worthit.reports.pairs import Pair, between
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the rules of a verdict look at; all cells in it have scores."""
+
+    run: Run
+    llm: CellRecord
+    rivals: tuple[CellRecord, ...]  # cheaper than the LLM, the most accurate first
+    pairs: tuple[Pair, ...]
+    cascades: tuple[Tested, ...]
+
+    @property
+    def comments(self) -> int:
+        """How many the models are tested on."""
+        return len(self.run.data.test.labels)
+
+    def shown(self, cell: CellRecord) -> str:
+        return name(self.run, cell)
+
+    def accuracy(self, cell: CellRecord) -> quality.Share:
+        return accuracy(self.run, cell)
+
+    def compute_ms(self, cell: CellRecord) -> float:
+        return bounds.compute_ms(self.run, cell).value or np.inf
+
+    def lead(self, rival: CellRecord) -> Pair:
+        """The LLM less a rival."""
+        return between(self.pairs, self.llm.name, rival.name)
+
+    def is_better(self, rival: CellRecord) -> bool:
+        """Whether the LLM is, in each of its trainings than in each of the rival's."""
+        lead = self.lead(rival)
+        supported = lead.accuracy_differs and lead.accuracy_difference > 0
+        return supported and min(self._trainings(self.llm)) > max(self._trainings(rival))
+
+    def is_worse(self, rival: CellRecord) -> bool:
+        return self.lead(rival).accuracy_differs and self.lead(rival).accuracy_difference < 0
+
+    def seeds(self) -> int:
+        """How often the LLM was trained."""
+        return len(self._trainings(self.llm))
+
+    def _trainings(self, cell: CellRecord) -> list[float]:
+        """The accuracy with each seed."""
+        alike = next(cells for cells in by_model(self.run).values() if cell in cells)
+        return [self.accuracy(other).value for other in alike]
+
+
+def accuracy(run: Run, cell: CellRecord) -> quality.Share:
+    """Of a cell that has scores."""
+    share = test_accuracy(run, cell)
+    assert share is not None
+    return share
+
+
+def is_llm(cell: CellRecord) -> bool:
+    return cell.model in MODELS and MODELS[cell.model].kind == "llm"
+
+
+def is_tuned_llm(cell: CellRecord) -> bool:
+    return is_llm(cell) and cell.training is not None and cell.training.train_s.value is not None
