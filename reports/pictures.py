@@ -105,7 +105,9 @@ def _cascades(run: Run, sweeps: Sequence[Sequence[cascade.Cascade]]) -> Figure:
 def _learning(run: Run) -> Figure:
     """Accuracy and training time by how many comments were trained on."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9), layout="constrained")
-    for number, (label, points) in enumerate(learning.curves(run).items()):
+    curves = learning.curves(run)
+    trained_on = sorted({point.comments for points in curves.values() for point in points})
+    for number, (label, points) in enumerate(curves.items()):
         marker, colour = looks(run)[label]
         look = {"color": colour, "marker": marker, "markersize": 5}
         shares = [point.accuracy for point in points]
@@ -126,7 +128,7 @@ def _learning(run: Run) -> Figure:
         (right, "and what they cost", "training, s (log)"),
     ):
         axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
+        axes.set_xticks(trained_on, [f"{comments:,}" for comments in trained_on])
         axes.set_xlabel("comments trained on (log)")
         axes.set_ylabel(up)
         axes.set_title(title, loc="left")

@@ -1,6 +1,7 @@
 """reports/verdict.py, cascade.py, learning.py: each outcome from a run made to lead to it."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from worthit.bench import record
 from worthit.bench.record import Figure, measured, unavailable
-from worthit.reports import cascade, learning, markdown, verdict
+from worthit.reports import cascade, learning, markdown, pictures, verdict
 from worthit.reports.pairs import pairs
 from worthit.reports.verdict import Verdict
 
@@ -284,7 +285,7 @@ def curve(model: str, **right: float) -> record.CellRecord:
     return dataclasses.replace(cell(model, list(right.values())[-1]), learning_curve=points)
 
 
-def test_learning_curves_tell_plateaus_and_crossings_that_tests_support() -> None:
+def test_learning_curves_tell_plateaus_and_crossings_that_tests_support(tmp_path: Path) -> None:
     found = run(
         curve("tfidf", n125=0.80, n250=0.82, n500=0.84),
         curve("llama", n125=0.60, n250=0.82, n500=0.95),
@@ -294,6 +295,7 @@ def test_learning_curves_tell_plateaus_and_crossings_that_tests_support() -> Non
     assert "82.0 %" in text
     assert "- llama: 500 comments are not told apart from 1,000" in text
     assert "- llama overtakes tfidf between 125 and 500 comments" in text
+    assert "](learning.png)" in markdown.render(found, pictures.draw(found, tmp_path))
     close = run(curve("tfidf", n125=0.800, n500=0.900), curve("llama", n125=0.799, n500=0.901))
     assert "overtakes" not in "\n".join(learning.section(close))
     assert learning.section(run(cell("tfidf", 0.8))) == []
