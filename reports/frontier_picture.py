@@ -84,6 +84,8 @@ def _panel(axes: Axes, frontier: Frontier, looks: Looks, floor: float | None) ->
                       textcoords="offset points", color=_GREY, fontsize=8)  # fmt: skip
     if floor is not None:
         axes.set_ylim(bottom=floor)
+    if len(set(costs)) == 1:  # which is no scale at all
+        axes.set_xlim((costs[0] or none) / 2, (costs[0] or none) * 2)
     _step(axes, points, none)
     low, high = axes.get_xlim()
     steps = (1.0,) if high / low > 50 else (1.0, 2.0, 5.0)
