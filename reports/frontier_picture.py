@@ -76,6 +76,8 @@ def _panel(axes: Axes, frontier: Frontier, looks: Looks, floor: float | None) ->
     none = min((cost for cost in costs if cost > 0), default=1.0) / 3  # a log scale has no zero
     axes.set_xscale("log")
     axes.margins(x=0.12)
+    if len(set(costs)) == 1:  # which spans nothing that a scale could be fitted to
+        axes.set_xlim((costs[0] or none) / 2, (costs[0] or none) * 2)
     for point, cost in zip(points, costs, strict=True):
         _mark(axes, point, cost or none, looks[point.label], floor)
     if 0.0 in costs:
@@ -84,8 +86,6 @@ def _panel(axes: Axes, frontier: Frontier, looks: Looks, floor: float | None) ->
                       textcoords="offset points", color=_GREY, fontsize=8)  # fmt: skip
     if floor is not None:
         axes.set_ylim(bottom=floor)
-    if len(set(costs)) == 1:  # which is no scale at all
-        axes.set_xlim((costs[0] or none) / 2, (costs[0] or none) * 2)
     _step(axes, points, none)
     low, high = axes.get_xlim()
     steps = (1.0,) if high / low > 50 else (1.0, 2.0, 5.0)
