@@ -42,7 +42,9 @@ class LSA(Classifier[LSASettings]):
 
     def _save(self, folder: Path) -> None:
         estimators.save_vectorizer(self._words, folder, "words")
-        save_file({"components": np.ascontiguousarray(self._topics.T)}, folder / "topics.safetensors")
+        save_file(
+            {"components": np.ascontiguousarray(self._topics.T)}, folder / "topics.safetensors"
+        )
         estimators.save_head(self._head, folder)
 
     def _load(self, folder: Path) -> None:

@@ -181,7 +181,7 @@ class CharacterNGrams:
         shape = (len(texts), self._columns)
         if len(texts) == 1:  # the same as below, without a product's overhead
             times = np.bincount(occurrences.indices, minlength=len(words))
-            sums = np.bincount(compact, times[rows], len(used))
+            sums = np.bincount(compact, times[rows], len(used)).astype(np.float64)
             return sparse.csr_array((sums, used, [0, len(used)]), shape=shape)
         counts = occurrences @ _table(rows, compact, (len(words), len(used)))
         return sparse.csr_array((counts.data, used[counts.indices], counts.indptr), shape=shape)

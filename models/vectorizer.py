@@ -16,6 +16,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from worthit.datasets.errors import DataError
 from worthit.models import ngrams
 
+_WORD = r"(?u)\b\w\w+\b"  # of two characters or more, as `ngrams` is told too
 _AT_ONCE = 512  # comments: more gain nothing, but need memory
 
 
@@ -28,7 +29,7 @@ class Options:
     sublinear_tf: bool = False
     strip_accents: str | None = None  # or "unicode"
     lowercase: bool = True
-    token_pattern: str = r"(?u)\b\w\w+\b"  # words of two characters or more
+    token_pattern: str = _WORD
 
 
 class Vectorizer:

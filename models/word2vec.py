@@ -35,7 +35,7 @@ class Word2Vec(Classifier[Word2VecSettings]):
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         import gensim.models  # a second of start-up that scoring has no need of
 
-        words_of = CountVectorizer(token_pattern=r"(?u)\b\w+\b").build_analyzer()
+        words_of = CountVectorizer(token_pattern=_WORD).build_analyzer()
         chosen = self.settings
         embedding = gensim.models.Word2Vec(
             [words_of(text) for text in texts],
@@ -79,6 +79,9 @@ class Word2Vec(Classifier[Word2VecSettings]):
     def size(self) -> Size:
         trained = int(self._vectors.size + self._head.coef_.size) + 1
         return Size(parameters=trained, trained_parameters=trained)
+
+
+_WORD = r"(?u)\b\w+\b"
 
 
 def _read_vectors(content: bytes) -> tuple[list[str], npt.NDArray[np.float32]]:
