@@ -217,7 +217,7 @@ def _code_points(text: str) -> Ints:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.int32)
 
 
-def _renumbered(columns: Ids, count: int) -> tuple[Ids, Ids]:
+def _renumbered(columns: Ids, count: int) -> tuple[Ints, Ints]:
     """The distinct columns, and where among them each is; in time that does not depend on `count`."""
     place = np.empty(count, np.int32)  # read only where written
     order = np.arange(len(columns), dtype=np.int32)
@@ -227,7 +227,7 @@ def _renumbered(columns: Ids, count: int) -> tuple[Ids, Ids]:
     return used, place[columns]
 
 
-def _table(rows: Ids, columns: Ids, shape: tuple[int, int]) -> sparse.csr_array:
+def _table(rows: Ids, columns: Ids | Ints, shape: tuple[int, int]) -> sparse.csr_array:
     """Counts of (row, column), as CSR."""
     ones = np.ones(len(rows))
     return sparse.coo_array(
