@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from worthit.models import estimators
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+from worthit.models.vectorizer import Options, Vectorizer
 
 
 @dataclass(frozen=True)
@@ -28,29 +28,29 @@ class LSA(Classifier[LSASettings]):
     Settings = LSASettings
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        self._words = TfidfVectorizer()
-        matrix = self._words.fit_transform(texts)
+        self._words, matrix = Vectorizer.fit(texts, Options())
         # A handful of short comments has fewer words than we want components.
         components = min(self.settings.components, min(matrix.shape) - 1)
         topics = TruncatedSVD(components, random_state=self.seed)
         self._head = LogisticRegression(max_iter=self.settings.max_iter)
         self._head.fit(topics.fit_transform(matrix), labels)
-        self._topics = np.ascontiguousarray(topics.components_)  # as safetensors wants them
+        self._topics = np.ascontiguousarray(topics.components_.T)
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        topics = self._words.transform(texts) @ self._topics.T
-        scores: Probabilities = self._head.predict_proba(topics)[:, 1]
-        return scores
+        return estimators.positive(self._head, self._words.transform(texts) @ self._topics)
 
     def _save(self, folder: Path) -> None:
         estimators.save_vectorizer(self._words, folder, "words")
-        save_file({"components": self._topics}, folder / "topics.safetensors")
+        save_file(
+            {"components": np.ascontiguousarray(self._topics.T)}, folder / "topics.safetensors"
+        )
         estimators.save_head(self._head, folder)
 
     def _load(self, folder: Path) -> None:
         self._words = estimators.load_vectorizer(folder, "words")
-        self._topics = load_file(folder / "topics.safetensors")["components"]
+        components = load_file(folder / "topics.safetensors")["components"]
+        self._topics = np.ascontiguousarray(components.T)  # a product reads a term's row as a whole
         self._head = estimators.load_head(folder)
 
     def size(self) -> Size:

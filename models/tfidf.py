@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sklearn.feature_extraction.text import TfidfVectorizer
+from scipy import sparse
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import FeatureUnion, Pipeline
 
 from worthit.models import estimators
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+from worthit.models.vectorizer import Options, Vectorizer
 
 
 @dataclass(frozen=True)
@@ -31,34 +31,37 @@ class TfIdf(Classifier[TfIdfSettings]):
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         chosen = self.settings
-        common = {"min_df": chosen.min_comments, "sublinear_tf": True, "strip_accents": "unicode"}
-        words = TfidfVectorizer(ngram_range=(1, chosen.word_ngrams), **common)
-        characters = TfidfVectorizer(
+        word_options = Options(
+            ngram_range=(1, chosen.word_ngrams), sublinear_tf=True, strip_accents="unicode"
+        )
+        character_options = Options(
             analyzer="char_wb",
             ngram_range=(chosen.char_ngrams_from, chosen.char_ngrams_to),
-            **common,
+            sublinear_tf=True,
+            strip_accents="unicode",
         )
-        grams = FeatureUnion([("words", words), ("characters", characters)])
-        head = LogisticRegression(C=chosen.C, max_iter=chosen.max_iter)
-        self._pipeline = Pipeline([("grams", grams), ("head", head)]).fit(texts, labels)
+        self._words, of_words = Vectorizer.fit(texts, word_options, chosen.min_comments)
+        self._characters, of_characters = Vectorizer.fit(
+            texts, character_options, chosen.min_comments
+        )
+        self._head = LogisticRegression(C=chosen.C, max_iter=chosen.max_iter)
+        self._head.fit(sparse.hstack([of_words, of_characters], format="csr"), labels)
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        scores: Probabilities = self._pipeline.predict_proba(texts)[:, 1]
-        return scores
+        parts = [self._words.transform(texts), self._characters.transform(texts)]
+        return estimators.positive(self._head, *parts)
 
     def _save(self, folder: Path) -> None:
-        for name, vectorizer in self._pipeline["grams"].transformer_list:
-            estimators.save_vectorizer(vectorizer, folder, name)
-        estimators.save_head(self._pipeline["head"], folder)
+        estimators.save_vectorizer(self._words, folder, "words")
+        estimators.save_vectorizer(self._characters, folder, "characters")
+        estimators.save_head(self._head, folder)
 
     def _load(self, folder: Path) -> None:
-        grams = [
-            (name, estimators.load_vectorizer(folder, name)) for name in ("words", "characters")
-        ]
-        head = estimators.load_head(folder)
-        self._pipeline = Pipeline([("grams", FeatureUnion(grams)), ("head", head)])
+        self._words = estimators.load_vectorizer(folder, "words")
+        self._characters = estimators.load_vectorizer(folder, "characters")
+        self._head = estimators.load_head(folder)
 
     def size(self) -> Size:
-        trained = int(self._pipeline["head"].coef_.size) + 1
+        trained = int(self._head.coef_.size) + 1
         return Size(parameters=trained, trained_parameters=trained)

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from worthit.models import estimators
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+from worthit.models.ngrams import WordNGrams
 
 
 @dataclass(frozen=True)
@@ -48,20 +49,19 @@ class Word2Vec(Classifier[Word2VecSettings]):
         ).wv
         self._words = list(embedding.index_to_key)
         self._vectors = np.asarray(embedding.vectors, dtype=np.float32)
-        self._counter = _counter(self._words)
+        self._counter = WordNGrams(self._words, shortest=1)
         self._head = LogisticRegression(max_iter=chosen.max_iter).fit(self._means(texts), labels)
         progress(len(texts), len(texts))
 
     def _means(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """The mean vector of each comment's known words, shape (n, dimensions); 0 if none is known."""
-        counts = self._counter.transform(texts)
-        known = np.asarray(counts.sum(axis=1)).reshape(-1, 1)
+        counts = self._counter.count([text.lower() for text in texts]).astype(np.float32)
+        known = counts.sum(axis=1).reshape(-1, 1)
         means: npt.NDArray[np.float32] = (counts @ self._vectors) / np.maximum(known, 1)
         return means
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        scores: Probabilities = self._head.predict_proba(self._means(texts))[:, 1]
-        return scores
+        return estimators.positive(self._head, self._means(texts))
 
     def _save(self, folder: Path) -> None:
         """The vectors in word2vec's own binary format, which gensim and others read."""
@@ -73,7 +73,7 @@ class Word2Vec(Classifier[Word2VecSettings]):
 
     def _load(self, folder: Path) -> None:
         self._words, self._vectors = _read_vectors((folder / "vectors.bin").read_bytes())
-        self._counter = _counter(self._words)
+        self._counter = WordNGrams(self._words, shortest=1)
         self._head = estimators.load_head(folder)
 
     def size(self) -> Size:
@@ -82,10 +82,6 @@ class Word2Vec(Classifier[Word2VecSettings]):
 
 
 _WORD = r"(?u)\b\w+\b"
-
-
-def _counter(words: list[str]) -> CountVectorizer:
-    return CountVectorizer(token_pattern=_WORD, vocabulary=words, dtype=np.float32)
 
 
 def _read_vectors(content: bytes) -> tuple[list[str], npt.NDArray[np.float32]]:
