@@ -2,8 +2,11 @@
 
 Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models". The model reads a prompt that
 ends in "Answer:"; the probability of toxic is the softmax over the logits of the two answers'
-tokens, so that a model which would rather say something else is still scored. Only the answer's
-position is multiplied by the output head, and by these two of its rows.
+tokens, so that a model which would rather say something else is still scored.
+
+What does not change the answer is not computed: only the answer's position is multiplied by the
+output head, and by these two of its rows; the question, with which all prompts begin, is read once,
+and its keys and values serve every comment.
 """
 
 import re
@@ -27,7 +30,6 @@ QUESTION = "Is this comment toxic? Answer True or False.\n\nComment:"
 CUE = "\nAnswer:"
 ANSWERS = (" False", " True")  # of class 0 and class 1
 
-_SHORT_TOKENS = 512
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
 
 
@@ -59,12 +61,7 @@ class Llama(Classifier[LlamaSettings]):
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
-        base = self._open()
-        # transformers' fused CPU attention is slow backwards: 1.2 to 1.3 times the plain one's time.
-        # It needs memory by the square of the length, though.
-        chosen = self.settings
-        short = chosen.max_length is not None and chosen.max_length <= _SHORT_TOKENS
-        base.set_attn_implementation("eager" if self.device == "cpu" and short else "sdpa")
+        base, chosen = self._open(), self.settings
         self._model = peft.get_peft_model(
             base, self._adapter_config(base), autocast_adapter_dtype=False
         )
@@ -75,9 +72,9 @@ class Llama(Classifier[LlamaSettings]):
         recipe = Recipe.of(chosen)
         trained = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
         finetune(self._logits, trained, self._tokens(texts), labels, recipe, self.seed, progress)
-        base.set_attn_implementation("sdpa")
         self._fold_in()
         self._model.eval()
+        self._read_question()
         self._trained_parameters = sum(parameter.numel() for parameter in trained)
 
     def _adapter_config(self, base: Any) -> peft.LoraConfig:
@@ -118,7 +115,9 @@ class Llama(Classifier[LlamaSettings]):
         with checkpoints.refused_in_one_line(given):
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
             base = self._load_base(folder)
-        base.config.use_cache = False
+        base.set_attn_implementation(devices.attention(self.device, self.settings.max_length))
+        devices.fuse_norms(base)
+        self._question = None
         found = {parameter.device.type for parameter in base.parameters()}
         if found != {self.device}:
             raise CheckpointError(
@@ -145,13 +144,10 @@ class Llama(Classifier[LlamaSettings]):
         return first
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Question, head of the comment, cue. The comment alone is cut, never the cue."""
-        question = self._tokenizer(QUESTION)[
-            "input_ids"
-        ]  # with the beginning-of-text token, if any
+        """What follows the question: head of the comment, cue. The comment alone is cut."""
         cue = self._tokenizer(CUE, add_special_tokens=False)["input_ids"]
         limit = self.settings.max_length
-        return [question + tokens[:limit] + cue for tokens in self._comment_tokens(texts)]
+        return [tokens[:limit] + cue for tokens in self._comment_tokens(texts)]
 
     def _comment_tokens(self, texts: Sequence[str]) -> list[list[int]]:
         # Tokens of words begin with the space before them: so does the comment.
@@ -162,11 +158,29 @@ class Llama(Classifier[LlamaSettings]):
     def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
         # Padding is on the right and attention causal: no token sees it, so no mask is needed.
         ids, lengths = batches.padded(tokens, 0, self.device)
-        hidden = self._decoder()(input_ids=ids, use_cache=False).last_hidden_state
+        # While adapters change, so do the question's keys and values, and gradients flow through them.
+        question = self._question or self._keys_and_values()
+        cache = transformers.DynamicCache(config=self._decoder().config)
+        for layer, states in enumerate(question):
+            keys, values = (state.expand(len(ids), -1, -1, -1) for state in states)
+            cache.update(keys, values, layer)
+        hidden = self._decoder()(input_ids=ids, cache=cache, use_cache=True).last_hidden_state
         answers = hidden[torch.arange(len(hidden), device=self.device), lengths - 1]
         # Two rows cost nothing in fp32, while bf16 would round logits to steps of an eighth.
         logits: torch.Tensor = answers.float() @ self._head.T.float()
         return logits
+
+    @torch.no_grad()
+    def _read_question(self) -> None:
+        """Keep what the fitted model makes of the question, for all that it will score."""
+        self._question = self._keys_and_values()
+
+    def _keys_and_values(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """The question's in each layer, of shape (1, heads, tokens, head size)."""
+        ids = self._tokenizer(QUESTION)["input_ids"]  # with the beginning-of-text token, if any
+        cache = transformers.DynamicCache(config=self._decoder().config)
+        self._decoder()(input_ids=torch.tensor([ids], device=self.device), cache=cache, use_cache=True)
+        return [(layer.keys, layer.values) for layer in cache.layers]
 
     def _decoder(self) -> Any:
         """The model below its output head, adapters included."""
@@ -202,6 +216,7 @@ class Llama(Classifier[LlamaSettings]):
             parameter.numel() for name, parameter in adapted.named_parameters() if "lora_" in name
         )
         self._model = adapted.merge_and_unload().eval()
+        self._read_question()
 
     def _fold_in(self) -> None:
         """Add the adapters to the weights in place; the adapters themselves stay, to be saved."""

@@ -23,12 +23,14 @@ class LlamaZeroShot(Llama):
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         self._model = self._open().eval()
+        self._read_question()
 
     def _save(self, folder: Path) -> None:
         """There is nothing to keep but the settings, which the card holds."""
 
     def _load(self, folder: Path) -> None:
         self._model = self._open().eval()
+        self._read_question()
 
     def size(self) -> Size:
         return Size(self._parameters, 0)
