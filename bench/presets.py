@@ -65,7 +65,8 @@ PRESETS = {
         effort=Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
                       energy_window_s=15, idle_window_s=10),
         settings={
-            "bert": {"checkpoint": "bert-base-uncased", "learning_rate": 2e-5, "batch_size": 32, "precision": "fp32"},
+            "bert": {"checkpoint": "bert-base-uncased", "learning_rate": 2e-5, "batch_size": 32, "dropout": None,
+                     "precision": "fp32"},
             "llama": _REFERENCE_LORA,
             "llama-qlora": _REFERENCE_LORA,
             "llama-zero-shot": {

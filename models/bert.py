@@ -27,6 +27,7 @@ class BertSettings:
     epochs: int = 1
     warmup_share: float = 0.1
     weight_decay: float = 0.01
+    dropout: float | None = 0.0  # None: the checkpoint's own, which costs time and gains nothing here
     precision: str = "auto"  # auto: bf16 where it pays; or fp32, bf16
     scoring_batch_size: int = 32
 
@@ -47,6 +48,10 @@ class Bert(Classifier[BertSettings]):
         # Master weights stay fp32; autocast multiplies in bf16.
         self._open(folder, torch.float32)
         self._model.train()
+        if self.settings.dropout is not None:
+            for module in self._model.modules():
+                if isinstance(module, torch.nn.Dropout):
+                    module.p = self.settings.dropout
         parameters = list(self._model.parameters())
         if self.settings.learning_rate is None:
             small = self._model.num_parameters() < 50e6
@@ -70,6 +75,13 @@ class Bert(Classifier[BertSettings]):
             self._model = transformers.AutoModelForSequenceClassification.from_pretrained(
                 folder, num_labels=2, dtype=dtype
             ).to(self.device)
+        self._model.set_attn_implementation(
+            devices.attention(self.device, self.settings.max_length)
+        )
+        if isinstance(self._model, transformers.BertForSequenceClassification):
+            # The head reads the first token alone: in the last layer only attention needs the others.
+            last = self._model.bert.encoder.layer[-1].attention
+            last.register_forward_hook(lambda module, inputs, out: (out[0][:, :1], *out[1:]))
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         tokens: list[list[int]] = self._tokenizer(
