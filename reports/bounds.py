@@ -10,8 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scipy.stats import quantile_test
-
 from worthit.bench.record import NOT_TUNED, CellRecord, Figure, Latency, Run, unavailable
 from worthit.reports.columns import missing
 
@@ -136,6 +134,8 @@ def latency_p99_ms(run: Run, cell: CellRecord) -> Bounded:
 
 
 def _p99_limit(latency: Latency, side: str) -> float:
+    from scipy.stats import quantile_test  # most of a second to import, and often not needed
+
     test = quantile_test(latency.samples_ms, p=0.99, alternative=side)
     interval = test.confidence_interval(0.95)
     return float(interval.low if side == "greater" else interval.high)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import mannwhitneyu
 
 from worthit.reports import quality, resampling
+from worthit.reports.curve import Curve, Matrix
 from worthit.reports.pairs import mcnemar_p
-from worthit.reports.resampling import Matrix
 
 Floats = npt.NDArray[np.float64]
 
@@ -100,6 +99,8 @@ def _resampled_quantile(ordered: Floats, share: float, rng: np.random.Generator)
 
 def shift(base_ms: Sequence[float], later_ms: Sequence[float]) -> Shift:
     """Cliff's delta (Cliff 1993) and the two-sided Mann-Whitney U test behind it, by scipy."""
+    from scipy.stats import mannwhitneyu  # most of a second to import, for comparisons only
+
     found = mannwhitneyu(later_ms, base_ms)
     delta = 2 * float(found.statistic) / (len(base_ms) * len(later_ms)) - 1
     return Shift(delta, float(found.pvalue))
@@ -127,7 +128,7 @@ def auc_difference(base: Scored, later: Scored, *, paired: bool) -> Difference |
     if base_area is None or later_area is None:
         return None
     base_areas, later_areas = (
-        resampling.Curve.of(times, run.labels.tolist(), run.probabilities.tolist()).roc_auc()
+        Curve.of(times, run.labels.tolist(), run.probabilities.tolist()).roc_auc()
         for run, times in _resampled(base, later, paired)
     )
     return _difference(base_area, later_area, later_areas - base_areas)

@@ -94,11 +94,10 @@ def _report(parsed: argparse.Namespace) -> int:
     file = _run_file(parsed.root, parsed.run)
     run, given = record.load(file), options.checked(vars(parsed).get)
     run = dataclasses.replace(run, options=run.options | given)
-    print(report.publish(run, file))
-    if parsed.errors is not None:
-        print(
-            "", *mistakes.missed(run, parsed.errors, shutil.get_terminal_size().columns), sep="\n"
-        )
+    missed = []
+    if parsed.errors is not None:  # first: what is refused leaves the report as it was
+        missed = ["", *mistakes.missed(run, parsed.errors, shutil.get_terminal_size().columns)]
+    print(report.publish(run, file), *missed, sep="\n")
     return 0
 
 

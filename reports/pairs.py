@@ -4,17 +4,19 @@ Accuracies by McNemar's test, ROC AUCs by the paired bootstrap, and p values cor
 pairs were looked at.
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest, norm
+from scipy.special import bdtr  # of scipy.stats, which takes most of a second to import
 
 from worthit.bench.record import Run
 from worthit.reports import quality, resampling
-from worthit.reports.resampling import Matrix, Vector
+from worthit.reports.curve import Curve, Matrix, Vector
 
 _Which = Sequence[tuple[int, int]]
 _Figures = tuple[float, float, float, float]  # difference, low, high, p
@@ -65,15 +67,22 @@ class Pair:
 
 def pairs(run: Run) -> tuple[Pair, ...]:
     """All pairs of cells that have quality, in the order of the run; none of fewer than two."""
-    labels = run.data.test.labels
-    scored = {cell.name: cell.quality.test for cell in run.cells if cell.quality is not None}
-    which = list(itertools.combinations(range(len(scored)), 2))
+    scored = [(cell.name, cell.quality.test) for cell in run.cells if cell.quality is not None]
+    return _pairs(run.data.test.labels, tuple(scored))
+
+
+@functools.lru_cache(maxsize=4)  # a report, its pictures and its summary all ask
+def _pairs(
+    labels: tuple[int, ...], cells: tuple[tuple[str, tuple[float, ...]], ...]
+) -> tuple[Pair, ...]:
+    which = list(itertools.combinations(range(len(cells)), 2))
     if not which or not labels:
         return ()
     times = resampling.counts(len(labels))
-    by_accuracy = _by_accuracy(times, labels, list(scored.values()), which)
-    by_auc = _by_auc(times, labels, list(scored.values()), which)
-    names = itertools.combinations(scored, 2)
+    scored = [scores for _, scores in cells]
+    by_accuracy = _by_accuracy(times, labels, scored, which)
+    by_auc = _by_auc(times, labels, scored, which)
+    names = itertools.combinations((name for name, _ in cells), 2)
     return tuple(
         Pair(*two, *accuracy, *auc)
         for two, accuracy, auc in zip(names, by_accuracy, by_auc, strict=True)
@@ -109,7 +118,8 @@ def mcnemar_p(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> fl
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     if only_first + only_second == 0:
         return 1.0
-    return float(binomtest(only_first, only_first + only_second).pvalue)
+    lower_tail = float(bdtr(min(only_first, only_second), only_first + only_second, 0.5))
+    return min(1.0, 2 * lower_tail)
 
 
 def bootstrap_p(difference: float, replicates: Vector) -> float:
@@ -121,7 +131,7 @@ def bootstrap_p(difference: float, replicates: Vector) -> float:
     error = float(np.nanstd(replicates))
     if error < 1e-6:  # no more than float32 tells apart: then resamples show no less than this
         return 1.0 if abs(difference) < 1e-6 else 2 / len(replicates)
-    return float(2 * norm.sf(abs(difference) / error))
+    return 2 * NormalDist().cdf(-abs(difference) / error)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -156,7 +166,7 @@ def _by_auc(
     areas = [area for scores in scored if (area := quality.roc_auc(scores, labels)) is not None]
     if len(areas) < len(scored):
         return [(None, None, None, None)] * len(which)
-    drawn = [resampling.Curve.of(times, labels, scores).roc_auc() for scores in scored]
+    drawn = [Curve.of(times, labels, scores).roc_auc() for scores in scored]
     found = [
         (areas[first] - areas[second], drawn[first] - drawn[second]) for first, second in which
     ]

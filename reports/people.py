@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from worthit.bench.record import Part
 from worthit.reports import resampling
+from worthit.reports.curve import Matrix, Vector, ratio
 from worthit.reports.quality import ROC_AUC
-from worthit.reports.resampling import Estimate, Matrix, Vector, ratio
+from worthit.reports.resampling import Estimate
 
 
 @dataclass(frozen=True)

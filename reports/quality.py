@@ -1,20 +1,15 @@
 """How good a classifier is: from probabilities and labels to figures."""
 
+import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
-from sklearn.metrics import (
-    average_precision_score,
-    balanced_accuracy_score,
-    brier_score_loss,
-    confusion_matrix,
-    f1_score,
-    precision_recall_curve,
-    roc_auc_score,
-)
+
+from worthit.reports.curve import Curve
 
 # Called toxic from here on; on a balanced set neither class is favoured.
 THRESHOLD = 0.5
@@ -35,12 +30,16 @@ class Share:
     comments: int
 
 
+@functools.lru_cache(maxsize=1024)  # every section of a report asks for the same few
 def share(hits: int, comments: int) -> Share | None:
     """hits / comments with its interval; None where there are no comments to speak of."""
     if not comments:
         return None
-    interval = binomtest(hits, comments).proportion_ci(method="wilson")
-    return Share(hits / comments, float(interval.low), float(interval.high), comments)
+    z = NormalDist().inv_cdf(0.975)
+    value, weight = hits / comments, comments + z**2
+    middle = (hits + z**2 / 2) / weight
+    reach = z / weight * math.sqrt(comments * value * (1 - value) + z**2 / 4)
+    return Share(value, max(middle - reach, 0.0), min(middle + reach, 1.0), comments)
 
 
 def accuracy(probabilities: Sequence[float], labels: Sequence[int]) -> Share | None:
@@ -56,33 +55,39 @@ def guessing(labels: Sequence[int]) -> float:
 
 def roc_auc(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
     """The chance that a toxic comment scores above another; None where a class is missing."""
-    return float(roc_auc_score(labels, probabilities)) if len(set(labels)) == 2 else None
+    if len(set(labels)) < 2:
+        return None
+    return float(Curve.once(labels, probabilities).roc_auc()[0])
 
 
 def balanced_accuracy(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
     """The mean of both classes' recall; None where a class is missing."""
     if len(set(labels)) < 2:
         return None
-    return float(balanced_accuracy_score(labels, called(probabilities)))
+    counts = confusion(probabilities, labels)
+    return float((counts.diagonal() / counts.sum(axis=1)).mean())
 
 
 def f1(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
     """The harmonic mean of precision and recall; None where no comment is toxic."""
     if 1 not in labels:
         return None
-    return float(f1_score(labels, called(probabilities)))
+    (_, alarms), (missed, hits) = confusion(probabilities, labels)
+    return float(2 * hits / (2 * hits + alarms + missed))
 
 
 def average_precision(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
     """Precision at each toxic comment's threshold, on average; None where a class is missing."""
     if len(set(labels)) < 2:
         return None
-    return float(average_precision_score(labels, probabilities))
+    return float(Curve.once(labels, probabilities).average_precision()[0])
 
 
 def brier(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
     """Mean squared difference of probability and label, 0 to 1, 0 is best (Brier 1950)."""
-    return float(brier_score_loss(labels, probabilities, labels=[0, 1])) if labels else None
+    if not labels:
+        return None
+    return float(np.square(np.asarray(probabilities) - np.asarray(labels)).mean())
 
 
 def calibration_error(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
@@ -124,17 +129,14 @@ def at_recall(
     """
     if 1 not in labels:
         return None
-    precisions, recalls, thresholds = precision_recall_curve(labels, probabilities)
-    highest = np.flatnonzero(recalls[:-1] >= recall)[-1]  # thresholds rise, recalls fall
-    return float(precisions[highest]), float(thresholds[highest])
+    precision, threshold = Curve.once(labels, probabilities).at_recall(recall)
+    return float(precision[0]), float(threshold[0])
 
 
 def confusion(probabilities: Sequence[float], labels: Sequence[int]) -> npt.NDArray[np.int64]:
     """Counts, shape (2, 2): rows are the true class, columns the one called; 0 first."""
-    counts: npt.NDArray[np.int64] = confusion_matrix(
-        labels, called(probabilities).astype(int), labels=[0, 1]
-    )
-    return counts
+    classes = 2 * np.asarray(labels, np.int64) + called(probabilities)
+    return np.asarray(np.bincount(classes, minlength=4).reshape(2, 2))
 
 
 def called(probabilities: Sequence[float]) -> npt.NDArray[np.bool_]:

@@ -1,9 +1,9 @@
 """The sentences under a verdict: the figures that decide it, and what would change it."""
 
 from collections.abc import Callable, Iterator
+from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import norm
 
 from worthit.bench.noise import NOISY_PERCENT
 from worthit.bench.record import CellRecord, Run, significant
@@ -170,7 +170,8 @@ def _more_test_comments(case: Case, rival: CellRecord, worthwhile_points: float)
     points = max(100 * abs(case.lead(rival).accuracy_difference), worthwhile_points)
     called = [quality.called(cell.quality.test) for cell in (case.llm, rival) if cell.quality]
     discordant = float((called[0] != called[1]).mean())
-    deviations = norm.isf(quality.ALPHA / 2 / len(case.pairs)) + norm.ppf(_POWER)
+    deviations = -NormalDist().inv_cdf(quality.ALPHA / 2 / len(case.pairs))
+    deviations += NormalDist().inv_cdf(_POWER)
     needed = float(deviations**2 * discordant / np.square(points / 100))
     if needed > case.comments:
         shown = significant(float(f"{needed:.2g}"))

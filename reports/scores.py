@@ -8,6 +8,7 @@ import numpy as np
 from worthit.bench.record import DEFAULT_RECALL, CellRecord, Part, Run, significant
 from worthit.reports import mistakes, people, quality, resampling
 from worthit.reports.columns import Footnotes, by_model, name, percent, percent_with_interval
+from worthit.reports.curve import Curve, Matrix, Vector
 from worthit.reports.mistakes import Mask
 from worthit.reports.pairs import Pair, pairs
 from worthit.reports.quality import Measure
@@ -217,7 +218,7 @@ def natural(run: Run) -> list[str]:
 
 
 def _at_recall(
-    times: resampling.Matrix,
+    times: Matrix,
     labels: Sequence[int],
     scores: Sequence[float],
     recall: float,
@@ -228,7 +229,7 @@ def _at_recall(
     area = quality.average_precision(scores, labels)
     if reached is None or area is None:
         return [_missing_auc(notes)] * 3
-    curve = resampling.Curve.of(times, labels, scores)
+    curve = Curve.of(times, labels, scores)
     drawn = curve.at_recall(recall)
     precision, threshold = map(resampling.estimate, reached, drawn)
     entries = [
@@ -277,7 +278,7 @@ def errors(run: Run) -> list[str]:
 
 def _accuracies(
     buckets: Mapping[str, Mask],
-    wrong: Mapping[str, resampling.Vector],
+    wrong: Mapping[str, Vector],
     more: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """A table of accuracy by bucket, with more columns, heading → model → entry, after it."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.stats import binomtest
 from sklearn import metrics
 
 from worthit.bench import record
@@ -15,6 +16,7 @@ from worthit.bench.record import measured, unavailable
 from worthit.datasets import prepare
 from worthit.datasets.protocol import Protocol
 from worthit.reports import cli, markdown, mistakes, pairs, pictures, quality, resampling, scores
+from worthit.reports.curve import Curve
 from worthit.reports.pairs import between
 
 SCIKIT_LEARN = {
@@ -147,10 +149,34 @@ def test_resampled_figures_are_those_of_scikit_learn_with_weights(
         assert found[quality.CALIBRATION_ERROR][number] == pytest.approx(again, abs=1e-5)
 
 
+@pytest.mark.parametrize("decimals", [1, 9])  # with many ties, and with none
+def test_figures_are_those_of_scikit_learn(decimals: int) -> None:
+    probabilities, labels = drawn(200, 0.6, share=0.3)
+    rounded = np.round(probabilities, decimals)
+    for measure, reference in SCIKIT_LEARN.items():
+        found = measure.value(tuple(rounded), labels)
+        assert found == pytest.approx(reference(labels, rounded, None)), measure.heading
+    precisions, recalls, thresholds = metrics.precision_recall_curve(labels, rounded)
+    highest = np.flatnonzero(recalls[:-1] >= 0.7)[-1]
+    expected = precisions[highest], thresholds[highest]
+    assert quality.at_recall(tuple(rounded), labels, 0.7) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("hits", "comments"), [(0, 9), (9, 9), (1, 3), (457, 500)])
+def test_intervals_and_tests_of_shares_are_those_of_scipy(hits: int, comments: int) -> None:
+    reference = binomtest(hits, comments)
+    interval = reference.proportion_ci(method="wilson")
+    share = quality.share(hits, comments)
+    assert share is not None
+    assert (share.low, share.high) == pytest.approx((interval.low, interval.high))
+    first = np.arange(comments) < hits
+    assert pairs.mcnemar_p(first, ~first) == pytest.approx(reference.pvalue)
+
+
 def test_resampled_precision_at_a_recall_is_that_of_the_comments_repeated() -> None:
     probabilities, labels = drawn(60, 0.6, share=0.2)
     times = resampling.counts(60, 20)
-    precision, threshold = resampling.Curve.of(times, labels, probabilities).at_recall(0.8)
+    precision, threshold = Curve.of(times, labels, probabilities).at_recall(0.8)
     for number, weights in enumerate(times.T):
         rows = np.repeat(np.arange(60), weights.astype(int))
         again = quality.at_recall([probabilities[i] for i in rows], [labels[i] for i in rows], 0.8)
@@ -402,9 +428,11 @@ def test_missed_comments_that_cannot_be_shown_are_refused_in_one_line(
     test = part((1, 1), toxic_share=(share, share), raters=(10, 10))
     root = saved(tmp_path, split, test, cell("a", (0.1, 0.1)))
     assert cli.main(["report", "made", "--root", root, "--errors", errors]) == 2
-    error = capsys.readouterr().err
+    out, error = capsys.readouterr()
     assert message in error
     assert error.count("\n") == 1
+    assert not out
+    assert not list(Path(root).rglob("README.md"))
 
 
 # --- what is rendered

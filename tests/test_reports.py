@@ -422,3 +422,17 @@ def test_reports_import_no_torch() -> None:
         [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_a_report_without_pictures_imports_nothing_slow(tmp_path: Path) -> None:
+    record.save(run(), tmp_path / "one.json")
+    program = (
+        "import sys, pathlib; from worthit.bench import record; from worthit.reports import cli, markdown; "
+        f"run = record.load(pathlib.Path({str(tmp_path / 'one.json')!r})); "
+        "assert markdown.render(run, {}) and markdown.brief(run); "
+        "print({'torch', 'matplotlib', 'sklearn', 'pandas'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"

@@ -241,7 +241,9 @@ def test_a_cascade_by_hand() -> None:
     assert found.saved_share == pytest.approx(1 - found.compute_ms / 25)
     assert tested.p_cheap < 0.001
     assert tested.replaces
-    assert "in place of llama" in cascade.section(run(tfidf, llama), (tested,))[1]
+    about, table = cascade.section(run(tfidf, llama), (tested,))
+    assert "in place of llama" in table
+    assert "**in place of X**: not shown to be less accurate than X" in about
 
 
 def test_a_threshold_is_chosen_without_the_test_comments() -> None:
