@@ -51,8 +51,7 @@ def test_the_comment_is_cut_and_never_the_cue(tiny_llama: Path) -> None:
     short, long = model._tokens(["the page", "the page " * 50])
     cue = model._tokenizer(CUE, add_special_tokens=False)["input_ids"]
     assert short[-len(cue) :] == long[-len(cue) :] == cue
-    question = model._tokenizer(QUESTION)["input_ids"]
-    assert len(long) == len(question) + 5 + len(cue)
+    assert len(long) == 5 + len(cue)
     assert model.truncated_share(["the page", "the page " * 50]) == 0.5
     assert zero_shot(tiny_llama, max_length=None).truncated_share(["the page " * 50]) == 0
 
@@ -93,9 +92,9 @@ def test_the_adapter_opens_with_peft_and_scores_the_same(tiny_llama: Path, tmp_p
     model.save(tmp_path)
     base = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama)
     adapted = peft.PeftModel.from_pretrained(base, tmp_path).eval()
-    ids = torch.tensor(model._tokens(TEXTS[:1]))
+    question = model._tokenizer(QUESTION)["input_ids"]
     with torch.no_grad():
-        last = adapted(ids).logits[0, -1].double()
+        last = adapted(torch.tensor([question + model._tokens(TEXTS[:1])[0]])).logits[0, -1].double()
     answers = model._answer_tokens("")
     score = torch.softmax(last[answers], 0)[1].item()
     assert model.predict_proba(TEXTS[:1])[0, 1] == pytest.approx(score, abs=1e-4)
