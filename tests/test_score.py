@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -133,17 +134,13 @@ def test_types_of_parquet_survive(score: Any, tmp_path: Path) -> None:
     assert datetime.fromisoformat(first["when"][:19]) == datetime(1970, 1, 1)
 
 
-class Stop(Exception):
-    """As if the process had been killed."""
-
-
-def stopped_after(chunks: int, error: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+def stopped_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, calls = scoring.scores, [0]
 
     def stopping(*arguments: Any) -> Any:
         calls[0] += 1
         if calls[0] > chunks:
-            raise error
+            raise KeyboardInterrupt
         return plain(*arguments)
 
     monkeypatch.setattr(scoring, "scores", stopping)
@@ -164,7 +161,7 @@ def test_going_on_ends_as_if_there_had_been_no_interruption(
     )
     assert score(source, "--keep", "id", "--output", whole)[0] == 0
     with monkeypatch.context() as patched:
-        stopped_after(2, KeyboardInterrupt, patched)
+        stopped_after(2, patched)
         code, said = score(source, "--keep", "id", "--output", target)
     assert code == 130
     assert "16 rows are kept; the same command with --resume goes on" in said
@@ -179,20 +176,27 @@ def test_going_on_ends_as_if_there_had_been_no_interruption(
     assert not partial.exists()
 
 
-def test_a_killed_process_is_gone_on_with(
-    comments: list[str | None], score: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from worthit.reports import score_output
-
-    source, target = written("csv", tmp_path, comments), tmp_path / "out.csv"
-    with monkeypatch.context() as patched:
-        patched.setattr(score_output, "_NOTE_EVERY_S", 0.0)
-        stopped_after(3, Stop, patched)
-        with pytest.raises(Stop):
-            score(source, "--output", target)
-    code, said = score(source, "--output", target, "--resume")
-    assert (code, "scored 16 rows" in said) == (0, True)
-    assert [int(row["row"]) for row in read(target)] == list(range(1, 41))
+def test_a_killed_process_is_gone_on_with(model: Path, tmp_path: Path) -> None:
+    source, whole, target = (tmp_path / name for name in ("in.jsonl", "whole.csv", "out.csv"))
+    chunk = b'{"text": "you idiot"}\n{"text": "thanks for the article"}\n' * 512
+    note = tmp_path / "out.csv.partial.json"
+    with subprocess.Popen(
+        command(model, "--output", str(target)), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdin is not None
+        chunks = 0
+        while not note.exists() or json.loads(note.read_bytes())["rows"] == 0:
+            process.stdin.write(chunk)
+            process.stdin.flush()
+            chunks += 1
+            time.sleep(0.2)
+        process.kill()
+    source.write_bytes(chunk * (chunks + 1))
+    for output in (whole, target):
+        arguments = (str(source), "--output", str(output), "--resume")
+        subprocess.run(command(model, *arguments), check=True, capture_output=True)
+    assert target.read_bytes() == whole.read_bytes()
+    assert target.read_text().count("\n") == 1 + 1024 * (chunks + 1)
 
 
 @pytest.fixture
@@ -201,7 +205,7 @@ def begun(
 ) -> Path:
     target = tmp_path / "out.jsonl"
     with monkeypatch.context() as patched:
-        stopped_after(2, KeyboardInterrupt, patched)
+        stopped_after(2, patched)
         score(written("csv", tmp_path, comments), "--output", target)
     return target
 
@@ -393,7 +397,7 @@ def test_an_adapter_is_refused_on_top_of_other_weights(tiny_llama: Path, tmp_pat
     config = json.loads((moved / "config.json").read_text("utf-8"))
     (moved / "config.json").write_text(json.dumps(config | {"rope_theta": 5.0}), "utf-8")
     checkpoints.resolve.cache_clear()
-    with pytest.raises(CheckpointError, match="was trained on top of .*but .*moved here is") as no:
+    with pytest.raises(CheckpointError, match=r"was trained on top of .*but .*moved here is") as no:
         registry.load(folder, checkpoint=str(moved))
     assert "\n" not in str(no.value)
 
