@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -34,7 +34,7 @@ ALL = "all"
 _LONGEST_FIELD = 16 << 20
 
 #: one column of a chunk; of a Parquet file as Arrow keeps it, so that its type is not lost
-Values = list[Any] | pa.Array
+Values: TypeAlias = list[Any] | pa.Array
 _Record = tuple[str | None, list[Any]]
 
 
@@ -260,7 +260,7 @@ class _Parquet(Source):
             yield Rows(first, texts, {name: columns[name] for name in self.kept})
 
     def share_read(self) -> float:
-        return self._done / max(self._file.metadata.num_rows, 1)
+        return self._done / max(int(self._file.metadata.num_rows), 1)
 
 
 def _plain(column: pa.Array) -> pa.Array:

@@ -66,7 +66,7 @@ def plain(name: str, values: Values) -> list[Any]:
     Raises:
         OutputError: its type has no such values.
     """
-    if not isinstance(values, pa.Array):
+    if isinstance(values, list):
         return values
     try:
         if pa.types.is_temporal(values.type):

@@ -17,7 +17,7 @@ from worthit.bench.kept import Kept
 from worthit.bench.record import significant
 from worthit.datasets import rows
 from worthit.datasets.cache import sha256_of, short_hash
-from worthit.datasets.errors import DataError, OptionError, WorthitError
+from worthit.datasets.errors import DataError, OptionError, OutputError, WorthitError
 from worthit.models import registry
 from worthit.reports import score_output
 from worthit.reports.score_output import Output
@@ -201,7 +201,9 @@ def _run(parsed: argparse.Namespace, found: Kept, source: rows.Source, output: O
         _say(f"stopped{_more(output.keep())}")
         return _INTERRUPTED
     except WorthitError as error:
-        _say(f"{error}{_more(output.keep())}")
+        how_to_go_on = output.keep()
+        # What is wrong with the output says itself how to go on.
+        _say(f"{error}{'' if isinstance(error, OutputError) else _more(how_to_go_on)}")
         return 2
     count.seconds = time.perf_counter() - start
     _say(_summary(found, count))

@@ -83,8 +83,14 @@ class Pipe(Output):
             self._write(self._empty)
 
     def _write(self, table: encoding.Columns) -> None:
-        self._stream.write(self._encode(table, self._is_first))
-        self._stream.flush()
+        content = self._encode(table, self._is_first)
+        try:
+            self._stream.write(content)
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"stdout cannot be written ({error.strerror})") from error
         self._is_first = False
 
 

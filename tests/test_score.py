@@ -238,6 +238,7 @@ def test_going_on_with_other_rows_is_refused(
     code, said = score(written("csv", tmp_path, others, "other"), "--output", begun, "--resume")
     assert code == 2
     assert "the first 16 rows are not those that" in said
+    assert said.endswith("to begin anew\n")
     assert score(tmp_path / "in.csv", "--output", begun, "--resume")[0] == 0
 
 
