@@ -35,8 +35,8 @@ from worthit.bench.record import (
 from worthit.bench.throughput import measure_throughput
 from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
-from worthit.datasets.errors import CellError, DeviceError
-from worthit.models.registry import MODELS, model_class
+from worthit.datasets.errors import CellError
+from worthit.models.registry import model_class, require_able
 
 _RECORD = "training.json"
 _CLOCK = "perf_counter, device synchronised"
@@ -65,9 +65,7 @@ class Work:
             DeviceError: this model cannot run on this device, or not here.
             CheckpointError, DownloadError, CacheError: the weights cannot be had.
         """
-        able = MODELS[self._cell.model].devices
-        if self._cell.device not in able:
-            raise DeviceError(f"{self._cell.model} runs on {', '.join(able)} only")
+        require_able(self._cell.model, self._cell.device)
         self._model = self._fresh_model()
         self._dtype: str | None = None
         self._threads = machine.allowed_cores()

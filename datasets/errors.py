@@ -9,7 +9,8 @@ WorthitError
 ├── CheckpointError             pretrained weights that cannot be had or used
 ├── DeviceError                 a device this machine, or this torch build, does not have
 ├── CellError                   a cell that crashed, ran out of memory or exceeded its limit
-└── RunError                    a saved run that cannot be read
+├── OutputError                 results that cannot be written, or gone on with
+└── RunError                    a saved run or model that cannot be read
 """
 
 from collections.abc import Iterable
@@ -43,6 +44,9 @@ class DeviceError(WorthitError): ...
 
 
 class CellError(WorthitError): ...
+
+
+class OutputError(WorthitError): ...
 
 
 class RunError(WorthitError): ...

@@ -4,7 +4,6 @@ A new model is one file with a subclass of `Classifier`, and one line in `regist
 """
 
 import dataclasses
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from worthit.datasets.errors import DataError, OptionError, RunError
+from worthit.datasets.errors import CheckpointError, DataError, OptionError, RunError
 
 #: Called with (done, total) comments as training goes on.
 Progress = Callable[[int, int], None]
@@ -23,7 +22,8 @@ Labels = npt.NDArray[np.int8]
 Probabilities = npt.NDArray[np.float64]
 S = TypeVar("S")
 
-_CARD = "worthit.json"
+#: the file that makes a folder a saved model
+CARD = "worthit.json"
 
 
 def silent(done: int, total: int) -> None:
@@ -36,6 +36,36 @@ class Size:
 
     parameters: int | None
     trained_parameters: int | None
+
+
+@dataclass(frozen=True)
+class Base:
+    """Pretrained weights that a saved model needs beside its own files."""
+
+    checkpoint: str  # as it was given when the model was trained
+    origin: str
+    identity: str  # changes whenever the weights do
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a saved model says of itself."""
+
+    model: str
+    seed: int
+    settings: dict[str, Any]
+    base: Base | None = None  # None: the folder holds all there is
+
+
+def read_card(folder: Path) -> Card:
+    """Raises RunError unless `folder` holds a saved model."""
+    try:
+        return msgspec.json.decode((folder / CARD).read_bytes(), type=Card)
+    except (OSError, msgspec.DecodeError) as error:
+        raise RunError(
+            f"{folder} holds no saved model ({CARD} is missing or damaged); copy it again whole, "
+            "or train again (--retrain)"
+        ) from error
 
 
 class Classifier(ABC, Generic[S]):
@@ -132,30 +162,53 @@ class Classifier(ABC, Generic[S]):
         """Share of these comments of which the model reads only the head; 0 without a limit."""
         return 0.0
 
+    def base(self) -> Base | None:
+        """The pretrained weights that a saved model needs besides; None if it is whole."""
+        return None
+
     def save(self, folder: Path) -> None:
         """Write the fitted model to an existing, empty folder; nothing in it is a pickle."""
-        card = {"model": self.name, "seed": self.seed, "settings": self.get_params()}
-        (folder / _CARD).write_text(json.dumps(card, indent=2), "utf-8")
+        card = Card(self.name, self.seed, self.get_params(), self.base())
+        (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card)))
         self._save(folder)
 
     @classmethod
-    def load(cls, folder: Path, device: str = "cpu") -> Self:
+    def load(cls, folder: Path, device: str = "cpu", checkpoint: str | None = None) -> Self:
         """Read back what `save` wrote, ready to score on `device`.
+
+        Args:
+            checkpoint: where the weights are that it was trained on top of, if not where they were.
 
         Raises:
             RunError: the folder holds no such model.
+            CheckpointError: those weights cannot be had, or are others.
         """
-        try:
-            card = json.loads((folder / _CARD).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"{folder} holds no saved {cls.name} model; train it again (--retrain)"
-            ) from error
-        if card["model"] != cls.name:
-            raise RunError(f"{folder} holds a {card['model']} model, not {cls.name}")
-        model = cls(device=device, seed=card["seed"]).set_params(**card["settings"])
+        card = read_card(folder)
+        if card.model != cls.name:
+            raise RunError(f"{folder} holds a {card.model} model, not {cls.name}")
+        model = cls(device=device, seed=card.seed).set_params(**card.settings)
+        if checkpoint is not None:
+            if card.base is None:
+                raise OptionError(f"{folder} holds all its weights; leave --checkpoint away")
+            model.set_params(checkpoint=checkpoint)
+        model._require_base(card.base)
         model._load(folder)
         return model
+
+    def _require_base(self, trained_on: Base | None) -> None:
+        found = self.base()
+        if found == trained_on or (found and trained_on and found.identity == trained_on.identity):
+            return
+        if found is None or trained_on is None:
+            raise RunError(
+                f"this {self.name} was saved by another version of worthit, which noted its "
+                "checkpoint otherwise; train it again (--retrain)"
+            )
+        raise CheckpointError(
+            f"{self.name} was trained on top of {trained_on.checkpoint} ({trained_on.origin}, "
+            f"{trained_on.identity[:16]}), but {found.checkpoint} here is {found.identity[:16]}; "
+            "give the same weights with --checkpoint ID_OR_PATH"
+        )
 
     @abstractmethod
     def size(self) -> Size:

@@ -23,7 +23,7 @@ import transformers
 
 from worthit.datasets.errors import CheckpointError
 from worthit.models import batches, checkpoints, devices
-from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+from worthit.models.contract import Base, Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.finetuning import Recipe, finetune
 
 QUESTION = "Is this comment toxic? Answer True or False.\n\nComment:"
@@ -200,6 +200,11 @@ class Llama(Classifier[LlamaSettings]):
         if limit is None:
             return 0.0
         return float(np.mean([len(tokens) > limit for tokens in self._comment_tokens(texts)]))
+
+    def base(self) -> Base:
+        """Adapters alone are saved, not what they adapt."""
+        found = checkpoints.resolve(self.settings.checkpoint)
+        return Base(found.given, found.origin, found.identity)
 
     def _save(self, folder: Path) -> None:
         if isinstance(self._model, peft.PeftModel):

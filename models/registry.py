@@ -6,10 +6,13 @@ here: what kind of model it is, the devices it runs on, and whether it starts fr
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from worthit.datasets.errors import UnknownNameError
-from worthit.models.contract import Classifier
+from safetensors import SafetensorError
+
+from worthit.datasets.errors import DeviceError, RunError, UnknownNameError, is_out_of_memory
+from worthit.models.contract import Classifier, read_card
 
 Kind = Literal["classical", "encoder", "llm"]
 
@@ -55,3 +58,30 @@ def model_class(name: str) -> type[Classifier[Any]]:
     module, _, attribute = MODELS[name].location.partition(":")
     found: type[Classifier[Any]] = getattr(importlib.import_module(module), attribute)
     return found
+
+
+def require_able(name: str, device: str) -> None:
+    """Raises DeviceError unless that model can run on that kind of device."""
+    able = MODELS[name].devices
+    if device not in able:
+        raise DeviceError(f"{name} runs on {', '.join(able)} only")
+
+
+def load(folder: Path, device: str = "cpu", checkpoint: str | None = None) -> Classifier[Any]:
+    """A saved model of whatever kind, ready to score on `device`; see `Classifier.load`.
+
+    Raises:
+        RunError: the folder holds none, or a damaged one.
+        UnknownNameError, DeviceError, CheckpointError: this worthit or machine cannot run it.
+    """
+    kind = model_class(name := read_card(folder).model)
+    require_able(name, device)
+    try:
+        return kind.load(folder, device, checkpoint)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        if is_out_of_memory(error):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(
+            f"the {name} model in {folder} cannot be read ({reason}); copy it again whole"
+        ) from error

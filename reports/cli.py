@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from worthit.bench import record
 from worthit.datasets.errors import OptionError, RunError, WorthitError
-from worthit.reports import compare, mistakes, options, readme, report
+from worthit.reports import options, score_command
 
 _DOCTOR_WIDTHS = (18, 14, 8, 7, 25)  # of columns, which with the gaps make 80
 
@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="worthit",
-        description="Reports of text classifier benchmarks. To measure: pytest bench/ --benchmark-only",
+        description="Reports of text classifier benchmarks, and use of the models they trained. "
+        "To measure: pytest bench/ --benchmark-only",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -79,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     examined = commands.add_parser("doctor", help="have the instruments measure themselves")
     examined.set_defaults(action=_doctor)
 
-    for command in (rendered, compared, listed, filled, examined):
+    for command in (rendered, compared, listed, filled, examined, *score_command.add_to(commands)):
         command.add_argument(
             "--root",
             type=Path,
@@ -90,7 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+# What an action needs it imports itself: of scipy and pictures `score` has no use.
+
+
 def _report(parsed: argparse.Namespace) -> int:
+    from worthit.reports import mistakes, report
+
     file = _run_file(parsed.root, parsed.run)
     run, given = record.load(file), options.checked(vars(parsed).get)
     run = dataclasses.replace(run, options=run.options | given)
@@ -102,6 +108,8 @@ def _report(parsed: argparse.Namespace) -> int:
 
 
 def _compare(parsed: argparse.Namespace) -> int:
+    from worthit.reports import compare
+
     files = [_run_file(parsed.root, given) for given in parsed.runs]
     for file in files:
         if sum(file.resolve() == other.resolve() for other in files) > 1:
@@ -144,6 +152,8 @@ def _runs(parsed: argparse.Namespace) -> int:
 
 
 def _readme(parsed: argparse.Namespace) -> int:
+    from worthit.reports import readme
+
     file = parsed.root / "README.md"
     try:
         text = file.read_text("utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from worthit.bench import repeat, tune
+from worthit.bench import repeat, scale, tune
 
 SMALL = ["--dataset", "synthetic:1500", "--train-size", "200", "--validation-size", "100"]
 
@@ -58,3 +58,22 @@ def test_the_data_protocol_is_timed_cold_and_from_the_cache() -> None:
     assert done.stdout.startswith("synthetic:500: 500 comments")
     for step in ("cold", "download", "another split", "the same split again"):
         assert step in done.stdout
+
+
+def test_scoring_is_timed_at_growing_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["--dataset", "synthetic:600", "--train-size", "100", "--sample", "50"]
+    assert scale.main([*small, "--rows", "100,1500", "--extrapolate", "lsa"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    few, many = (line.split() for line in out.splitlines() if line[:1] == "1")
+    assert (few[0], many[0]) == ("100", "1,500")
+    assert 20 < float(few[1]) < 2_000
+    lsa = next(line.split() for line in out.splitlines() if line.startswith("lsa"))
+    rate, hours = float(lsa[2].replace(",", "")), float(lsa[3].removeprefix("≈"))
+    assert hours == pytest.approx(1e6 / rate / 3600, rel=0.02)
+
+
+@pytest.mark.parametrize("options", [["--rows", "ten"], ["--extrapolate", "gpt"]])
+def test_scale_refuses_in_one_line(capsys: pytest.CaptureFixture[str], options: list[str]) -> None:
+    assert scale.main(["--dataset", "synthetic:600", *options]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
