@@ -12,7 +12,7 @@ Logits = Callable[[Sequence[Tokens]], torch.Tensor]
 Rows = npt.NDArray[np.int64]
 
 # Training sorts by length within this many batches: little padding, yet batches stay random.
-_BATCHES_SORTED_TOGETHER = 8
+_BATCHES_SORTED_TOGETHER = 16
 
 
 def for_training(
