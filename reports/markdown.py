@@ -229,7 +229,8 @@ def _data(run: Run) -> list[str]:
     body = [[step.name, f"{step.comments:,}", f"{step.toxic:,}"] for step in data.steps]
     return [
         f"{data.title} ({data.citation}). Split with seed {data.seed}; key `{data.split}`.",
-        tabulated(["step", "comments", "toxic"], body),
+        *listed(data.notes),
+        tabulated(["step", "comments", data.classes[1]], body),
     ]
 
 
