@@ -261,6 +261,11 @@ class Data:
         return next(step for step in self.steps if step.name.startswith(name))
 
     @property
+    def test_set(self) -> str:
+        """What to call the test part."""
+        return "balanced test set" if self.balanced else "test set"
+
+    @property
     def usable(self) -> int:
         """Comments of both sides together, had none been left out for the run's size."""
         used = "balanced" if self.balanced else "without duplicates"

@@ -129,7 +129,7 @@ def require(rows: Rows, column: str, option: str) -> None:
 
 
 def _text(rows: Rows, taken: set[str | None]) -> str:
-    free = [name for name in rows.table.column_names if name not in taken]
+    free: list[str] = [name for name in rows.table.column_names if name not in taken]
     for name in _by_name(free, _TEXTS):
         require(rows, name, "--text-column")
         return name
@@ -154,11 +154,11 @@ def _mean_length(table: pa.Table, name: str) -> float:
 
 
 def _label(rows: Rows, taken: set[str | None]) -> str:
-    free = [name for name in rows.table.column_names if name not in taken]
+    free: list[str] = [name for name in rows.table.column_names if name not in taken]
     for name in _by_name(free, _LABELS):
         require(rows, name, "--label-column")
         return name
-    found = {}
+    found: dict[str, int] = {}
     for name in free:
         if free.count(name) == 1:
             different = labels.count_values(rows.table[name].to_pylist())
@@ -179,7 +179,7 @@ def _label(rows: Rows, taken: set[str | None]) -> str:
 
 
 def _split(rows: Rows, taken: set[str | None]) -> str | None:
-    free = [name for name in rows.table.column_names if name not in taken]
+    free: list[str] = [name for name in rows.table.column_names if name not in taken]
     for name in _by_name(free, _SPLITS):
         if free.count(name) == 1:
             values = {(value or "").strip().casefold() for value in rows.table[name].to_pylist()}
