@@ -1,5 +1,6 @@
 """Wires the benchmark into pytest: its options, its cells as parameters, its run as a result."""
 
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from worthit.bench.cell_run import CellRun
 from worthit.bench.presets import PRESETS
 from worthit.bench.progress import Progress, terminal
 from worthit.bench.session import Options, Session
+from worthit.datasets.choices import Choices
 from worthit.datasets.errors import WorthitError
 from worthit.datasets.registry import DATASETS
 from worthit.models.registry import MODELS
@@ -31,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--devices", help="cpu, cuda, mps, separated by commas (all present)")
     usages = ", ".join(usage for _, usage in DATASETS.values())
     group.addoption("--dataset", default="wikipedia", help=f"one of {usages} (%(default)s)")
+    _add_choices(group)
     group.addoption("--train-size", type=int, metavar="N", help="comments to train on (by preset)")
     group.addoption("--test-size", type=int, metavar="N", help="comments to test on (by preset)")
     group.addoption(
@@ -69,6 +72,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     report_options.add(group.addoption, new_run=True)
 
 
+def _add_choices(group: pytest.OptionGroup) -> None:
+    """What a user may say about a table of their own."""
+    for what, about in (
+        ("text", "the comments"),
+        ("label", "their classes"),
+        ("group", "authors, threads, …: those of one stay on one side of the split"),
+        ("split", "train, validation or test, in every row"),
+    ):
+        guessed = "" if what == "group" else " (guessed)"
+        group.addoption(
+            f"--{what}-column", metavar="NAME", help=f"own data, the column of: {about}{guessed}"
+        )
+    group.addoption(
+        "--positive-label",
+        metavar="LABEL",
+        help="own data: the class to be found (guessed); of more than two, the rest is one class",
+    )
+    group.addoption(
+        "--test-file", type=Path, metavar="PATH", help="own data: a file to test on, as it is"
+    )
+    group.addoption(
+        "--language",
+        metavar="en|any",
+        help="drop comments that are confidently not English, or none (any for own data, else en)",
+    )
+    group.addoption(
+        "--balance",
+        action=argparse.BooleanOptionalAction,
+        help="as many comments of each class (yes, but for own data of many classes or with a test side)",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     get = config.getoption
     try:
@@ -87,6 +122,9 @@ def pytest_configure(config: pytest.Config) -> None:
             cell_limit_s=get("cell_limit"),
             runs_folder=get("runs_folder") or config.rootpath / "reports" / "runs",
             report_options=report_options.checked(get),
+            choices=Choices(**{name: get(name) for name in Choices.__dataclass_fields__}),
+            language=get("language"),
+            balance=get("balance"),
         )
     except WorthitError as error:
         raise pytest.UsageError(str(error)) from None

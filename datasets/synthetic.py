@@ -32,6 +32,7 @@ class Synthetic:
     seed: int = 0
 
     name = "synthetic"
+    own = False
     citation = "made by worthit, free of any rights"
 
     @property

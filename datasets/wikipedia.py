@@ -28,6 +28,7 @@ _FOLDER = "aif360/data/raw/toxicity"
 @dataclass(frozen=True)
 class Wikipedia:
     name = "wikipedia"
+    own = False
     title = "Wikipedia Talk Labels: Toxicity"
     citation = (
         "Wulczyn, Thain, Dixon 2017; toxic by majority of raters; labels CC0, text CC BY-SA 3.0"

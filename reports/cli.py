@@ -143,7 +143,14 @@ def _runs(parsed: argparse.Namespace) -> int:
             rows.append([file.stem, f"unreadable: {error}", "", ""])
             continue
         state = "" if run.complete else " (interrupted)"
-        rows.append([file.stem + state, run.machine["cpu"], run.data.dataset, len(run.cells)])
+        rows.append(
+            [
+                file.stem + state,
+                run.machine["cpu"],
+                run.options.get("--dataset", run.data.dataset),
+                len(run.cells),
+            ]
+        )
     if not rows:
         print(f"no runs in {folder}; measure one with: pytest bench/ --benchmark-only")
         return 0

@@ -98,7 +98,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         "## Budgets and prices",
         *_budgets_and_prices(run, found),
         "## Confusion matrices",
-        "Balanced test set, called toxic from a probability of 0.5 on.",
+        f"{run.data.test_set.capitalize()}, called toxic from a probability of 0.5 on.",
         _shown(pictures, *(title for title in pictures if title.startswith(CONFUSION))),
         "## Data",
         *_data(run),
@@ -133,7 +133,8 @@ def brief(run: Run) -> str:
     ]
     table = tabulated([column.heading for column in BRIEF], body, form="simple")
     answer = textwrap.fill(verdict.headline(run), 80)
-    return "\n".join([table, "", _BRIEF_LEGEND, *notes.lines(), "", answer])
+    legend = _BRIEF_LEGEND.replace("balanced test set", run.data.test_set)
+    return "\n".join([table, "", legend, *notes.lines(), "", answer])
 
 
 def headline(run: Run) -> str:
@@ -229,7 +230,8 @@ def _data(run: Run) -> list[str]:
     body = [[step.name, f"{step.comments:,}", f"{step.toxic:,}"] for step in data.steps]
     return [
         f"{data.title} ({data.citation}). Split with seed {data.seed}; key `{data.split}`.",
-        tabulated(["step", "comments", "toxic"], body),
+        *listed(data.notes),
+        tabulated(["step", "comments", data.classes[1]], body),
     ]
 
 

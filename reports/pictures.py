@@ -94,7 +94,7 @@ def _cascades(run: Run, sweeps: Sequence[Sequence[cascade.Cascade]]) -> Figure:
         axes.plot(costs, shares, line, color="grey", linewidth=1.3, label=label, zorder=0)
     axes.set_xscale("log")
     axes.set_xlabel("compute at the best batch size, ms/comment (log)")
-    axes.set_ylabel("accuracy on the balanced test set, %")
+    axes.set_ylabel(f"accuracy on the {run.data.test_set}, %")
     axes.set_title("Cascades: a cheap model first, a dear one where it is unsure", loc="left")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
@@ -124,7 +124,7 @@ def _learning(run: Run) -> Figure:
             [point.comments for point in timed], [point.train_s.value for point in timed], **look
         )
     for axes, title, up in (
-        (left, "What more labels buy", "accuracy on the balanced test set, %"),
+        (left, "What more labels buy", f"accuracy on the {run.data.test_set}, %"),
         (right, "and what they cost", "training, s (log)"),
     ):
         axes.set_xscale("log", base=2)
@@ -143,7 +143,7 @@ def _roc(run: Run) -> Figure:
     """Up and to the left is better."""
     figure, axes = _frame(
         "Toxic comments found, and others called toxic",
-        "others called toxic, % of them (balanced test set)",
+        f"others called toxic, % of them ({run.data.test_set})",
         "toxic comments found, %",
     )
     for label, scored, style in _models(run):
@@ -180,7 +180,7 @@ def _reliability(run: Run) -> Figure:
     figure, axes = _frame(
         "What a probability is worth",
         "mean probability in a tenth of the scale, %",
-        "share that is toxic, % (balanced test set)",
+        f"share that is toxic, % ({run.data.test_set})",
     )
     toxic = np.asarray(run.data.test.labels)
     for label, scored, style in _models(run):

@@ -143,10 +143,10 @@ def changes(case: Case, rival: CellRecord | None, worthwhile_points: float) -> I
         yield from _more_test_comments(case, rival, worthwhile_points)
     if case.seeds() < 2:
         yield "More seeds: each model was trained once, and another training may score otherwise."
-    used, available = run.data.step("train").comments, run.data.step("balanced").comments
+    used, available = run.data.step("train").comments, run.data.usable
     if used < available // 2:
         yield (
-            f"More training comments: {used:,} of {available:,} balanced ones were used; "
+            f"More training comments: {used:,} of {available:,} {'balanced ' * run.data.balanced}ones were used; "
             "`--learning-curve` shows what more of them buy."
         )
     if training and training.parameters and training.parameters < _LARGE_PARAMETERS:

@@ -41,7 +41,7 @@ def figures(run: Run) -> list[str]:
             quality.ROC_AUC: rater.auc,
         }
     return [
-        f"On the balanced test set of {len(labels):,} comments, in brackets the 95 % interval of "
+        f"On the {run.data.test_set} of {len(labels):,} comments, in brackets the 95 % interval of "
         f"{resampling.RESAMPLES:,} bootstrap resamples of the comments{_over_seeds(models)}. Called "
         f"toxic from a probability of {quality.THRESHOLD:g} on:",
         *_table(quality.DECISIONS, found),
@@ -200,8 +200,9 @@ def natural(run: Run) -> list[str]:
             )
             reached = _at_recall(times, part.labels, cell.quality.natural, recall, notes)
             body.append([name(run, cell), *shares, *reached])
+    second = "A second" if run.data.balanced else "The same"
     return [
-        f"A second test set of {len(part.labels):,} comments, {sum(part.labels):,} of them "
+        f"{second} test set of {len(part.labels):,} comments, {sum(part.labels):,} of them "
         f"toxic, as many as the corpus itself has ({percent(run.data.prevalence)}). Precision is "
         "what a moderator lives with: of the comments called toxic, the share that is. It is lower "
         "than on balanced data, where every second comment is toxic.",

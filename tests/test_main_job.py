@@ -114,6 +114,37 @@ def test_bad_input_ends_in_one_line(tmp_path: Path, arguments: list[str], messag
     assert not list(tmp_path.glob("*.json"))
 
 
+def test_a_table_of_ones_own_says_what_was_guessed(tmp_path: Path) -> None:
+    rows = [
+        f"{i};a note on {'awful' if i % 3 == 0 else 'old'} rivers {i};{i % 3}" for i in range(300)
+    ]
+    table = tmp_path / "mine.csv"
+    table.write_text("\n".join(["id;tweet;label", *rows]) + "\n")
+    arguments = ("--dataset", str(table), "--models", "tfidf", "-k", "train or accuracy")
+    refused = bench(tmp_path, *arguments)
+    printed, _ = refused.communicate(timeout=100)
+    assert refused.returncode == 4
+    assert (
+        "mine.csv has 3 classes (0, 1, 2), two are told apart so far; --positive-label" in printed
+    )
+    done = bench(tmp_path, *arguments, "--positive-label", "0", "--no-balance")
+    printed, _ = done.communicate(timeout=200)
+    assert done.returncode == 0, printed
+    before, _, _ = printed.partition("[1/1] tfidf-cpu")
+    run = only_run(tmp_path)
+    assert run["data"]["classes"] == ["not 0", "0"]
+    assert run["data"]["balanced"] is False
+    assert run["data"]["language"] == "any"
+    assert "text column: tweet (guessed; --text-column changes it)" in run["data"]["notes"]
+    (report,) = tmp_path.glob("*/README.md")
+    for note in run["data"]["notes"]:
+        assert note in before
+        assert note in report.read_text()
+    assert run["options"]["--dataset"] == "mine.csv"
+    assert run["options"]["--positive-label"] == "0"
+    assert str(tmp_path) not in json.dumps(run["data"])
+
+
 def test_ctrl_c_keeps_and_reports_finished_cells(tmp_path: Path) -> None:
     done = bench(tmp_path, "--models", "lsa,tfidf", "-k", "latency or energy")
     assert done.stdout is not None

@@ -124,7 +124,7 @@ def test_sizes_too_small_to_mean_anything_are_refused(size: int) -> None:
 
 
 def test_too_few_comments_of_a_class_are_refused() -> None:
-    with pytest.raises(DataError, match="after filtering 2 toxic and 900 other"):
+    with pytest.raises(DataError, match=r"after filtering .*: 2 'toxic', 900 'not toxic'; give"):
         split(numbered(2, 900), Protocol())
 
 

@@ -1,0 +1,228 @@
+"""Labels as people write them, turned into classes: yes/no, 1.0/0.0, True/False, names.
+
+Case, outer white space and the way a number is written make no class of their own. A label that is
+empty, NaN, NA or null is missing. `none` is not: in many data sets it is the name of a class.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from worthit.datasets.errors import DataError, OptionError
+
+#: more different labels than this are no classes but numbers, ids or texts
+MOST_CLASSES = 64
+
+_MISSING = {"", "nan", "na", "n/a", "<na>", "#n/a", "null"}
+_TRUE = {"1", "true", "yes", "y", "t"}
+_FALSE = {"0", "false", "no", "n", "f"}
+# What a positive class is called, then what the other one is.
+_POSITIVE = re.compile(
+    r"toxic|spam|positive|pos|hate(ful)?|hate.?speech|offensive|abusive|insult(ing)?|harmful|unsafe"
+    r"|harassment|obscene|threat(ening)?|bad|relevant|fraud|fake|sarcastic|ironic|irony|sarcasm"
+)
+_NEGATIVE = re.compile(
+    r"(non|not|no|un)[ _-]?\w.*|neg(ative)?|ham|normal|neutral|ok(ay)?|clean|none|others?|benign|good|safe|real"
+)
+_COMMON_NAMES = {"label", "labels", "class", "target", "y", "category", "sentiment", "annotation"}
+_SHOWN = 6
+_FEW_CLASSES = 4  # may be in a table of any size
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Classes, and the class of each row."""
+
+    classes: tuple[str, ...]  # in order; of two the second is the positive one
+    indices: npt.NDArray[np.int16]  # (n,), -1 where the label is missing
+    notes: tuple[str, ...]
+
+
+def canonical(value: str | None) -> str | None:
+    """One spelling for labels that mean the same; None if the label is missing."""
+    text = (value or "").replace("\0", "").strip().casefold()
+    if text in _MISSING:
+        return None
+    # 1.0, 1.00 and +1 are 1; a date or a version (1.0.2) stays.
+    return re.sub(r"^\+?(-?\d+)\.0+$|^\+(\d+)$", lambda m: m[1] or m[2], text)
+
+
+def count_values(values: Sequence[str | None], most: int = MOST_CLASSES) -> int:
+    """How many different labels there are; stops counting past `most`."""
+    seen: set[str] = set()
+    for value in values:
+        if (label := canonical(value)) is not None:
+            seen.add(label)
+            if len(seen) > most:
+                break
+    return len(seen)
+
+
+def classes(values: Sequence[str | None], column: str, positive: str | None, name: str) -> Labels:
+    """Labels as written, turned into classes.
+
+    Args:
+        column: what the labels are called.
+        positive: the class to be found, as the user named it; of more than two the rest is one class.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: one class only, or more different labels than classes can be.
+        OptionError: no label is called as `positive` is.
+    """
+    spellings: dict[str, Counter[str]] = {}
+    for value in values:
+        if (label := canonical(value)) is not None:
+            spellings.setdefault(label, Counter())[(value or "").strip()] += 1
+    counts = {label: spelt.total() for label, spelt in spellings.items()}
+    _require_classes(counts, column, name)
+    merged = _truth_values(counts)
+    counts = _summed(counts, merged)
+    if len(counts) < 2:
+        raise DataError(
+            f"all {sum(counts.values()):,} labels of {name} are {next(iter(counts))!r}; "
+            "two classes or more are needed"
+        )
+    notes = _repairs(spellings, merged, column)
+    names = {label: _name(label, spellings) for label in counts}
+    order, shown, more = _ordered(counts, names, column, positive)
+    place = {label: order.index(merged.get(label, label)) if merged.get(label, label) in order else 0
+             for label in spellings}  # fmt: skip
+    keys = (canonical(value) for value in values)
+    indices = np.array([-1 if key is None else place[key] for key in keys], np.int16)
+    return Labels(shown, indices, (*notes, *more))
+
+
+def _require_classes(counts: dict[str, int], column: str, name: str) -> None:
+    if not counts:
+        raise DataError(
+            f"no row of {name} has a label in the column {column}; name another with --label-column"
+        )
+    fractions = [label for label in counts if re.fullmatch(r"-?\d*\.\d+(e-?\d+)?", label)]
+    if fractions:
+        raise DataError(
+            f"the column {column} of {name} holds numbers such as {fractions[0][:20]}, not classes; add a "
+            "column of classes (say, 1 from a threshold on), or name another with --label-column"
+        )
+    rows = sum(counts.values())
+    if len(counts) > max(_FEW_CLASSES, rows // 2):
+        raise DataError(
+            f"the column {column} of {name} has {len(counts):,} different values in {rows:,} rows, so they "
+            "are no classes; name another with --label-column"
+        )
+    if len(counts) > MOST_CLASSES:
+        raise DataError(
+            f"the column {column} of {name} has {len(counts):,} different values, classes are at most "
+            f"{MOST_CLASSES}; name another with --label-column, or group its values into classes"
+        )
+
+
+def _truth_values(counts: dict[str, int]) -> dict[str, str]:
+    """yes, true, 1 → 1 and no, false, 0 → 0, where a column mixes them; else nothing."""
+    if len(counts) < 3 or not counts.keys() <= _TRUE | _FALSE:
+        return {}
+    return {label: "1" if label in _TRUE else "0" for label in counts}
+
+
+def _summed(counts: dict[str, int], merged: dict[str, str]) -> dict[str, int]:
+    summed: dict[str, int] = {}
+    for label, count in counts.items():
+        key = merged.get(label, label)
+        summed[key] = summed.get(key, 0) + count
+    return summed
+
+
+def _repairs(
+    spellings: dict[str, Counter[str]], merged: dict[str, str], column: str
+) -> tuple[str, ...]:
+    if merged:
+        return (f"{column} mixes {_listed(list(merged))}; they are read as 1 and 0",)
+    mixed = [sorted(spelt) for spelt in spellings.values() if len(spelt) > 1]
+    return (f"{column}: {_listed(mixed[0])} are read as one class",) if mixed else ()
+
+
+def _name(label: str, spellings: dict[str, Counter[str]]) -> str:
+    """As it is spelt most often; numbers as short as can be."""
+    if label not in spellings or re.fullmatch(r"-?\d+", label):
+        return label
+    return spellings[label].most_common(1)[0][0]
+
+
+def _ordered(
+    counts: dict[str, int], names: dict[str, str], column: str, positive: str | None
+) -> tuple[list[str], tuple[str, ...], tuple[str, ...]]:
+    """Labels in order, the names of their classes, and a line on what was chosen."""
+    if positive is not None:
+        return _around(_found(positive, names), names, column)
+    if len(counts) > 2:
+        order = sorted(counts, key=_natural)
+        line = f"{len(order)} classes in {column}: {_listed([names[label] for label in order])}"
+        return order, tuple(names[label] for label in order), (line,)
+    chosen, why = _positive(counts)
+    order = [next(label for label in counts if label != chosen), chosen]
+    shown = _shown(order, names, column)
+    return order, shown, (f"positive class: {names[chosen]} ({why}; --positive-label changes it)",)
+
+
+def _around(
+    chosen: str, names: dict[str, str], column: str
+) -> tuple[list[str], tuple[str, ...], tuple[str, ...]]:
+    others = [label for label in names if label != chosen]
+    if len(others) == 1:
+        order = [others[0], chosen]
+        return order, _shown(order, names, column), ()
+    rest = _listed([names[label] for label in sorted(others, key=_natural)])
+    line = f"{names[chosen]} is told from the rest as one class: {rest}"
+    # Whoever is not the chosen one is in the first place.
+    return ["", chosen], (f"not {names[chosen]}", names[chosen]), (line,)
+
+
+def _found(positive: str, names: dict[str, str]) -> str:
+    wanted = canonical(positive)
+    if wanted in names:
+        return wanted
+    for same in (_TRUE, _FALSE):
+        if wanted in same and (alike := same & names.keys()):
+            return alike.pop()
+    raise OptionError(
+        f"--positive-label {positive!r} is no label; there are {_listed(list(names.values()))}"
+    )
+
+
+def _positive(counts: dict[str, int]) -> tuple[str, str]:
+    """Which of two labels is to be found, and why that one."""
+    for label, other in (tuple(counts), tuple(counts)[::-1]):
+        if (label in _TRUE and other not in _TRUE) or (label == "1" and other == "-1"):
+            return label, "by its name"
+    for label, other in (tuple(counts), tuple(counts)[::-1]):
+        if _POSITIVE.fullmatch(label) and not _POSITIVE.fullmatch(other):
+            return label, "by its name"
+    for label, other in (tuple(counts), tuple(counts)[::-1]):
+        if _NEGATIVE.fullmatch(other) and not _NEGATIVE.fullmatch(label):
+            return label, f"the other is {other}"
+    rarer = min(counts, key=lambda label: (counts[label], label))
+    return rarer, "the rarer one"
+
+
+def _shown(order: list[str], names: dict[str, str], column: str) -> tuple[str, ...]:
+    """A column `toxic` of 0 and 1 has the classes `not toxic` and `toxic`."""
+    telling = column.strip().casefold() not in _COMMON_NAMES
+    if telling and order[0] in _FALSE and order[1] in _TRUE:
+        word = re.sub(r"^is[_ ]", "", column.strip()).replace("_", " ")
+        return f"not {word}", word
+    return names[order[0]], names[order[1]]
+
+
+def _natural(label: str) -> tuple[bool, int, str]:
+    """2 before 10, numbers before words."""
+    number = re.fullmatch(r"-?\d+", label)
+    return number is None, int(label) if number else 0, label
+
+
+def _listed(values: Sequence[str]) -> str:
+    more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
+    return ", ".join(value[:30] for value in values[:_SHOWN]) + more
