@@ -16,7 +16,7 @@ from worthit.bench.session import Options, Session
 from worthit.datasets.choices import Choices
 from worthit.datasets.errors import WorthitError
 from worthit.datasets.registry import DATASETS
-from worthit.models.registry import MODELS
+from worthit.models.registry import MODELS, USAGES
 from worthit.reports import options as report_options
 
 _OPTIONS = pytest.StashKey[Options]()
@@ -29,7 +29,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("worthit")
     presets = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
     group.addoption("--preset", default="quick", help=f"how much data and time ({presets})")
-    group.addoption("--models", help=f"which, separated by commas (all of {','.join(MODELS)})")
+    group.addoption(
+        "--models",
+        help=f"which, separated by commas: {', '.join(MODELS)}, {', '.join(USAGES)}; default, all "
+        "(default: all but those that say little, majority and word-list)",
+    )
     group.addoption("--devices", help="cpu, cuda, mps, separated by commas (all present)")
     usages = ", ".join(usage for _, usage in DATASETS.values())
     group.addoption("--dataset", default="wikipedia", help=f"one of {usages} (%(default)s)")

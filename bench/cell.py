@@ -9,6 +9,11 @@ def cell_name(model: str, device: str, seed: int) -> str:
     return f"{model}-{device}" + (f"-seed{seed}" if seed else "")
 
 
+def file_name(name: str) -> str:
+    """A model's or cell's name as files are called: not all file systems take a colon."""
+    return name.replace(":", "-")
+
+
 @dataclass(frozen=True)
 class Effort:
     """How long and how often to measure."""
@@ -33,6 +38,7 @@ class Cell:
     settings: dict[str, Any] = field(default_factory=dict)  # where they differ from the model's own
     effort: Effort = field(default_factory=Effort)
     retrain: bool = False
+    location: str = ""  # of a model that is not registered: module:Class, or hf:CHECKPOINT
 
     @property
     def name(self) -> str:

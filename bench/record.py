@@ -191,6 +191,8 @@ class Setup:
     python: str
     versions: dict[str, str]
     thread_pools: dict[str, int] | None = None  # threads of torch and each library's own pool
+    kind: str | None = None  # classical, encoder or llm; None in runs from before it was kept
+    code: str | None = None  # module:Class of the user's own model
 
 
 @dataclass(frozen=True)

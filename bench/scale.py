@@ -22,7 +22,7 @@ import numpy as np
 from tabulate import tabulate
 
 from worthit.bench import machine, memory
-from worthit.bench.cell import Cell
+from worthit.bench.cell import Cell, file_name
 from worthit.bench.engine import Worker
 from worthit.bench.progress import Progress
 from worthit.bench.record import Setup, Training, significant
@@ -30,7 +30,7 @@ from worthit.datasets import corpus, prepare, registry
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import CellError, OptionError, WorthitError
 from worthit.datasets.protocol import AtMost, Protocol
-from worthit.models.registry import require_known
+from worthit.models import registry as models
 
 _MILLION = 1_000_000
 _LIMIT_S = 12 * 3600
@@ -63,7 +63,7 @@ def _scale(parsed: argparse.Namespace) -> None:
     numbers = _numbers(parsed.rows)
     slow = [name for name in parsed.extrapolate.split(",") if name]
     for name in (parsed.model, *slow):
-        require_known(name)
+        models.entry(name)
     if parsed.sample < 1:
         raise OptionError(f"--sample is {parsed.sample}; it takes a number of comments from 1 up")
     sizes = Protocol(train_size=parsed.train_size, test_size=AtMost(100), natural_size=AtMost(100))
@@ -103,8 +103,10 @@ def _hours(name: str, peak_mb: float, seconds: float, rate: float) -> list[str]:
 
 def _trained(model: str, split: str) -> Path:
     """The folder of the model, trained in a process of its own if the cache has it not."""
-    log = cache_folder("logs", f"scale-{model}.log")
-    worker = Worker(Cell(model, "cpu", 0, split), log, Progress(sys.stderr).trained)
+    row = models.row_name(model)
+    log = cache_folder("logs", f"scale-{file_name(row)}.log")
+    cell = Cell(row, "cpu", 0, split, models.settings(model), location=model)
+    worker = Worker(cell, log, Progress(sys.stderr).trained)
     try:
         worker.start(Setup, _LIMIT_S)
         training = worker.ask("train", Training, _LIMIT_S)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from worthit.bench import machine, record
-from worthit.bench.cell import Cell
+from worthit.bench.cell import Cell, file_name
 from worthit.bench.cell_run import CellRun
 from worthit.bench.noise import measure_noise
 from worthit.bench.presets import Preset, preset
@@ -21,7 +21,8 @@ from worthit.datasets.choices import NOTHING, Choices
 from worthit.datasets.errors import DataError, OptionError, RunError, UnknownNameError
 from worthit.datasets.protocol import AtMost, Protocol
 from worthit.datasets.registry import parse
-from worthit.models.registry import DEVICES, MODELS, require_known
+from worthit.models import registry
+from worthit.models.registry import DEVICES, HF, MODELS
 
 _NOISE_S = 1.0
 
@@ -31,7 +32,7 @@ class Options:
     """What a user asked for, checked: see `pytest bench/ --help`, section worthit."""
 
     preset_name: str
-    models: tuple[str, ...]
+    models: dict[str, str]  # by what rows are called: what was named
     devices: tuple[str, ...]
     devices_given: bool
     dataset: str
@@ -92,23 +93,21 @@ def checked(
         if value is not None and value < 1:
             raise OptionError(f"{name} is {value}; it takes a number from 1 up")
     Protocol(train_size=train_size, test_size=test_size, language=language)
-    chosen = _listed("--models", models) or list(MODELS)
-    for model in chosen:
-        require_known(model)
+    chosen = _models(models)
     on = _listed("--devices", devices) or machine.present_devices()
     for device in on:
         if device not in DEVICES:
             raise UnknownNameError("device", device, DEVICES)
     return Options(
         preset_name,
-        tuple(dict.fromkeys(chosen)),
+        chosen,
         tuple(dict.fromkeys(on)),
         devices is not None,
         dataset,
         train_size,
         test_size,
         max_length,
-        _checkpoints(checkpoints),
+        _checkpoints(checkpoints, chosen),
         seeds,
         retrain,
         learning_curve,
@@ -130,7 +129,32 @@ def _listed(option: str, given: str | None) -> list[str]:
     return names
 
 
-def _checkpoints(given: Sequence[str]) -> dict[str, str]:
+def _models(given: str | None) -> dict[str, str]:
+    """The models to run, by what their rows are called."""
+    groups = {
+        "all": list(MODELS),
+        "default": [name for name, entry in MODELS.items() if entry.default],
+    }
+    names = [
+        name
+        for part in _listed("--models", "default" if given is None else given)
+        for name in groups.get(part, [part])
+    ]
+    names = [_with_whole_path(name) for name in names]
+    for name in names:
+        registry.entry(name)
+    return registry.rows(names)
+
+
+def _with_whole_path(name: str) -> str:
+    """A path means the same wherever the cell runs from."""
+    path = Path(name.removeprefix(HF)).expanduser()
+    if not name.startswith(HF) or name == HF or not path.exists():
+        return name
+    return f"{HF}{path.resolve()}"
+
+
+def _checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, str]:
     chosen = {}
     for pair in given:
         model, _, checkpoint = pair.partition("=")
@@ -138,13 +162,15 @@ def _checkpoints(given: Sequence[str]) -> dict[str, str]:
             raise OptionError(
                 f"--checkpoint {pair!r} is not MODEL=ID_OR_PATH; try llama=SmolLM2-135M-Instruct"
             )
-        require_known(model)
-        if not MODELS[model].pretrained:
+        if registry.entry(model).location.startswith(HF):
+            raise OptionError(f"{model} is a checkpoint itself; leave --checkpoint {pair} away")
+        if not registry.entry(model).pretrained:
             takers = ", ".join(name for name, entry in MODELS.items() if entry.pretrained)
             raise OptionError(f"{model} has no checkpoint to choose; those that have: {takers}")
         # A path means the same wherever the cell runs from.
         path = Path(checkpoint).expanduser()
-        chosen[model] = str(path.resolve()) if path.exists() else checkpoint
+        row = next((row for row, name in models.items() if name == model), model)
+        chosen[row] = str(path.resolve()) if path.exists() else checkpoint
     return chosen
 
 
@@ -155,8 +181,8 @@ def cells(options: Options) -> list[tuple[str, str, str]]:
     skipped with the reason rather than passed over in silence.
     """
     combinations = []
-    for model in options.models:
-        able = [device for device in options.devices if device in MODELS[model].devices]
+    for model, named in options.models.items():
+        able = [device for device in options.devices if device in registry.entry(named).devices]
         for device in able or (options.devices if options.devices_given else ()):
             combinations += [(model, device, str(seed)) for seed in range(options.seeds)]
     return combinations
@@ -218,16 +244,20 @@ class Session:
         """The next cell, not yet started."""
         assert self._prepared is not None
         options, chosen = self.options, self.options.preset
-        settings = dict(chosen.settings.get(model, {}))
-        if MODELS[model].pretrained and options.max_length is not None:
+        named = options.models[model]
+        settings = chosen.settings.get(named, {}) | registry.settings(named)
+        if registry.entry(named).pretrained and options.max_length is not None:
             settings["max_length"] = options.max_length
         if model in options.checkpoints:
             settings["checkpoint"] = options.checkpoints[model]
         cell = Cell(
-            model, device, seed, self._prepared.key, settings, chosen.effort, options.retrain
-        )
+            model, device, seed, self._prepared.key, settings, chosen.effort, options.retrain,
+            location="" if named in MODELS else named,
+        )  # fmt: skip
         assert self._run is not None
-        log = Path(self.options.runs_folder, "logs", self._run.run_id, f"{cell.name}.log")
+        log = Path(
+            self.options.runs_folder, "logs", self._run.run_id, f"{file_name(cell.name)}.log"
+        )
         self._announce(cell)
         return CellRun(
             cell, log, options.cell_limit_s or chosen.cell_limit_s, self._progress, self._keep
@@ -304,7 +334,7 @@ class Session:
         options = self.options
         described = {
             "--preset": options.preset_name,
-            "--models": ",".join(options.models),
+            "--models": ",".join(map(_without_path, options.models, options.models.values())),
             "--devices": ",".join(options.devices),
             "--dataset": parse(options.dataset).shown,
             "--seeds": str(options.seeds),
@@ -325,6 +355,11 @@ class Session:
             path = Path(checkpoint)
             described[f"--checkpoint {model}"] = path.name if path.is_absolute() else checkpoint
         return described
+
+
+def _without_path(row: str, named: str) -> str:
+    """A model as the user named it, a checkpoint's path shortened as its row's name is."""
+    return row if Path(named.removeprefix(HF)).is_absolute() else named
 
 
 def _at_most(size: AtMost, test_size: int | None) -> AtMost:

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from worthit.datasets import prepare
 from worthit.datasets.errors import DataError, OptionError, WorthitError
 from worthit.datasets.protocol import Protocol
-from worthit.models.registry import model_class
+from worthit.models.registry import model_class, settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +59,8 @@ def _tune(parsed: argparse.Namespace) -> None:
         )
     rows = []
     for chosen in grid:
-        model = kind(device=parsed.device, seed=parsed.seed).set_params(**chosen)
+        model = kind(device=parsed.device, seed=parsed.seed)
+        model.set_params(**settings(parsed.model) | chosen)
         label = " ".join(f"{name}={value}" for name, value in chosen.items()) or "defaults"
         with tqdm(total=size, desc=label, unit=" comments", ncols=78, leave=False) as bar:
             start = time.perf_counter()

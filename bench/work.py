@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from worthit.bench import machine
-from worthit.bench.cell import Cell
+from worthit.bench.cell import Cell, file_name
 from worthit.bench.energy import COMPONENTS, Meter, long_enough, measure_energy
 from worthit.bench.latency import drawn_by_length, measure_latency, process_age_s
 from worthit.bench.memory import peak_memory, resident_bytes
@@ -34,9 +34,9 @@ from worthit.bench.record import (
 )
 from worthit.bench.throughput import measure_throughput
 from worthit.datasets import prepare
-from worthit.datasets.cache import cache_folder, new_folder, short_hash
+from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash
 from worthit.datasets.errors import CellError
-from worthit.models.registry import model_class, require_able
+from worthit.models.registry import entry, is_own, model_class, require_able
 
 _RECORD = "training.json"
 _CLOCK = "perf_counter, device synchronised"
@@ -53,7 +53,8 @@ class Work:
     def __init__(self, cell: Cell, progress: Callable[[int, int], None]) -> None:
         self._cell = cell
         self._progress = progress
-        self._class = model_class(cell.model)
+        self._location = cell.location or cell.model
+        self._class = model_class(self._location)
         self._load_s = 0.0
         self._has_answered = False
         self._decided: dict[str, Any] = {}  # settings that this machine decides
@@ -65,7 +66,7 @@ class Work:
             DeviceError: this model cannot run on this device, or not here.
             CheckpointError, DownloadError, CacheError: the weights cannot be had.
         """
-        require_able(self._cell.model, self._cell.device)
+        require_able(self._location, self._cell.device)
         self._model = self._fresh_model()
         self._dtype: str | None = None
         self._threads = machine.allowed_cores()
@@ -85,12 +86,14 @@ class Work:
             python=platform.python_version(),
             versions=machine.library_versions(self._class.libraries),
             thread_pools=machine.thread_pools() | torch_pools,
+            kind=entry(self._class.name).kind,
+            code=self._location if is_own(self._location) else None,
         )
         return self._setup
 
     def train(self) -> Training:
         """Fit once and keep the artifact; where it is kept already, say so and train nothing."""
-        folder = cache_folder("artifacts", f"{self._cell.model}-{self._fingerprint()}")
+        folder = cache_folder("artifacts", f"{file_name(self._cell.model)}-{self._fingerprint()}")
         record = None if self._cell.retrain else _recorded(folder)
         if record is None:
             return self._trained(folder)
@@ -256,14 +259,18 @@ class Work:
 
     def _fingerprint(self) -> str:
         """All that decides what training yields; the models' own code included."""
-        code = Path(__file__).resolve().parent.parent / "models"
+        code = sorted((Path(__file__).resolve().parent.parent / "models").glob("*.py"))
+        if is_own(self._location):
+            from worthit.models import own
+
+            code += own.source_files(self._location)
         return short_hash(
             self._cell.model,
             self._cell.split,
             self._cell.device,
             str(self._cell.seed),
             json.dumps(msgspec.to_builtins(self._setup), sort_keys=True),
-            *(file.read_text("utf-8") for file in sorted(code.glob("*.py"))),
+            *(sha256_of(file) for file in code),
         )
 
     def _fresh_model(self) -> Any:
@@ -278,16 +285,19 @@ class Work:
 
         devices.require(self._cell.device)
         torch.set_num_threads(self._threads)
-        precision = self._model.get_params()["precision"]
+        pools = {
+            "torch": torch.get_num_threads(),
+            "torch between operators": torch.get_num_interop_threads(),
+        }
+        precision = self._model.get_params().get("precision")
+        if precision is None:  # the user's own model, which decides by itself
+            return pools
         dtype = str(devices.chosen_dtype(precision, self._cell.device)).removeprefix("torch.")
         # Decided once and kept with the artifact: a later process might measure otherwise.
         self._decided = {"precision": {"bfloat16": "bf16", "float32": "fp32"}[dtype]}
         self._model.set_params(**self._decided)
         self._dtype = ", ".join(filter(None, (dtype, self._class.dtype_note)))
-        return {
-            "torch": torch.get_num_threads(),
-            "torch between operators": torch.get_num_interop_threads(),
-        }
+        return pools
 
     def _resolved_checkpoint(self) -> Any:
         given = self._model.get_params().get("checkpoint")

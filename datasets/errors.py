@@ -7,6 +7,7 @@ WorthitError
 ├── DownloadError               a package that did not come, or came damaged
 ├── CacheError                  the cache folder is full or not writable
 ├── CheckpointError             pretrained weights that cannot be had or used
+├── ModelError                  a model of the user's own that cannot be found or breaks the contract
 ├── DeviceError                 a device this machine, or this torch build, does not have
 ├── CellError                   a cell that crashed, ran out of memory or exceeded its limit
 ├── OutputError                 results that cannot be written, or gone on with
@@ -38,6 +39,9 @@ class CacheError(WorthitError): ...
 
 
 class CheckpointError(WorthitError): ...
+
+
+class ModelError(WorthitError): ...
 
 
 class DeviceError(WorthitError): ...

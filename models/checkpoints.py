@@ -6,6 +6,7 @@ the cache, since loading it takes transformers ten times as long as loading thos
 
 import errno
 import functools
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -83,6 +84,36 @@ def resolve(given: str) -> Checkpoint:
     if given.count("/") > 1 or path.is_absolute() or given.startswith((".", "~")):
         raise CheckpointError(f"there is no folder or .gguf file {given}; {_allowed()}")
     return _from_hub(given)
+
+
+def recipe(given: str) -> str:
+    """Which registered model can be trained on top of these weights: `bert` or `llama`.
+
+    Args:
+        given: as for `resolve`.
+
+    Raises:
+        CheckpointError: as for `resolve`, or no recipe takes such an architecture.
+    """
+    from transformers.models.auto import modeling_auto as known
+
+    folder = resolve(given).folder
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        kind, heads = config["model_type"], config.get("architectures") or []
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise CheckpointError(
+            f"{given} has no config.json that tells its architecture; {_allowed()}"
+        ) from error
+    if any(head.endswith(("ForCausalLM", "LMHeadModel")) for head in heads):
+        return "llama"
+    # Decoders with another head, or none, have no words to answer with.
+    is_encoder = kind in known.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    if is_encoder and kind in known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
+        return "bert"
+    raise CheckpointError(
+        f"{given} is a {', '.join(heads) or kind}; hf: takes encoders that classify, and causal LMs"
+    )
 
 
 def _allowed() -> str:

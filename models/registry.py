@@ -2,9 +2,14 @@
 
 A model's file is imported only when that model is used, so what has to be known before is told
 here: what kind of model it is, the devices it runs on, and whether it starts from pretrained weights.
+
+Models that nobody registered are named by where they are: `module:Class` is the user's own code,
+`hf:CHECKPOINT` further weights for one of the recipes here.
 """
 
 import importlib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,18 +24,28 @@ Kind = Literal["classical", "encoder", "llm"]
 
 @dataclass(frozen=True)
 class Entry:
-    location: str  # module:class
-    kind: Kind = "classical"
+    location: str  # module:class, or hf:CHECKPOINT
+    kind: Kind | None = "classical"  # None: the checkpoint tells
     devices: tuple[str, ...] = ("cpu",)
     pretrained: bool = False
+    default: bool = True  # runs unless others are named
 
 
 DEVICES = ("cpu", "cuda", "mps")
+HF = "hf:"
+_OWN = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
+USAGES = ("module:Class", "hf:CHECKPOINT")
 
 MODELS = {
+    # Both say little beside the others, and each pair more makes the paired tests stricter.
+    "majority": Entry("worthit.models.majority:Majority", default=False),
+    "word-list": Entry("worthit.models.word_list:WordList", default=False),
     "lsa": Entry("worthit.models.lsa:LSA"),
     "word2vec": Entry("worthit.models.word2vec:Word2Vec"),
     "tfidf": Entry("worthit.models.tfidf:TfIdf"),
+    "embeddings": Entry(
+        "worthit.models.embeddings:Embeddings", "encoder", DEVICES, pretrained=True
+    ),
     "bert": Entry("worthit.models.bert:Bert", "encoder", DEVICES, pretrained=True),
     "llama": Entry("worthit.models.llama:Llama", "llm", DEVICES, pretrained=True),
     "llama-zero-shot": Entry(
@@ -42,27 +57,89 @@ MODELS = {
 }
 
 
-def require_known(name: str) -> None:
-    """Raises UnknownNameError, listing the known models, unless `name` is one of them."""
-    if name not in MODELS:
-        raise UnknownNameError("model", name, MODELS)
+def entry(name: str) -> Entry:
+    """What is to be known of a model before it is used; the user's own code is imported for it.
+
+    Raises:
+        UnknownNameError: nobody registered it, and it is no place either.
+        ModelError: the user's own cannot be used; says why.
+    """
+    if name in MODELS:
+        return MODELS[name]
+    if name.removeprefix(HF) and name.startswith(HF):
+        return Entry(name, None, DEVICES, pretrained=True)
+    if is_own(name):
+        from worthit.models import own
+
+        return own.entry(name, MODELS.values())
+    raise UnknownNameError("model", name, (*MODELS, *USAGES))
+
+
+def is_own(name: str) -> bool:
+    """Whether this names code of the user's."""
+    return name not in MODELS and not name.startswith(HF) and bool(_OWN.fullmatch(name))
 
 
 def model_class(name: str) -> type[Classifier[Any]]:
     """The class of a model, imported now.
 
     Raises:
-        UnknownNameError: nobody registered it.
+        UnknownNameError, ModelError: as for `entry`.
+        CheckpointError: those weights cannot be had, or no recipe takes them.
     """
-    require_known(name)
-    module, _, attribute = MODELS[name].location.partition(":")
+    if name.startswith(HF):
+        from worthit.models import checkpoints
+
+        return model_class(checkpoints.recipe(name.removeprefix(HF)))
+    location = entry(name).location
+    if name not in MODELS:
+        from worthit.models import own
+
+        return own.classifier(location)
+    module, _, attribute = location.partition(":")
     found: type[Classifier[Any]] = getattr(importlib.import_module(module), attribute)
     return found
 
 
+def settings(name: str) -> dict[str, Any]:
+    """The settings that a model's name decides."""
+    return {"checkpoint": name.removeprefix(HF)} if name.startswith(HF) else {}
+
+
+def rows(given: Iterable[str]) -> dict[str, str]:
+    """What to call the models of a run: a row's name → what the user named.
+
+    Names are fit for tests and pictures, as short as can be, and tell no folder of the user's:
+    `my_package.my_module:MyClassifier` is `MyClassifier`, `hf:distilbert/distilbert-base-uncased`
+    is `hf:distilbert-base-uncased`, and of two that would be the same the second has all of it.
+    """
+    named: dict[str, str] = {}
+    for name in dict.fromkeys(given):
+        row, number = row_name(name), 2
+        if row in named:
+            row = row_name(name, short=False)
+        while row in named:  # two folders of one name
+            row, number = f"{row_name(name)}.{number}", number + 1
+        named[row] = name
+    return named
+
+
+def row_name(given: str, *, short: bool = True) -> str:
+    """One model's name in a run that has no other of that name; any other name stays as it is."""
+    if is_own(given):
+        name = given.rpartition(":")[2]
+        return name if short and name not in MODELS else given.replace(":", ".")
+    if not given.startswith(HF):
+        return given
+    path = Path(given.removeprefix(HF)).expanduser()
+    own_path = path.is_absolute() or path.exists()
+    name = path.name if short or own_path else str(path).replace("/", "--")
+    return HF + re.sub(r"[^\w.-]+", "-", name.removesuffix(".gguf"))
+
+
 def require_able(name: str, device: str) -> None:
     """Raises DeviceError unless that model can run on that kind of device."""
-    able = MODELS[name].devices
+    able = entry(name).devices
     if device not in able:
         raise DeviceError(f"{name} runs on {', '.join(able)} only")
 

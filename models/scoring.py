@@ -7,7 +7,7 @@ import numpy as np
 
 from worthit.datasets.errors import CellError, is_out_of_memory
 from worthit.models.contract import Classifier
-from worthit.models.registry import MODELS
+from worthit.models.registry import entry
 
 #: the columns of scores: of a binary task the probability of class 1
 COLUMNS = ("score",)
@@ -20,7 +20,7 @@ _USUAL_BATCH = 32
 
 def chunk_size(model: str, batch_size: int | None) -> int:
     """How many comments to hand a model at once. It decides batches, and so the last digits."""
-    if MODELS[model].kind == "classical":
+    if entry(model).kind == "classical":
         return batch_size or _CLASSICAL_CHUNK
     return _BATCHES_SORTED_TOGETHER * (batch_size or _USUAL_BATCH)
 

@@ -67,6 +67,8 @@ def accuracy(run: Run, cell: CellRecord) -> quality.Share:
 
 
 def is_llm(cell: CellRecord) -> bool:
+    if cell.setup is not None and cell.setup.kind is not None:
+        return cell.setup.kind == "llm"
     return cell.model in MODELS and MODELS[cell.model].kind == "llm"
 
 

@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from worthit.bench import record
 from worthit.datasets.errors import OptionError, RunError, WorthitError
-from worthit.reports import options, score_command
+from worthit.reports import check_command, options, score_command
 
 _DOCTOR_WIDTHS = (18, 14, 8, 7, 25)  # of columns, which with the gaps make 80
 
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     examined = commands.add_parser("doctor", help="have the instruments measure themselves")
     examined.set_defaults(action=_doctor)
 
+    check_command.add_to(commands)
     for command in (rendered, compared, listed, filled, examined, *score_command.add_to(commands)):
         command.add_argument(
             "--root",

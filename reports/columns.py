@@ -108,7 +108,8 @@ def _auc(run: Run, cell: CellRecord, notes: Footnotes) -> str:
 def name(run: Run, cell: CellRecord, notes: Footnotes | None = None) -> str:
     """The cell's name, without the device where all cells share one."""
     devices = {other.device for other in run.cells}
-    return cell.name if len(devices) > 1 else cell.name.replace(f"-{cell.device}", "", 1)
+    shared = f"{cell.model}-{cell.device}"
+    return cell.name if len(devices) > 1 else cell.model + cell.name.removeprefix(shared)
 
 
 def test_accuracy(run: Run, cell: CellRecord) -> quality.Share | None:

@@ -5,9 +5,13 @@ import itertools
 from worthit.bench.record import CellRecord, Run
 from worthit.reports.columns import name, test_accuracy
 
-_MARKERS = "osD^vP*X"
-# Okabe and Ito (2008), told apart by the colour-blind; without yellow, too pale on white.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = "osD^vP*Xh<>p"
+# Okabe and Ito (2008), told apart by the colour-blind; without yellow, too pale on white. Then four
+# of Tol's (2021), for runs of many models.
+_COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255", "#999933",
+    "#332288", "#BBBBBB",
+)  # fmt: skip
 
 Looks = dict[str, tuple[str, str]]  # label → marker and colour
 

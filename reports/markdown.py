@@ -240,7 +240,7 @@ def _models(run: Run) -> list[str]:
     trained = [
         [
             name(run, cell),
-            cell.setup.checkpoint or "trained from nothing",
+            cell.setup.checkpoint or cell.setup.code or "trained from nothing",
             cell.setup.dtype or "",
             _count(cell.training.parameters),
             _count(cell.training.trained_parameters),

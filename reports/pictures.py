@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from worthit.bench.cell import file_name
 from worthit.bench.record import CellRecord, Part, Quality, Run
 from worthit.reports import bounds, cascade, frontier_picture, learning, pairs, people, quality
 from worthit.reports.columns import by_model, name, test_accuracy
@@ -58,7 +59,7 @@ def draw(run: Run, folder: Path) -> dict[str, str]:
         for cell in run.cells:
             if cell.quality is not None:
                 drawn[f"{CONFUSION} {cell.name}"] = _saved(
-                    _confusion(cell, run), folder, f"confusion-{cell.name}.png"
+                    _confusion(cell, run), folder, f"confusion-{file_name(cell.name)}.png"
                 )
     return drawn
 

@@ -69,6 +69,11 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         help="the weights a llama model was trained on top of, if they have moved",
     )
     scored.add_argument(
+        "--code",
+        metavar="MODULE:CLASS",
+        help="the code of your own that a FOLDER needs, which is run: name it if you trust it",
+    )
+    scored.add_argument(
         "--resume", action="store_true", help="go on where an interrupted --output FILE ends"
     )
     scored.set_defaults(action=_score)
@@ -98,6 +103,7 @@ def _export(parsed: argparse.Namespace) -> int:
 def _score(parsed: argparse.Namespace) -> int:
     _check(parsed)
     found = kept.find(parsed.model, parsed.root / "reports" / "runs")
+    kept.require_trusted(found, parsed.code)
     registry.require_able(found.card.model, parsed.device)
     input_form = parsed.input_format or _form(parsed.input, "--input-format")
     output_form = parsed.output_format or _form(parsed.output, "--output-format")

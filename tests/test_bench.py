@@ -47,7 +47,11 @@ def options(**changed: Any) -> session.Options:
 @pytest.mark.parametrize(
     ("changed", "error", "message"),
     [
-        ({"models": "lsa,gpt"}, UnknownNameError, "unknown model 'gpt'; known: lsa, word2vec"),
+        (
+            {"models": "lsa,gpt"},
+            UnknownNameError,
+            "unknown model 'gpt'; known: majority, word-list, lsa, word2vec",
+        ),
         ({"models": " , "}, OptionError, "--models was given no name"),
         ({"devices": "tpu"}, UnknownNameError, "unknown device 'tpu'; known: cpu, cuda, mps"),
         (
@@ -63,7 +67,7 @@ def options(**changed: Any) -> session.Options:
         (
             {"checkpoints": ["lsa=x"]},
             OptionError,
-            "lsa has no checkpoint to choose; those that have: bert, llama",
+            "lsa has no checkpoint to choose; those that have: embeddings, bert, llama",
         ),
     ],
 )

@@ -11,7 +11,8 @@ import numpy as np
 import psutil
 import pytest
 
-from worthit.bench import machine, session
+from worthit.bench import kept, machine, session
+from worthit.reports import cli
 
 ROOT = Path(session.__file__).parents[1]
 
@@ -100,7 +101,7 @@ def test_an_absent_device_is_skipped_with_the_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--models", "gpt"], "unknown model 'gpt'; known: lsa,"),
+        (["--models", "gpt"], "unknown model 'gpt'; known: majority,"),
         (["--dataset", "jigsaw:/no/file"], "there is no file /no/file"),
         (["--train-size", "100000"], "--train-size 100,000 was asked for"),
     ],
@@ -112,6 +113,70 @@ def test_bad_input_ends_in_one_line(tmp_path: Path, arguments: list[str], messag
     assert message in printed
     assert "Traceback" not in printed
     assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_model_of_ones_own_and_further_checkpoints_are_rows(
+    tmp_path: Path,
+    tiny_bert: Path,
+    tiny_llama: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = (
+        "import numpy as np\n"
+        "class Short:\n"
+        "    def fit(self, texts, labels):\n"
+        "        self.share = float(np.mean(labels))\n"
+        "    def predict_proba(self, texts):\n"
+        "        positive = np.array([0.8 if len(text) < 90 else 0.4 for text in texts])\n"
+        "        return np.column_stack([1 - positive, positive])\n"
+    )
+    (tmp_path / "short_code.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    runs = tmp_path / "reports" / "runs"
+    models = f"short_code:Short,majority,hf:{tiny_bert},hf:{tiny_llama}"
+    again = ["--models", models, "-k", "train or accuracy"]
+    printed, _ = (done := bench(runs, *again)).communicate(timeout=300)
+    assert done.returncode == 0, printed
+    run = only_run(runs)
+    assert run["options"]["--models"] == (
+        f"short_code:Short,majority,hf:{tiny_bert.name},hf:{tiny_llama.name}"
+    )
+    cells = {cell["model"]: cell for cell in run["cells"]}
+    assert list(cells) == [
+        "Short", "majority", f"hf:{tiny_bert.name}", f"hf:{tiny_llama.name}",
+    ]  # fmt: skip
+    kinds = [cell["setup"]["kind"] for cell in cells.values()]
+    assert kinds == ["classical", "classical", "encoder", "llm"]
+    assert cells["Short"]["setup"]["code"] == "short_code:Short"
+    assert set(cells["Short"]["quality"]["test"]) == {0.8, 0.4}
+    assert set(cells["majority"]["quality"]["test"]) == {0.5}
+    assert str(tmp_path) not in json.dumps(run)
+    assert "test_train[Short-cpu]" in printed
+    assert f"[3/4] hf:{tiny_bert.name}-cpu" in printed
+    (report,) = runs.glob("*/README.md")
+    assert "short_code:Short" in report.read_text()
+    assert (report.parent / f"confusion-hf-{tiny_bert.name}-cpu.png").is_file()
+
+    (tmp_path / "in.jsonl").write_text('{"text": "WHY"}\n')
+    for given in ("Short", "short_code:Short", f"{report.parent.name}:Short"):
+        score = ["score", "--model", given, str(tmp_path / "in.jsonl"), "--root", str(tmp_path)]
+        assert cli.main([*score, "--output", str(tmp_path / "out.csv")]) == 0
+        assert (tmp_path / "out.csv").read_text() == "row,score\n1,0.8\n"
+        (tmp_path / "out.csv").unlink()
+    named = kept.find(f"hf:{tiny_llama}", runs)
+    assert named.folder == kept.find(f"hf:{tiny_llama.name}", runs).folder
+    assert named.card.model == "llama"
+
+    # Code that has changed is another model, which the cache does not hold.
+    for old, new, cached in (("0.8", "0.8", True), ("0.8", "0.9", False)):
+        (tmp_path / "short_code.py").write_text(code.replace(old, new))
+        again = ["--models", "short_code:Short", "-k", "train or accuracy"]
+        printed, _ = bench(tmp_path / f"cached-{cached}", *again).communicate(timeout=100)
+        (cell,) = only_run(tmp_path / f"cached-{cached}")["cells"]
+        assert cell["training"]["cached"] is cached
+        assert set(cell["quality"]["test"]) == {float(new), 0.4}
 
 
 def test_a_table_of_ones_own_says_what_was_guessed(tmp_path: Path) -> None:
@@ -177,5 +242,5 @@ def test_collecting_imports_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert "42/49 tests collected (7 deselected)" in done.stdout
+    assert "48/56 tests collected (8 deselected)" in done.stdout
     assert "imported: []" in done.stdout

@@ -1,20 +1,21 @@
 """Every model keeps the contract: shapes, repeatability, round trip, odd comments, no pickle."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from worthit.datasets import registry as datasets
 from worthit.datasets.errors import DataError, OptionError, RunError, UnknownNameError
-from worthit.models import registry
+from worthit.models import check, registry
 from worthit.models.contract import Classifier
 
 Maker = Callable[..., Classifier[Any]]
-ODD = ["", " ", "\U0001f600\U0001f92c", "word " * 20_000, "\x00\x01", "e\u0301\u202e", "ok"]
 
 
 def training_comments(count: int) -> tuple[list[str], np.ndarray]:
@@ -29,8 +30,8 @@ def make(request: pytest.FixtureRequest, tiny_bert: Path, tiny_llama: Path) -> M
 
     def maker(seed: int = 0, **settings: Any) -> Classifier[Any]:
         model = kind(device="cpu", seed=seed)
-        if registry.MODELS[request.param].pretrained:
-            weights = tiny_bert if request.param == "bert" else tiny_llama
+        if (known := registry.MODELS[request.param]).pretrained:
+            weights = tiny_bert if known.kind == "encoder" else tiny_llama
             settings = {"checkpoint": str(weights), "max_length": 24} | settings
         return model.set_params(**settings)
 
@@ -42,34 +43,8 @@ def fitted(make: Maker) -> Classifier[Any]:
     return make().fit(*training_comments(120))
 
 
-def test_probabilities_are_rows_of_two_that_sum_to_one(fitted: Classifier[Any]) -> None:
-    probabilities = fitted.predict_proba(["you idiot", "thanks, great article"])
-    assert isinstance(probabilities, np.ndarray)
-    assert probabilities.shape == (2, 2)
-    assert probabilities.sum(axis=1) == pytest.approx([1, 1])
-    assert fitted.predict_proba([]).shape == (0, 2)
-
-
-def test_odd_comments_get_a_score(fitted: Classifier[Any]) -> None:
-    probabilities = fitted.predict_proba(ODD)
-    assert np.isfinite(probabilities).all()
-    assert ((probabilities >= 0) & (probabilities <= 1)).all()
-
-
-def test_a_comment_scores_the_same_alone_and_among_others(fitted: Classifier[Any]) -> None:
-    texts = training_comments(120)[0][:20]
-    together = fitted.predict_proba(texts)
-    alone = np.vstack([fitted.predict_proba([text]) for text in texts])
-    assert together == pytest.approx(alone, abs=0.02)  # bf16 products differ with the batch's shape
-
-
-def test_saved_and_loaded_it_scores_the_same(fitted: Classifier[Any], tmp_path: Path) -> None:
-    texts = training_comments(120)[0][:20]
-    fitted.save(tmp_path)
-    again = type(fitted).load(tmp_path)
-    assert again.get_params() == fitted.get_params()
-    assert again.predict_proba(texts) == pytest.approx(fitted.predict_proba(texts), abs=0.02)
-    assert again.size() == fitted.size()
+def test_the_contract_is_kept(make: Maker) -> None:
+    assert [row for row in check.examine(make) if row.verdict != "ok"] == []
 
 
 def test_nothing_saved_is_a_pickle(fitted: Classifier[Any], tmp_path: Path) -> None:
@@ -82,12 +57,6 @@ def test_nothing_saved_is_a_pickle(fitted: Classifier[Any], tmp_path: Path) -> N
         assert not (start[:1] == b"\x80" and 2 <= start[1] <= 5)  # how pickles begin
 
 
-def test_the_same_seed_trains_the_same_model(make: Maker) -> None:
-    texts, labels = training_comments(60)
-    first, second = (make(seed=3).fit(texts, labels).predict_proba(texts[:10]) for _ in range(2))
-    assert first.tolist() == second.tolist()
-
-
 def test_one_class_and_unequal_lengths_are_refused(make: Maker) -> None:
     with pytest.raises(DataError, match="both classes"):
         make().fit(["a", "b"], np.array([1, 1]))
@@ -98,16 +67,11 @@ def test_one_class_and_unequal_lengths_are_refused(make: Maker) -> None:
 def test_unknown_settings_are_refused(make: Maker) -> None:
     with pytest.raises(OptionError, match="has no setting 'depth'; known: "):
         make(depth=3)
-    name = next(iter(make().get_params()))
+    name = next(iter(make().get_params()), None)
+    if name is None:
+        return
     with pytest.raises(OptionError, match=f"cannot take that setting: .*{name}"):
         make(**{name: [None]})
-
-
-def test_progress_ends_at_the_total(make: Maker) -> None:
-    told: list[tuple[int, int]] = []
-    model = make()
-    model.fit(*training_comments(60), lambda done, total: told.append((done, total)))
-    assert told[-1:] == ([(60, 60)] if model.trains else [])
 
 
 def test_a_folder_of_another_model_is_refused(fitted: Classifier[Any], tmp_path: Path) -> None:
@@ -119,17 +83,66 @@ def test_a_folder_of_another_model_is_refused(fitted: Classifier[Any], tmp_path:
         other.load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["lsa", "word2vec", "tfidf"])
-def test_classical_models_learn(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "area"), [("word-list", 0.65), ("lsa", 0.85), ("word2vec", 0.65), ("tfidf", 0.85)]
+)
+def test_classical_models_learn(name: str, area: float) -> None:
     texts, labels = training_comments(1200)
     model = registry.model_class(name)().fit(texts[:1000], labels[:1000])
     positive = model.predict_proba(texts[1000:])[:, 1]
-    assert roc_auc_score(labels[1000:], positive) > (0.65 if name == "word2vec" else 0.85)
+    assert roc_auc_score(labels[1000:], positive) > area
+
+
+def test_the_majority_answers_with_the_shares_of_training() -> None:
+    model = registry.model_class("majority")().fit(["a", "b", "c", "d"], np.array([0, 1, 0, 0]))
+    assert model.predict_proba(["a", "anything"]).tolist() == [[0.75, 0.25]] * 2
+
+
+def test_the_word_list_is_of_words_that_tell_the_class(tmp_path: Path) -> None:
+    texts = ["such liar here", "good article here"] * 20 + ["liar and rare", "and good"] * 2
+    labels = np.array([1, 0] * 22)
+    model = registry.model_class("word-list")().fit(texts, labels)
+    model.save(tmp_path)
+    listed = json.loads((tmp_path / "words.json").read_text())["words"]
+    assert listed == ["liar", "such"]  # `rare` may be chance, `good` tells the other class
+    with_word, without, upper = model.predict_proba(["liar, liar", "rare good", "LIAR"])[:, 1]
+    assert with_word == upper == (22 + 1) / (22 + 2)
+    assert without == 1 / (22 + 2)
+    short = registry.model_class("word-list")().set_params(words=1).fit(texts, labels)
+    assert short.predict_proba(["such", "liar"])[:, 1].tolist() == [without, with_word]
+    with pytest.raises(DataError, match="have no words"):
+        model.fit(["!", "?"], np.array([0, 1]))
+
+
+def test_embeddings_are_the_sentence_transformers_ones_and_the_encoder_stays(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    import torch
+    import transformers
+
+    texts, labels = training_comments(60)
+    settings = {"checkpoint": str(tiny_bert), "precision": "fp32", "max_length": 24}
+    model: Any = registry.model_class("embeddings")().set_params(**settings)
+    scores = model.fit(texts, labels).predict_proba(texts)[:, 1]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_bert)
+    encoder = transformers.AutoModel.from_pretrained(tiny_bert).eval()
+    assert encoder.state_dict().keys() == model._model.state_dict().keys()
+    features = []
+    for text in texts:
+        tokens = tokenizer(text, truncation=True, max_length=26, return_tensors="pt")
+        with torch.no_grad():
+            mean = encoder(**tokens).last_hidden_state[0].mean(dim=0)
+        features.append((mean / mean.norm()).numpy())
+    head = LogisticRegression(C=model.settings.C, max_iter=1000).fit(np.array(features), labels)
+    assert scores == pytest.approx(head.predict_proba(np.array(features))[:, 1], abs=1e-3)
+    model.save(tmp_path)
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 5_000  # no encoder in it
 
 
 def test_an_unknown_model_lists_the_known() -> None:
     with pytest.raises(
-        UnknownNameError, match="unknown model 'gpt'; known: lsa, word2vec, tfidf, bert, llama"
+        UnknownNameError,
+        match="unknown model 'gpt'; known: majority, word-list, lsa, word2vec, tfidf, ",
     ):
         registry.model_class("gpt")
 

@@ -1,0 +1,41 @@
+"""The same answer to every comment: how common each class was in training. The floor of any table.
+
+scikit-learn's DummyClassifier calls it `prior`. Whatever is not clearly better has learned nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+
+
+@dataclass(frozen=True)
+class MajoritySettings:
+    """There is nothing to tune."""
+
+
+class Majority(Classifier[MajoritySettings]):
+    name = "majority"
+    Settings = MajoritySettings
+    libraries = ("numpy",)
+
+    def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
+        self._shares = np.bincount(labels) / len(labels)
+        progress(len(texts), len(texts))
+
+    def _score(self, texts: Sequence[str]) -> Probabilities:
+        return np.full(len(texts), self._shares[1])
+
+    def _save(self, folder: Path) -> None:
+        save_file({"shares": self._shares}, folder / "shares.safetensors")
+
+    def _load(self, folder: Path) -> None:
+        self._shares = load_file(folder / "shares.safetensors")["shares"]
+
+    def size(self) -> Size:
+        free = len(self._shares) - 1
+        return Size(parameters=free, trained_parameters=free)

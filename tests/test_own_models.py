@@ -1,0 +1,467 @@
+"""Models that nobody registered: the user's own code, and further checkpoints as rows of their own."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from worthit.bench import kept, session
+from worthit.datasets.cache import cache_folder
+from worthit.datasets.errors import (
+    CheckpointError,
+    DeviceError,
+    ModelError,
+    OptionError,
+    RunError,
+    UnknownNameError,
+    WorthitError,
+)
+from worthit.models import check, checkpoints, own, registry
+from worthit.reports import cli
+
+CODE = '''
+import json
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+from worthit.models.tfidf import TfIdf
+
+
+def pipeline():
+    return make_pipeline(TfidfVectorizer(), SGDClassifier(loss="log_loss", shuffle=True))
+
+
+def margins():
+    return make_pipeline(TfidfVectorizer(), LinearSVC())
+
+
+class TwoMethods:
+    def fit(self, texts, labels):
+        self.inside = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, labels)
+
+    def predict_proba(self, texts):
+        return self.inside.predict_proba(texts)
+
+
+class KeepsItself:
+    """Exclamation marks, of all things."""
+
+    kind, devices = "llm", ("cpu", "cuda")
+
+    def __init__(self, seed=7):
+        self.seed = seed
+
+    def fit(self, texts, labels):
+        self.share = float(np.mean(labels))
+
+    def predict_proba(self, texts):
+        shouted = np.array([text.isupper() for text in texts])
+        positive = np.where(shouted, 0.9, self.share)
+        return np.column_stack([1 - positive, positive])
+
+    def save(self, folder):
+        (folder / "share.json").write_text(json.dumps(self.share))
+
+    @classmethod
+    def load(cls, folder):
+        made = cls()
+        made.share = json.loads((folder / "share.json").read_text())
+        return made
+
+
+class FillsItself(KeepsItself):
+    def load(self, folder):
+        self.share = json.loads((folder / "share.json").read_text())
+
+
+class Contract(TfIdf):
+    pass
+
+
+class Lacking(TfIdf):
+    from abc import abstractmethod
+    size = abstractmethod(lambda self: None)
+
+
+class NoMethods:
+    pass
+
+
+class NeedsArguments:
+    def __init__(self, depth):
+        self.depth = depth
+
+
+number = 3
+'''
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """The name of a module with all of the above, in the folder where the user stands."""
+    name = f"code_{abs(hash(request.node.nodeid))}"
+    (tmp_path / f"{name}.py").write_text(CODE)
+    monkeypatch.chdir(tmp_path)
+    return name
+
+
+def broken(location: str) -> dict[str, str]:
+    """What each rule that a model breaks found, by its name."""
+    kind = registry.model_class(location)
+    checks = list(check.examine(lambda: kind(device="cpu", seed=0)))
+    assert len(checks) > 1 or checks[0].verdict == "off"
+    return {row.name: row.found for row in checks if row.verdict == "off"}
+
+
+@pytest.mark.parametrize(
+    "name", ["pipeline", "margins", "TwoMethods", "KeepsItself", "FillsItself", "Contract"]
+)
+def test_every_kind_of_own_model_keeps_the_contract(code: str, name: str) -> None:
+    assert broken(f"{code}:{name}") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "no_such.place:X",
+            "there is no module no_such for no_such.place:X, neither installed nor",
+        ),
+        ("{code}:Nothing", "has no Nothing; it has: pipeline, margins, TwoMethods"),
+        ("{code}:number", "is a int, no class"),
+        ("{code}:NoMethods", r"makes a NoMethods without fit\(texts, labels\) and predict_proba"),
+        ("{code}:NeedsArguments", "cannot be made without arguments: TypeError: .*depth"),
+        ("{code}:Lacking", "is a Classifier but lacks size"),
+        ("{code}_bad:X", "cannot be imported: ZeroDivisionError"),
+        ("{code}_quits:X", "cannot be imported: SystemExit: 3"),
+        ("{code}_needs:X", "cannot be imported: it needs no_such_library; pip install it"),
+    ],
+)
+def test_what_is_no_classifier_is_refused_in_one_line(code: str, name: str, message: str) -> None:
+    Path(f"{code}_bad.py").write_text("1 / 0")
+    Path(f"{code}_quits.py").write_text("raise SystemExit(3)")
+    Path(f"{code}_needs.py").write_text("import no_such_library")
+    with pytest.raises(ModelError, match=message) as caught:
+        registry.entry(name.format(code=code))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["gpt", "hf:", "a:b:c", "my-package:X", "module:"])
+def test_what_is_no_name_at_all_lists_what_is(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=r"known: majority, .*, module:Class, hf:CHECKPOINT"):
+        registry.entry(name)
+
+
+def test_own_code_says_what_it_is_or_inherits_it(code: str) -> None:
+    said = registry.entry(f"{code}:KeepsItself")
+    assert (said.kind, said.devices, said.pretrained) == ("llm", ("cpu", "cuda"), False)
+    assert registry.entry(f"{code}:TwoMethods").devices == ("cpu",)
+    with pytest.raises(DeviceError, match="TwoMethods runs on cpu only"):
+        registry.require_able(f"{code}:TwoMethods", "cuda")
+    Path(f"{code}_bert.py").write_text(
+        "from worthit.models.bert import Bert\n\nclass MyBert(Bert): ..."
+    )
+    inherited = registry.entry(f"{code}_bert:MyBert")
+    assert (inherited.kind, inherited.pretrained) == ("encoder", True)
+    assert inherited.devices == registry.DEVICES
+
+
+def test_the_folder_one_stands_in_makes_no_packages_of_its_folders(
+    code: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / f"{code}_inside.py").write_text("class X: ...")
+    registry.model_class(f"{code}:TwoMethods")
+    assert importlib.util.find_spec("bare") is None
+    assert str(tmp_path) not in sys.path
+    with pytest.raises(ModelError, match="makes a X without fit"):
+        registry.entry(f"bare.{code}_inside:X")
+
+
+def test_seeds_reach_own_code(code: str) -> None:
+    assert own._made(own._imported(f"{code}:KeepsItself"), "", 3).seed == 3
+    pipeline = own._made(own._imported(f"{code}:pipeline"), "", 3)
+    assert pipeline.get_params()["sgdclassifier__random_state"] == 3
+
+
+BAD = """
+import numpy as np, pickle, random
+from {code} import TwoMethods as Good
+
+
+class Swapped(Good):
+    def predict_proba(self, texts):
+        return super().predict_proba(texts)[:, ::-1]
+
+
+class OneColumn(Good):
+    def predict_proba(self, texts):
+        return super().predict_proba(texts)[:, 1]
+
+
+class NoNumbers(Good):
+    def predict_proba(self, texts):
+        empty = np.array([not text for text in texts])
+        return np.where(empty[:, None], np.nan, super().predict_proba(texts))
+
+
+class Random(Good):
+    def predict_proba(self, texts):
+        return np.tile([0.5, 0.5], (len(texts), 1)) + [[0.01, -0.01]] * np.random.rand(len(texts), 1)
+
+
+class LuckyTraining(Good):
+    def fit(self, texts, labels):
+        super().fit(texts, labels)
+        self.inside[-1].intercept_ += random.random()
+
+
+class ByTheBatch(Good):
+    def predict_proba(self, texts):
+        found = super().predict_proba(texts)
+        return found if len(texts) == 1 else found * 0 + found.mean(axis=0)
+
+
+class TooMuch(Good):
+    def predict_proba(self, texts):
+        return super().predict_proba(texts) * 2
+
+
+class Forgets(Good):
+    def save(self, folder): ...
+
+    def load(self, folder):
+        self.fit(["good", "bad"], [0, 1])
+
+
+class Pickles(Good):
+    def save(self, folder):
+        (folder / "model.bin").write_bytes(pickle.dumps(self.inside))
+
+    def load(self, folder):
+        self.inside = pickle.loads((folder / "model.bin").read_bytes())
+
+
+class Fails(Good):
+    def fit(self, texts, labels):
+        raise ValueError("no\\nmood")
+
+
+class RunsOut(Good):
+    def fit(self, texts, labels):
+        super().fit(texts, labels)
+        raise MemoryError
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "found"),
+    [
+        ("Swapped", "order of classes", "column 1 is to be class 1's"),
+        ("OneColumn", "probabilities", "predict_proba gave shape (100,)"),
+        ("NoNumbers", "an empty comment", "1 rows are no numbers"),
+        ("Random", "asked twice", "they differ by up to 0.0"),
+        ("LuckyTraining", "trained again", "they differ by up to"),
+        ("ByTheBatch", "alone or together", "they differ by up to"),
+        ("TooMuch", "probabilities", "from -"),
+        ("Forgets", "saved, loaded", "they differ by up to"),
+        ("Pickles", "files", "model.bin: whoever loads one runs what is in it"),
+        ("Fails", "training", "ValueError: no mood"),
+        ("RunsOut", "training", "MemoryError"),
+    ],
+)
+def test_the_check_finds_what_a_model_breaks(code: str, name: str, rule: str, found: str) -> None:
+    Path(f"{code}_worse.py").write_text(BAD.replace("{code}", code))
+    assert found in broken(f"{code}_worse:{name}")[rule]
+
+
+def test_rules_of_the_contract_itself_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from worthit.models.contract import Classifier
+    from worthit.models.majority import Majority
+
+    def lenient(self: Any, texts: Any, labels: Any, progress: Any = None) -> Any:
+        texts[:] = ["changed"] * len(texts)
+        return self
+
+    monkeypatch.setattr(Classifier, "fit", lenient)
+    (row,) = check.examine(Majority)
+    assert row.found == "the comments or labels given were changed"
+
+    def silent(self: Any, texts: Any, labels: Any, progress: Any = None) -> Any:
+        self._shares = np.array([0.5, 0.5])
+        return self
+
+    monkeypatch.setattr(Classifier, "fit", silent)
+    rows = {row.name: row.found for row in check.examine(Majority) if row.verdict == "off"}
+    assert rows == {
+        "progress": "it ended at nothing",
+        "one class": "was trained on",
+        "unequal lengths": "was trained on",
+    }
+
+
+def test_without_skops_only_who_keeps_itself_is_kept(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "skops", None)
+    registry.model_class(f"{code}:KeepsItself")().prepare()
+    with pytest.raises(ModelError, match=r"skops has to keep it: pip install 'worthit\[sklearn\]'"):
+        registry.model_class(f"{code}:TwoMethods")().prepare()
+
+
+def test_what_skops_cannot_keep_is_refused_in_one_line(code: str, tmp_path: Path) -> None:
+    Path(f"{code}_lambda.py").write_text(
+        "from sklearn.feature_extraction.text import TfidfVectorizer\n"
+        "from sklearn.naive_bayes import MultinomialNB\n"
+        "from sklearn.pipeline import make_pipeline\n\n"
+        "def made():\n    words = TfidfVectorizer(tokenizer=lambda t: t.split(), token_pattern=None)\n"
+        "    return make_pipeline(words, MultinomialNB())"
+    )
+    found = broken(f"{code}_lambda:made")["saved, loaded"]
+    assert f"skops cannot save {code}_lambda:made" in found
+
+
+def test_types_from_elsewhere_are_loaded_only_where_they_were_trained(
+    code: str, tmp_path: Path
+) -> None:
+    Path(f"{code}_other.py").write_text(f"from {code} import TwoMethods\n\nmade = TwoMethods")
+    kind = registry.model_class(f"{code}_other:made")
+    model = kind().fit(["good thing", "bad thing"], np.array([0, 1]))
+    here, elsewhere = cache_folder("artifacts", "x"), tmp_path / "elsewhere"
+    for folder in (here, elsewhere):
+        folder.mkdir(parents=True)
+        model.save(folder)
+    assert kind.load(here).predict_proba(["bad"]).shape == (1, 2)
+    with pytest.raises(
+        RunError, match=f"would run {code}.TwoMethods, which is not in {code}_other"
+    ):
+        kind.load(elsewhere)
+
+
+def test_rows_are_short_unique_and_tell_no_folder(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name / "my model").mkdir(parents=True)
+    given = ["lsa", "pack.mod:Mine", "other:Mine", "odd:lsa", "hf:distilbert/distilbert-base", "hf:x/y",
+             "hf:z/y", "hf:distilbert/distilbert-base",
+             *(f"hf:{tmp_path / name / 'my model'}" for name in ("a", "b"))]  # fmt: skip
+    assert list(registry.rows(given)) == [
+        "lsa", "Mine", "other.Mine", "odd.lsa", "hf:distilbert-base", "hf:y", "hf:z--y",
+        "hf:my-model", "hf:my-model.2",
+    ]  # fmt: skip
+    assert registry.rows(given)["hf:z--y"] == "hf:z/y"
+
+
+def test_a_checkpoints_config_tells_its_recipe(
+    tiny_bert: Path, tiny_llama: Path, tmp_path: Path
+) -> None:
+    assert checkpoints.recipe(str(tiny_bert)) == "bert"
+    assert checkpoints.recipe(str(tiny_llama)) == "llama"
+    assert registry.model_class(f"hf:{tiny_bert}").name == "bert"
+    for number, (config, message) in enumerate([
+        ({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}, "is a T5ForCond"),
+        ({"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}, "is a LlamaF"),
+        ({"model_type": "no-such"}, "is a no-such; hf: takes encoders that classify"),
+        ({}, "has no config.json that tells its architecture"),
+        ([], "has no config.json that tells its architecture"),
+    ]):  # fmt: skip
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps(config))
+        with pytest.raises(CheckpointError, match=message):
+            registry.model_class(f"hf:{folder}")
+
+
+def chosen(models: str | None, **changed: Any) -> session.Options:
+    given: dict[str, Any] = {
+        "preset_name": "quick", "models": models, "devices": "cpu", "dataset": "synthetic", "train_size": None,
+        "test_size": None, "max_length": None, "checkpoints": [], "seeds": 1, "retrain": False,
+        "learning_curve": False, "cell_limit_s": None, "runs_folder": Path("runs"), "report_options": {},
+    }  # fmt: skip
+    return session.checked(**given | changed)
+
+
+def test_all_and_default_stand_for_their_models() -> None:
+    default = list(chosen(None).models)
+    assert "embeddings" in default
+    assert not {"majority", "word-list"} & set(default)
+    assert list(chosen("all").models) == list(registry.MODELS)
+    assert list(chosen("default,majority").models) == [*default, "majority"]
+
+
+@pytest.mark.parametrize(
+    ("models", "checkpoint", "error", "message"),
+    [
+        ("hf:x", "hf:x=y", OptionError, "hf:x is a checkpoint itself"),
+        ("{code}:TwoMethods", "{code}:TwoMethods=y", OptionError, "has no checkpoint to choose"),
+        ("{code}:Nothing", "bert=y", ModelError, "has no Nothing"),
+    ],
+)
+def test_bad_choices_of_own_models_are_refused(
+    code: str, models: str, checkpoint: str, error: type[WorthitError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        chosen(models.format(code=code), checkpoints=[checkpoint.format(code=code)])
+
+
+def test_the_command_checks_any_model_within_80_columns(
+    code: str, capsys: pytest.CaptureFixture[str], tiny_bert: Path
+) -> None:
+    Path(f"{code}_worse.py").write_text(BAD.replace("{code}", code))
+    assert cli.main(["check-model", f"{code}:TwoMethods"]) == 0
+    printed = capsys.readouterr().out
+    assert "all rules are kept" in printed
+    assert f"skops loads {code}.TwoMethods" in printed
+    assert cli.main(["check-model", f"{code}_worse:Forgets"]) == 1
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines()[1:])) <= 80
+    assert "1 of 19 rules are broken" in printed
+    assert cli.main(["check-model", "gpt"]) == 2
+    assert capsys.readouterr().err.startswith("worthit: unknown model 'gpt'; known: ")
+    assert cli.main(["check-model", "lsa", "--checkpoint", "x"]) == 2
+    assert "lsa has no checkpoint to choose" in capsys.readouterr().err
+    assert cli.main(["check-model", f"hf:{tiny_bert}"]) == 0
+
+
+def test_checking_a_classical_model_imports_no_torch() -> None:
+    import subprocess
+
+    program = (
+        "import sys\nfrom worthit.reports import cli\n"
+        "assert cli.main(['check-model', 'majority']) == 0\nprint('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("False\n")
+
+
+def test_a_folder_does_not_decide_which_code_is_run(
+    code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    location, folder = f"{code}:KeepsItself", tmp_path / "taken"
+    folder.mkdir()
+    registry.model_class(location)().fit(["a", "b"], np.array([0, 1])).save(folder)
+    (tmp_path / "in.jsonl").write_text('{"text": "WHAT"}\n')
+    score = ["score", "--model", str(folder), str(tmp_path / "in.jsonl")]
+    assert cli.main(score) == 2
+    assert f"if you trust that code, as it is installed here, give --code {location}" in (
+        capsys.readouterr().err
+    )
+    assert cli.main([*score, "--output", str(tmp_path / "out.csv"), "--code", location]) == 0
+    assert (tmp_path / "out.csv").read_text() == "row,score\n1,0.9\n"
+
+
+def test_a_model_of_ones_own_is_found_by_any_of_its_names(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="there is no model or folder 'Mine'"):
+        kept.find("Mine", tmp_path)
+    for given in ("pack.mod:Mine", "hf:some/model"):
+        with pytest.raises(RunError, match=f"no complete run in .* has trained a {given}"):
+            kept.find(given, tmp_path)
+    with pytest.raises(RunError, match="there is no readable run"):
+        kept.find("never:tfidf", tmp_path)
