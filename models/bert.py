@@ -27,7 +27,9 @@ class BertSettings:
     epochs: int = 1
     warmup_share: float = 0.1
     weight_decay: float = 0.01
-    dropout: float | None = 0.0  # None: the checkpoint's own, which costs time and gains nothing here
+    dropout: float | None = (
+        0.0  # None: the checkpoint's own, which costs time and gains nothing here
+    )
     precision: str = "auto"  # auto: bf16 where it pays; or fp32, bf16
     scoring_batch_size: int = 32
 

@@ -179,7 +179,9 @@ class Llama(Classifier[LlamaSettings]):
         """The question's in each layer, of shape (1, heads, tokens, head size)."""
         ids = self._tokenizer(QUESTION)["input_ids"]  # with the beginning-of-text token, if any
         cache = transformers.DynamicCache(config=self._decoder().config)
-        self._decoder()(input_ids=torch.tensor([ids], device=self.device), cache=cache, use_cache=True)
+        self._decoder()(
+            input_ids=torch.tensor([ids], device=self.device), cache=cache, use_cache=True
+        )
         return [(layer.keys, layer.values) for layer in cache.layers]
 
     def _decoder(self) -> Any:

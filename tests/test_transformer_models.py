@@ -94,7 +94,9 @@ def test_the_adapter_opens_with_peft_and_scores_the_same(tiny_llama: Path, tmp_p
     adapted = peft.PeftModel.from_pretrained(base, tmp_path).eval()
     question = model._tokenizer(QUESTION)["input_ids"]
     with torch.no_grad():
-        last = adapted(torch.tensor([question + model._tokens(TEXTS[:1])[0]])).logits[0, -1].double()
+        last = (
+            adapted(torch.tensor([question + model._tokens(TEXTS[:1])[0]])).logits[0, -1].double()
+        )
     answers = model._answer_tokens("")
     score = torch.softmax(last[answers], 0)[1].item()
     assert model.predict_proba(TEXTS[:1])[0, 1] == pytest.approx(score, abs=1e-4)
