@@ -7,11 +7,10 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from worthit.bench.record import Run
 from worthit.reports.frontier import Differ, Frontier, Point, frontiers
-from worthit.reports.looks import Looks
+from worthit.reports.looks import Looks, plain_log
 from worthit.reports.looks import looks as all_looks
 
 _COLUMNS = 3
@@ -87,11 +86,7 @@ def _panel(axes: Axes, frontier: Frontier, looks: Looks, floor: float | None) ->
     if floor is not None:
         axes.set_ylim(bottom=floor)
     _step(axes, points, none)
-    low, high = axes.get_xlim()
-    steps = (1.0,) if high / low > 50 else (1.0, 2.0, 5.0)
-    axes.xaxis.set_major_locator(LogLocator(subs=steps, numticks=6))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    plain_log(axes.xaxis)
     axes.set_xlabel(frontier.cost.axis + ("" if frontier.ranked else "\n(estimates: not ranked)"))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)

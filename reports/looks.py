@@ -2,9 +2,13 @@
 
 import itertools
 
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
 from worthit.bench.record import CellRecord, Run
 from worthit.reports.columns import name, test_accuracy
 
+CASCADE_MARKER = "h"
 _MARKERS = "osD^vP*X"
 # Okabe and Ito (2008), told apart by the colour-blind; without yellow, too pale on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -26,3 +30,12 @@ def looks(run: Run) -> Looks:
 def _accuracy(run: Run, cell: CellRecord) -> float:
     share = test_accuracy(run, cell)
     return share.value if share else 0.0
+
+
+def plain_log(axis: Axis) -> None:
+    """Ticks of a logarithmic axis as plain numbers: 0.1, 1, 10, not powers of ten."""
+    low, high = sorted(axis.get_view_interval())
+    steps = (1.0,) if high / low > 50 else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=steps, numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())

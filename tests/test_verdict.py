@@ -4,12 +4,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from worthit.bench import record
 from worthit.bench.record import Figure, measured, unavailable
-from worthit.reports import cascade, learning, markdown, pictures, verdict
+from worthit.reports import cascade, cascade_picture, learning, markdown, pictures, verdict
+from worthit.reports.looks import looks
 from worthit.reports.pairs import pairs
 from worthit.reports.verdict import Verdict
 
@@ -270,6 +272,28 @@ def test_a_sweep_runs_from_one_model_alone_to_the_other() -> None:
     assert points[-1].accuracy.value == pytest.approx(0.95)
     costs = [point.compute_ms for point in points]
     assert costs == sorted(costs)
+
+
+def test_the_picture_marks_the_thresholds_chosen_and_leaves_others_out() -> None:
+    found = run(
+        cell("tfidf", 0.85, sure=0.8), cell("llama", 0.95, sure=0.9), cell("llama-zero-shot", 0.5)
+    )
+    chosen = [one for one in cascade.chosen(found) if one.cascade.dear.model == "llama"]
+    figure = cascade_picture.draw(found, chosen)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["tfidf → llama", "the threshold chosen", "tfidf", "llama"]
+    axes = figure.axes[0]
+    at = chosen[0].cascade
+    marked = [line for line in axes.lines if line.get_marker() == "h" and len(line.get_xdata())]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in marked] == [
+        (at.compute_ms, 100 * at.accuracy.value)
+    ]
+    figure.canvas.draw()
+    ticks = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert {"1", "10"} <= set(ticks)
+    (line,) = (one for one in axes.lines if one.get_label() == "tfidf → llama")
+    assert line.get_color() == looks(found)["llama"][1]
+    plt.close(figure)
 
 
 def test_runs_without_validation_comments_say_so() -> None:
