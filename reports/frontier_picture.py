@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from worthit.bench.record import Run
-from worthit.reports.frontier import Differ, Frontier, Point, frontiers
-from worthit.reports.looks import Looks, plain_log
+from worthit.reports.cascade import Tested
+from worthit.reports.frontier import CascadePoint, Differ, Frontier, Point, frontiers
+from worthit.reports.looks import CASCADE_MARKER, Looks, plain_log
 from worthit.reports.looks import looks as all_looks
 
 _COLUMNS = 3
@@ -18,9 +19,14 @@ _LABELS_IN_A_PANEL = 8
 _GREY = "#767676"
 
 
-def draw(run: Run, differ: Differ) -> Figure | None:
-    """None where no cost is known of two cells with an accuracy, and nothing can be compared."""
-    found = [frontier for frontier in frontiers(run, differ) if len(_drawn(frontier)) > 1]
+def draw(run: Run, differ: Differ, cascades: Sequence[Tested] = ()) -> Figure | None:
+    """None where no cost is known of two cells with an accuracy, and nothing can be compared.
+
+    Args:
+        cascades: of `worthit.reports.cascade.chosen`.
+    """
+    all_found = frontiers(run, differ, cascades)
+    found = [frontier for frontier in all_found if len(_drawn(frontier)) > 1]
     if not found:
         return None
     drawn = {point.label for frontier in found for point in _drawn(frontier)}
@@ -39,7 +45,12 @@ def draw(run: Run, differ: Differ) -> Figure | None:
         axes.set_axis_off()
     for axes in grid[:, 0]:
         axes.set_ylabel("test accuracy, %")
-    figure.legend(handles=_fillings(), loc="outside upper center", ncols=2, frameon=False)
+    figure.legend(
+        handles=_fillings(cascades=bool(cascades)),
+        loc="outside upper center",
+        ncols=2,
+        frameon=False,
+    )
     if len(spare) and len(looks) <= _LABELS_IN_A_PANEL:
         spare[0].legend(handles=_models(looks), loc="center", frameon=False)
     else:
@@ -79,6 +90,8 @@ def _panel(axes: Axes, frontier: Frontier, looks: Looks, floor: float | None) ->
         axes.set_xlim((costs[0] or none) / 2, (costs[0] or none) * 2)
     for point, cost in zip(points, costs, strict=True):
         _mark(axes, point, cost or none, looks[point.label], floor)
+    for relay in frontier.cascades:
+        _mark_cascade(axes, relay, looks, none)
     if 0.0 in costs:
         axes.axvline(none, color=_GREY, linewidth=0.8, linestyle=":")
         axes.annotate("none", (none, 1), (3, -8), xycoords=("data", "axes fraction"),
@@ -109,6 +122,17 @@ def _mark(axes: Axes, point: Point, x: float, look: tuple[str, str], floor: floa
     )  # fmt: skip
 
 
+def _mark_cascade(axes: Axes, point: CascadePoint, looks: Looks, none: float) -> None:
+    if point.cost.value is None or point.dear not in looks:
+        return
+    _, colour = looks[point.dear]
+    axes.plot(
+        point.cost.value or none, 100 * point.accuracy.value, CASCADE_MARKER,
+        color=colour, markersize=8.5, markerfacecolor=colour if point.pays else "white",
+        markeredgecolor="black" if point.pays else colour, zorder=4,
+    )  # fmt: skip
+
+
 def _step(axes: Axes, points: Sequence[Point], none: float) -> None:
     """The best accuracy for a cost, up to the right edge."""
     reached = sorted(
@@ -128,9 +152,20 @@ def _models(looks: Looks) -> list[Line2D]:
     ]
 
 
-def _fillings() -> list[Line2D]:
-    return [
+def _fillings(*, cascades: bool) -> list[Line2D]:
+    handles = [
         Line2D([], [], marker="o", color=_GREY, label="on the frontier: better than all that is cheaper"),
         Line2D([], [], marker="o", color=_GREY, markerfacecolor="white", linestyle="",
                label="not on it: not shown to be"),
     ]  # fmt: skip
+    if cascades:
+        about = (
+            "cascade in place of the model of its colour",
+            "cascade that is not",
+        )
+        handles += [
+            Line2D([], [], marker=CASCADE_MARKER, color=_GREY, markerfacecolor=face, markersize=8.5,
+                   markeredgecolor=edge, linestyle="", label=label)
+            for face, edge, label in zip((_GREY, "white"), ("black", _GREY), about, strict=True)
+        ]  # fmt: skip
+    return handles

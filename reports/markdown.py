@@ -72,7 +72,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         *results(run),
         "## Frontier",
         _shown(pictures, FRONTIER),
-        *frontier.section(run, differ),
+        *frontier.section(run, differ, cascades),
         "## Cascades",
         _shown(pictures, CASCADES),
         *cascade.section(run, cascades),

@@ -45,10 +45,10 @@ def draw(run: Run, folder: Path) -> dict[str, str]:
     drawn = {}
     with plt.rc_context(_STYLE):
         differ = pairs.differ(pairs.pairs(run))
-        frontier = frontier_picture.draw(run, differ)
+        cascades = cascade.chosen(run)
+        frontier = frontier_picture.draw(run, differ, cascades)
         if frontier is not None:
             drawn[FRONTIER] = _saved(frontier, folder, "frontier.png")
-        cascades = cascade.chosen(run)
         if cascades:
             drawn[CASCADES] = _saved(cascade_picture.draw(run, cascades), folder, "cascades.png")
         if learning.curves(run):

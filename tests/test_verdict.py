@@ -10,9 +10,18 @@ import pytest
 
 from worthit.bench import record
 from worthit.bench.record import Figure, measured, unavailable
-from worthit.reports import cascade, cascade_picture, learning, markdown, pictures, verdict
+from worthit.reports import (
+    cascade,
+    cascade_picture,
+    frontier,
+    frontier_picture,
+    learning,
+    markdown,
+    pictures,
+    verdict,
+)
 from worthit.reports.looks import looks
-from worthit.reports.pairs import pairs
+from worthit.reports.pairs import differ, pairs
 from worthit.reports.verdict import Verdict
 
 COMMENTS = 3_000
@@ -293,6 +302,52 @@ def test_the_picture_marks_the_thresholds_chosen_and_leaves_others_out() -> None
     assert {"1", "10"} <= set(ticks)
     (line,) = (one for one in axes.lines if one.get_label() == "tfidf → llama")
     assert line.get_color() == looks(found)["llama"][1]
+    plt.close(figure)
+
+
+def test_a_cascade_stands_on_the_frontier_with_its_own_costs() -> None:
+    found = run(cell("tfidf", 0.85, sure=0.8, p99_ms=2.0), cell("llama", 0.95, sure=0.9))
+    chosen = cascade.chosen(found)
+    by_cost = {
+        one.cost.heading: one.cascades[0]
+        for one in frontier.frontiers(found, differ(pairs(found)), chosen)
+    }
+    assert by_cost["training"].cost.value == pytest.approx(20)
+    assert by_cost["training"].standing == "dearer than llama"
+    assert by_cost["throughput"].cost.value == pytest.approx(1000 / 3000 + 0.2 * 25)
+    assert by_cost["throughput"].standing == "**in place of llama**"
+    # A fifth is passed on, so it is the cheap model's 62.5th percentile, of 1 to 2 ms.
+    assert by_cost["latency p50"].cost.value == pytest.approx(1.625, abs=0.01)
+    assert by_cost["peak memory"].cost.value is None
+    about, table, *notes = frontier.section(found, differ(pairs(found)), chosen)
+    assert "A cascade (X → Y, see below)" in about
+    row = next(line for line in table.splitlines() if "tfidf → llama" in line)
+    assert row.count("**in place of llama**") == 2
+    assert "two models in one process were not measured" in notes[0]
+
+
+def test_a_cascade_in_no_models_place_is_not_drawn_as_one() -> None:
+    found = run(cell("tfidf", 0.85, sure=0.8, p99_ms=2.0), cell("llama", 0.95, sure=0.9))
+    (tested,) = cascade.chosen(found)
+    worse = dataclasses.replace(tested, difference=-0.1, p_dear=0.001)
+    same = dataclasses.replace(tested, p_cheap=1.0)
+    for one, standing in ((worse, "less accurate than llama"), (same, "≈ cheaper tfidf")):
+        points = [
+            one_cost.cascades[0]
+            for one_cost in frontier.frontiers(found, differ(pairs(found)), [one])
+        ]
+        assert {point.standing for point in points} == {standing}
+        assert not any(point.pays for point in points)
+    figure = frontier_picture.draw(found, differ(pairs(found)), [tested])
+    assert figure is not None
+    faces = [
+        line.get_markerfacecolor()
+        for axes in figure.axes[:3]  # training, latency, compute
+        for line in axes.lines
+        if line.get_marker() == "h"
+    ]
+    colour = looks(found)["llama"][1]
+    assert faces == ["white", colour, colour]
     plt.close(figure)
 
 
