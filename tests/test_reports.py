@@ -395,11 +395,27 @@ def test_an_interrupted_run_does_not_get_into_the_readme(project: Path) -> None:
 def test_runs_lists_them_and_survives_a_broken_one(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (project / "reports" / "runs" / "broken.json").write_text("{")
+    runs = project / "reports" / "runs"
+    (runs / "broken.json").write_text("{")
+    long = run(machine={"cpu": "AMD Ryzen Threadripper PRO 5995WX with 64 Cores"}, complete=False)
+    data = dataclasses.replace(long.data, dataset="jigsaw:/home/someone/comments/train.csv.gz")
+    record.save(dataclasses.replace(long, data=data), runs / "2026-01-03-152233-reference.json")
     assert cli.main(["runs", "--root", str(project)]) == 0
     printed = capsys.readouterr().out
     assert "2026-01-02-quick" in printed
-    assert "unreadable" in printed
+    assert "(interrupted)" in printed
+    assert "unreadable [1]" in printed
+    assert "is not JSON" in printed.replace("\n   ", "")
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_the_help_shows_how_to_measure_in_one_piece(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert "to measure: pytest bench/ --benchmark-only\n" in capsys.readouterr().out
 
 
 def test_report_renders_a_run_again(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
