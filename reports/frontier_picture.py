@@ -10,12 +10,14 @@ from matplotlib.lines import Line2D
 
 from worthit.bench.record import Run
 from worthit.reports.cascade import Tested
+from worthit.reports.columns import name
 from worthit.reports.frontier import CascadePoint, Differ, Frontier, Point, frontiers
-from worthit.reports.looks import CASCADE_MARKER, Looks, plain_log
+from worthit.reports.looks import CASCADE_MARKER, Looks, plain_log, without_seed
 from worthit.reports.looks import looks as all_looks
 
 _COLUMNS = 3
 _LABELS_IN_A_PANEL = 8
+_LEGEND_WIDTH, _HANDLE_WIDTH = 110, 7  # characters
 _GREY = "#767676"
 
 
@@ -31,6 +33,8 @@ def draw(run: Run, differ: Differ, cascades: Sequence[Tested] = ()) -> Figure | 
         return None
     drawn = {point.label for frontier in found for point in _drawn(frontier)}
     looks = {label: look for label, look in all_looks(run).items() if label in drawn}
+    shared = {name(run, cell): without_seed(run, cell) for cell in run.cells}
+    models = {shared[label]: look for label, look in looks.items()}
     columns = min(_COLUMNS, len(found))
     rows = math.ceil(len(found) / columns)
     figure, grid = plt.subplots(
@@ -51,10 +55,13 @@ def draw(run: Run, differ: Differ, cascades: Sequence[Tested] = ()) -> Figure | 
         ncols=2,
         frameon=False,
     )
-    if len(spare) and len(looks) <= _LABELS_IN_A_PANEL:
-        spare[0].legend(handles=_models(looks), loc="center", frameon=False)
+    if len(spare) and len(models) <= _LABELS_IN_A_PANEL:
+        spare[0].legend(handles=_models(models), loc="center", frameon=False)
     else:
-        figure.legend(handles=_models(looks), loc="outside lower center", ncols=5, frameon=False)
+        fitting = _LEGEND_WIDTH // (max(map(len, models)) + _HANDLE_WIDTH)
+        figure.legend(
+            handles=_models(models), loc="outside lower center", ncols=fitting, frameon=False
+        )
     return figure
 
 

@@ -1,6 +1,7 @@
-"""How each cell looks in all pictures of a report: a marker of its own, a colour for its model."""
+"""How each cell looks in all pictures of a report: a marker for all its seeds, a colour for its model."""
 
 import itertools
+from dataclasses import replace
 
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -17,14 +18,21 @@ Looks = dict[str, tuple[str, str]]  # label → marker and colour
 
 
 def looks(run: Run) -> Looks:
-    """For each cell by its name in reports, the most accurate first."""
+    """For each cell by its name in reports, the most accurate first; the same for all seeds."""
     models = dict.fromkeys(cell.model for cell in run.cells)
     colours = dict(zip(models, itertools.cycle(_COLOURS), strict=False))
     best_first = sorted(run.cells, key=lambda cell: -_accuracy(run, cell))
+    alike = dict.fromkeys(without_seed(run, cell) for cell in best_first)
+    markers = dict(zip(alike, itertools.cycle(_MARKERS), strict=False))
     return {
-        name(run, cell): (marker, colours[cell.model])
-        for cell, marker in zip(best_first, itertools.cycle(_MARKERS), strict=False)
+        name(run, cell): (markers[without_seed(run, cell)], colours[cell.model])
+        for cell in best_first
     }
+
+
+def without_seed(run: Run, cell: CellRecord) -> str:
+    """The name that the seeds of a model share."""
+    return name(run, replace(cell, seed=0))
 
 
 def _accuracy(run: Run, cell: CellRecord) -> float:

@@ -131,9 +131,13 @@ def brief(run: Run) -> str:
         [entry.replace("*", "").replace(" (cached)", " c") for entry in row]
         for row in rows(BRIEF, run, notes)
     ]
-    table = tabulated([column.heading for column in BRIEF], body, form="simple")
+    headings = [column.heading for column in BRIEF]
+    others = tabulated(headings[1:], [row[1:] for row in body], form="simple")
+    name_width = max(80 - len(others.split("\n", 1)[0]) - 2, len("llama-"))
+    table = tabulated(headings, body, form="simple", first_width=name_width)
+    reasons = [textwrap.fill(line, 80, subsequent_indent="    ") for line in notes.lines()]
     answer = textwrap.fill(verdict.headline(run), 80)
-    return "\n".join([table, "", _BRIEF_LEGEND, *notes.lines(), "", answer])
+    return "\n".join([table, "", _BRIEF_LEGEND, *reasons, "", answer])
 
 
 def headline(run: Run) -> str:

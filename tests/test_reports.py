@@ -293,7 +293,10 @@ def test_an_untuned_model_has_no_training_accuracy() -> None:
 
 def test_the_terminal_table_fits_80_columns() -> None:
     names = ("lsa", "llama-zero-shot")
-    text = markdown.brief(run(*(cell(model=name) for name in names)))
+    cells = [cell(model=name, seed=seed) for name in names for seed in range(2)]
+    reason = "training: out of memory: tried to allocate 2.50 GiB of 12 GiB; give --max-length 64"
+    lost = record.CellRecord("llama-qlora", "cpu", 0, failures=(reason,))
+    text = markdown.brief(run(*cells, lost))
     table = text.split("\n\n")[0].splitlines()
     assert max(map(len, table)) <= 80
     assert "*" not in text
