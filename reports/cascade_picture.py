@@ -63,6 +63,7 @@ def _model(axes: Axes, run: Run, cell: CellRecord) -> None:
     marker, colour = looks(run)[name(run, cell)]
     share, cost = test_accuracy(run, cell), bounds.compute_ms(run, cell).value
     assert share is not None
+    assert cost is not None
     errors = [[100 * (share.value - share.low)], [100 * (share.high - share.value)]]
     axes.errorbar(
         cost, 100 * share.value, errors,
