@@ -95,6 +95,8 @@ def section(run: Run, found: Sequence[Tested]) -> list[str]:
     """
     if not run.data.validation.labels:
         return ["This run kept no validation comments, on which a cascade's threshold is chosen."]
+    if len(_usable(run)) < 2:
+        return ["A cascade takes two models with scores and a rate."]
     if not found:
         return ["No model can spare another one work without losing accuracy on validation."]
     headings = [

@@ -72,7 +72,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         *results(run),
         "## Frontier",
         _shown(pictures, FRONTIER),
-        *frontier.section(run, differ),
+        *frontier.section(run, differ, cascades),
         "## Cascades",
         _shown(pictures, CASCADES),
         *cascade.section(run, cascades),
@@ -131,10 +131,14 @@ def brief(run: Run) -> str:
         [entry.replace("*", "").replace(" (cached)", " c") for entry in row]
         for row in rows(BRIEF, run, notes)
     ]
-    table = tabulated([column.heading for column in BRIEF], body, form="simple")
+    headings = [column.heading for column in BRIEF]
+    others = tabulated(headings[1:], [row[1:] for row in body], form="simple")
+    name_width = max(80 - len(others.split("\n", 1)[0]) - 2, len("llama-"))
+    table = tabulated(headings, body, form="simple", first_width=name_width)
+    reasons = [textwrap.fill(line, 80, subsequent_indent="    ") for line in notes.lines()]
     answer = textwrap.fill(verdict.headline(run), 80)
     legend = _BRIEF_LEGEND.replace("balanced test set", run.data.test_set)
-    return "\n".join([table, "", legend, *notes.lines(), "", answer])
+    return "\n".join([table, "", legend, *reasons, "", answer])
 
 
 def headline(run: Run) -> str:

@@ -1,7 +1,6 @@
 """The pictures of a report. Pure, but for the files they are asked to write."""
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,17 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from worthit.bench.record import CellRecord, Part, Quality, Run
-from worthit.reports import bounds, cascade, frontier_picture, learning, pairs, people, quality
-from worthit.reports.columns import by_model, name, test_accuracy
-from worthit.reports.looks import looks
+from worthit.reports import (
+    cascade,
+    cascade_picture,
+    frontier_picture,
+    learning,
+    pairs,
+    people,
+    quality,
+)
+from worthit.reports.columns import by_model, name
+from worthit.reports.looks import looks, plain_log
 from worthit.reports.markdown import CASCADES, CONFUSION, FRONTIER, LEARNING
 from worthit.reports.scores import PRECISION_RECALL, RELIABILITY, ROC
 
@@ -38,13 +45,12 @@ def draw(run: Run, folder: Path) -> dict[str, str]:
     drawn = {}
     with plt.rc_context(_STYLE):
         differ = pairs.differ(pairs.pairs(run))
-        frontier = frontier_picture.draw(run, differ)
+        cascades = cascade.chosen(run)
+        frontier = frontier_picture.draw(run, differ, cascades)
         if frontier is not None:
             drawn[FRONTIER] = _saved(frontier, folder, "frontier.png")
-        relays = [tested.cascade for tested in cascade.chosen(run)]
-        sweeps = [cascade.swept(run, relay.cheap, relay.dear) for relay in relays]
-        if sweeps:
-            drawn[CASCADES] = _saved(_cascades(run, sweeps), folder, "cascades.png")
+        if cascades:
+            drawn[CASCADES] = _saved(cascade_picture.draw(run, cascades), folder, "cascades.png")
         if learning.curves(run):
             drawn[LEARNING] = _saved(_learning(run), folder, "learning.png")
         if any(cell.quality for cell in run.cells):
@@ -68,38 +74,6 @@ def _saved(figure: Figure, folder: Path, file_name: str) -> str:
     figure.savefig(folder / file_name, metadata={"Software": None})
     plt.close(figure)
     return file_name
-
-
-def _cascades(run: Run, sweeps: Sequence[Sequence[cascade.Cascade]]) -> Figure:
-    """Up and to the left is better; a line runs from a cheap model alone to a dear one alone."""
-    figure, axes = plt.subplots(figsize=(7.6, 4.2), layout="constrained")
-    for label, (marker, colour) in looks(run).items():
-        cell = next(cell for cell in run.cells if name(run, cell) == label)
-        share, cost = test_accuracy(run, cell), bounds.compute_ms(run, cell)
-        if share and cost.value is not None:
-            errors = [[100 * (share.value - share.low)], [100 * (share.high - share.value)]]
-            axes.errorbar(
-                cost.value,
-                100 * share.value,
-                errors,
-                fmt=marker,
-                color=colour,
-                capsize=3,
-                label=label,
-            )
-    for sweep, line in zip(sweeps, itertools.cycle(("-", "--", "-.", ":"))):
-        label = f"{name(run, sweep[0].cheap)} → {name(run, sweep[0].dear)}"
-        costs = [point.compute_ms for point in sweep]
-        shares = [100 * point.accuracy.value for point in sweep]
-        axes.plot(costs, shares, line, color="grey", linewidth=1.3, label=label, zorder=0)
-    axes.set_xscale("log")
-    axes.set_xlabel("compute at the best batch size, ms/comment (log)")
-    axes.set_ylabel(f"accuracy on the {run.data.test_set}, %")
-    axes.set_title("Cascades: a cheap model first, a dear one where it is unsure", loc="left")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside right upper", frameon=False)
-    return figure
 
 
 def _learning(run: Run) -> Figure:
@@ -135,6 +109,7 @@ def _learning(run: Run) -> Figure:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     right.set_yscale("log")
+    plain_log(right.yaxis)
     figure.legend(loc="outside right upper", frameon=False)
     return figure
 
