@@ -13,7 +13,6 @@ from tabulate import tabulate
 from worthit.bench import record
 from worthit.datasets.errors import OptionError, RunError, WorthitError
 from worthit.reports import options, score_command
-from worthit.reports.columns import Footnotes
 
 # Of columns, which with the gaps make 80.
 _DOCTOR_WIDTHS = (18, 14, 8, 7, 25)
@@ -138,6 +137,8 @@ def _compare(parsed: argparse.Namespace) -> int:
 
 
 def _runs(parsed: argparse.Namespace) -> int:
+    from worthit.reports.columns import Footnotes
+
     folder = parsed.root / "reports" / "runs"
     rows, notes = [], Footnotes()
     for file in sorted(folder.glob("*.json")):
