@@ -31,7 +31,7 @@ class BertSettings:
         0.0  # None: the checkpoint's own, which costs time and gains nothing here
     )
     precision: str = "auto"  # auto: bf16 where it pays; or fp32, bf16
-    scoring_batch_size: int = 32
+    scoring_batch_size: int = 128  # at most; fewer if they are long
 
 
 class Bert(Classifier[BertSettings]):
@@ -119,7 +119,7 @@ class Bert(Classifier[BertSettings]):
     def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
         # All at once, so that like lengths meet in a batch.
         size = batch_size or self.settings.scoring_batch_size
-        return batches.scored(self._logits, self._tokens(texts), size)
+        return batches.scored(self._logits, self._tokens(texts), size, self.device)
 
     def truncated_share(self, texts: Sequence[str]) -> float:
         whole = self._tokenizer(list(texts), truncation=False)["input_ids"]

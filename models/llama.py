@@ -48,7 +48,7 @@ class LlamaSettings:
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     precision: str = "auto"  # auto: bf16 where it pays; or fp32, bf16
-    scoring_batch_size: int = 32
+    scoring_batch_size: int = 128  # at most; fewer if they are long
 
 
 class Llama(Classifier[LlamaSettings]):
@@ -195,7 +195,7 @@ class Llama(Classifier[LlamaSettings]):
     def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
         # All at once, so that like lengths meet in a batch.
         size = batch_size or self.settings.scoring_batch_size
-        return batches.scored(self._logits, self._tokens(texts), size)
+        return batches.scored(self._logits, self._tokens(texts), size, self.device)
 
     def truncated_share(self, texts: Sequence[str]) -> float:
         limit = self.settings.max_length

@@ -160,7 +160,7 @@ def test_training_batches_hold_each_comment_once_and_like_lengths() -> None:
 
 def test_scoring_batches_hold_each_comment_once_longest_first() -> None:
     lengths = np.array([5, 50, 7, 1])
-    made = list(batches.for_scoring(lengths, 3))
+    made = list(batches.for_scoring(lengths, 3, most_tokens=10_000))
     assert [rows.tolist() for rows in made] == [[1, 2, 0], [3]]
 
 
@@ -215,3 +215,9 @@ def test_bf16_is_chosen_where_it_is_measured_to_pay(
 def test_an_unknown_precision_lists_the_known() -> None:
     with pytest.raises(UnknownNameError, match="unknown precision 'int3'; known: auto, fp32, bf16"):
         devices.chosen_dtype("int3", "cpu")
+
+
+def test_a_batch_to_score_has_no_more_tokens_than_fit_a_cache() -> None:
+    lengths = np.array([50, 3, 4, 90, 5, 2])
+    made = [rows.tolist() for rows in batches.for_scoring(lengths, 3, most_tokens=12)]
+    assert made == [[3], [0], [4, 2], [1, 5]]  # those too long for it by themselves
