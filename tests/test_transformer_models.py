@@ -207,7 +207,7 @@ def test_bf16_is_chosen_where_it_is_measured_to_pay(
 ) -> None:
     devices.worthwhile_dtype.cache_clear()
     times = {torch.float32: 1.0, torch.bfloat16: bf16_s}
-    monkeypatch.setattr(devices, "_gemm_seconds", lambda device, dtype: times[dtype])
+    monkeypatch.setattr(devices, "gemm_seconds", lambda device, dtype: times[dtype])
     assert devices.worthwhile_dtype("cpu") is expected
     devices.worthwhile_dtype.cache_clear()
 
