@@ -117,7 +117,7 @@ class Llama(Classifier[LlamaSettings]):
             base = self._load_base(folder)
         base.set_attn_implementation(devices.attention(self.device, self.settings.max_length))
         devices.fuse_norms(base)
-        self._question = None
+        self._question: list[tuple[torch.Tensor, torch.Tensor]] | None = None
         found = {parameter.device.type for parameter in base.parameters()}
         if found != {self.device}:
             raise CheckpointError(
