@@ -5,6 +5,7 @@ column in `worthit.reports.columns`.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -157,9 +158,21 @@ class Energy:
     idle_disagreement: str = ""  # in words, when the two idle windows differ too much
 
 
+def probabilities_per_comment(classes: Sequence[str]) -> int:
+    """How many numbers of each comment `Quality` and `CurvePoint` keep.
+
+    Of two classes one, the probability of the second (toxic); of k > 2 all k, in the order of the
+    classes, so that the tuple is a matrix of shape (comments, k), row after row.
+    """
+    return 1 if len(classes) == 2 else len(classes)
+
+
 @dataclass(frozen=True)
 class Quality:
-    """Probabilities of toxic, comment by comment, in the order of the run's data record."""
+    """Probabilities, comment by comment, in the order of the run's data record.
+
+    Rounded to 6 digits; see `probabilities_per_comment` for how many there are.
+    """
 
     train: tuple[float, ...]
     test: tuple[float, ...]
@@ -175,7 +188,7 @@ class CurvePoint:
 
     comments: int
     train_s: Figure
-    test: tuple[float, ...]  # probabilities of toxic, in the order of the run's test part
+    test: tuple[float, ...]  # probabilities as in `Quality`, in the order of the run's test part
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from worthit.bench.presets import Preset, preset
 from worthit.bench.progress import Progress, minutes
 from worthit.datasets import prepare
 from worthit.datasets.choices import NOTHING, Choices
-from worthit.datasets.errors import DataError, OptionError, RunError, UnknownNameError
+from worthit.datasets.errors import OptionError, RunError, UnknownNameError
 from worthit.datasets.protocol import AtMost, Protocol
 from worthit.datasets.registry import parse
 from worthit.models.registry import DEVICES, MODELS, require_known
@@ -197,7 +197,6 @@ class Session:
             ),
             options.choices,
         )
-        _require_two_classes(self._prepared)
         train, test = self._prepared.step("train"), self._prepared.step("test")
         self._progress.line(
             f"data: {self._prepared.title}, {train.comments:,} to train on, {test.comments:,} to test on"
@@ -330,20 +329,6 @@ class Session:
 def _at_most(size: AtMost, test_size: int | None) -> AtMost:
     """Small runs stay small: no more for validation than for the test."""
     return size if test_size is None else AtMost(min(size.comments, test_size))
-
-
-def _require_two_classes(prepared: prepare.Prepared) -> None:
-    """Models and reports tell two classes apart; the data may have more.
-
-    Raises:
-        DataError: it has.
-    """
-    if len(prepared.classes) > 2:
-        shown = ", ".join(prepared.classes[:6]) + (", …" if len(prepared.classes) > 6 else "")
-        raise DataError(
-            f"{prepared.title} has {len(prepared.classes)} classes ({shown}), two are told apart so far; "
-            "--positive-label CLASS tells one of them from the rest"
-        )
 
 
 def _data(prepared: prepare.Prepared) -> record.Data:

@@ -96,6 +96,15 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
     )
 
 
+def classes(key: str) -> tuple[str, ...]:
+    """The names of a prepared split's classes, in the order of their indices.
+
+    Raises:
+        DataError: as `comments`.
+    """
+    return tuple(_story(cache_folder("splits", key))["classes"])
+
+
 def comments(key: str, part: str) -> Comments:
     """The comments of one part (of `PARTS`) of a prepared split.
 

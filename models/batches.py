@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 
 Tokens = Sequence[int]
-#: token sequences of one batch → logits, shape (batch, 2), fp32
+#: token sequences of one batch → logits, shape (batch, k), fp32
 Logits = Callable[[Sequence[Tokens]], torch.Tensor]
 Rows = npt.NDArray[np.int64]
 
@@ -56,18 +56,17 @@ def for_scoring(
 def scored(
     logits: Logits, tokens: Sequence[Tokens], batch_size: int, device: str
 ) -> npt.NDArray[np.float64]:
-    """The probability of class 1 for each token sequence, in their order.
+    """The probabilities of the k classes for each token sequence, in their order: shape (n, k).
 
     Args:
-        logits: takes the sequences of one batch, returns shape (batch, 2).
+        logits: takes the sequences of one batch, returns shape (batch, k).
         batch_size: how many are computed together at most; fewer if they are long.
     """
-    scores = np.empty(len(tokens))
     lengths = np.array([len(sequence) for sequence in tokens])
-    for rows in for_scoring(lengths, batch_size, _MOST_TOKENS[device]):
-        found = logits([tokens[row] for row in rows])
-        scores[rows] = torch.softmax(found.cpu().double(), dim=1)[:, 1].numpy()
-    return scores
+    order = list(for_scoring(lengths, batch_size, _MOST_TOKENS[device]))
+    found = [logits([tokens[row] for row in rows]).cpu().double() for rows in order]
+    scores: npt.NDArray[np.float64] = torch.softmax(torch.cat(found), dim=1).numpy()
+    return scores[np.argsort(np.concatenate(order))]
 
 
 def padded(

@@ -75,7 +75,10 @@ class Bert(Classifier[BertSettings]):
         with checkpoints.refused_in_one_line(self.settings.checkpoint):
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
             self._model = transformers.AutoModelForSequenceClassification.from_pretrained(
-                folder, num_labels=2, dtype=dtype
+                folder,
+                id2label=dict(enumerate(self.classes)),
+                label2id={name: index for index, name in enumerate(self.classes)},
+                dtype=dtype,
             ).to(self.device)
         self._model.set_attn_implementation(
             devices.attention(self.device, self.settings.max_length)

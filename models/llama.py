@@ -1,12 +1,12 @@
 """A Llama-family causal LM that answers a question about the comment, tuned with LoRA.
 
 Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models". The model reads a prompt that
-ends in "Answer:"; the probability of toxic is the softmax over the logits of the two answers'
-tokens, so that a model which would rather say something else is still scored.
+ends in "Answer:"; the probability of each class is the softmax over the logits of the answers'
+tokens (`prompts`), so that a model which would rather say something else is still scored.
 
 What does not change the answer is not computed: only the answer's position is multiplied by the
-output head, and by these two of its rows; the question, with which all prompts begin, is read once,
-and its keys and values serve every comment.
+output head, and by the answers' rows alone; the question, with which all prompts begin, is read
+once, and its keys and values serve every comment.
 """
 
 import re
@@ -22,13 +22,9 @@ import torch
 import transformers
 
 from worthit.datasets.errors import CheckpointError
-from worthit.models import batches, checkpoints, devices
+from worthit.models import batches, checkpoints, devices, prompts
 from worthit.models.contract import Base, Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.finetuning import Recipe, finetune
-
-QUESTION = "Is this comment toxic? Answer True or False.\n\nComment:"
-CUE = "\nAnswer:"
-ANSWERS = (" False", " True")  # of class 0 and class 1
 
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
 
@@ -124,7 +120,8 @@ class Llama(Classifier[LlamaSettings]):
                 f"{given} was to load on {self.device} but went to {', '.join(sorted(found))}"
             )
         self._parameters = int(base.num_parameters())
-        self._head = base.get_output_embeddings().weight.detach()[self._answer_tokens(given)]
+        self._prompt = prompts.prompt(self.classes, self._first_tokens, given)
+        self._head = base.get_output_embeddings().weight.detach()[list(self._prompt.tokens)]
         return base
 
     def _load_base(self, folder: Path) -> Any:
@@ -133,19 +130,13 @@ class Llama(Classifier[LlamaSettings]):
             self.device
         )
 
-    def _answer_tokens(self, given: str) -> list[int]:
-        first = [
-            self._tokenizer(answer, add_special_tokens=False)["input_ids"][0] for answer in ANSWERS
-        ]
-        if first[0] == first[1]:
-            raise CheckpointError(
-                f"{given}: the answers {ANSWERS} begin with the same token; use another checkpoint"
-            )
-        return first
+    def _first_tokens(self, answers: Sequence[str]) -> list[int]:
+        tokens = self._tokenizer(list(answers), add_special_tokens=False)["input_ids"]
+        return [first for first, *_ in tokens]
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """What follows the question: head of the comment, cue. The comment alone is cut."""
-        cue = self._tokenizer(CUE, add_special_tokens=False)["input_ids"]
+        cue = self._tokenizer(prompts.CUE, add_special_tokens=False)["input_ids"]
         limit = self.settings.max_length
         return [tokens[:limit] + cue for tokens in self._comment_tokens(texts)]
 
@@ -166,7 +157,7 @@ class Llama(Classifier[LlamaSettings]):
             cache.update(keys, values, layer)
         hidden = self._decoder()(input_ids=ids, cache=cache, use_cache=True).last_hidden_state
         answers = hidden[torch.arange(len(hidden), device=self.device), lengths - 1]
-        # Two rows cost nothing in fp32, while bf16 would round logits to steps of an eighth.
+        # So few rows cost nothing in fp32, while bf16 would round logits to steps of an eighth.
         logits: torch.Tensor = answers.float() @ self._head.T.float()
         return logits
 
@@ -177,7 +168,8 @@ class Llama(Classifier[LlamaSettings]):
 
     def _keys_and_values(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """The question's in each layer, of shape (1, heads, tokens, head size)."""
-        ids = self._tokenizer(QUESTION)["input_ids"]  # with the beginning-of-text token, if any
+        # With the beginning-of-text token, if any.
+        ids = self._tokenizer(self._prompt.question)["input_ids"]
         cache = transformers.DynamicCache(config=self._decoder().config)
         self._decoder()(
             input_ids=torch.tensor([ids], device=self.device), cache=cache, use_cache=True

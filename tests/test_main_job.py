@@ -121,12 +121,6 @@ def test_a_table_of_ones_own_says_what_was_guessed(tmp_path: Path) -> None:
     table = tmp_path / "mine.csv"
     table.write_text("\n".join(["id;tweet;label", *rows]) + "\n")
     arguments = ("--dataset", str(table), "--models", "tfidf", "-k", "train or accuracy")
-    refused = bench(tmp_path, *arguments)
-    printed, _ = refused.communicate(timeout=100)
-    assert refused.returncode == 4
-    assert (
-        "mine.csv has 3 classes (0, 1, 2), two are told apart so far; --positive-label" in printed
-    )
     done = bench(tmp_path, *arguments, "--positive-label", "0", "--no-balance")
     printed, _ = done.communicate(timeout=200)
     assert done.returncode == 0, printed
@@ -143,6 +137,34 @@ def test_a_table_of_ones_own_says_what_was_guessed(tmp_path: Path) -> None:
     assert run["options"]["--dataset"] == "mine.csv"
     assert run["options"]["--positive-label"] == "0"
     assert str(tmp_path) not in json.dumps(run["data"])
+
+
+def test_three_classes_are_told_apart(tmp_path: Path) -> None:
+    words = ("ham from the river", "spam for sale", "a question of rules")
+    rows = [f"{words[i % 3]} {i},{words[i % 3].split()[i % 3 == 2]}" for i in range(300)]
+    table = tmp_path / "mine.csv"
+    table.write_text("\n".join(["text,label", *rows]) + "\n")
+    done = bench(
+        tmp_path, "--dataset", str(table), "--models", "lsa,tfidf", "--learning-curve",
+        "-k", "train or accuracy or learning",
+    )  # fmt: skip
+    printed, _ = done.communicate(timeout=200)
+    assert done.returncode == 0, printed
+    run = only_run(tmp_path)
+    assert run["complete"]
+    assert run["data"]["classes"] == ["ham", "question", "spam"]
+    truth = run["data"]["test"]["labels"]
+    assert f"{len(truth)} + {len(run['data']['natural']['labels'])} test comments scored" in printed
+    for cell in run["cells"]:
+        assert not cell["failures"]
+        for scored in (
+            cell["quality"]["test"],
+            *(point["test"] for point in cell["learning_curve"]),
+        ):
+            found = np.reshape(scored, (-1, 3))
+            assert found.argmax(axis=1).tolist() == truth
+    (report,) = tmp_path.glob("*/README.md")
+    assert "tfidf" in report.read_text()
 
 
 def test_ctrl_c_keeps_and_reports_finished_cells(tmp_path: Path) -> None:

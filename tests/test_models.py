@@ -89,7 +89,7 @@ def test_the_same_seed_trains_the_same_model(make: Maker) -> None:
 
 
 def test_one_class_and_unequal_lengths_are_refused(make: Maker) -> None:
-    with pytest.raises(DataError, match="both classes"):
+    with pytest.raises(DataError, match="each of the 2 classes to train on; there are none of not"):
         make().fit(["a", "b"], np.array([1, 1]))
     with pytest.raises(DataError, match="2 comments but 1 labels"):
         make().fit(["a", "b"], np.array([1]))

@@ -10,9 +10,12 @@ from worthit.datasets import registry
 from worthit.datasets.errors import CheckpointError, DeviceError, UnknownNameError
 from worthit.models import batches, devices, finetuning
 from worthit.models.bert import Bert, BertSettings
-from worthit.models.llama import CUE, QUESTION, Llama, LlamaSettings
+from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.llama_qlora import LlamaQLoRA
 from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
+from worthit.models.prompts import CUE
+
+QUESTION = "Is this comment toxic? Answer True or False.\n\nComment:"
 
 TEXTS = [
     "you stupid idiot",
@@ -97,7 +100,7 @@ def test_the_adapter_opens_with_peft_and_scores_the_same(tiny_llama: Path, tmp_p
         last = (
             adapted(torch.tensor([question + model._tokens(TEXTS[:1])[0]])).logits[0, -1].double()
         )
-    answers = model._answer_tokens("")
+    answers = model._first_tokens([" False", " True"])
     score = torch.softmax(last[answers], 0)[1].item()
     assert model.predict_proba(TEXTS[:1])[0, 1] == pytest.approx(score, abs=1e-4)
 
