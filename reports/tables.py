@@ -1,5 +1,6 @@
 """Markdown tables and lists, all made the same way."""
 
+import re
 from collections.abc import Sequence
 
 from tabulate import tabulate
@@ -18,7 +19,9 @@ def tabulated(
 ) -> str:
     """A table of texts, the first columns aligned left and the others, numbers, right."""
     if form == "pipe":
-        body = [[entry.replace("|", "\\|") for entry in row] for row in body]
+        headings, *body = (
+            [re.sub(r"(?<!\\)\|", r"\|", entry) for entry in row] for row in (headings, *body)
+        )
     align = ["left"] * left + ["right"] * (len(headings) - left)
     return str(
         tabulate(body, headings, form, colalign=align if body else None, disable_numparse=True)
