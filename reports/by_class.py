@@ -10,7 +10,8 @@ from worthit.reports.tables import tabulated
 
 #: so many classes can be read in a picture of a confusion matrix
 MOST_DRAWN = 20
-_MOST_PAIRS = 10  # of classes that a model takes for one another
+_MOST_PAIRS = 5  # of classes that a model takes for one another, beside its picture
+_MOST_WITHOUT_PICTURE = 10
 
 Counts = npt.NDArray[np.int64]
 
@@ -50,12 +51,12 @@ def told(run: Run) -> list[str]:
     return [
         "## Class by class",
         f"F1 of each class on the {run.data.test_set}, in which it has n comments"
-        + (f"; the {without} classes without any are left out" if without else "")
+        + (f"; classes without any ({without}) are left out" if without else "")
         + ". Of a few comments it says little.",
         f1_table,
         "<details><summary>Precision and recall of each class</summary>",
         details,
-        "Precision is n/a of a class that no comment is called.",
+        *(["Precision is n/a of a class that no comment is called."] if "n/a" in details else []),
         "</details>",
     ]
 
@@ -78,10 +79,11 @@ def _figures(counts: Counts) -> list[tuple[float, float, float]]:
 def confused(run: Run) -> list[str]:
     """The classes most often taken for another, by each model; nothing of two classes."""
     found, names = matrices(run), classes.names(run.data)
+    most = _MOST_PAIRS if len(names) <= MOST_DRAWN else _MOST_WITHOUT_PICTURE
     body = []
     for model, counts in found.items():
         wrong = counts - np.diag(counts.diagonal())
-        for cell in np.argsort(-wrong, axis=None, kind="stable")[:_MOST_PAIRS].tolist():
+        for cell in np.argsort(-wrong, axis=None, kind="stable")[:most].tolist():
             true, called = divmod(cell, len(names))
             if wrong[true, called]:
                 share = percent(wrong[true, called] / counts[true].sum())
@@ -90,7 +92,7 @@ def confused(run: Run) -> list[str]:
     if classes.of_two(run) or not body:
         return []
     return [
-        f"What each model mistakes for what, at most the {_MOST_PAIRS} commonest.",
+        f"What each model mistakes for what, at most the {most} commonest.",
         tabulated(["model", "is", "called", "comments", "of its class"], body, left=3),
     ]
 

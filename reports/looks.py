@@ -15,7 +15,7 @@ _MARKERS = "osD^vP*X"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 FONT = "DejaVu Sans"  # which comes with matplotlib
-_WIDEST = 20  # characters of a class's name
+_WIDEST = 26  # characters of a class's name
 
 Looks = dict[str, tuple[str, str]]  # label → marker and colour
 

@@ -131,7 +131,7 @@ def squares(probabilities: npt.ArrayLike, labels: Sequence[int]) -> Floats:
     """What the Brier score is the mean of, shape (n,)."""
     scores, truth = np.asarray(probabilities), np.asarray(labels)
     if scores.ndim == 1:
-        return np.square(scores - truth)
+        return np.asarray(np.square(scores - truth))
     gaps = scores - (truth[:, None] == np.arange(scores.shape[1]))
     return np.asarray(np.square(gaps).sum(axis=1))
 

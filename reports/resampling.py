@@ -18,6 +18,8 @@ from worthit.reports.quality import Measure
 
 RESAMPLES = 1_000
 _SEED = 0
+#: distance from the diagonal; and ranks of rare classes, which a resample repeats
+_RAISED_BY_CHANCE = {quality.CALIBRATION_ERROR, quality.MACRO_AVERAGE_PRECISION}
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ def estimates(
             continue
         replicates = over_seeds(np.stack([of_seed[measure] for of_seed in drawn]))
         mean = float(np.mean(known))
-        # Chance adds to the distance from the diagonal, in a resample once more: so turn it round.
-        if measure is quality.CALIBRATION_ERROR:
-            replicates = np.maximum(2 * mean - replicates, 0)
+        # What chance adds to these, it adds to a resample once more: so turn the interval round.
+        if measure in _RAISED_BY_CHANCE:
+            replicates = np.clip(2 * mean - replicates, 0, 1)
         found[measure] = estimate(mean, replicates)
     return found
 

@@ -36,8 +36,8 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         "score",
         help="score comments with a trained model",
         description="Score comments with a trained model. Each row of the output has the number of "
-        "its row in the input (from 1), the columns to keep, and the probability that it is toxic; "
-        "none where there is no text. Memory does not grow with the input.",
+        "its row in the input (from 1), the columns to keep, and the probability of the positive class "
+        "(toxic, say); none where there is no text. Memory does not grow with the input.",
         epilog=f"formats: {_FORMATS}; by a file's suffix, jsonl for pipes",
     )
     scored.add_argument("input", nargs="?", metavar="INPUT", help="a file (stdin)")

@@ -30,7 +30,8 @@ PRECISION_RECALL = "precision-recall curves"
 _NO_SCORES = "No model has scores in this run."
 _OF_MANY = (
     "ROC AUC and average precision are of each class against the rest, and of these the mean "
-    "(macro). The Brier score is Brier's own, from 0 to 2: squared differences of all classes' "
+    "(macro); chance makes average precision too high, more so of rare classes, for which its interval "
+    "makes up. The Brier score is Brier's own, from 0 to 2: squared differences of all classes' "
     "probabilities from 1 or 0, summed. Calibration is that of the class called. "
 )
 
@@ -234,11 +235,12 @@ def natural(run: Run) -> list[str]:
             reached = _at_recall(times, run, cell.quality, recall, notes)
             body.append([name(run, cell), *shares, *reached])
     second = "A second" if run.data.balanced else "The same"
+    than = "lower" if run.data.prevalence < 0.5 else "higher"
     return [
         f"{second} test set of {len(part.labels):,} comments, {sum(part.labels):,} of them "
         f"{positive}, as many as the corpus itself has ({percent(run.data.prevalence)}). Precision is "
         f"what a moderator lives with: of the comments called {positive}, the share that is. It is "
-        f"lower than on balanced data, where every second comment is {positive}.",
+        f"{than} than on balanced data, where every second comment is {positive}.",
         f"The last columns are for who wants {100 * recall:g} % of the {positive} comments found (option "
         "`--recall`): the highest threshold that finds them, chosen on these very comments, and what "
         "is left of precision. Their intervals are of the bootstrap, the others Wilson's.",

@@ -213,6 +213,22 @@ def test_where_one_class_occurs_there_is_no_area() -> None:
     assert found[quality.ACCURACY].value == 0.5
 
 
+def test_the_interval_of_macro_average_precision_makes_up_for_what_chance_adds() -> None:
+    kinds, covered = 6, 0.0
+    everything = drawn(20_000, kinds, seed=7)
+    truth = quality.average_precision(told(everything, kinds, 2.0, 8), everything)
+    assert truth is not None
+    times = resampling.counts(120, 200)
+    for seed in range(40):
+        labels = drawn(120, kinds, seed=100 + seed)
+        scored = told(labels, kinds, 2.0, 200 + seed)
+        found = resampling.estimates(times, labels, [scored])[quality.MACRO_AVERAGE_PRECISION]
+        assert found.low is not None
+        assert found.high is not None
+        covered += (found.low <= truth <= found.high) / 40
+    assert covered >= 0.85  # it is 0.6 without
+
+
 def test_a_record_is_read_row_by_row() -> None:
     data = run(THREE, {"bert": 1.0}, comments=10).data
     assert classes.probabilities(data, (0.1, 0.2, 0.7, 0.6, 0.3, 0.1)).tolist() == [
@@ -326,7 +342,7 @@ def test_classes_that_the_test_set_lacks_are_left_out_and_said_to_be() -> None:
     text = markdown.render(made, {})
     assert "nan" not in text.lower()
     assert "the 3 of 4 classes in it" in text
-    assert "the 1 classes without any are left out" in text
+    assert "classes without any (1) are left out" in text
     assert "| class-3" not in section(text, "Class by class")
 
 
