@@ -1,9 +1,13 @@
-"""How each cell looks in all pictures of a report: a marker for all its seeds, a colour for its model."""
+"""How each cell looks in all pictures of a report: a marker for all its seeds, a colour for its model.
+
+And what classes are called there.
+"""
 
 import itertools
 from dataclasses import replace
 
 from matplotlib.axis import Axis
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from worthit.bench.record import CellRecord, Run
@@ -13,6 +17,9 @@ CASCADE_MARKER = "h"
 _MARKERS = "osD^vP*X"
 # Okabe and Ito (2008), told apart by the colour-blind; without yellow, too pale on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+FONT = "DejaVu Sans"  # which comes with matplotlib
+_WIDEST = 26  # characters of a class's name
 
 Looks = dict[str, tuple[str, str]]  # label → marker and colour
 
@@ -33,6 +40,18 @@ def looks(run: Run) -> Looks:
 def without_seed(run: Run, cell: CellRecord) -> str:
     """The name that the seeds of a model share."""
     return name(run, replace(cell, seed=0))
+
+
+def class_names(run: Run) -> list[str]:
+    """Of all classes, by index; by its number (from 1) where the font lacks letters of a name."""
+    font = get_font(findfont(FontProperties(family=FONT)))
+    names = []
+    for number, called in enumerate(run.data.classes, 1):
+        known = all(font.get_char_index(ord(character)) for character in called)
+        short = called if len(called) <= _WIDEST else f"{called[: _WIDEST - 1]}…"
+        # Between two dollar signs matplotlib reads mathematics.
+        names.append(short.replace("$", r"\$") if known else f"class {number}")
+    return names
 
 
 def _accuracy(run: Run, cell: CellRecord) -> float:

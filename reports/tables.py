@@ -1,5 +1,6 @@
 """Markdown tables and lists, all made the same way."""
 
+import re
 from collections.abc import Sequence
 
 from tabulate import tabulate
@@ -27,7 +28,9 @@ def tabulated(
         first_width: characters from which on entries of the first column are wrapped.
     """
     if form == "pipe":
-        body = [[entry.replace("|", "\\|") for entry in row] for row in body]
+        headings, *body = (
+            [re.sub(r"(?<!\\)\|", r"\|", entry) for entry in row] for row in (headings, *body)
+        )
     align = ["left"] * left + ["right"] * (len(headings) - left)
     return str(
         tabulate(

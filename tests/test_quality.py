@@ -60,7 +60,7 @@ def test_what_is_not_defined_is_none_for_its_reason() -> None:
     for measure in (quality.BALANCED_ACCURACY, quality.ROC_AUC, quality.AVERAGE_PRECISION):
         assert found[measure].value is None
         assert found[measure].reason == "only one class among these comments"
-    assert found[quality.PRECISION].reason == "no comment is called toxic"
+    assert found[quality.PRECISION].reason == "no comment is called positive"
     assert found[quality.RECALL].value == 0.0
     assert found[quality.BRIER].value is not None
     none_toxic = resampling.estimates(times, (0, 0, 0, 0), [(0.1, 0.2, 0.3, 0.9)])
