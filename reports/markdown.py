@@ -22,6 +22,8 @@ from worthit.reports import (
     prices,
     quality,
     scores,
+    transfer,
+    trust,
     verdict,
 )
 from worthit.reports.columns import (
@@ -85,6 +87,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         "## At natural prevalence",
         *scores.natural(run),
         _shown(pictures, scores.PRECISION_RECALL),
+        *transfer.section(run),
         "## Where models err",
         *scores.errors(run),
         "## Throughput by batch size",
@@ -100,6 +103,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         "## Confusion matrices",
         f"{run.data.test_set.capitalize()}, called toxic from a probability of 0.5 on.",
         _shown(pictures, *(title for title in pictures if title.startswith(CONFUSION))),
+        *trust.section(run),
         "## Data",
         *_data(run),
         "## Models",
