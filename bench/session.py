@@ -6,21 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from worthit.bench import machine, record
+from worthit.bench import machine, parts, record, trust
 from worthit.bench.cell import Cell
 from worthit.bench.cell_run import CellRun
 from worthit.bench.noise import measure_noise
 from worthit.bench.presets import Preset, preset
 from worthit.bench.progress import Progress, minutes
-from worthit.datasets import prepare
+from worthit.datasets import prepare, transfer
 from worthit.datasets.choices import NOTHING, Choices
 from worthit.datasets.errors import OptionError, RunError, UnknownNameError
 from worthit.datasets.protocol import AtMost, Protocol
 from worthit.datasets.registry import parse
+from worthit.datasets.trust import examine
 from worthit.models.registry import DEVICES, MODELS, require_known
 
 _NOISE_S = 1.0
@@ -48,6 +46,7 @@ class Options:
     choices: Choices = NOTHING
     language: str | None = None  # None is as suits the dataset
     balance: bool | None = None  # the same
+    also_test: tuple[str, ...] = ()  # data sets of other origin, as --dataset takes them
 
     @property
     def preset(self) -> Preset:
@@ -73,6 +72,7 @@ def checked(
     choices: Choices = NOTHING,
     language: str | None = None,
     balance: bool | None = None,
+    also_test: Sequence[str] = (),
 ) -> Options:
     """Turn options as written into options as meant.
 
@@ -83,7 +83,8 @@ def checked(
         UnknownNameError, OptionError: something is not known or makes no sense; says what is.
     """
     preset(preset_name)
-    parse(dataset)
+    for given in (dataset, *also_test):
+        parse(given)
     for name, value in (
         ("--seeds", seeds),
         ("--max-length", max_length),
@@ -118,6 +119,7 @@ def checked(
         choices,
         language,
         balance,
+        tuple(dict.fromkeys(also_test)),
     )
 
 
@@ -174,6 +176,7 @@ class Session:
         self._records: dict[tuple[str, str, int], record.CellRecord] = {}
         self._run: record.Run | None = None
         self._prepared: prepare.Prepared | None = None
+        self._also: tuple[transfer.OtherSet, ...] = ()
 
     def open(self) -> None:
         """Prepare the data and see that results can be kept, before hours are spent on them.
@@ -203,7 +206,12 @@ class Session:
         )
         for note in self._prepared.notes:
             self._progress.line(f"  {note}")
-        self._run = self._empty_run(self._prepared)
+        self._also = transfer.prepare_others(options.also_test, self._prepared, options.choices)
+        for other in self._also:
+            self._progress.line(f"  also tested on {other.in_a_line()}")
+        found = trust.recorded(examine(self._prepared.key))
+        self._progress.line(f"  {trust.in_a_line(found)}")
+        self._run = self._empty_run(self._prepared, found)
         run_file = options.runs_folder / f"{self._run.run_id}.json"
         try:
             record.save(self._run, run_file)
@@ -223,8 +231,9 @@ class Session:
         if model in options.checkpoints:
             settings["checkpoint"] = options.checkpoints[model]
         cell = Cell(
-            model, device, seed, self._prepared.key, settings, chosen.effort, options.retrain
-        )
+            model, device, seed, self._prepared.key, settings, chosen.effort, options.retrain,
+            tuple((other.name, other.key) for other in self._also),
+        )  # fmt: skip
         assert self._run is not None
         log = Path(self.options.runs_folder, "logs", self._run.run_id, f"{cell.name}.log")
         self._announce(cell)
@@ -282,7 +291,7 @@ class Session:
         except OSError as error:  # cells go on: space may be freed before the end
             self._progress.line(f"  the run cannot be saved now: {error.strerror}; free some space")
 
-    def _empty_run(self, prepared: prepare.Prepared) -> record.Run:
+    def _empty_run(self, prepared: prepare.Prepared, found: record.Trust) -> record.Run:
         started = self._started_at.isoformat(timespec="seconds")
         return record.Run(
             run_id=f"{self._started_at:%Y-%m-%d-%H%M%S}-{self.options.preset_name}",
@@ -292,7 +301,9 @@ class Session:
             preset=self.options.preset_name,
             options=self._described_options(),
             machine=machine.describe(),
-            data=_data(prepared),
+            data=dataclasses.replace(
+                _data(prepared), also=tuple(map(parts.other_set, self._also)), trust=found
+            ),
             cells=(),
             complete=False,
             noise=measure_noise(_NOISE_S),
@@ -312,6 +323,8 @@ class Session:
             **options.choices.options(),
             **options.report_options,
         }
+        if options.also_test:
+            described["--also-test"] = ", ".join(parse(given).shown for given in options.also_test)
         if options.language is not None:
             described["--language"] = options.language
         if options.balance is not None:
@@ -344,30 +357,13 @@ def _data(prepared: prepare.Prepared) -> record.Data:
         split=prepared.key,
         seed=prepared.protocol.seed,
         prevalence=prepared.prevalence,
-        steps=tuple(
-            record.StepRecord(step.name, step.comments, step.toxic, step.counts)
-            for step in prepared.steps
-        ),
-        train=_part(train, len(test)),
-        test=_part(test, len(test)),
-        natural=_part(natural, len(natural)),
-        validation=_part(validation, len(validation)),
+        steps=parts.steps(prepared.steps),
+        train=parts.part(train, len(test)),
+        test=parts.part(test, len(test)),
+        natural=parts.part(natural, len(natural)),
+        validation=parts.part(validation, len(validation)),
         classes=prepared.classes,
         notes=prepared.notes,
         balanced=bool(prepared.protocol.balance),
         language=prepared.protocol.language or "en",
-    )
-
-
-def _part(comments: prepare.Comments, size: int) -> record.Part:
-    def known(values: Any) -> list[Any]:
-        return [None if np.isnan(value) else round(float(value), 4) for value in values[:size]]
-
-    raters = [None if value is None else int(value) for value in known(comments.raters)]
-    return record.Part(
-        ids=tuple(prepare.comment_ids(comments.texts[:size])),
-        labels=tuple(int(label) for label in comments.labels[:size]),
-        toxic_share=tuple(known(comments.toxic_share)),
-        raters=tuple(raters),
-        characters=tuple(len(text) for text in comments.texts[:size]),
     )

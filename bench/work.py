@@ -25,6 +25,7 @@ from worthit.bench.record import (
     Figure,
     Latency,
     Memory,
+    OtherScores,
     Quality,
     Setup,
     Throughput,
@@ -169,7 +170,11 @@ class Work:
             self._comments(part).texts for part in ("test", "natural", "validation")
         )
         train = self._comments("train").texts[: len(test)]
-        texts = list(dict.fromkeys((*train, *test, *natural, *validation)))
+        also = [
+            (name, prepare.comments(key, "test").texts) for name, key in self._cell.also
+        ]  # of other origin
+        elsewhere = (text for _, others in also for text in others)
+        texts = list(dict.fromkeys((*train, *test, *natural, *validation, *elsewhere)))
         start = time.perf_counter()
         scores = self._score(texts)
         scoring_s = time.perf_counter() - start
@@ -185,6 +190,9 @@ class Work:
             validation=of(validation),
             scoring_s=scoring_s,
             truncated_share=self._model.truncated_share(test),
+            also=tuple(
+                OtherScores(name, tuple(by_text[text] for text in others)) for name, others in also
+            ),
         )
 
     def curve_point(self, comments: int) -> CurvePoint:

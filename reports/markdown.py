@@ -25,6 +25,8 @@ from worthit.reports import (
     prices,
     quality,
     scores,
+    transfer,
+    trust,
     verdict,
 )
 from worthit.reports.columns import (
@@ -90,6 +92,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         "## At natural prevalence",
         *scores.natural(run),
         _shown(pictures, scores.PRECISION_RECALL),
+        *transfer.section(run),
         "## Where models err",
         *scores.errors(run),
         "## Throughput by batch size",
@@ -106,6 +109,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         _about_confusion(run),
         _shown(pictures, *(title for title in pictures if title.startswith(CONFUSION))),
         *by_class.confused(run),
+        *trust.section(run),
         "## Data",
         *_data(run),
         "## Models",

@@ -69,13 +69,14 @@ class Pair:
 def pairs(run: Run) -> tuple[Pair, ...]:
     """All pairs of cells that have quality, in the order of the run; none of fewer than two."""
     scored = [(cell.name, cell.quality.test) for cell in run.cells if cell.quality is not None]
-    return _pairs(run.data.test.labels, tuple(scored), len(run.data.classes))
+    return pairs_of(run.data.test.labels, tuple(scored), len(run.data.classes))
 
 
 @functools.lru_cache(maxsize=4)  # a report, its pictures and its summary all ask
-def _pairs(
+def pairs_of(
     labels: tuple[int, ...], cells: tuple[tuple[str, tuple[float, ...]], ...], kinds: int
 ) -> tuple[Pair, ...]:
+    """All pairs of cells by their names and probabilities of the same comments, as a run keeps them."""
     which = list(itertools.combinations(range(len(cells)), 2))
     if not which or not labels:
         return ()

@@ -7,7 +7,7 @@ import numpy as np
 
 from worthit.bench.noise import NOISY_PERCENT
 from worthit.bench.record import CellRecord, Run, significant
-from worthit.reports import bounds, budgets, classes, people, quality
+from worthit.reports import bounds, budgets, classes, people, quality, transfer
 from worthit.reports.bounds import Bounded
 from worthit.reports.cascade import Cascade
 from worthit.reports.case import Case, is_llm, is_tuned_llm
@@ -37,6 +37,7 @@ def sentences(case: Case, rival: CellRecord | None, goes_first: Cascade | None) 
         _costs(case, rival or case.rivals[0], "To run it", _TO_RUN),
         _costs(case, rival or case.rivals[0], "To have it", _TO_HAVE),
         _budget(case),
+        transfer.in_words(case.run, case.llm, rival or case.rivals[0]),
         _cascade(case, goes_first),
         _untuned(case),
         _people(case),

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from worthit.bench import machine, session
+from worthit.datasets.synthetic import Synthetic
 
 ROOT = Path(session.__file__).parents[1]
 
@@ -102,6 +103,7 @@ def test_an_absent_device_is_skipped_with_the_reason(tmp_path: Path) -> None:
     [
         (["--models", "gpt"], "unknown model 'gpt'; known: lsa,"),
         (["--dataset", "jigsaw:/no/file"], "there is no file /no/file"),
+        (["--also-test", "/no/file.csv"], "there is no file /no/file.csv"),
         (["--train-size", "100000"], "--train-size 100,000 was asked for"),
     ],
 )
@@ -165,6 +167,36 @@ def test_three_classes_are_told_apart(tmp_path: Path) -> None:
             assert found.argmax(axis=1).tolist() == truth
     (report,) = tmp_path.glob("*/README.md")
     assert "tfidf" in report.read_text()
+
+
+def test_comments_of_other_origin_are_tested_on_and_the_data_examined(tmp_path: Path) -> None:
+    texts, labels = (
+        Synthetic(400, seed=9).read()[column].to_pylist() for column in ("text", "label")
+    )
+    rows = [f'"{text}",{label}' for text, label in zip(texts, labels, strict=True)]
+    other = tmp_path / "other.csv"
+    other.write_text("\n".join(["body,toxic", *rows]) + "\n")
+    done = bench(
+        tmp_path, "--models", "lsa,tfidf", "--also-test", str(other), "-k", "train or accuracy"
+    )
+    printed, _ = done.communicate(timeout=200)
+    assert done.returncode == 0, printed
+    before, _, _ = printed.partition("[1/2] lsa-cpu")
+    assert "also tested on other.csv: 24 comments (not toxic, toxic)" in before
+    assert "comments tested on nearly repeat one trained on" in before
+    run = only_run(tmp_path)
+    assert run["options"]["--also-test"] == "other.csv"
+    (part,) = (also["part"] for also in run["data"]["also"])
+    assert sum(part["labels"]) == 12
+    for cell in run["cells"]:
+        (scored,) = cell["quality"]["also"]
+        assert len(scored["probabilities"]) == 24
+        assert scored["probabilities"] != cell["quality"]["test"]
+    assert run["data"]["trust"]["train"]["comments"] > 200
+    (report,) = tmp_path.glob("*/README.md")
+    assert "### other.csv" in report.read_text()
+    assert "## Can the data be trusted?" in report.read_text()
+    assert not any(text in json.dumps(run) for text in texts[:50])
 
 
 def test_ctrl_c_keeps_and_reports_finished_cells(tmp_path: Path) -> None:
