@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from worthit.bench.llm_ways import trained_by_trainer
-from worthit.bench.ways import Task, encoder_limit
+from worthit.bench.ways import SCORED_TOGETHER, Task, encoder_limit
 from worthit.models import checkpoints, devices
 from worthit.models.contract import Labels, Probabilities, Progress
 
@@ -116,7 +116,7 @@ class HuggingFace(_Bert):
             model=self._model,
             tokenizer=self._tokenizer,
             device=self._task.device,
-            batch_size=1 if on_cpu else self._task.settings["scoring_batch_size"],
+            batch_size=1 if on_cpu else SCORED_TOGETHER,
         )
 
     def score(self, texts: Sequence[str]) -> Probabilities:

@@ -57,7 +57,7 @@ class Gauge:
             limit = encoder_limit(tokenizer, folder, max_length)
             tokens = tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"]
         else:
-            tokens = llm_ways.prompts(tokenizer, texts, max_length)
+            tokens = llm_ways.prompts(tokenizer, texts, self._checkpoint, max_length)
         return sum(map(len, tokens)) / len(tokens)
 
 

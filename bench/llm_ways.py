@@ -12,10 +12,10 @@ import peft
 import torch
 import transformers
 
-from worthit.bench.ways import Task
+from worthit.bench.ways import SCORED_TOGETHER, Task
 from worthit.models import checkpoints, devices
-from worthit.models.contract import Labels, Probabilities, Progress
-from worthit.models.llama import ANSWERS, CUE, QUESTION
+from worthit.models.contract import TOXIC, Labels, Probabilities, Progress
+from worthit.models.prompts import CUE, Prompt, prompt
 
 _IGNORED = -100  # of labels, by cross-entropy's default
 # The reference experiment's.
@@ -28,9 +28,21 @@ _REFERENCE_LORA = {
 _REFERENCE_RATE = 2e-5
 
 
-def prompts(tokenizer: Any, texts: Sequence[str], max_length: int | None) -> list[list[int]]:
+def asked(tokenizer: Any, checkpoint: str) -> Prompt:
+    """The question and the answers' tokens that our model has."""
+
+    def first_tokens(answers: Sequence[str]) -> list[int]:
+        found = tokenizer(list(answers), add_special_tokens=False)["input_ids"]
+        return [first for first, *_ in found]
+
+    return prompt(TOXIC, first_tokens, checkpoint)
+
+
+def prompts(
+    tokenizer: Any, texts: Sequence[str], checkpoint: str, max_length: int | None
+) -> list[list[int]]:
     """What our model reads, one list of tokens a comment."""
-    question = tokenizer(QUESTION)["input_ids"]
+    question = tokenizer(asked(tokenizer, checkpoint).question)["input_ids"]
     cue = tokenizer(CUE, add_special_tokens=False)["input_ids"]
     comments = tokenizer([f" {text}" for text in texts], add_special_tokens=False)["input_ids"]
     return [question + comment[:max_length] + cue for comment in comments]
@@ -52,9 +64,7 @@ class _Llm:
         self._model: Any = transformers.AutoModelForCausalLM.from_pretrained(
             folder, dtype=self._dtype
         ).to(self._task.device)
-        self._answers = [
-            self._tokenizer(answer, add_special_tokens=False)["input_ids"][0] for answer in ANSWERS
-        ]
+        self._answers = asked(self._tokenizer, self._task.checkpoint).tokens
 
     def _adapt(self, **lora: Any) -> None:
         self._open(checkpoints.resolve(self._task.checkpoint).folder)
@@ -62,22 +72,23 @@ class _Llm:
         self._model = peft.get_peft_model(self._model, config)
 
     def _prompts(self, texts: Sequence[str]) -> list[list[int]]:
-        return prompts(self._tokenizer, texts, self._task.settings["max_length"])
+        task = self._task
+        return prompts(self._tokenizer, texts, task.checkpoint, task.settings["max_length"])
 
     def _examples(self, texts: Sequence[str], labels: Labels) -> list[dict[str, list[int]]]:
         """Prompt and answer, of which the answer alone counts."""
         return [
             {
-                "input_ids": [*prompt, self._answers[label]],
-                "attention_mask": [1] * (len(prompt) + 1),
-                "labels": [_IGNORED] * len(prompt) + [self._answers[label]],
+                "input_ids": [*tokens, self._answers[label]],
+                "attention_mask": [1] * (len(tokens) + 1),
+                "labels": [_IGNORED] * len(tokens) + [self._answers[label]],
             }
-            for prompt, label in zip(self._prompts(texts), labels, strict=True)
+            for tokens, label in zip(self._prompts(texts), labels, strict=True)
         ]
 
     def _toxic(self, logits: torch.Tensor) -> Any:
         """Logits over the vocabulary, shape (batch, vocabulary), to probabilities of toxic."""
-        both = logits[:, self._answers].double().cpu()
+        both = logits[:, list(self._answers)].double().cpu()
         return torch.softmax(both, dim=1)[:, 1].numpy()
 
 
@@ -104,8 +115,8 @@ class Reference(_Llm):
     @torch.no_grad()
     def score(self, texts: Sequence[str]) -> Probabilities:
         scores = []
-        for prompt in self._prompts(texts):
-            ids = torch.tensor([prompt], device=self._task.device)
+        for tokens in self._prompts(texts):
+            ids = torch.tensor([tokens], device=self._task.device)
             scores.append(self._toxic(self._model(input_ids=ids).logits[:, -1]))
         return np.concatenate(scores)
 
@@ -113,8 +124,8 @@ class Reference(_Llm):
 class HuggingFace(_Llm):
     """What the documentation of transformers and peft shows: `Trainer`, and `generate` of a token.
 
-    Training has our rate, batch and rank, with adapters in all layers as is usual; scoring our
-    batch. Comments come in their given order, padded to the longest of the batch.
+    Training has our rate, batch and rank, with adapters in all layers as is usual; 32 comments are
+    scored together. Comments come in their given order, padded to the longest of the batch.
     """
 
     def fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
@@ -135,7 +146,7 @@ class HuggingFace(_Llm):
         self._model = self._model.merge_and_unload().eval()
 
     def score(self, texts: Sequence[str]) -> Probabilities:
-        found, size = self._prompts(texts), self._task.settings["scoring_batch_size"]
+        found, size = self._prompts(texts), SCORED_TOGETHER
         scores = []
         for start in range(0, len(found), size):
             batch = self._tokenizer.pad(

@@ -14,7 +14,7 @@ import onnxruntime
 import tokenizers
 
 from worthit.bench import machine
-from worthit.bench.ways import Task
+from worthit.bench.ways import SCORED_TOGETHER, Task
 from worthit.datasets.errors import DeviceError
 from worthit.models.contract import Labels, Probabilities, Progress
 
@@ -61,7 +61,7 @@ class Onnx:
         return int(min(chosen + self._tokenizer.num_special_tokens_to_add(False), longest))
 
     def score(self, texts: Sequence[str]) -> Probabilities:
-        size = self._task.settings["scoring_batch_size"]
+        size = SCORED_TOGETHER
         scores = []
         for start in range(0, len(texts), size):
             encoded = self._tokenizer.encode_batch(list(texts[start : start + size]))

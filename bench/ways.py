@@ -13,6 +13,9 @@ from worthit.datasets.errors import CellError
 from worthit.models.contract import Labels, Probabilities, Progress
 from worthit.models.registry import model_class
 
+#: comments that others score together, as is usual
+SCORED_TOGETHER = 32
+
 
 @dataclass(frozen=True)
 class Task:

@@ -190,9 +190,7 @@ class Work:
             validation=of(validation),
             scoring_s=scoring_s,
             truncated_share=self._model.truncated_share(test),
-            also=tuple(
-                OtherScores(name, tuple(by_text[text] for text in others)) for name, others in also
-            ),
+            also=tuple(OtherScores(name, of(others)) for name, others in also),
         )
 
     def curve_point(self, comments: int) -> CurvePoint:

@@ -193,7 +193,7 @@ def test_the_gauge_counts_real_tokens_and_times_products(
     model = llama.Llama().set_params(checkpoint=str(tiny_llama), precision="fp32")
     model._open()
     texts = prepare.comments(split, "train").texts[:8]
-    question = len(model._tokenizer(llama.QUESTION)["input_ids"])
+    question = len(model._tokenizer(model._prompt.question)["input_ids"])
     tokens = [question + len(rest) for rest in model._tokens(texts)]
     assert reading.tokens_per_comment == pytest.approx(np.mean(tokens))
     assert reading.precision == "fp32"
