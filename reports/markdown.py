@@ -279,7 +279,7 @@ def _counted(data: Data) -> tuple[list[str], list[tuple[int, ...]]]:
         return names[1:], [(step.toxic,) for step in data.steps]
     if len(names) <= _MOST_COUNTED:
         return names, [step.counts for step in data.steps]
-    extremes = [(min(step.counts), max(step.counts)) for step in data.steps]
+    extremes: list[tuple[int, ...]] = [(min(step.counts), max(step.counts)) for step in data.steps]
     return ["of the rarest class", "of the commonest"], extremes
 
 

@@ -214,19 +214,19 @@ def test_where_one_class_occurs_there_is_no_area() -> None:
 
 
 def test_the_interval_of_macro_average_precision_makes_up_for_what_chance_adds() -> None:
-    kinds, covered = 6, 0.0
+    kinds, covered = 15, 0.0  # the rarest has one or two comments
     everything = drawn(20_000, kinds, seed=7)
     truth = quality.average_precision(told(everything, kinds, 2.0, 8), everything)
     assert truth is not None
-    times = resampling.counts(120, 200)
+    times = resampling.counts(150, 200)
     for seed in range(40):
-        labels = drawn(120, kinds, seed=100 + seed)
+        labels = drawn(150, kinds, seed=100 + seed)
         scored = told(labels, kinds, 2.0, 200 + seed)
         found = resampling.estimates(times, labels, [scored])[quality.MACRO_AVERAGE_PRECISION]
         assert found.low is not None
         assert found.high is not None
         covered += (found.low <= truth <= found.high) / 40
-    assert covered >= 0.85  # it is 0.6 without
+    assert covered >= 0.7  # without, a third
 
 
 def test_a_record_is_read_row_by_row() -> None:
