@@ -154,6 +154,7 @@ def test_batches_are_put_back_in_order() -> None:
         lambda batch: torch.tensor([[10.0 * (t[0] == c) for c in (1, 2, 3)] for t in batch]),
         tokens,
         2,
+        "cpu",
     )
     assert found.argmax(axis=1).tolist() == [0, 1, 2]
     assert found.sum(axis=1) == pytest.approx([1, 1, 1])

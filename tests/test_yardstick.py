@@ -98,7 +98,7 @@ def test_slices_of_a_scoring_contest_leave_the_warm_up_out(
     texts = prepare.comments(split, "test").texts
     task = dataclasses.replace(task, slice_comments=len(texts) // 3)
     at_work = Contestant(task)
-    assert at_work.setup()["scoring_batch_size"] == 32
+    assert at_work.setup()["scoring_batch_size"] == 128
     assert [at_work.slice(1), at_work.slice(2)] == [task.slice_comments] * 2
     outcome = at_work.finish()
     ours = ways.named("worthit")(task)
