@@ -38,6 +38,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     usages = ", ".join(usage for _, usage in DATASETS.values())
     group.addoption("--dataset", default="wikipedia", help=f"one of {usages} (%(default)s)")
     _add_choices(group)
+    group.addoption(
+        "--also-test",
+        action="append",
+        default=[],
+        metavar="DATASET",
+        help="comments of other origin, never trained on: a file or any --dataset; may be repeated",
+    )
     group.addoption("--train-size", type=int, metavar="N", help="comments to train on (by preset)")
     group.addoption("--test-size", type=int, metavar="N", help="comments to test on (by preset)")
     group.addoption(
@@ -129,6 +136,7 @@ def pytest_configure(config: pytest.Config) -> None:
             choices=Choices(**{name: get(name) for name in Choices.__dataclass_fields__}),
             language=get("language"),
             balance=get("balance"),
+            also_test=get("also_test"),
         )
     except WorthitError as error:
         raise pytest.UsageError(str(error)) from None

@@ -38,6 +38,7 @@ class Cell:
     settings: dict[str, Any] = field(default_factory=dict)  # where they differ from the model's own
     effort: Effort = field(default_factory=Effort)
     retrain: bool = False
+    also: tuple[tuple[str, str], ...] = ()  # test sets of other origin: name, key
     location: str = ""  # of a model that is not registered: module:Class, or hf:CHECKPOINT
 
     @property

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from worthit.bench.cell import Cell
 from worthit.bench.engine import Worker
 from worthit.bench.progress import Progress, shown
@@ -20,8 +22,11 @@ from worthit.bench.record import (
     Setup,
     Throughput,
     Training,
+    probabilities_per_comment,
 )
+from worthit.datasets import prepare
 from worthit.datasets.errors import CellError, DeviceError
+from worthit.models.contract import Labels
 
 T = TypeVar("T")
 
@@ -32,10 +37,16 @@ _CURVE_POINTS = 5
 _FEWEST_COMMENTS = 60
 
 
-def curve_sizes(comments: int) -> list[int]:
-    """Numbers of training comments of a learning curve below the whole set, largest first."""
-    halves = [comments >> halvings for halvings in range(1, _CURVE_POINTS + 1)]
-    return [size for size in halves if size >= _FEWEST_COMMENTS]
+def curve_sizes(labels: Labels) -> list[int]:
+    """Numbers of training comments of a learning curve below the whole set, largest first.
+
+    Args:
+        labels: of all training comments; it is their head that is trained on, none of which may
+            lack a class.
+    """
+    halves = [len(labels) >> halvings for halvings in range(1, _CURVE_POINTS + 1)]
+    _, firsts = np.unique(labels, return_index=True)
+    return [size for size in halves if size >= max(_FEWEST_COMMENTS, firsts.max() + 1)]
 
 
 class CellRun:
@@ -111,8 +122,9 @@ class CellRun:
         ))  # fmt: skip
 
     def quality(self) -> Quality:
+        each = probabilities_per_comment(prepare.classes(self.cell.split))
         return self._measured("quality", Quality, lambda figure: (
-            f"{len(figure.test):,} + {len(figure.natural):,} test comments scored"
+            f"{len(figure.test) // each:,} + {len(figure.natural) // each:,} test comments scored"
         ))  # fmt: skip
 
     def learning_curve(self) -> tuple[CurvePoint, ...]:
@@ -121,9 +133,10 @@ class CellRun:
         Raises:
             DeviceError, CellError: as `train`.
         """
-        training = self.train()
+        self.train()
+        labels = prepare.comments(self.cell.split, "train").labels
         with self._own_process("curve") as worker:
-            for comments in curve_sizes(training.comments):
+            for comments in curve_sizes(labels):
                 point = worker.ask("curve_point", CurvePoint, self._limit_s, comments=comments)
                 self._finish(
                     "learning_curve",

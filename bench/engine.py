@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from worthit.bench import machine
-from worthit.bench.cell import Cell
 from worthit.datasets.errors import CellError, DeviceError
 
 T = TypeVar("T")
@@ -31,18 +30,25 @@ class Worker:
     """One fresh process for one cell.
 
     Args:
-        cell: handed over as plain JSON.
+        cell: a Cell, or what else `module` takes for one; handed over as plain JSON.
         log: what libraries print in the process is appended here.
         progress: told (done, total) while training.
+        module: what runs there; it calls `worker.serve`.
     """
 
-    def __init__(self, cell: Cell, log: Path, progress: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        cell: Any,
+        log: Path,
+        progress: Callable[[int, int], None],
+        module: str = "worthit.bench.worker",
+    ) -> None:
         self._log, self._progress = log, progress
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as stderr:
             self._process = subprocess.Popen(
                 # -P: a folder named `datasets` where the user stands must not be importable.
-                [sys.executable, "-P", "-m", "worthit.bench.worker"],
+                [sys.executable, "-P", "-m", module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

@@ -5,6 +5,7 @@ column in `worthit.reports.columns`.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from worthit.bench import schema
 from worthit.bench.cell import cell_name
 from worthit.datasets.cache import write_whole
 from worthit.datasets.errors import RunError
+from worthit.datasets.trust import Side
 
 #: within which 99 % of requests are to be answered, unless the run says otherwise
 DEFAULT_P99_LIMIT_MS = 100.0
@@ -157,9 +159,32 @@ class Energy:
     idle_disagreement: str = ""  # in words, when the two idle windows differ too much
 
 
+def probabilities_per_comment(classes: Sequence[str]) -> int:
+    """How many numbers of each comment `Quality` and `CurvePoint` keep.
+
+    Of two classes one, the probability of the second (toxic); of k > 2 all k, in the order of the
+    classes, so that the tuple is a matrix of shape (comments, k), row after row.
+    """
+    return 1 if len(classes) == 2 else len(classes)
+
+
+@dataclass(frozen=True)
+class OtherScores:
+    """Probabilities of the comments of one test set of other origin, in its order in the data record.
+
+    Of toxic where there are two classes; else of each class, comment by comment.
+    """
+
+    name: str
+    probabilities: tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class Quality:
-    """Probabilities of toxic, comment by comment, in the order of the run's data record."""
+    """Probabilities, comment by comment, in the order of the run's data record.
+
+    Rounded to 6 digits; see `probabilities_per_comment` for how many there are.
+    """
 
     train: tuple[float, ...]
     test: tuple[float, ...]
@@ -167,6 +192,7 @@ class Quality:
     scoring_s: float
     truncated_share: float
     validation: tuple[float, ...] = ()  # none in runs from before there was such a part
+    also: tuple[OtherScores, ...] = ()  # on test sets of other origin, in the data record's order
 
 
 @dataclass(frozen=True)
@@ -175,7 +201,7 @@ class CurvePoint:
 
     comments: int
     train_s: Figure
-    test: tuple[float, ...]  # probabilities of toxic, in the order of the run's test part
+    test: tuple[float, ...]  # probabilities as in `Quality`, in the order of the run's test part
 
 
 @dataclass(frozen=True)
@@ -240,6 +266,40 @@ class Part:
 
 
 @dataclass(frozen=True)
+class OtherSet:
+    """Comments of other origin that models are tested on, chosen as the test set at home."""
+
+    name: str  # as the user named it, without a path
+    title: str
+    citation: str
+    fingerprint: str
+    split: str
+    classes: tuple[str, ...]  # its own
+    taken_for: tuple[str | None, ...]  # the class at home of each; None: left out
+    same_label: bool  # its classes are called as those at home
+    warning: str  # what its labels may mean instead, or what is left out; empty if there is nothing
+    steps: tuple[StepRecord, ...]
+    notes: tuple[str, ...]
+    part: Part  # labels are those at home
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What is known against the data."""
+
+    train: Side  # with its validation comments
+    test: Side
+    twins: Figure  # comments of both test sets that nearly repeat one of the training side
+    twin_ids: tuple[str, ...]
+    twins_other_label: int  # of them those whose label is another
+    wrong_train_labels: Figure
+    wrong_test_labels: Figure
+    judge_accuracy: float | None  # of the model behind that estimate, cross-validated
+    suspect_ids: tuple[str, ...]  # test comments whose labels look wrong, the likeliest first
+    length_auc: float | None  # of length alone, on the training side; None if classes are not two
+
+
+@dataclass(frozen=True)
 class Data:
     dataset: str
     title: str
@@ -257,6 +317,8 @@ class Data:
     notes: tuple[str, ...] = ()  # what was guessed, repaired or decided of a user's own table
     balanced: bool = True  # all parts but the natural one; else they have the classes' own shares
     language: str = "en"  # "any": no comment was left out for its language
+    also: tuple[OtherSet, ...] = ()  # tested on too
+    trust: Trust | None = None  # None in runs from before it was looked into
 
     def step(self, name: str) -> StepRecord:
         """The count after the step whose name begins so."""

@@ -6,23 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from worthit.bench import machine, record
+from worthit.bench import machine, model_choice, parts, record, trust
 from worthit.bench.cell import Cell, file_name
 from worthit.bench.cell_run import CellRun
 from worthit.bench.noise import measure_noise
 from worthit.bench.presets import Preset, preset
 from worthit.bench.progress import Progress, minutes
-from worthit.datasets import prepare
+from worthit.datasets import prepare, transfer
 from worthit.datasets.choices import NOTHING, Choices
-from worthit.datasets.errors import DataError, OptionError, RunError, UnknownNameError
+from worthit.datasets.errors import OptionError, RunError, UnknownNameError
 from worthit.datasets.protocol import AtMost, Protocol
 from worthit.datasets.registry import parse
+from worthit.datasets.trust import examine
 from worthit.models import registry
-from worthit.models.registry import DEVICES, HF, MODELS
+from worthit.models.registry import DEVICES, MODELS
 
 _NOISE_S = 1.0
 
@@ -49,6 +47,7 @@ class Options:
     choices: Choices = NOTHING
     language: str | None = None  # None is as suits the dataset
     balance: bool | None = None  # the same
+    also_test: tuple[str, ...] = ()  # data sets of other origin, as --dataset takes them
 
     @property
     def preset(self) -> Preset:
@@ -74,6 +73,7 @@ def checked(
     choices: Choices = NOTHING,
     language: str | None = None,
     balance: bool | None = None,
+    also_test: Sequence[str] = (),
 ) -> Options:
     """Turn options as written into options as meant.
 
@@ -84,7 +84,8 @@ def checked(
         UnknownNameError, OptionError: something is not known or makes no sense; says what is.
     """
     preset(preset_name)
-    parse(dataset)
+    for given in (dataset, *also_test):
+        parse(given)
     for name, value in (
         ("--seeds", seeds),
         ("--max-length", max_length),
@@ -93,8 +94,8 @@ def checked(
         if value is not None and value < 1:
             raise OptionError(f"{name} is {value}; it takes a number from 1 up")
     Protocol(train_size=train_size, test_size=test_size, language=language)
-    chosen = _models(models)
-    on = _listed("--devices", devices) or machine.present_devices()
+    chosen = model_choice.models(models)
+    on = model_choice.listed("--devices", devices) or machine.present_devices()
     for device in on:
         if device not in DEVICES:
             raise UnknownNameError("device", device, DEVICES)
@@ -107,7 +108,7 @@ def checked(
         train_size,
         test_size,
         max_length,
-        _checkpoints(checkpoints, chosen),
+        model_choice.checkpoints(checkpoints, chosen),
         seeds,
         retrain,
         learning_curve,
@@ -117,61 +118,8 @@ def checked(
         choices,
         language,
         balance,
+        tuple(dict.fromkeys(also_test)),
     )
-
-
-def _listed(option: str, given: str | None) -> list[str]:
-    if given is None:
-        return []
-    names = [name.strip() for name in given.split(",") if name.strip()]
-    if not names:
-        raise OptionError(f"{option} was given no name; give one or more, separated by commas")
-    return names
-
-
-def _models(given: str | None) -> dict[str, str]:
-    """The models to run, by what their rows are called."""
-    groups = {
-        "all": list(MODELS),
-        "default": [name for name, entry in MODELS.items() if entry.default],
-    }
-    names = [
-        name
-        for part in _listed("--models", "default" if given is None else given)
-        for name in groups.get(part, [part])
-    ]
-    names = [_with_whole_path(name) for name in names]
-    for name in names:
-        registry.entry(name)
-    return registry.rows(names)
-
-
-def _with_whole_path(name: str) -> str:
-    """A path means the same wherever the cell runs from."""
-    path = Path(name.removeprefix(HF)).expanduser()
-    if not name.startswith(HF) or name == HF or not path.exists():
-        return name
-    return f"{HF}{path.resolve()}"
-
-
-def _checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, str]:
-    chosen = {}
-    for pair in given:
-        model, _, checkpoint = pair.partition("=")
-        if not checkpoint:
-            raise OptionError(
-                f"--checkpoint {pair!r} is not MODEL=ID_OR_PATH; try llama=SmolLM2-135M-Instruct"
-            )
-        if registry.entry(model).location.startswith(HF):
-            raise OptionError(f"{model} is a checkpoint itself; leave --checkpoint {pair} away")
-        if not registry.entry(model).pretrained:
-            takers = ", ".join(name for name, entry in MODELS.items() if entry.pretrained)
-            raise OptionError(f"{model} has no checkpoint to choose; those that have: {takers}")
-        # A path means the same wherever the cell runs from.
-        path = Path(checkpoint).expanduser()
-        row = next((row for row, name in models.items() if name == model), model)
-        chosen[row] = str(path.resolve()) if path.exists() else checkpoint
-    return chosen
 
 
 def cells(options: Options) -> list[tuple[str, str, str]]:
@@ -200,6 +148,7 @@ class Session:
         self._records: dict[tuple[str, str, int], record.CellRecord] = {}
         self._run: record.Run | None = None
         self._prepared: prepare.Prepared | None = None
+        self._also: tuple[transfer.OtherSet, ...] = ()
 
     def open(self) -> None:
         """Prepare the data and see that results can be kept, before hours are spent on them.
@@ -223,14 +172,18 @@ class Session:
             ),
             options.choices,
         )
-        _require_two_classes(self._prepared)
         train, test = self._prepared.step("train"), self._prepared.step("test")
         self._progress.line(
             f"data: {self._prepared.title}, {train.comments:,} to train on, {test.comments:,} to test on"
         )
         for note in self._prepared.notes:
             self._progress.line(f"  {note}")
-        self._run = self._empty_run(self._prepared)
+        self._also = transfer.prepare_others(options.also_test, self._prepared, options.choices)
+        for other in self._also:
+            self._progress.line(f"  also tested on {other.in_a_line()}")
+        found = trust.recorded(examine(self._prepared.key))
+        self._progress.line(f"  {trust.in_a_line(found)}")
+        self._run = self._empty_run(self._prepared, found)
         run_file = options.runs_folder / f"{self._run.run_id}.json"
         try:
             record.save(self._run, run_file)
@@ -252,6 +205,7 @@ class Session:
             settings["checkpoint"] = options.checkpoints[model]
         cell = Cell(
             model, device, seed, self._prepared.key, settings, chosen.effort, options.retrain,
+            also=tuple((other.name, other.key) for other in self._also),
             location="" if named in MODELS else named,
         )  # fmt: skip
         assert self._run is not None
@@ -313,7 +267,7 @@ class Session:
         except OSError as error:  # cells go on: space may be freed before the end
             self._progress.line(f"  the run cannot be saved now: {error.strerror}; free some space")
 
-    def _empty_run(self, prepared: prepare.Prepared) -> record.Run:
+    def _empty_run(self, prepared: prepare.Prepared, found: record.Trust) -> record.Run:
         started = self._started_at.isoformat(timespec="seconds")
         return record.Run(
             run_id=f"{self._started_at:%Y-%m-%d-%H%M%S}-{self.options.preset_name}",
@@ -323,7 +277,9 @@ class Session:
             preset=self.options.preset_name,
             options=self._described_options(),
             machine=machine.describe(),
-            data=_data(prepared),
+            data=dataclasses.replace(
+                _data(prepared), also=tuple(map(parts.other_set, self._also)), trust=found
+            ),
             cells=(),
             complete=False,
             noise=measure_noise(_NOISE_S),
@@ -334,7 +290,7 @@ class Session:
         options = self.options
         described = {
             "--preset": options.preset_name,
-            "--models": ",".join(map(_without_path, options.models, options.models.values())),
+            "--models": ",".join(map(model_choice.shown, options.models, options.models.values())),
             "--devices": ",".join(options.devices),
             "--dataset": parse(options.dataset).shown,
             "--seeds": str(options.seeds),
@@ -343,6 +299,8 @@ class Session:
             **options.choices.options(),
             **options.report_options,
         }
+        if options.also_test:
+            described["--also-test"] = ", ".join(parse(given).shown for given in options.also_test)
         if options.language is not None:
             described["--language"] = options.language
         if options.balance is not None:
@@ -357,28 +315,9 @@ class Session:
         return described
 
 
-def _without_path(row: str, named: str) -> str:
-    """A model as the user named it, a checkpoint's path shortened as its row's name is."""
-    return row if Path(named.removeprefix(HF)).is_absolute() else named
-
-
 def _at_most(size: AtMost, test_size: int | None) -> AtMost:
     """Small runs stay small: no more for validation than for the test."""
     return size if test_size is None else AtMost(min(size.comments, test_size))
-
-
-def _require_two_classes(prepared: prepare.Prepared) -> None:
-    """Models and reports tell two classes apart; the data may have more.
-
-    Raises:
-        DataError: it has.
-    """
-    if len(prepared.classes) > 2:
-        shown = ", ".join(prepared.classes[:6]) + (", …" if len(prepared.classes) > 6 else "")
-        raise DataError(
-            f"{prepared.title} has {len(prepared.classes)} classes ({shown}), two are told apart so far; "
-            "--positive-label CLASS tells one of them from the rest"
-        )
 
 
 def _data(prepared: prepare.Prepared) -> record.Data:
@@ -394,30 +333,13 @@ def _data(prepared: prepare.Prepared) -> record.Data:
         split=prepared.key,
         seed=prepared.protocol.seed,
         prevalence=prepared.prevalence,
-        steps=tuple(
-            record.StepRecord(step.name, step.comments, step.toxic, step.counts)
-            for step in prepared.steps
-        ),
-        train=_part(train, len(test)),
-        test=_part(test, len(test)),
-        natural=_part(natural, len(natural)),
-        validation=_part(validation, len(validation)),
+        steps=parts.steps(prepared.steps),
+        train=parts.part(train, len(test)),
+        test=parts.part(test, len(test)),
+        natural=parts.part(natural, len(natural)),
+        validation=parts.part(validation, len(validation)),
         classes=prepared.classes,
         notes=prepared.notes,
         balanced=bool(prepared.protocol.balance),
         language=prepared.protocol.language or "en",
-    )
-
-
-def _part(comments: prepare.Comments, size: int) -> record.Part:
-    def known(values: Any) -> list[Any]:
-        return [None if np.isnan(value) else round(float(value), 4) for value in values[:size]]
-
-    raters = [None if value is None else int(value) for value in known(comments.raters)]
-    return record.Part(
-        ids=tuple(prepare.comment_ids(comments.texts[:size])),
-        labels=tuple(int(label) for label in comments.labels[:size]),
-        toxic_share=tuple(known(comments.toxic_share)),
-        raters=tuple(raters),
-        characters=tuple(len(text) for text in comments.texts[:size]),
     )

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from worthit.datasets import prepare
 from worthit.datasets.errors import DataError, OptionError, WorthitError
 from worthit.datasets.protocol import Protocol
+from worthit.models.contract import Labels, Probabilities
 from worthit.models.registry import model_class, settings
 
 
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _tune(parsed: argparse.Namespace) -> None:
     kind, grid = model_class(parsed.model), _grid(parsed.settings)
-    whole = prepare.comments(prepare.prepare(parsed.dataset, Protocol()).key, "train")
+    prepared = prepare.prepare(parsed.dataset, Protocol())
+    whole = prepare.comments(prepared.key, "train")
     size, held_out = parsed.train_size, parsed.validation_size
     if size < 2 or held_out < 2:
         raise OptionError("--train-size and --validation-size take numbers of comments from 2 up")
@@ -59,24 +61,31 @@ def _tune(parsed: argparse.Namespace) -> None:
         )
     rows = []
     for chosen in grid:
-        model = kind(device=parsed.device, seed=parsed.seed)
+        model = kind(device=parsed.device, seed=parsed.seed, classes=prepared.classes)
         model.set_params(**settings(parsed.model) | chosen)
         label = " ".join(f"{name}={value}" for name, value in chosen.items()) or "defaults"
         with tqdm(total=size, desc=label, unit=" comments", ncols=78, leave=False) as bar:
             start = time.perf_counter()
             model.fit(whole.texts[:size], whole.labels[:size], partial(_advance, bar))
             seconds = time.perf_counter() - start
-        positive = model.predict_proba(whole.texts[-held_out:])[:, 1]
-        truth = whole.labels[-held_out:]
-        accuracy = accuracy_score(truth, positive >= 0.5)
-        rows.append(
-            [label, f"{accuracy:.1%}", f"{roc_auc_score(truth, positive):.4f}", f"{seconds:.1f}"]
-        )
+        scores = model.predict_proba(whole.texts[-held_out:])
+        accuracy, auc = _quality(scores, whole.labels[-held_out:])
+        rows.append([label, f"{accuracy:.1%}", f"{auc:.4f}", f"{seconds:.1f}"])
         print("  ".join(rows[-1]), flush=True)
     print()
     print(
         tabulate(rows, [parsed.model, "accuracy", "ROC AUC", "training, s"], disable_numparse=True)
     )
+
+
+def _quality(scores: Probabilities, truth: Labels) -> tuple[float, float]:
+    """Accuracy and ROC AUC; of more than two classes the mean AUC of each against the rest."""
+    if scores.shape[1] == 2:
+        positive = scores[:, 1]
+        return accuracy_score(truth, positive >= 0.5), roc_auc_score(truth, positive)
+    known = range(scores.shape[1])
+    auc = roc_auc_score(truth, scores, multi_class="ovr", labels=known)
+    return accuracy_score(truth, scores.argmax(axis=1)), auc
 
 
 def _advance(bar: "tqdm[Any]", done: int, total: int) -> None:

@@ -25,11 +25,13 @@ from worthit.bench.record import (
     Figure,
     Latency,
     Memory,
+    OtherScores,
     Quality,
     Setup,
     Throughput,
     Training,
     measured,
+    probabilities_per_comment,
     unavailable,
 )
 from worthit.bench.throughput import measure_throughput
@@ -171,18 +173,27 @@ class Work:
             self._comments(part).texts for part in ("test", "natural", "validation")
         )
         train = self._comments("train").texts[: len(test)]
-        texts = list(dict.fromkeys((*train, *test, *natural, *validation)))
+        also = [
+            (name, prepare.comments(key, "test").texts) for name, key in self._cell.also
+        ]  # of other origin
+        elsewhere = (text for _, others in also for text in others)
+        texts = list(dict.fromkeys((*train, *test, *natural, *validation, *elsewhere)))
         start = time.perf_counter()
         scores = self._score(texts)
         scoring_s = time.perf_counter() - start
-        by_text = dict(zip(texts, self._toxic(scores), strict=True))
+        row_of = {text: row for row, text in enumerate(texts)}
+
+        def of(part: Sequence[str]) -> tuple[float, ...]:
+            return self._kept(scores[[row_of[text] for text in part]])
+
         return Quality(
-            train=tuple(by_text[text] for text in train),
-            test=tuple(by_text[text] for text in test),
-            natural=tuple(by_text[text] for text in natural),
-            validation=tuple(by_text[text] for text in validation),
+            train=of(train),
+            test=of(test),
+            natural=of(natural),
+            validation=of(validation),
             scoring_s=scoring_s,
             truncated_share=self._model.truncated_share(test),
+            also=tuple(OtherScores(name, of(others)) for name, others in also),
         )
 
     def curve_point(self, comments: int) -> CurvePoint:
@@ -193,20 +204,20 @@ class Work:
         self._synchronize()
         train_s = time.perf_counter() - start
         scores = model.predict_proba(self._comments("test").texts)
-        return CurvePoint(comments, measured(train_s, "s", _CLOCK), self._toxic(scores))
+        return CurvePoint(comments, measured(train_s, "s", _CLOCK), self._kept(scores))
 
-    def _toxic(self, scores: Any) -> tuple[float, ...]:
-        """The probabilities of toxic, as a record keeps them.
+    def _kept(self, scores: Any) -> tuple[float, ...]:
+        """Probabilities of shape (n, k) as a record keeps them.
 
         Raises:
             CellError: some are no numbers.
         """
-        positive = scores[:, 1]
-        if not np.isfinite(positive).all():
+        if not np.isfinite(scores).all():
             raise CellError(
                 f"{self._cell.model} gave probabilities that are not numbers; training diverged"
             )
-        return tuple(np.round(positive, 6).tolist())
+        each = probabilities_per_comment(self._class_names)  # of two classes the second's alone
+        return tuple(np.round(scores[:, -each:], 6).ravel().tolist())
 
     def _score(self, texts: Sequence[str], batch_size: int | None = None) -> Any:
         self._has_answered = True
@@ -269,13 +280,20 @@ class Work:
             self._cell.split,
             self._cell.device,
             str(self._cell.seed),
+            json.dumps(self._class_names),
             json.dumps(msgspec.to_builtins(self._setup), sort_keys=True),
             *(sha256_of(file) for file in code),
         )
 
     def _fresh_model(self) -> Any:
-        model = self._class(device=self._cell.device, seed=self._cell.seed)
+        model = self._class(
+            device=self._cell.device, seed=self._cell.seed, classes=self._class_names
+        )
         return model.set_params(**self._cell.settings | self._decided)
+
+    @functools.cached_property
+    def _class_names(self) -> tuple[str, ...]:
+        return prepare.classes(self._cell.split)
 
     def _prepare_torch(self) -> dict[str, int]:
         """Decide on threads and precision; returns how many threads torch's own pools have."""

@@ -16,11 +16,28 @@ from typing import Any, TextIO
 
 import msgspec
 
-from worthit.bench.cell import Cell
 from worthit.datasets.errors import DeviceError, WorthitError, is_out_of_memory
 
 
 def main() -> None:
+    serve(_work)
+
+
+def _work(cell: Any, progress: Callable[[int, int], None]) -> Any:
+    # Imported late: what it needs counts to the time of `start`.
+    from worthit.bench.cell import Cell
+    from worthit.bench.work import Work
+
+    return Work(msgspec.convert(cell, Cell), progress)
+
+
+def serve(opened: Callable[[Any, Callable[[int, int], None]], Any]) -> None:
+    """Answer requests until nobody is left to make any.
+
+    Args:
+        opened: makes the object whose methods do the work, of what `start` was given as its cell
+            and of whom to tell (done, total); its method `setup` answers `start`.
+    """
     channel = _claimed_stdout()
     requests: queue.SimpleQueue[str] = queue.SimpleQueue()
     busy = threading.Event()
@@ -33,9 +50,7 @@ def main() -> None:
             operation = request.pop("do")
             start = time.perf_counter()
             if operation == "start":
-                from worthit.bench.work import Work
-
-                work = Work(msgspec.convert(request["cell"], Cell), _progress_to(channel))
+                work = opened(request["cell"], _progress_to(channel))
                 answer = work.setup()
             else:
                 answer = getattr(work, operation)(**request)

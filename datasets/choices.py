@@ -53,6 +53,24 @@ class Choices:
             if value is not None
         }
 
+    def of(self, present: Sequence[str]) -> "Choices":
+        """What is meant of a table with these columns."""
+        return self
+
+    def borrowed(self) -> "Choices":
+        """For a table of other origin, whose columns may be called the same."""
+        return _Borrowed(text_column=self.text_column, label_column=self.label_column)
+
+
+class _Borrowed(Choices):
+    """Made for another table: what this one lacks is guessed."""
+
+    def of(self, present: Sequence[str]) -> Choices:
+        return Choices(
+            text_column=self.text_column if self.text_column in present else None,
+            label_column=self.label_column if self.label_column in present else None,
+        )
+
 
 #: nothing said, everything guessed
 NOTHING = Choices()

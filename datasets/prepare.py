@@ -96,6 +96,15 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
     )
 
 
+def classes(key: str) -> tuple[str, ...]:
+    """The names of a prepared split's classes, in the order of their indices.
+
+    Raises:
+        DataError: as `comments`.
+    """
+    return tuple(_story(cache_folder("splits", key))["classes"])
+
+
 def comments(key: str, part: str) -> Comments:
     """The comments of one part (of `PARTS`) of a prepared split.
 
@@ -123,11 +132,14 @@ def comment_ids(texts: Sequence[str]) -> list[str]:
 
 
 def _write_parts(table: pa.Table, chosen: Split, folder: Path) -> None:
-    kept = table.select(["text", "label", "toxic_share", "raters"])
     for part in PARTS:
-        pq.write_table(
-            kept.take(getattr(chosen, part)), folder / f"{part}.parquet", compression="zstd"
-        )
+        write_part(table, getattr(chosen, part), folder / f"{part}.parquet")
+
+
+def write_part(table: pa.Table, rows: npt.NDArray[np.int64], file: Path) -> None:
+    """Keep some rows of a corpus as `comments` reads them."""
+    kept = table.select(["text", "label", "toxic_share", "raters"])
+    pq.write_table(kept.take(rows), file, compression="zstd")
 
 
 def _write_story(

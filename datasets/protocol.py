@@ -8,7 +8,7 @@ comments stay on one side.
 All sets of one seed are nested: a smaller training set is part of a larger one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -89,6 +89,12 @@ class Step:
         return self.counts[1]
 
 
+#: name → hashes of comments
+Folds = Mapping[str, npt.NDArray[np.uint64]]
+#: row numbers, and how they came about
+Drawn = tuple[Rows, tuple[Step, ...]]
+
+
 @dataclass(frozen=True)
 class Split:
     """Row numbers into the corpus, in the order in which models see them, and the counts."""
@@ -116,6 +122,45 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
     if protocol.balance:
         return _balanced_parts(found, rows, protocol, counted, rng)
     return _proportional_parts(found, protocol, counted, rng)
+
+
+def test_set(corpus: pa.Table, home: Protocol, size: int, at_home: Folds) -> Drawn:
+    """Comments of another origin, chosen as the test set of a settled protocol was.
+
+    The same rules of language and duplicates, balanced if that is, its own split left aside: nobody
+    trains on any of it.
+
+    Args:
+        size: at most so many comments.
+        at_home: name → folds (`worthit.datasets.corpus.fold`) of comments not to be tested on.
+
+    Raises:
+        DataError: a class has no comments left.
+    """
+    counted = _Counted(column(corpus, "label").astype(np.int64), about(corpus).classes)
+    rows = _filtered(corpus, home, counted)
+    folds = column(corpus, "fold")
+    for name, present in at_home.items():
+        rows = counted.note(f"not in the {name}", rows[~np.isin(folds[rows], present)])
+    kinds = range(len(counted.classes))
+    rng = np.random.default_rng(home.seed)
+    by_class = [rng.permutation(rows[counted.labels[rows] == k]) for k in reversed(kinds)]
+    present_classes = [part for part in by_class if len(part)]
+    if len(present_classes) < 2:
+        raise DataError(
+            "fewer than two classes have comments left to test on: "
+            + ", ".join(
+                f"{n:,} {k!r}"
+                for n, k in zip(counted.steps[-1].counts, counted.classes, strict=True)
+            )
+        )
+    if home.balance:
+        fewest = min(map(len, present_classes))
+        drawn = _evenly([part[:fewest] for part in present_classes], AtMost(size), "", rng)
+    else:
+        drawn = _in_proportion(present_classes, AtMost(size), "", rng)
+    counted.note("tested on, balanced" if home.balance else "tested on", drawn)
+    return drawn, tuple(counted.steps)
 
 
 class _Counted:

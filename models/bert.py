@@ -27,9 +27,11 @@ class BertSettings:
     epochs: int = 1
     warmup_share: float = 0.1
     weight_decay: float = 0.01
-    dropout: float | None = 0.0  # None: the checkpoint's own, which costs time and gains nothing here
+    dropout: float | None = (
+        0.0  # None: the checkpoint's own, which costs time and gains nothing here
+    )
     precision: str = "auto"  # auto: bf16 where it pays; or fp32, bf16
-    scoring_batch_size: int = 32
+    scoring_batch_size: int = 128  # at most; fewer if they are long
 
 
 class Bert(Classifier[BertSettings]):
@@ -73,7 +75,10 @@ class Bert(Classifier[BertSettings]):
         with checkpoints.refused_in_one_line(self.settings.checkpoint):
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
             self._model = transformers.AutoModelForSequenceClassification.from_pretrained(
-                folder, num_labels=2, dtype=dtype
+                folder,
+                id2label=dict(enumerate(self.classes)),
+                label2id={name: index for index, name in enumerate(self.classes)},
+                dtype=dtype,
             ).to(self.device)
         self._model.set_attn_implementation(
             devices.attention(self.device, self.settings.max_length)
@@ -117,7 +122,7 @@ class Bert(Classifier[BertSettings]):
     def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
         # All at once, so that like lengths meet in a batch.
         size = batch_size or self.settings.scoring_batch_size
-        return batches.scored(self._logits, self._tokens(texts), size)
+        return batches.scored(self._logits, self._tokens(texts), size, self.device)
 
     def truncated_share(self, texts: Sequence[str]) -> float:
         whole = self._tokenizer(list(texts), truncation=False)["input_ids"]

@@ -14,11 +14,11 @@ from typing import Any, Literal
 import numpy as np
 
 from worthit.datasets import registry as datasets
-from worthit.datasets.errors import DataError
-from worthit.models.contract import Classifier, Labels, Probabilities
+from worthit.datasets.errors import DataError, WorthitError
+from worthit.models.contract import TOXIC, Classifier, Labels, Probabilities
 
-#: Makes an untrained model, always the same.
-Make = Callable[[], Classifier[Any]]
+#: Makes an untrained model for those classes, always the same.
+Make = Callable[[Sequence[str]], Classifier[Any]]
 
 _COMMENTS, _HELD_OUT = 120, 100
 _ALIKE = 0.02  # bf16 products differ with the batch's shape
@@ -51,7 +51,7 @@ def examine(make: Make) -> Iterator[Check]:
     """
     texts, labels, held_out, truth = _comments()
     told: list[tuple[int, int]] = []
-    model = make()
+    model = make(TOXIC)
     trained = _check(
         "training", f"of {len(texts)} comments", lambda: _fitted(model, texts, labels, told)
     )
@@ -67,6 +67,7 @@ def examine(make: Make) -> Iterator[Check]:
         lambda: _wrong_rows(model.predict_proba(held_out), 100),
     )
     yield _check("no comments", "shape (0, 2)", lambda: _none(model))
+    yield _check("three classes", "rows of 3, or a refusal", lambda: _three(make, texts, held_out))
     for name, text in _ODD.items():
         yield _check(name, "is scored", lambda text=text: _odd(model, text))  # type: ignore[misc]
     yield _check("asked twice", "the same scores", lambda: _twice(model, held_out))
@@ -138,17 +139,17 @@ def _unequal(make: Make, texts: Sequence[str], labels: Labels) -> str:
 
 def _refused(make: Make, texts: Sequence[str], labels: Labels) -> str:
     try:
-        make().fit(texts, labels)
+        make(TOXIC).fit(texts, labels)
     except DataError:
         return "refused"
     raise Broken("was trained on")
 
 
-def _wrong_rows(probabilities: Probabilities, comments: int) -> str:
+def _wrong_rows(probabilities: Probabilities, comments: int, classes: int = 2) -> str:
     """Says what the rows are like; raises Broken unless they are a distribution each."""
     if not isinstance(probabilities, np.ndarray):
         raise Broken(f"a {type(probabilities).__name__}, no numpy array")
-    if probabilities.shape != (comments, 2):
+    if probabilities.shape != (comments, classes):
         raise Broken(f"shape {probabilities.shape} for {comments} comments")
     if not np.isfinite(probabilities).all():
         raise Broken(f"{int((~np.isfinite(probabilities)).any(axis=1).sum())} rows are no numbers")
@@ -163,6 +164,16 @@ def _wrong_rows(probabilities: Probabilities, comments: int) -> str:
 
 def _none(model: Classifier[Any]) -> str:
     return _wrong_rows(model.predict_proba([]), 0)
+
+
+def _three(make: Make, texts: Sequence[str], held_out: Sequence[str]) -> str:
+    """A model may be one of two classes alone, if it says so."""
+    labels = (np.arange(len(texts)) % 3).astype(np.int8)
+    try:
+        found = make(("one", "two", "three")).fit(texts, labels).predict_proba(held_out)
+    except WorthitError:
+        return "refused"
+    return _wrong_rows(found, len(held_out), 3)
 
 
 def _odd(model: Classifier[Any], text: str) -> str:
@@ -183,7 +194,7 @@ def _alone(model: Classifier[Any], texts: Sequence[str]) -> str:
 def _again(make: Make, model: Classifier[Any], held_out: Sequence[str]) -> str:
     texts, labels, *_ = _comments()
     return _alike(
-        model.predict_proba(held_out), make().fit(texts, labels).predict_proba(held_out), 0
+        model.predict_proba(held_out), make(TOXIC).fit(texts, labels).predict_proba(held_out), 0
     )
 
 

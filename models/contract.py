@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from worthit.datasets.errors import CheckpointError, DataError, OptionError, RunError
+from worthit.datasets.errors import CellError, CheckpointError, DataError, OptionError, RunError
 
 #: Called with (done, total) comments as training goes on.
 Progress = Callable[[int, int], None]
@@ -22,8 +22,12 @@ Labels = npt.NDArray[np.int8]
 Probabilities = npt.NDArray[np.float64]
 S = TypeVar("S")
 
+#: the classes of a task that names none; all that models saved before there were others tell apart
+TOXIC = ("not toxic", "toxic")
 #: the file that makes a folder a saved model
 CARD = "worthit.json"
+
+_SHOWN = 6  # classes that a message names
 
 
 def silent(done: int, total: int) -> None:
@@ -55,6 +59,7 @@ class Card:
     seed: int
     settings: dict[str, Any]
     base: Base | None = None  # None: the folder holds all there is
+    classes: tuple[str, ...] = TOXIC  # in the order of their indices
 
 
 def read_card(folder: Path) -> Card:
@@ -69,12 +74,13 @@ def read_card(folder: Path) -> Card:
 
 
 class Classifier(ABC, Generic[S]):
-    """A binary text classifier: label 1 is the positive class (toxic).
+    """A text classifier of k classes, known by their indices; of two the second is the positive one.
 
     Args:
         settings: all that may be tuned, as this model's own frozen dataclass; None for defaults.
         device: `cpu`, `cuda` or `mps`.
         seed: decides everything random in training.
+        classes: the k names, in the order of the indices; those of a saved model are in its card.
     """
 
     name: ClassVar[str]
@@ -88,10 +94,18 @@ class Classifier(ABC, Generic[S]):
 
     settings: S
 
-    def __init__(self, settings: S | None = None, *, device: str = "cpu", seed: int = 0) -> None:
+    def __init__(
+        self,
+        settings: S | None = None,
+        *,
+        device: str = "cpu",
+        seed: int = 0,
+        classes: Sequence[str] = TOXIC,
+    ) -> None:
         self.settings = self.Settings() if settings is None else settings
         self.device = device
         self.seed = seed
+        self.classes = tuple(classes)
 
     def get_params(self) -> dict[str, Any]:
         """The settings as a dictionary of plain values."""
@@ -124,20 +138,32 @@ class Classifier(ABC, Generic[S]):
 
         Args:
             texts: n comments.
-            labels: shape (n,), 0 or 1.
+            labels: shape (n,), the index of each comment's class, from 0 to k - 1.
             progress: told (done, total) comments now and then.
 
         Raises:
-            DataError: the lengths differ, or one class has no comment.
+            DataError: the lengths differ, a class has no comment, or a label is of no class.
         """
         if len(texts) != len(labels):
             raise DataError(
                 f"{self.name} was given {len(texts):,} comments but {len(labels):,} labels"
             )
-        if set(np.unique(labels)) != {0, 1}:
-            raise DataError(f"{self.name} needs comments of both classes, 0 and 1, to train on")
+        self._require_all_classes(labels)
         self._fit(texts, labels, progress)
         return self
+
+    def _require_all_classes(self, labels: Labels) -> None:
+        found, known = set(np.unique(labels).tolist()), range(len(self.classes))
+        if beyond := found.difference(known):
+            raise DataError(
+                f"{self.name} was given the label {min(beyond)}; its {len(known)} classes have the "
+                f"labels 0 to {known[-1]}"
+            )
+        if absent := [self.classes[label] for label in known if label not in found]:
+            raise DataError(
+                f"{self.name} needs comments of each of the {len(known)} classes to train on; there "
+                f"are none of {', '.join(absent[:_SHOWN])}{', …' if absent[_SHOWN:] else ''}"
+            )
 
     def predict_proba(self, texts: Sequence[str], batch_size: int | None = None) -> Probabilities:
         """Score n comments.
@@ -146,12 +172,21 @@ class Classifier(ABC, Generic[S]):
             batch_size: how many are computed together; None for the model's own choice.
 
         Returns:
-            Shape (n, 2), on the host: the probabilities of classes 0 and 1, each row summing to 1.
+            Shape (n, k), on the host: the probability of each class, each row summing to 1.
+
+        Raises:
+            CellError: what the model computes has another shape.
         """
+        shape = (len(texts), len(self.classes))
         if not len(texts):
-            return np.empty((0, 2))
-        positive = np.asarray(self._score_batches(texts, batch_size), dtype=np.float64)
-        return np.column_stack([1 - positive, positive])
+            return np.empty(shape)
+        found = np.asarray(self._score_batches(texts, batch_size), dtype=np.float64)
+        if found.shape != shape:
+            raise CellError(
+                f"{self.name} scored {len(texts):,} comments in the shape {found.shape}, not {shape}: "
+                "a row each, with the probability of each class"
+            )
+        return found
 
     def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
         size = batch_size or len(texts)
@@ -168,7 +203,7 @@ class Classifier(ABC, Generic[S]):
 
     def save(self, folder: Path) -> None:
         """Write the fitted model to an existing, empty folder; nothing in it is a pickle."""
-        card = Card(self.name, self.seed, self.get_params(), self.base())
+        card = Card(self.name, self.seed, self.get_params(), self.base(), self.classes)
         (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card)))
         self._save(folder)
 
@@ -186,7 +221,7 @@ class Classifier(ABC, Generic[S]):
         card = read_card(folder)
         if card.model != cls.name:
             raise RunError(f"{folder} holds a {card.model} model, not {cls.name}")
-        model = cls(device=device, seed=card.seed).set_params(**card.settings)
+        model = cls(device=device, seed=card.seed, classes=card.classes).set_params(**card.settings)
         if checkpoint is not None:
             if card.base is None:
                 raise OptionError(f"{folder} holds all its weights; leave --checkpoint away")
@@ -219,7 +254,7 @@ class Classifier(ABC, Generic[S]):
 
     @abstractmethod
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        """The probability of class 1, shape (n,), of one batch."""
+        """The probabilities of the k classes, shape (n, k), of one batch."""
 
     @abstractmethod
     def _save(self, folder: Path) -> None: ...

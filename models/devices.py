@@ -38,7 +38,7 @@ def worthwhile_dtype(device: str) -> torch.dtype:
     """bf16 where it is measured to multiply matrices at least 1.5 times as fast, else fp32."""
     if device == "mps" and not _can_multiply_bf16(device):
         return torch.float32
-    speedup = _gemm_seconds(device, torch.float32) / _gemm_seconds(device, torch.bfloat16)
+    speedup = gemm_seconds(device, torch.float32) / gemm_seconds(device, torch.bfloat16)
     return torch.bfloat16 if speedup >= _WORTHWHILE_SPEEDUP else torch.float32
 
 
@@ -52,7 +52,7 @@ def _can_multiply_bf16(device: str) -> bool:
     return True
 
 
-def _gemm_seconds(device: str, dtype: torch.dtype, side: int = 768, repeats: int = 5) -> float:
+def gemm_seconds(device: str, dtype: torch.dtype, side: int = 768, repeats: int = 5) -> float:
     """The fastest of a few products of two square matrices, in seconds."""
     a, b = (torch.ones(side, side, dtype=dtype, device=device) for _ in range(2))
     best = float("inf")

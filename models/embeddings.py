@@ -73,7 +73,9 @@ class Embeddings(Bert):
         tokens = self._tokens(texts)
         lengths = np.array([len(sequence) for sequence in tokens])
         found, done = np.empty((len(tokens), self._model.config.hidden_size), np.float32), 0
-        for rows in batches.for_scoring(lengths, self.settings.scoring_batch_size):
+        for rows in batches.for_scoring(
+            lengths, self.settings.scoring_batch_size, batches.MOST_TOKENS[self.device]
+        ):
             found[rows] = self._embeddings([tokens[row] for row in rows]).cpu().numpy()
             done += len(rows)
             progress(done, len(tokens))
@@ -106,6 +108,7 @@ class Embeddings(Bert):
         self._put_on(stored["coef"], stored["intercept"])
 
     def size(self) -> Size:
-        head = self._weights.shape[1] + 1
+        fitted = self._biases.numel() if len(self.classes) > 2 else 1
+        head = fitted * (self._weights.shape[1] + 1)
         frozen = sum(parameter.numel() for parameter in self._model.parameters())
         return Size(parameters=frozen + head, trained_parameters=head)

@@ -7,47 +7,71 @@ as the model's memory, and spends 400 bytes on each n-gram of a vocabulary: 284 
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 
-from worthit.models.contract import Probabilities
+from worthit.models.contract import Labels, Probabilities
 from worthit.models.vectorizer import Options, Vectorizer
 
+Features: TypeAlias = npt.NDArray[np.floating] | sparse.csr_array
 
-def positive(
-    head: LogisticRegression, *features: npt.NDArray[np.floating] | sparse.csr_array
-) -> Probabilities:
-    """The probability of class 1: `predict_proba` without its checks, which take 0.2 ms a call.
+
+def fitted(head: LogisticRegression, features: Features, labels: Labels) -> LogisticRegression:
+    """Fit a logistic regression, of more than two classes a multinomial one."""
+    head.fit(features, labels)
+    return _laid_out(head)
+
+
+def _laid_out(head: LogisticRegression) -> LogisticRegression:
+    """With each feature's weights for all classes side by side: else every product would copy them."""
+    head.coef_ = np.asfortranarray(head.coef_)
+    return head
+
+
+def probabilities(head: LogisticRegression, *features: Features) -> Probabilities:
+    """`predict_proba`, shape (n, k), without its checks, which take 0.2 ms a call.
 
     Args:
         features: shape (n, …) each, side by side what `head` was fitted on.
     """
-    weights, start = head.coef_[0], 0
-    scores = head.intercept_[0]
+    binary = len(head.classes_) == 2  # then one row of weights is for class 1
+    weights = head.coef_[0] if binary else head.coef_.T
+    scores, start = head.intercept_[0] if binary else head.intercept_, 0
     for part in features:
         scores = scores + part @ weights[start : start + part.shape[1]]
         start += part.shape[1]
-    probabilities: Probabilities = expit(scores)
-    return probabilities
+    if binary:
+        positive = expit(scores).astype(np.float64)
+        return np.column_stack([1 - positive, positive])
+    found: Probabilities = softmax(scores.astype(np.float64), axis=1)
+    return found
 
 
 def save_head(head: LogisticRegression, folder: Path) -> None:
-    """Write a fitted binary logistic regression to `head.safetensors`."""
-    save_file({"coef": head.coef_, "intercept": head.intercept_}, folder / "head.safetensors")
+    """Write a fitted logistic regression to `head.safetensors`, the weights as shape (k, …)."""
+    stored = {"coef": np.ascontiguousarray(head.coef_), "intercept": head.intercept_}
+    save_file(stored, folder / "head.safetensors")
 
 
 def load_head(folder: Path) -> LogisticRegression:
     """Read back what `save_head` wrote."""
     stored = load_file(folder / "head.safetensors")
     head = LogisticRegression()
-    head.coef_, head.intercept_, head.classes_ = stored["coef"], stored["intercept"], np.arange(2)
-    return head
+    head.coef_, head.intercept_ = stored["coef"], stored["intercept"]
+    head.classes_ = np.arange(max(len(head.coef_), 2))
+    return _laid_out(head)
+
+
+def parameters(head: LogisticRegression) -> int:
+    """How many numbers a fitted logistic regression has."""
+    return int(head.coef_.size + head.intercept_.size)
 
 
 def save_vectorizer(vectorizer: Vectorizer, folder: Path, name: str) -> None:

@@ -1,12 +1,12 @@
 """A Llama-family causal LM that answers a question about the comment, tuned with LoRA.
 
 Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models". The model reads a prompt that
-ends in "Answer:"; the probability of toxic is the softmax over the logits of the two answers'
-tokens, so that a model which would rather say something else is still scored.
+ends in "Answer:"; the probability of each class is the softmax over the logits of the answers'
+tokens (`prompts`), so that a model which would rather say something else is still scored.
 
 What does not change the answer is not computed: only the answer's position is multiplied by the
-output head, and by these two of its rows; the question, with which all prompts begin, is read once,
-and its keys and values serve every comment.
+output head, and by the answers' rows alone; the question, with which all prompts begin, is read
+once, and its keys and values serve every comment.
 """
 
 import re
@@ -20,15 +20,12 @@ import numpy as np
 import peft
 import torch
 import transformers
+from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
 from worthit.datasets.errors import CheckpointError
-from worthit.models import batches, checkpoints, devices
+from worthit.models import batches, checkpoints, devices, prompts
 from worthit.models.contract import Base, Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.finetuning import Recipe, finetune
-
-QUESTION = "Is this comment toxic? Answer True or False.\n\nComment:"
-CUE = "\nAnswer:"
-ANSWERS = (" False", " True")  # of class 0 and class 1
 
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
 
@@ -48,7 +45,7 @@ class LlamaSettings:
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     precision: str = "auto"  # auto: bf16 where it pays; or fp32, bf16
-    scoring_batch_size: int = 32
+    scoring_batch_size: int = 128  # at most; fewer if they are long
 
 
 class Llama(Classifier[LlamaSettings]):
@@ -117,14 +114,15 @@ class Llama(Classifier[LlamaSettings]):
             base = self._load_base(folder)
         base.set_attn_implementation(devices.attention(self.device, self.settings.max_length))
         devices.fuse_norms(base)
-        self._question = None
+        self._question: list[tuple[torch.Tensor, torch.Tensor]] | None = None
         found = {parameter.device.type for parameter in base.parameters()}
         if found != {self.device}:
             raise CheckpointError(
                 f"{given} was to load on {self.device} but went to {', '.join(sorted(found))}"
             )
         self._parameters = int(base.num_parameters())
-        self._head = base.get_output_embeddings().weight.detach()[self._answer_tokens(given)]
+        self._prompt = prompts.prompt(self.classes, self._first_tokens, given)
+        self._head = base.get_output_embeddings().weight.detach()[list(self._prompt.tokens)]
         return base
 
     def _load_base(self, folder: Path) -> Any:
@@ -133,19 +131,13 @@ class Llama(Classifier[LlamaSettings]):
             self.device
         )
 
-    def _answer_tokens(self, given: str) -> list[int]:
-        first = [
-            self._tokenizer(answer, add_special_tokens=False)["input_ids"][0] for answer in ANSWERS
-        ]
-        if first[0] == first[1]:
-            raise CheckpointError(
-                f"{given}: the answers {ANSWERS} begin with the same token; use another checkpoint"
-            )
-        return first
+    def _first_tokens(self, answers: Sequence[str]) -> list[int]:
+        tokens = self._tokenizer(list(answers), add_special_tokens=False)["input_ids"]
+        return [first for first, *_ in tokens]
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """What follows the question: head of the comment, cue. The comment alone is cut."""
-        cue = self._tokenizer(CUE, add_special_tokens=False)["input_ids"]
+        cue = self._tokenizer(prompts.CUE, add_special_tokens=False)["input_ids"]
         limit = self.settings.max_length
         return [tokens[:limit] + cue for tokens in self._comment_tokens(texts)]
 
@@ -166,7 +158,7 @@ class Llama(Classifier[LlamaSettings]):
             cache.update(keys, values, layer)
         hidden = self._decoder()(input_ids=ids, cache=cache, use_cache=True).last_hidden_state
         answers = hidden[torch.arange(len(hidden), device=self.device), lengths - 1]
-        # Two rows cost nothing in fp32, while bf16 would round logits to steps of an eighth.
+        # So few rows cost nothing in fp32, while bf16 would round logits to steps of an eighth.
         logits: torch.Tensor = answers.float() @ self._head.T.float()
         return logits
 
@@ -176,10 +168,26 @@ class Llama(Classifier[LlamaSettings]):
         self._question = self._keys_and_values()
 
     def _keys_and_values(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """The question's in each layer, of shape (1, heads, tokens, head size)."""
-        ids = self._tokenizer(QUESTION)["input_ids"]  # with the beginning-of-text token, if any
+        """The question's in each layer, of shape (1, heads, tokens, head size).
+
+        Raises:
+            CheckpointError: some layers have none, as the convolutions of LFM2.
+        """
+        # With the beginning-of-text token, if any.
+        ids = self._tokenizer(self._prompt.question)["input_ids"]
         cache = transformers.DynamicCache(config=self._decoder().config)
-        self._decoder()(input_ids=torch.tensor([ids], device=self.device), cache=cache, use_cache=True)
+        self._decoder()(
+            input_ids=torch.tensor([ids], device=self.device), cache=cache, use_cache=True
+        )
+        if any(
+            isinstance(layer, LinearAttentionCacheLayerMixin) or layer.keys is None
+            for layer in cache.layers
+        ):
+            raise CheckpointError(
+                f"{self.settings.checkpoint} has layers that keep no keys and values of what they "
+                "have read, so the question cannot be read once for all; use one with attention in "
+                "each layer, as the Llama family has"
+            )
         return [(layer.keys, layer.values) for layer in cache.layers]
 
     def _decoder(self) -> Any:
@@ -193,7 +201,7 @@ class Llama(Classifier[LlamaSettings]):
     def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
         # All at once, so that like lengths meet in a batch.
         size = batch_size or self.settings.scoring_batch_size
-        return batches.scored(self._logits, self._tokens(texts), size)
+        return batches.scored(self._logits, self._tokens(texts), size, self.device)
 
     def truncated_share(self, texts: Sequence[str]) -> float:
         limit = self.settings.max_length

@@ -13,7 +13,7 @@ class ZeroShotSettings:
     checkpoint: str = "SmolLM2-135M-Instruct"
     max_length: int | None = 128
     precision: str = "auto"
-    scoring_batch_size: int = 32
+    scoring_batch_size: int = 128
 
 
 class LlamaZeroShot(Llama):

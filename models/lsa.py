@@ -32,13 +32,13 @@ class LSA(Classifier[LSASettings]):
         # A handful of short comments has fewer words than we want components.
         components = min(self.settings.components, min(matrix.shape) - 1)
         topics = TruncatedSVD(components, random_state=self.seed)
-        self._head = LogisticRegression(max_iter=self.settings.max_iter)
-        self._head.fit(topics.fit_transform(matrix), labels)
+        head = LogisticRegression(max_iter=self.settings.max_iter)
+        self._head = estimators.fitted(head, topics.fit_transform(matrix), labels)
         self._topics = np.ascontiguousarray(topics.components_.T)
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        return estimators.positive(self._head, self._words.transform(texts) @ self._topics)
+        return estimators.probabilities(self._head, self._words.transform(texts) @ self._topics)
 
     def _save(self, folder: Path) -> None:
         estimators.save_vectorizer(self._words, folder, "words")
@@ -54,5 +54,5 @@ class LSA(Classifier[LSASettings]):
         self._head = estimators.load_head(folder)
 
     def size(self) -> Size:
-        trained = int(self._topics.size + self._head.coef_.size) + 1
+        trained = int(self._topics.size) + estimators.parameters(self._head)
         return Size(parameters=trained, trained_parameters=trained)

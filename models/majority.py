@@ -24,11 +24,11 @@ class Majority(Classifier[MajoritySettings]):
     libraries = ("numpy",)
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        self._shares = np.bincount(labels) / len(labels)
+        self._shares = np.bincount(labels, minlength=len(self.classes)) / len(labels)
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        return np.full(len(texts), self._shares[1])
+        return np.tile(self._shares, (len(texts), 1))
 
     def _save(self, folder: Path) -> None:
         save_file({"shares": self._shares}, folder / "shares.safetensors")

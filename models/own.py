@@ -203,19 +203,26 @@ class Wrapped(Classifier[NoSettings]):
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        """Probabilities as they are; of a decision function the logistic function, uncalibrated."""
+        """Probabilities as they are; of a decision function the softmax, uncalibrated.
+
+        Of two classes that is the logistic function: scikit-learn gives the second one's margin.
+        """
         method = next(name for name in _SCORING if callable(getattr(self._made, name, None)))
         scores = np.asarray(getattr(self._made, method)(list(texts)), dtype=np.float64)
-        wanted = (len(texts), 2) if method == "predict_proba" else (len(texts),)
+        classes = len(self.classes)
+        one_margin = method == "decision_function" and classes == 2
+        wanted = (len(texts),) if one_margin else (len(texts), classes)
         if scores.shape != wanted:
             raise ModelError(
-                f"{self.name}: {method} gave shape {scores.shape} for {len(texts)} comments of two "
-                f"classes; {wanted} is expected"
+                f"{self.name}: {method} gave shape {scores.shape} for {len(texts)} comments of "
+                f"{classes} classes; {wanted} is expected"
             )
         if method == "predict_proba":
-            positive: Probabilities = scores[:, 1]
-            return positive
-        return 1 / (1 + np.exp(-np.clip(scores, -500, 500)))
+            return scores
+        margins = np.column_stack([np.zeros(len(texts)), scores]) if one_margin else scores
+        powers = np.exp(margins - margins.max(axis=1, keepdims=True))
+        found: Probabilities = powers / powers.sum(axis=1, keepdims=True)
+        return found
 
     def _save(self, folder: Path) -> None:
         if _saves_itself(self._made):

@@ -44,13 +44,14 @@ class TfIdf(Classifier[TfIdfSettings]):
         self._characters, of_characters = Vectorizer.fit(
             texts, character_options, chosen.min_comments
         )
-        self._head = LogisticRegression(C=chosen.C, max_iter=chosen.max_iter)
-        self._head.fit(sparse.hstack([of_words, of_characters], format="csr"), labels)
+        head = LogisticRegression(C=chosen.C, max_iter=chosen.max_iter)
+        matrix = sparse.hstack([of_words, of_characters], format="csr")
+        self._head = estimators.fitted(head, matrix, labels)
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
         parts = [self._words.transform(texts), self._characters.transform(texts)]
-        return estimators.positive(self._head, *parts)
+        return estimators.probabilities(self._head, *parts)
 
     def _save(self, folder: Path) -> None:
         estimators.save_vectorizer(self._words, folder, "words")
@@ -63,5 +64,5 @@ class TfIdf(Classifier[TfIdfSettings]):
         self._head = estimators.load_head(folder)
 
     def size(self) -> Size:
-        trained = int(self._head.coef_.size) + 1
+        trained = estimators.parameters(self._head)
         return Size(parameters=trained, trained_parameters=trained)

@@ -50,7 +50,8 @@ class Word2Vec(Classifier[Word2VecSettings]):
         self._words = list(embedding.index_to_key)
         self._vectors = np.asarray(embedding.vectors, dtype=np.float32)
         self._counter = WordNGrams(self._words, shortest=1)
-        self._head = LogisticRegression(max_iter=chosen.max_iter).fit(self._means(texts), labels)
+        head = LogisticRegression(max_iter=chosen.max_iter)
+        self._head = estimators.fitted(head, self._means(texts), labels)
         progress(len(texts), len(texts))
 
     def _means(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -61,7 +62,7 @@ class Word2Vec(Classifier[Word2VecSettings]):
         return means
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        return estimators.positive(self._head, self._means(texts))
+        return estimators.probabilities(self._head, self._means(texts))
 
     def _save(self, folder: Path) -> None:
         """The vectors in word2vec's own binary format, which gensim and others read."""
@@ -77,7 +78,7 @@ class Word2Vec(Classifier[Word2VecSettings]):
         self._head = estimators.load_head(folder)
 
     def size(self) -> Size:
-        trained = int(self._vectors.size + self._head.coef_.size) + 1
+        trained = int(self._vectors.size) + estimators.parameters(self._head)
         return Size(parameters=trained, trained_parameters=trained)
 
 

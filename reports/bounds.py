@@ -4,13 +4,22 @@
 - Other times, rates and measured energy are known to the noise of the machine, if that was measured.
 - Memory and sizes are exact.
 - Estimates may be 40 % off, as README.md says of codecarbon's.
+- The energy of a training too short to be metered follows from its time and the power of scoring.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from worthit.bench.record import NOT_TUNED, CellRecord, Figure, Latency, Run, unavailable
+from worthit.bench.record import (
+    NOT_TUNED,
+    CellRecord,
+    Figure,
+    Latency,
+    Origin,
+    Run,
+    unavailable,
+)
 from worthit.reports.columns import missing
 
 ESTIMATES_OFF = 0.4
@@ -78,7 +87,9 @@ def total(parts: Sequence[Bounded], unit: str) -> Bounded:
         return nothing(unit)
     origins = {origin for part in parts for origin in (part.figure.origin, part.figure.was)}
     value = sum(part.value or 0.0 for part in parts)
-    figure = Figure(value, unit, "estimated" if "estimated" in origins else "measured", "a sum")
+    reason = next((part.figure.reason for part in parts if part.figure.reason), "")
+    origin: Origin = "estimated" if "estimated" in origins else "measured"
+    figure = Figure(value, unit, origin, "a sum", reason=reason)
     if "cached" in origins:
         figure = replace(figure, origin="cached", was=figure.origin)
     return Bounded(
@@ -103,12 +114,38 @@ def training_s(run: Run, cell: CellRecord) -> Bounded:
 
 
 def training_j(run: Run, cell: CellRecord) -> Bounded:
-    """Of CPU and GPU, gross."""
+    """Of CPU and GPU, gross; an estimate where the training was not metered, as short ones are."""
     if cell.training is None:
         return absent("J", missing(cell, "training"))
     if cell.training.train_s.reason == NOT_TUNED:
         return nothing("J")
-    return _cpu_and_gpu(run, cell, cell.training.cpu_j, cell.training.gpu_j)
+    metered = _cpu_and_gpu(run, cell, cell.training.cpu_j, cell.training.gpu_j)
+    return metered if metered.value is not None else _training_j_by_power(run, cell, metered)
+
+
+def _training_j_by_power(run: Run, cell: CellRecord, unmetered: Bounded) -> Bounded:
+    """Training time at the power of scoring.
+
+    Training may keep more cores busy than scoring does, but hardly draws more than the cell that
+    drew most: the upper bound goes by that one.
+    """
+    seconds, power = training_s(run, cell).figure, scoring_w(run, cell)
+    if seconds.value is None or power.value is None:
+        return unmetered
+    alike = [scoring_w(run, other) for other in run.cells if other.device == cell.device]
+    most_w = max(other.value for other in alike if other.value is not None)
+    figure = Figure(
+        power.value * seconds.value,
+        "J",
+        "estimated",
+        f"training time at the power of scoring; {power.figure.instrument}",
+        reason="the energy of this training was not metered: its time at the power of scoring",
+    )
+    if seconds.origin == "cached":
+        figure = replace(figure, origin="cached", was="estimated")
+    low = (1 - ESTIMATES_OFF) * power.value * seconds.value
+    high = (1 + ESTIMATES_OFF) * most_w * seconds.value
+    return Bounded(figure, low, high, power.measured_part)
 
 
 def latency_p50_ms(run: Run, cell: CellRecord) -> Bounded:
@@ -173,6 +210,14 @@ def energy_j(run: Run, cell: CellRecord) -> Bounded:
     if cell.energy is None:
         return absent("J", missing(cell, "energy"))
     return _cpu_and_gpu(run, cell, cell.energy.cpu_j_per_comment, cell.energy.gpu_j_per_comment)
+
+
+def scoring_w(run: Run, cell: CellRecord) -> Bounded:
+    """Mean power of CPU and GPU while scoring, gross."""
+    joules = energy_j(run, cell)
+    if cell.energy is None or joules.value is None:
+        return absent("W", joules.figure.reason)
+    return joules.times(cell.energy.comments / cell.energy.window_s, "W")
 
 
 def _cpu_and_gpu(run: Run, cell: CellRecord, cpu: Figure | None, gpu: Figure | None) -> Bounded:

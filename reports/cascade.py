@@ -13,15 +13,20 @@ import numpy as np
 import numpy.typing as npt
 
 from worthit.bench.record import CellRecord, Run, significant
-from worthit.reports import bounds, quality, resampling
-from worthit.reports.columns import by_model, name, percent, percent_with_interval
+from worthit.reports import bounds, classes, quality, resampling
+from worthit.reports.columns import (
+    by_model,
+    name,
+    percent,
+    percent_with_interval,
+    test_scores,
+)
 from worthit.reports.pairs import holm, mcnemar_p
 from worthit.reports.tables import tabulated
 
 #: shares of validation comments passed on, between which a sweep draws its line
 SWEPT = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
-Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -31,7 +36,7 @@ class Cascade:
 
     cheap: CellRecord
     dear: CellRecord
-    sure_from: float  # probability of the likelier class from which on the cheap one answers
+    sure_from: float  # probability of the likeliest class from which on the cheap one answers
     passed_share: float  # of the test comments
     accuracy: quality.Share
     compute_ms: float  # a comment, at the best batch sizes of both
@@ -82,7 +87,7 @@ def chosen(run: Run) -> tuple[Tested, ...]:
 def swept(run: Run, cheap: CellRecord, dear: CellRecord) -> list[Cascade]:
     """From the cheap model alone to the dear one alone, by shares of validation comments passed."""
     assert cheap.quality is not None
-    sureness = _sureness(cheap.quality.validation)
+    sureness = quality.sureness(classes.probabilities(run.data, cheap.quality.validation))
     thresholds = [float(np.quantile(sureness, share)) for share in SWEPT[1:-1]]
     return [_at(run, cheap, dear, threshold) for threshold in (0.0, *thresholds, np.inf)]
 
@@ -95,14 +100,17 @@ def section(run: Run, found: Sequence[Tested]) -> list[str]:
     """
     if not run.data.validation.labels:
         return ["This run kept no validation comments, on which a cascade's threshold is chosen."]
+    if len(_usable(run)) < 2:
+        return ["A cascade takes two models with scores and a rate."]
     if not found:
         return ["No model can spare another one work without losing accuracy on validation."]
+    likeliest = "likelier" if classes.of_two(run) else "likeliest"
     headings = [
         "cascade", "sure from", "passed on", "test acc (95 % interval)", "points against dear alone",
         "compute, ms/comment", "of it saved", "standing",
     ]  # fmt: skip
     return [
-        "A cheap model answers where the probability of its likelier class is high enough, and passes "
+        f"A cheap model answers where the probability of its {likeliest} class is high enough, and passes "
         "the other comments on to a dear one. For each dear model: the cheapest cascade that loses "
         f"nothing on {len(run.data.validation.labels):,} validation comments, where its threshold is "
         "chosen; the figures are of the test comments. Compute is that of both at their best batch "
@@ -156,9 +164,11 @@ def _threshold(run: Run, cheap: CellRecord, dear: CellRecord) -> float | None:
     assert cheap.quality is not None
     assert dear.quality is not None
     labels = np.asarray(run.data.validation.labels)
-    right_cheap = quality.called(cheap.quality.validation) == labels
-    right_dear = quality.called(dear.quality.validation) == labels
-    sureness = _sureness(cheap.quality.validation)
+    by_cheap = classes.probabilities(run.data, cheap.quality.validation)
+    right_cheap = quality.called(by_cheap) == labels
+    by_dear = classes.probabilities(run.data, dear.quality.validation)
+    right_dear = quality.called(by_dear) == labels
+    sureness = quality.sureness(by_cheap)
     for threshold in np.unique(sureness):
         answers = sureness >= threshold
         if np.where(answers, right_cheap, right_dear).sum() >= right_dear.sum():
@@ -207,20 +217,13 @@ def _right(run: Run, cheap: CellRecord, dear: CellRecord, sure_from: float) -> t
     assert cheap.quality is not None
     assert dear.quality is not None
     labels = np.asarray(run.data.test.labels)
-    passed = _sureness(cheap.quality.test) < sure_from
-    by_cheap = quality.called(cheap.quality.test) == labels
-    by_dear = quality.called(dear.quality.test) == labels
-    return np.where(passed, by_dear, by_cheap), passed
+    by_cheap, by_dear = (test_scores(run, scored) for scored in (cheap.quality, dear.quality))
+    passed = quality.sureness(by_cheap) < sure_from
+    right_cheap, right_dear = (quality.called(scores) == labels for scores in (by_cheap, by_dear))
+    return np.where(passed, right_dear, right_cheap), passed
 
 
 def _corrected(found: Sequence[Tested]) -> tuple[Tested, ...]:
     raw = itertools.chain.from_iterable((one.p_dear, one.p_cheap) for one in found)
     p_values = iter(holm(list(raw)))
     return tuple(replace(one, p_dear=next(p_values), p_cheap=next(p_values)) for one in found)
-
-
-def _sureness(probabilities: Sequence[float]) -> Floats:
-    """Probability of the likelier class, shape (n,)."""
-    positive = np.asarray(probabilities)
-    likelier: Floats = np.maximum(positive, 1 - positive)
-    return likelier

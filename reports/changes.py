@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from worthit.reports import quality, resampling
-from worthit.reports.curve import Curve, Matrix
+from worthit.reports.classes import Probabilities
+from worthit.reports.curve import Matrix, mean_defined, one_vs_rest
 from worthit.reports.pairs import mcnemar_p
 
 Floats = npt.NDArray[np.float64]
@@ -37,14 +38,14 @@ class Shift:
 
 @dataclass(frozen=True)
 class Scored:
-    """Probabilities and true labels of the same comments, both of shape (n,)."""
+    """Probabilities and true classes, shape (n,), of the same comments."""
 
-    probabilities: Floats
+    probabilities: Probabilities
     labels: npt.NDArray[np.int64]
 
     @property
     def hits(self) -> npt.NDArray[np.bool_]:
-        return np.asarray(quality.called(self.probabilities.tolist()) == (self.labels == 1))
+        return np.asarray(quality.called(self.probabilities) == self.labels)
 
 
 @dataclass(frozen=True)
@@ -121,14 +122,19 @@ def accuracy_difference(base: Scored, later: Scored, *, paired: bool) -> Differe
 
 
 def auc_difference(base: Scored, later: Scored, *, paired: bool) -> Difference | None:
-    """In ROC AUC, the same way; None where a class is missing."""
+    """In ROC AUC, macro of more classes than two, the same way; None where a class is missing."""
     base_area, later_area = (
-        quality.roc_auc(run.probabilities.tolist(), run.labels.tolist()) for run in (base, later)
+        quality.roc_auc(run.probabilities, run.labels.tolist()) for run in (base, later)
     )
     if base_area is None or later_area is None:
         return None
     base_areas, later_areas = (
-        Curve.of(times, run.labels.tolist(), run.probabilities.tolist()).roc_auc()
+        mean_defined(
+            [
+                curve.roc_auc()
+                for curve in one_vs_rest(times, run.labels.tolist(), run.probabilities)
+            ]
+        )
         for run, times in _resampled(base, later, paired)
     )
     return _difference(base_area, later_area, later_areas - base_areas)

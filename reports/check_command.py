@@ -2,14 +2,14 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tabulate import tabulate
 
 from worthit.datasets.errors import OptionError
 from worthit.models import registry
-from worthit.models.contract import Classifier
+from worthit.models.contract import TOXIC, Classifier
 
 _WIDTHS = (22, 17, 28, 7)  # of columns, which with the gaps make 80
 
@@ -40,7 +40,7 @@ def _check_model(parsed: argparse.Namespace) -> int:
 
     registry.require_able(parsed.model, parsed.device)
     make = _maker(parsed)
-    make()  # what is wrong with options is said before anything is trained
+    make(TOXIC)  # what is wrong with options is said before anything is trained
     print(f"{parsed.model} is trained and asked; the comments are made by code")
     checks = tuple(check.examine(make))
     headings = [field.name for field in dataclasses.fields(check.Check)]
@@ -51,7 +51,7 @@ def _check_model(parsed: argparse.Namespace) -> int:
     return int(broken > 0)
 
 
-def _maker(parsed: argparse.Namespace) -> Callable[[], Classifier[Any]]:
+def _maker(parsed: argparse.Namespace) -> Callable[[Sequence[str]], Classifier[Any]]:
     kind, settings = registry.model_class(parsed.model), registry.settings(parsed.model)
     if "torch" in kind.libraries:
         from transformers.utils import logging
@@ -63,4 +63,6 @@ def _maker(parsed: argparse.Namespace) -> Callable[[], Classifier[Any]]:
                 f"{parsed.model} has no checkpoint to choose; leave --checkpoint away"
             )
         settings = {"checkpoint": parsed.checkpoint}
-    return lambda: kind(device=parsed.device, seed=0).set_params(**settings)
+    return lambda classes: kind(device=parsed.device, seed=0, classes=classes).set_params(
+        **settings
+    )

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from worthit.bench import record
 from worthit.datasets.errors import OptionError, RunError, WorthitError
 from worthit.reports import check_command, options, score_command
 
-_DOCTOR_WIDTHS = (18, 14, 8, 7, 25)  # of columns, which with the gaps make 80
+# Of columns, which with the gaps make 80.
+_DOCTOR_WIDTHS = (18, 14, 8, 7, 25)
+_RUNS_WIDTHS = (31, 24, 14, 5)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="worthit",
-        description="Reports of text classifier benchmarks, and use of the models they trained. "
-        "To measure: pytest bench/ --benchmark-only",
+        description="Reports of text classifier benchmarks, and use of the models they trained.",
+        epilog="to measure: pytest bench/ --benchmark-only",  # in a line of its own, hence unbroken
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -135,27 +138,26 @@ def _compare(parsed: argparse.Namespace) -> int:
 
 
 def _runs(parsed: argparse.Namespace) -> int:
+    from worthit.reports.columns import Footnotes
+
     folder = parsed.root / "reports" / "runs"
-    rows = []
+    rows, notes = [], Footnotes()
     for file in sorted(folder.glob("*.json")):
         try:
             run = record.load(file)
         except RunError as error:
-            rows.append([file.stem, f"unreadable: {error}", "", ""])
+            rows.append([file.stem, f"unreadable {notes.mark(str(error))}", "", ""])
             continue
         state = "" if run.complete else " (interrupted)"
-        rows.append(
-            [
-                file.stem + state,
-                run.machine["cpu"],
-                run.options.get("--dataset", run.data.dataset),
-                len(run.cells),
-            ]
-        )
+        dataset = run.options.get("--dataset", run.data.dataset)
+        rows.append([file.stem + state, run.machine["cpu"], dataset, str(len(run.cells))])
     if not rows:
         print(f"no runs in {folder}; measure one with: pytest bench/ --benchmark-only")
         return 0
-    print(tabulate(rows, ["run", "machine", "dataset", "cells"]))
+    headings = ["run", "machine", "dataset", "cells"]
+    print(tabulate(rows, headings, disable_numparse=True, maxcolwidths=_RUNS_WIDTHS))
+    for line in notes.lines():
+        print(textwrap.fill(line, 80, subsequent_indent="    ", break_on_hyphens=False))
     return 0
 
 

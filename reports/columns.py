@@ -5,8 +5,8 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from worthit.bench.record import CellRecord, Figure, Run, significant, unavailable
-from worthit.reports import quality
+from worthit.bench.record import CellRecord, Figure, Quality, Run, significant, unavailable
+from worthit.reports import classes, quality
 
 
 class Footnotes:
@@ -90,7 +90,8 @@ def _accuracy(part: str, *, interval: bool) -> Entry:
         if part == "train" and cell.training is not None and cell.training.train_s.value is None:
             return f"n/a {notes.mark(cell.training.train_s.reason)}"
         labels = getattr(run.data, part).labels
-        found = quality.accuracy(getattr(cell.quality, part), labels)
+        scores = classes.probabilities(run.data, getattr(cell.quality, part))
+        found = quality.accuracy(scores, labels)
         if found is None:
             return "n/a"
         return percent_with_interval(found) if interval else percent(found.value)
@@ -101,7 +102,7 @@ def _accuracy(part: str, *, interval: bool) -> Entry:
 def _auc(run: Run, cell: CellRecord, notes: Footnotes) -> str:
     if cell.quality is None:
         return f"n/a {notes.mark(missing(cell, 'quality'))}"
-    found = quality.roc_auc(cell.quality.test, run.data.test.labels)
+    found = quality.roc_auc(test_scores(run, cell.quality), run.data.test.labels)
     return "n/a" if found is None else f"{found:.3f}"
 
 
@@ -112,11 +113,16 @@ def name(run: Run, cell: CellRecord, notes: Footnotes | None = None) -> str:
     return cell.name if len(devices) > 1 else cell.model + cell.name.removeprefix(shared)
 
 
+def test_scores(run: Run, scored: Quality) -> classes.Probabilities:
+    """The probabilities of the test comments."""
+    return classes.probabilities(run.data, scored.test)
+
+
 def test_accuracy(run: Run, cell: CellRecord) -> quality.Share | None:
-    """Of a cell on the balanced test set; None where it has no scores."""
+    """Of a cell on the test set; None where it has no scores."""
     if cell.quality is None:
         return None
-    return quality.accuracy(cell.quality.test, run.data.test.labels)
+    return quality.accuracy(test_scores(run, cell.quality), run.data.test.labels)
 
 
 def by_model(run: Run) -> dict[str, list[CellRecord]]:

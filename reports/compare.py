@@ -163,9 +163,12 @@ def _metric(metric: Metric, found: Sequence[Pair]) -> list[Block]:
 
 def _quality(found: Sequence[Pair]) -> list[Block]:
     blocks: list[Block] = []
+    many = any(
+        len(run.data.classes) > 2 for pair in found for run in (pair.base_run, pair.side.run)
+    )
     for heading, value, difference in (
         ("test accuracy", _accuracy, changes.accuracy_difference),
-        ("ROC AUC", _auc, changes.auc_difference),
+        ("ROC AUC, macro" if many else "ROC AUC", _auc, changes.auc_difference),
     ):
         notes = Footnotes()
         body = [
@@ -208,7 +211,7 @@ def _accuracy(held: Scored) -> str:
 
 
 def _auc(held: Scored) -> str:
-    found = quality.roc_auc(held.probabilities.tolist(), held.labels.tolist())
+    found = quality.roc_auc(held.probabilities, held.labels.tolist())
     return "n/a" if found is None else f"{found:.3f}"
 
 

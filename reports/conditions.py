@@ -5,6 +5,7 @@ from typing import Any
 
 from worthit.bench.noise import NOISY_PERCENT
 from worthit.bench.record import Data, Run, significant
+from worthit.reports import classes
 from worthit.reports.columns import percent
 from worthit.reports.counterparts import Pair, Side, alone
 
@@ -50,6 +51,14 @@ def _of_two_runs(base: Side, later: Side) -> Iterator[str]:
 def _data(before: Data, after: Data) -> Iterator[str]:
     if before.dataset != after.dataset:
         yield f"dataset {before.dataset} → {after.dataset}"
+    if before.classes != after.classes:
+        names = [
+            ", ".join(classes.names(data))
+            if len(data.classes) == 2
+            else f"{len(data.classes)} classes"
+            for data in (before, after)
+        ]
+        yield f"classes {names[0]} → {names[1]}" if names[0] != names[1] else "other classes"
     if before.fingerprint != after.fingerprint:
         yield "other comments or labels (fingerprint)"
     if before.seed != after.seed:

@@ -17,7 +17,7 @@ import numpy as np
 from worthit.bench.record import CellRecord, Figure, Run, unavailable
 from worthit.datasets.errors import RunError
 from worthit.reports.changes import Scored
-from worthit.reports.columns import missing
+from worthit.reports.columns import missing, test_scores
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,9 @@ def scored(pair: Pair) -> tuple[Scored, Scored, bool] | None:
     paired = set(before.ids) == set(place) and len(before.ids) == len(after.ids) == len(place)
     rows = [place[comment] for comment in before.ids] if paired else list(range(len(after.ids)))
     return (
-        Scored(np.asarray(pair.base.quality.test), np.asarray(before.labels)),
-        Scored(np.asarray(pair.later.quality.test)[rows], np.asarray(after.labels)[rows]),
+        Scored(test_scores(pair.base_run, pair.base.quality), np.asarray(before.labels)),
+        Scored(
+            test_scores(pair.side.run, pair.later.quality)[rows], np.asarray(after.labels)[rows]
+        ),
         paired,
     )

@@ -6,7 +6,7 @@ and a second to import, which is half of what a report may take.
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,25 +19,25 @@ Vector = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Curve:
-    """What lies at or above each of the k different scores of toxic comments, in each resample."""
+    """What lies at or above each of the k different scores of positive comments, in each resample."""
 
     thresholds: Vector  # (k,), highest first
-    times: Matrix  # (k, resamples): toxic comments that score just that
-    hits: Matrix  # (k, resamples): toxic comments that score as high or higher
+    times: Matrix  # (k, resamples): positive comments that score just that
+    hits: Matrix  # (k, resamples): positive comments that score as high or higher
     alarms: Matrix  # (k, resamples): others that do
     tied: Matrix | None  # (k, resamples): others that score just that; None: none does
     negatives: Vector  # (resamples,): others, in all
 
     @classmethod
-    def once(cls, labels: Sequence[int], scores: Sequence[float]) -> "Curve":
+    def once(cls, labels: Sequence[int], scores: npt.ArrayLike) -> "Curve":
         """Of one resample in which each comment is once: figures of the comments as they are."""
         return cls.of(np.ones((len(labels), 1)), labels, scores)
 
     @classmethod
-    def of(cls, times: Matrix, labels: Sequence[int], scores: Sequence[float]) -> "Curve":
-        toxic, score = np.asarray(labels) == 1, np.asarray(scores, np.float64)
+    def of(cls, times: Matrix, labels: npt.ArrayLike, scores: npt.ArrayLike) -> "Curve":
+        positive, score = np.asarray(labels) == 1, np.asarray(scores, np.float64)
         ranks = np.argsort(-score, kind="stable")
-        positives, negatives = ranks[toxic[ranks]], ranks[~toxic[ranks]]
+        positives, negatives = ranks[positive[ranks]], ranks[~positive[ranks]]
         thresholds, alike = np.unique(-score[positives], return_counts=True)
         ends = np.cumsum(alike)
         from_here = np.searchsorted(-score[negatives], thresholds, "left")
@@ -59,7 +59,7 @@ class Curve:
         )
 
     def roc_auc(self) -> Vector:
-        """Pairs of a toxic comment and another that are ranked right, ties half; NaN without."""
+        """Pairs of a positive comment and another that are ranked right, ties half; NaN without."""
         beaten = self.negatives - self.alarms
         if self.tied is not None:
             beaten += self.tied / 2
@@ -86,6 +86,29 @@ class Curve:
         precision = np.take_along_axis(self.precision, first[None], axis=0)[0]
         missing = np.where(positives > 0, 0.0, np.nan)
         return precision + missing, self.thresholds[first] + missing
+
+
+def one_vs_rest(
+    times: Matrix, labels: Sequence[int], probabilities: npt.ArrayLike
+) -> Iterator[Curve]:
+    """The curve of the positive class, or of each class that occurs against all others.
+
+    Args:
+        probabilities: of the positive class, shape (n,), or of each class, (n, classes).
+    """
+    truth, scores = np.asarray(labels), np.asarray(probabilities)
+    if scores.ndim == 1:
+        yield Curve.of(times, truth, scores)
+        return
+    for kind in np.unique(truth):
+        yield Curve.of(times, truth == kind, scores[:, kind])
+
+
+def mean_defined(figures: Iterable[Vector]) -> Vector:
+    """The mean of figures in each resample, (resamples,), of those defined in it; NaN of none."""
+    stacked = np.stack(list(figures))
+    known = ~np.isnan(stacked)
+    return ratio(np.where(known, stacked, 0.0).sum(axis=0), known.sum(axis=0))
 
 
 def _sums(

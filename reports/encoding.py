@@ -98,12 +98,9 @@ class _ArrowStream:
         return head + bytes(batch.serialize())
 
 
-_FIXED = {"row": pa.int64(), "score": pa.float64()}
-
-
 def _type(name: str, values: Values) -> pa.DataType:
-    if name in _FIXED:
-        return _FIXED[name]
+    if name == "row":
+        return pa.int64()
     try:
         found = values.type if isinstance(values, pa.Array) else pa.array(values).type
     except pa.ArrowException as error:

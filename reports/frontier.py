@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from worthit.bench.record import CellRecord, Run
-from worthit.reports import bounds, prices, quality
+from worthit.reports import bounds, cascade_costs, prices, quality
 from worthit.reports.bounds import Bounded
+from worthit.reports.cascade import Cascade, Tested
 from worthit.reports.columns import Footnotes, missing, name, percent, test_accuracy
 from worthit.reports.tables import listed, tabulated
 
@@ -35,6 +36,7 @@ class Cost:
     heading: str
     axis: str
     of: Callable[[Run, CellRecord], Bounded]
+    of_cascade: Callable[[Run, Cascade], Bounded]
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,22 @@ class Point:
 
 
 @dataclass(frozen=True)
+class CascadePoint:
+    """A cascade at one cost, held against its own two models, which it was tested with."""
+
+    label: str
+    dear: str  # the label of its dear model
+    cost: Bounded
+    accuracy: quality.Share
+    standing: str
+    pays: bool  # whether it may stand in for the dear model, and surely costs less
+
+
+@dataclass(frozen=True)
 class Frontier:
     cost: Cost
     points: tuple[Point, ...]  # in the order of the run's cells
+    cascades: tuple[CascadePoint, ...] = ()
 
     @property
     def ranked(self) -> bool:
@@ -66,22 +81,36 @@ def _energy_mj(run: Run, cell: CellRecord) -> Bounded:
 
 
 _COSTS = (
-    Cost("training", "training, s", bounds.training_s),
-    Cost("latency p50", "latency p50, ms", bounds.latency_p50_ms),
-    Cost("throughput", "compute of a batch, ms/comment", bounds.compute_ms),
-    Cost("peak memory", "peak memory, MB", bounds.peak_mb),
-    Cost("energy", "energy, mJ/comment", _energy_mj),
+    Cost("training", "training, s", bounds.training_s, cascade_costs.training_s),
+    Cost("latency p50", "latency p50, ms", bounds.latency_p50_ms, cascade_costs.latency_p50_ms),
+    Cost(
+        "throughput",
+        "compute of a batch, ms/comment",
+        bounds.compute_ms,
+        cascade_costs.by_comment(bounds.compute_ms),
+    ),
+    Cost("peak memory", "peak memory, MB", bounds.peak_mb, cascade_costs.peak_mb),
+    Cost("energy", "energy, mJ/comment", _energy_mj, cascade_costs.by_comment(_energy_mj)),
 )
-_MONEY = Cost("price", "price of scoring a million", prices.scoring)
+_MONEY = Cost(
+    "price",
+    "price of scoring a million",
+    prices.scoring,
+    cascade_costs.by_comment(prices.scoring),
+)
 
 
-def frontiers(run: Run, differ: Differ) -> tuple[Frontier, ...]:
-    """One for each cost; that of money only where the run was told prices."""
+def frontiers(run: Run, differ: Differ, cascades: Sequence[Tested] = ()) -> tuple[Frontier, ...]:
+    """One for each cost; that of money only where the run was told prices.
+
+    Args:
+        cascades: of `worthit.reports.cascade.chosen`.
+    """
     costs = (*_COSTS, _MONEY) if prices.prices(run).own else _COSTS
-    return tuple(_frontier(run, cost, differ) for cost in costs)
+    return tuple(_frontier(run, cost, differ, cascades) for cost in costs)
 
 
-def _frontier(run: Run, cost: Cost, differ: Differ) -> Frontier:
+def _frontier(run: Run, cost: Cost, differ: Differ, cascades: Sequence[Tested]) -> Frontier:
     points = [_point(run, cell, cost) for cell in run.cells]
     known = [point for point in points if point.accuracy and point.cost.value is not None]
     ranked = all(point.cost.measured_part for point in known)
@@ -89,7 +118,27 @@ def _frontier(run: Run, cost: Cost, differ: Differ) -> Frontier:
         point.cell: _judged(point, known, differ) if ranked else replace(point, kind="not ranked")
         for point in known
     }
-    return Frontier(cost, tuple(judged.get(point.cell, point) for point in points))
+    return Frontier(
+        cost,
+        tuple(judged.get(point.cell, point) for point in points),
+        tuple(_cascade(run, tested, cost) for tested in cascades),
+    )
+
+
+def _cascade(run: Run, tested: Tested, cost: Cost) -> CascadePoint:
+    cascade = tested.cascade
+    cheap, dear = name(run, cascade.cheap), name(run, cascade.dear)
+    found, alone = cost.of_cascade(run, cascade), cost.of(run, cascade.dear)
+    pays = tested.replaces and found.below(alone) and found.measured_part
+    if tested.loses:
+        standing = f"less accurate than {dear}"
+    elif not tested.replaces:
+        standing = f"≈ cheaper {cheap}"
+    elif pays:
+        standing = f"**in place of {dear}**"
+    else:
+        standing = f"dearer than {dear}" if alone.below(found) else f"costs as {dear}"
+    return CascadePoint(f"{cheap} → {dear}", dear, found, cascade.accuracy, standing, pays)
 
 
 def _point(run: Run, cell: CellRecord, cost: Cost) -> Point:
@@ -128,15 +177,23 @@ def _value(point: Point) -> float:
     return point.accuracy.value if point.accuracy else 0.0
 
 
-def section(run: Run, differ: Differ) -> list[str]:
-    """A table of standings and how to read it; one line where there is nothing to compare."""
-    found = frontiers(run, differ)
+def section(run: Run, differ: Differ, cascades: Sequence[Tested] = ()) -> list[str]:
+    """A table of standings and how to read it; one line where there is nothing to compare.
+
+    Args:
+        cascades: of `worthit.reports.cascade.chosen`.
+    """
+    found = frontiers(run, differ, cascades)
     if len([cell for cell in run.cells if cell.quality is not None]) < 2:
         return ["With fewer than two models measured there is nothing to compare."]
     notes = Footnotes()
     body = [
         [points[0].label, *(_entry(point, notes) for point in points)]
         for points in zip(*(frontier.points for frontier in found), strict=True)
+    ]
+    body += [
+        [relays[0].label, *(_cascade_entry(relay, notes) for relay in relays)]
+        for relays in zip(*(frontier.cascades for frontier in found), strict=True)
     ]
     headings = ["model", *(frontier.cost.heading for frontier in found)]
     table = tabulated(headings, body, left=len(headings))
@@ -154,6 +211,12 @@ def _entry(point: Point, notes: Footnotes) -> str:
     if point.kind == "not ranked":
         return f"not ranked {notes.mark(_ESTIMATES)}"
     return texts.get(point.kind) or f"n/a {notes.mark(point.reason)}"
+
+
+def _cascade_entry(point: CascadePoint, notes: Footnotes) -> str:
+    if point.cost.value is None:
+        return f"n/a {notes.mark(point.cost.figure.reason)}"
+    return point.standing if point.cost.measured_part else f"not ranked {notes.mark(_ESTIMATES)}"
 
 
 def _about(run: Run, found: Sequence[Frontier]) -> str:
@@ -180,9 +243,15 @@ def _about(run: Run, found: Sequence[Frontier]) -> str:
         )
         else ""
     )
+    cascades = (
+        " A cascade (X → Y, see below) is held against its own two models only: **in place of Y** "
+        "costs less than Y and is not shown to be less accurate."
+        if found[0].cascades
+        else ""
+    )
     return (
         f"Accuracy against one cost at a time. {'; '.join(texts[kind] for kind in texts if kind in kinds)}. "
         "More or less accurate is said only where a paired test on the same comments supports it. "
         "Cheaper is, for a median latency, beyond both 95 % intervals where they were taken; for other times, "
-        f"rates and energy, {within}; for memory, any difference.{estimates}"
+        f"rates and energy, {within}; for memory, any difference.{estimates}{cascades}"
     )

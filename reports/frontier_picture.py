@@ -7,25 +7,34 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from worthit.bench.record import Run
-from worthit.reports.frontier import Differ, Frontier, Point, frontiers
-from worthit.reports.looks import Looks
+from worthit.reports.cascade import Tested
+from worthit.reports.columns import name
+from worthit.reports.frontier import CascadePoint, Differ, Frontier, Point, frontiers
+from worthit.reports.looks import CASCADE_MARKER, Looks, plain_log, without_seed
 from worthit.reports.looks import looks as all_looks
 
 _COLUMNS = 3
 _LABELS_IN_A_PANEL = 8
+_LEGEND_WIDTH, _HANDLE_WIDTH = 110, 7  # characters
 _GREY = "#767676"
 
 
-def draw(run: Run, differ: Differ) -> Figure | None:
-    """None where no cost is known of two cells with an accuracy, and nothing can be compared."""
-    found = [frontier for frontier in frontiers(run, differ) if len(_drawn(frontier)) > 1]
+def draw(run: Run, differ: Differ, cascades: Sequence[Tested] = ()) -> Figure | None:
+    """None where no cost is known of two cells with an accuracy, and nothing can be compared.
+
+    Args:
+        cascades: of `worthit.reports.cascade.chosen`.
+    """
+    all_found = frontiers(run, differ, cascades)
+    found = [frontier for frontier in all_found if len(_drawn(frontier)) > 1]
     if not found:
         return None
     drawn = {point.label for frontier in found for point in _drawn(frontier)}
     looks = {label: look for label, look in all_looks(run).items() if label in drawn}
+    shared = {name(run, cell): without_seed(run, cell) for cell in run.cells}
+    models = {shared[label]: look for label, look in looks.items()}
     columns = min(_COLUMNS, len(found))
     rows = math.ceil(len(found) / columns)
     figure, grid = plt.subplots(
@@ -40,11 +49,19 @@ def draw(run: Run, differ: Differ) -> Figure | None:
         axes.set_axis_off()
     for axes in grid[:, 0]:
         axes.set_ylabel("test accuracy, %")
-    figure.legend(handles=_fillings(), loc="outside upper center", ncols=2, frameon=False)
-    if len(spare) and len(looks) <= _LABELS_IN_A_PANEL:
-        spare[0].legend(handles=_models(looks), loc="center", frameon=False)
+    figure.legend(
+        handles=_fillings(cascades=bool(cascades)),
+        loc="outside upper center",
+        ncols=2,
+        frameon=False,
+    )
+    if len(spare) and len(models) <= _LABELS_IN_A_PANEL:
+        spare[0].legend(handles=_models(models), loc="center", frameon=False)
     else:
-        figure.legend(handles=_models(looks), loc="outside lower center", ncols=5, frameon=False)
+        fitting = _LEGEND_WIDTH // (max(map(len, models)) + _HANDLE_WIDTH)
+        figure.legend(
+            handles=_models(models), loc="outside lower center", ncols=fitting, frameon=False
+        )
     return figure
 
 
@@ -80,6 +97,8 @@ def _panel(axes: Axes, frontier: Frontier, looks: Looks, floor: float | None) ->
         axes.set_xlim((costs[0] or none) / 2, (costs[0] or none) * 2)
     for point, cost in zip(points, costs, strict=True):
         _mark(axes, point, cost or none, looks[point.label], floor)
+    for relay in frontier.cascades:
+        _mark_cascade(axes, relay, looks, none)
     if 0.0 in costs:
         axes.axvline(none, color=_GREY, linewidth=0.8, linestyle=":")
         axes.annotate("none", (none, 1), (3, -8), xycoords=("data", "axes fraction"),
@@ -87,11 +106,7 @@ def _panel(axes: Axes, frontier: Frontier, looks: Looks, floor: float | None) ->
     if floor is not None:
         axes.set_ylim(bottom=floor)
     _step(axes, points, none)
-    low, high = axes.get_xlim()
-    steps = (1.0,) if high / low > 50 else (1.0, 2.0, 5.0)
-    axes.xaxis.set_major_locator(LogLocator(subs=steps, numticks=6))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    plain_log(axes.xaxis)
     axes.set_xlabel(frontier.cost.axis + ("" if frontier.ranked else "\n(estimates: not ranked)"))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
@@ -114,6 +129,17 @@ def _mark(axes: Axes, point: Point, x: float, look: tuple[str, str], floor: floa
     )  # fmt: skip
 
 
+def _mark_cascade(axes: Axes, point: CascadePoint, looks: Looks, none: float) -> None:
+    if point.cost.value is None or point.dear not in looks:
+        return
+    _, colour = looks[point.dear]
+    axes.plot(
+        point.cost.value or none, 100 * point.accuracy.value, CASCADE_MARKER,
+        color=colour, markersize=8.5, markerfacecolor=colour if point.pays else "white",
+        markeredgecolor="black" if point.pays else colour, zorder=4,
+    )  # fmt: skip
+
+
 def _step(axes: Axes, points: Sequence[Point], none: float) -> None:
     """The best accuracy for a cost, up to the right edge."""
     reached = sorted(
@@ -133,9 +159,20 @@ def _models(looks: Looks) -> list[Line2D]:
     ]
 
 
-def _fillings() -> list[Line2D]:
-    return [
+def _fillings(*, cascades: bool) -> list[Line2D]:
+    handles = [
         Line2D([], [], marker="o", color=_GREY, label="on the frontier: better than all that is cheaper"),
         Line2D([], [], marker="o", color=_GREY, markerfacecolor="white", linestyle="",
                label="not on it: not shown to be"),
     ]  # fmt: skip
+    if cascades:
+        about = (
+            "cascade in place of the model of its colour",
+            "cascade that is not",
+        )
+        handles += [
+            Line2D([], [], marker=CASCADE_MARKER, color=_GREY, markerfacecolor=face, markersize=8.5,
+                   markeredgecolor=edge, linestyle="", label=label)
+            for face, edge, label in zip((_GREY, "white"), ("black", _GREY), about, strict=True)
+        ]  # fmt: skip
+    return handles

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from worthit.bench.record import CellRecord, Figure, Run
-from worthit.reports import quality
+from worthit.reports import classes, quality
+from worthit.reports.classes import Probabilities
 from worthit.reports.columns import Footnotes, name, percent, written
 from worthit.reports.pairs import holm, mcnemar_p
 from worthit.reports.tables import listed, tabulated
@@ -19,7 +20,7 @@ class Point:
 
     comments: int
     train_s: Figure
-    test: tuple[float, ...]  # probabilities of toxic
+    test: Probabilities
     accuracy: quality.Share
 
 
@@ -36,11 +37,13 @@ def _points(run: Run, cell: CellRecord) -> list[Point]:
     found = [(point.comments, point.train_s, point.test) for point in cell.learning_curve]
     if cell.training is not None and cell.quality is not None:
         found.append((cell.training.comments, cell.training.train_s, cell.quality.test))
-    return [
-        Point(comments, train_s, test, share)
-        for comments, train_s, test in found
-        if (share := quality.accuracy(test, run.data.test.labels)) is not None
-    ]
+    points = []
+    for comments, train_s, test in found:
+        scores = classes.probabilities(run.data, test)
+        share = quality.accuracy(scores, run.data.test.labels)
+        if share is not None:
+            points.append(Point(comments, train_s, scores, share))
+    return points
 
 
 def section(run: Run) -> list[str]:

@@ -10,18 +10,23 @@ from worthit.bench.cell import cell_name
 from worthit.bench.noise import NOISY_PERCENT
 from worthit.bench.record import (
     CellRecord,
+    Data,
     Run,
     significant,
 )
 from worthit.reports import (
     budgets,
+    by_class,
     cascade,
+    classes,
     costs,
     frontier,
     learning,
     prices,
     quality,
     scores,
+    transfer,
+    trust,
     verdict,
 )
 from worthit.reports.columns import (
@@ -32,6 +37,7 @@ from worthit.reports.columns import (
     name,
     percent,
     rows,
+    test_scores,
     written,
 )
 from worthit.reports.pairs import Pair, pairs
@@ -42,12 +48,12 @@ FRONTIER = "accuracy against each cost"
 CASCADES = "cascades"
 LEARNING = "learning curves"
 CONFUSION = "confusion matrix of"  # and of which cell
+_MOST_COUNTED = 8  # classes with a column of their own, of a table of counts
 LEGEND = (
     "Plain numbers are measured in this run. *≈ italics* are estimates, (cached) comes from an "
     "earlier training on this machine, n/a is not available."
 )
-
-
+_MACRO = "ROC AUC is that of each class against the rest, and of these the mean."
 _BRIEF_LEGEND = """\
 test: accuracy on the balanced test set; p50 ms: latency of one comment; per s:
 throughput at the best batch size; MB: peak memory while scoring; mJ: CPU energy
@@ -72,7 +78,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         *results(run),
         "## Frontier",
         _shown(pictures, FRONTIER),
-        *frontier.section(run, differ),
+        *frontier.section(run, differ, cascades),
         "## Cascades",
         _shown(pictures, CASCADES),
         *cascade.section(run, cascades),
@@ -82,9 +88,11 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         *scores.figures(run),
         _shown(pictures, scores.ROC, scores.RELIABILITY),
         *scores.differences(run, found),
+        *by_class.told(run),
         "## At natural prevalence",
         *scores.natural(run),
         _shown(pictures, scores.PRECISION_RECALL),
+        *transfer.section(run),
         "## Where models err",
         *scores.errors(run),
         "## Throughput by batch size",
@@ -98,8 +106,10 @@ def render(run: Run, pictures: dict[str, str]) -> str:
         "## Budgets and prices",
         *_budgets_and_prices(run, found),
         "## Confusion matrices",
-        f"{run.data.test_set.capitalize()}, called toxic from a probability of 0.5 on.",
+        _about_confusion(run),
         _shown(pictures, *(title for title in pictures if title.startswith(CONFUSION))),
+        *by_class.confused(run),
+        *trust.section(run),
         "## Data",
         *_data(run),
         "## Models",
@@ -113,6 +123,21 @@ def render(run: Run, pictures: dict[str, str]) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
+def _about_confusion(run: Run) -> str:
+    on = run.data.test_set.capitalize()
+    if classes.of_two(run):
+        return (
+            f"{on}, called {classes.positive(run)} from a probability of {quality.THRESHOLD:g} on."
+        )
+    kinds = len(run.data.classes)
+    drawn = (
+        ""
+        if kinds <= by_class.MOST_DRAWN
+        else f" A matrix of {kinds} classes is too large to read."
+    )
+    return f"{on}, called the class of the highest probability.{drawn}"
+
+
 def _shown(pictures: dict[str, str], *titles: str) -> str:
     return " ".join(f"![{title}]({pictures[title]})" for title in titles if title in pictures)
 
@@ -121,7 +146,8 @@ def results(run: Run) -> list[str]:
     """The results table, its legend and footnotes, as paragraphs."""
     notes = Footnotes()
     table = tabulated([column.heading for column in RESULTS], rows(RESULTS, run, notes))
-    return [table, LEGEND, *listed(notes.lines())]
+    macro = "" if classes.of_two(run) else f" {_MACRO}"
+    return [table, LEGEND + macro, *listed(notes.lines())]
 
 
 def brief(run: Run) -> str:
@@ -131,17 +157,24 @@ def brief(run: Run) -> str:
         [entry.replace("*", "").replace(" (cached)", " c") for entry in row]
         for row in rows(BRIEF, run, notes)
     ]
-    table = tabulated([column.heading for column in BRIEF], body, form="simple")
+    headings = [column.heading for column in BRIEF]
+    others = tabulated(headings[1:], [row[1:] for row in body], form="simple")
+    name_width = max(80 - len(others.split("\n", 1)[0]) - 2, len("llama-"))
+    table = tabulated(headings, body, form="simple", first_width=name_width)
+    reasons = [textwrap.fill(line, 80, subsequent_indent="    ") for line in notes.lines()]
     answer = textwrap.fill(verdict.headline(run), 80)
     legend = _BRIEF_LEGEND.replace("balanced test set", run.data.test_set)
-    return "\n".join([table, "", legend, *notes.lines(), "", answer])
+    if not classes.of_two(run):
+        legend += f"\n{_MACRO}"
+    return "\n".join([table, "", legend, *reasons, "", answer])
 
 
 def headline(run: Run) -> str:
     """One line about where, on what and when."""
     train, test = run.data.step("train").comments, run.data.step("test").comments
+    kinds = "" if classes.of_two(run) else f", {len(run.data.classes)} classes"
     return (
-        f"Preset `{run.preset}`: {run.data.title}, {train:,} comments to train on, {test:,} to test on; "
+        f"Preset `{run.preset}`: {run.data.title}{kinds}, {train:,} comments to train on, {test:,} to test on; "
         f"{run.machine['cpu']}, {run.machine['cores_allowed']} cores"
         + "".join(f", {name}" for name in run.machine["accelerators"])
         + f"; {run.finished_at[:10]}."
@@ -200,7 +233,7 @@ def _seeds(run: Run) -> list[str]:
 
 def _seed_values(run: Run, cells: Sequence[CellRecord]) -> list[list[float]]:
     labels = run.data.test.labels
-    scored = [cell.quality.test for cell in cells if cell.quality is not None]
+    scored = [test_scores(run, cell.quality) for cell in cells if cell.quality is not None]
     shares = [quality.accuracy(probabilities, labels) for probabilities in scored]
     areas = [quality.roc_auc(probabilities, labels) for probabilities in scored]
     seconds = [cell.training.train_s.value for cell in cells if cell.training is not None]
@@ -227,12 +260,27 @@ def _learning(run: Run, pictures: dict[str, str]) -> list[str]:
 
 def _data(run: Run) -> list[str]:
     data = run.data
-    body = [[step.name, f"{step.comments:,}", f"{step.toxic:,}"] for step in data.steps]
+    headings, counts = _counted(data)
+    body = [
+        [step.name, *(f"{count:,}" for count in (step.comments, *of_step))]
+        for step, of_step in zip(data.steps, counts, strict=True)
+    ]
     return [
         f"{data.title} ({data.citation}). Split with seed {data.seed}; key `{data.split}`.",
         *listed(data.notes),
-        tabulated(["step", "comments", data.classes[1]], body),
+        tabulated(["step", "comments", *headings], body),
     ]
+
+
+def _counted(data: Data) -> tuple[list[str], list[tuple[int, ...]]]:
+    """What is counted at each step: the positive class, or all; of many, the extremes."""
+    names = classes.names(data)
+    if len(names) == 2:
+        return names[1:], [(step.toxic,) for step in data.steps]
+    if len(names) <= _MOST_COUNTED:
+        return names, [step.counts for step in data.steps]
+    extremes: list[tuple[int, ...]] = [(min(step.counts), max(step.counts)) for step in data.steps]
+    return ["of the rarest class", "of the commonest"], extremes
 
 
 def _models(run: Run) -> list[str]:

@@ -1,7 +1,5 @@
 """Where models err: by length, by how far raters agree, and which comments all of them miss."""
 
-import html
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,11 +7,10 @@ import numpy.typing as npt
 
 from worthit.bench.record import Part, Run
 from worthit.datasets.errors import DataError, OptionError, RunError
-from worthit.reports import quality
+from worthit.reports import classes, quality
+from worthit.reports.escaping import cut
 
 Mask = npt.NDArray[np.bool_]
-
-_MARKDOWN = "\\`*_[]|~#"
 
 
 def by_length(part: Part) -> dict[str, Mask]:
@@ -49,11 +46,11 @@ def _agreed(part: Part) -> npt.NDArray[np.float64]:
     return np.asarray(np.round(np.maximum(share, 1 - share), 4))
 
 
-def wrong(labels: Sequence[int], trainings: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
+def wrong(labels: Sequence[int], trainings: Sequence[npt.ArrayLike]) -> npt.NDArray[np.float64]:
     """The share of trainings that tell each comment wrong, shape (n,)."""
-    toxic = np.asarray(labels) == 1
+    truth = np.asarray(labels)
     shares: npt.NDArray[np.float64] = np.mean(
-        [quality.called(scores) != toxic for scores in trainings], axis=0
+        [quality.called(scores) != truth for scores in trainings], axis=0
     )
     return shares
 
@@ -74,7 +71,7 @@ def missed(run: Run, most: int, width: int) -> list[str]:
     if most < 1:
         raise OptionError(f"--errors is {most}; it takes a number of comments from 1 up")
     part = run.data.test
-    unanimous = by_agreement(part).get("unanimous")
+    unanimous = by_agreement(part).get("unanimous") if classes.of_two(run) else None
     if unanimous is None:
         raise RunError(f"{run.run_id} has no raters' votes, so no comments they are unanimous on")
     scored = [cell.quality.test for cell in run.cells if cell.quality is not None]
@@ -89,7 +86,7 @@ def missed(run: Run, most: int, width: int) -> list[str]:
     texts = _texts(run)
     lines = []
     for i in worst:
-        label = "toxic" if part.labels[i] else "not toxic"
+        label = classes.names(run.data)[part.labels[i]]
         misses = f"missed by {round(share[i] * len(scored))} of {len(scored)}"
         lines += [
             f"{part.ids[i]}: {label} to all {part.raters[i]} raters, {misses}",
@@ -114,25 +111,3 @@ def _texts(run: Run) -> dict[str, str]:
     if not found.keys() >= set(run.data.test.ids):
         raise absent
     return found
-
-
-def cut(text: str, width: int) -> str:
-    """As much of a text, escaped, as fits into so many columns."""
-    line, used = "", 0
-    for character in text:
-        shown = escaped(character)
-        columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in shown)
-        if used + columns > width - 1:
-            return line + "…"
-        line, used = line + shown, used + columns
-    return line
-
-
-def escaped(character: str) -> str:
-    """A character that no terminal, Markdown or HTML takes for a command."""
-    if character in _MARKDOWN:
-        return "\\" + character
-    # Control, formatting (which turns the direction of text), unassigned; line and paragraph ends.
-    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
-        return character.encode("unicode_escape").decode("ascii")
-    return html.escape(character, quote=False)

@@ -89,7 +89,7 @@ CARBON = ReportOption(
 RECALL = ReportOption(
     "--recall",
     "SHARE",
-    "of toxic comments to find at natural prevalence: the report says with what precision "
+    "of positive comments to find at natural prevalence: the report says with what precision "
     f"({DEFAULT_RECALL:g})",
     least=0.01,
     most=1.0,

@@ -1,7 +1,7 @@
 """Which models differ by more than chance: every two, on the same test comments.
 
-Accuracies by McNemar's test, ROC AUCs by the paired bootstrap, and p values corrected for how many
-pairs were looked at.
+Accuracies by McNemar's test, ROC AUCs (macro, of more classes than two) by the paired bootstrap,
+and p values corrected for how many pairs were looked at.
 """
 
 import functools
@@ -15,8 +15,9 @@ import numpy.typing as npt
 from scipy.special import bdtr  # of scipy.stats, which takes most of a second to import
 
 from worthit.bench.record import Run
-from worthit.reports import quality, resampling
-from worthit.reports.curve import Curve, Matrix, Vector
+from worthit.reports import classes, quality, resampling
+from worthit.reports.classes import Probabilities
+from worthit.reports.curve import Matrix, Vector, mean_defined, one_vs_rest
 
 _Which = Sequence[tuple[int, int]]
 _Figures = tuple[float, float, float, float]  # difference, low, high, p
@@ -68,18 +69,19 @@ class Pair:
 def pairs(run: Run) -> tuple[Pair, ...]:
     """All pairs of cells that have quality, in the order of the run; none of fewer than two."""
     scored = [(cell.name, cell.quality.test) for cell in run.cells if cell.quality is not None]
-    return _pairs(run.data.test.labels, tuple(scored))
+    return pairs_of(run.data.test.labels, tuple(scored), len(run.data.classes))
 
 
 @functools.lru_cache(maxsize=4)  # a report, its pictures and its summary all ask
-def _pairs(
-    labels: tuple[int, ...], cells: tuple[tuple[str, tuple[float, ...]], ...]
+def pairs_of(
+    labels: tuple[int, ...], cells: tuple[tuple[str, tuple[float, ...]], ...], kinds: int
 ) -> tuple[Pair, ...]:
+    """All pairs of cells by their names and probabilities of the same comments, as a run keeps them."""
     which = list(itertools.combinations(range(len(cells)), 2))
     if not which or not labels:
         return ()
     times = resampling.counts(len(labels))
-    scored = [scores for _, scores in cells]
+    scored = [classes.shaped(scores, kinds) for _, scores in cells]
     by_accuracy = _by_accuracy(times, labels, scored, which)
     by_auc = _by_auc(times, labels, scored, which)
     names = itertools.combinations((name for name, _ in cells), 2)
@@ -144,10 +146,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _by_accuracy(
-    times: Matrix, labels: Sequence[int], scored: Sequence[Sequence[float]], which: _Which
+    times: Matrix, labels: Sequence[int], scored: Sequence[Probabilities], which: _Which
 ) -> list[_Figures]:
-    toxic = np.asarray(labels) == 1
-    right = np.stack([quality.called(scores) == toxic for scores in scored])
+    right = np.stack([quality.called(scores) == np.asarray(labels) for scores in scored])
     drawn = right.astype(times.dtype) @ times / len(labels)
     p_values = holm([mcnemar_p(right[first], right[second]) for first, second in which])
     return [
@@ -161,12 +162,15 @@ def _by_accuracy(
 
 
 def _by_auc(
-    times: Matrix, labels: Sequence[int], scored: Sequence[Sequence[float]], which: _Which
+    times: Matrix, labels: Sequence[int], scored: Sequence[Probabilities], which: _Which
 ) -> Sequence[_Figures | _None]:
     areas = [area for scores in scored if (area := quality.roc_auc(scores, labels)) is not None]
     if len(areas) < len(scored):
         return [(None, None, None, None)] * len(which)
-    drawn = [Curve.of(times, labels, scores).roc_auc() for scores in scored]
+    drawn = [
+        mean_defined([curve.roc_auc() for curve in one_vs_rest(times, labels, scores)])
+        for scores in scored
+    ]
     found = [
         (areas[first] - areas[second], drawn[first] - drawn[second]) for first, second in which
     ]

@@ -1,8 +1,8 @@
 """How well people do it: one rater against the majority of the other raters of the same comment.
 
-The line to read a model's accuracy against. Exact, from counts: of n raters k said toxic, and every
+The line to read a model's accuracy against. Exact, from counts: of n raters k said positive, and every
 one of them is left out in turn. Where the others are of two minds, half and half, the comment counts
-half as toxic and half as not, so that comments nobody agrees on are not left out.
+half as positive and half as not, so that comments nobody agrees on are not left out.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from worthit.bench.record import Part
-from worthit.reports import resampling
+from worthit.bench.record import Part, Run
+from worthit.reports import classes, resampling
 from worthit.reports.curve import Matrix, Vector, ratio
 from worthit.reports.quality import ROC_AUC
 from worthit.reports.resampling import Estimate
@@ -24,8 +24,13 @@ class Rater:
     comments: int
     accuracy: Estimate
     auc: Estimate  # of a score that is 0 or 1 it is balanced accuracy
-    recall: float | None  # None where no comment is toxic to the others
-    false_alarms: float | None  # share of the comments that are not toxic to the others
+    recall: float | None  # None where no comment is positive to the others
+    false_alarms: float | None  # share of the comments that are not positive to the others
+
+
+def rater_of(run: Run) -> Rater | None:
+    """One rater on a run's test comments; None without votes, which tell one class from the rest."""
+    return rater(run.data.test) if classes.of_two(run) else None
 
 
 def rater(part: Part) -> Rater | None:
@@ -53,26 +58,26 @@ def rater(part: Part) -> Rater | None:
     )
 
 
-def chances(toxic_votes: Vector, votes: Vector) -> npt.NDArray[np.float64]:
+def chances(positive_votes: Vector, votes: Vector) -> npt.NDArray[np.float64]:
     """How a rater drawn at random compares with the majority of the others, comment by comment.
 
     Args:
-        toxic_votes, votes: shape (n,), at least two votes each.
+        positive_votes, votes: shape (n,), at least two votes each.
 
     Returns:
-        Shape (4, n), each column adding to 1: the chances that both say toxic, only the others,
+        Shape (4, n), each column adding to 1: the chances that both say positive, only the others,
         only the rater, neither.
     """
-    says_toxic = toxic_votes / votes
-    # The others' majority: 1 toxic, 0 not, ½ a tie. It lacks the rater's own vote.
-    others_if_toxic = (np.sign(2 * (toxic_votes - 1) - (votes - 1)) + 1) / 2
-    others_if_not = (np.sign(2 * toxic_votes - (votes - 1)) + 1) / 2
+    says_positive = positive_votes / votes
+    # The others' majority: 1 positive, 0 not, ½ a tie. It lacks the rater's own vote.
+    others_if_positive = (np.sign(2 * (positive_votes - 1) - (votes - 1)) + 1) / 2
+    others_if_not = (np.sign(2 * positive_votes - (votes - 1)) + 1) / 2
     return np.stack(
         [
-            says_toxic * others_if_toxic,
-            (1 - says_toxic) * others_if_not,
-            says_toxic * (1 - others_if_toxic),
-            (1 - says_toxic) * (1 - others_if_not),
+            says_positive * others_if_positive,
+            (1 - says_positive) * others_if_not,
+            says_positive * (1 - others_if_positive),
+            (1 - says_positive) * (1 - others_if_not),
         ]
     )
 

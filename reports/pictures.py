@@ -1,32 +1,45 @@
 """The pictures of a report. Pure, but for the files they are asked to write."""
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from worthit.bench.cell import file_name
-from worthit.bench.record import CellRecord, Part, Quality, Run
-from worthit.reports import bounds, cascade, frontier_picture, learning, pairs, people, quality
-from worthit.reports.columns import by_model, name, test_accuracy
-from worthit.reports.looks import looks
+from worthit.bench.record import Quality, Run
+from worthit.reports import (
+    cascade,
+    cascade_picture,
+    classes,
+    confusion_picture,
+    frontier_picture,
+    learning,
+    pairs,
+    people,
+    quality,
+)
+from worthit.reports.by_class import MOST_DRAWN
+from worthit.reports.classes import Probabilities
+from worthit.reports.columns import by_model, name, test_scores
+from worthit.reports.looks import FONT, class_names, looks, plain_log
 from worthit.reports.markdown import CASCADES, CONFUSION, FRONTIER, LEARNING
 from worthit.reports.scores import PRECISION_RECALL, RELIABILITY, ROC
 
-_CLASSES = ("not toxic", "toxic")
+Floats = npt.NDArray[np.float64]
+
 _LEAST_IN_BIN = 10  # comments: the share of fewer would jump about
 # Read on GitHub's white and dark pages alike: the pictures bring a ground of their own.
 _STYLE: Any = {
     "figure.facecolor": "white",
     "savefig.dpi": 110,
     "font.size": 10,
-    "font.family": "DejaVu Sans",
+    "font.family": FONT,
 }
 
 
@@ -39,27 +52,28 @@ def draw(run: Run, folder: Path) -> dict[str, str]:
     drawn = {}
     with plt.rc_context(_STYLE):
         differ = pairs.differ(pairs.pairs(run))
-        frontier = frontier_picture.draw(run, differ)
+        cascades = cascade.chosen(run)
+        frontier = frontier_picture.draw(run, differ, cascades)
         if frontier is not None:
             drawn[FRONTIER] = _saved(frontier, folder, "frontier.png")
-        relays = [tested.cascade for tested in cascade.chosen(run)]
-        sweeps = [cascade.swept(run, relay.cheap, relay.dear) for relay in relays]
-        if sweeps:
-            drawn[CASCADES] = _saved(_cascades(run, sweeps), folder, "cascades.png")
+        if cascades:
+            drawn[CASCADES] = _saved(cascade_picture.draw(run, cascades), folder, "cascades.png")
         if learning.curves(run):
             drawn[LEARNING] = _saved(_learning(run), folder, "learning.png")
         if any(cell.quality for cell in run.cells):
             drawn[RELIABILITY] = _saved(_reliability(run), folder, "reliability.png")
-            if _both_classes(run.data.test):
+            if len(set(run.data.test.labels)) > 1:
                 drawn[ROC] = _saved(_roc(run), folder, "roc.png")
-            if _both_classes(run.data.natural):
+            if classes.of_two(run) and len(set(run.data.natural.labels)) == 2:
                 drawn[PRECISION_RECALL] = _saved(
                     _precision_recall(run), folder, "precision-recall.png"
                 )
-        for cell in run.cells:
+        for cell in run.cells if len(run.data.classes) <= MOST_DRAWN else ():
             if cell.quality is not None:
                 drawn[f"{CONFUSION} {cell.name}"] = _saved(
-                    _confusion(cell, run), folder, f"confusion-{file_name(cell.name)}.png"
+                    confusion_picture.draw(run, cell),
+                    folder,
+                    f"confusion-{file_name(cell.name)}.png",
                 )
     return drawn
 
@@ -69,38 +83,6 @@ def _saved(figure: Figure, folder: Path, file_name: str) -> str:
     figure.savefig(folder / file_name, metadata={"Software": None})
     plt.close(figure)
     return file_name
-
-
-def _cascades(run: Run, sweeps: Sequence[Sequence[cascade.Cascade]]) -> Figure:
-    """Up and to the left is better; a line runs from a cheap model alone to a dear one alone."""
-    figure, axes = plt.subplots(figsize=(7.6, 4.2), layout="constrained")
-    for label, (marker, colour) in looks(run).items():
-        cell = next(cell for cell in run.cells if name(run, cell) == label)
-        share, cost = test_accuracy(run, cell), bounds.compute_ms(run, cell)
-        if share and cost.value is not None:
-            errors = [[100 * (share.value - share.low)], [100 * (share.high - share.value)]]
-            axes.errorbar(
-                cost.value,
-                100 * share.value,
-                errors,
-                fmt=marker,
-                color=colour,
-                capsize=3,
-                label=label,
-            )
-    for sweep, line in zip(sweeps, itertools.cycle(("-", "--", "-.", ":"))):
-        label = f"{name(run, sweep[0].cheap)} → {name(run, sweep[0].dear)}"
-        costs = [point.compute_ms for point in sweep]
-        shares = [100 * point.accuracy.value for point in sweep]
-        axes.plot(costs, shares, line, color="grey", linewidth=1.3, label=label, zorder=0)
-    axes.set_xscale("log")
-    axes.set_xlabel("compute at the best batch size, ms/comment (log)")
-    axes.set_ylabel(f"accuracy on the {run.data.test_set}, %")
-    axes.set_title("Cascades: a cheap model first, a dear one where it is unsure", loc="left")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside right upper", frameon=False)
-    return figure
 
 
 def _learning(run: Run) -> Figure:
@@ -136,21 +118,26 @@ def _learning(run: Run) -> Figure:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     right.set_yscale("log")
+    plain_log(right.yaxis)
     figure.legend(loc="outside right upper", frameon=False)
     return figure
 
 
 def _roc(run: Run) -> Figure:
     """Up and to the left is better."""
-    figure, axes = _frame(
-        "Toxic comments found, and others called toxic",
-        f"others called toxic, % of them ({run.data.test_set})",
-        "toxic comments found, %",
-    )
+    if classes.of_two(run):
+        positive = classes.worded(class_names(run)[1])
+        title = f"{positive} comments found, and others called {positive}"
+        title = title[0].upper() + title[1:]
+        across, up = f"others called {positive}", f"{positive} comments found, %"
+    else:
+        title = "Comments of a class found, and others called so"
+        across, up = "others called so", "comments of a class found, %, mean over the classes"
+    figure, axes = _frame(title, f"{across}, % of them ({run.data.test_set})", up)
     for label, scored, style in _models(run):
-        alarms, found, _ = roc_curve(run.data.test.labels, scored.test)
+        alarms, found = _roc_line(test_scores(run, scored), np.asarray(run.data.test.labels))
         axes.plot(100 * alarms, 100 * found, label=label, **style)
-    rater = people.rater(run.data.test)
+    rater = people.rater_of(run)
     if rater is not None and rater.recall is not None and rater.false_alarms is not None:
         point = (100 * rater.false_alarms, 100 * rater.recall)
         axes.plot(*point, "ko", fillstyle="none", ms=10, mew=2, zorder=3, label="one rater")
@@ -159,13 +146,27 @@ def _roc(run: Run) -> Figure:
     return figure
 
 
+def _roc_line(scores: Probabilities, labels: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Shares of others called so and of comments found; of many classes the mean of their curves.
+
+    So macro-averaged, each share of others alike (Fawcett 2006), a line a model stays readable.
+    """
+    if scores.ndim == 1:
+        alarms, found, _ = roc_curve(labels, scores)
+        return alarms, found
+    grid = np.linspace(0, 1, 501)
+    curves = (roc_curve(labels == kind, scores[:, kind]) for kind in np.unique(labels))
+    lines = [np.interp(grid, alarms, found) for alarms, found, _ in curves]
+    return np.append(0, grid), np.append(0, np.mean(lines, axis=0))
+
+
 def _precision_recall(run: Run) -> Figure:
     """Up and to the right is better."""
-    labels = run.data.natural.labels
+    labels, positive = run.data.natural.labels, classes.worded(class_names(run)[1])
     figure, axes = _frame(
         "At natural prevalence: how many alarms are right",
-        "recall: toxic comments found, %",
-        "precision: comments called toxic that are, %",
+        f"recall: {positive} comments found, %",
+        f"precision: comments called {positive} that are, %",
     )
     for label, scored, style in _models(run):
         precision, recall, _ = precision_recall_curve(labels, scored.natural)
@@ -178,19 +179,23 @@ def _precision_recall(run: Run) -> Figure:
 
 def _reliability(run: Run) -> Figure:
     """On the diagonal a probability means what it says."""
+    what = (
+        f"that is {classes.worded(class_names(run)[1])}" if classes.of_two(run) else "called right"
+    )
+    of_which = "" if classes.of_two(run) else " of the class called"
     figure, axes = _frame(
         "What a probability is worth",
-        "mean probability in a tenth of the scale, %",
-        f"share that is toxic, % ({run.data.test_set})",
+        f"mean probability{of_which} in a tenth of the scale, %",
+        f"share {what}, % ({run.data.test_set})",
     )
-    toxic = np.asarray(run.data.test.labels)
     for label, scored, style in _models(run):
-        bins, probabilities = quality.bins(scored.test), np.asarray(scored.test)
+        claims, hits = quality.claimed(test_scores(run, scored), run.data.test.labels)
+        bins = quality.bins(claims)
         held = [bins == number for number in range(quality.BINS)]
         held = [mask for mask in held if mask.sum() >= _LEAST_IN_BIN]
         axes.plot(
-            [100 * probabilities[mask].mean() for mask in held],
-            [100 * toxic[mask].mean() for mask in held],
+            [100 * claims[mask].mean() for mask in held],
+            [100 * hits[mask].mean() for mask in held],
             label=label,
             **style | {"markevery": 1},
         )
@@ -229,25 +234,3 @@ def _models(run: Run) -> Iterator[tuple[str, Quality, dict[str, Any]]]:
             "linewidth": 1.3,
         }
         yield label + several, scored, style
-
-
-def _both_classes(part: Part) -> bool:
-    return len(set(part.labels)) == 2
-
-
-def _confusion(cell: CellRecord, run: Run) -> Figure:
-    assert cell.quality is not None
-    counts = quality.confusion(cell.quality.test, run.data.test.labels)
-    figure, axes = plt.subplots(figsize=(2.9, 2.6), layout="constrained")
-    axes.imshow(counts, cmap="Blues", vmin=0, vmax=max(int(counts.sum()) / 2, 1))
-    for true in (0, 1):
-        for called in (0, 1):
-            dark = counts[true, called] > counts.sum() / 4
-            axes.text(called, true, f"{counts[true, called]:,}", ha="center", va="center",
-                      color="white" if dark else "black")  # fmt: skip
-    axes.set_xticks((0, 1), _CLASSES)
-    axes.set_yticks((0, 1), _CLASSES, rotation=90, va="center")
-    axes.set_xlabel("called")
-    axes.set_ylabel("is")
-    axes.set_title(name(run, cell), fontsize=10)
-    return figure

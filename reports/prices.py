@@ -210,18 +210,28 @@ def _costs(run: Run, asked: Prices, carbon: float | None) -> list[str]:
 
 
 def _money(cost: Bounded, notes: Footnotes) -> str:
-    return "none" if cost.nothing else written(cost.figure, notes)
+    if cost.nothing:
+        return "none"
+    text = written(cost.figure, notes)
+    return text if cost.value is None or not cost.figure.reason else (
+        f"{text} {notes.mark(cost.figure.reason)}"
+    )  # fmt: skip
 
 
 def _break_evens(run: Run, asked: Prices) -> list[str]:
-    """Against what is cheapest to train, unless estimates alone say what is, and a hosted API."""
+    """Against what is cheapest to train, unless estimates alone say what is, and a hosted API.
+
+    What is used as it comes is not trained at all, and no rival in that.
+    """
     costs = {name(run, cell): (training(run, cell), scoring(run, cell)) for cell in run.cells}
     known = [
         model for model, parts in costs.items() if all(part.value is not None for part in parts)
     ]
     rivals: dict[str, tuple[Bounded, Bounded]] = {}
-    if len(known) > 1 and all(part.measured_part for model in known for part in costs[model]):
-        first = min(known, key=lambda model: [part.figure.value for part in costs[model]])
+    trained = [model for model in known if not costs[model][0].nothing]
+    measured_part = all(part.measured_part for model in known for part in costs[model])
+    if len(known) > 1 and trained and measured_part:
+        first = min(trained, key=lambda model: [part.figure.value for part in costs[model]])
         rivals[f"{first}, the cheapest to train"] = costs[first]
     if asked.api_per_million is not None:
         price = measured(asked.api_per_million, "", "given")

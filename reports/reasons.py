@@ -7,11 +7,11 @@ import numpy as np
 
 from worthit.bench.noise import NOISY_PERCENT
 from worthit.bench.record import CellRecord, Run, significant
-from worthit.reports import bounds, budgets, people, quality
+from worthit.reports import bounds, budgets, classes, people, quality, transfer
 from worthit.reports.bounds import Bounded
 from worthit.reports.cascade import Cascade
 from worthit.reports.case import Case, is_llm, is_tuned_llm
-from worthit.reports.columns import percent
+from worthit.reports.columns import percent, test_scores
 
 _MOST_SENTENCES = 6
 _POWER = 0.8  # of the test that more comments would allow
@@ -37,6 +37,7 @@ def sentences(case: Case, rival: CellRecord | None, goes_first: Cascade | None) 
         _costs(case, rival or case.rivals[0], "To run it", _TO_RUN),
         _costs(case, rival or case.rivals[0], "To have it", _TO_HAVE),
         _budget(case),
+        transfer.in_words(case.run, case.llm, rival or case.rivals[0]),
         _cascade(case, goes_first),
         _untuned(case),
         _people(case),
@@ -52,7 +53,8 @@ def _accuracy(case: Case, rival: CellRecord | None) -> str:
     )
     if rival is None:
         guessing = quality.guessing(case.run.data.test.labels)
-        return f"{text}; always answering the commoner class is right for {percent(guessing)}."
+        commonest = "commoner" if classes.of_two(case.run) else "commonest"
+        return f"{text}; always answering the {commonest} class is right for {percent(guessing)}."
     lead = case.lead(rival)
     points = (
         f"{100 * lead.accuracy_difference:+.1f} points ({100 * lead.accuracy_low:+.1f} to "
@@ -123,7 +125,7 @@ def _checkpoint(cell: CellRecord) -> str:
 
 
 def _people(case: Case) -> str:
-    rater = people.rater(case.run.data.test)
+    rater = people.rater_of(case.run)
     if rater is None or rater.accuracy.value is None:
         return ""
     return (
@@ -168,8 +170,11 @@ def _more_test_comments(case: Case, rival: CellRecord, worthwhile_points: float)
     assert case.llm.quality is not None
     assert rival.quality is not None
     points = max(100 * abs(case.lead(rival).accuracy_difference), worthwhile_points)
-    called = [quality.called(cell.quality.test) for cell in (case.llm, rival) if cell.quality]
-    discordant = float((called[0] != called[1]).mean())
+    right = [
+        quality.called(test_scores(case.run, scored)) == np.asarray(case.run.data.test.labels)
+        for scored in (case.llm.quality, rival.quality)
+    ]
+    discordant = float((right[0] != right[1]).mean())
     deviations = -NormalDist().inv_cdf(quality.ALPHA / 2 / len(case.pairs))
     deviations += NormalDist().inv_cdf(_POWER)
     needed = float(deviations**2 * discordant / np.square(points / 100))

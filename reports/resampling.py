@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from worthit.reports import quality
-from worthit.reports.curve import Curve, Matrix, Vector, ratio
+from worthit.reports.curve import Curve, Matrix, Vector, mean_defined, one_vs_rest, ratio
 from worthit.reports.quality import Measure
 
 RESAMPLES = 1_000
 _SEED = 0
+#: distance from the diagonal; and ranks of rare classes, which a resample repeats
+_RAISED_BY_CHANCE = {quality.CALIBRATION_ERROR, quality.MACRO_AVERAGE_PRECISION}
 
 
 @dataclass(frozen=True)
@@ -44,19 +48,20 @@ def counts(comments: int, resamples: int = RESAMPLES, seed: int = _SEED) -> Matr
 
 
 def estimates(
-    times: Matrix, labels: Sequence[int], trainings: Sequence[Sequence[float]]
+    times: Matrix, labels: Sequence[int], trainings: Sequence[npt.ArrayLike]
 ) -> dict[Measure, Estimate]:
     """Each figure of a model, with its interval.
 
     Args:
         times: of `counts`, shape (n, resamples).
-        labels: 1 toxic, shape (n,).
-        trainings: probabilities of toxic, shape (n,), of each seed the model was trained with. The
-            figure is their mean; with several, each resample draws seeds, then comments.
+        labels: class indices, shape (n,).
+        trainings: probabilities as `worthit.reports.quality` takes them, of each seed the model was
+            trained with. The figure is their mean; with several, each resample draws seeds, then
+            comments.
     """
     drawn = [resampled(times, labels, scores) for scores in trainings]
     found = {}
-    for measure in (*quality.DECISIONS, *quality.SCORES):
+    for measure in drawn[0]:
         values = [measure.value(scores, labels) for scores in trainings]
         known = [value for value in values if value is not None]
         if len(known) < len(values):
@@ -64,9 +69,9 @@ def estimates(
             continue
         replicates = over_seeds(np.stack([of_seed[measure] for of_seed in drawn]))
         mean = float(np.mean(known))
-        # Chance adds to the distance from the diagonal, in a resample once more: so turn it round.
-        if measure is quality.CALIBRATION_ERROR:
-            replicates = np.maximum(2 * mean - replicates, 0)
+        # What chance adds to these, it adds to a resample once more: so turn the interval round.
+        if measure in _RAISED_BY_CHANCE:
+            replicates = np.clip(2 * mean - replicates, 0, 1)
         found[measure] = estimate(mean, replicates)
     return found
 
@@ -91,15 +96,16 @@ def over_seeds(replicates: Matrix) -> Vector:
     return mean
 
 
-def resampled(
-    times: Matrix, labels: Sequence[int], scores: Sequence[float]
-) -> dict[Measure, Vector]:
+def resampled(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dict[Measure, Vector]:
     """Each figure in each resample, shape (resamples,); NaN where it is not defined."""
-    toxic, called = np.asarray(labels) == 1, quality.called(scores)
-    gaps = np.asarray(scores) - toxic
-    by_bin = gaps * (quality.bins(scores) == np.arange(quality.BINS)[:, None])
-    summed = np.stack([toxic, ~toxic, toxic & called, ~toxic & called, gaps**2, *by_bin])
-    positives, negatives, hits, alarms, squares, *bins = summed.astype(times.dtype) @ times
+    of_two = np.ndim(scores) == 1
+    return _of_two(times, labels, scores) if of_two else _of_many(times, labels, scores)
+
+
+def _of_two(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dict[Measure, Vector]:
+    positive, called = np.asarray(labels) == 1, quality.called(scores) == 1
+    summed = np.stack([positive, ~positive, positive & called, ~positive & called])
+    positives, negatives, hits, alarms = summed.astype(times.dtype) @ times
     everything = positives + negatives
     recall, specificity = ratio(hits, positives), ratio(negatives - alarms, negatives)
     curve = Curve.of(times, labels, scores)
@@ -111,6 +117,56 @@ def resampled(
         quality.F1: np.where(positives > 0, ratio(2 * hits, hits + alarms + positives), np.nan),
         quality.ROC_AUC: curve.roc_auc(),
         quality.AVERAGE_PRECISION: curve.average_precision(),
+        **_of_probabilities(times, labels, scores),
+    }
+
+
+def _of_many(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dict[Measure, Vector]:
+    truth, called, kinds = np.asarray(labels), quality.called(scores), np.shape(scores)[1]
+    right = np.flatnonzero(called == truth)
+    true = _by_class(times, truth, np.arange(len(truth)), kinds)
+    answered = _by_class(times, called, np.arange(len(truth)), kinds)
+    hits = _by_class(times, truth, right, kinds)
+    occurs = true > 0
+    precision = np.where(occurs, hits / np.maximum(answered, 1), np.nan)
+    f1 = np.where(occurs, 2 * hits / np.maximum(true + answered, 1), np.nan)
+    areas, precisions = _areas(times, labels, scores)
+    return {
+        quality.ACCURACY: ratio(hits.sum(axis=0), true.sum(axis=0)),
+        quality.MACRO_RECALL: mean_defined(map(ratio, hits, true)),
+        quality.MACRO_PRECISION: mean_defined(precision),
+        quality.MACRO_F1: mean_defined(f1),
+        quality.MACRO_ROC_AUC: areas,
+        quality.MACRO_AVERAGE_PRECISION: precisions,
+        **_of_probabilities(times, labels, scores),
+    }
+
+
+def _by_class(
+    times: Matrix, classes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], kinds: int
+) -> Matrix:
+    """How often comments of some rows are in each resample, by class, shape (kinds, resamples)."""
+    ones = np.ones(len(rows), times.dtype)
+    return np.asarray(csr_array((ones, (classes[rows], rows)), (kinds, len(times))) @ times)
+
+
+def _areas(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> tuple[Vector, Vector]:
+    """Macro ROC AUC and average precision in each resample; a curve at a time, for memory's sake."""
+    found = [
+        (curve.roc_auc(), curve.average_precision()) for curve in one_vs_rest(times, labels, scores)
+    ]
+    areas, precisions = zip(*found, strict=True)
+    return mean_defined(areas), mean_defined(precisions)
+
+
+def _of_probabilities(
+    times: Matrix, labels: Sequence[int], scores: npt.ArrayLike
+) -> dict[Measure, Vector]:
+    claims, hits = quality.claimed(scores, labels)
+    by_bin = (claims - hits) * (quality.bins(claims) == np.arange(quality.BINS)[:, None])
+    summed = np.stack([np.ones(len(claims)), quality.squares(scores, labels), *by_bin])
+    everything, squares, *bins = summed.astype(times.dtype) @ times
+    return {
         quality.BRIER: ratio(squares, everything),
         quality.CALIBRATION_ERROR: ratio(np.abs(bins).sum(axis=0), everything),
     }

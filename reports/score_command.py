@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import pyarrow as pa
 from tqdm import tqdm
 
 from worthit.bench import kept
@@ -36,8 +37,9 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         "score",
         help="score comments with a trained model",
         description="Score comments with a trained model. Each row of the output has the number of "
-        "its row in the input (from 1), the columns to keep, and the probability that it is toxic; "
-        "none where there is no text. Memory does not grow with the input.",
+        "its row in the input (from 1), the columns to keep, and `score`, the probability of the positive "
+        "class (toxic); of more than two classes `predicted` and `p_CLASS`, the most probable one and the "
+        "probability of each. All are empty where there is no text. Memory does not grow with the input.",
         epilog=f"formats: {_FORMATS}; by a file's suffix, jsonl for pipes",
     )
     scored.add_argument("input", nargs="?", metavar="INPUT", help="a file (stdin)")
@@ -159,14 +161,15 @@ def _output(
 ) -> Output:
     from worthit.models import scoring
 
-    names = ("row", *source.kept, *scoring.COLUMNS)
-    if clash := {*source.kept} & {"row", *scoring.COLUMNS}:
+    own = scoring.columns(found.card.classes)
+    names = ("row", *source.kept, *own)
+    if clash := {*source.kept} & {"row", *own}:
         raise OptionError(
             f"the output has a column {min(clash)} of its own; leave that of the input out of --keep"
         )
     if len(set(names)) < len(names):
         raise OptionError(f"--keep {parsed.keep} names a column twice; name it once")
-    empty: dict[str, Any] = {name: [] for name in names}
+    empty: dict[str, Any] = {name: pa.array([], own.get(name, pa.string())) for name in names}
     if parsed.output is None:
         return score_output.Pipe(sys.stdout.buffer, output_form, empty)
     begun_with = {

@@ -48,7 +48,7 @@ class Output(ABC):
         """
 
     @abstractmethod
-    def append(self, rows: Rows, scores: dict[str, list[float | None]]) -> None: ...
+    def append(self, rows: Rows, scores: encoding.Columns) -> None: ...
 
     @abstractmethod
     def finish(self) -> None:
@@ -59,7 +59,7 @@ class Output(ABC):
         return ""
 
 
-def columns(rows: Rows, scores: dict[str, list[float | None]]) -> encoding.Columns:
+def columns(rows: Rows, scores: encoding.Columns) -> encoding.Columns:
     """The number of each row (from 1), what is carried along, its scores."""
     numbers: dict[str, Values] = {"row": list(range(rows.first, rows.last + 1))}
     return numbers | rows.kept | scores
@@ -75,7 +75,7 @@ class Pipe(Output):
     def skip(self, rows: Rows) -> bool:
         return False
 
-    def append(self, rows: Rows, scores: dict[str, list[float | None]]) -> None:
+    def append(self, rows: Rows, scores: encoding.Columns) -> None:
         self._write(columns(rows, scores))
 
     def finish(self) -> None:
@@ -140,7 +140,7 @@ class File(Output):
             raise self._other_input()
         return True
 
-    def append(self, rows: Rows, scores: dict[str, list[float | None]]) -> None:
+    def append(self, rows: Rows, scores: encoding.Columns) -> None:
         self._write(columns(rows, scores))
         self._note = dataclasses.replace(
             self._note,

@@ -5,9 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from worthit.bench.record import DEFAULT_RECALL, CellRecord, Part, Run, significant
-from worthit.reports import mistakes, people, quality, resampling
-from worthit.reports.columns import Footnotes, by_model, name, percent, percent_with_interval
+from worthit.bench.record import DEFAULT_RECALL, CellRecord, Quality, Run, significant
+from worthit.reports import classes, mistakes, people, quality, resampling
+from worthit.reports.classes import Probabilities
+from worthit.reports.columns import (
+    Footnotes,
+    by_model,
+    name,
+    percent,
+    percent_with_interval,
+    test_scores,
+)
 from worthit.reports.curve import Curve, Matrix, Vector
 from worthit.reports.mistakes import Mask
 from worthit.reports.pairs import Pair, pairs
@@ -20,37 +28,55 @@ RELIABILITY = "reliability diagram"
 PRECISION_RECALL = "precision-recall curves"
 
 _NO_SCORES = "No model has scores in this run."
+_OF_MANY = (
+    "ROC AUC and average precision are of each class against the rest, and of these the mean "
+    "(macro); chance makes average precision too high, more so of rare classes, for which its interval "
+    "makes up. The Brier score is Brier's own, from 0 to 2: squared differences of all classes' "
+    "probabilities from 1 or 0, summed. Calibration is that of the class called. "
+)
 
 
 def figures(run: Run) -> list[str]:
-    """Every figure of quality on the balanced test set, and one rater beside the models."""
+    """Every figure of quality on the test set, and one rater beside the models."""
     models = by_model(run)
     if not models:
         return [_NO_SCORES]
     labels = run.data.test.labels
     times = resampling.counts(len(labels))
     found = {
-        _with_seeds(model, cells): resampling.estimates(times, labels, _test_scores(cells))
+        _with_seeds(model, cells): resampling.estimates(times, labels, _test_scores(run, cells))
         for model, cells in models.items()
     }
-    rater = people.rater(run.data.test)
+    rater = people.rater_of(run)
     if rater is not None:
         found["*one rater*"] = {
             quality.ACCURACY: rater.accuracy,
             quality.BALANCED_ACCURACY: rater.auc,
             quality.ROC_AUC: rater.auc,
         }
+    two = classes.of_two(run)
     return [
         f"On the {run.data.test_set} of {len(labels):,} comments, in brackets the 95 % interval of "
-        f"{resampling.RESAMPLES:,} bootstrap resamples of the comments{_over_seeds(models)}. Called "
-        f"toxic from a probability of {quality.THRESHOLD:g} on:",
-        *_table(quality.DECISIONS, found),
-        f"By the probabilities alone. Calibration error is the expected one, over {quality.BINS} bins "
-        "of equal width; chance makes it too high, for which its interval makes up. Brier score and "
-        "calibration error are best at 0.",
-        *_table(quality.SCORES, found),
-        _people(rater, run.data.test),
+        f"{resampling.RESAMPLES:,} bootstrap resamples of the comments{_over_seeds(models)}. "
+        f"{_called(run)}",
+        *_table(quality.DECISIONS if two else quality.MACRO_DECISIONS, found),
+        f"By the probabilities alone. {'' if two else _OF_MANY}Calibration error is the expected "
+        f"one, over {quality.BINS} bins of equal width; chance makes it too high, for which its "
+        "interval makes up. Brier score and calibration error are best at 0.",
+        *_table(quality.SCORES if two else quality.MACRO_SCORES, found),
+        _people(rater, run),
     ]
+
+
+def _called(run: Run) -> str:
+    if classes.of_two(run):
+        return f"Called {classes.positive(run)} from a probability of {quality.THRESHOLD:g} on:"
+    kinds, occur = len(run.data.classes), len(set(run.data.test.labels))
+    those = f"the {kinds} classes" if occur == kinds else f"the {occur} of {kinds} classes in it"
+    return (
+        "Called the class of the highest probability. Macro figures are means over "
+        f"{those}, each counted alike however rare; precision is 0 of a class that none is called:"
+    )
 
 
 def _over_seeds(models: Mapping[str, Sequence[CellRecord]]) -> str:
@@ -62,8 +88,8 @@ def _with_seeds(model: str, cells: Sequence[CellRecord]) -> str:
     return model if len(cells) == 1 else f"{model} ({len(cells)} seeds)"
 
 
-def _test_scores(cells: Iterable[CellRecord]) -> list[tuple[float, ...]]:
-    return [cell.quality.test for cell in cells if cell.quality is not None]
+def _test_scores(run: Run, cells: Iterable[CellRecord]) -> list[Probabilities]:
+    return [test_scores(run, cell.quality) for cell in cells if cell.quality is not None]
 
 
 def _table(
@@ -99,13 +125,18 @@ def _fixed(value: float) -> str:
     return f"{value:.3f}"
 
 
-def _people(rater: people.Rater | None, part: Part) -> str:
+def _people(rater: people.Rater | None, run: Run) -> str:
+    if not classes.of_two(run):
+        return (
+            "How well people do is n/a: raters' votes tell one class from the rest, and here are "
+            f"{len(run.data.classes)}."
+        )
     if rater is None:
         return "How well people do is n/a: these data do not tell the votes of raters."
     return (
         f"One rater is what to read a model's accuracy against: how often a person agrees with the "
         f"majority of the other raters of the same comments, on the {rater.comments:,} of "
-        f"{len(part.labels):,} that have two votes or more; a tie among the others counts half. A "
+        f"{len(run.data.test.labels):,} that have two votes or more; a tie among the others counts half. A "
         "model is held to the majority of all raters, but the rater's own vote is left out, or it "
         "would count in the rater's favour."
     )
@@ -124,6 +155,7 @@ def differences(run: Run, found: Sequence[Pair]) -> list[str]:
         return []
     shown = {cells[0].name: model for model, cells in models.items()}
     several = any(len(cells) > 1 for cells in models.values())
+    auc = (quality.ROC_AUC if classes.of_two(run) else quality.MACRO_ROC_AUC).heading
     no_auc = any(pair.auc_p is None for pair in found)
     notes = Footnotes()
     body = []
@@ -133,18 +165,18 @@ def differences(run: Run, found: Sequence[Pair]) -> list[str]:
         alike_auc = _others([pair for pair in own if not pair.auc_differs], cell, shown)
         body.append([model, alike, _missing_auc(notes) if no_auc else alike_auc])
     table = tabulated(
-        ["models", "accuracy, points", "p", "ROC AUC", "p"],
+        ["models", "accuracy, points", "p", auc, "p"],
         [_pair(pair, shown, notes) for pair in found],
     )
     return [
         "## Which differences are more than chance",
         "Two models are told apart when a difference this large would be rare (p < 0.05) between "
         "equals: on the same comments, by McNemar's exact test of accuracy and by the paired "
-        "bootstrap of ROC AUC, with p corrected by Holm for the number of pairs and intervals each "
+        f"bootstrap of {auc}, with p corrected by Holm for the number of pairs and intervals each "
         "for itself. Models not told apart may still differ: more test comments would show it."
         + (" Of several seeds the first stands for its model." if several else ""),
         tabulated(
-            ["model", "accuracy not told apart from", "ROC AUC not told apart from"], body, left=3
+            ["model", "accuracy not told apart from", f"{auc} not told apart from"], body, left=3
         ),
         *listed(notes.lines()),
         f"<details><summary>First minus second, all pairs ({len(found)})</summary>",
@@ -186,8 +218,10 @@ def _p(value: float) -> str:
 
 
 def natural(run: Run) -> list[str]:
-    """At the corpus's own share of toxic comments: what moderators would live with."""
-    part = run.data.natural
+    """At the corpus's own share of positive comments: what moderators would live with."""
+    if not classes.of_two(run):
+        return _natural_of_many(run)
+    part, positive = run.data.natural, classes.positive(run)
     recall = float(run.options.get("--recall", DEFAULT_RECALL))
     times = resampling.counts(len(part.labels))
     notes = Footnotes()
@@ -198,15 +232,16 @@ def natural(run: Run) -> list[str]:
                 percent_with_interval(measure(cell.quality.natural, part.labels))
                 for measure in (quality.precision, quality.recall, quality.accuracy)
             )
-            reached = _at_recall(times, part.labels, cell.quality.natural, recall, notes)
+            reached = _at_recall(times, run, cell.quality, recall, notes)
             body.append([name(run, cell), *shares, *reached])
     second = "A second" if run.data.balanced else "The same"
+    than = "lower" if run.data.prevalence < 0.5 else "higher"
     return [
         f"{second} test set of {len(part.labels):,} comments, {sum(part.labels):,} of them "
-        f"toxic, as many as the corpus itself has ({percent(run.data.prevalence)}). Precision is "
-        "what a moderator lives with: of the comments called toxic, the share that is. It is lower "
-        "than on balanced data, where every second comment is toxic.",
-        f"The last columns are for who wants {100 * recall:g} % of the toxic comments found (option "
+        f"{positive}, as many as the corpus itself has ({percent(run.data.prevalence)}). Precision is "
+        f"what a moderator lives with: of the comments called {positive}, the share that is. It is "
+        f"{than} than on balanced data, where every second comment is {positive}.",
+        f"The last columns are for who wants {100 * recall:g} % of the {positive} comments found (option "
         "`--recall`): the highest threshold that finds them, chosen on these very comments, and what "
         "is left of precision. Their intervals are of the bootstrap, the others Wilson's.",
         tabulated(
@@ -218,14 +253,35 @@ def natural(run: Run) -> list[str]:
     ]  # fmt: skip
 
 
+def _natural_of_many(run: Run) -> list[str]:
+    """Accuracy alone: precision at natural prevalence is of one class that is looked for."""
+    paragraphs = [
+        "Precision at natural prevalence, or at a recall, and its curve are of one class that is looked "
+        f"for among the rest; this run has {len(run.data.classes)} classes, so there are none. "
+        "`--positive-label CLASS` tells one class from the rest."
+    ]
+    if not run.data.balanced:
+        return [*paragraphs, "The test set above has the classes' own shares already."]
+    labels = run.data.natural.labels
+    body = []
+    for cell in run.cells:
+        if cell.quality is not None:
+            scores = classes.probabilities(run.data, cell.quality.natural)
+            shown = percent_with_interval(quality.accuracy(scores, labels))
+            body.append([name(run, cell), shown])
+    return [
+        *paragraphs,
+        f"A second test set of {len(labels):,} comments has the classes' own shares; with Wilson's "
+        f"95 % intervals. Always answering the commonest class is right for {percent(quality.guessing(labels))}.",
+        tabulated(["model", "accuracy"], body),
+    ]
+
+
 def _at_recall(
-    times: Matrix,
-    labels: Sequence[int],
-    scores: Sequence[float],
-    recall: float,
-    notes: Footnotes,
+    times: Matrix, run: Run, scored: Quality, recall: float, notes: Footnotes
 ) -> list[str]:
     """Average precision, and precision and threshold at a recall, as entries of a table."""
+    labels, scores = run.data.natural.labels, scored.natural
     reached = quality.at_recall(scores, labels, recall)
     area = quality.average_precision(scores, labels)
     if reached is None or area is None:
@@ -239,7 +295,9 @@ def _at_recall(
         _entry(threshold, notes, significant),
     ]
     if reached[1] <= min(scores):
-        entries[1] += " " + notes.mark("reached only by calling every comment toxic")
+        entries[1] += " " + notes.mark(
+            f"reached only by calling every comment {classes.positive(run)}"
+        )
     return entries
 
 
@@ -249,9 +307,11 @@ def errors(run: Run) -> list[str]:
     if not models:
         return [_NO_SCORES]
     wrong = {
-        model: mistakes.wrong(part.labels, _test_scores(cells)) for model, cells in models.items()
+        model: mistakes.wrong(part.labels, _test_scores(run, cells))
+        for model, cells in models.items()
     }
-    by_length, by_agreement = mistakes.by_length(part), mistakes.by_agreement(part)
+    by_length = mistakes.by_length(part)
+    by_agreement = mistakes.by_agreement(part) if classes.of_two(run) else {}
     lost = np.min(list(wrong.values()), axis=0) == 1
     told = f"{lost.sum():,} of {len(lost):,} test comments are told wrong by every model"
     paragraphs = ["By length, in quarters of the test comments; n is how many."]

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 _REQUESTS = 50_000
-_STEPS = 30  # of the search, each of which halves what is not known of the rate
+_LATE = _REQUESTS // 100  # of them that may be
+_STEPS = 20  # of the search, each of which halves what is not known of the rate: to a millionth
 
 
 def highest_rate_per_s(service_ms: Sequence[float], limit_ms: float) -> float | None:
@@ -28,14 +29,19 @@ def highest_rate_per_s(service_ms: Sequence[float], limit_ms: float) -> float | 
     rng = np.random.default_rng(0)
     served_ms = rng.choice(np.asarray(service_ms), _REQUESTS)
     gaps = rng.exponential(1.0, _REQUESTS)
-    if np.percentile(served_ms, 99) > limit_ms:
+    if _late(served_ms, limit_ms):
         return None
     low, high = 0.0, 1e3 / float(served_ms.mean())  # a server cannot do more than be always busy
     for _ in range(_STEPS):
         rate = (low + high) / 2
         answered_ms = response_ms(served_ms, gaps * 1e3 / rate)
-        low, high = (rate, high) if np.percentile(answered_ms, 99) <= limit_ms else (low, rate)
+        low, high = (low, rate) if _late(answered_ms, limit_ms) else (rate, high)
     return low
+
+
+def _late(answered_ms: npt.NDArray[np.float64], limit_ms: float) -> bool:
+    """Whether too many are answered past the limit; counting takes less time than a percentile."""
+    return int(np.count_nonzero(answered_ms > limit_ms)) > _LATE
 
 
 def response_ms(

@@ -1,5 +1,6 @@
 """Markdown tables and lists, all made the same way."""
 
+import re
 from collections.abc import Sequence
 
 from tabulate import tabulate
@@ -14,14 +15,32 @@ def listed(lines: Sequence[str]) -> list[str]:
 
 
 def tabulated(
-    headings: Sequence[str], body: Sequence[Sequence[str]], *, form: str = "pipe", left: int = 1
+    headings: Sequence[str],
+    body: Sequence[Sequence[str]],
+    *,
+    form: str = "pipe",
+    left: int = 1,
+    first_width: int | None = None,
 ) -> str:
-    """A table of texts, the first columns aligned left and the others, numbers, right."""
+    """A table of texts, the first columns aligned left and the others, numbers, right.
+
+    Args:
+        first_width: characters from which on entries of the first column are wrapped.
+    """
     if form == "pipe":
-        body = [[entry.replace("|", "\\|") for entry in row] for row in body]
+        headings, *body = (
+            [re.sub(r"(?<!\\)\|", r"\|", entry) for entry in row] for row in (headings, *body)
+        )
     align = ["left"] * left + ["right"] * (len(headings) - left)
     return str(
-        tabulate(body, headings, form, colalign=align if body else None, disable_numparse=True)
+        tabulate(
+            body,
+            headings,
+            form,
+            colalign=align if body else None,
+            disable_numparse=True,
+            maxcolwidths=[first_width, *[None] * (len(headings) - 1)] if body else None,
+        )
     )
 
 

@@ -14,6 +14,8 @@ where McNemar's test, corrected for the number of pairs, tells them apart on the
 4. The LLM is better than every cheaper model:
    - it is not known to keep a limit of the budget, or of p99 where there is no budget: practical if
      that limit can give way;
+   - on a test set of other origin, its classes called as at home, it is not shown to beat guessing:
+     practical if the comments are like those at home;
    - a cascade keeps its accuracy and saves half of its compute: practical if a cheap model goes first;
    - else: practical.
 
@@ -26,7 +28,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from worthit.bench.record import DEFAULT_P99_LIMIT_MS, CellRecord, Run, significant
-from worthit.reports import bounds, budgets, cascade, options, quality, reasons
+from worthit.reports import bounds, budgets, cascade, options, quality, reasons, transfer
 from worthit.reports.cascade import Cascade, Tested
 from worthit.reports.case import Case, accuracy, is_llm, is_tuned_llm
 from worthit.reports.columns import by_model, name, percent
@@ -140,6 +142,10 @@ def _condition(case: Case) -> str:
     limits = _limits(case)
     if limits:
         return " and ".join(limits)
+    elsewhere = transfer.at_chance(case.run, case.llm)
+    if elsewhere:
+        names = ", ".join(other.name for other in elsewhere)
+        return f"comments are like those at home (on {names} it is not shown to beat guessing)"
     first = _goes_first(case)
     if first is not None:
         return (

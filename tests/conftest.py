@@ -1,6 +1,7 @@
 """What tests share: a cache of their own, warnings as errors, and tiny random checkpoints."""
 
 import json
+import string
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -73,7 +74,8 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([" True False " * 9, " ".join(WORDS) * 3], trainer)
+    answers = " ".join(["", "True", "False", *string.ascii_uppercase])
+    tokenizer.train_from_iterator([answers * 9, " ".join(WORDS) * 3], trainer)
     fast = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="<s>"
     )

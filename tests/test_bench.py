@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from worthit.bench import cell_run, record, session
@@ -194,9 +195,8 @@ def test_a_time_limit_ends_the_process(split: str, tmp_path: Path) -> None:
 
 def test_a_crash_is_one_line_and_the_traceback_goes_to_the_log(tmp_path: Path) -> None:
     process = worker(Cell("lsa", "cpu", 0, "no-such-split"), tmp_path)
-    process.start(Setup, 60)
-    with pytest.raises(CellError, match=r"prepared comments .* cannot be read") as caught:
-        process.ask("train", Training, 60)
+    with pytest.raises(CellError, match=r"prepared data in .* cannot be read") as caught:
+        process.start(Setup, 60)
     assert "\n" not in str(caught.value)
     assert "Traceback" in (tmp_path / "cell.log").read_text()
     with pytest.raises(CellError, match="AttributeError"):
@@ -269,9 +269,12 @@ def test_memory_is_measured_in_a_process_that_did_nothing_else(
 def test_a_learning_curve_trains_on_ever_fewer_of_the_same_comments(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert cell_run.curve_sizes(1_000) == [500, 250, 125, 62]
-    assert cell_run.curve_sizes(100_000) == [50_000, 25_000, 12_500, 6_250, 3_125]
-    assert cell_run.curve_sizes(100) == []
+    alternating = np.arange(100_000) % 2
+    assert cell_run.curve_sizes(alternating[:1_000]) == [500, 250, 125, 62]
+    assert cell_run.curve_sizes(alternating) == [50_000, 25_000, 12_500, 6_250, 3_125]
+    assert cell_run.curve_sizes(alternating[:100]) == []
+    alternating[249] = 2  # the first of a rare class: fewer than 250 have none of it
+    assert cell_run.curve_sizes(alternating[:1_000]) == [500, 250]
     monkeypatch.setattr(cell_run, "_FEWEST_COMMENTS", 40)
     with one_cell(split, tmp_path) as run:
         points = run.learning_curve()

@@ -297,6 +297,52 @@ def test_an_untuned_model_pays_no_training() -> None:
     assert entries(section(found), "one training") == [["llama-zero-shot", "1", "none", "1"]]
 
 
+def short(model: str, origin: record.Origin = "measured") -> record.CellRecord:
+    """Trained in 2 s, too short for a meter; scores 100 comments in 5 s at 3.6 J each: 72 W."""
+    training = dataclasses.replace(
+        cell().training,  # type: ignore[type-var]
+        train_s=measured(2, "s", "clock"),
+        cpu_j=unavailable("J", "it took 2 s, energy needs 5 s or more"),
+    )
+    energy = dataclasses.replace(
+        cell().energy,  # type: ignore[type-var]
+        cpu_j_per_comment=Figure(3.6, "J", origin, "RAPL"),
+    )
+    return cell(model, training=training, energy=energy)
+
+
+def test_a_training_too_short_to_be_metered_is_estimated_by_the_power_of_scoring() -> None:
+    energy = dataclasses.replace(cell().energy, comments=200)  # type: ignore[type-var]
+    found = run(short("lsa"), cell("llama", energy=energy), electricity_price="3600000", volume="1")
+    joules = bounds.training_j(found, found.cells[0])
+    assert joules.estimated
+    assert "power of scoring; " in joules.figure.instrument
+    assert joules.value == pytest.approx(144)
+    assert joules.low == pytest.approx(144 * 0.6)
+    assert joules.high == pytest.approx(2 * 144 * 1.4)  # llama draws twice as much
+    text = section(found)
+    assert entries(text, "one training")[0][2] == "*≈144* [1]"
+    assert "- [1] the energy of this training was not metered: its time at the power" in text
+    assert "n/a" not in text
+    assert "against lsa, the cheapest to train" in text
+    by_load = run(short("lsa", "estimated"), electricity_price="1")
+    assert not bounds.training_j(by_load, by_load.cells[0]).measured_part
+    unscored = dataclasses.replace(short("lsa"), energy=None)
+    assert bounds.training_j(run(unscored), unscored).figure.reason.startswith("it took 2 s")
+
+
+def test_a_cached_short_training_stays_an_estimate() -> None:
+    cached = Figure(2.0, "s", "cached", "clock", was="measured")
+    training = dataclasses.replace(short("lsa").training, train_s=cached)  # type: ignore[type-var]
+    found = run(dataclasses.replace(short("lsa"), training=training), electricity_price="3600000")
+    assert entries(section(found), "one training")[0][2] == "*≈144* (cached) [1]"
+
+
+def test_what_is_not_trained_is_not_called_the_cheapest_to_train() -> None:
+    text = section(run(untuned(), cell("bert"), short("tfidf"), machine_price="1"))
+    assert "against tfidf, the cheapest to train" in text
+
+
 def exact(value: float, off: float = 0.0) -> Bounded:
     return Bounded(measured(value, "", "given"), value - off, value + off)
 

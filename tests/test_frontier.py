@@ -4,11 +4,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pytest
 
 from worthit.bench import record
 from worthit.bench.record import NOT_TUNED, Figure, measured, unavailable
-from worthit.reports import frontier, markdown, pairs, pictures
+from worthit.reports import frontier, frontier_picture, markdown, pairs, pictures
 from worthit.reports.frontier import Point, frontiers
 
 LABELS = (1, 0) * 100
@@ -242,3 +243,23 @@ def test_the_picture_is_the_same_each_time_and_survives_what_is_missing(tmp_path
         drawn.append((tmp_path / attempt / "frontier.png").read_bytes())
     assert drawn[0] == drawn[1]
     assert drawn[0].startswith(b"\x89PNG")
+
+
+def test_seeds_share_a_marker_and_a_line_of_a_legend_that_fits() -> None:
+    again = [dataclasses.replace(DEAR_AND_GOOD, seed=seed) for seed in (0, 1, 2)]
+    names = ("llama", "llama-zero-shot", "llama-qlora", "tfidf", "word2vec", "a-model-of-ones-own")
+    others = [cell(name, range(9), 3.0) for name in names]
+    found = run(
+        CHEAP_AND_BAD, *again, *others, *(dataclasses.replace(one, device="cuda") for one in others)
+    )
+    figure = frontier_picture.draw(found, pairs.differ(pairs.pairs(found)))
+    assert figure is not None
+    figure.canvas.draw()
+    labels = [text.get_text() for text in figure.legends[-1].get_texts()]
+    assert labels.count("bert-cpu") == 1
+    assert not any("seed" in label for label in labels)
+    for legend in figure.legends:
+        box = legend.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.width
+    plt.close(figure)

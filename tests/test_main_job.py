@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from worthit.bench import kept, machine, session
+from worthit.datasets.synthetic import Synthetic
 from worthit.reports import cli
 
 ROOT = Path(session.__file__).parents[1]
@@ -103,6 +104,7 @@ def test_an_absent_device_is_skipped_with_the_reason(tmp_path: Path) -> None:
     [
         (["--models", "gpt"], "unknown model 'gpt'; known: majority,"),
         (["--dataset", "jigsaw:/no/file"], "there is no file /no/file"),
+        (["--also-test", "/no/file.csv"], "there is no file /no/file.csv"),
         (["--train-size", "100000"], "--train-size 100,000 was asked for"),
     ],
 )
@@ -186,12 +188,6 @@ def test_a_table_of_ones_own_says_what_was_guessed(tmp_path: Path) -> None:
     table = tmp_path / "mine.csv"
     table.write_text("\n".join(["id;tweet;label", *rows]) + "\n")
     arguments = ("--dataset", str(table), "--models", "tfidf", "-k", "train or accuracy")
-    refused = bench(tmp_path, *arguments)
-    printed, _ = refused.communicate(timeout=100)
-    assert refused.returncode == 4
-    assert (
-        "mine.csv has 3 classes (0, 1, 2), two are told apart so far; --positive-label" in printed
-    )
     done = bench(tmp_path, *arguments, "--positive-label", "0", "--no-balance")
     printed, _ = done.communicate(timeout=200)
     assert done.returncode == 0, printed
@@ -208,6 +204,65 @@ def test_a_table_of_ones_own_says_what_was_guessed(tmp_path: Path) -> None:
     assert run["options"]["--dataset"] == "mine.csv"
     assert run["options"]["--positive-label"] == "0"
     assert str(tmp_path) not in json.dumps(run["data"])
+
+
+def test_three_classes_are_told_apart(tmp_path: Path) -> None:
+    words = ("ham from the river", "spam for sale", "a question of rules")
+    rows = [f"{words[i % 3]} {i},{words[i % 3].split()[i % 3 == 2]}" for i in range(300)]
+    table = tmp_path / "mine.csv"
+    table.write_text("\n".join(["text,label", *rows]) + "\n")
+    done = bench(
+        tmp_path, "--dataset", str(table), "--models", "lsa,tfidf", "--learning-curve",
+        "-k", "train or accuracy or learning",
+    )  # fmt: skip
+    printed, _ = done.communicate(timeout=200)
+    assert done.returncode == 0, printed
+    run = only_run(tmp_path)
+    assert run["complete"]
+    assert run["data"]["classes"] == ["ham", "question", "spam"]
+    truth = run["data"]["test"]["labels"]
+    assert f"{len(truth)} + {len(run['data']['natural']['labels'])} test comments scored" in printed
+    for cell in run["cells"]:
+        assert not cell["failures"]
+        for scored in (
+            cell["quality"]["test"],
+            *(point["test"] for point in cell["learning_curve"]),
+        ):
+            found = np.reshape(scored, (-1, 3))
+            assert found.argmax(axis=1).tolist() == truth
+    (report,) = tmp_path.glob("*/README.md")
+    assert "tfidf" in report.read_text()
+
+
+def test_comments_of_other_origin_are_tested_on_and_the_data_examined(tmp_path: Path) -> None:
+    texts, labels = (
+        Synthetic(400, seed=9).read()[column].to_pylist() for column in ("text", "label")
+    )
+    rows = [f'"{text}",{label}' for text, label in zip(texts, labels, strict=True)]
+    other = tmp_path / "other.csv"
+    other.write_text("\n".join(["body,toxic", *rows]) + "\n")
+    done = bench(
+        tmp_path, "--models", "lsa,tfidf", "--also-test", str(other), "-k", "train or accuracy"
+    )
+    printed, _ = done.communicate(timeout=200)
+    assert done.returncode == 0, printed
+    before, _, _ = printed.partition("[1/2] lsa-cpu")
+    assert "comments tested on nearly repeat one trained on" in before
+    run = only_run(tmp_path)
+    assert run["options"]["--also-test"] == "other.csv"
+    (part,) = (also["part"] for also in run["data"]["also"])
+    size = len(run["data"]["test"]["labels"])
+    assert (len(part["labels"]), sum(part["labels"])) == (size, size // 2)
+    assert f"also tested on other.csv: {size} comments (not toxic, toxic)" in before
+    for cell in run["cells"]:
+        (scored,) = cell["quality"]["also"]
+        assert len(scored["probabilities"]) == size
+        assert scored["probabilities"] != cell["quality"]["test"]
+    assert run["data"]["trust"]["train"]["comments"] > 200
+    (report,) = tmp_path.glob("*/README.md")
+    assert "### other.csv" in report.read_text()
+    assert "## Can the data be trusted?" in report.read_text()
+    assert not any(text in json.dumps(run) for text in texts[:50])
 
 
 def test_ctrl_c_keeps_and_reports_finished_cells(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Every model keeps the contract: shapes, repeatability, round trip, odd comments, no pickle."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from worthit.datasets import registry as datasets
 from worthit.datasets.errors import DataError, OptionError, RunError, UnknownNameError
 from worthit.models import check, registry
-from worthit.models.contract import Classifier
+from worthit.models.contract import TOXIC, Classifier
 
 Maker = Callable[..., Classifier[Any]]
 
@@ -28,8 +28,8 @@ def make(request: pytest.FixtureRequest, tiny_bert: Path, tiny_llama: Path) -> M
     """Makes the model named by the parameter, on tiny weights where it needs any."""
     kind = registry.model_class(request.param)
 
-    def maker(seed: int = 0, **settings: Any) -> Classifier[Any]:
-        model = kind(device="cpu", seed=seed)
+    def maker(classes: Sequence[str] = TOXIC, seed: int = 0, **settings: Any) -> Classifier[Any]:
+        model = kind(device="cpu", seed=seed, classes=classes)
         if (known := registry.MODELS[request.param]).pretrained:
             weights = tiny_bert if known.kind == "encoder" else tiny_llama
             settings = {"checkpoint": str(weights), "max_length": 24} | settings
@@ -44,7 +44,9 @@ def fitted(make: Maker) -> Classifier[Any]:
 
 
 def test_the_contract_is_kept(make: Maker) -> None:
-    assert [row for row in check.examine(make) if row.verdict != "ok"] == []
+    rows = list(check.examine(make))
+    assert [row for row in rows if row.verdict != "ok"] == []
+    assert "shape (100, 3)" in {row.found for row in rows}
 
 
 def test_nothing_saved_is_a_pickle(fitted: Classifier[Any], tmp_path: Path) -> None:
@@ -58,7 +60,7 @@ def test_nothing_saved_is_a_pickle(fitted: Classifier[Any], tmp_path: Path) -> N
 
 
 def test_one_class_and_unequal_lengths_are_refused(make: Maker) -> None:
-    with pytest.raises(DataError, match="both classes"):
+    with pytest.raises(DataError, match="each of the 2 classes to train on; there are none of not"):
         make().fit(["a", "b"], np.array([1, 1]))
     with pytest.raises(DataError, match="2 comments but 1 labels"):
         make().fit(["a", "b"], np.array([1]))
@@ -104,7 +106,7 @@ def test_the_word_list_is_of_words_that_tell_the_class(tmp_path: Path) -> None:
     model = registry.model_class("word-list")().fit(texts, labels)
     model.save(tmp_path)
     listed = json.loads((tmp_path / "words.json").read_text())["words"]
-    assert listed == ["liar", "such"]  # `rare` may be chance, `good` tells the other class
+    assert listed == [["liar", "such"]]  # `rare` may be chance, `good` tells the other class
     with_word, without, upper = model.predict_proba(["liar, liar", "rare good", "LIAR"])[:, 1]
     assert with_word == upper == (22 + 1) / (22 + 2)
     assert without == 1 / (22 + 2)

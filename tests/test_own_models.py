@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
 def broken(location: str) -> dict[str, str]:
     """What each rule that a model breaks found, by its name."""
     kind = registry.model_class(location)
-    checks = list(check.examine(lambda: kind(device="cpu", seed=0)))
+    checks = list(check.examine(lambda classes: kind(classes=classes)))
     assert len(checks) > 1 or checks[0].verdict == "off"
     return {row.name: row.found for row in checks if row.verdict == "off"}
 
@@ -124,6 +125,22 @@ def broken(location: str) -> dict[str, str]:
 )
 def test_every_kind_of_own_model_keeps_the_contract(code: str, name: str) -> None:
     assert broken(f"{code}:{name}") == {}
+
+
+@pytest.mark.parametrize("name", ["pipeline", "margins", "TwoMethods", "KeepsItself"])
+def test_own_models_of_three_classes_are_scored_or_refused(code: str, name: str) -> None:
+    texts, labels = ["good thing", "bad thing", "odd thing"] * 4, np.arange(12) % 3
+    model = registry.model_class(f"{code}:{name}")(classes=("good", "bad", "odd"))
+    model.fit(texts, labels)
+    if name == "KeepsItself":
+        with pytest.raises(
+            ModelError, match=r"shape \(12, 2\) for 12 comments of 3 classes; \(12, 3\)"
+        ):
+            model.predict_proba(texts)
+        return
+    found = model.predict_proba(texts)
+    assert found.sum(axis=1) == pytest.approx(np.ones(12))
+    assert found.argmax(axis=1).tolist() == labels.tolist()
 
 
 @pytest.mark.parametrize(
@@ -269,7 +286,7 @@ class RunsOut(Good):
         ("Random", "asked twice", "they differ by up to 0.0"),
         ("LuckyTraining", "trained again", "they differ by up to"),
         ("ByTheBatch", "alone or together", "they differ by up to"),
-        ("TooMuch", "probabilities", "from -"),
+        ("TooMuch", "probabilities", "from 0."),
         ("Forgets", "saved, loaded", "they differ by up to"),
         ("Pickles", "files", "model.bin: whoever loads one runs what is in it"),
         ("Fails", "training", "ValueError: no mood"),
@@ -289,16 +306,19 @@ def test_rules_of_the_contract_itself_are_checked(monkeypatch: pytest.MonkeyPatc
         texts[:] = ["changed"] * len(texts)
         return self
 
+    def make(classes: Sequence[str]) -> Majority:
+        return Majority(classes=classes)
+
     monkeypatch.setattr(Classifier, "fit", lenient)
-    (row,) = check.examine(Majority)
+    (row,) = check.examine(make)
     assert row.found == "the comments or labels given were changed"
 
     def silent(self: Any, texts: Any, labels: Any, progress: Any = None) -> Any:
-        self._shares = np.array([0.5, 0.5])
+        self._shares = np.full(len(self.classes), 1 / len(self.classes))
         return self
 
     monkeypatch.setattr(Classifier, "fit", silent)
-    rows = {row.name: row.found for row in check.examine(Majority) if row.verdict == "off"}
+    rows = {row.name: row.found for row in check.examine(make) if row.verdict == "off"}
     assert rows == {
         "progress": "it ended at nothing",
         "one class": "was trained on",
@@ -420,7 +440,7 @@ def test_the_command_checks_any_model_within_80_columns(
     assert cli.main(["check-model", f"{code}_worse:Forgets"]) == 1
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines()[1:])) <= 80
-    assert "1 of 19 rules are broken" in printed
+    assert "1 of 20 rules are broken" in printed
     assert cli.main(["check-model", "gpt"]) == 2
     assert capsys.readouterr().err.startswith("worthit: unknown model 'gpt'; known: ")
     assert cli.main(["check-model", "lsa", "--checkpoint", "x"]) == 2

@@ -10,9 +10,12 @@ from worthit.datasets import registry
 from worthit.datasets.errors import CheckpointError, DeviceError, UnknownNameError
 from worthit.models import batches, devices, finetuning
 from worthit.models.bert import Bert, BertSettings
-from worthit.models.llama import CUE, QUESTION, Llama, LlamaSettings
+from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.llama_qlora import LlamaQLoRA
 from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
+from worthit.models.prompts import CUE
+
+QUESTION = "Is this comment toxic? Answer True or False.\n\nComment:"
 
 TEXTS = [
     "you stupid idiot",
@@ -94,8 +97,10 @@ def test_the_adapter_opens_with_peft_and_scores_the_same(tiny_llama: Path, tmp_p
     adapted = peft.PeftModel.from_pretrained(base, tmp_path).eval()
     question = model._tokenizer(QUESTION)["input_ids"]
     with torch.no_grad():
-        last = adapted(torch.tensor([question + model._tokens(TEXTS[:1])[0]])).logits[0, -1].double()
-    answers = model._answer_tokens("")
+        last = (
+            adapted(torch.tensor([question + model._tokens(TEXTS[:1])[0]])).logits[0, -1].double()
+        )
+    answers = model._first_tokens([" False", " True"])
     score = torch.softmax(last[answers], 0)[1].item()
     assert model.predict_proba(TEXTS[:1])[0, 1] == pytest.approx(score, abs=1e-4)
 
@@ -158,7 +163,7 @@ def test_training_batches_hold_each_comment_once_and_like_lengths() -> None:
 
 def test_scoring_batches_hold_each_comment_once_longest_first() -> None:
     lengths = np.array([5, 50, 7, 1])
-    made = list(batches.for_scoring(lengths, 3))
+    made = list(batches.for_scoring(lengths, 3, most_tokens=10_000))
     assert [rows.tolist() for rows in made] == [[1, 2, 0], [3]]
 
 
@@ -205,7 +210,7 @@ def test_bf16_is_chosen_where_it_is_measured_to_pay(
 ) -> None:
     devices.worthwhile_dtype.cache_clear()
     times = {torch.float32: 1.0, torch.bfloat16: bf16_s}
-    monkeypatch.setattr(devices, "_gemm_seconds", lambda device, dtype: times[dtype])
+    monkeypatch.setattr(devices, "gemm_seconds", lambda device, dtype: times[dtype])
     assert devices.worthwhile_dtype("cpu") is expected
     devices.worthwhile_dtype.cache_clear()
 
@@ -213,3 +218,9 @@ def test_bf16_is_chosen_where_it_is_measured_to_pay(
 def test_an_unknown_precision_lists_the_known() -> None:
     with pytest.raises(UnknownNameError, match="unknown precision 'int3'; known: auto, fp32, bf16"):
         devices.chosen_dtype("int3", "cpu")
+
+
+def test_a_batch_to_score_has_no_more_tokens_than_fit_a_cache() -> None:
+    lengths = np.array([50, 3, 4, 90, 5, 2])
+    made = [rows.tolist() for rows in batches.for_scoring(lengths, 3, most_tokens=12)]
+    assert made == [[3], [0], [4, 2], [1, 5]]  # those too long for it by themselves

@@ -1,0 +1,53 @@
+"""Runs that hold nothing but scores, and scores drawn for them."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from worthit.bench import record
+
+Floats = tuple[float, ...]
+
+
+def drawn(
+    comments: int, noise: float, *, share: float = 0.5, seed: int = 1
+) -> tuple[Floats, tuple[int, ...]]:
+    """Probabilities with ties, 0 and 1 among them, and labels, which the seed does not change."""
+    labels = (np.random.default_rng(0).random(comments) < share).astype(int)
+    noises = np.random.default_rng(seed).normal(0, noise, comments)
+    found = np.clip(np.round(labels + noises, 1), 0, 1)
+    return tuple(found.tolist()), tuple(labels.tolist())
+
+
+def part(labels: tuple[int, ...], **changed: Any) -> record.Part:
+    blank = (None,) * len(labels)
+    ids = tuple(f"{number:08x}" for number in range(len(labels)))
+    return dataclasses.replace(record.Part(ids, labels, blank, blank), **changed)
+
+
+def cell(model: str, test: Floats, natural: Floats = (), seed: int = 0) -> record.CellRecord:
+    scored = record.Quality(test, test, natural or test, 1.0, 0.0)
+    return record.CellRecord(model, "cpu", seed, quality=scored)
+
+
+def run(labels: tuple[int, ...], *cells: record.CellRecord, **changed: Any) -> record.Run:
+    steps = tuple(record.StepRecord(step, 20, 10) for step in ("train", "test"))
+    one = changed.pop("test", part(labels))
+    data = record.Data("synthetic", "made", "nobody", "f", "key", 42, 0.1, steps, one, one, one)
+    base = record.Run(
+        "made", "2026-01-02T03:00:00+00:00", "2026-01-02T03:10:00+00:00", 600.0, "quick", {},
+        {"cpu": "a CPU", "cores_allowed": 2, "accelerators": []}, data, cells, True,
+    )  # fmt: skip
+    return dataclasses.replace(base, **changed)
+
+
+def row(text: str, begins: str) -> list[str]:
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {begins} ")]
+    return [entry.strip() for entry in line.split("|")[1:-1]]
+
+
+def three_models() -> record.Run:
+    labels = drawn(300, 0.5)[1]
+    near, far = drawn(300, 0.5, seed=5)[0], tuple(1 - score for score in drawn(300, 0.5)[0])
+    return run(labels, cell("a", drawn(300, 0.5)[0]), cell("b", near), cell("c", far))

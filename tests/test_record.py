@@ -1,0 +1,80 @@
+"""bench/record.py: what is saved is checked."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from small_runs import cell, run
+from worthit.bench import record
+from worthit.bench.record import Figure, measured
+from worthit.datasets.errors import RunError
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"value": None, "origin": "measured"},
+        {"value": 0.0, "origin": "unavailable", "reason": "x"},
+        {"value": None, "origin": "unavailable"},
+        {"value": float("nan"), "origin": "measured"},
+    ],
+)
+def test_figures_that_contradict_themselves_cannot_be_made(bad: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="figure"):
+        Figure(**{"unit": "s", "instrument": "clock", **bad})
+
+
+def test_a_run_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    record.save(run(), tmp_path / "a.json")
+    assert record.load(tmp_path / "a.json") == run()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda raw: raw.update(schema_version=99), "schema version 99, this worthit reads 1 to 2"),
+        (lambda raw: raw.pop("schema_version"), "schema version None"),
+        (lambda raw: raw.update(cells="none"), r"Expected `array`, got `str` - at `\$.cells`"),
+        (lambda raw: raw["cells"][0].update(model=3), r"Expected `str`, got `int`"),
+        (
+            lambda raw: raw["cells"][0]["training"]["train_s"].update(value=None),
+            "has a value unless it is unavailable",
+        ),
+        (lambda raw: raw.pop("data"), "missing required field `data`"),
+    ],
+)
+def test_a_run_that_is_not_valid_is_refused(tmp_path: Path, damage: Any, message: str) -> None:
+    file = tmp_path / "a.json"
+    record.save(run(), file)
+    raw = json.loads(file.read_text())
+    damage(raw)
+    file.write_text(json.dumps(raw))
+    with pytest.raises(RunError, match=message):
+        record.load(file)
+
+
+def test_a_run_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    rising = record.Throughput(
+        (record.BatchRate(8, measured(1, "comments/s", "c")),), "largest size"
+    )
+    today = run(cell(), cell(throughput=rising), cell(throughput=None))
+    record.save(today, tmp_path / "a.json")
+    raw = json.loads((tmp_path / "a.json").read_text())
+    raw["schema_version"] = 1
+    for old, stopped in zip(raw["cells"], (True, False), strict=False):
+        del old["throughput"]["ended_by"]
+        old["throughput"]["stopped_rising"] = stopped
+    (tmp_path / "a.json").write_text(json.dumps(raw))
+    assert record.load(tmp_path / "a.json") == today
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"x"'])
+def test_files_that_are_no_runs_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(RunError, match=r"not JSON|schema version None"):
+        record.load(tmp_path / "a.json")
+    with pytest.raises(RunError, match="there is no readable run"):
+        record.load(tmp_path / "b.json")
