@@ -224,3 +224,25 @@ def test_a_batch_to_score_has_no_more_tokens_than_fit_a_cache() -> None:
     lengths = np.array([50, 3, 4, 90, 5, 2])
     made = [rows.tolist() for rows in batches.for_scoring(lengths, 3, most_tokens=12)]
     assert made == [[3], [0], [4, 2], [1, 5]]  # those too long for it by themselves
+
+
+def test_layers_without_keys_and_values_are_refused_in_one_line(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llama)
+    tokenizer.save_pretrained(tmp_path)
+    config = transformers.Lfm2Config(
+        vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, intermediate_size=128, max_position_embeddings=512,
+        layer_types=["conv", "full_attention"],
+    )  # fmt: skip
+    transformers.Lfm2ForCausalLM(config).save_pretrained(tmp_path)
+    tuned = Llama(LlamaSettings(checkpoint=str(tmp_path), precision="fp32"))
+    for fit in (lambda: zero_shot(tmp_path), lambda: tuned.fit(TEXTS, LABELS)):
+        with pytest.raises(
+            CheckpointError, match="has layers that keep no keys and values"
+        ) as told:
+            fit()
+        assert "\n" not in str(told.value)
