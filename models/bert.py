@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ class BertSettings:
 class Bert(Classifier[BertSettings]):
     name = "bert"
     Settings = BertSettings
-    libraries = ("torch", "transformers", "tokenizers")
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers")
 
     def prepare(self) -> None:
         kind = transformers.AutoModelForSequenceClassification

@@ -70,7 +70,8 @@ class WordList(Classifier[WordListSettings]):
         for row, text in enumerate(texts):
             words = set(_WORD.findall(text.lower()))
             found[row, 1:] = [len(words & listed) for listed in self._lists]
-        return found.argmax(axis=1)
+        most: npt.NDArray[np.intp] = found.argmax(axis=1)
+        return most
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
         shares: Probabilities = self._shares[self._found(texts)]
