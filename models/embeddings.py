@@ -64,7 +64,9 @@ class Embeddings(Bert):
         """Keep a logistic regression's weights, one row for each class; of two, the first is 0."""
         if len(coef) == 1:
             coef, intercept = (np.concatenate([0 * part, part]) for part in (coef, intercept))
-        self._weights = torch.from_numpy(coef.astype(np.float32)).to(self.device)
+        # scikit-learn lays out more than two rows by columns, and safetensors writes memory as it lies.
+        coef = np.ascontiguousarray(coef, dtype=np.float32)
+        self._weights = torch.from_numpy(coef).to(self.device)
         self._biases = torch.from_numpy(intercept.astype(np.float32)).to(self.device)
 
     @torch.inference_mode()
