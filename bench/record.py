@@ -5,6 +5,7 @@ column in `worthit.reports.columns`.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -354,7 +355,14 @@ class Run:
 
 def save(run: Run, file: Path) -> None:
     """Write a run whole; a reader sees the old file or the new one, never half of either."""
-    write_whole(file, msgspec.json.format(msgspec.json.encode(run), indent=1))
+    lines = msgspec.json.format(msgspec.json.encode(run), indent=1)
+    # A list of numbers on one line: with a line each, thousands of comments hide all else.
+    write_whole(file, _PLAIN_LIST.sub(lambda found: _LINE_BREAK.sub(b"", found[0]), lines))
+
+
+# JSON has no line break within a string, so each one found is the formatter's.
+_PLAIN_LIST = re.compile(rb"\[\n[^\[\]{}]*\]")
+_LINE_BREAK = re.compile(rb"\n *")
 
 
 def load(file: Path) -> Run:

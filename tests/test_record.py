@@ -1,6 +1,7 @@
 """bench/record.py: what is saved is checked."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,15 @@ def test_a_run_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     record.save(run(), tmp_path / "a.json")
     assert record.load(tmp_path / "a.json") == run()
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_list_of_numbers_is_one_line_and_text_stays_as_it_is(tmp_path: Path) -> None:
+    odd = record.StepRecord('says "[\n 1,\n 2]", {then}', 2, 1)
+    found = run(cell(quality=record.Quality((0.25, 1.0), (), (), 1.0, 0.0)))
+    found = replace(found, data=replace(found.data, steps=(odd,)))
+    record.save(found, tmp_path / "a.json")
+    assert '"train": [0.25,1.0],\n' in (tmp_path / "a.json").read_text("utf-8")
+    assert record.load(tmp_path / "a.json") == found
 
 
 @pytest.mark.parametrize(
