@@ -50,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="print N comments that most models miss though all raters agree",
     )
+    rendered.add_argument(
+        "--html", action="store_true", help="write RUN/report.html too, a page of one file"
+    )
     options.add(rendered.add_argument, new_run=False)
     rendered.set_defaults(action=_report)
 
@@ -107,7 +110,7 @@ def _report(parsed: argparse.Namespace) -> int:
     missed = []
     if parsed.errors is not None:  # first: what is refused leaves the report as it was
         missed = ["", *mistakes.missed(run, parsed.errors, shutil.get_terminal_size().columns)]
-    print(report.publish(run, file), *missed, sep="\n")
+    print(report.publish(run, file, as_page=parsed.html), *missed, sep="\n")
     return 0
 
 
