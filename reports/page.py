@@ -28,9 +28,10 @@ _PAGE = Template("""\
 <title>$title</title>
 <style>
 :root { color-scheme: light dark }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
 table { display: block; overflow-x: auto; border-collapse: collapse; font-size: 0.85rem; margin: 1rem 0 }
-th, td { border: 1px solid #8888; padding: 0.25rem 0.6rem; white-space: nowrap }
+th, td { border: 1px solid #8888; padding: 0.25rem 0.6rem }
+td { white-space: nowrap }
 tbody tr:nth-child(even) { background: #8881 }
 img { max-width: 100%; border-radius: 4px }
 </style>
