@@ -10,7 +10,7 @@ from small_runs import GOOD, LABELS, cell, run
 from worthit.bench import record, repeat
 from worthit.bench.noise import NOISY_PERCENT
 from worthit.bench.record import Figure, measured, unavailable
-from worthit.reports import columns, markdown, quality
+from worthit.reports import columns, markdown, quality, tables
 
 
 def test_provenance_is_told_apart_and_missing_is_never_zero() -> None:
@@ -25,6 +25,24 @@ def test_provenance_is_told_apart_and_missing_is_never_zero() -> None:
     assert columns.written(unavailable("s", "no clock"), notes) == "n/a [1]"
     assert columns.written(unavailable("s", "other"), notes) == "n/a [2]"
     assert notes.lines() == ["[1] no clock", "[2] other"]
+
+
+def test_instruments_are_told_once_where_all_models_are_read_alike() -> None:
+    trained = cell().training
+    assert trained is not None
+    first = dataclasses.replace(trained, cpu_j=Figure(3, "J", "estimated", "a", 9))
+    more = dataclasses.replace(first, cpu_j=Figure(4, "J", "estimated", "a", 1_200))
+    none = dataclasses.replace(first, cpu_j=unavailable("J", "too short"))
+    alike = run(cell(training=first), cell(training=more), cell(training=none))
+    text = tables.figures(alike, "training", ["CPU, J"], ["cpu_j"])
+    assert text.endswith("- [1] too short\n- read from: a (n = 9 to 1,200)")
+    other = dataclasses.replace(first, cpu_j=Figure(4, "J", "measured", "b"))
+    text = tables.figures(
+        run(cell(training=first), cell(training=other)), "training", ["CPU, J"], ["cpu_j"]
+    )
+    rows = [line.split("|")[-2].strip() for line in text.splitlines() if line.startswith("| lsa")]
+    assert rows == ["a (n = 9)", "b"]
+    assert "- read from" not in text
 
 
 def test_latency_by_length_and_serving_are_told() -> None:
