@@ -7,7 +7,7 @@ import numpy as np
 from worthit.bench.record import CellRecord, Figure, Run, Trust, significant
 from worthit.datasets.trust import Side
 from worthit.reports import quality
-from worthit.reports.columns import Footnotes, by_model, percent, written
+from worthit.reports.columns import Footnotes, by_model, percent, test_scores, written
 from worthit.reports.tables import listed, tabulated
 
 HEADING = "## Can the data be trusted?"
@@ -117,7 +117,7 @@ def _without_twins(run: Run, found: Trust) -> str:
     """The largest change of a model's test accuracy when the copies are left out."""
     kept = ~np.isin(run.data.test.ids, found.twin_ids)
     models = by_model(run)
-    if kept.all() or not kept.any() or not models or len(run.data.classes) != 2:
+    if kept.all() or not kept.any() or not models:
         return ""
     changes = {model: _change(cells[0], run, kept) for model, cells in models.items()}
     model = max(changes, key=lambda name: abs(changes[name]))
@@ -129,7 +129,7 @@ def _without_twins(run: Run, found: Trust) -> str:
 
 def _change(cell: CellRecord, run: Run, kept: np.ndarray) -> float:
     assert cell.quality is not None
-    right = quality.called(cell.quality.test) == (np.asarray(run.data.test.labels) == 1)
+    right = quality.called(test_scores(run, cell.quality)) == np.asarray(run.data.test.labels)
     return float(right[kept].mean() - right.mean())
 
 

@@ -244,6 +244,26 @@ def test_the_section_says_what_to_do() -> None:
     assert "changes by +4.4 points at most (lsa)" in text
 
 
+def test_what_copies_do_to_accuracy_is_told_of_three_classes_too() -> None:
+    made = run(facts(twins=("00000002", "00000013")))
+    labels = (0, 1, 2, 1) * 5
+    called = (0, 1, 2, 1) * 4 + (0, 1, 2, 0)  # the last comment is told wrong
+    scores = tuple(float(kind == one) for one in called for kind in range(3))
+    test = dataclasses.replace(made.data.test, labels=labels)
+    names, sides = (
+        ("a", "b", "c"),
+        dict.fromkeys(("train", "test"), side(counts=(5, 10, 5), median_characters=(1, 1, 1))),
+    )
+    data = dataclasses.replace(
+        made.data, classes=names, test=test, trust=dataclasses.replace(made.data.trust, **sides)
+    )
+    cell = dataclasses.replace(
+        made.cells[0], quality=dataclasses.replace(made.cells[0].quality, test=scores)
+    )
+    text = "\n".join(report.section(dataclasses.replace(made, data=data, cells=(cell,))))
+    assert "changes by +5.0 points at most (lsa)" in text  # 19 of 20; 18 of 18 without them
+
+
 def test_a_run_from_before_says_so_and_comes_back(tmp_path: Path) -> None:
     assert "from before" in report.section(run(None))[1]
     record.save(run(facts()), tmp_path / "a.json")
