@@ -50,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="print N comments that most models miss though all raters agree",
     )
+    rendered.add_argument(
+        "--suspects",
+        type=int,
+        metavar="N",
+        help="print N test comments whose labels look wrong, the likeliest first",
+    )
     options.add(rendered.add_argument, new_run=False)
     rendered.set_defaults(action=_report)
 
@@ -99,15 +105,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from worthit.reports import mistakes, report
+    from worthit.reports import mistakes, report, trust
 
     file = _run_file(parsed.root, parsed.run)
     run, given = record.load(file), options.checked(vars(parsed).get)
     run = dataclasses.replace(run, options=run.options | given)
-    missed = []
-    if parsed.errors is not None:  # first: what is refused leaves the report as it was
-        missed = ["", *mistakes.missed(run, parsed.errors, shutil.get_terminal_size().columns)]
-    print(report.publish(run, file), *missed, sep="\n")
+    width, comments = shutil.get_terminal_size().columns, []
+    # First: what is refused leaves the report as it was.
+    for most, lines in ((parsed.errors, mistakes.missed), (parsed.suspects, trust.suspects)):
+        if most is not None:
+            comments += ["", *lines(run, most, width)]
+    print(report.publish(run, file), *comments, sep="\n")
     return 0
 
 
