@@ -51,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
         help="print N comments that most models miss though all raters agree",
     )
     rendered.add_argument(
+        "--suspects",
+        type=int,
+        metavar="N",
+        help="print N test comments whose labels look wrong, the likeliest first",
+    )
+    rendered.add_argument(
         "--html", action="store_true", help="write RUN/report.html too, a page of one file"
     )
     options.add(rendered.add_argument, new_run=False)
@@ -102,15 +108,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from worthit.reports import mistakes, report
+    from worthit.reports import mistakes, report, trust
 
     file = _run_file(parsed.root, parsed.run)
     run, given = record.load(file), options.checked(vars(parsed).get)
     run = dataclasses.replace(run, options=run.options | given)
-    missed = []
-    if parsed.errors is not None:  # first: what is refused leaves the report as it was
-        missed = ["", *mistakes.missed(run, parsed.errors, shutil.get_terminal_size().columns)]
-    print(report.publish(run, file, as_page=parsed.html), *missed, sep="\n")
+    width, comments = shutil.get_terminal_size().columns, []
+    # First: what is refused leaves the report as it was.
+    for most, lines in ((parsed.errors, mistakes.missed), (parsed.suspects, trust.suspects)):
+        if most is not None:
+            comments += ["", *lines(run, most, width)]
+    print(report.publish(run, file, as_page=parsed.html), *comments, sep="\n")
     return 0
 
 

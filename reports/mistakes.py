@@ -68,8 +68,7 @@ def missed(run: Run, most: int, width: int) -> list[str]:
         OptionError: `most` is not positive.
         RunError: raters or scores are not known, or the comments are not in this machine's cache.
     """
-    if most < 1:
-        raise OptionError(f"--errors is {most}; it takes a number of comments from 1 up")
+    require_some("--errors", most)
     part = run.data.test
     unanimous = by_agreement(part).get("unanimous") if classes.of_two(run) else None
     if unanimous is None:
@@ -83,20 +82,30 @@ def missed(run: Run, most: int, width: int) -> list[str]:
     worst = [int(i) for i in np.argsort(-share, kind="stable")[:most] if share[i] > 0.5]
     if not worst:
         return ["no comment that all raters agree on is missed by most models"]
-    texts = _texts(run)
+    found = texts(run)
     lines = []
     for i in worst:
         label = classes.names(run.data)[part.labels[i]]
         misses = f"missed by {round(share[i] * len(scored))} of {len(scored)}"
         lines += [
             f"{part.ids[i]}: {label} to all {part.raters[i]} raters, {misses}",
-            "  " + cut(texts[part.ids[i]], width - 2),
+            "  " + cut(found[part.ids[i]], width - 2),
         ]
     return lines
 
 
-def _texts(run: Run) -> dict[str, str]:
-    """Test comments by id, from the cache."""
+def require_some(option: str, comments: int) -> None:
+    """Raises OptionError unless so many comments can be shown."""
+    if comments < 1:
+        raise OptionError(f"{option} is {comments}; it takes a number of comments from 1 up")
+
+
+def texts(run: Run) -> dict[str, str]:
+    """Test comments by id, from this machine's cache, as others wrote them: to be escaped.
+
+    Raises:
+        RunError: the cache does not have them.
+    """
     from worthit.datasets import prepare  # pyarrow, which no report needs
 
     absent = RunError(
@@ -104,10 +113,10 @@ def _texts(run: Run) -> dict[str, str]:
         "ask where it was measured, or measure it here"
     )
     try:
-        texts = prepare.comments(run.data.split, "test").texts
+        tested = prepare.comments(run.data.split, "test").texts
     except DataError:
         raise absent from None
-    found = dict(zip(prepare.comment_ids(texts), texts, strict=True))
+    found = dict(zip(prepare.comment_ids(tested), tested, strict=True))
     if not found.keys() >= set(run.data.test.ids):
         raise absent
     return found

@@ -1,7 +1,8 @@
 """The part of a report that tells how models do on comments of other origin (`--also-test`).
 
 The drop against the test set at home is of other comments: tested by an unpaired bootstrap. Models
-against each other are of the same comments: tested in pairs, as at home.
+against each other are of the same comments: tested in pairs, as at home. Of more classes than two, a
+set of other origin may lack some: what is held against home is of the classes that both have.
 """
 
 import functools
@@ -10,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from worthit.bench.record import CellRecord, OtherSet, Run
-from worthit.reports import quality, resampling
+from worthit.bench.record import CellRecord, OtherSet, Part, Run
+from worthit.reports import classes, quality, resampling
 from worthit.reports.columns import Footnotes, by_model, name, percent
 from worthit.reports.curve import Vector
 from worthit.reports.pairs import Pair, between, bootstrap_p, holm, pairs_of
@@ -22,6 +23,8 @@ from worthit.reports.tables import listed, tabulated
 HEADING = "## On comments of other origin"
 
 _SEED = 1  # other comments than those at home: drawn apart from them
+_EQUAL = 1e-6  # float32 does not tell less apart
+_MOST_CLASSES = 6  # named in a sentence
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Transfer:
-    """One model on one set; what is None has only one class."""
+    """One model on one set, by comments of the classes that home has too; what is None has only one."""
 
     other: OtherSet
     cell: CellRecord
@@ -50,23 +53,54 @@ class Transfer:
     home_auc: float | None
     share_drop: Drop | None
     auc_drop: Drop | None
+    beats_guessing: bool  # shown to rank or tell these comments better than chance
 
-    @property
-    def beats_guessing(self) -> bool:
-        """Whether it is shown to rank or tell these comments better than chance."""
-        lows = [estimate.low for estimate in (self.share, self.auc)]
-        return any(low is not None and low > 0.5 for low in lows)
+
+@dataclass(frozen=True)
+class _Told:
+    """Comments of some classes, and what a model says of them, as a record keeps it."""
+
+    labels: tuple[int, ...]
+    scores: tuple[float, ...]
+    kinds: int  # classes at home
+    seed: int  # of their resamples
+
+    @classmethod
+    def of(
+        cls, part: Part, scores: Sequence[float], run: Run, kept: Sequence[int], seed: int
+    ) -> "_Told":
+        kinds, rows = len(run.data.classes), np.isin(part.labels, kept)
+        chosen = classes.shaped(scores, kinds)[rows].ravel()
+        labels = np.asarray(part.labels)[rows]
+        return cls(tuple(labels.tolist()), tuple(chosen.tolist()), kinds, seed)
+
+    def value(self, measure: Measure) -> float | None:
+        return measure.value(classes.shaped(self.scores, self.kinds), self.labels)
 
 
 def measure(run: Run) -> Measure:
     """What is compared between sets: accuracy, if both are balanced, else balanced accuracy."""
-    return quality.ACCURACY if run.data.balanced else quality.BALANCED_ACCURACY
+    if run.data.balanced:
+        return quality.ACCURACY
+    return quality.BALANCED_ACCURACY if classes.of_two(run) else quality.MACRO_RECALL
+
+
+def _area(run: Run) -> Measure:
+    return quality.ROC_AUC if classes.of_two(run) else quality.MACRO_ROC_AUC
+
+
+def guessing(run: Run, labels: Sequence[int]) -> float:
+    """What `measure` is of one and the same answer to all of these comments."""
+    return quality.guessing(labels) if run.data.balanced else 1 / max(len(set(labels)), 1)
+
+
+def _common(run: Run, other: OtherSet) -> list[int]:
+    """The classes that both test sets have comments of."""
+    return sorted({*run.data.test.labels} & {*other.part.labels})
 
 
 def transfers(run: Run) -> list[Transfer]:
     """Each model, by its first seed, on each set of other origin that it has scores of."""
-    if len(run.data.classes) != 2:
-        return []
     found = [
         _transfer(run, other, cells[0])
         for other in run.data.also
@@ -89,35 +123,50 @@ def _scores(cell: CellRecord, other: OtherSet) -> tuple[float, ...] | None:
 
 
 def _transfer(run: Run, other: OtherSet, cell: CellRecord) -> Transfer:
-    scores, labels = _scores(cell, other), other.part.labels
+    scores, kept = _scores(cell, other), _common(run, other)
     assert scores is not None
     assert cell.quality is not None
-    share = measure(run)
-    here = _resampled(labels, scores, _SEED)
-    home_labels = run.data.test.labels
-    home = _resampled(home_labels, cell.quality.test, 0)
-    figures = {}
-    for which in (share, quality.ROC_AUC):
-        value = which.value(scores, labels)
-        at_home = which.value(cell.quality.test, home_labels)
-        estimate = (
-            Estimate(None, reason=which.undefined)
-            if value is None
-            else resampling.estimate(value, here[which])
-        )
-        drop = None
-        if value is not None and at_home is not None:
-            drop = _drop(value - at_home, here[which] - home[which])
-        figures[which] = (estimate, at_home, drop)
-    (share_here, share_home, share_drop), (auc, auc_home, auc_drop) = figures.values()
-    return Transfer(other, cell, share_here, auc, share_home, auc_home, share_drop, auc_drop)
+    if len(kept) < 2:
+        unknown = Estimate(None, reason="fewer than two classes are both here and at home")
+        return Transfer(other, cell, unknown, unknown, None, None, None, None, False)
+    here = _Told.of(other.part, scores, run, kept, _SEED)
+    home = _Told.of(run.data.test, cell.quality.test, run, kept, 0)
+    share, area = measure(run), _area(run)
+    (share_here, share_home, share_drop), (auc, auc_home, auc_drop) = (
+        _compared(which, here, home) for which in (share, area)
+    )
+    leads = (_resampled(here)[share] - _guessed(run, here), _resampled(here)[area] - 0.5)
+    beats = any(np.nanquantile(lead, 0.025) > _EQUAL for lead in leads)
+    return Transfer(other, cell, share_here, auc, share_home, auc_home, share_drop, auc_drop, beats)
+
+
+def _compared(
+    which: Measure, here: _Told, home: _Told
+) -> tuple[Estimate, float | None, Drop | None]:
+    """A figure here, at home, and how they differ."""
+    value, at_home = here.value(which), home.value(which)
+    if value is None:
+        return Estimate(None, reason=which.undefined), at_home, None
+    replicates = _resampled(here)[which]
+    drop = None
+    if at_home is not None:
+        drop = _drop(value - at_home, replicates - _resampled(home)[which])
+    return resampling.estimate(value, replicates), at_home, drop
 
 
 @functools.lru_cache(maxsize=64)  # the verdict and its section both ask
-def _resampled(
-    labels: tuple[int, ...], scores: tuple[float, ...], seed: int
-) -> dict[Measure, Vector]:
-    return resampling.resampled(resampling.counts(len(labels), seed=seed), labels, scores)
+def _resampled(told: _Told) -> dict[Measure, Vector]:
+    times = resampling.counts(len(told.labels), seed=told.seed)
+    return resampling.resampled(times, told.labels, classes.shaped(told.scores, told.kinds))
+
+
+def _guessed(run: Run, told: _Told) -> Vector | float:
+    """`guessing` in each resample: one that lacks a rare class is easier to guess."""
+    if run.data.balanced:
+        return guessing(run, told.labels)
+    times = resampling.counts(len(told.labels), seed=told.seed)
+    truth = np.asarray(told.labels)
+    return 1 / np.sum([times[truth == kind].any(axis=0) for kind in {*told.labels}], axis=0)
 
 
 def _drop(difference: float, replicates: Vector) -> Drop:
@@ -144,36 +193,74 @@ def section(run: Run) -> list[str]:
     found = transfers(run)
     if not found:
         return [HEADING, "No model has scores of them in this run."]
-    share = measure(run)
+    heading = measure(run).heading
+    why = "" if run.data.balanced else " is used because classes have their own shares; it"
+    chance = (
+        "50 % by guessing, as is a ROC AUC of 0.5."
+        if classes.of_two(run)
+        else "1/k of k classes by guessing, told with each set; a macro ROC AUC then is 0.5."
+    )
     return [
         HEADING,
         "Trained at home, tested elsewhere: no comment below was trained on, nor is any in the test sets at "
         "home. Where a model falls far, its figures at home hold for comments like those at home only. "
         f"Differences are here less at home, in brackets the 95 % interval of an unpaired bootstrap; p for "
-        f"no difference, corrected by Holm for all models and sets. {share.heading.capitalize()} "
-        f"{'is' if run.data.balanced else 'is used because classes have their own shares; it is'} 50 % by "
-        "guessing, as is a ROC AUC of 0.5.",
+        f"no difference, corrected by Holm for all models and sets. {heading.capitalize()}{why} is {chance}",
         *(line for other in run.data.also for line in _of_set(run, other, found)),
     ]
 
 
 def _of_set(run: Run, other: OtherSet, found: Sequence[Transfer]) -> Iterator[str]:
     own = [one for one in found if one.other == other]
-    toxic = sum(other.part.labels)
     yield f"### {other.name}"
     yield (
-        f"{len(other.part.labels):,} comments, {toxic:,} of them {run.data.classes[1]} ({other.citation})"
-        f"{_drawn(run, other)}{_lengths(run, other)}."
+        f"{len(other.part.labels):,} comments, {_counted(run, other)} ({other.citation})"
+        f"{_drawn(run, other)}{_lengths(run, other)}.{_classes_missing(run, other)}"
     )
     if other.warning:
         yield f"**Warning: {other.warning}.**"
     notes = Footnotes()
-    share = measure(run).heading
-    headings = ["model", f"{share} here", "at home", "difference, points", "p", "ROC AUC here", "at home",
+    share, area = measure(run).heading, _area(run).heading
+    headings = ["model", f"{share} here", "at home", "difference, points", "p", f"{area} here", "at home",
                 "difference", "p"]  # fmt: skip
     yield tabulated(headings, [_row(run, one, notes) for one in own])
     yield from listed([*notes.lines(), *other.notes])
     yield from _told_apart(run, other)
+
+
+def _counted(run: Run, other: OtherSet) -> str:
+    """How many comments there are of each class."""
+    if classes.of_two(run):
+        return f"{sum(other.part.labels):,} of them {classes.positive(run)}"
+    counts = np.bincount(other.part.labels, minlength=len(run.data.classes))
+    names = classes.names(run.data)
+    return _some([f"{counts[kind]:,} {names[kind]}" for kind in np.flatnonzero(counts)])
+
+
+def _classes_missing(run: Run, other: OtherSet) -> str:
+    """What guessing brings, and which classes only one of both sets has; nothing of two classes."""
+    if classes.of_two(run):
+        return ""
+    names, here, home = classes.names(run.data), {*other.part.labels}, {*run.data.test.labels}
+    kept = [label for label in other.part.labels if label in home]
+    said = f" By guessing: {percent(guessing(run, kept))}."
+    if home - here:
+        said += (
+            f" No comment here is called {_some([names[kind] for kind in sorted(home - here)])}: figures at "
+            "home, too, are of comments of the other classes, and to answer so is wrong in both."
+        )
+    if here - home:
+        said += (
+            f" The {len(other.part.labels) - len(kept):,} comments called "
+            f"{_some([names[kind] for kind in sorted(here - home)])}, of which the test set at home has none, "
+            "are not in the table."
+        )
+    return said
+
+
+def _some(entries: Sequence[str]) -> str:
+    more = len(entries) - _MOST_CLASSES
+    return ", ".join(entries[:_MOST_CLASSES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _drawn(run: Run, other: OtherSet) -> str:
@@ -256,7 +343,10 @@ def in_words(run: Run, llm: CellRecord, rival: CellRecord | None) -> str:
         own = found.get((other.name, llm.name))
         if own is None or own.share.value is None or not other.same_label:
             continue
-        text = f"On {other.name}, of other origin, the {figure} of {name(run, llm)} is {percent(own.share.value)}"
+        text = (
+            f"On {other.name}, of other origin{_fewer(run, other)}, the {figure} of {name(run, llm)} is "
+            f"{percent(own.share.value)}"
+        )
         if own.share_drop is not None and own.share_drop.is_shown:
             text += f" ({100 * own.share_drop.difference:+.1f} points)"
         beside = rival and found.get((other.name, rival.name))
@@ -264,6 +354,12 @@ def in_words(run: Run, llm: CellRecord, rival: CellRecord | None) -> str:
             text += f", of {name(run, rival)} {percent(beside.share.value)}{_support(run, other, llm, rival)}"
         sentences.append(f"{text}.")
     return " ".join(sentences)
+
+
+def _fewer(run: Run, other: OtherSet) -> str:
+    """That a set lacks classes, if it does."""
+    compared, at_home = len(_common(run, other)), len({*run.data.test.labels})
+    return "" if compared == at_home else f" and with {compared} of the {at_home} classes"
 
 
 def _support(run: Run, other: OtherSet, llm: CellRecord, rival: CellRecord) -> str:

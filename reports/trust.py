@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from worthit.bench.record import CellRecord, Figure, Run, Trust, significant
+from worthit.datasets.errors import RunError
 from worthit.datasets.trust import Side
-from worthit.reports import quality
-from worthit.reports.columns import Footnotes, by_model, percent, written
+from worthit.reports import classes, mistakes, quality
+from worthit.reports.columns import Footnotes, by_model, percent, test_scores, written
+from worthit.reports.escaping import cut
 from worthit.reports.tables import listed, tabulated
 
 HEADING = "## Can the data be trusted?"
@@ -86,7 +88,7 @@ def _languages(side: Side) -> str:
 
 def _advice(run: Run, found: Trust) -> Iterator[str]:
     yield _twins(run, found)
-    yield _labels(found)
+    yield _labels(run, found)
     yield _balance(run, found)
     yield _length(run, found)
     yield _mixed(found)
@@ -117,7 +119,7 @@ def _without_twins(run: Run, found: Trust) -> str:
     """The largest change of a model's test accuracy when the copies are left out."""
     kept = ~np.isin(run.data.test.ids, found.twin_ids)
     models = by_model(run)
-    if kept.all() or not kept.any() or not models or len(run.data.classes) != 2:
+    if kept.all() or not kept.any() or not models:
         return ""
     changes = {model: _change(cells[0], run, kept) for model, cells in models.items()}
     model = max(changes, key=lambda name: abs(changes[name]))
@@ -129,11 +131,11 @@ def _without_twins(run: Run, found: Trust) -> str:
 
 def _change(cell: CellRecord, run: Run, kept: np.ndarray) -> float:
     assert cell.quality is not None
-    right = quality.called(cell.quality.test) == (np.asarray(run.data.test.labels) == 1)
+    right = quality.called(test_scores(run, cell.quality)) == np.asarray(run.data.test.labels)
     return float(right[kept].mean() - right.mean())
 
 
-def _labels(found: Trust) -> str:
+def _labels(run: Run, found: Trust) -> str:
     wrong = found.wrong_test_labels
     if wrong.value is None:
         return f"**Labels**: how many are wrong is not known: {wrong.reason}."
@@ -143,8 +145,9 @@ def _labels(found: Trust) -> str:
         f"**Labels**: ≈{share} of the test labels look wrong, an estimate: the model that says so tells "
         f"{judge} of the training comments right, and takes hard comments for wrong labels, too. Where "
         "labels are wrong, no model can be shown to be right: differences smaller than this share may "
-        "be about labels. To do: look at the likeliest wrong ones first; this run's record lists the "
-        f"ids of {len(found.suspect_ids):,} test comments in that order (`suspect_ids`)."
+        f"be about labels. To do: look at the likeliest wrong ones first, which `worthit report {run.run_id} "
+        "--suspects 20` prints where the comments are; this run's record lists the ids of "
+        f"{len(found.suspect_ids):,} test comments in that order (`suspect_ids`)."
     )
 
 
@@ -208,3 +211,59 @@ def _personal(found: Trust) -> str:
         "Trained models keep words of their comments: the vocabularies of `lsa`, `word2vec` and `tfidf` "
         "in plain sight. To do: mask these before training if a model is to leave this machine."
     )
+
+
+def suspects(run: Run, most: int, width: int) -> list[str]:
+    """Lines on the test comments whose labels look wrong, the likeliest first.
+
+    Their text comes from this machine's cache, escaped and cut.
+
+    Args:
+        most: comments to show.
+        width: columns of the terminal.
+
+    Raises:
+        OptionError: `most` is not positive.
+        RunError: labels were not judged, or the comments are not in this machine's cache.
+    """
+    mistakes.require_some("--suspects", most)
+    found = run.data.trust
+    if found is None:
+        raise RunError(f"{run.run_id} is from before labels were judged; measure it again")
+    wrong = found.wrong_test_labels
+    if wrong.value is None:
+        raise RunError(f"which labels of {run.run_id} look wrong is not known: {wrong.reason}")
+    if not found.suspect_ids:
+        return ["no label of a test comment looks wrong"]
+    places = {id_: place for place, id_ in enumerate(run.data.test.ids)}
+    texts, told_wrong = mistakes.texts(run), _told_wrong(run)
+    lines = []
+    for id_ in found.suspect_ids[:most]:
+        lines += [
+            f"{id_}: {_labelled(run, places[id_])}{told_wrong[places[id_]]}",
+            "  " + cut(texts[id_], width - 2),
+        ]
+    kept, more = len(found.suspect_ids), int(wrong.value) - len(found.suspect_ids)
+    if most > kept and more > 0:
+        lines.append(f"{more:,} more look wrong; a run keeps which the likeliest {kept:,} are")
+    return lines
+
+
+def _labelled(run: Run, place: int) -> str:
+    """A test comment's label, and whose it is."""
+    part = run.data.test
+    label, share = part.labels[place], part.toxic_share[place]
+    name = classes.names(run.data)[label]
+    if share is None or part.raters[place] is None or not classes.of_two(run):
+        return f"{name} by its label"
+    agree = share if label == 1 else 1 - share
+    return f"{name} to {percent(agree)} of {part.raters[place]} raters"
+
+
+def _told_wrong(run: Run) -> list[str]:
+    """How many models tell each test comment otherwise than its label does; nothing without models."""
+    scored = [test_scores(run, cell.quality) for cell in run.cells if cell.quality is not None]
+    if not scored:
+        return [""] * len(run.data.test.labels)
+    shares = mistakes.wrong(run.data.test.labels, scored)
+    return [f", missed by {round(share * len(scored))} of {len(scored)}" for share in shares]

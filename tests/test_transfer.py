@@ -236,6 +236,7 @@ def test_the_verdict_stays_where_the_llm_carries_over_or_the_label_is_another() 
         "the paired test of accuracy supports that llama is better" in reason
         for reason in carried.reasons
     )
+    assert judged(run({"tfidf": 0.6, "llama": 1.0})).answer == "practical"  # no resample errs
     another = judged(run({"tfidf": 0.5, "llama": 0.5}, same_label=False))
     assert another.answer == "practical"
     assert not any("other.csv" in reason for reason in another.reasons)

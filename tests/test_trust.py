@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import scored_runs
 from worthit.bench import record
 from worthit.bench import trust as recorder
 from worthit.datasets import duplicates, noise, personal, prepare, trust
@@ -14,6 +15,7 @@ from worthit.datasets.cache import cache_folder
 from worthit.datasets.language import foreign_confidence, identified
 from worthit.datasets.protocol import AtMost, Protocol
 from worthit.datasets.synthetic import Synthetic
+from worthit.reports import cli
 from worthit.reports import trust as report
 
 TEMPLATE = (
@@ -244,7 +246,95 @@ def test_the_section_says_what_to_do() -> None:
     assert "changes by +4.4 points at most (lsa)" in text
 
 
+def test_what_copies_do_to_accuracy_is_told_of_three_classes_too() -> None:
+    made = run(facts(twins=("00000002", "00000013")))
+    labels = (0, 1, 2, 1) * 5
+    called = (0, 1, 2, 1) * 4 + (0, 1, 2, 0)  # the last comment is told wrong
+    scores = tuple(float(kind == one) for one in called for kind in range(3))
+    test = dataclasses.replace(made.data.test, labels=labels)
+    names, sides = (
+        ("a", "b", "c"),
+        dict.fromkeys(("train", "test"), side(counts=(5, 10, 5), median_characters=(1, 1, 1))),
+    )
+    data = dataclasses.replace(
+        made.data, classes=names, test=test, trust=dataclasses.replace(made.data.trust, **sides)
+    )
+    cell = dataclasses.replace(
+        made.cells[0], quality=dataclasses.replace(made.cells[0].quality, test=scores)
+    )
+    text = "\n".join(report.section(dataclasses.replace(made, data=data, cells=(cell,))))
+    assert "changes by +5.0 points at most (lsa)" in text  # 19 of 20; 18 of 18 without them
+
+
 def test_a_run_from_before_says_so_and_comes_back(tmp_path: Path) -> None:
     assert "from before" in report.section(run(None))[1]
     record.save(run(facts()), tmp_path / "a.json")
     assert record.load(tmp_path / "a.json") == run(facts())
+
+
+def saved(root: Path, made: record.Run) -> list[str]:
+    """The command that renders a run."""
+    folder = root / "reports" / "runs"
+    folder.mkdir(parents=True)
+    record.save(made, folder / "made.json")
+    return ["report", "made", "--root", str(root)]
+
+
+def test_suspects_are_printed_from_the_cache_only_the_likeliest_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"text": f"\x1b[31m<b>remark {i}", "label": i % 2} for i in range(200)]
+    (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    key = prepare.prepare(str(tmp_path / "mine.jsonl"), Protocol(test_size=AtMost(20))).key
+    comments = prepare.comments(key, "test")
+    ids, labels = prepare.comment_ids(comments.texts), tuple(map(int, comments.labels))
+    test = scored_runs.part(
+        labels, ids=tuple(ids), toxic_share=(0.75, *[None] * 19), raters=(4,) * 20
+    )
+    scores = tuple(float(1 - label) if i == 7 else float(label) for i, label in enumerate(labels))
+    made = scored_runs.run((), scored_runs.cell("lsa", scores), test=test)
+    found = recorder.recorded(facts(noise=noise.Noise(2, 3, 0.9, (ids[7], ids[0]))))
+    data = dataclasses.replace(made.data, split=key, trust=found)
+    render = saved(tmp_path, dataclasses.replace(made, data=data))
+    assert cli.main([*render, "--suspects", "5"]) == 0
+    lines = capsys.readouterr().out.splitlines()[-5:]
+    names = ("not toxic", "toxic")
+    assert lines[0] == f"{ids[7]}: {names[labels[7]]} by its label, missed by 1 of 1"
+    number = comments.texts[7].split()[-1]
+    assert lines[1] == f"  \\x1b\\[31m&lt;b&gt;remark {number}"
+    share = ("25.0 %", "75.0 %")[labels[0]]
+    assert lines[2] == f"{ids[0]}: {names[labels[0]]} to {share} of 4 raters, missed by 0 of 1"
+    assert lines[4] == "1 more look wrong; a run keeps which the likeliest 2 are"
+    assert cli.main([*render, "--suspects", "1"]) == 0
+    (shown,) = [line for line in capsys.readouterr().out.splitlines() if "missed by" in line]
+    assert shown.startswith(ids[7])
+    text = (tmp_path / "reports" / "runs" / "made" / "README.md").read_text("utf-8")
+    assert "remark" not in text
+    assert "`worthit report made --suspects 20` prints" in text
+
+
+@pytest.mark.parametrize(
+    ("found", "suspects", "message"),
+    [
+        (facts(), "0", "--suspects is 0; it takes a number of comments from 1 up"),
+        (facts(), "3", "are not in this machine's cache"),
+        (None, "3", "a-run is from before labels were judged"),
+        (facts(noise=noise.Noise(None, None, None, reason="too few")), "3", "not known: too few"),
+    ],
+)
+def test_suspects_that_cannot_be_shown_are_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], found: trust.Trust | None, suspects: str,
+    message: str,
+) -> None:  # fmt: skip
+    assert cli.main([*saved(tmp_path, run(found)), "--suspects", suspects]) == 2
+    out, error = capsys.readouterr()
+    assert message in error
+    assert error.count("\n") == 1
+    assert not out
+    assert not list(tmp_path.rglob("README.md"))
+
+
+def test_where_no_label_looks_wrong_that_is_said() -> None:
+    assert report.suspects(run(facts(noise=noise.Noise(0, 0, 0.9))), 3, 80) == [
+        "no label of a test comment looks wrong"
+    ]

@@ -1,0 +1,120 @@
+"""Runs of any number of classes, with scores drawn for them."""
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+from worthit.bench import record
+from worthit.bench.record import Figure, measured, unavailable
+
+Labels = tuple[int, ...]
+Floats = npt.NDArray[np.float64]
+RATES = {"tfidf": 3_000.0, "bert": 400.0, "llama": 40.0}
+THREE = ("news", "sport", "arts")
+
+
+def drawn(comments: int, kinds: int, seed: int = 0) -> Labels:
+    """Class indices, the first classes the commonest, each there at least once."""
+    rng = np.random.default_rng(seed)
+    shares = np.arange(kinds, 0, -1) / np.arange(kinds, 0, -1).sum()
+    found = np.concatenate([np.arange(kinds), rng.choice(kinds, comments - kinds, p=shares)])
+    return tuple(rng.permutation(found).tolist())
+
+
+def told(labels: Labels, kinds: int, noise: float, seed: int) -> Floats:
+    """Probabilities that favour the true class, or the next one, shape (n, kinds), with ties."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, noise, (len(labels), kinds))
+    logits[np.arange(len(labels)), labels] += 3
+    logits[np.arange(len(labels)), (np.asarray(labels) + 1) % kinds] += 1
+    odds = np.exp(logits)
+    return np.asarray(np.round(odds / odds.sum(axis=1, keepdims=True), 3))
+
+
+def flat(probabilities: Floats) -> tuple[float, ...]:
+    """As a record holds them."""
+    positive = probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
+    return tuple(positive.ravel().tolist())
+
+
+def part(labels: Labels) -> record.Part:
+    size = len(labels)
+    ids = tuple(f"{number:08x}" for number in range(size))
+    return record.Part(ids, labels, (None,) * size, (None,) * size, tuple(range(9, 9 + size)))
+
+
+def cell(model: str, run: record.Run, noise: float, seed: int = 0) -> record.CellRecord:
+    """A cell with all that a verdict and its cascades look at."""
+    kinds = len(run.data.classes)
+    number = list(RATES).index(model) + 10 * seed
+    test, natural, validation = (
+        flat(told(side.labels, kinds, noise, number))
+        for side in (run.data.test, run.data.natural, run.data.validation)
+    )
+    nothing, milliseconds = unavailable("MB", "CPU"), tuple(np.linspace(5, 9, 400).tolist())
+    memory = record.Memory(measured(700, "MB", "m"), measured(300, "MB", "m"), nothing)
+    fewer = record.CurvePoint(
+        100, measured(1, "s", "c"), flat(told(run.data.test.labels, kinds, 3 * noise, number))
+    )
+    return record.CellRecord(
+        model, "cpu", seed,
+        training=record.Training(
+            measured(10.0, "s", "clock"), memory, "2026-01-02T03:04:05+00:00", {}, "a",
+            measured(1, "MB", "sizes"), 135_000_000, 1, 1_000, 0.0,
+        ),
+        latency=record.Latency(
+            milliseconds, (9,) * 400, measured(7, "ms", "c", 400), measured(8, "ms", "c", 400),
+            measured(9, "ms", "c", 400), measured(1, "s", "c"), measured(9, "ms", "c"),
+        ),
+        throughput=record.Throughput(
+            (record.BatchRate(8, measured(RATES[model], "comments/s", "c")),), "no gain"
+        ),
+        memory=memory,
+        quality=record.Quality(test, test, natural, 1.0, 0.0, validation),
+        learning_curve=(fewer,),
+    )  # fmt: skip
+
+
+def run(
+    names: tuple[str, ...],
+    noises: dict[str, float],
+    *,
+    comments: int = 300,
+    balanced: bool = False,
+    seeds: int = 1,
+) -> record.Run:
+    labels, others = drawn(comments, len(names)), drawn(200, len(names), seed=1)
+    counts = tuple(np.bincount(labels, minlength=len(names)).tolist())
+    steps = tuple(
+        record.StepRecord(name, comments, counts[1], counts)
+        for name in ("without duplicates", "balanced", "train", "test")
+    )
+    natural = part(others) if balanced else part(labels)
+    data = record.Data(
+        "own", "made comments", "nobody", "fp", "key", 42, 0.1, steps,
+        part(labels), part(labels), natural, part(others), classes=names, balanced=balanced,
+    )  # fmt: skip
+    empty = record.Run(
+        "made", "2026-01-02T03:00:00+00:00", "2026-01-02T03:10:00+00:00", 600.0, "quick", {},
+        {"cpu": "a CPU", "cores_allowed": 2, "accelerators": [], "fingerprint": "f"},
+        data, (), True, Figure(2.0, "%", "measured", "loop"),
+    )  # fmt: skip
+    cells = [cell(model, empty, noise, seed) for model, noise in noises.items() for seed in range(seeds)]  # fmt: skip
+    return dataclasses.replace(empty, cells=tuple(cells))
+
+
+NOISES = {"tfidf": 2.5, "bert": 1.5, "llama": 1.4}
+
+
+def many(kinds: int) -> tuple[str, ...]:
+    return tuple(f"class-{number}" for number in range(kinds))
+
+
+def row(text: str, begins: str) -> list[str]:
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {begins} ")]
+    return [entry.strip() for entry in line.split(" | ")]
+
+
+def section(text: str, heading: str) -> str:
+    return text.split(f"## {heading}\n")[1].split("\n## ")[0]
