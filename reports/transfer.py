@@ -25,6 +25,7 @@ HEADING = "## On comments of other origin"
 _SEED = 1  # other comments than those at home: drawn apart from them
 _EQUAL = 1e-6  # float32 does not tell less apart
 _MOST_CLASSES = 6  # named in a sentence
+_TOO_FEW = "fewer than two classes are both here and at home"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Transfer:
-    """One model on one set, by comments of the classes that home has too; what is None has only one."""
+    """One model on one set, by comments of the classes that home has too; None of fewer than two."""
 
     other: OtherSet
     cell: CellRecord
@@ -127,7 +128,7 @@ def _transfer(run: Run, other: OtherSet, cell: CellRecord) -> Transfer:
     assert scores is not None
     assert cell.quality is not None
     if len(kept) < 2:
-        unknown = Estimate(None, reason="fewer than two classes are both here and at home")
+        unknown = Estimate(None, reason=_TOO_FEW)
         return Transfer(other, cell, unknown, unknown, None, None, None, None, False)
     here = _Told.of(other.part, scores, run, kept, _SEED)
     home = _Told.of(run.data.test, cell.quality.test, run, kept, 0)
@@ -140,17 +141,13 @@ def _transfer(run: Run, other: OtherSet, cell: CellRecord) -> Transfer:
     return Transfer(other, cell, share_here, auc, share_home, auc_home, share_drop, auc_drop, beats)
 
 
-def _compared(
-    which: Measure, here: _Told, home: _Told
-) -> tuple[Estimate, float | None, Drop | None]:
+def _compared(which: Measure, here: _Told, home: _Told) -> tuple[Estimate, float, Drop]:
     """A figure here, at home, and how they differ."""
     value, at_home = here.value(which), home.value(which)
-    if value is None:
-        return Estimate(None, reason=which.undefined), at_home, None
+    assert value is not None
+    assert at_home is not None
     replicates = _resampled(here)[which]
-    drop = None
-    if at_home is not None:
-        drop = _drop(value - at_home, replicates - _resampled(home)[which])
+    drop = _drop(value - at_home, replicates - _resampled(home)[which])
     return resampling.estimate(value, replicates), at_home, drop
 
 
@@ -305,7 +302,7 @@ def _estimate(found: Estimate, number: Callable[[float], str], notes: Footnotes)
 
 def _differs(drop: Drop | None, number: Callable[[float], str], notes: Footnotes) -> list[str]:
     if drop is None:
-        return [f"n/a {notes.mark(quality.ROC_AUC.undefined)}"] * 2
+        return [f"n/a {notes.mark(_TOO_FEW)}"] * 2
     p = "< 0.001" if drop.p < 0.001 else f"{drop.p:.3f}"
     shown = f"{number(drop.difference)} ({number(drop.low)} to {number(drop.high)})"
     return [shown, f"**{p}**" if drop.is_shown else p]

@@ -2,7 +2,6 @@
 
 import functools
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,76 +10,20 @@ from typing import Any
 
 import pytest
 from codecarbon.core import cpu, gpu, gpu_nvidia, hardware_cache, resource_tracker
-from codecarbon.external import hardware
 
+from energy_counters import RANGE_J, Rapl, bare_machine, made_rapl, on_linux
 from worthit.bench import energy, machine
-from worthit.bench.cell import Cell
-from worthit.bench.record import Figure, measured, unavailable
-from worthit.bench.work import Work
-from worthit.datasets import prepare
-from worthit.datasets.protocol import Protocol
-
-RANGE_J = 65_712.0
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="codecarbon reads RAPL on Linux only")
 
 
 @pytest.fixture(autouse=True)
 def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No counter but those a test makes, whatever this machine has."""
-    for module in (hardware, resource_tracker):
-        monkeypatch.setattr(module, "detect_cpu_model", lambda: "a CPU")
-    monkeypatch.setattr(cpu, "is_rapl_available", lambda: False)
-    monkeypatch.setattr(gpu, "is_nvidia_system", lambda: False)
-    monkeypatch.setattr(gpu, "is_rocm_system", lambda: False)
-    monkeypatch.setattr(gpu, "AMDSMI_AVAILABLE", False)
-    monkeypatch.setattr(machine, "is_apple_silicon", lambda: False)
-    hardware_cache.clear_cache()
-    yield
-    hardware_cache.clear_cache()
-
-
-class Rapl:
-    """A powercap folder as Linux lays it out, one package each for some joules already counted."""
-
-    def __init__(self, folder: Path, *start_j: float) -> None:
-        self.folder = folder
-        self.total_j = list(start_j)
-        (folder / "intel-rapl").mkdir(parents=True)
-        for number in range(len(start_j)):
-            package = folder / f"intel-rapl:{number}"
-            package.mkdir()
-            (folder / "intel-rapl" / package.name).symlink_to(package)
-            (package / "name").write_text(f"package-{number}\n")
-            (package / "max_energy_range_uj").write_text(f"{RANGE_J * 1e6:.0f}\n")
-            self.spend(0.0, number)
-
-    def spend(self, joules: float, package: int = 0) -> None:
-        self.total_j[package] += joules
-        counted = self.total_j[package] % RANGE_J
-        (self.folder / f"intel-rapl:{package}" / "energy_uj").write_text(f"{counted * 1e6:.0f}\n")
-
-    def forget_range(self, package: int) -> None:
-        (self.folder / f"intel-rapl:{package}" / "max_energy_range_uj").unlink()
+    with bare_machine(monkeypatch):
+        yield
 
 
 @pytest.fixture
 def rapl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Rapl]:
-    def made(*start_j: float) -> Rapl:
-        counters = Rapl(tmp_path / "powercap", *start_j)
-        folder = str(counters.folder)
-        available = functools.partial(is_rapl_available, rapl_dir=folder)
-        monkeypatch.setattr(cpu, "is_rapl_available", available)
-        reader = hardware.IntelRAPL
-        monkeypatch.setattr(
-            hardware, "IntelRAPL", lambda **given: reader(**given | {"rapl_dir": folder})
-        )
-        monkeypatch.setattr(energy, "_POWERCAP", counters.folder)
-        return counters
-
-    return made
-
-
-is_rapl_available = cpu.is_rapl_available
+    return functools.partial(made_rapl, monkeypatch, tmp_path / "powercap")
 
 
 class Nvml:
@@ -325,138 +268,3 @@ def test_a_window_ends_when_the_work_in_it_fails(rapl: Callable[..., Rapl]) -> N
     counters.spend(3.0)
     figure = meter.over(lambda: counters.spend(7.0)).joules["CPU"]
     assert figure.value == pytest.approx(7.0, rel=1e-4)
-
-
-def metered(counters: Rapl, monkeypatch: pytest.MonkeyPatch, busy_w: float, *idle_w: float) -> Any:
-    """`measure_energy` on a machine that draws these watts when busy, idle before, idle after."""
-    idle_powers, now_s = iter(idle_w), 0.0
-
-    def drawing(watts: float, seconds: float) -> None:
-        nonlocal now_s
-        now_s += seconds
-        counters.spend(watts * seconds)
-
-    clock = SimpleNamespace(
-        perf_counter=lambda: now_s, sleep=lambda s: drawing(next(idle_powers), s)
-    )
-    monkeypatch.setattr(energy, "time", clock)
-    return energy.measure_energy(
-        lambda texts: drawing(busy_w, 0.5), lambda: None, ["a"] * 10, 5.0, 5.0
-    )
-
-
-@on_linux
-def test_net_is_gross_without_idle_power(
-    rapl: Callable[..., Rapl], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spent = metered(rapl(100.0), monkeypatch, 50.0, 9.8, 10.2)
-    assert spent.idle_before_w.value == pytest.approx(9.8, rel=1e-4)
-    assert spent.idle_after_w.value == pytest.approx(10.2, rel=1e-4)
-    assert (spent.idle_after_w.origin, spent.idle_after_w.unit) == ("measured", "W")
-    assert spent.idle_after_w.instrument == "codecarbon: CPU"
-    assert (spent.window_s, spent.comments) == (5.0, 100)
-    gross, net = spent.cpu_j_per_comment, spent.cpu_net_j_per_comment
-    assert gross.value == pytest.approx(50 * 5 / 100, rel=1e-4)
-    assert net.value == pytest.approx(40 * 5 / 100, rel=1e-4)
-    assert (net.origin, net.samples) == ("measured", 100)
-    assert spent.idle_disagreement == ""
-    assert spent.gpu_net_j_per_comment == spent.gpu_j_per_comment
-    assert spent.gpu_net_j_per_comment.reason == "no GPU that codecarbon can meter"
-    assert "constant" in spent.ram_net_j_per_comment.reason
-
-
-@on_linux
-def test_idle_windows_that_disagree_are_told(
-    rapl: Callable[..., Rapl], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spent = metered(rapl(100.0), monkeypatch, 50.0, 10.0, 12.0)
-    assert spent.idle_disagreement == "CPU idled at 10 W before and 12 W after"
-    assert spent.cpu_net_j_per_comment.value == pytest.approx(39 * 5 / 100, rel=1e-4)
-
-
-@on_linux
-def test_nothing_above_idle_is_not_a_negative_energy(
-    rapl: Callable[..., Rapl], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spent = metered(rapl(100.0), monkeypatch, 5.0, 10.0, 10.0)
-    assert spent.cpu_j_per_comment.value > 0
-    assert spent.cpu_net_j_per_comment.reason == "it took no more power than when idle"
-
-
-@on_linux
-def test_an_idle_window_without_a_reading_leaves_gross_alone(
-    rapl: Callable[..., Rapl], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spent = metered(rapl(100.0), monkeypatch, 50.0, 10.0, 0.0)
-    assert spent.cpu_j_per_comment.origin == "measured"
-    assert "stood still" in spent.cpu_net_j_per_comment.reason
-    assert spent.idle_before_w.origin == "measured"
-    assert spent.idle_disagreement == ""
-
-
-def idle(cpu_j: float, cpu_origin: Any, ram_j: float, gpu_j: float) -> energy.Spent:
-    return energy.Spent(
-        {
-            "CPU": Figure(cpu_j, "J", cpu_origin, "codecarbon: of the CPU"),
-            "RAM": Figure(ram_j, "J", "estimated", energy._RAM_CONSTANT),
-            "GPU": measured(gpu_j, "J", "codecarbon: NVML"),
-        },
-        seconds=5.0,
-    )
-
-
-def test_idle_power_adds_up_what_is_measured_and_no_estimates() -> None:
-    both = energy._idle_w(idle(50.0, "measured", 25.0, 100.0))
-    assert (both.value, both.origin, both.instrument) == (30.0, "measured", "codecarbon: CPU + GPU")
-    assert energy._idle_w(idle(50.0, "estimated", 25.0, 100.0)).value == 20.0
-    blind = idle(50.0, "estimated", 25.0, 100.0)
-    without_gpu = energy.Spent({**blind.joules, "GPU": unavailable("J", "no GPU")}, blind.seconds)
-    alone = energy._idle_w(without_gpu)
-    assert (alone.value, alone.origin) == (10.0, "estimated")
-    assert alone.instrument == "codecarbon: of the CPU"
-
-
-def test_disagreement_names_every_component_that_moved_and_no_constant() -> None:
-    before = idle(50.0, "estimated", 25.0, 100.0)
-    assert energy._disagreement(before, idle(52.0, "estimated", 50.0, 105.0)) == ""
-    words = energy._disagreement(before, idle(60.0, "estimated", 25.0, 80.0))
-    assert (
-        words == "CPU idled at 10 W before and 12 W after; GPU idled at 20 W before and 16 W after"
-    )
-
-
-@pytest.fixture
-def split() -> str:
-    return prepare.prepare("synthetic:600", Protocol()).key
-
-
-def trained(cell: Cell) -> Any:
-    work = Work(cell, lambda done, total: None)
-    work.setup()
-    return work.train()
-
-
-def test_a_training_is_metered_and_an_estimate_stays_one_when_cached(
-    split: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(energy, "_SHORTEST_WINDOW_S", 0.0)
-    cell = Cell("lsa", "cpu", 0, split)
-    new, again = trained(cell), trained(cell)
-    assert new.cpu_j.origin == "estimated"
-    assert new.cpu_j.value > 0
-    assert (again.cpu_j.origin, again.cpu_j.was) == ("cached", "estimated")
-    assert again.cpu_j.value == new.cpu_j.value
-    assert again.gpu_j.reason == "no GPU that codecarbon can meter"
-
-
-def test_a_short_training_has_no_energy(split: str) -> None:
-    training = trained(Cell("lsa", "cpu", 0, split))
-    assert training.train_s.value < 5
-    assert training.cpu_j.reason.endswith("s, energy needs 5 s or more")
-    assert training.gpu_j.reason == "no GPU that codecarbon can meter"
-
-
-def test_what_is_not_tuned_has_no_energy_of_training(split: str, tiny_llama: Path) -> None:
-    cell = Cell("llama-zero-shot", "cpu", 0, split, settings={"checkpoint": str(tiny_llama)})
-    training = trained(cell)
-    assert {training.cpu_j.reason, training.ram_j.reason, training.gpu_j.reason} == {"not tuned"}

@@ -3,13 +3,13 @@
 import importlib.util
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from own_code import broken, installed
 from worthit.bench import kept, session
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import (
@@ -21,103 +21,13 @@ from worthit.datasets.errors import (
     UnknownNameError,
     WorthitError,
 )
-from worthit.models import check, checkpoints, own, registry
+from worthit.models import checkpoints, own, registry
 from worthit.reports import cli
-
-CODE = '''
-import json
-import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.svm import LinearSVC
-from worthit.models.tfidf import TfIdf
-
-
-def pipeline():
-    return make_pipeline(TfidfVectorizer(), SGDClassifier(loss="log_loss", shuffle=True))
-
-
-def margins():
-    return make_pipeline(TfidfVectorizer(), LinearSVC())
-
-
-class TwoMethods:
-    def fit(self, texts, labels):
-        self.inside = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, labels)
-
-    def predict_proba(self, texts):
-        return self.inside.predict_proba(texts)
-
-
-class KeepsItself:
-    """Exclamation marks, of all things."""
-
-    kind, devices = "llm", ("cpu", "cuda")
-
-    def __init__(self, seed=7):
-        self.seed = seed
-
-    def fit(self, texts, labels):
-        self.share = float(np.mean(labels))
-
-    def predict_proba(self, texts):
-        shouted = np.array([text.isupper() for text in texts])
-        positive = np.where(shouted, 0.9, self.share)
-        return np.column_stack([1 - positive, positive])
-
-    def save(self, folder):
-        (folder / "share.json").write_text(json.dumps(self.share))
-
-    @classmethod
-    def load(cls, folder):
-        made = cls()
-        made.share = json.loads((folder / "share.json").read_text())
-        return made
-
-
-class FillsItself(KeepsItself):
-    def load(self, folder):
-        self.share = json.loads((folder / "share.json").read_text())
-
-
-class Contract(TfIdf):
-    pass
-
-
-class Lacking(TfIdf):
-    from abc import abstractmethod
-    size = abstractmethod(lambda self: None)
-
-
-class NoMethods:
-    pass
-
-
-class NeedsArguments:
-    def __init__(self, depth):
-        self.depth = depth
-
-
-number = 3
-'''
 
 
 @pytest.fixture
 def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    """The name of a module with all of the above, in the folder where the user stands."""
-    name = f"code_{abs(hash(request.node.nodeid))}"
-    (tmp_path / f"{name}.py").write_text(CODE)
-    monkeypatch.chdir(tmp_path)
-    return name
-
-
-def broken(location: str) -> dict[str, str]:
-    """What each rule that a model breaks found, by its name."""
-    kind = registry.model_class(location)
-    checks = list(check.examine(lambda classes: kind(classes=classes)))
-    assert len(checks) > 1 or checks[0].verdict == "off"
-    return {row.name: row.found for row in checks if row.verdict == "off"}
+    return installed(tmp_path, monkeypatch, request.node.nodeid)
 
 
 @pytest.mark.parametrize(
@@ -205,125 +115,6 @@ def test_seeds_reach_own_code(code: str) -> None:
     assert own._made(own._imported(f"{code}:KeepsItself"), "", 3).seed == 3
     pipeline = own._made(own._imported(f"{code}:pipeline"), "", 3)
     assert pipeline.get_params()["sgdclassifier__random_state"] == 3
-
-
-BAD = """
-import numpy as np, pickle, random
-from {code} import TwoMethods as Good
-
-
-class Swapped(Good):
-    def predict_proba(self, texts):
-        return super().predict_proba(texts)[:, ::-1]
-
-
-class OneColumn(Good):
-    def predict_proba(self, texts):
-        return super().predict_proba(texts)[:, 1]
-
-
-class NoNumbers(Good):
-    def predict_proba(self, texts):
-        empty = np.array([not text for text in texts])
-        return np.where(empty[:, None], np.nan, super().predict_proba(texts))
-
-
-class Random(Good):
-    def predict_proba(self, texts):
-        return np.tile([0.5, 0.5], (len(texts), 1)) + [[0.01, -0.01]] * np.random.rand(len(texts), 1)
-
-
-class LuckyTraining(Good):
-    def fit(self, texts, labels):
-        super().fit(texts, labels)
-        self.inside[-1].intercept_ += random.random()
-
-
-class ByTheBatch(Good):
-    def predict_proba(self, texts):
-        found = super().predict_proba(texts)
-        return found if len(texts) == 1 else found * 0 + found.mean(axis=0)
-
-
-class TooMuch(Good):
-    def predict_proba(self, texts):
-        return super().predict_proba(texts) * 2
-
-
-class Forgets(Good):
-    def save(self, folder): ...
-
-    def load(self, folder):
-        self.fit(["good", "bad"], [0, 1])
-
-
-class Pickles(Good):
-    def save(self, folder):
-        (folder / "model.bin").write_bytes(pickle.dumps(self.inside))
-
-    def load(self, folder):
-        self.inside = pickle.loads((folder / "model.bin").read_bytes())
-
-
-class Fails(Good):
-    def fit(self, texts, labels):
-        raise ValueError("no\\nmood")
-
-
-class RunsOut(Good):
-    def fit(self, texts, labels):
-        super().fit(texts, labels)
-        raise MemoryError
-"""
-
-
-@pytest.mark.parametrize(
-    ("name", "rule", "found"),
-    [
-        ("Swapped", "order of classes", "column 1 is to be class 1's"),
-        ("OneColumn", "probabilities", "predict_proba gave shape (100,)"),
-        ("NoNumbers", "an empty comment", "1 rows are no numbers"),
-        ("Random", "asked twice", "they differ by up to 0.0"),
-        ("LuckyTraining", "trained again", "they differ by up to"),
-        ("ByTheBatch", "alone or together", "they differ by up to"),
-        ("TooMuch", "probabilities", "from 0."),
-        ("Forgets", "saved, loaded", "they differ by up to"),
-        ("Pickles", "files", "model.bin: whoever loads one runs what is in it"),
-        ("Fails", "training", "ValueError: no mood"),
-        ("RunsOut", "training", "MemoryError"),
-    ],
-)
-def test_the_check_finds_what_a_model_breaks(code: str, name: str, rule: str, found: str) -> None:
-    Path(f"{code}_worse.py").write_text(BAD.replace("{code}", code))
-    assert found in broken(f"{code}_worse:{name}")[rule]
-
-
-def test_rules_of_the_contract_itself_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    from worthit.models.contract import Classifier
-    from worthit.models.majority import Majority
-
-    def lenient(self: Any, texts: Any, labels: Any, progress: Any = None) -> Any:
-        texts[:] = ["changed"] * len(texts)
-        return self
-
-    def make(classes: Sequence[str]) -> Majority:
-        return Majority(classes=classes)
-
-    monkeypatch.setattr(Classifier, "fit", lenient)
-    (row,) = check.examine(make)
-    assert row.found == "the comments or labels given were changed"
-
-    def silent(self: Any, texts: Any, labels: Any, progress: Any = None) -> Any:
-        self._shares = np.full(len(self.classes), 1 / len(self.classes))
-        return self
-
-    monkeypatch.setattr(Classifier, "fit", silent)
-    rows = {row.name: row.found for row in check.examine(make) if row.verdict == "off"}
-    assert rows == {
-        "progress": "it ended at nothing",
-        "one class": "was trained on",
-        "unequal lengths": "was trained on",
-    }
 
 
 def test_without_skops_only_who_keeps_itself_is_kept(
@@ -427,38 +218,6 @@ def test_bad_choices_of_own_models_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         chosen(models.format(code=code), checkpoints=[checkpoint.format(code=code)])
-
-
-def test_the_command_checks_any_model_within_80_columns(
-    code: str, capsys: pytest.CaptureFixture[str], tiny_bert: Path
-) -> None:
-    Path(f"{code}_worse.py").write_text(BAD.replace("{code}", code))
-    assert cli.main(["check-model", f"{code}:TwoMethods"]) == 0
-    printed = capsys.readouterr().out
-    assert "all rules are kept" in printed
-    assert f"skops loads {code}.TwoMethods" in printed
-    assert cli.main(["check-model", f"{code}_worse:Forgets"]) == 1
-    printed = capsys.readouterr().out
-    assert max(map(len, printed.splitlines()[1:])) <= 80
-    assert "1 of 20 rules are broken" in printed
-    assert cli.main(["check-model", "gpt"]) == 2
-    assert capsys.readouterr().err.startswith("worthit: unknown model 'gpt'; known: ")
-    assert cli.main(["check-model", "lsa", "--checkpoint", "x"]) == 2
-    assert "lsa has no checkpoint to choose" in capsys.readouterr().err
-    assert cli.main(["check-model", f"hf:{tiny_bert}"]) == 0
-
-
-def test_checking_a_classical_model_imports_no_torch() -> None:
-    import subprocess
-
-    program = (
-        "import sys\nfrom worthit.reports import cli\n"
-        "assert cli.main(['check-model', 'majority']) == 0\nprint('torch' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.endswith("False\n")
 
 
 def test_a_folder_does_not_decide_which_code_is_run(
