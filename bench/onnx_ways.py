@@ -13,9 +13,9 @@ import numpy as np
 import onnxruntime
 import tokenizers
 
-from worthit.bench import machine
 from worthit.bench.ways import SCORED_TOGETHER, Task
 from worthit.datasets.errors import DeviceError
+from worthit.models import processor
 from worthit.models.contract import Labels, Probabilities, Progress
 
 _MODEL, _QUANTIZED = "model.onnx", "int8.onnx"
@@ -37,7 +37,7 @@ class Onnx:
     def load(self) -> None:
         folder = Path(self._task.fitted)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = machine.allowed_cores()
+        options.intra_op_num_threads = processor.allowed_cores()
         self._session = onnxruntime.InferenceSession(
             folder / "onnx" / self.file, options, providers=["CPUExecutionProvider"]
         )

@@ -38,6 +38,7 @@ from worthit.bench.throughput import measure_throughput
 from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash
 from worthit.datasets.errors import CellError
+from worthit.models import processor
 from worthit.models.registry import entry, is_own, model_class, require_able
 
 _RECORD = "training.json"
@@ -71,7 +72,7 @@ class Work:
         require_able(self._location, self._cell.device)
         self._model = self._fresh_model()
         self._dtype: str | None = None
-        self._threads = machine.allowed_cores()
+        self._threads = processor.allowed_cores()
         torch_pools = {}
         if "torch" in self._class.libraries:
             torch_pools = self._prepare_torch()
@@ -327,7 +328,7 @@ class Work:
 
     def _device_name(self) -> str:
         if self._cell.device == "cpu":
-            return machine.cpu_name()
+            return processor.cpu_name()
         from worthit.models import devices
 
         return devices.name(self._cell.device) or self._cell.device
