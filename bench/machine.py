@@ -20,8 +20,8 @@ from worthit.models import processor
 
 #: distributions whose version goes into every run
 LIBRARIES = (
-    "torch", "transformers", "peft", "bitsandbytes", "scikit-learn", "gensim", "numpy", "scipy",
-    "codecarbon", "pytest-benchmark",
+    "torch", "transformers", "peft", "bitsandbytes", "onnxruntime", "scikit-learn", "gensim",
+    "numpy", "scipy", "codecarbon", "pytest-benchmark",
 )  # fmt: skip
 
 

@@ -38,6 +38,16 @@ def _brand() -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def int8_products_saturate() -> bool:
+    """Whether two products of 8 bits may overflow their sum of 16: x86 without VNNI."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return False
+    try:
+        return "vnni" not in _CPUINFO.read_text("utf-8")
+    except OSError:  # not Linux: whoever takes them to saturate is right everywhere
+        return True
+
+
 def allowed_cores() -> int:
     """Cores this process may keep busy: by its affinity mask and its control groups' CPU quota."""
     cores = (
