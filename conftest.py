@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--models",
         help=f"which, separated by commas: {', '.join(MODELS)}, {', '.join(USAGES)}; default, all "
-        "(default: all but those that say little, majority and word-list)",
+        f"(default: all but {', '.join(name for name, known in MODELS.items() if not known.default)})",
     )
     group.addoption("--devices", help="cpu, cuda, mps, separated by commas (all present)")
     usages = ", ".join(usage for _, usage in DATASETS.values())

@@ -14,6 +14,7 @@ from worthit.bench.engine import Worker
 from worthit.bench.progress import Progress, shown
 from worthit.bench.record import (
     CellRecord,
+    Converted,
     CurvePoint,
     Energy,
     Latency,
@@ -27,6 +28,7 @@ from worthit.bench.record import (
 from worthit.datasets import prepare
 from worthit.datasets.errors import CellError, DeviceError
 from worthit.models.contract import Labels
+from worthit.models.registry import entry
 
 T = TypeVar("T")
 
@@ -161,19 +163,48 @@ class CellRun:
 
     def _train(self) -> None:
         self._progress.stage("setting up")  # weights are downloaded and converted, once
-        self._worker = Worker(self.cell, self._log, self._progress.trained)
-        self._note(setup=self._worker.start(Setup, _SETUP_LIMIT_S))
-        self._progress.stage("training")
-        training = self._worker.ask("train", Training, self._limit_s)
-        self._note(training=training, measured_s=self._worker.seconds)
-        if not training.cached:
-            self._stop()
+        trained_as = entry(self.cell.location or self.cell.model).trained_as
+        training = self._converted(trained_as) if trained_as else self._fitted(self.cell)
+        self._note(training=training)
         when = f" (cached, trained on {training.trained_at[:10]})" if training.cached else ""
         text = (
             training.train_s.reason
             or f"{shown(training.train_s)} for {training.comments:,} comments"
         )
         self._progress.result(text + when)
+
+    def _fitted(self, cell: Cell) -> Training:
+        """Train in a process that goes on to serve if it had nothing to do."""
+        self._worker = Worker(cell, self._log, self._progress.trained)
+        self._note(setup=self._worker.start(Setup, _SETUP_LIMIT_S))
+        self._progress.stage("training")
+        training = self._worker.ask("train", Training, self._limit_s)
+        self._note(measured_s=self._worker.seconds)
+        if not training.cached:
+            self._stop()
+        return training
+
+    def _converted(self, trained_as: str) -> Training:
+        """Train, as the other model's own cell would or has, and convert: each in its own process.
+
+        So what one imports does not count for the other, and whichever cell comes first trains for
+        both. Figures of training are the other model's; converting takes seconds and is left out.
+        """
+        converter = Worker(self.cell, self._log, self._progress.trained)
+        try:
+            # First, so that what it lacks is said before anything is trained.
+            setup = converter.start(Setup, _SETUP_LIMIT_S)
+            training = self._fitted(dataclasses.replace(self.cell, model=trained_as))
+            self._stop()
+            self._note(setup=setup)
+            self._progress.stage("converting")
+            converted = converter.ask(
+                "convert", Converted, self._limit_s, artifact=training.artifact
+            )
+            self._note(measured_s=self.record.measured_s + converter.seconds)
+        finally:
+            converter.close()
+        return dataclasses.replace(training, artifact=converted.artifact, disk_mb=converted.disk_mb)
 
     def _measured(self, name: str, kind: type[T], summary: Callable[[T], str]) -> T:
         artifact = self.train().artifact

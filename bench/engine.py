@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from worthit.bench import machine
 from worthit.datasets.errors import CellError, DeviceError
+from worthit.models import processor
 
 T = TypeVar("T")
 _GRACE_S = 5.0
@@ -155,6 +155,6 @@ class Worker:
 
 def _environment() -> dict[str, str]:
     """What makes runs alike: pools as wide as the cores allowed, whatever the user's shell says."""
-    threads = str(machine.allowed_cores())
+    threads = str(processor.allowed_cores())
     fixed = {"PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "true"}
     return fixed | dict.fromkeys(_THREAD_VARIABLES, threads)

@@ -2,15 +2,13 @@
 
 import ast
 import json
-import math
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +16,12 @@ import psutil
 import threadpoolctl
 
 from worthit.datasets.cache import short_hash
+from worthit.models import processor
 
 #: distributions whose version goes into every run
 LIBRARIES = (
-    "torch", "transformers", "peft", "bitsandbytes", "scikit-learn", "gensim", "numpy", "scipy",
-    "codecarbon", "pytest-benchmark",
+    "torch", "transformers", "peft", "bitsandbytes", "onnxruntime", "scikit-learn", "gensim",
+    "numpy", "scipy", "codecarbon", "pytest-benchmark",
 )  # fmt: skip
 
 
@@ -32,9 +31,6 @@ FINGERPRINT_KEYS = (
     "gpu_driver", "gpu_power_limits_w", "system", "operating_system", "architecture", "python",
     "torch_build", "blas", "blas_threads", "libraries",
 )  # fmt: skip
-
-_CGROUPS = Path("/sys/fs/cgroup")
-_OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 @dataclass(frozen=True)
@@ -51,9 +47,9 @@ def describe() -> dict[str, Any]:
     gpus = nvidia_gpus()
     blas, blas_threads = _blas()
     description = {
-        "cpu": cpu_name(),
-        "cores_allowed": allowed_cores(),
-        "cpu_quota_cores": cpu_quota_cores() or "no limit",
+        "cpu": processor.cpu_name(),
+        "cores_allowed": processor.allowed_cores(),
+        "cpu_quota_cores": processor.cpu_quota_cores() or "no limit",
         "cores_present": psutil.cpu_count(logical=False) or os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "accelerators": [gpu.name for gpu in gpus] + (["Apple GPU"] if is_apple_silicon() else []),
@@ -80,62 +76,6 @@ def fingerprint(description: dict[str, Any]) -> str:
     """
     decisive = {key: description[key] for key in FINGERPRINT_KEYS}
     return short_hash(json.dumps(decisive, sort_keys=True))
-
-
-def cpu_name() -> str:
-    if sys.platform == "darwin":
-        return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.processor()
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def allowed_cores() -> int:
-    """Cores this process may keep busy: by its affinity mask and its control groups' CPU quota."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return min(cores, math.ceil(cpu_quota_cores() or cores))
-
-
-def cpu_quota_cores() -> float | None:
-    """CPU time a second that control groups (v1 and v2) grant, in cores; None without a limit.
-
-    A group's parents bind it too, so the least of them counts.
-    """
-    quotas = (_quota_cores(folder) for folder in _own_groups())
-    return min((quota for quota in quotas if quota), default=None)
-
-
-def _own_groups() -> Iterator[Path]:
-    """The folders of the groups that limit this process's CPU time, and of their parents."""
-    try:
-        lines = _OWN_CGROUPS.read_text("utf-8").splitlines()
-    except OSError:  # not Linux
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        base = _CGROUPS / "cpu" if controllers else _CGROUPS  # v2 lists no controllers
-        group = PurePosixPath(path.lstrip("/"))
-        for folder in (group, *group.parents):
-            yield base / folder
-
-
-def _quota_cores(folder: Path) -> float | None:
-    try:
-        if (folder / "cpu.max").exists():
-            quota, period = (folder / "cpu.max").read_text("utf-8").split()
-        else:
-            quota = (folder / "cpu.cfs_quota_us").read_text("utf-8").strip()
-            period = (folder / "cpu.cfs_period_us").read_text("utf-8")
-        return None if quota in ("max", "-1") else int(quota) / int(period)
-    except (OSError, ValueError):  # the group has no such limit, or we may not see it
-        return None
 
 
 def is_apple_silicon() -> bool:

@@ -70,8 +70,14 @@ def checkpoints(given: Sequence[str], chosen_models: Mapping[str, str]) -> dict[
             )
         if registry.entry(model).location.startswith(HF):
             raise OptionError(f"{model} is a checkpoint itself; leave --checkpoint {pair} away")
+        if trained_as := registry.entry(model).trained_as:
+            raise OptionError(
+                f"{model} is {trained_as} converted; give --checkpoint {trained_as}={checkpoint} for both"
+            )
         if not registry.entry(model).pretrained:
-            takers = ", ".join(name for name, entry in MODELS.items() if entry.pretrained)
+            takers = ", ".join(
+                name for name, entry in MODELS.items() if entry.pretrained and not entry.trained_as
+            )
             raise OptionError(f"{model} has no checkpoint to choose; those that have: {takers}")
         # A path means the same wherever the cell runs from.
         path = Path(checkpoint).expanduser()

@@ -13,9 +13,9 @@ import numpy as np
 import onnxruntime
 import tokenizers
 
-from worthit.bench import machine
 from worthit.bench.ways import SCORED_TOGETHER, Task
 from worthit.datasets.errors import DeviceError
+from worthit.models import processor
 from worthit.models.contract import Labels, Probabilities, Progress
 
 _MODEL, _QUANTIZED = "model.onnx", "int8.onnx"
@@ -37,7 +37,7 @@ class Onnx:
     def load(self) -> None:
         folder = Path(self._task.fitted)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = machine.allowed_cores()
+        options.intra_op_num_threads = processor.allowed_cores()
         self._session = onnxruntime.InferenceSession(
             folder / "onnx" / self.file, options, providers=["CPUExecutionProvider"]
         )
@@ -46,7 +46,6 @@ class Onnx:
         self._tokenizer.enable_truncation(self._limit(encoder))
         pad = json.loads((encoder / "config.json").read_text("utf-8")).get("pad_token_id") or 0
         self._tokenizer.enable_padding(pad_id=pad)  # to the longest of a batch
-        self._inputs = {entry.name for entry in self._session.get_inputs()}
 
     def _limit(self, encoder: Path) -> int:
         """Tokens of a comment with the special ones, as `ways.encoder_limit`."""
@@ -65,12 +64,10 @@ class Onnx:
         scores = []
         for start in range(0, len(texts), size):
             encoded = self._tokenizer.encode_batch(list(texts[start : start + size]))
-            arrays = {
-                "input_ids": [each.ids for each in encoded],
-                "token_type_ids": [each.type_ids for each in encoded],
-                "attention_mask": [each.attention_mask for each in encoded],
+            inputs = {
+                "input_ids": np.array([each.ids for each in encoded]),
+                "attention_mask": np.array([each.attention_mask for each in encoded]),
             }
-            inputs = {name: np.array(arrays[name], dtype=np.int64) for name in self._inputs}
             logits = np.asarray(self._session.run(["logits"], inputs)[0], dtype=np.float64)
             scores.append(1 / (1 + np.exp(logits[:, 0] - logits[:, 1])))
         return np.concatenate(scores)
@@ -86,28 +83,16 @@ def export(encoder: Path, target: Path) -> None:
     """Write a saved encoder to a folder as ONNX models, in fp32 and quantised dynamically.
 
     Raises:
-        ModuleNotFoundError: onnx or onnxscript are not installed.
+        ModuleNotFoundError: onnx is not installed.
     """
-    import onnx  # noqa: F401  (fail before the work, not after it)
-    import onnxscript  # noqa: F401
     import torch
     import transformers
     from onnxruntime.quantization import quantize_dynamic
 
+    from worthit.models import onnx_export
+
     model = transformers.AutoModelForSequenceClassification.from_pretrained(
-        encoder, dtype=torch.float32, attn_implementation="eager"
-    ).eval()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(encoder)
-    example = tokenizer(["one comment", "another"], padding=True, return_tensors="pt")
-    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    torch.onnx.export(
-        model,
-        kwargs=dict(example),
-        f=target / _MODEL,
-        input_names=list(example),
-        output_names=["logits"],
-        dynamic_shapes=dict.fromkeys(example, free),
-        dynamo=True,
-        verbose=False,
+        encoder, dtype=torch.float32
     )
+    onnx_export.export(model, target / _MODEL)
     quantize_dynamic(target / _MODEL, target / _QUANTIZED)

@@ -70,6 +70,14 @@ def significant(value: float) -> str:
 
 
 @dataclass(frozen=True)
+class Converted:
+    """A variant's own artifact."""
+
+    artifact: str
+    disk_mb: Figure
+
+
+@dataclass(frozen=True)
 class Training:
     """One fit: from the model's settings to an artifact in the cache."""
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from worthit.bench import machine, memory
+from worthit.bench import memory
 from worthit.bench.cell import Cell, file_name
 from worthit.bench.engine import Worker
 from worthit.bench.progress import Progress
@@ -30,6 +30,7 @@ from worthit.datasets import corpus, prepare, registry
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import CellError, OptionError, WorthitError
 from worthit.datasets.protocol import AtMost, Protocol
+from worthit.models import processor
 from worthit.models import registry as models
 
 _MILLION = 1_000_000
@@ -68,7 +69,7 @@ def _scale(parsed: argparse.Namespace) -> None:
         raise OptionError(f"--sample is {parsed.sample}; it takes a number of comments from 1 up")
     sizes = Protocol(train_size=parsed.train_size, test_size=AtMost(100), natural_size=AtMost(100))
     split = prepare.prepare(parsed.dataset, sizes).key
-    print(f"{parsed.dataset}, {machine.cpu_name()}, {machine.allowed_cores()} cores\n")
+    print(f"{parsed.dataset}, {processor.cpu_name()}, {processor.allowed_cores()} cores\n")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "comments.jsonl"
         artifact, rows = _trained(parsed.model, split), []

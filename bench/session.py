@@ -148,6 +148,7 @@ class Session:
         self._records: dict[tuple[str, str, int], record.CellRecord] = {}
         self._run: record.Run | None = None
         self._prepared: prepare.Prepared | None = None
+        self._trained: set[tuple[str, str, int]] = set()  # model, device, seed of cells so far
         self._also: tuple[transfer.OtherSet, ...] = ()
 
     def open(self) -> None:
@@ -198,13 +199,18 @@ class Session:
         assert self._prepared is not None
         options, chosen = self.options, self.options.preset
         named = options.models[model]
-        settings = chosen.settings.get(named, {}) | registry.settings(named)
-        if registry.entry(named).pretrained and options.max_length is not None:
+        entry = registry.entry(named)
+        settings = chosen.settings.get(entry.trained_as or named, {}) | registry.settings(named)
+        if entry.pretrained and options.max_length is not None:
             settings["max_length"] = options.max_length
-        if model in options.checkpoints:
-            settings["checkpoint"] = options.checkpoints[model]
+        trained = entry.trained_as or model
+        if trained in options.checkpoints:
+            settings["checkpoint"] = options.checkpoints[trained]
+        # Once is enough: what two cells share, the first of them trains again.
+        retrain = options.retrain and (trained, device, seed) not in self._trained
+        self._trained.add((trained, device, seed))
         cell = Cell(
-            model, device, seed, self._prepared.key, settings, chosen.effort, options.retrain,
+            model, device, seed, self._prepared.key, settings, chosen.effort, retrain,
             also=tuple((other.name, other.key) for other in self._also),
             location="" if named in MODELS else named,
         )  # fmt: skip

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from worthit.bench import machine
+from worthit.models import processor
 
 
 def main() -> None:
@@ -41,9 +41,8 @@ def main() -> None:
         ["another split of the cached corpus", from_corpus["total_s"]],
         ["the same split again", warm["total_s"]],
     ]
-    print(
-        f"{parsed.dataset}: {cold['comments']:,.0f} comments, {machine.cpu_name()}, {machine.allowed_cores()} cores\n"
-    )
+    machine = f"{processor.cpu_name()}, {processor.allowed_cores()} cores"
+    print(f"{parsed.dataset}: {cold['comments']:,.0f} comments, {machine}\n")
     print(tabulate(rows, ["step", "seconds"], floatfmt=".2f"))
 
 

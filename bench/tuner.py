@@ -33,7 +33,7 @@ def lay_out(task: Task, texts: Sequence[str], labels: Labels, progress: Progress
     model.save(folder / "ours")
     if task.model == "llama":
         merged(folder / "ours", task.checkpoint, task.precision, task.device, folder / "merged")
-    elif all(map(importlib.util.find_spec, ("onnx", "onnxscript", "onnxruntime"))):
+    elif all(map(importlib.util.find_spec, ("onnx", "onnxruntime"))):
         from worthit.bench import onnx_ways
 
         onnx_ways.export(folder / "ours", folder / "onnx")

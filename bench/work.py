@@ -1,6 +1,5 @@
 """What a cell's process can be asked to do: train, load, and each measurement."""
 
-import dataclasses
 import functools
 import json
 import platform
@@ -13,13 +12,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from worthit.bench import machine
+from worthit.bench import artifacts, machine
 from worthit.bench.cell import Cell, file_name
 from worthit.bench.energy import COMPONENTS, Meter, long_enough, measure_energy
 from worthit.bench.latency import drawn_by_length, measure_latency, process_age_s
 from worthit.bench.memory import peak_memory, resident_bytes
 from worthit.bench.record import (
     NOT_TUNED,
+    Converted,
     CurvePoint,
     Energy,
     Figure,
@@ -38,9 +38,9 @@ from worthit.bench.throughput import measure_throughput
 from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash
 from worthit.datasets.errors import CellError
+from worthit.models import processor
 from worthit.models.registry import entry, is_own, model_class, require_able
 
-_RECORD = "training.json"
 _CLOCK = "perf_counter, device synchronised"
 
 
@@ -70,8 +70,8 @@ class Work:
         """
         require_able(self._location, self._cell.device)
         self._model = self._fresh_model()
-        self._dtype: str | None = None
-        self._threads = machine.allowed_cores()
+        self._dtype = self._class.dtype_note or None
+        self._threads = processor.allowed_cores()
         torch_pools = {}
         if "torch" in self._class.libraries:
             torch_pools = self._prepare_torch()
@@ -96,18 +96,28 @@ class Work:
     def train(self) -> Training:
         """Fit once and keep the artifact; where it is kept already, say so and train nothing."""
         folder = cache_folder("artifacts", f"{file_name(self._cell.model)}-{self._fingerprint()}")
-        record = None if self._cell.retrain else _recorded(folder)
+        record = None if self._cell.retrain else artifacts.recorded(folder)
+        return self._trained(folder) if record is None else artifacts.cached(record)
+
+    def convert(self, artifact: str) -> Converted:
+        """Make a variant of a trained artifact, unless that is done; it becomes one of its own.
+
+        Raises:
+            CellError: the artifact has gone.
+            CheckpointError, ModelError: it cannot be converted, or not here.
+        """
+        source = cache_folder("artifacts", artifact)
+        record = artifacts.recorded(source)
         if record is None:
-            return self._trained(folder)
-        return dataclasses.replace(
-            record,
-            train_s=_cached(record.train_s),
-            memory=_cached_memory(record.memory),
-            cached=True,
-            cpu_j=record.cpu_j and _cached(record.cpu_j),
-            ram_j=record.ram_j and _cached(record.ram_j),
-            gpu_j=record.gpu_j and _cached(record.gpu_j),
-        )
+            raise CellError(f"the cache no longer holds {artifact}; run again")
+        # Trained again, an artifact keeps its name.
+        key = short_hash(self._fingerprint(), artifact, record.trained_at)
+        folder = cache_folder("artifacts", f"{file_name(self._cell.model)}-{key}")
+        if not folder.is_dir():
+            variant = self._model.convert(source)
+            with new_folder(folder) as scratch:
+                variant.save(scratch)
+        return Converted(folder.name, artifacts.disk_mb(folder))
 
     def load(self, artifact: str) -> None:
         start = time.perf_counter()
@@ -247,7 +257,6 @@ class Work:
         assert window.memory is not None
         with new_folder(folder, replace=True) as scratch:
             model.save(scratch)
-            disk_bytes = sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
             record = Training(
                 train_s=measured(spent.seconds, "s", _CLOCK)
                 if model.trains
@@ -256,7 +265,7 @@ class Work:
                 trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
                 settings=_without_paths(model.get_params()),
                 artifact=folder.name,
-                disk_mb=measured(disk_bytes / 1e6, "MB", "file sizes"),
+                disk_mb=artifacts.disk_mb(scratch),
                 parameters=size.parameters,
                 trained_parameters=size.trained_parameters,
                 comments=len(comments) if model.trains else 0,
@@ -265,12 +274,12 @@ class Work:
                 ram_j=joules["RAM"],
                 gpu_j=joules["GPU"],
             )
-            (scratch / _RECORD).write_bytes(msgspec.json.encode(record))
+            artifacts.write_record(record, scratch)
         return record
 
     def _fingerprint(self) -> str:
         """All that decides what training yields; the models' own code included."""
-        code = sorted((Path(__file__).resolve().parent.parent / "models").glob("*.py"))
+        code = artifacts.model_code()
         if is_own(self._location):
             from worthit.models import own
 
@@ -327,7 +336,7 @@ class Work:
 
     def _device_name(self) -> str:
         if self._cell.device == "cpu":
-            return machine.cpu_name()
+            return processor.cpu_name()
         from worthit.models import devices
 
         return devices.name(self._cell.device) or self._cell.device
@@ -352,25 +361,3 @@ def _without_paths(settings: dict[str, Any]) -> dict[str, Any]:
     if checkpoint is None or not Path(checkpoint).is_absolute():
         return settings
     return settings | {"checkpoint": Path(checkpoint).name}
-
-
-def _recorded(folder: Path) -> Training | None:
-    """The record of a finished training; None if there is none that this version can read."""
-    try:
-        return msgspec.json.decode((folder / _RECORD).read_bytes(), type=Training)
-    except (OSError, msgspec.DecodeError, ValueError):
-        return None
-
-
-def _cached(figure: Figure) -> Figure:
-    if figure.value is None:
-        return figure
-    return dataclasses.replace(figure, origin="cached", was=figure.origin)
-
-
-def _cached_memory(memory: Memory) -> Memory:
-    values = {field.name: getattr(memory, field.name) for field in dataclasses.fields(memory)}
-    figures: dict[str, Any] = {
-        name: _cached(value) for name, value in values.items() if isinstance(value, Figure)
-    }
-    return dataclasses.replace(memory, **figures)

@@ -11,6 +11,7 @@ from tabulate import tabulate
 
 from worthit.bench import machine
 from worthit.datasets.errors import RunError
+from worthit.models import processor
 
 _BLOCK = re.compile(r"(<!-- speed -->\n).*?(\n<!-- end of speed -->)", re.DOTALL)
 
@@ -188,6 +189,6 @@ def _span(numbers: set[int]) -> str:
 
 
 def _machine() -> str:
-    cores, build = machine.allowed_cores(), machine.library_versions(("torch",))["torch"]
+    cores, build = processor.allowed_cores(), machine.library_versions(("torch",))["torch"]
     gpus = "".join(f", {gpu.name}" for gpu in machine.nvidia_gpus())
-    return f"{machine.cpu_name()}, {cores} core{'s' * (cores != 1)}{gpus}, torch {build}"
+    return f"{processor.cpu_name()}, {cores} core{'s' * (cores != 1)}{gpus}, torch {build}"

@@ -1,14 +1,17 @@
 """Batches of token sequences: like lengths together, padded to the longest of the batch only."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
+
+if TYPE_CHECKING:  # a model that scores without torch must not pay for its import
+    import torch
 
 Tokens = Sequence[int]
 #: token sequences of one batch → logits, shape (batch, k), fp32
-Logits = Callable[[Sequence[Tokens]], torch.Tensor]
+Logits = Callable[[Sequence[Tokens]], "torch.Tensor"]
 Rows = npt.NDArray[np.int64]
 
 # More tokens at once than this leave a CPU's caches: rates fall by half. Accelerators want many.
@@ -52,7 +55,6 @@ def for_scoring(
         start = end
 
 
-@torch.inference_mode()
 def scored(
     logits: Logits, tokens: Sequence[Tokens], batch_size: int, device: str
 ) -> npt.NDArray[np.float64]:
@@ -62,21 +64,26 @@ def scored(
         logits: takes the sequences of one batch, returns shape (batch, k).
         batch_size: how many are computed together at most; fewer if they are long.
     """
+    import torch
+
     lengths = np.array([len(sequence) for sequence in tokens])
     order = list(for_scoring(lengths, batch_size, MOST_TOKENS[device]))
-    found = [logits([tokens[row] for row in rows]).cpu().double() for rows in order]
+    with torch.inference_mode():
+        found = [logits([tokens[row] for row in rows]).cpu().double() for rows in order]
     scores: npt.NDArray[np.float64] = torch.softmax(torch.cat(found), dim=1).numpy()
     return scores[np.argsort(np.concatenate(order))]
 
 
 def padded(
     sequences: Sequence[Tokens], pad_token: int, device: str
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> "tuple[torch.Tensor, torch.Tensor]":
     """Token ids padded on the right, and each sequence's length.
 
     Returns:
         ids of shape (batch, longest), lengths of shape (batch,), both on `device`.
     """
+    import torch
+
     lengths = torch.tensor([len(sequence) for sequence in sequences])
     ids = torch.full((len(sequences), int(lengths.max())), pad_token)
     for row, sequence in enumerate(sequences):

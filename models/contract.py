@@ -261,3 +261,15 @@ class Classifier(ABC, Generic[S]):
 
     @abstractmethod
     def _load(self, folder: Path) -> None: ...
+
+
+class Variant(Classifier[S]):
+    """Another model converted for scoring, once that is trained; `trained_as` of the registry names it.
+
+    The converted model is an artifact of its own, so that loading it neither converts nor needs
+    what training needed. `fit` trains the other model first, for who has none.
+    """
+
+    @abstractmethod
+    def convert(self, folder: Path) -> Self:
+        """Become what the trained model saved in `folder` is converted to."""

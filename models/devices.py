@@ -2,16 +2,21 @@
 
 import functools
 import time
+from pathlib import Path
 
 import torch
 
+from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash, write_whole
 from worthit.datasets.errors import DeviceError, UnknownNameError
+from worthit.models import processor
 from worthit.models.registry import DEVICES
 
 # Up to here plain attention is fast on CPUs; it needs memory by the square of the length.
 _SHORT_TOKENS = 512
 # bf16 must be clearly faster to be worth its 8 bits of mantissa.
 _WORTHWHILE_SPEEDUP = 1.5
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_DECISION = "precision"
 
 
 def require(device: str) -> None:
@@ -35,11 +40,38 @@ def synchronize(device: str) -> None:
 
 @functools.cache
 def worthwhile_dtype(device: str) -> torch.dtype:
-    """bf16 where it is measured to multiply matrices at least 1.5 times as fast, else fp32."""
+    """bf16 where it is measured to multiply matrices at least 1.5 times as fast, else fp32.
+
+    Measured once on a machine, and kept in the cache folder: a busy machine can change its mind,
+    and a model trained in one precision is another one than that trained in the other.
+
+    Raises:
+        CacheError: the decision cannot be kept.
+    """
+    cores = str(processor.allowed_cores())
+    kind = name(device) or processor.cpu_name()
+    key = short_hash(device, kind, cores, torch.__version__, sha256_of(Path(__file__)))
+    folder = cache_folder("precision", key)
+    if (decided := _decided(folder)) is not None:
+        return decided
+    damaged, measured = folder.exists(), _worthwhile(device)
+    with new_folder(folder, replace=damaged) as scratch:
+        write_whole(scratch / _DECISION, measured.encode())
+    return _decided(folder) or _DTYPES[measured]  # of two processes at once the first one decides
+
+
+def _decided(folder: Path) -> torch.dtype | None:
+    try:
+        return _DTYPES.get((folder / _DECISION).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _worthwhile(device: str) -> str:
     if device == "mps" and not _can_multiply_bf16(device):
-        return torch.float32
+        return "fp32"
     speedup = gemm_seconds(device, torch.float32) / gemm_seconds(device, torch.bfloat16)
-    return torch.bfloat16 if speedup >= _WORTHWHILE_SPEEDUP else torch.float32
+    return "bf16" if speedup >= _WORTHWHILE_SPEEDUP else "fp32"
 
 
 def _can_multiply_bf16(device: str) -> bool:
@@ -80,10 +112,9 @@ def chosen_dtype(precision: str, device: str) -> torch.dtype:
     """
     if precision == "auto":
         return worthwhile_dtype(device)
-    known = {"fp32": torch.float32, "bf16": torch.bfloat16}
-    if precision not in known:
-        raise UnknownNameError("precision", precision, ("auto", *known))
-    return known[precision]
+    if precision not in _DTYPES:
+        raise UnknownNameError("precision", precision, ("auto", *_DTYPES))
+    return _DTYPES[precision]
 
 
 def attention(device: str, longest: int | None) -> str:

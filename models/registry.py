@@ -29,6 +29,7 @@ class Entry:
     devices: tuple[str, ...] = ("cpu",)
     pretrained: bool = False
     default: bool = True  # runs unless others are named
+    trained_as: str | None = None  # the model whose artifact, settings and checkpoint it shares
 
 
 DEVICES = ("cpu", "cuda", "mps")
@@ -37,7 +38,7 @@ _OWN = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 USAGES = ("module:Class", "hf:CHECKPOINT")
 
 MODELS = {
-    # Both say little beside the others, and each pair more makes the paired tests stricter.
+    # Each pair more makes the paired tests stricter: what says little beside others is no default.
     "majority": Entry("worthit.models.majority:Majority", default=False),
     "word-list": Entry("worthit.models.word_list:WordList", default=False),
     "lsa": Entry("worthit.models.lsa:LSA"),
@@ -47,6 +48,13 @@ MODELS = {
         "worthit.models.embeddings:Embeddings", "encoder", DEVICES, pretrained=True
     ),
     "bert": Entry("worthit.models.bert:Bert", "encoder", DEVICES, pretrained=True),
+    "bert-int8": Entry(
+        "worthit.models.bert_int8:BertInt8",
+        "encoder",
+        pretrained=True,
+        default=False,
+        trained_as="bert",
+    ),
     "llama": Entry("worthit.models.llama:Llama", "llm", DEVICES, pretrained=True),
     "llama-zero-shot": Entry(
         "worthit.models.llama_zero_shot:LlamaZeroShot", "llm", DEVICES, pretrained=True

@@ -40,7 +40,7 @@ def _check_model(parsed: argparse.Namespace) -> int:
 
     registry.require_able(parsed.model, parsed.device)
     make = _maker(parsed)
-    make(TOXIC)  # what is wrong with options is said before anything is trained
+    make(TOXIC).prepare()  # what is wrong with options, or missing, is said before any training
     print(f"{parsed.model} is trained and asked; the comments are made by code")
     checks = tuple(check.examine(make))
     headings = [field.name for field in dataclasses.fields(check.Check)]
@@ -53,7 +53,7 @@ def _check_model(parsed: argparse.Namespace) -> int:
 
 def _maker(parsed: argparse.Namespace) -> Callable[[Sequence[str]], Classifier[Any]]:
     kind, settings = registry.model_class(parsed.model), registry.settings(parsed.model)
-    if "torch" in kind.libraries:
+    if "torch" in kind.libraries or registry.entry(parsed.model).pretrained:
         from transformers.utils import logging
 
         logging.disable_progress_bar()

@@ -19,7 +19,7 @@ from worthit.bench.record import significant
 from worthit.datasets import rows
 from worthit.datasets.cache import sha256_of, short_hash
 from worthit.datasets.errors import DataError, OptionError, OutputError, WorthitError
-from worthit.models import registry
+from worthit.models import processor, registry
 from worthit.reports import score_output
 from worthit.reports.score_output import Output
 
@@ -224,9 +224,7 @@ def _loaded(parsed: argparse.Namespace, found: Kept) -> Any:
         import torch
         from transformers.utils import logging
 
-        from worthit.bench import machine
-
-        torch.set_num_threads(machine.allowed_cores())  # as it was measured
+        torch.set_num_threads(processor.allowed_cores())  # as it was measured
         logging.disable_progress_bar()
     return registry.load(found.folder, parsed.device, parsed.checkpoint)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import worthit.datasets.cache as anywhere
+from worthit.bench import artifacts
 
 ROOT = Path(anywhere.__file__).parents[1]
 UPSTREAM = {
@@ -27,6 +28,17 @@ def test_no_import_points_back(room: str) -> None:
             for name in names:
                 if name.startswith("worthit."):
                     assert name.split(".")[1] in UPSTREAM[room], f"{file.name} imports {name}"
+
+
+def test_what_a_fingerprint_of_training_leaves_out_no_model_imports() -> None:
+    left_out = {file.removesuffix(".py") for file in artifacts.NO_TRAINING}
+    for file in (ROOT / "models").glob("*.py"):
+        if file.name in artifacts.NO_TRAINING:
+            continue
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            names = [alias.name for alias in getattr(node, "names", ()) if hasattr(alias, "name")]
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            assert not left_out & {name.rpartition(".")[2] for name in names}, file.name
 
 
 def test_neither_the_root_nor_datasets_is_a_regular_package() -> None:

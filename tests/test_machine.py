@@ -9,6 +9,7 @@ import pytest
 import threadpoolctl
 
 from worthit.bench import machine
+from worthit.models import processor
 
 CGROUP_FILES = {
     "v1": {"proc": "4:cpu,cpuacct:/a/b\n3:cpuset:/z\n", "cpu/a/cpu.cfs_quota_us": "150000\n",
@@ -46,14 +47,14 @@ def test_allowed_cores_obey_affinity_and_quota(
     for name, text in CGROUP_FILES[files].items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(machine, "_CGROUPS", tmp_path)
-    monkeypatch.setattr(machine, "_OWN_CGROUPS", tmp_path / "proc")
+    monkeypatch.setattr(processor, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(processor, "_OWN_CGROUPS", tmp_path / "proc")
     affinity = set(range(8))
-    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda pid: affinity, raising=False)
-    assert machine.cpu_quota_cores() == quota
-    assert machine.allowed_cores() == cores
+    monkeypatch.setattr(processor.os, "sched_getaffinity", lambda pid: affinity, raising=False)
+    assert processor.cpu_quota_cores() == quota
+    assert processor.allowed_cores() == cores
     affinity = {5}
-    assert machine.allowed_cores() == 1
+    assert processor.allowed_cores() == 1
 
 
 def test_the_fingerprint_changes_with_what_decides_and_with_nothing_else() -> None:

@@ -54,7 +54,7 @@ def test_nothing_saved_is_a_pickle(fitted: Classifier[Any], tmp_path: Path) -> N
     saved = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert saved
     for path in saved:
-        assert path.suffix in {".json", ".safetensors", ".bin", ".md", ".txt", ".jinja"}
+        assert path.suffix in {".json", ".safetensors", ".onnx", ".bin", ".md", ".txt", ".jinja"}
         start = path.read_bytes()[:2]
         assert not (start[:1] == b"\x80" and 2 <= start[1] <= 5)  # how pickles begin
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from worthit.datasets import registry
+from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import CheckpointError, DeviceError, UnknownNameError
 from worthit.models import batches, devices, finetuning
 from worthit.models.bert import Bert, BertSettings
@@ -212,6 +213,54 @@ def test_bf16_is_chosen_where_it_is_measured_to_pay(
     times = {torch.float32: 1.0, torch.bfloat16: bf16_s}
     monkeypatch.setattr(devices, "gemm_seconds", lambda device, dtype: times[dtype])
     assert devices.worthwhile_dtype("cpu") is expected
+    devices.worthwhile_dtype.cache_clear()
+
+
+def test_precision_is_decided_once_for_all_processes_of_a_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    probed: list[torch.dtype] = []
+
+    def decided(bf16_s: float) -> torch.dtype:
+        """What a new process decides that measures so many seconds for bf16, and 1 for fp32."""
+        devices.worthwhile_dtype.cache_clear()
+
+        def seconds(device: str, dtype: torch.dtype) -> float:
+            probed.append(dtype)
+            return bf16_s if dtype == torch.bfloat16 else 1.0
+
+        monkeypatch.setattr(devices, "gemm_seconds", seconds)
+        return devices.chosen_dtype("auto", "cpu")
+
+    assert decided(0.1) is torch.bfloat16
+    assert decided(0.9) is torch.bfloat16
+    assert len(probed) == 2
+    (file,) = cache_folder("precision").glob("*/*")
+    file.write_bytes(b"\xff")
+    assert decided(0.9) is torch.float32
+    assert decided(0.1) is torch.float32
+    monkeypatch.setattr(devices.processor, "allowed_cores", lambda: 97)
+    assert decided(0.1) is torch.bfloat16
+    monkeypatch.setattr(devices.processor, "cpu_name", lambda: "another")
+    assert decided(0.9) is torch.float32
+    monkeypatch.setattr(torch, "__version__", "another")
+    assert decided(0.1) is torch.bfloat16
+    devices.worthwhile_dtype.cache_clear()
+
+
+def test_of_two_processes_that_decide_at_once_the_first_one_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def busy(device: str) -> str:
+        """While this process measures, another has decided."""
+        monkeypatch.setattr(devices, "_worthwhile", lambda device: "bf16")
+        devices.worthwhile_dtype.cache_clear()
+        assert devices.worthwhile_dtype(device) is torch.bfloat16
+        return "fp32"
+
+    monkeypatch.setattr(devices, "_worthwhile", busy)
+    devices.worthwhile_dtype.cache_clear()
+    assert devices.worthwhile_dtype("cpu") is torch.bfloat16
     devices.worthwhile_dtype.cache_clear()
 
 

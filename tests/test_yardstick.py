@@ -77,7 +77,7 @@ def test_every_way_scores_as_ours_does(
     fitted: Callable[[str], Task], split: str, model: str, way: str
 ) -> None:
     if way.startswith("onnx"):
-        for package in ("onnx", "onnxruntime", "onnxscript"):
+        for package in ("onnx", "onnxruntime"):
             pytest.importorskip(package)
     texts = prepare.comments(split, "test").texts[:40]
     task = fitted(model)
