@@ -2,15 +2,23 @@
 
 Each comment is polite or rude; words of either kind are drawn with overlap, and some labels are
 flipped as raters would, so that a good classifier gets near, but not to, 100 %.
+
+    python -m worthit.datasets.synthetic 15000 > mine.csv
+
+writes them as a table such as users have.
 """
 
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from worthit.datasets.corpus import comments
-from worthit.datasets.errors import OptionError
+from worthit.datasets.errors import OptionError, WorthitError
 from worthit.datasets.registry import Source
 
 _DEFAULT_COMMENTS = 4_000
@@ -75,3 +83,24 @@ def source(argument: str) -> Source:
             f"synthetic takes a number of comments from 100 up, was given {argument!r}; try synthetic:4000"
         )
     return Synthetic(int(argument))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write comments to stdout as CSV: id, rude (yes or no), text."""
+    parser = argparse.ArgumentParser(description="Write comments made by code to stdout, as CSV.")
+    parser.add_argument("comments", nargs="?", default="", help=f"how many ({_DEFAULT_COMMENTS:,})")
+    try:
+        table = source(parser.parse_args(arguments).comments).read()
+    except WorthitError as error:
+        print(f"worthit: {error}", file=sys.stderr)
+        return 2
+    labels, texts = (table[column].to_pylist() for column in ("label", "text"))
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    rows.writerow(("id", "rude", "text"))
+    for number, (rude, text) in enumerate(zip(labels, texts, strict=True), 1):
+        rows.writerow((number, "yes" if rude else "no", text))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from worthit.datasets import corpus, prepare, registry
+from worthit.datasets import corpus, prepare, registry, synthetic
 from worthit.datasets.errors import DataError, OptionError, UnknownNameError, WorthitError
 from worthit.datasets.protocol import Protocol
 from worthit.datasets.wikipedia import by_majority
@@ -130,6 +130,18 @@ def test_synthetic_comments_are_seeded_and_of_the_size_asked_for() -> None:
     assert first.equals(second)
     assert first.num_rows == 300
     assert 0.1 < sum(first["label"].to_pylist()) / 300 < 0.4
+
+
+def test_synthetic_comments_are_written_as_a_table_like_those_of_users(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert synthetic.main(["300"]) == 0
+    file = written(tmp_path, capsys.readouterr().out)
+    given, own = registry.source("synthetic:300").read(), registry.source(str(file)).read()
+    assert own.select(["text", "label"]).equals(given.select(["text", "label"]))
+    assert corpus.about(own).classes == ("not rude", "rude")
+    assert synthetic.main(["ten"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_prepared_comments_come_back_in_order_from_the_cache() -> None:

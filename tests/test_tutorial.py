@@ -1,0 +1,124 @@
+"""README.md, "From a CSV to a decision": its commands, typed as they stand there, print what it shows.
+
+Of what is measured, that which another machine would find too: the comments, the guesses, accuracy,
+scores. What is shown of a published run is compared letter by letter. To show another run there:
+
+    python tests/test_tutorial.py RUN
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from worthit.bench import record
+
+ROOT = Path(record.__file__).parents[1]
+README = ROOT / "README.md"
+_SECTION = re.compile(r"<!-- tutorial -->\n(.*?)<!-- end of tutorial -->", re.DOTALL)
+_FENCED = re.compile(r"^```(?:sh)?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
+_LEFT_OUT = "…\n"
+
+
+def tutorial() -> str:
+    (section,) = _SECTION.findall(README.read_text("utf-8"))
+    return str(section)
+
+
+def named(section: str) -> str:
+    """The run that the figures are of."""
+    (name,) = set(re.findall(r"\d{4}-\d\d-\d\d-\d{6}-quick", section))
+    return str(name)
+
+
+def filled(section: str, root: Path, run: str) -> str:
+    """The tutorial, with what it shows of a published run taken from this one, rendered as it says."""
+    section = section.replace(named(section), run)
+    *_, report, answer, _, _ = _FENCED.findall(section)
+    _, _, verdict, _ = typed(report, root).split("\n\n")
+    rendered = (root / "reports" / "runs" / run / "README.md").read_text("utf-8")
+    tables = iter(_TABLE.findall(rendered.partition("\n## Budgets and prices\n")[2]))
+    section = section.replace(answer, f"{_LEFT_OUT}{verdict}\n")
+    return _TABLE.sub(lambda shown: _rows(next(tables), like=shown[0]), section)
+
+
+def _rows(table: str, like: str) -> str:
+    """Those of a Markdown table that another one has too, by their first cell."""
+    kept = set(map(_first_cell, like.splitlines()))
+    return "".join(line for line in table.splitlines(True) if _first_cell(line) in kept)
+
+
+def _first_cell(line: str) -> str:
+    return line.split("|")[1].strip(" :-")  # nothing of the rule below the headings
+
+
+def typed(command: str, folder: Path) -> str:
+    """What a shell prints that finds this environment's programs first."""
+    bash = shutil.which("bash")
+    assert bash is not None
+    here = str(Path(sys.executable).parent)
+    done = subprocess.run(
+        [bash, "-euo", "pipefail", "-c", command],
+        cwd=folder,
+        env=os.environ | {"PATH": os.pathsep.join((here, os.environ["PATH"]))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def told(printed: str) -> list[str]:
+    """Accuracy and ROC AUC of tfidf in the results table; what follows them is of the machine."""
+    (line,) = re.findall(r"^tfidf +[\d.]+ % .*", printed, re.MULTILINE)
+    return str(line).split()[:4]
+
+
+def scores(printed: str) -> list[dict[str, float]]:
+    return [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """What of a checkout the commands need, without its runs."""
+    shutil.copytree(ROOT / "bench", tmp_path / "bench")
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "reports" / "runs").mkdir(parents=True)
+    return tmp_path
+
+
+def test_its_commands_print_what_it_shows(project: Path) -> None:
+    measure, measured, _, _, score, scored = _FENCED.findall(tutorial())
+    printed = typed(measure, project)
+    comments, guesses, results, verdict = measured.split(_LEFT_OUT)
+    assert printed.startswith(comments)
+    assert guesses in printed
+    assert told(results) == told(printed)
+    assert f"\n{verdict}" in printed
+
+    found, shown = scores(typed(score, project)), scores(scored)
+    assert len(found) == len(shown) > 1
+    for one, other in zip(found, shown, strict=True):
+        assert one == pytest.approx(other, abs=0.01)
+
+
+def test_its_figures_are_those_of_the_run_it_names(project: Path) -> None:
+    section = tutorial()
+    run = named(section)
+    shutil.copy(ROOT / "reports" / "runs" / f"{run}.json", project / "reports" / "runs")
+    assert filled(section, project, run) == section
+
+
+if __name__ == "__main__":
+    text = README.read_text("utf-8")
+    README.write_text(text.replace(tutorial(), filled(tutorial(), ROOT, sys.argv[1])), "utf-8")
