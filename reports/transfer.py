@@ -163,7 +163,8 @@ def _guessed(run: Run, told: _Told) -> Vector | float:
         return guessing(run, told.labels)
     times = resampling.counts(len(told.labels), seed=told.seed)
     truth = np.asarray(told.labels)
-    return 1 / np.sum([times[truth == kind].any(axis=0) for kind in {*told.labels}], axis=0)
+    occurring = np.sum([times[truth == kind].any(axis=0) for kind in {*told.labels}], axis=0)
+    return np.asarray(1 / occurring)
 
 
 def _drop(difference: float, replicates: Vector) -> Drop:
