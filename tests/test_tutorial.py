@@ -69,7 +69,7 @@ def typed(command: str, folder: Path) -> str:
         env=os.environ | {"PATH": os.pathsep.join((here, os.environ["PATH"]))},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         timeout=300,
         check=False,
     )
