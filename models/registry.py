@@ -37,11 +37,12 @@ _OWN = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 USAGES = ("module:Class", "hf:CHECKPOINT")
 
 MODELS = {
-    # Both say little beside the others, and each pair more makes the paired tests stricter.
+    # Those not by default say little beside the others, and each pair more makes the paired tests stricter.
     "majority": Entry("worthit.models.majority:Majority", default=False),
     "word-list": Entry("worthit.models.word_list:WordList", default=False),
     "lsa": Entry("worthit.models.lsa:LSA"),
     "word2vec": Entry("worthit.models.word2vec:Word2Vec"),
+    "fasttext": Entry("worthit.models.fasttext:FastText", default=False),
     "tfidf": Entry("worthit.models.tfidf:TfIdf"),
     "embeddings": Entry(
         "worthit.models.embeddings:Embeddings", "encoder", DEVICES, pretrained=True
