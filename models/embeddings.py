@@ -27,7 +27,7 @@ _HEAD = "head.safetensors"
 class EmbeddingsSettings:
     checkpoint: str = "all-MiniLM-L6-v2"  # packaged name, folder or hub id
     max_length: int | None = 128  # tokens of a comment; None: as many as the encoder reads
-    C: float = 10.0
+    C: float = 3.0
     max_iter: int = 1000
     precision: str = "auto"  # auto: bf16 where it pays; or fp32, bf16
     scoring_batch_size: int = 32

@@ -43,6 +43,7 @@ MODELS = {
     "word-list": Entry("worthit.models.word_list:WordList", default=False),
     "lsa": Entry("worthit.models.lsa:LSA"),
     "word2vec": Entry("worthit.models.word2vec:Word2Vec"),
+    "fasttext": Entry("worthit.models.fasttext:FastText", default=False),
     "tfidf": Entry("worthit.models.tfidf:TfIdf"),
     "embeddings": Entry(
         "worthit.models.embeddings:Embeddings", "encoder", DEVICES, pretrained=True

@@ -7,15 +7,17 @@ embedding sees training comments only.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from worthit.models import estimators
+from worthit.datasets.errors import DataError
+from worthit.models import estimators, ngrams
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
-from worthit.models.ngrams import WordNGrams
+
+Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -33,32 +35,43 @@ class Word2Vec(Classifier[Word2VecSettings]):
     libraries = ("numpy", "scipy", "scikit-learn", "gensim")
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        import gensim.models  # a second of start-up that scoring has no need of
-
-        words_of = CountVectorizer(token_pattern=_WORD).build_analyzer()
-        chosen = self.settings
-        embedding = gensim.models.Word2Vec(
-            [words_of(text) for text in texts],
-            vector_size=chosen.dimensions,
-            window=chosen.window,
-            min_count=chosen.min_count,
-            epochs=chosen.epochs,
-            sg=0,
-            seed=self.seed,
-            workers=1,  # with more, the order of updates, and so the vectors, is left to chance
-        ).wv
-        self._words = list(embedding.index_to_key)
-        self._vectors = np.asarray(embedding.vectors, dtype=np.float32)
-        self._counter = WordNGrams(self._words, shortest=1)
-        head = LogisticRegression(max_iter=chosen.max_iter)
+        try:
+            self._train([ngrams.words_of(text.lower()) for text in texts])
+        except RuntimeError as error:  # gensim's, of an empty vocabulary
+            raise DataError("the comments to train on have no words") from error
+        head = LogisticRegression(max_iter=self.settings.max_iter)
         self._head = estimators.fitted(head, self._means(texts), labels)
         progress(len(texts), len(texts))
 
-    def _means(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def _train(self, sentences: Sequence[Sequence[str]]) -> None:
+        """Learn vectors from comments taken apart into words."""
+        import gensim.models  # a second of start-up that scoring has no need of
+
+        embedding = gensim.models.Word2Vec(sentences, sg=0, **self._training()).wv
+        self._take(embedding.index_to_key, embedding.vectors)
+
+    def _training(self) -> dict[str, Any]:
+        """What gensim is told of the training."""
+        chosen = self.settings
+        return {
+            "vector_size": chosen.dimensions,
+            "window": chosen.window,
+            "min_count": chosen.min_count,
+            "epochs": chosen.epochs,
+            "seed": self.seed,
+            "workers": 1,  # with more, the order of updates, and so the vectors, is left to chance
+        }
+
+    def _take(self, words: Sequence[str], vectors: Vectors) -> None:
+        """Score with these from now on, shape (words, dimensions)."""
+        self._words, self._vectors = words, vectors
+        self._counter = ngrams.WordNGrams(words, shortest=1)
+
+    def _means(self, texts: Sequence[str]) -> Vectors:
         """The mean vector of each comment's known words, shape (n, dimensions); 0 if none is known."""
         counts = self._counter.count([text.lower() for text in texts]).astype(np.float32)
         known = counts.sum(axis=1).reshape(-1, 1)
-        means: npt.NDArray[np.float32] = (counts @ self._vectors) / np.maximum(known, 1)
+        means: Vectors = (counts @ self._vectors) / np.maximum(known, 1)
         return means
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
@@ -73,8 +86,7 @@ class Word2Vec(Classifier[Word2VecSettings]):
         estimators.save_head(self._head, folder)
 
     def _load(self, folder: Path) -> None:
-        self._words, self._vectors = _read_vectors((folder / "vectors.bin").read_bytes())
-        self._counter = WordNGrams(self._words, shortest=1)
+        self._take(*_read_vectors((folder / "vectors.bin").read_bytes()))
         self._head = estimators.load_head(folder)
 
     def size(self) -> Size:
@@ -82,10 +94,7 @@ class Word2Vec(Classifier[Word2VecSettings]):
         return Size(parameters=trained, trained_parameters=trained)
 
 
-_WORD = r"(?u)\b\w+\b"
-
-
-def _read_vectors(content: bytes) -> tuple[list[str], npt.NDArray[np.float32]]:
+def _read_vectors(content: bytes) -> tuple[list[str], Vectors]:
     header, _, rest = content.partition(b"\n")
     count, dimensions = map(int, header.split())
     words, vectors, position = [], np.empty((count, dimensions), np.float32), 0

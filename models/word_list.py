@@ -25,7 +25,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class WordListSettings:
-    words: int = 200  # of a list, at most
+    words: int = 20  # of a list, at most
     largest_p: float = 0.01  # of the test: else short lists fill up with words of no account
 
 

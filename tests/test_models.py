@@ -1,6 +1,8 @@
 """Every model keeps the contract: shapes, repeatability, round trip, odd comments, no pickle."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,7 +88,8 @@ def test_a_folder_of_another_model_is_refused(fitted: Classifier[Any], tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("name", "area"), [("word-list", 0.65), ("lsa", 0.85), ("word2vec", 0.65), ("tfidf", 0.85)]
+    ("name", "area"),
+    [("word-list", 0.65), ("lsa", 0.85), ("word2vec", 0.65), ("fasttext", 0.85), ("tfidf", 0.85)],
 )
 def test_classical_models_learn(name: str, area: float) -> None:
     texts, labels = training_comments(1200)
@@ -144,16 +147,43 @@ def test_embeddings_are_the_sentence_transformers_ones_and_the_encoder_stays(
 def test_an_unknown_model_lists_the_known() -> None:
     with pytest.raises(
         UnknownNameError,
-        match="unknown model 'gpt'; known: majority, word-list, lsa, word2vec, tfidf, ",
+        match="unknown model 'gpt'; known: majority, word-list, lsa, word2vec, fasttext, ",
     ):
         registry.model_class("gpt")
 
 
-def test_word_vectors_open_with_gensim(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["word2vec", "fasttext"])
+def test_word_vectors_open_with_gensim(name: str, tmp_path: Path) -> None:
     from gensim.models import KeyedVectors
 
-    model = registry.model_class("word2vec")().fit(*training_comments(120))
+    model = registry.model_class(name)().fit(*training_comments(120))
     model.save(tmp_path)
     opened = KeyedVectors.load_word2vec_format(tmp_path / "vectors.bin", binary=True)
     assert opened["article"].shape == (100,)
     assert np.isfinite(opened.vectors).all()
+
+
+@pytest.mark.parametrize("name", ["word2vec", "fasttext"])
+def test_word_vectors_score_without_gensim(name: str, tmp_path: Path) -> None:
+    model = registry.model_class(name)().fit(*training_comments(120))
+    model.save(tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from worthit.models import registry; "
+        "print(registry.load(Path(sys.argv[1])).predict_proba(['an unheardofword'])[0, 1]); "
+        "print('gensim' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    score, gensim_loaded = done.stdout.split()
+    assert float(score) == pytest.approx(model.predict_proba(["an unheardofword"])[0, 1])
+    assert gensim_loaded == "False"
+
+
+@pytest.mark.parametrize("name", ["word2vec", "fasttext"])
+def test_comments_without_words_teach_no_word_vectors(name: str) -> None:
+    with pytest.raises(DataError, match="have no words"):
+        registry.model_class(name)().fit(["!", "?"], np.array([0, 1]))

@@ -1,10 +1,13 @@
 """The classical models' fast paths compute what plain scikit-learn objects compute."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import gensim.models
 import numpy as np
 import pytest
+from gensim.models.fasttext import ft_ngram_hashes
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import (
     CountVectorizer,
@@ -16,7 +19,7 @@ from sklearn.pipeline import make_pipeline, make_union
 
 from worthit.datasets import registry as datasets
 from worthit.datasets.errors import DataError
-from worthit.models import estimators, ngrams
+from worthit.models import estimators, fasttext, ngrams
 from worthit.models.lsa import LSA, LSASettings
 from worthit.models.tfidf import TfIdf
 from worthit.models.vectorizer import Options, Vectorizer
@@ -123,6 +126,39 @@ def test_word2vec_averages_the_words_that_scikit_learn_counts(tmp_path: Path) ->
     counts = counter.transform(_unseen())
     means = (counts @ model._vectors) / np.maximum(np.asarray(counts.sum(axis=1)).reshape(-1, 1), 1)
     _same(model.predict_proba(_unseen()), model._head.predict_proba(means), within=1e-6)
+
+
+def test_ngrams_are_in_the_buckets_that_gensim_puts_them_in() -> None:
+    words = sorted({word for text in _unseen() for word in ngrams.words_of(text)})
+    words.append("x\U00010428\U00020000y")
+    assert {1, 2, 3, 4} <= {len(character.encode()) for character in "".join(words)}
+    for buckets in (7, 50_000):
+        counts = fasttext.ngram_counts(words, buckets)
+        for row, word in enumerate(words):
+            known = Counter(ft_ngram_hashes(word, 3, 6, buckets))
+            assert dict(zip(counts[[row]].indices, counts[[row]].data, strict=True)) == known
+
+
+def test_fasttext_has_gensims_vectors_of_known_and_unknown_words(tmp_path: Path) -> None:
+    texts, labels = _comments()
+    model = fasttext.FastText(fasttext.FastTextSettings(buckets=500, epochs=20)).fit(texts, labels)
+    model.save(tmp_path)
+    again = fasttext.FastText.load(tmp_path)
+    words_of = CountVectorizer(token_pattern=r"(?u)\b\w+\b").build_analyzer()
+    theirs = gensim.models.FastText(
+        [words_of(text) for text in texts],
+        sg=1, alpha=0.1, min_n=3, max_n=6, bucket=500, epochs=20, min_count=1, seed=0, workers=1,
+    ).wv  # fmt: skip
+    means = np.zeros((len(_unseen()), 100))
+    for row, text in enumerate(_unseen()):
+        words = words_of(text)
+        if words:
+            means[row] = np.mean([theirs[word] for word in words], axis=0)
+    unknown = {word for text in _unseen() for word in words_of(text)} - set(theirs.index_to_key)
+    assert {"breakable", "unheard", "zz"} <= unknown
+    for fitted in (model, again):
+        assert np.abs(fitted._means(_unseen()) - means).max() < 1e-4
+        _same(fitted.predict_proba(_unseen()), model._head.predict_proba(means), within=1e-4)
 
 
 def _same(got: np.ndarray, expected: np.ndarray, within: float = 1e-9) -> None:
