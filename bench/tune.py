@@ -2,8 +2,9 @@
 
     python -m worthit.bench.tune llama learning_rate=0.001,0.0005 adapted_share=0.5,1.0
 
-Every combination is trained on the same comments and scored on the same others. This is how the
-models' default settings were chosen.
+Every combination is trained on the same comments and scored on the same others. This is how models'
+default settings are chosen, where they are not the reference experiment's as those of `lsa` and
+`word2vec` are.
 """
 
 import argparse
