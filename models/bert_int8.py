@@ -1,8 +1,9 @@
 """The `bert` model with int8 linear layers: trained as it is, then converted to ONNX, on CPUs.
 
 Dynamic quantisation (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html):
-weights are rounded once, per output channel; activations as they come, per tensor. Pooler and head
-stay fp32. Scoring takes ONNX Runtime and tokenizers alone, so that no memory goes to torch.
+weights are rounded once, per output channel; activations as they come, per tensor, so that a score
+depends a little (up to 0.02) on the others of its batch. Pooler and head stay fp32. Scoring takes
+ONNX Runtime and tokenizers alone, so that no memory goes to torch.
 """
 
 import importlib.util
