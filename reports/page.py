@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -56,7 +57,8 @@ def page(markdown: str, folder: Path) -> str:
 
 class _Renderer(RendererHTML):
     def image(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        picture = Path(env["folder"], Path(str(tokens[idx].attrs["src"])).name)
+        # The parser has encoded what is not ASCII in the name.
+        picture = Path(env["folder"], Path(unquote(str(tokens[idx].attrs["src"]))).name)
         content = base64.b64encode(picture.read_bytes()).decode("ascii")
         tokens[idx].attrs["src"] = f"data:image/png;base64,{content}"
         return super().image(tokens, idx, options, env)

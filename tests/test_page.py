@@ -38,3 +38,10 @@ def test_html_of_others_is_shown_not_run(tmp_path: Path) -> None:
     assert "<title>A &lt;b&gt;run</title>" in found
     assert "<details><summary>All</summary>" in found
     assert "</details>" in found
+
+
+def test_a_picture_is_found_by_a_name_of_any_letters(tmp_path: Path) -> None:
+    (tmp_path / "confusion-модель.png").write_bytes(b"picture")
+    assert 'src="data:image/png;base64,cGljdHVyZQ=="' in page(
+        "# A\n\n![a](confusion-модель.png)\n", tmp_path
+    )
