@@ -11,7 +11,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +63,9 @@ def _download(package: Package, folder: Path) -> Path:
         *("--dest", str(folder), package.requirement),
     ]
     # pip draws its own bar only on a terminal of its own, so we watch its temporary files grow.
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        process = subprocess.Popen(
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as temporary,
+        subprocess.Popen(
             command,
             env=_environment(temporary),
             stdout=subprocess.DEVNULL,
@@ -72,12 +73,12 @@ def _download(package: Package, folder: Path) -> Path:
             text=True,
             encoding="utf-8",
             errors="replace",
-        )
+        ) as process,
+    ):
         try:
             _, complaint = _watched(process, package, folder)
         finally:
             process.kill()
-            process.wait()
     wheels = list(folder.glob("*.whl"))
     if process.returncode != 0 or len(wheels) != 1:
         raise _refusal(package, complaint)
@@ -103,11 +104,10 @@ def _watched(
 
 def _bytes_below(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:  # pip moved it while we looked
-            continue
+    for parent, _, names in os.walk(folder):  # passes over folders that pip removes meanwhile
+        for name in names:
+            with suppress(FileNotFoundError):  # pip moved it while we looked
+                total += Path(parent, name).stat().st_size
     return total
 
 

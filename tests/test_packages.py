@@ -56,6 +56,23 @@ def test_a_damaged_download_is_refused_and_not_kept(wheel: packages.Package) -> 
     assert leftovers() == []
 
 
+def test_folders_that_pip_removes_while_the_bar_looks_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "going").mkdir()
+    (tmp_path / "staying").mkdir()
+    (tmp_path / "staying" / "wheel").write_bytes(b"12345")
+    listed = os.scandir
+
+    def removed_meanwhile(folder: str | Path) -> object:
+        if Path(folder).name == "going":
+            raise FileNotFoundError(folder)
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", removed_meanwhile)
+    assert packages._bytes_below(tmp_path) == 5
+
+
 def test_no_network_and_a_cold_cache_say_what_to_do(
     wheel: packages.Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
