@@ -151,7 +151,6 @@ def test_bad_input_ends_in_one_line(tmp_path: Path) -> None:
 def test_a_model_of_ones_own_and_further_checkpoints_are_rows(
     tmp_path: Path,
     tiny_bert: Path,
-    tiny_llama: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -168,27 +167,23 @@ def test_a_model_of_ones_own_and_further_checkpoints_are_rows(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     runs = tmp_path / "reports" / "runs"
-    models = f"short_code:Short,majority,hf:{tiny_bert},hf:{tiny_llama}"
+    models = f"short_code:Short,majority,hf:{tiny_bert}"
     few = ["--train-size", "60", "--test-size", "20", "--max-length", "16"]
     done = bench(runs, "--models", models, *few, "-k", "train or accuracy")
     printed, _ = done.communicate(timeout=300)
     assert done.returncode == 0, printed
     run = only_run(runs)
-    assert run["options"]["--models"] == (
-        f"short_code:Short,majority,hf:{tiny_bert.name},hf:{tiny_llama.name}"
-    )
+    assert run["options"]["--models"] == f"short_code:Short,majority,hf:{tiny_bert.name}"
     cells = {cell["model"]: cell for cell in run["cells"]}
-    assert list(cells) == [
-        "Short", "majority", f"hf:{tiny_bert.name}", f"hf:{tiny_llama.name}",
-    ]  # fmt: skip
+    assert list(cells) == ["Short", "majority", f"hf:{tiny_bert.name}"]
     kinds = [cell["setup"]["kind"] for cell in cells.values()]
-    assert kinds == ["classical", "classical", "encoder", "llm"]
+    assert kinds == ["classical", "classical", "encoder"]
     assert cells["Short"]["setup"]["code"] == "short_code:Short"
     assert set(cells["Short"]["quality"]["test"]) == {0.8, 0.4}
     assert set(cells["majority"]["quality"]["test"]) == {0.5}
     assert str(tmp_path) not in json.dumps(run)
     assert "test_train[Short-cpu]" in printed
-    assert f"[3/4] hf:{tiny_bert.name}-cpu" in printed
+    assert f"[3/3] hf:{tiny_bert.name}-cpu" in printed
     (report,) = runs.glob("*/README.md")
     assert "short_code:Short" in report.read_text()
     assert (report.parent / f"confusion-hf-{tiny_bert.name}-cpu.png").is_file()
@@ -199,9 +194,9 @@ def test_a_model_of_ones_own_and_further_checkpoints_are_rows(
         assert cli.main([*score, "--output", str(tmp_path / "out.csv")]) == 0
         assert (tmp_path / "out.csv").read_text() == "row,score\n1,0.8\n"
         (tmp_path / "out.csv").unlink()
-    named = kept.find(f"hf:{tiny_llama}", runs)
-    assert named.folder == kept.find(f"hf:{tiny_llama.name}", runs).folder
-    assert named.card.model == "llama"
+    named = kept.find(f"hf:{tiny_bert}", runs)
+    assert named.folder == kept.find(f"hf:{tiny_bert.name}", runs).folder
+    assert named.card.model == "bert"
 
 
 def test_a_table_of_ones_own_says_what_was_guessed(tmp_path: Path) -> None:

@@ -210,7 +210,9 @@ def test_a_checkpoints_config_tells_its_recipe(
 ) -> None:
     assert checkpoints.recipe(str(tiny_bert)) == "bert"
     assert checkpoints.recipe(str(tiny_llama)) == "llama"
-    assert registry.model_class(f"hf:{tiny_bert}").name == "bert"
+    for weights, model, kind in ((tiny_bert, "bert", "encoder"), (tiny_llama, "llama", "llm")):
+        assert registry.model_class(f"hf:{weights}").name == model
+        assert registry.entry(model).kind == kind
     for number, (config, message) in enumerate([
         ({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}, "is a T5ForCond"),
         ({"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}, "is a LlamaF"),
