@@ -16,7 +16,8 @@ NO_TRAINING = ("check.py", "scoring.py")
 def model_code() -> list[Path]:
     """The files of ours that decide what training yields."""
     files = (Path(__file__).resolve().parent.parent / "models").glob("*.py")
-    return sorted(file for file in files if file.name not in NO_TRAINING)
+    # Some editors lock a file by a link to nowhere beside it.
+    return sorted(file for file in files if file.is_file() and file.name not in NO_TRAINING)
 
 
 def write_record(training: Training, folder: Path) -> None:

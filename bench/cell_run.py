@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from worthit.bench.cell import Cell
-from worthit.bench.engine import Worker
+from worthit.bench.engine import Limit, Worker
 from worthit.bench.progress import Progress, shown
 from worthit.bench.record import (
     CellRecord,
@@ -33,7 +33,8 @@ from worthit.models.registry import entry
 T = TypeVar("T")
 
 # Setting up may download weights, which is not the cell's fault.
-_SETUP_LIMIT_S = 3600.0
+_SETUP_LIMIT = Limit(3600.0, "try again on a faster network, or give weights by --checkpoint")
+_REMEDY = "give a longer --cell-limit, or less to do by --train-size and --test-size"
 # A learning curve's points: each on half as many comments as the next, down to what says little.
 _CURVE_POINTS = 5
 _FEWEST_COMMENTS = 60
@@ -73,7 +74,8 @@ class CellRun:
         self.cell = cell
         self.record = CellRecord(cell.model, cell.device, cell.seed)
         self.seconds = 0.0  # that the last operation took where it ran
-        self._log, self._limit_s, self._progress, self._finished = log, limit_s, progress, finished
+        self._log, self._progress, self._finished = log, progress, finished
+        self._limit = Limit(limit_s, _REMEDY)
         self._worker: Worker | None = None
         self._refused: CellError | DeviceError | None = None
         self._loaded = False
@@ -139,7 +141,7 @@ class CellRun:
         labels = prepare.comments(self.cell.split, "train").labels
         with self._own_process("curve") as worker:
             for comments in curve_sizes(labels):
-                point = worker.ask("curve_point", CurvePoint, self._limit_s, comments=comments)
+                point = worker.ask("curve_point", CurvePoint, self._limit, comments=comments)
                 self._finish(
                     "learning_curve",
                     (point, *self.record.learning_curve),
@@ -152,7 +154,7 @@ class CellRun:
         artifact = self.train().artifact
         started = time.monotonic()
         with self._own_process("memory") as worker:
-            result = worker.ask("memory", Memory, self._limit_s, artifact=artifact)
+            result = worker.ask("memory", Memory, self._limit, artifact=artifact)
         # All of that process is the measurement: its start is the baseline.
         self._finish("memory", result, time.monotonic() - started, f"peak {shown(result.peak_mb)}")
         return result
@@ -176,9 +178,9 @@ class CellRun:
     def _fitted(self, cell: Cell) -> Training:
         """Train in a process that goes on to serve if it had nothing to do."""
         self._worker = Worker(cell, self._log, self._progress.trained)
-        self._note(setup=self._worker.start(Setup, _SETUP_LIMIT_S))
+        self._note(setup=self._worker.start(Setup, _SETUP_LIMIT))
         self._progress.stage("training")
-        training = self._worker.ask("train", Training, self._limit_s)
+        training = self._worker.ask("train", Training, self._limit)
         self._note(measured_s=self._worker.seconds)
         if not training.cached:
             self._stop()
@@ -193,14 +195,12 @@ class CellRun:
         converter = Worker(self.cell, self._log, self._progress.trained)
         try:
             # First, so that what it lacks is said before anything is trained.
-            setup = converter.start(Setup, _SETUP_LIMIT_S)
+            setup = converter.start(Setup, _SETUP_LIMIT)
             training = self._fitted(dataclasses.replace(self.cell, model=trained_as))
             self._stop()
             self._note(setup=setup)
             self._progress.stage("converting")
-            converted = converter.ask(
-                "convert", Converted, self._limit_s, artifact=training.artifact
-            )
+            converted = converter.ask("convert", Converted, self._limit, artifact=training.artifact)
             self._note(measured_s=self.record.measured_s + converter.seconds)
         finally:
             converter.close()
@@ -211,7 +211,7 @@ class CellRun:
         self._progress.stage(name)
         try:
             worker = self._serving(artifact)
-            result = worker.ask(name, kind, self._limit_s)
+            result = worker.ask(name, kind, self._limit)
             seconds = worker.seconds
         except CellError as error:
             if self._worker and not (self._loaded and self._worker.alive()):
@@ -242,7 +242,7 @@ class CellRun:
             worker.close()
 
     def _start(self, worker: Worker) -> None:
-        setup, trained = worker.start(Setup, _SETUP_LIMIT_S), self.record.setup
+        setup, trained = worker.start(Setup, _SETUP_LIMIT), self.record.setup
         if trained and setup.checkpoint_identity != trained.checkpoint_identity:
             raise CellError("the checkpoint changed between training and scoring; run again")
 
@@ -252,7 +252,7 @@ class CellRun:
             self._worker = Worker(self.cell, self._log, self._progress.trained)
             self._start(self._worker)
         if not self._loaded:
-            self._worker.ask("load", type(None), self._limit_s, artifact=artifact)
+            self._worker.ask("load", type(None), self._limit, artifact=artifact)
             self._loaded = True
         return self._worker
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,14 @@ _GRACE_S = 5.0
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How long an operation may take, and what to do if that is not enough."""
+
+    seconds: float
+    remedy: str
 
 
 class Worker:
@@ -62,18 +71,18 @@ class Worker:
         self._cell = msgspec.to_builtins(cell)
         self.seconds = 0.0  # that the last operation took, measured where it ran
 
-    def start(self, answer: type[T], limit_s: float) -> T:
+    def start(self, answer: type[T], limit: Limit) -> T:
         """Have the process import and fetch what the cell needs; see `ask`."""
-        return self.ask("start", answer, limit_s, cell=self._cell)
+        return self.ask("start", answer, limit, cell=self._cell)
 
-    def ask(self, operation: str, answer: type[T], limit_s: float, **arguments: Any) -> T:
+    def ask(self, operation: str, answer: type[T], limit: Limit, **arguments: Any) -> T:
         """Have one operation done and wait for its answer.
 
         Raises:
             DeviceError: the cell has no place on this machine and should be skipped.
-            CellError: it failed, crashed, ran out of memory or exceeded `limit_s`; says which.
+            CellError: it failed, crashed, ran out of memory or exceeded `limit`; says which.
         """
-        deadline = time.monotonic() + limit_s
+        deadline = time.monotonic() + limit.seconds
         try:
             self._send({"do": operation, **arguments})
             while True:
@@ -88,8 +97,7 @@ class Worker:
         except queue.Empty:
             self._kill()
             raise CellError(
-                f"{operation} took longer than its limit of {limit_s:,.0f} s; "
-                "give a longer --cell-limit, or less to do by --train-size and --test-size"
+                f"{operation} took longer than its limit of {limit.seconds:,.0f} s; {limit.remedy}"
             ) from None
         except KeyboardInterrupt:
             self._kill()
@@ -127,7 +135,8 @@ class Worker:
     def _kill(self) -> None:
         """End the process and whatever it started, by its own group."""
         if hasattr(os, "killpg"):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+                os.killpg(self._process.pid, signal.SIGKILL)
         else:
             self._process.kill()
         self._process.wait()

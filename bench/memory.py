@@ -23,6 +23,8 @@ from worthit.datasets.errors import CellError
 
 _PROC = Path("/proc")
 _MB = 1e6
+#: what is raised about a process that has ended since it was listed
+_ENDED = (ProcessLookupError, FileNotFoundError, psutil.Error)
 # Of rusage_info_v4 (sys/resource.h of macOS): a uuid of 16 bytes, then 35 numbers of 64 bits.
 _RUSAGE_INFO_V4 = 4
 _RUSAGE_NUMBERS = 35
@@ -69,7 +71,15 @@ def resident_bytes() -> int:
 def _tree() -> list[int]:
     """The ids of this process and of all that descend from it and live."""
     this = psutil.Process()
-    return [this.pid, *(child.pid for child in this.children(recursive=True))]
+    living = filter(_lives, this.children(recursive=True))
+    return [this.pid, *(child.pid for child in living)]
+
+
+def _lives(child: psutil.Process) -> bool:
+    """Not of one whose end its parent has yet to take note of: it has no memory any more."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(child.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _reset(device: str) -> str:
@@ -85,7 +95,8 @@ def _reset(device: str) -> str:
             torch.accelerator.reset_peak_memory_stats()
     try:
         for pid in _tree():
-            (_PROC / str(pid) / "clear_refs").write_text("5")
+            with contextlib.suppress(*_ENDED):
+                (_PROC / str(pid) / "clear_refs").write_text("5")
     except OSError:
         return "since process start"
     return "over the pass"
@@ -106,8 +117,8 @@ def _peak(since: str, tree: list[int]) -> Figure:
     peak_bytes, instrument = readers[sys.platform]
     found = []
     for pid in tree:
-        with contextlib.suppress(ProcessLookupError, FileNotFoundError, psutil.Error):
-            found.append(peak_bytes(pid))  # unless a child has just ended
+        with contextlib.suppress(*_ENDED):
+            found.append(peak_bytes(pid))
     if len(found) > 1:
         instrument += f", {len(found)} processes added up"
     return measured(sum(found) / _MB, "MB", instrument)
@@ -140,9 +151,12 @@ def _resident_by_kind() -> tuple[Figure, Figure]:
 
 
 def _status_bytes(name: str, pid: int) -> int:
-    for line in (_PROC / str(pid) / "status").read_text("utf-8").splitlines():
+    status = (_PROC / str(pid) / "status").read_text("utf-8")
+    for line in status.splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024  # the kernel writes kB and means KiB
+    if "\nState:\tZ" in status:
+        raise ProcessLookupError(pid)
     raise CellError(f"/proc/{pid}/status tells no {name}; memory needs Linux 4.5 or later")
 
 

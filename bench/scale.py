@@ -23,7 +23,7 @@ from tabulate import tabulate
 
 from worthit.bench import memory
 from worthit.bench.cell import Cell, file_name
-from worthit.bench.engine import Worker
+from worthit.bench.engine import Limit, Worker
 from worthit.bench.progress import Progress
 from worthit.bench.record import Setup, Training, significant
 from worthit.datasets import corpus, prepare, registry
@@ -34,7 +34,7 @@ from worthit.models import processor
 from worthit.models import registry as models
 
 _MILLION = 1_000_000
-_LIMIT_S = 12 * 3600
+_LIMIT = Limit(12 * 3600.0, "give a smaller --train-size")
 _RATE = re.compile(r"([\d,.]+) rows/s")
 
 
@@ -109,8 +109,8 @@ def _trained(model: str, split: str) -> Path:
     cell = Cell(row, "cpu", 0, split, models.settings(model), location=model)
     worker = Worker(cell, log, Progress(sys.stderr).trained)
     try:
-        worker.start(Setup, _LIMIT_S)
-        training = worker.ask("train", Training, _LIMIT_S)
+        worker.start(Setup, _LIMIT)
+        training = worker.ask("train", Training, _LIMIT)
     finally:
         worker.close()
     return cache_folder("artifacts", training.artifact)

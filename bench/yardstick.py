@@ -92,7 +92,9 @@ CONTESTS = {
 }
 
 _MODULE = "worthit.bench.contestant"
-_LIMIT_S = 3 * 3600.0  # of one slice; slower than that is not slow but stuck
+_LIMIT = engine.Limit(  # of one slice; slower than that is not slow but stuck
+    3 * 3600.0, "give smaller --comments-train and --comments-score, or more --slices"
+)
 _TESTED_SHARE = 0.5  # after a training, of as many comments as it was timed on
 
 
@@ -213,7 +215,7 @@ def held(name: str, options: Options) -> Result:
     with ExitStack() as stack, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         # First, since it decides the dtype; then ours, whose settings the others follow.
         gauge = _started(stack, replace(task, way="gauge"))
-        reading = gauge.start(Reading, _LIMIT_S)
+        reading = gauge.start(Reading, _LIMIT)
         task = replace(
             task, precision=reading.precision, checkpoint=reading.checkpoint, fitted=scratch
         )
@@ -299,7 +301,7 @@ def _tune(task: Task) -> None:
             bar.update(done - bar.n)
 
         tuner = _started(stack, replace(task, way="tuner"), told)
-        tuner.start(type(None), _LIMIT_S)
+        tuner.start(type(None), _LIMIT)
 
 
 @dataclass
@@ -317,7 +319,7 @@ class _Entrant:
         """Have it load and warm up; the settings it tells."""
         settings: dict[str, Any] = {}
         try:
-            settings = self.worker.start(dict[str, Any], _LIMIT_S)
+            settings = self.worker.start(dict[str, Any], _LIMIT)
         except WorthitError as error:
             self.reason = str(error)
         return settings
@@ -325,7 +327,7 @@ class _Entrant:
     def slice(self, number: int) -> None:
         if not self.reason:
             try:
-                done = self.worker.ask("slice", int, _LIMIT_S, number=number)
+                done = self.worker.ask("slice", int, _LIMIT, number=number)
                 self.comments.append(done)
                 self.seconds.append(self.worker.seconds)
             except WorthitError as error:
@@ -334,7 +336,7 @@ class _Entrant:
     def finish(self) -> Entry:
         if not self.reason:
             try:
-                return self._entry(self.worker.ask("finish", Outcome, _LIMIT_S))
+                return self._entry(self.worker.ask("finish", Outcome, _LIMIT))
             except WorthitError as error:
                 self.reason = str(error)
         return Entry(self.label, reason=self.reason)
@@ -361,11 +363,11 @@ def _take_turns(
     """Have all slices done; the rates of matrix products before, between and after."""
     gemm = []
     for number in tqdm(range(1, slices + 1), desc=name, unit=" turn", ncols=78, leave=False):
-        gemm.append(gauge.ask("slice", float, _LIMIT_S, number=number))
+        gemm.append(gauge.ask("slice", float, _LIMIT, number=number))
         # Back and forth, so that nobody always follows the same one.
         for entrant in entrants[:: 1 if number % 2 else -1]:
             entrant.slice(number)
-    return [*gemm, gauge.ask("slice", float, _LIMIT_S, number=0)]
+    return [*gemm, gauge.ask("slice", float, _LIMIT, number=0)]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
@@ -58,8 +58,9 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
         scratch.mkdir()
         try:
             yield scratch
-            if replace and target.exists():
-                target.rename(old)
+            if replace:
+                with suppress(FileNotFoundError):  # it may be another writer's turn to replace it
+                    target.rename(old)
             try:
                 scratch.rename(target)
             except OSError:

@@ -83,7 +83,8 @@ def source_files(location: str) -> list[Path]:
     top = sys.modules[module.__name__.partition(".")[0]]
     files = set()
     for folder in getattr(top, "__path__", ()):
-        files |= set(Path(folder).rglob("*.py"))
+        # Some editors lock a file by a link to nowhere beside it.
+        files |= {file for file in Path(folder).rglob("*.py") if file.is_file()}
     for name in (module.__name__, *_Here.found):
         file = getattr(sys.modules.get(name), "__file__", None)
         files |= {Path(file)} if file else set()

@@ -1,11 +1,19 @@
-"""What tests share: a cache of their own, warnings as errors, and tiny random checkpoints."""
+"""What tests share: a cache of their own, warnings as errors, and what several files start from."""
 
+import contextlib
+import io
 import json
+import os
 import string
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+# The hub's library reads it once, when it is imported, which collecting the tests may do.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 WORDS = (
     "is this comment toxic answer true or false : . the you a nice good helpful thanks stupid "
@@ -24,7 +32,6 @@ def _strict(
         import torch
 
         torch.set_num_threads(1)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
@@ -87,3 +94,57 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformers.LlamaForCausalLM(config).save_pretrained(folder)
     assert json.loads((folder / "config.json").read_text("utf-8"))["model_type"] == "llama"
     return folder
+
+
+@pytest.fixture(scope="session")
+def comments() -> list[str | None]:
+    import scored_comments
+
+    return scored_comments.made_comments()
+
+
+@pytest.fixture(scope="session")
+def lsa_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a fitted lsa."""
+    import scored_comments
+
+    return scored_comments.saved("lsa", tmp_path_factory.mktemp("lsa"))
+
+
+@pytest.fixture
+def score(
+    lsa_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """`worthit score` with that model; its exit code and what it says."""
+    import scored_comments
+
+    return scored_comments.scorer(lsa_model, monkeypatch, capsys)
+
+
+@pytest.fixture
+def bare_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    import energy_counters
+
+    with energy_counters.bare_machine(monkeypatch):
+        yield
+
+
+@pytest.fixture
+def rapl(bare_machine: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    """Makes counters of RAPL that start at the joules given, one a package."""
+    import energy_counters
+
+    return partial(energy_counters.made_rapl, monkeypatch, tmp_path / "powercap")
+
+
+@pytest.fixture(scope="session")
+def repeated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A project of two runs alike, their cache beside them; and what repeating printed."""
+    from worthit.bench import repeat
+
+    root, printed = tmp_path_factory.mktemp("repeated"), io.StringIO()
+    options = ["--models", "lsa,tfidf", "--dataset", "synthetic:600", "-k", "train or accuracy"]
+    with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(printed):
+        patched.setenv("WORTHIT_CACHE", str(root / "cache"))
+        assert repeat.main(["--runs-folder", str(root / "reports" / "runs"), *options]) == 0
+    return root, printed.getvalue()

@@ -12,7 +12,7 @@ import pytest
 
 from worthit.bench import cell_run, record, session
 from worthit.bench.cell import Cell, Effort
-from worthit.bench.engine import Worker
+from worthit.bench.engine import Limit, Worker
 from worthit.bench.progress import Progress
 from worthit.bench.record import Setup, Training
 from worthit.bench.work import Work
@@ -35,6 +35,8 @@ SHORT = Effort(
     energy_window_s=0.2,
     idle_window_s=0.1,
 )
+
+LIMIT = Limit(60, "look for what hangs")
 
 
 def options(**changed: Any) -> session.Options:
@@ -119,38 +121,38 @@ def test_a_cell_trains_once_and_says_when_it_is_cached(split: str, tmp_path: Pat
     cell = Cell("tfidf", "cpu", 0, split, effort=SHORT)
     told: list[tuple[int, int]] = []
     first = worker(cell, tmp_path, told)
-    first.start(Setup, 60)
-    trained = first.ask("train", Training, 60)
+    first.start(Setup, LIMIT)
+    trained = first.ask("train", Training, LIMIT)
     first.close()
     assert trained.train_s.origin == "measured"
     assert told[-1][0] == told[-1][1] == trained.comments
 
     second = worker(cell, tmp_path)
-    second.start(Setup, 60)
-    again = second.ask("train", Training, 60)
+    second.start(Setup, LIMIT)
+    again = second.ask("train", Training, LIMIT)
     assert again.train_s.origin == "cached"
     assert (again.train_s.value, again.trained_at) == (trained.train_s.value, trained.trained_at)
 
-    second.ask("load", type(None), 60, artifact=again.artifact)
-    found = second.ask("latency", record.Latency, 60)
+    second.ask("load", type(None), LIMIT, artifact=again.artifact)
+    found = second.ask("latency", record.Latency, LIMIT)
     on_test_side = len(prepare.comments(split, "test"))
     assert len(found.samples_ms) >= on_test_side
     assert found.cold_start_s is not None
     assert found.cold_start_s.value is not None
     assert found.load_s.value is not None
     assert found.cold_start_s.value > found.load_s.value
-    again_timed = second.ask("latency", record.Latency, 60)
+    again_timed = second.ask("latency", record.Latency, LIMIT)
     assert again_timed.cold_start_s is not None
     assert again_timed.cold_start_s.reason == "the process had scored comments before"
-    rates = second.ask("throughput", record.Throughput, 60)
+    rates = second.ask("throughput", record.Throughput, LIMIT)
     assert [rate.batch_size for rate in rates.batches][0] == 1
-    used = second.ask("memory", record.Memory, 60, artifact=again.artifact)
+    used = second.ask("memory", record.Memory, LIMIT, artifact=again.artifact)
     assert used.peak_mb.value is not None
     assert used.baseline_mb.value is not None
     assert used.peak_mb.value >= used.baseline_mb.value > 10
-    spent = second.ask("energy", record.Energy, 60)
+    spent = second.ask("energy", record.Energy, LIMIT)
     assert spent.cpu_j_per_comment.origin in ("measured", "estimated", "unavailable")
-    scored = second.ask("quality", record.Quality, 60)
+    scored = second.ask("quality", record.Quality, LIMIT)
     assert len(scored.test) == on_test_side
     second.close()
 
@@ -168,12 +170,12 @@ def test_another_seed_setting_or_retrain_trains_anew(split: str, change: dict[st
 
 def test_a_killed_process_is_reported_as_likely_out_of_memory(split: str, tmp_path: Path) -> None:
     process = worker(Cell("lsa", "cpu", 0, split), tmp_path)
-    process.start(Setup, 60)
+    process.start(Setup, LIMIT)
     os.kill(process._process.pid, signal.SIGKILL)
     with pytest.raises(
         CellError, match="killed, most likely because the machine ran out of memory"
     ):
-        process.ask("train", Training, 60)
+        process.ask("train", Training, LIMIT)
     process.close()
 
 
@@ -181,43 +183,94 @@ def test_a_process_that_dies_says_so_with_its_log(split: str, tmp_path: Path) ->
     process = worker(Cell("lsa", "cpu", 0, split), tmp_path)
     os.kill(process._process.pid, signal.SIGTERM)
     with pytest.raises(CellError, match=r"died with exit code -15 \(log: .*cell\.log\)"):
-        process.start(Setup, 60)
+        process.start(Setup, LIMIT)
     process.close()
 
 
 def test_a_time_limit_ends_the_process(split: str, tmp_path: Path) -> None:
     process = worker(Cell("lsa", "cpu", 0, split), tmp_path)
-    with pytest.raises(CellError, match=r"start took longer than its limit of 0 s"):
-        process.start(Setup, 0.01)
+    with pytest.raises(
+        CellError, match=r"^start took longer than its limit of 0 s; have patience$"
+    ):
+        process.start(Setup, Limit(0.01, "have patience"))
     assert not process.alive()
+    process.close()
+
+
+def test_a_cell_that_takes_too_long_is_told_the_main_jobs_own_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[Limit] = []
+
+    class Noted:
+        """Takes note of its limits, and then takes too long."""
+
+        def __init__(self, *given: Any) -> None: ...
+
+        def start(self, answer: Any, limit: Limit) -> None:
+            limits.append(limit)
+
+        def ask(self, operation: str, answer: Any, limit: Limit) -> Any:
+            limits.append(limit)
+            raise CellError(limit.remedy)
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(cell_run, "Worker", Noted)
+    with one_cell("any", tmp_path) as run, pytest.raises(CellError, match=r"a longer --cell-limit"):
+        run.train()
+    assert limits[1].seconds == 60
+    assert "--cell-limit" not in limits[0].remedy  # it does not change how long `start` may take
+
+
+def test_an_interrupt_is_not_lost_on_a_process_that_has_ended(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(seconds_left: float) -> None:
+        os.kill(process._process.pid, signal.SIGKILL)
+        process._process.wait()
+        raise KeyboardInterrupt
+
+    process = worker(Cell("lsa", "cpu", 0, split), tmp_path)
+    monkeypatch.setattr(process, "_receive", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        process.start(Setup, LIMIT)
     process.close()
 
 
 def test_a_crash_is_one_line_and_the_traceback_goes_to_the_log(tmp_path: Path) -> None:
     process = worker(Cell("lsa", "cpu", 0, "no-such-split"), tmp_path)
     with pytest.raises(CellError, match=r"prepared data in .* cannot be read") as caught:
-        process.start(Setup, 60)
+        process.start(Setup, LIMIT)
     assert "\n" not in str(caught.value)
     assert "Traceback" in (tmp_path / "cell.log").read_text()
     with pytest.raises(CellError, match="AttributeError"):
-        process.ask("no_such_operation", Training, 60)
+        process.ask("no_such_operation", Training, LIMIT)
     process.close()
 
 
 def test_a_device_that_is_not_here_skips_the_cell(split: str, tmp_path: Path) -> None:
     process = worker(Cell("lsa", "cuda", 0, split), tmp_path)
     with pytest.raises(DeviceError, match="lsa runs on cpu only"):
-        process.start(Setup, 60)
+        process.start(Setup, LIMIT)
     process.close()
 
 
-def test_a_cell_counts_the_seconds_of_training_and_of_each_measurement(
+def test_a_cell_counts_its_seconds_and_measures_memory_in_a_process_that_did_nothing_else(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked: list[list[str]] = []
+
     class Scripted(Worker):
         """Says of every operation that it took as long as the table has it."""
 
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.operations: list[str] = []
+            asked.append(self.operations)
+
         def ask(self, operation: str, *arguments: Any, **more: Any) -> Any:
+            self.operations.append(operation)
             answer = super().ask(operation, *arguments, **more)
             self.seconds = {"start": 1000.0, "load": 100.0, "train": 10.0}.get(operation, 1.0)
             return answer
@@ -232,34 +285,16 @@ def test_a_cell_counts_the_seconds_of_training_and_of_each_measurement(
         started_s = found.cold_start_s.value - found.first_call_ms.value / 1e3
         assert run.record.measured_s == pytest.approx(10.0 + 1.0 + started_s + 1.0)
         before = run.record.measured_s
-        run.memory()
+        used = run.memory()
         assert run.record.measured_s == pytest.approx(before + run.seconds)
         run.close()
     assert 0 < run.seconds < run.record.wall_s
-
-
-def test_memory_is_measured_in_a_process_that_did_nothing_else(
-    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[list[str]] = []
-
-    class Noted(Worker):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            self.operations: list[str] = []
-            asked.append(self.operations)
-
-        def ask(self, operation: str, *arguments: Any, **more: Any) -> Any:
-            self.operations.append(operation)
-            return super().ask(operation, *arguments, **more)
-
-    monkeypatch.setattr(cell_run, "Worker", Noted)
-    with one_cell(split, tmp_path) as run:
-        run.throughput()
-        found = run.memory()
-        run.close()
-    assert asked == [["start", "train"], ["start", "load", "throughput"], ["start", "memory"]]
-    assert found.processes == 1
+    assert asked == [
+        ["start", "train"],
+        ["start", "load", "latency", "throughput"],
+        ["start", "memory"],
+    ]
+    assert used.processes == 1
     setup = run.record.setup
     assert setup is not None
     assert setup.thread_pools

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 import small_runs
-from worthit.bench import artifacts, session
+from worthit.bench import artifacts, cell_run, session
 from worthit.bench.cell import Cell
 from worthit.bench.cell_run import CellRun
+from worthit.bench.engine import Limit
 from worthit.bench.progress import Progress
 from worthit.bench.record import Training
 from worthit.bench.work import Work
@@ -176,7 +178,28 @@ def test_seven_bits_only_where_products_of_eight_overflow(
     assert processor.int8_products_saturate() is saturates
 
 
-def test_bert_is_trained_once_for_both(tiny_bert: Path, tmp_path: Path) -> None:
+class Here:
+    """A worker without a process of its own, as importing all over again takes seconds."""
+
+    seconds = 0.0
+
+    def __init__(self, cell: Cell, log: Path, progress: Any) -> None:
+        self._work = Work(cell, progress)
+
+    def start(self, answer: Any, limit: Limit) -> Any:
+        return self._work.setup()
+
+    def ask(self, operation: str, answer: Any, limit: Limit, **arguments: Any) -> Any:
+        found = getattr(self._work, operation)(**arguments)
+        return msgspec.convert(msgspec.to_builtins(found), answer)  # as it comes over the pipe
+
+    def close(self) -> None: ...
+
+
+def test_bert_is_trained_once_for_both(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cell_run, "Worker", Here)
     split = prepare.prepare("synthetic:600", Protocol(train_size=60, test_size=20)).key
     settings = {"checkpoint": str(tiny_bert), "max_length": 24}  # precision as it is decided
 

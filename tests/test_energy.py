@@ -1,9 +1,8 @@
 """bench/energy.py: codecarbon's own readers over counters that we move by hand."""
 
-import functools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,19 +10,10 @@ from typing import Any
 import pytest
 from codecarbon.core import cpu, gpu, gpu_nvidia, hardware_cache, resource_tracker
 
-from energy_counters import RANGE_J, Rapl, bare_machine, made_rapl, on_linux
+from energy_counters import RANGE_J, Rapl, on_linux
 from worthit.bench import energy, machine
 
-
-@pytest.fixture(autouse=True)
-def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with bare_machine(monkeypatch):
-        yield
-
-
-@pytest.fixture
-def rapl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Rapl]:
-    return functools.partial(made_rapl, monkeypatch, tmp_path / "powercap")
+pytestmark = pytest.mark.usefixtures("bare_machine")
 
 
 class Nvml:
@@ -206,10 +196,13 @@ def test_gpu_power_without_a_usable_counter_is_an_estimate(
         counter.spent_j = end_j
         time.sleep(0.1)
 
+    started = time.perf_counter()
     figure = over(work).joules["GPU"]
+    longest_s = time.perf_counter() - started  # a busy machine sleeps for longer than it is asked
     assert figure.origin == "estimated"
     assert "want of an energy counter" in figure.instrument
-    assert figure.value == pytest.approx(100 * 0.1, rel=0.5)
+    assert figure.value is not None
+    assert 100 * 0.09 < figure.value < 100 * longest_s
 
 
 def test_no_gpu_and_a_mute_driver_are_not_zero(

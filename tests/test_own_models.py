@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ import numpy as np
 import pytest
 
 from own_code import broken, installed
-from worthit.bench import kept, session
+from worthit.bench import artifacts, kept, session
+from worthit.bench.cell import Cell
+from worthit.bench.work import Work
+from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import (
     CheckpointError,
@@ -21,7 +25,9 @@ from worthit.datasets.errors import (
     UnknownNameError,
     WorthitError,
 )
+from worthit.datasets.protocol import Protocol
 from worthit.models import checkpoints, own, registry
+from worthit.models.contract import silent
 from worthit.reports import cli
 
 
@@ -111,6 +117,37 @@ def test_the_folder_one_stands_in_makes_no_packages_of_its_folders(
         registry.entry(f"bare.{code}_inside:X")
 
 
+def test_what_editors_leave_beside_code_is_no_code(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / f"{code}_package"
+    package.mkdir()
+    (package / "__init__.py").write_text(f"from {code} import TwoMethods")
+    (package / ".#edited.py").symlink_to("user@host.123:456")
+    registry.entry(f"{package.name}:TwoMethods")
+    files = own.source_files(f"{package.name}:TwoMethods")
+    assert package / "__init__.py" in files
+    assert all(file.is_file() for file in files)
+    monkeypatch.setattr(artifacts, "__file__", str(tmp_path / "bench" / "artifacts.py"))
+    shutil.copytree(package, tmp_path / "models", symlinks=True)
+    assert artifacts.model_code() == [tmp_path / "models" / "__init__.py"]
+
+
+def test_code_that_has_changed_is_another_model_which_the_cache_does_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = prepare.prepare("synthetic:600", Protocol()).key
+    name = installed(tmp_path, monkeypatch, "changing")
+    file, cached = Path(f"{name}.py"), []
+    for code in (file.read_text(), file.read_text(), file.read_text() + "\n# changed\n"):
+        file.write_text(code)
+        location = f"{name}:KeepsItself"
+        work = Work(Cell("KeepsItself", "cpu", 0, split, location=location), silent)
+        work.setup()
+        cached.append(work.train().cached)
+    assert cached == [False, True, False]
+
+
 def test_seeds_reach_own_code(code: str) -> None:
     assert own._made(own._imported(f"{code}:KeepsItself"), "", 3).seed == 3
     pipeline = own._made(own._imported(f"{code}:pipeline"), "", 3)
@@ -173,7 +210,9 @@ def test_a_checkpoints_config_tells_its_recipe(
 ) -> None:
     assert checkpoints.recipe(str(tiny_bert)) == "bert"
     assert checkpoints.recipe(str(tiny_llama)) == "llama"
-    assert registry.model_class(f"hf:{tiny_bert}").name == "bert"
+    for weights, model, kind in ((tiny_bert, "bert", "encoder"), (tiny_llama, "llama", "llm")):
+        assert registry.model_class(f"hf:{weights}").name == model
+        assert registry.entry(model).kind == kind
     for number, (config, message) in enumerate([
         ({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}, "is a T5ForCond"),
         ({"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}, "is a LlamaF"),

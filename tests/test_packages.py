@@ -139,6 +139,23 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert (target / "file").read_text() == "third"
 
 
+def test_a_folder_that_another_takes_away_first_is_replaced_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, rename = tmp_path / "made", Path.rename
+    target.mkdir()
+
+    def late(self: Path, to: Path) -> Path:
+        if self == target:
+            rename(target, tmp_path / "of-another-writer")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", late)
+    with cache.new_folder(target, replace=True) as scratch:
+        (scratch / "file").write_text("ours")
+    assert (target / "file").read_text() == "ours"
+
+
 def test_the_datasets_folder_shadows_nobodys_datasets() -> None:
     root = Path(cache.__file__).parents[1]
     program = (

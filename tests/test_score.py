@@ -1,7 +1,6 @@
 """Using a trained model: rows in, scores out, in every format, interrupted or not."""
 
 import io
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,32 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scored_comments import COMMENTS, made_comments, read, saved, scorer, written
+from scored_comments import COMMENTS, read, saved, written
 from worthit.datasets import rows
 from worthit.models import registry, scoring
-
-
-@pytest.fixture(scope="module")
-def comments() -> list[str | None]:
-    return made_comments()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return saved("lsa", tmp_path_factory.mktemp("lsa"))
-
-
-@pytest.fixture
-def score(
-    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
-    return scorer(model, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("into", rows.FORMATS)
 @pytest.mark.parametrize("out_of", rows.FORMATS)
 def test_every_format_goes_into_every_other(
-    out_of: str, into: str, comments: list[str | None], model: Path, score: Any, tmp_path: Path
+    out_of: str, into: str, comments: list[str | None], lsa_model: Path, score: Any, tmp_path: Path
 ) -> None:
     target = tmp_path / f"out.{into}"
     code, said = score(written(out_of, tmp_path, comments), "--keep", "all", "--output", target)
@@ -50,7 +32,7 @@ def test_every_format_goes_into_every_other(
     missing = [row["row"] for row in found if row["score"] in (None, "")]
     assert list(map(int, missing)) == [3, 4]
     texts = [text for text in comments if text and text.strip()]
-    expected = registry.load(model).predict_proba(texts)[:, 1]
+    expected = registry.load(lsa_model).predict_proba(texts)[:, 1]
     scores = [float(row["score"]) for row in found if row["score"] not in (None, "")]
     assert scores == pytest.approx(expected, abs=1e-6)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"in.{out_of}", target.name])

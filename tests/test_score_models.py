@@ -5,36 +5,18 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from scored_comments import COMMENTS, made_comments, read, saved, scorer, written
+from scored_comments import COMMENTS, read, saved, written
 from worthit.bench import kept
 from worthit.datasets.errors import CheckpointError, OptionError, RunError
 from worthit.models import checkpoints, registry
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.reports import cli
-
-
-@pytest.fixture(scope="module")
-def comments() -> list[str | None]:
-    return made_comments()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return saved("lsa", tmp_path_factory.mktemp("lsa"))
-
-
-@pytest.fixture
-def score(
-    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
-    return scorer(model, monkeypatch, capsys)
 
 
 def command(model: Path, *arguments: str) -> list[str]:
@@ -43,12 +25,14 @@ def command(model: Path, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-c", main + told, "score", "--model", str(model), *arguments]
 
 
-def test_a_killed_process_is_gone_on_with(model: Path, tmp_path: Path) -> None:
+def test_a_killed_process_is_gone_on_with(lsa_model: Path, tmp_path: Path) -> None:
     source, whole, target = (tmp_path / name for name in ("in.jsonl", "whole.csv", "out.csv"))
     chunk = b'{"text": "you idiot"}\n{"text": "thanks for the article"}\n' * 512
     note = tmp_path / "out.csv.partial.json"
     with subprocess.Popen(
-        command(model, "--output", str(target)), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command(lsa_model, "--output", str(target)),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as process:
         assert process.stdin is not None
         chunks = 0
@@ -61,7 +45,7 @@ def test_a_killed_process_is_gone_on_with(model: Path, tmp_path: Path) -> None:
     source.write_bytes(chunk * (chunks + 1))
     for output in (whole, target):
         arguments = (str(source), "--output", str(output), "--resume")
-        subprocess.run(command(model, *arguments), check=True, capture_output=True)
+        subprocess.run(command(lsa_model, *arguments), check=True, capture_output=True)
     assert target.read_bytes() == whole.read_bytes()
     assert target.read_text().count("\n") == 1 + 1024 * (chunks + 1)
 
@@ -79,11 +63,11 @@ def test_pipes_work_without_torch_or_pictures(tmp_path: Path) -> None:
     assert not {"torch", "transformers", "matplotlib"} & set(modules)
 
 
-def test_a_reader_who_has_had_enough_ends_it_quietly(model: Path, tmp_path: Path) -> None:
+def test_a_reader_who_has_had_enough_ends_it_quietly(lsa_model: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_text("text\n" + "you idiot\n" * 20_000)
     with subprocess.Popen(
-        command(model, str(source)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command(lsa_model, str(source)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -143,13 +127,14 @@ def test_a_damaged_model_is_refused_in_one_line(score: Any, tmp_path: Path) -> N
 
 
 def test_the_models_of_runs_are_found_and_taken_along(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    repeated: tuple[Path, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from worthit.bench import repeat
-
-    runs = tmp_path / "reports" / "runs"
-    options = ["--models", "lsa,tfidf", "--dataset", "synthetic:600", "-k", "train"]
-    assert repeat.main(["--runs-folder", str(runs), *options]) == 0
+    project = shutil.copytree(repeated[0], tmp_path / "project")
+    monkeypatch.setenv("WORTHIT_CACHE", str(project / "cache"))
+    runs = project / "reports" / "runs"
     first, latest = sorted(file.stem for file in runs.glob("*-quick.json"))
     assert kept.find("tfidf", runs).title == f"tfidf-cpu of {latest}"
     by_run = kept.find(f"{first}:lsa", runs)
@@ -164,8 +149,7 @@ def test_the_models_of_runs_are_found_and_taken_along(
         with pytest.raises(RunError, match=message):
             kept.find(given, runs)
 
-    capsys.readouterr()
-    export = ["export", "tfidf", str(tmp_path / "mine"), "--root", str(tmp_path)]
+    export = ["export", "tfidf", str(tmp_path / "mine"), "--root", str(project)]
     assert cli.main(export) == 0
     assert f"tfidf-cpu of {latest} is in" in capsys.readouterr().out
     assert cli.main(export) == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from worthit.bench import repeat, scale, tune
+from worthit.bench import scale, tune
 
 SMALL = ["--dataset", "synthetic:1500", "--train-size", "200", "--validation-size", "100"]
 
@@ -38,12 +38,11 @@ def test_tuning_refuses_in_one_line(
 
 
 def test_repeating_a_benchmark_keeps_both_runs_and_their_predictions_agree(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    repeated: tuple[Path, str],
 ) -> None:
-    options = ["--models", "lsa,tfidf", "--dataset", "synthetic:600", "-k", "train or accuracy"]
-    assert repeat.main(["--runs-folder", str(tmp_path / "runs"), *options]) == 0
-    assert len(list((tmp_path / "runs").glob("*-quick.json"))) == 2
-    table = capsys.readouterr().out.splitlines()
+    root, printed = repeated
+    assert len(list((root / "reports" / "runs").glob("*-quick.json"))) == 2
+    table = printed.splitlines()
     assert [row.split()[0] for row in table[2:]] == ["lsa-cpu", "tfidf-cpu"]
     assert all(row.endswith("same") for row in table[2:])
 

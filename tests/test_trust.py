@@ -124,6 +124,18 @@ def test_label_noise_is_about_what_was_put_in(flip: float) -> None:
         assert found.model_accuracy == pytest.approx(1 - flip, abs=0.04)
 
 
+def test_suspects_come_the_likeliest_first() -> None:
+    def diluted(word: str, by: int) -> str:
+        return " ".join([word, *"and of the that in".split()[:by]])
+
+    texts = [diluted(("kind", "rude")[i % 2], i // 2 % 6) for i in range(400)]
+    rude = [diluted("rude", by) for by in (2, 0, 3, 1)]  # by their labels, all of them kind
+    tested = [*rude, *[diluted("kind", 5), diluted("rude", 5)] * 10]
+    labels, ids = np.array([0] * 4 + [0, 1] * 10), [*"2031", *["right"] * 20]
+    found = noise.estimate(texts, np.arange(400) % 2, tested, labels, ids)
+    assert found.suspects == ("0", "1", "2", "3")
+
+
 def test_noise_is_not_estimated_by_a_model_that_guesses_or_from_few() -> None:
     rng = np.random.default_rng(1)
     words = "river town music map old new page source".split()

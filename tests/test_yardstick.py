@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -157,6 +158,13 @@ def test_a_contestant_that_fails_is_out_and_says_why() -> None:
         entrant.slice(number)
     assert entrant.finish() == Entry("reference", reason="out of memory")
     assert worker.asked == 2
+
+
+def test_its_limits_name_options_that_it_has() -> None:
+    known = yardstick._parser().format_help()
+    for option in re.findall(r"--[a-z-]+", yardstick._LIMIT.remedy):
+        assert option in known
+    assert "--" in yardstick._LIMIT.remedy
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
