@@ -4,6 +4,7 @@ And what classes are called there.
 """
 
 import itertools
+import math
 from dataclasses import replace
 
 from matplotlib.axis import Axis
@@ -24,6 +25,7 @@ _COLOURS = (
 
 FONT = "DejaVu Sans"  # which comes with matplotlib
 _WIDEST = 26  # characters of a class's name
+_LEAST_SPAN = 5.0  # of a logarithmic axis, a factor
 
 Looks = dict[str, tuple[str, str]]  # label → marker and colour
 
@@ -64,8 +66,16 @@ def _accuracy(run: Run, cell: CellRecord) -> float:
 
 
 def plain_log(axis: Axis) -> None:
-    """Ticks of a logarithmic axis as plain numbers: 0.1, 1, 10, not powers of ten."""
+    """Ticks of a logarithmic axis as plain numbers: 0.1, 1, 10, not powers of ten.
+
+    It spans a factor of 5 at least, so that there are two of 1, 2, 5 on it, and what differs by a
+    percent looks like it.
+    """
     low, high = sorted(axis.get_view_interval())
+    if high / low < _LEAST_SPAN:
+        middle, half = math.sqrt(low * high), math.sqrt(_LEAST_SPAN)
+        low, high = middle / half, middle * half
+        axis.set_view_interval(low, high, ignore=True)
     steps = (1.0,) if high / low > 50 else (1.0, 2.0, 5.0)
     axis.set_major_locator(LogLocator(subs=steps, numticks=6))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))

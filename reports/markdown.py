@@ -71,7 +71,7 @@ def render(run: Run, pictures: dict[str, str]) -> str:
     cascades = cascade.chosen(run)
     sections = [
         f"# worthit run {run.run_id}",
-        _noise_warning(run),
+        noise_warning(run),
         _summary(run),
         *verdict.section(verdict.verdict(run, found, cascades)),
         "## Results",
@@ -181,7 +181,8 @@ def headline(run: Run) -> str:
     )
 
 
-def _noise_warning(run: Run) -> str:
+def noise_warning(run: Run) -> str:
+    """A line where the machine was noisy, else an empty one."""
     if run.noise is None or run.noise.value is None or run.noise.value < NOISY_PERCENT:
         return ""
     return (

@@ -34,11 +34,12 @@ def filled(readme: str, root: Path, run_name: str | None = None) -> str:
     parts = [
         f"**{verdict.headline(run)}**",
         markdown.headline(run) + f" [The whole report]({folder}/README.md).",
+        markdown.noise_warning(run),
         *markdown.results(run),
     ]
     if (root / folder / "frontier.png").exists():
         parts.append(f"![{markdown.FRONTIER}]({folder}/frontier.png)")
-    body = "\n\n".join(parts)
+    body = "\n\n".join(filter(None, parts))
     return (
         readme[: block.start()]
         + f"<!-- results: {name} -->\n{body}\n<!-- end of results -->"

@@ -126,15 +126,18 @@ def _beaten(case: Case, rival: CellRecord) -> Verdict:
     if case.is_worse(rival):
         words = f"{other} is more accurate than {own}, and cheaper"
         return _given(case, "not worth it here", words, rival)
-    times = (
-        f"{significant(case.compute_ms(case.llm) / case.compute_ms(rival))} times cheaper to run"
-    )
+    times = f"{_about(case.compute_ms(case.llm) / case.compute_ms(rival))} times cheaper to run"
     possible_points = 100 * case.lead(rival).accuracy_high
     if possible_points >= WORTHWHILE_POINTS and case.comments < ENOUGH_COMMENTS:
         words = f"{case.comments:,} test comments do not tell {own} from {other}, which is {times}"
         return _given(case, "too little data to tell", words, rival)
     words = f"{other} is {times}, and {own} is not shown to be more accurate"
     return _given(case, "not worth it here", words, rival)
+
+
+def _about(ratio: float) -> str:
+    """Two digits: no machine repeats a ratio of times to a third."""
+    return significant(float(f"{ratio:.2g}"))
 
 
 def _condition(case: Case) -> str:

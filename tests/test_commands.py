@@ -56,6 +56,14 @@ def test_readme_is_filled_then_fresh_then_stale(
     assert cli.main([*arguments, "--check"]) == 1
 
 
+def test_the_readme_says_that_its_run_was_noisy(project: Path) -> None:
+    text = (project / "README.md").read_text()
+    assert "noisy" not in readme.filled(text, project)
+    noisy = dataclasses.replace(run(), noise=record.measured(22.0, "%", "p95 over p5"))
+    record.save(noisy, project / "reports" / "runs" / "2026-01-02-quick.json")
+    assert "**Warning: this machine was noisy, 22 %" in readme.filled(text, project)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -9,7 +9,7 @@ import pytest
 
 from worthit.bench import record
 from worthit.bench.record import NOT_TUNED, Figure, measured, unavailable
-from worthit.reports import frontier, frontier_picture, markdown, pairs, pictures
+from worthit.reports import frontier, frontier_picture, looks, markdown, pairs, pictures
 from worthit.reports.frontier import Point, frontiers
 
 LABELS = (1, 0) * 100
@@ -243,6 +243,24 @@ def test_the_picture_is_the_same_each_time_and_survives_what_is_missing(tmp_path
         drawn.append((tmp_path / attempt / "frontier.png").read_bytes())
     assert drawn[0] == drawn[1]
     assert drawn[0].startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("low", "high"), [(226.6, 227.2), (0.35, 0.45), (0.2, 30.0), (1.0, 9e4)])
+def test_a_logarithmic_axis_has_few_plain_ticks_however_little_it_spans(
+    low: float, high: float
+) -> None:
+    figure, axes = plt.subplots()
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    looks.plain_log(axes.xaxis)
+    figure.canvas.draw()
+    left, right = axes.get_xlim()
+    assert left <= low
+    assert high <= right
+    shown = [tick for tick in axes.get_xticks() if left <= tick <= right]
+    assert 2 <= len(shown) <= 6
+    assert {f"{tick:.3e}"[:5] for tick in shown} <= {"1.000", "2.000", "5.000"}
+    plt.close(figure)
 
 
 def test_seeds_share_a_marker_and_a_line_of_a_legend_that_fits() -> None:

@@ -166,6 +166,13 @@ def test_a_cheaper_model_that_is_better_makes_it_not_worth_it() -> None:
     assert "-5.0 points" in found.reasons[0]
 
 
+def test_a_ratio_of_times_has_two_digits() -> None:
+    rate = record.BatchRate(8, measured(8.87 * RATES["llama"], "comments/s", "c"))
+    bert = cell("bert", 0.945, shift=900, throughput=record.Throughput((rate,), "no gain"))
+    found = judged(cell("tfidf", 0.80), bert, cell("llama", 0.95))
+    assert "bert is 8.9 times cheaper to run" in found.headline
+
+
 def test_a_cheaper_model_that_is_not_told_apart_makes_it_not_worth_it() -> None:
     found = judged(cell("tfidf", 0.80), cell("bert", 0.945, shift=900), cell("llama", 0.95))
     assert found.answer == "not worth it here"
