@@ -193,11 +193,11 @@ def _compared_quality(
             for cell in (pair.base, pair.later)
         ]
         return [*reasons, "n/a", "n/a"]
-    before, after, paired = held
-    found = difference(before, after, paired=paired)
+    before, after, unpaired = held
+    found = difference(before, after, paired=not unpaired)
     if found is None:
         return [value(before), value(after), f"n/a {notes.mark('a class is missing')}", "n/a"]
-    mark = "" if paired else f" {notes.mark('other test comments in each run, so not paired')}"
+    mark = f" {notes.mark(unpaired)}" if unpaired else ""
     return [
         value(before),
         value(after),

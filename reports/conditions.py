@@ -73,6 +73,19 @@ def _data(before: Data, after: Data) -> Iterator[str]:
     common = len({*before.test.ids} & {*after.test.ids})
     if common < max(len(before.test.ids), len(after.test.ids)):
         yield f"{common:,} test comments in common, so accuracies are not paired"
+    relabelled = _relabelled(before, after)
+    if relabelled:
+        yield f"{relabelled:,} test comments of another label, so accuracies are not paired"
+
+
+def _relabelled(before: Data, after: Data) -> int:
+    if before.classes != after.classes:
+        return 0
+    labels = dict(zip(after.test.ids, after.test.labels, strict=True))
+    return sum(
+        labels.get(comment, label) != label
+        for comment, label in zip(before.test.ids, before.test.labels, strict=True)
+    )
 
 
 def _of_cells(base: Side, pairs: Sequence[Pair]) -> Iterator[str]:

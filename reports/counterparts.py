@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from worthit.bench.record import CellRecord, Figure, Run, unavailable
+from worthit.bench.record import CellRecord, Data, Figure, Run, unavailable
 from worthit.datasets.errors import RunError
 from worthit.reports.changes import Scored
 from worthit.reports.columns import missing, test_scores
@@ -156,21 +156,35 @@ def ratio(base: Figure, later: Figure) -> Figure:
     )
 
 
-def scored(pair: Pair) -> tuple[Scored, Scored, bool] | None:
-    """What both cells scored, and whether it is the same comments, then in the base's order.
+def scored(pair: Pair) -> tuple[Scored, Scored, str] | None:
+    """What both cells scored, and why it is not the same task; if it is, in the base's order.
 
     None where either was not scored.
     """
     if pair.base.quality is None or pair.later.quality is None:
         return None
-    before, after = pair.base_run.data.test, pair.side.run.data.test
-    place = {comment: row for row, comment in enumerate(after.ids)}
-    paired = set(before.ids) == set(place) and len(before.ids) == len(after.ids) == len(place)
-    rows = [place[comment] for comment in before.ids] if paired else list(range(len(after.ids)))
+    before, after = pair.base_run.data, pair.side.run.data
+    reason = unpaired(before, after)
+    place = {comment: row for row, comment in enumerate(after.test.ids)}
+    rows = list(range(len(after.test.ids))) if reason else [place[own] for own in before.test.ids]
     return (
-        Scored(test_scores(pair.base_run, pair.base.quality), np.asarray(before.labels)),
+        Scored(test_scores(pair.base_run, pair.base.quality), np.asarray(before.test.labels)),
         Scored(
-            test_scores(pair.side.run, pair.later.quality)[rows], np.asarray(after.labels)[rows]
+            test_scores(pair.side.run, pair.later.quality)[rows],
+            np.asarray(after.test.labels)[rows],
         ),
-        paired,
+        reason,
     )
+
+
+def unpaired(before: Data, after: Data) -> str:
+    """Why two runs do not test on the same comments for the same thing; empty if they do."""
+    if before.classes != after.classes:
+        return "other classes in each run, so not paired"
+    labels = [dict(zip(data.test.ids, data.test.labels, strict=True)) for data in (before, after)]
+    numbers = {len(ids) for ids in (*labels, before.test.ids, after.test.ids)}
+    if len(numbers) > 1 or labels[0].keys() != labels[1].keys():
+        return "other test comments in each run, so not paired"
+    if labels[0] != labels[1]:
+        return "other labels of the same test comments, so not paired"
+    return ""

@@ -7,8 +7,9 @@ A regression, beyond a limit in percent, is one of these:
 - a figure of one sample beyond the limit: memory; training, throughput and measured energy only
   beyond the noise of both runs, too, since on a noisy machine they differ by chance, and not at
   all where that noise was not recorded;
-- test accuracy, over the same comments: the 95 % interval of the difference lies wholly below 0,
-  more than half a point is lost, and McNemar's test, corrected likewise, rejects at 0.05;
+- test accuracy, over the same comments with the same labels: the 95 % interval of the difference
+  lies wholly below 0, more than half a point is lost, and McNemar's test, corrected likewise,
+  rejects at 0.05;
 - a part of a cell that failed, where the base's did not.
 
 An improvement is the same the other way round. Estimates, cached figures, p99 and ROC AUC are shown
@@ -164,7 +165,7 @@ def _shift(pair: Pair) -> Shift | None:
 
 def _same_comments(pair: Pair) -> tuple[Difference, Exchange] | None:
     found = scored(pair)
-    if found is None or not found[2]:
+    if found is None or found[2]:
         return None
     before, after, _ = found
     return changes.accuracy_difference(before, after, paired=True), changes.exchange(before, after)

@@ -51,6 +51,33 @@ def test_other_comments_are_compared_unpaired_and_never_fail() -> None:
     assert rows(found, "Check for regressions")[0][4:] == ["n/a"] * 3
 
 
+@pytest.mark.parametrize(
+    ("other_task", "reason"),
+    [
+        ({"classes": ("calm", "insult")}, "other classes in each run"),
+        (
+            {"test": dataclasses.replace(run().data.test, labels=(1,) * 80 + LABELS[80:])},
+            "other labels of the same test comments",
+        ),
+    ],
+)
+def test_the_same_comments_with_other_labels_are_compared_unpaired_and_never_fail(
+    other_task: dict[str, Any], reason: str
+) -> None:
+    bad = cell(quality=record.Quality((), scores(range(80)), (), 1.0, 0.25))
+    found = compared(run(), run(bad, data=data(**other_task)))
+    assert rows(found, "test accuracy")[0][4].endswith(" [1]")
+    assert f"[1] {reason}, so not paired" in found.text
+    assert not found.regressed
+    assert rows(found, "Check for regressions")[0][4:] == ["n/a"] * 3
+
+
+def test_changed_labels_are_counted_among_what_differs() -> None:
+    corrected = dataclasses.replace(run().data.test, labels=(1,) * 80 + LABELS[80:])
+    (line,) = warnings(compared(run(), run(data=data(test=corrected))))
+    assert line.endswith("data: 40 test comments of another label, so accuracies are not paired")
+
+
 def test_runs_of_different_machines_get_no_verdict() -> None:
     slow = cell(latency=latency(2), memory=memory(5000), failures=("energy: x",))
     elsewhere = on(cpu="another", libraries={"torch": "3", "numpy": "2"})
