@@ -110,9 +110,13 @@ def _line(verdict: Verdict, limit_percent: float) -> str:
     if verdict.refusal:
         return f"no verdict: {verdict.refusal}"
     worse = [f"{finding.what} ({finding.letter})" for finding in verdict.of("regression")]
-    return (
+    line = (
         f"regression: {', '.join(worse)}" if worse else f"no regression beyond {limit_percent:g} %"
     )
+    unchecked = [f"{pair.later.name} ({pair.side.letter})" for pair in verdict.other_work]
+    if unchecked:
+        line += f"; not checked, of other settings or weights: {', '.join(unchecked)}"
+    return line
 
 
 def _worse_and_better(verdict: Verdict) -> list[Block]:
