@@ -165,7 +165,7 @@ def changes(case: Case, rival: CellRecord | None, worthwhile_points: float) -> I
 def _more_test_comments(case: Case, rival: CellRecord, worthwhile_points: float) -> Iterator[str]:
     """How many would show the lead, if it is what it seems, four times in five.
 
-    Of McNemar's test, to first order (Connor 1987), at a level corrected for all pairs.
+    Of McNemar's test, to first order (Connor 1987), at a level corrected for all pairs of models.
     """
     assert case.llm.quality is not None
     assert rival.quality is not None

@@ -194,6 +194,22 @@ def test_seeds_and_devices_are_points_of_their_own() -> None:
     }
 
 
+def test_more_seeds_change_no_standing_and_share_that_of_their_model() -> None:
+    # 13 against 5 wrong is p = 0.008: supported of one pair, of the 15 of three seeds each it is not
+    seeds = [dataclasses.replace(cell("tfidf", range(13), 1.0), seed=seed) for seed in range(3)]
+    seeds += [dataclasses.replace(DEAR_AND_GOOD, seed=seed) for seed in range(3)]
+    assert {kind for kind, _ in standings(run(*seeds)).values()} == {"frontier"}
+    worse = cell("llama", range(60), 20.0)
+    unlucky = dataclasses.replace(cell("bert", range(80), 10.0), seed=1)
+    found = run(CHEAP_AND_BAD, DEAR_AND_GOOD, unlucky, worse)
+    assert standings(found)["bert-seed1"] == ("frontier", "")  # whose own scores were not tested
+    assert standings(found)["llama"] == ("dominated", "bert")
+    slower = dataclasses.replace(DEAR_AND_GOOD, seed=1, latency=cell("x", cost=15.0).latency)
+    assert standings(run(CHEAP_AND_BAD, DEAR_AND_GOOD, slower))["bert-seed1"][0] == "frontier"
+    about, _ = frontier.section(found, pairs.differ(pairs.pairs(found)))
+    assert "Of several seeds the first is tested" in about
+
+
 def test_money_is_a_cost_where_prices_are_known() -> None:
     both = run(CHEAP_AND_BAD, DEAR_AND_GOOD)
     headings = [one.cost.heading for one in frontiers(both, pairs.differ(pairs.pairs(both)))]
