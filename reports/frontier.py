@@ -269,5 +269,6 @@ def _about(run: Run, found: Sequence[Frontier]) -> str:
         f"Accuracy against one cost at a time. {'; '.join(texts[kind] for kind in texts if kind in kinds)}. "
         "More or less accurate is said only where a paired test on the same comments supports it. "
         "Cheaper is, for a median latency, beyond both 95 % intervals where they were taken; for other times, "
-        f"rates and energy, {within}; for memory, any difference.{estimates}{seeds}{cascades}"
+        f"rates and energy, {within}; for memory, more than the {100 * bounds.MEMORY_OFF:g} % within which it "
+        f"repeats.{estimates}{seeds}{cascades}"
     )

@@ -7,9 +7,9 @@ A regression, beyond a limit in percent, is one of these:
 
 - latency p50: the 95 % interval of the ratio lies wholly beyond the limit, and the Mann-Whitney
   test, Holm-corrected over all pairs, rejects at 0.05 that the samples are alike;
-- a figure of one sample beyond the limit: memory; training, throughput and measured energy only
-  beyond the noise of both runs, too, since on a noisy machine they differ by chance, and not at
-  all where that noise was not recorded;
+- a figure of one sample beyond the limit, and beyond how far such figures differ by chance: memory
+  by `worthit.reports.bounds.MEMORY_OFF`; training, throughput and measured energy by the noise of
+  both runs, and not at all where that noise was not recorded;
 - test accuracy, over the same comments with the same labels: the 95 % interval of the difference
   lies wholly below 0, more than half a point is lost, and McNemar's test, corrected likewise,
   rejects at 0.05;
@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 from worthit.bench.machine import FINGERPRINT_KEYS
 from worthit.bench.record import Run
-from worthit.reports import changes, conditions, quality
+from worthit.reports import bounds, changes, conditions, quality
 from worthit.reports.changes import Difference, Exchange, Interval, Shift
 from worthit.reports.counterparts import (
     LATENCY_P50,
@@ -232,11 +232,10 @@ def _single_figures(pair: Pair, limit_percent: float) -> Iterator[Finding]:
         found = ratio(figure(pair.base, metric), figure(pair.later, metric))
         if metric.checked == "no" or found.value is None or found.origin != "measured":
             continue
-        beyond = limit_percent
-        if metric.checked == "limit or noise":
-            if noise is None:
-                continue
-            beyond = max(limit_percent, noise)
+        by_chance = noise if metric.checked == "beyond noise" else 100 * bounds.MEMORY_OFF
+        if by_chance is None:
+            continue
+        beyond = max(limit_percent, by_chance)
         worse = found.value if metric.better == "lower" else 1 / found.value
         what, how = metric.heading.partition(",")[0], f"×{found.value:.2f}, one sample each"
         if worse > 1 + beyond / 100:

@@ -116,7 +116,17 @@ def test_one_sample_costs_differ_by_more_than_the_noise(percent: float, kind: st
     noisy = run(*pair, noise=measured(percent, "%", "loop"))
     for cost in ("training", "throughput", "energy"):
         assert standings(noisy, cost)["bert"][0] == kind
-    assert standings(noisy, "peak memory")["bert"][0] == "same accuracy"  # which is exact
+
+
+def test_memory_differs_by_more_than_it_repeats_whatever_the_noise() -> None:
+    def beside(cost: float) -> record.Run:
+        cells = cell("lsa", range(5), 1.0), cell("bert", range(5), cost)
+        return run(*cells, noise=measured(30.0, "%", "loop"))
+
+    assert standings(beside(1.14), "peak memory")["bert"] == ("frontier", "")
+    assert standings(beside(1.16), "peak memory")["bert"] == ("same accuracy", "lsa")
+    about, _ = frontier.section(beside(1.14), lambda first, second: False)
+    assert "for memory, more than the 15 % within which it repeats" in about
 
 
 def test_a_model_no_better_than_guessing_is_on_no_frontier_however_cheap() -> None:
