@@ -98,7 +98,8 @@ def section(run: Run) -> list[str]:
     return [
         "Who keeps within the budget, and by how much of each limit. Borderline: the limit lies within "
         "the bounds of the figure (95 % of latency and accuracy, the machine's noise for other times, "
-        "rates and measured energy, ±40 % for estimates). Unknown never counts as kept.",
+        f"rates and measured energy, the {100 * bounds.MEMORY_OFF:g} % within which memory repeats, ±40 % "
+        "for estimates). Unknown never counts as kept.",
         tabulated(["model", "in all", *headings], body, left=2 + len(headings)),
         *listed(notes.lines()),
     ]

@@ -42,21 +42,30 @@ class Case:
 
     def is_better(self, rival: CellRecord) -> bool:
         """Whether the LLM is, in each of its trainings than in each of the rival's."""
-        lead = self.lead(rival)
-        supported = lead.accuracy_differs and lead.accuracy_difference > 0
-        return supported and min(self._trainings(self.llm)) > max(self._trainings(rival))
+        return self._is_ahead(self.llm, rival)
 
     def is_worse(self, rival: CellRecord) -> bool:
-        return self.lead(rival).accuracy_differs and self.lead(rival).accuracy_difference < 0
+        """Likewise."""
+        return self._is_ahead(rival, self.llm)
+
+    def seeds_disagree(self, rival: CellRecord) -> bool:
+        """Whether the paired test tells the first seeds apart, but other seeds do not bear it out."""
+        told_apart = self.lead(rival).accuracy_differs
+        return told_apart and not (self.is_better(rival) or self.is_worse(rival))
 
     def seeds(self) -> int:
         """How often the LLM was trained."""
-        return len(self._trainings(self.llm))
+        return len(self.trainings(self.llm))
 
-    def _trainings(self, cell: CellRecord) -> list[float]:
+    def trainings(self, cell: CellRecord) -> list[float]:
         """The accuracy with each seed."""
         alike = next(cells for cells in by_model(self.run).values() if cell in cells)
         return [self.accuracy(other).value for other in alike]
+
+    def _is_ahead(self, first: CellRecord, second: CellRecord) -> bool:
+        lead = between(self.pairs, first.name, second.name)
+        supported = lead.accuracy_differs and lead.accuracy_difference > 0
+        return supported and min(self.trainings(first)) > max(self.trainings(second))
 
 
 def accuracy(run: Run, cell: CellRecord) -> quality.Share:

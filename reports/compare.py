@@ -110,9 +110,13 @@ def _line(verdict: Verdict, limit_percent: float) -> str:
     if verdict.refusal:
         return f"no verdict: {verdict.refusal}"
     worse = [f"{finding.what} ({finding.letter})" for finding in verdict.of("regression")]
-    return (
+    line = (
         f"regression: {', '.join(worse)}" if worse else f"no regression beyond {limit_percent:g} %"
     )
+    unchecked = [f"{pair.later.name} ({pair.side.letter})" for pair in verdict.other_work]
+    if unchecked:
+        line += f"; not checked, of other settings or weights: {', '.join(unchecked)}"
+    return line
 
 
 def _worse_and_better(verdict: Verdict) -> list[Block]:
@@ -193,11 +197,11 @@ def _compared_quality(
             for cell in (pair.base, pair.later)
         ]
         return [*reasons, "n/a", "n/a"]
-    before, after, paired = held
-    found = difference(before, after, paired=paired)
+    before, after, unpaired = held
+    found = difference(before, after, paired=not unpaired)
     if found is None:
         return [value(before), value(after), f"n/a {notes.mark('a class is missing')}", "n/a"]
-    mark = "" if paired else f" {notes.mark('other test comments in each run, so not paired')}"
+    mark = f" {notes.mark(unpaired)}" if unpaired else ""
     return [
         value(before),
         value(after),

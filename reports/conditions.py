@@ -73,6 +73,19 @@ def _data(before: Data, after: Data) -> Iterator[str]:
     common = len({*before.test.ids} & {*after.test.ids})
     if common < max(len(before.test.ids), len(after.test.ids)):
         yield f"{common:,} test comments in common, so accuracies are not paired"
+    relabelled = _relabelled(before, after)
+    if relabelled:
+        yield f"{relabelled:,} test comments of another label, so accuracies are not paired"
+
+
+def _relabelled(before: Data, after: Data) -> int:
+    if before.classes != after.classes:
+        return 0
+    labels = dict(zip(after.test.ids, after.test.labels, strict=True))
+    return sum(
+        labels.get(comment, label) != label
+        for comment, label in zip(before.test.ids, before.test.labels, strict=True)
+    )
 
 
 def _of_cells(base: Side, pairs: Sequence[Pair]) -> Iterator[str]:
@@ -88,24 +101,34 @@ def _of_cells(base: Side, pairs: Sequence[Pair]) -> Iterator[str]:
 def _setups(pair: Pair) -> Iterator[str]:
     if not pair.one_device:
         yield f"on {pair.base.device} → {pair.later.device}"
+    yield from work(pair)
+    if pair.base.setup is not None and pair.later.setup is not None:
+        before, after = pair.base.setup, pair.later.setup
+        if before.dtype != after.dtype:
+            yield f"dtype {before.dtype or 'none'} → {after.dtype or 'none'}"
+        if before.threads != after.threads:
+            yield f"threads {before.threads} → {after.threads}"
+    if pair.base.quality is not None and pair.later.quality is not None:
+        shares = [cell.truncated_share for cell in (pair.base.quality, pair.later.quality)]
+        if shares[0] != shares[1]:
+            yield f"test comments truncated {percent(shares[0])} → {percent(shares[1])}"
+
+
+def work(pair: Pair) -> Iterator[str]:
+    """In what counterparts were told to do other work: pretrained weights and settings."""
     if pair.base.setup is not None and pair.later.setup is not None:
         before, after = pair.base.setup, pair.later.setup
         if before.checkpoint_identity != after.checkpoint_identity:
             names = [setup.checkpoint or "none" for setup in (before, after)]
             same = names[0] == names[1]
             yield f"checkpoint {names[0]} → {'other weights of that name' if same else names[1]}"
-        if before.dtype != after.dtype:
-            yield f"dtype {before.dtype or 'none'} → {after.dtype or 'none'}"
-        if before.threads != after.threads:
-            yield f"threads {before.threads} → {after.threads}"
-    if pair.base.training is not None and pair.later.training is not None:
-        differing = _settings(pair.base.training.settings, pair.later.training.settings)
-        if differing:
-            yield f"settings {', '.join(differing)}"
-    if pair.base.quality is not None and pair.later.quality is not None:
-        shares = [cell.truncated_share for cell in (pair.base.quality, pair.later.quality)]
-        if shares[0] != shares[1]:
-            yield f"test comments truncated {percent(shares[0])} → {percent(shares[1])}"
+    for part in ("training", "setup"):  # in effect, or else as asked for
+        held = [getattr(cell, part) for cell in (pair.base, pair.later)]
+        if None not in held:
+            differing = _settings(held[0].settings, held[1].settings)
+            if differing:
+                yield f"settings {', '.join(differing)}"
+            return
 
 
 def _settings(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from worthit.bench.record import CellRecord, Figure, Run, unavailable
+from worthit.bench.record import CellRecord, Data, Figure, Run, unavailable
 from worthit.datasets.errors import RunError
 from worthit.reports.changes import Scored
 from worthit.reports.columns import missing, test_scores
@@ -53,26 +53,27 @@ class Metric:
     scale: float = 1.0
     latency_quantile: float | None = None  # which of the latency samples it is, if it is one
     #: whether the check for regressions looks at it, and what a difference must exceed to count:
-    #: the limit, or the noise of the machines where that is larger
-    checked: Literal["no", "limit", "limit or noise"] = "no"
+    #: the limit, or where that is more the noise of the machines, or `worthit.reports.bounds.MEMORY_OFF`
+    checked: Literal["no", "beyond noise", "beyond repeats"] = "no"
 
 
 LATENCY_P50 = Metric("latency p50, ms", "latency.p50_ms", latency_quantile=0.5)
 
-#: Tails and estimates are shown, not checked. One sample of a time or of energy differs from the
-#: next by the machine's noise; one of memory hardly does.
+#: Tails and estimates are shown, not checked. Times and energy of one sample differ from the next by
+#: the machine's noise; memory by how far it repeats, on a processor: on accelerators that has not been
+#: measured, and is taken to be no better.
 METRICS = (
     LATENCY_P50,
     Metric("latency p99, ms", "latency.p99_ms", latency_quantile=0.99),
-    Metric("training, s", "training.train_s", checked="limit or noise"),
+    Metric("training, s", "training.train_s", checked="beyond noise"),
     Metric("throughput, comments/s", "throughput.best.comments_per_s", "higher",
-           checked="limit or noise"),
-    Metric("peak memory, MB", "memory.peak_mb", checked="limit"),
-    Metric("accelerator memory, MB", "memory.accelerator_peak_mb", checked="limit"),
+           checked="beyond noise"),
+    Metric("peak memory, MB", "memory.peak_mb", checked="beyond repeats"),
+    Metric("accelerator memory, MB", "memory.accelerator_peak_mb", checked="beyond repeats"),
     Metric("CPU energy, mJ/comment", "energy.cpu_j_per_comment", scale=1e3,
-           checked="limit or noise"),
+           checked="beyond noise"),
     Metric("GPU energy, mJ/comment", "energy.gpu_j_per_comment", scale=1e3,
-           checked="limit or noise"),
+           checked="beyond noise"),
 )  # fmt: skip
 
 
@@ -156,21 +157,35 @@ def ratio(base: Figure, later: Figure) -> Figure:
     )
 
 
-def scored(pair: Pair) -> tuple[Scored, Scored, bool] | None:
-    """What both cells scored, and whether it is the same comments, then in the base's order.
+def scored(pair: Pair) -> tuple[Scored, Scored, str] | None:
+    """What both cells scored, and why it is not the same task; if it is, in the base's order.
 
     None where either was not scored.
     """
     if pair.base.quality is None or pair.later.quality is None:
         return None
-    before, after = pair.base_run.data.test, pair.side.run.data.test
-    place = {comment: row for row, comment in enumerate(after.ids)}
-    paired = set(before.ids) == set(place) and len(before.ids) == len(after.ids) == len(place)
-    rows = [place[comment] for comment in before.ids] if paired else list(range(len(after.ids)))
+    before, after = pair.base_run.data, pair.side.run.data
+    reason = unpaired(before, after)
+    place = {comment: row for row, comment in enumerate(after.test.ids)}
+    rows = list(range(len(after.test.ids))) if reason else [place[own] for own in before.test.ids]
     return (
-        Scored(test_scores(pair.base_run, pair.base.quality), np.asarray(before.labels)),
+        Scored(test_scores(pair.base_run, pair.base.quality), np.asarray(before.test.labels)),
         Scored(
-            test_scores(pair.side.run, pair.later.quality)[rows], np.asarray(after.labels)[rows]
+            test_scores(pair.side.run, pair.later.quality)[rows],
+            np.asarray(after.test.labels)[rows],
         ),
-        paired,
+        reason,
     )
+
+
+def unpaired(before: Data, after: Data) -> str:
+    """Why two runs do not test on the same comments for the same thing; empty if they do."""
+    if before.classes != after.classes:
+        return "other classes in each run, so not paired"
+    labels = [dict(zip(data.test.ids, data.test.labels, strict=True)) for data in (before, after)]
+    numbers = {len(ids) for ids in (*labels, before.test.ids, after.test.ids)}
+    if len(numbers) > 1 or labels[0].keys() != labels[1].keys():
+        return "other test comments in each run, so not paired"
+    if labels[0] != labels[1]:
+        return "other labels of the same test comments, so not paired"
+    return ""

@@ -2,7 +2,8 @@
 
 Nothing is claimed that the run does not support. One model is cheaper than another if the bounds
 of their costs (`worthit.reports.bounds`) do not overlap, and better if a paired test on the same
-comments tells their accuracies apart.
+comments tells their accuracies apart. Of several seeds the first is tested, and stands for all of
+its model; each has costs of its own, and none is a rival of another.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +14,14 @@ from worthit.bench.record import CellRecord, Run
 from worthit.reports import bounds, cascade_costs, prices, quality
 from worthit.reports.bounds import Bounded
 from worthit.reports.cascade import Cascade, Tested
-from worthit.reports.columns import Footnotes, missing, name, percent, test_accuracy
+from worthit.reports.columns import (
+    Footnotes,
+    by_model,
+    missing,
+    name,
+    percent,
+    test_accuracy,
+)
 from worthit.reports.tables import listed, tabulated
 
 _ESTIMATES = "estimated from rated power and load; estimates alone rank nobody"
@@ -47,6 +55,8 @@ class Point:
     label: str  # and in reports
     cost: Bounded
     accuracy: quality.Share | None
+    tested: str  # the name of its model's first cell, of which the paired tests are
+    tested_accuracy: float
     beats_guessing: bool  # shown to, whatever the cost
     kind: Kind
     by: str = ""  # the label of the one that is cheaper or better
@@ -147,7 +157,12 @@ def _point(run: Run, cell: CellRecord, cost: Cost) -> Point:
     share = test_accuracy(run, cell)
     reason = found.figure.reason or ("" if share else missing(cell, "quality"))
     beats = share is not None and share.low > quality.guessing(run.data.test.labels)
-    return Point(cell.name, name(run, cell), found, share, beats, "unknown", reason=reason)
+    first = next((cells[0] for cells in by_model(run).values() if cell in cells), cell)
+    tested = test_accuracy(run, first)
+    lead = tested.value if tested else 0.0
+    return Point(
+        cell.name, name(run, cell), found, share, first.name, lead, beats, "unknown", reason=reason
+    )  # fmt: skip
 
 
 def _judged(point: Point, known: Sequence[Point], differ: Differ) -> Point:
@@ -155,12 +170,12 @@ def _judged(point: Point, known: Sequence[Point], differ: Differ) -> Point:
     if not point.beats_guessing:
         return replace(point, kind="guessing")
     others = sorted(
-        (other for other in known if other is not point),
+        (other for other in known if other.tested != point.tested),
         key=lambda other: other.cost.figure.value or 0.0,
     )
     cheaper = [other for other in others if other.cost.below(point.cost)]
-    apart = [other for other in others if differ(other.cell, point.cell)]
-    better = [other for other in apart if _value(other) > _value(point)]
+    apart = [other for other in others if differ(other.tested, point.tested)]
+    better = [other for other in apart if other.tested_accuracy > point.tested_accuracy]
     not_dearer = [other for other in others if not point.cost.below(other.cost)]
     reasons: tuple[tuple[Kind, list[Point]], ...] = (
         ("dominated", [other for other in cheaper if other in better]),
@@ -171,10 +186,6 @@ def _judged(point: Point, known: Sequence[Point], differ: Differ) -> Point:
         if owed_to:
             return replace(point, kind=kind, by=owed_to[0].label)
     return replace(point, kind="frontier")
-
-
-def _value(point: Point) -> float:
-    return point.accuracy.value if point.accuracy else 0.0
 
 
 def section(run: Run, differ: Differ, cascades: Sequence[Tested] = ()) -> list[str]:
@@ -243,6 +254,11 @@ def _about(run: Run, found: Sequence[Frontier]) -> str:
         )
         else ""
     )
+    seeds = (
+        " Of several seeds the first is tested, for all of its model."
+        if any(len(cells) > 1 for cells in by_model(run).values())
+        else ""
+    )
     cascades = (
         " A cascade (X → Y, see below) is held against its own two models only: **in place of Y** "
         "costs less than Y and is not shown to be less accurate."
@@ -253,5 +269,6 @@ def _about(run: Run, found: Sequence[Frontier]) -> str:
         f"Accuracy against one cost at a time. {'; '.join(texts[kind] for kind in texts if kind in kinds)}. "
         "More or less accurate is said only where a paired test on the same comments supports it. "
         "Cheaper is, for a median latency, beyond both 95 % intervals where they were taken; for other times, "
-        f"rates and energy, {within}; for memory, any difference.{estimates}{cascades}"
+        f"rates and energy, {within}; for memory, more than the {100 * bounds.MEMORY_OFF:g} % within which it "
+        f"repeats.{estimates}{seeds}{cascades}"
     )

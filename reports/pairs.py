@@ -1,7 +1,9 @@
 """Which models differ by more than chance: every two, on the same test comments.
 
 Accuracies by McNemar's test, ROC AUCs (macro, of more classes than two) by the paired bootstrap,
-and p values corrected for how many pairs were looked at.
+and p values corrected for how many pairs were looked at. Of several seeds the first stands for its
+model: a pair for each two seeds would ask the same question again, and the correction take back
+what more trainings show.
 """
 
 import functools
@@ -17,6 +19,7 @@ from scipy.special import bdtr  # of scipy.stats, which takes most of a second t
 from worthit.bench.record import Run
 from worthit.reports import classes, quality, resampling
 from worthit.reports.classes import Probabilities
+from worthit.reports.columns import by_model
 from worthit.reports.curve import Matrix, Vector, mean_defined, one_vs_rest
 
 _Which = Sequence[tuple[int, int]]
@@ -67,8 +70,9 @@ class Pair:
 
 
 def pairs(run: Run) -> tuple[Pair, ...]:
-    """All pairs of cells that have quality, in the order of the run; none of fewer than two."""
-    scored = [(cell.name, cell.quality.test) for cell in run.cells if cell.quality is not None]
+    """All pairs of models that have quality, in the order of the run; none of fewer than two."""
+    cells = [cells[0] for cells in by_model(run).values()]
+    scored = [(cell.name, cell.quality.test) for cell in cells if cell.quality is not None]
     return pairs_of(run.data.test.labels, tuple(scored), len(run.data.classes))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from worthit.bench.record import CellRecord, Run, measured, significant
 from worthit.reports import bounds, options
 from worthit.reports.bounds import Bounded
-from worthit.reports.columns import Footnotes, name, written
+from worthit.reports.columns import Footnotes, by_model, name, written
 from worthit.reports.pairs import Pair, between
 from worthit.reports.tables import listed, tabulated
 
@@ -123,10 +123,14 @@ def gains(run: Run, pairs: Sequence[Pair]) -> tuple[Gain, ...]:
     """The cheapest first, each against the dearest before it that is worth its own price.
 
     As in incremental cost-effectiveness analysis (Drummond et al. 2015), a model that is dearer
-    without a supported gain is passed over, and nothing is compared with it. Cells whose cost or
-    accuracy is unknown are left out; nothing is ranked if a cost is made of estimates alone.
+    without a supported gain is passed over, and nothing is compared with it. Of several seeds the
+    first stands for its model. Cells whose cost or accuracy is unknown are left out; nothing is
+    ranked if a cost is made of estimates alone.
+
+    Args:
+        pairs: of `worthit.reports.pairs.pairs(run)`.
     """
-    priced = [(with_training(run, cell), cell) for cell in run.cells if cell.quality is not None]
+    priced = [(with_training(run, cells[0]), cells[0]) for cells in by_model(run).values()]
     known = [(cost, cell) for cost, cell in priced if cost.value is not None]
     if not all(cost.measured_part for cost, _ in known):
         return ()

@@ -64,8 +64,23 @@ def _accuracy(case: Case, rival: CellRecord | None) -> str:
     p = "p < 0.001" if lead.accuracy_p < 0.001 else f"p = {lead.accuracy_p:.2g}"
     return (
         f"{text}, {case.shown(rival)} {percent(case.accuracy(rival).value)}: a difference of {points}, "
-        f"which the paired test {support} ({p})."
+        f"which the paired test {support} ({p}).{_other_seeds(case, rival)}"
     )
+
+
+def _other_seeds(case: Case, rival: CellRecord) -> str:
+    if not case.seeds_disagree(rival):
+        return ""
+    return f" Other seeds do not bear it out: over all, {_over_seeds(case, rival)}."
+
+
+def _over_seeds(case: Case, rival: CellRecord) -> str:
+    """What both reach, from the worst seed to the best."""
+    texts = []
+    for cell in (case.llm, rival):
+        ends = dict.fromkeys(percent(end(case.trainings(cell))) for end in (min, max))
+        texts.append(f"{case.shown(cell)} reaches {' to '.join(ends)}")
+    return ", ".join(texts)
 
 
 def _introduced(case: Case) -> str:
@@ -145,6 +160,8 @@ def changes(case: Case, rival: CellRecord | None, worthwhile_points: float) -> I
         yield from _more_test_comments(case, rival, worthwhile_points)
     if case.seeds() < 2:
         yield "More seeds: each model was trained once, and another training may score otherwise."
+    elif rival is not None and case.seeds_disagree(rival):
+        yield f"More seeds: {_over_seeds(case, rival)}; more would tell which is ahead as a rule."
     used, available = run.data.step("train").comments, run.data.usable
     if used < available // 2:
         yield (
@@ -165,7 +182,7 @@ def changes(case: Case, rival: CellRecord | None, worthwhile_points: float) -> I
 def _more_test_comments(case: Case, rival: CellRecord, worthwhile_points: float) -> Iterator[str]:
     """How many would show the lead, if it is what it seems, four times in five.
 
-    Of McNemar's test, to first order (Connor 1987), at a level corrected for all pairs.
+    Of McNemar's test, to first order (Connor 1987), at a level corrected for all pairs of models.
     """
     assert case.llm.quality is not None
     assert rival.quality is not None

@@ -1,14 +1,18 @@
-"""Whether a later run is worse than the first: only where both are of one machine.
+"""Whether a later run is worse than the first: only where both did the same work on one machine.
+
+There is no verdict on runs whose machines or data (comments, labels, split) differ, nor on a cell
+whose settings or pretrained weights do: more to compute is no regression.
 
 A regression, beyond a limit in percent, is one of these:
 
 - latency p50: the 95 % interval of the ratio lies wholly beyond the limit, and the Mann-Whitney
   test, Holm-corrected over all pairs, rejects at 0.05 that the samples are alike;
-- a figure of one sample beyond the limit: memory; training, throughput and measured energy only
-  beyond the noise of both runs, too, since on a noisy machine they differ by chance, and not at
-  all where that noise was not recorded;
-- test accuracy, over the same comments: the 95 % interval of the difference lies wholly below 0,
-  more than half a point is lost, and McNemar's test, corrected likewise, rejects at 0.05;
+- a figure of one sample beyond the limit, and beyond how far such figures differ by chance: memory
+  by `worthit.reports.bounds.MEMORY_OFF`; training, throughput and measured energy by the noise of
+  both runs, and not at all where that noise was not recorded;
+- test accuracy, over the same comments with the same labels: the 95 % interval of the difference
+  lies wholly below 0, more than half a point is lost, and McNemar's test, corrected likewise,
+  rejects at 0.05;
 - a part of a cell that failed, where the base's did not.
 
 An improvement is the same the other way round. Estimates, cached figures, p99 and ROC AUC are shown
@@ -21,7 +25,7 @@ from typing import Any, Literal
 
 from worthit.bench.machine import FINGERPRINT_KEYS
 from worthit.bench.record import Run
-from worthit.reports import changes, quality
+from worthit.reports import bounds, changes, conditions, quality
 from worthit.reports.changes import Difference, Exchange, Interval, Shift
 from worthit.reports.counterparts import (
     LATENCY_P50,
@@ -66,6 +70,7 @@ class Verdict:
     refusal: str  # why there is no verdict; empty if there is one
     tested: tuple[Tested, ...] = ()
     findings: tuple[Finding, ...] = ()
+    other_work: tuple[Pair, ...] = ()  # not checked: of other settings or weights
 
     def of(self, kind: str) -> list[Finding]:
         return [finding for finding in self.findings if finding.kind == kind]
@@ -73,12 +78,18 @@ class Verdict:
 
 def judged(sides: Sequence[Side], pairs: Sequence[Pair], limit_percent: float) -> Verdict:
     """The verdict on the later runs, or why there is none."""
-    refusal = "; ".join(_unlike(sides[0], side) for side in sides[1:] if _differ(sides[0], side))
+    refusal = "; ".join(text for side in sides[1:] for text in _refusals(sides[0], side))
     if refusal:
         return Verdict(refusal)
-    comparable = [pair for pair in pairs if pair.one_device]
-    if not comparable:
+    on_one_device = [pair for pair in pairs if pair.one_device]
+    if not on_one_device:
         return Verdict("no model ran on the same device in the first run and a later one")
+    other_work = tuple(pair for pair in on_one_device if any(conditions.work(pair)))
+    comparable = [pair for pair in on_one_device if not any(conditions.work(pair))]
+    if not comparable:
+        return Verdict(
+            "no model has the same settings and weights in the first run and a later one"
+        )
     tested = _tested(comparable)
     findings = [
         finding
@@ -90,12 +101,20 @@ def judged(sides: Sequence[Side], pairs: Sequence[Pair], limit_percent: float) -
             *_single_figures(test.pair, limit_percent),
         )
     ]
-    return Verdict("", tuple(tested), tuple(findings))
+    return Verdict("", tuple(tested), tuple(findings), other_work)
 
 
-def _differ(base: Side, later: Side) -> bool:
+def _refusals(base: Side, later: Side) -> Iterator[str]:
     prints = [side.run.machine.get("fingerprint") for side in (base, later)]
-    return None in prints or prints[0] != prints[1]
+    if None in prints or prints[0] != prints[1]:
+        yield _unlike(base, later)
+    before, after = base.run.data, later.run.data
+    if before.fingerprint != after.fingerprint:
+        yield f"{base.letter} and {later.letter} are of other comments or labels"
+    elif before.split != after.split:
+        sizes = [f"{data.step('train').comments:,}" for data in (before, after)]
+        of = f", {' and '.join(sizes)} comments to train on" if sizes[0] != sizes[1] else ""
+        yield f"{base.letter} and {later.letter} are of different splits{of}"
 
 
 def _unlike(base: Side, later: Side) -> str:
@@ -164,7 +183,7 @@ def _shift(pair: Pair) -> Shift | None:
 
 def _same_comments(pair: Pair) -> tuple[Difference, Exchange] | None:
     found = scored(pair)
-    if found is None or not found[2]:
+    if found is None or found[2]:
         return None
     before, after, _ = found
     return changes.accuracy_difference(before, after, paired=True), changes.exchange(before, after)
@@ -213,11 +232,10 @@ def _single_figures(pair: Pair, limit_percent: float) -> Iterator[Finding]:
         found = ratio(figure(pair.base, metric), figure(pair.later, metric))
         if metric.checked == "no" or found.value is None or found.origin != "measured":
             continue
-        beyond = limit_percent
-        if metric.checked == "limit or noise":
-            if noise is None:
-                continue
-            beyond = max(limit_percent, noise)
+        by_chance = noise if metric.checked == "beyond noise" else 100 * bounds.MEMORY_OFF
+        if by_chance is None:
+            continue
+        beyond = max(limit_percent, by_chance)
         worse = found.value if metric.better == "lower" else 1 / found.value
         what, how = metric.heading.partition(",")[0], f"×{found.value:.2f}, one sample each"
         if worse > 1 + beyond / 100:

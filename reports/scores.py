@@ -1,7 +1,6 @@
 """The parts of a report that tell how good the classifiers are, and how sure that is."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from worthit.reports.columns import (
 )
 from worthit.reports.curve import Curve, Matrix, Vector
 from worthit.reports.mistakes import Mask
-from worthit.reports.pairs import Pair, pairs
+from worthit.reports.pairs import Pair
 from worthit.reports.quality import Measure
 from worthit.reports.resampling import Estimate
 from worthit.reports.tables import listed, tabulated
@@ -146,13 +145,11 @@ def differences(run: Run, found: Sequence[Pair]) -> list[str]:
     """Which models are told apart by these comments; nothing of fewer than two.
 
     Args:
-        found: of `pairs(run)`.
+        found: of `worthit.reports.pairs.pairs(run)`.
     """
-    models = by_model(run)
-    if any(len(cells) > 1 for cells in models.values()):
-        found = pairs(replace(run, cells=tuple(cells[0] for cells in models.values())))
     if not found:
         return []
+    models = by_model(run)
     shown = {cells[0].name: model for model, cells in models.items()}
     several = any(len(cells) > 1 for cells in models.values())
     auc = (quality.ROC_AUC if classes.of_two(run) else quality.MACRO_ROC_AUC).heading

@@ -6,7 +6,8 @@ where McNemar's test, corrected for the number of pairs, tells them apart on the
 
 1. No tuned LLM, or no cheaper model beside it, has been measured: no verdict.
 2. The tuned LLM is not shown to beat guessing: not worth it here.
-3. A cheaper model is better, or not told apart from it:
+3. A cheaper model is better, or not told apart from it, or seeds disagree on which is better:
+   - seeds disagree: too little data to tell;
    - the LLM can be ahead by less than `WORTHWHILE_POINTS` (95 %), or the cheaper one is better: not
      worth it here;
    - else, with fewer than `ENOUGH_COMMENTS` test comments: too little data to tell;
@@ -20,7 +21,8 @@ where McNemar's test, corrected for the number of pairs, tells them apart on the
    - else: practical.
 
 Of several tuned LLMs the most accurate speaks for all; of several seeds the first, and then the LLM
-is better only if it is with each seed. The sentences are in `worthit.reports.reasons`.
+is better or worse only if it is with each seed of both. The sentences are in
+`worthit.reports.reasons`.
 """
 
 from collections.abc import Sequence
@@ -115,10 +117,14 @@ def _judged(case: Case) -> Verdict:
 
 
 def _rival(case: Case) -> CellRecord | None:
-    """The cheaper model to use instead: the cheapest of those the LLM is not shown to beat."""
+    """The cheaper model to use instead: the cheapest of those the LLM is not shown to beat.
+
+    Those that beat it come first, those on which seeds disagree last.
+    """
     good = [rival for rival in case.rivals if not case.is_better(rival)]
     better = [rival for rival in good if case.is_worse(rival)]
-    return min(better or good, key=case.compute_ms, default=None)
+    alike = [rival for rival in good if not case.lead(rival).accuracy_differs]
+    return min(better or alike or good, key=case.compute_ms, default=None)
 
 
 def _beaten(case: Case, rival: CellRecord) -> Verdict:
@@ -127,6 +133,10 @@ def _beaten(case: Case, rival: CellRecord) -> Verdict:
         words = f"{other} is more accurate than {own}, and cheaper"
         return _given(case, "not worth it here", words, rival)
     times = f"{_about(case.compute_ms(case.llm) / case.compute_ms(rival))} times cheaper to run"
+    if case.seeds_disagree(rival):
+        more = "more" if case.lead(rival).accuracy_difference > 0 else "less"
+        words = f"{own} is {more} accurate than {other} with the first seed, not with each"
+        return _given(case, "too little data to tell", f"{words}; {other} is {times}", rival)
     possible_points = 100 * case.lead(rival).accuracy_high
     if possible_points >= WORTHWHILE_POINTS and case.comments < ENOUGH_COMMENTS:
         words = f"{case.comments:,} test comments do not tell {own} from {other}, which is {times}"

@@ -20,7 +20,10 @@ ROOT = Path(cli.__file__).parents[1]
     ("limit", "verdict", "margin"),
     [
         ("memory_mb=400", "fits", 0.5),
-        ("memory_mb=200", "fits", 0.0),
+        ("memory_mb=215", "fits", 0.15 / 2.15),
+        ("memory_mb=214", "borderline", 0.14 / 2.14),
+        ("memory_mb=187", "borderline", -0.13 / 1.87),
+        ("memory_mb=186", "misses", -0.14 / 1.86),
         ("memory_mb=100", "misses", -1.0),
         ("latency_p50_ms=12.2", "fits", 0.2 / 12.2),
         ("latency_p50_ms=12.1", "borderline", 0.1 / 12.1),

@@ -81,7 +81,7 @@ def test_three_samples_are_no_evidence_however_far_apart() -> None:
 @pytest.mark.parametrize(
     ("changed", "what", "how"),
     [
-        ({"memory": memory(560)}, "peak memory", "×1.12, one sample each"),
+        ({"memory": memory(580)}, "peak memory", "×1.16, one sample each"),
         ({"training": training(11.5)}, "training", "×1.15, one sample each"),
         ({"throughput": throughput(80)}, "throughput", "×0.80, one sample each"),
         ({"energy": energy(0.003, "measured")}, "CPU energy", "×1.50, one sample each"),
@@ -111,6 +111,15 @@ def test_times_of_one_sample_must_exceed_the_noise(noise: Figure | None) -> None
     assert compared(run(), run(cell(memory=memory(600)), noise=noise)).regressed
     worst = cell(training=training(14))
     assert compared(run(), run(worst, noise=noise)).regressed == (noise is not None)
+
+
+def test_memory_must_exceed_what_it_differs_by_from_run_to_run() -> None:
+    assert not compared(run(), run(cell(memory=memory(570)))).regressed
+    assert not compared(run(), run(cell(memory=memory(570))), limit_percent=5).regressed
+    assert "Better:" not in compared(run(cell(memory=memory(570))), run()).text
+    found = compared(run(), run(cell(memory=memory(580))), limit_percent=5)
+    assert found.verdict == "regression: bert-cpu peak memory (B)"
+    assert not compared(run(), run(cell(memory=memory(580))), limit_percent=20).regressed
 
 
 def test_neither_estimates_nor_cached_figures_fail_the_check() -> None:

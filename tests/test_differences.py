@@ -51,6 +51,33 @@ def test_other_comments_are_compared_unpaired_and_never_fail() -> None:
     assert rows(found, "Check for regressions")[0][4:] == ["n/a"] * 3
 
 
+@pytest.mark.parametrize(
+    ("other_task", "reason"),
+    [
+        ({"classes": ("calm", "insult")}, "other classes in each run"),
+        (
+            {"test": dataclasses.replace(run().data.test, labels=(1,) * 80 + LABELS[80:])},
+            "other labels of the same test comments",
+        ),
+    ],
+)
+def test_the_same_comments_with_other_labels_are_compared_unpaired_and_never_fail(
+    other_task: dict[str, Any], reason: str
+) -> None:
+    bad = cell(quality=record.Quality((), scores(range(80)), (), 1.0, 0.25))
+    found = compared(run(), run(bad, data=data(**other_task)))
+    assert rows(found, "test accuracy")[0][4].endswith(" [1]")
+    assert f"[1] {reason}, so not paired" in found.text
+    assert not found.regressed
+    assert rows(found, "Check for regressions")[0][4:] == ["n/a"] * 3
+
+
+def test_changed_labels_are_counted_among_what_differs() -> None:
+    corrected = dataclasses.replace(run().data.test, labels=(1,) * 80 + LABELS[80:])
+    (line,) = warnings(compared(run(), run(data=data(test=corrected))))
+    assert line.endswith("data: 40 test comments of another label, so accuracies are not paired")
+
+
 def test_runs_of_different_machines_get_no_verdict() -> None:
     slow = cell(latency=latency(2), memory=memory(5000), failures=("energy: x",))
     elsewhere = on(cpu="another", libraries={"torch": "3", "numpy": "2"})
@@ -69,6 +96,60 @@ def test_a_run_from_before_fingerprints_gets_no_verdict() -> None:
     )
     assert "A: the machine's noise is not recorded" in " ".join(warnings(found))
     assert compared(run(machine=old), run(machine=old)).verdict.startswith("no verdict")
+
+
+def more_work(**changed: Any) -> record.CellRecord:
+    """A cell that took longer, needed more and told less right."""
+    return cell(
+        latency=latency(2), memory=memory(5000), **{"training": training(100.0), **changed},
+        quality=record.Quality((), scores(range(80)), (), 1.0, 0.25),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "refusal"),
+    [
+        ({"split": "another"}, "A and B are of different splits"),
+        (
+            {"split": "another", "steps": (record.StepRecord("train", 26_460, 13_230),)},
+            "A and B are of different splits, 1,000 and 26,460 comments to train on",
+        ),
+        ({"split": "another", "fingerprint": "x"}, "A and B are of other comments or labels"),
+    ],
+)
+def test_runs_of_other_data_get_no_verdict(changed: dict[str, Any], refusal: str) -> None:
+    found = compared(run(), run(more_work(), data=data(**changed)))
+    assert found.verdict == f"no verdict: {refusal}"
+    assert not found.regressed
+    assert rows(found, "training, s")[0][4] == "10"
+    both = compared(run(), run(data=data(**changed), machine=on(cpu="another")))
+    assert both.verdict == f"no verdict: the machines of A and B differ in cpu; {refusal}"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"setup": setup(checkpoint_identity="a larger one")},
+        {"training": training(100.0, settings={"batch_size": 8, "max_length": 512})},
+        {
+            "training": None,
+            "setup": setup(settings={"max_length": 512}),
+            "failures": ("training: x",),
+        },
+    ],
+)
+def test_a_cell_of_other_weights_or_settings_is_not_checked(other: dict[str, Any]) -> None:
+    found = compared(run(cell("lsa"), cell()), run(cell("lsa"), more_work(**other)))
+    assert found.verdict == (
+        "no regression beyond 10 %; not checked, of other settings or weights: bert-cpu (B)"
+    )
+    assert not found.regressed
+    assert [row[0] for row in rows(found, "Check for regressions")] == ["lsa"]
+    worse = compared(run(cell("lsa"), cell()), run(more_work(model="lsa"), more_work(**other)))
+    assert worse.verdict.startswith("regression: lsa-cpu ")
+    assert "bert-cpu" not in worse.verdict.partition(";")[0]
+    alone = compared(run(), run(more_work(**other)))
+    assert alone.verdict.startswith("no verdict: no model has the same settings and weights")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """reports/pairs.py: which classifiers differ by more than chance."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from sklearn import metrics
 
-from scored_runs import cell, run, three_models
+from scored_runs import cell, drawn, run, three_models
 from worthit.reports import pairs
 from worthit.reports.pairs import between
 
@@ -62,6 +63,17 @@ def test_pairs_of_models_on_the_same_comments() -> None:
     raw = [pairs.mcnemar_p(*two) for two in itertools.combinations(right, 2)]
     assert [pair.accuracy_p for pair in found] == pairs.holm(raw)
     assert pairs.pairs(three_models()) == found
+
+
+def test_more_seeds_change_nothing_about_a_pair_of_models() -> None:
+    once = three_models()
+    again = [
+        cell(f"{one.model}", drawn(300, 0.5, seed=20 + seed)[0], seed=seed)
+        for one in once.cells
+        for seed in (1, 2)
+    ]
+    thrice = dataclasses.replace(once, cells=(*once.cells, *again))
+    assert pairs.pairs(thrice) == pairs.pairs(once)
 
 
 def test_a_pair_is_turned_as_asked() -> None:

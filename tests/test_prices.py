@@ -10,7 +10,7 @@ from worthit.bench import record
 from worthit.bench.record import Figure, measured, unavailable
 from worthit.reports import bounds, prices
 from worthit.reports.bounds import Bounded
-from worthit.reports.pairs import Pair
+from worthit.reports.pairs import Pair, pairs
 
 
 @pytest.mark.parametrize(
@@ -176,6 +176,17 @@ def test_the_price_of_further_correct_comments_by_hand() -> None:
         ["bert", "tfidf", "no supported gain"],
         ["llama", "tfidf", "0.2 (0.1 to no bound)"],
     ]
+
+
+def test_of_several_seeds_the_first_is_priced() -> None:
+    models = [rated("lsa", 1000, 0, wrong=40), rated("llama", 100, 0, wrong=10)]
+    once = run(*models, machine_price="3.6")
+    seeds = [dataclasses.replace(model, seed=seed) for seed in range(3) for model in models]
+    thrice = run(*seeds, machine_price="3.6")
+    found = prices.gains(thrice, pairs(thrice))
+    assert found == prices.gains(once, pairs(once))
+    assert [gain.cell.name for gain in found] == ["lsa-cpu", "llama-cpu"]
+    assert found[1].price is not None
 
 
 def test_who_is_dearer_and_worse_gains_nothing() -> None:

@@ -223,8 +223,26 @@ def test_without_both_sides_there_is_no_verdict(
 def test_seeds_that_disagree_support_no_lead() -> None:
     same = [cell("tfidf", 0.85), cell("llama", 0.95), cell("llama", 0.94, seed=1)]
     assert judged(*same).answer == "practical"
-    disagreeing = [cell("tfidf", 0.85), cell("llama", 0.95), cell("llama", 0.80, seed=1)]
-    assert judged(*disagreeing).answer == "not worth it here"
+    for first, second, way in ((0.95, 0.80, "more"), (0.80, 0.95, "less")):
+        found = judged(cell("tfidf", 0.85), cell("llama", first), cell("llama", second, seed=1))
+        assert found.answer == "too little data to tell"
+        assert found.headline == (
+            f"Too little data to tell: llama is {way} accurate than tfidf with the first seed, not "
+            "with each; tfidf is 75 times cheaper to run."
+        )
+        ranges = "llama reaches 80.0 % to 95.0 %, tfidf reaches 85.0 %"
+        assert found.reasons[0].endswith(
+            "which the paired test supports (p < 0.001). Other seeds do not bear it out: over all, "
+            f"{ranges}."
+        )
+        assert any(change.startswith(f"More seeds: {ranges};") for change in found.changes)
+
+
+def test_a_rival_on_which_seeds_agree_decides_before_one_on_which_they_do_not() -> None:
+    seeds = [cell("llama", 0.95), cell("llama", 0.80, seed=1)]
+    found = judged(cell("tfidf", 0.85), cell("bert", 0.945, shift=900), *seeds)
+    assert found.answer == "not worth it here"
+    assert "bert is 10 times cheaper to run" in found.headline
 
 
 def test_what_would_change_it_is_what_was_small() -> None:
