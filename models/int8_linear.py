@@ -99,17 +99,23 @@ def require(model: str) -> None:
 
     They are multiplied to see it: without VNNI oneDNN's sums of 16 bits overflow.
     """
+    if reason := _lacking():
+        raise DeviceError(f"{model} cannot run here: {reason}; leave it away")
+
+
+def _lacking() -> str:
     if not processor.is_x86():
-        reason = "this is no x86 processor"
-    elif not torch.backends.mkldnn.is_available() or not hasattr(
+        return "this is no x86 processor"
+    absent = f"torch {torch.__version__} has no int8 products of oneDNN"
+    if not torch.backends.mkldnn.is_available() or not hasattr(
         torch.ops.onednn, "qlinear_pointwise"
     ):
-        reason = f"torch {torch.__version__} has no int8 products of oneDNN"
-    elif not all(_multiplies_exactly(dtype) for dtype in (torch.float32, torch.bfloat16)):
-        reason = "this processor's int8 products are not exact, as without VNNI (before 2019)"
-    else:
-        return
-    raise DeviceError(f"{model} cannot run here: {reason}; leave it away")
+        return absent
+    try:
+        exact = all(map(_multiplies_exactly, (torch.float32, torch.bfloat16)))
+    except RuntimeError:  # or takes other arguments
+        return absent
+    return "" if exact else "int8 products are not exact on this processor, which has no VNNI"
 
 
 def _multiplies_exactly(dtype: torch.dtype) -> bool:
@@ -117,11 +123,8 @@ def _multiplies_exactly(dtype: torch.dtype) -> bool:
     weight = torch.tensor([127, -127, 1], dtype=torch.int8).repeat_interleave(64).view(3, 64)
     rounded = torch.tensor([[255], [1], [127]], dtype=torch.uint8).expand(3, 64).contiguous()
     expected = (rounded.long() - _ZERO_POINT) @ weight.long().T
-    try:
-        packed = torch.ops.onednn.qlinear_prepack(weight, None)
-        found = _product(rounded, packed, torch.ones(3), torch.zeros(3, dtype=torch.int64), dtype)
-    except RuntimeError:
-        return False
+    packed = torch.ops.onednn.qlinear_prepack(weight, None)
+    found = _product(rounded, packed, torch.ones(3), torch.zeros(3, dtype=torch.int64), dtype)
     return torch.equal(found, expected.to(dtype))
 
 

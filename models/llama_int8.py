@@ -53,10 +53,8 @@ class LlamaInt8(Llama, Variant[LlamaSettings]):
         int8_linear.require(self.name)
         trained = Llama.load(folder, self.device)
         self.settings, self.seed, self.classes = trained.settings, trained.seed, trained.classes
-        self._parameters, self._trained_parameters = (
-            trained._parameters,
-            trained._trained_parameters,
-        )
+        self._parameters = trained._parameters
+        self._trained_parameters = trained._trained_parameters
         self._tokenizer, self._config = trained._tokenizer, trained._model.config
         self._assemble(_rounded(trained))
         return self
@@ -103,7 +101,7 @@ class LlamaInt8(Llama, Variant[LlamaSettings]):
         int8_linear.require(self.name)
         devices.require(self.device)
         with safe_open(folder / _FILE, "pt") as opened:
-            told = opened.metadata()
+            told = opened.metadata() or {}
         self._parameters, self._trained_parameters = int(told["parameters"]), int(told["trained"])
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         self._config = transformers.AutoConfig.from_pretrained(folder)
