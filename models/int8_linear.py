@@ -107,9 +107,8 @@ def _lacking() -> str:
     if not processor.is_x86():
         return "this is no x86 processor"
     absent = f"torch {torch.__version__} has no int8 products of oneDNN"
-    if not torch.backends.mkldnn.is_available() or not hasattr(
-        torch.ops.onednn, "qlinear_pointwise"
-    ):
+    has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not has_onednn or not hasattr(torch.ops.onednn, "qlinear_pointwise"):
         return absent
     try:
         exact = all(map(_multiplies_exactly, (torch.float32, torch.bfloat16)))
