@@ -2,12 +2,15 @@
 
 import importlib.util
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from worthit.bench.llm_ways import merged
 from worthit.bench.ways import Task
 from worthit.datasets import prepare
+from worthit.datasets.errors import DeviceError
 from worthit.models.contract import Labels, Progress
+from worthit.models.llama_int8 import LlamaInt8
 from worthit.models.registry import model_class
 
 
@@ -28,12 +31,20 @@ def lay_out(task: Task, texts: Sequence[str], labels: Labels, progress: Progress
     model = model_class(task.model)(device=task.device)
     model.set_params(checkpoint=task.checkpoint, precision=task.precision)
     model.fit(texts, labels, progress)
-    for name in ("ours", "merged", "onnx"):
+    for name in ("ours", "merged", "int8", "onnx"):
         (folder / name).mkdir()
     model.save(folder / "ours")
     if task.model == "llama":
         merged(folder / "ours", task.checkpoint, task.precision, task.device, folder / "merged")
+        if task.device == "cpu":
+            _round(folder / "ours", folder / "int8")
     elif all(map(importlib.util.find_spec, ("onnx", "onnxruntime"))):
         from worthit.bench import onnx_ways
 
         onnx_ways.export(folder / "ours", folder / "onnx")
+
+
+def _round(source: Path, target: Path) -> None:
+    """Where int8 layers cannot be, the folder stays empty, and the contestant says why."""
+    with suppress(DeviceError):
+        LlamaInt8().convert(source).save(target)

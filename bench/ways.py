@@ -32,7 +32,7 @@ class Task:
     slice_comments: int
     test_comments: int = 0  # scored at the end of a training
     tuned_on: int = 0  # comments, for the weights to score with
-    fitted: str = ""  # a folder: ours/, and for the others merged/ and onnx/
+    fitted: str = ""  # a folder: ours/, and for the others merged/, int8/ and onnx/
     settings: dict[str, Any] = field(default_factory=dict)  # ours, for the others to follow
 
     @property
@@ -82,6 +82,7 @@ WAYS = {
     "worthit": "worthit.bench.ways:Ours",
     "llm-reference": "worthit.bench.llm_ways:Reference",
     "llm-huggingface": "worthit.bench.llm_ways:HuggingFace",
+    "llm-int8": "worthit.bench.llm_ways:Int8",
     "bert-reference": "worthit.bench.bert_ways:Reference",
     "bert-huggingface": "worthit.bench.bert_ways:HuggingFace",
     "onnx-fp32": "worthit.bench.onnx_ways:Onnx",

@@ -66,7 +66,12 @@ CONTESTS = {
     "llm-score": Contest(
         "llama",
         trains=False,
-        ways={"llm-reference": "reference", "llm-huggingface": "generate", OURS: OURS},
+        ways={
+            "llm-reference": "reference",
+            "llm-huggingface": "generate",
+            "llm-int8": "llama-int8",
+            OURS: OURS,
+        },
         comments=128,
         tuned_on=200,
     ),

@@ -209,7 +209,7 @@ class Llama(Classifier[LlamaSettings]):
             return 0.0
         return float(np.mean([len(tokens) > limit for tokens in self._comment_tokens(texts)]))
 
-    def base(self) -> Base:
+    def base(self) -> Base | None:
         """Adapters alone are saved, not what they adapt."""
         found = checkpoints.resolve(self.settings.checkpoint)
         return Base(found.given, found.origin, found.identity)

@@ -38,9 +38,13 @@ def _brand() -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64")
+
+
 def int8_products_saturate() -> bool:
     """Whether two products of 8 bits may overflow their sum of 16: x86 without VNNI."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
+    if not is_x86():
         return False
     try:
         return "vnni" not in _CPUINFO.read_text("utf-8")

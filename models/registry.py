@@ -57,6 +57,13 @@ MODELS = {
         trained_as="bert",
     ),
     "llama": Entry("worthit.models.llama:Llama", "llm", DEVICES, pretrained=True),
+    "llama-int8": Entry(
+        "worthit.models.llama_int8:LlamaInt8",
+        "llm",
+        pretrained=True,
+        default=False,
+        trained_as="llama",
+    ),
     "llama-zero-shot": Entry(
         "worthit.models.llama_zero_shot:LlamaZeroShot", "llm", DEVICES, pretrained=True
     ),

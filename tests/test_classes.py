@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import int8_products
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,6 +39,7 @@ LEARNING: dict[str, dict[str, Any]] = {
     "bert": {"epochs": 8, "learning_rate": 3e-3},
     "bert-int8": {"epochs": 8, "learning_rate": 3e-3},
     "llama": {"epochs": 8, "learning_rate": 1e-2, "adapted_share": 1.0},
+    "llama-int8": {"epochs": 8, "learning_rate": 1e-2, "adapted_share": 1.0},
     "llama-qlora": {"epochs": 8, "learning_rate": 1e-2, "adapted_share": 1.0},
 }
 
@@ -53,7 +55,7 @@ def comments(count: int, seed: int = 0) -> tuple[list[str], np.ndarray]:
     return texts, labels
 
 
-@pytest.fixture(scope="module", params=list(registry.MODELS))
+@pytest.fixture(scope="module", params=int8_products.MODELS)
 def make(request: pytest.FixtureRequest, tiny_bert: Path, tiny_llama: Path) -> Any:
     name: str = request.param
 

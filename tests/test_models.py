@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import int8_products
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -25,7 +26,7 @@ def training_comments(count: int) -> tuple[list[str], np.ndarray]:
     return table["text"].to_pylist(), table["label"].to_numpy()
 
 
-@pytest.fixture(scope="module", params=list(registry.MODELS))
+@pytest.fixture(scope="module", params=int8_products.MODELS)
 def make(request: pytest.FixtureRequest, tiny_bert: Path, tiny_llama: Path) -> Maker:
     """Makes the model named by the parameter, on tiny weights where it needs any."""
     kind = registry.model_class(request.param)

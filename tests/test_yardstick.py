@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import int8_products
 import numpy as np
 import pytest
 
@@ -20,7 +21,7 @@ from worthit.bench.yardstick_table import Entry, Result
 from worthit.datasets import prepare
 from worthit.datasets.errors import CellError, DeviceError, RunError
 from worthit.datasets.protocol import Protocol
-from worthit.models import bert, llama
+from worthit.models import bert, int8_linear, llama
 from worthit.models.contract import silent
 
 SCORING = [
@@ -90,6 +91,35 @@ def test_every_way_scores_as_ours_does(
     expected = ours.score(texts)
     assert np.ptp(expected) > 1e-3  # of scores all alike, agreement would say nothing
     np.testing.assert_allclose(other.score(texts), expected, atol=1e-5)
+
+
+@int8_products.multiplies
+def test_our_int8_model_competes_with_the_same_weights(
+    fitted: Callable[[str], Task], split: str
+) -> None:
+    texts = prepare.comments(split, "test").texts[:40]
+    task = fitted("llama")
+    ours, other = (ways.named(way)(task) for way in ("worthit", "llm-int8"))
+    for way in (ours, other):
+        way.load()
+    expected, found = ours.score(texts), other.score(texts)
+    np.testing.assert_allclose(found, expected, atol=0.02)
+    assert np.corrcoef(found, expected)[0, 1] > 0.9
+    assert found.tolist() != expected.tolist()
+    assert other.score([]).shape == (0,)
+
+
+def test_int8_competes_where_it_can_and_never_as_ours(
+    fitted: Callable[[str], Task], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert list(yardstick.CONTESTS["llm-score"].ways)[-2:] == ["llm-int8", "worthit"]
+    with pytest.raises(DeviceError, match="llama-int8 runs on cpu only"):
+        ways.named("llm-int8")(dataclasses.replace(fitted("llama"), device="cuda"))
+    monkeypatch.setattr(int8_linear, "_multiplies_exactly", lambda dtype: False)
+    with pytest.raises(DeviceError, match="llama-int8 cannot run here"):
+        ways.named("llm-int8")(fitted("llama"))
+    tuner._round(Path(fitted("llama").fitted) / "ours", tmp_path)  # tuning goes on
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_slices_of_a_scoring_contest_leave_the_warm_up_out(
@@ -214,7 +244,7 @@ def _result() -> Result:
         "llm-score", "tiny", "bf16", "cpu", 128,
         (
             Entry("reference", (10, 10), (10.0, 5.0), 0.8, 20, 900.0),
-            Entry("ONNX int8", reason="onnxruntime is not installed"),
+            Entry("llama-int8", reason="there is none"),
             Entry("worthit", (10, 10), (2.0, 2.0), 0.9, 20, 1000.0),
         ),
         tokens_per_comment=50.0, flops_per_comment=2e9, gemm_flops_per_s=20e9,
@@ -228,8 +258,8 @@ def test_the_table_shows_rates_shares_and_ratios_in_80_columns() -> None:
     # 20 comments in 15 s; 20 in 4 s. Slices: 5 of 1 a second, 5 of 2.
     assert reference.split() == "reference 1.33 66.7 13% 80.0% 900 3.8× (2.5 to 5.0)".split()
     assert ours.split() == "worthit 5 250 50% 90.0% 1,000".split()
-    assert missing.split()[2:] == ["n/a"] * 6
-    assert lines[8] == "ONNX int8: onnxruntime is not installed"
+    assert missing.split()[1:] == ["n/a"] * 6
+    assert lines[8] == "llama-int8: there is none"
     assert max(map(len, yardstick_table.legend([_result()]).splitlines())) <= 80
 
 
