@@ -65,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     compared = commands.add_parser(
         "compare",
         help="compare saved runs with the first",
-        epilog="exit code 1: a later run is worse than the first; 0: none is, or their machines "
-        "differ; 2: bad input",
+        epilog="exit code 1: a later run is worse than the first; 0: none is, or there "
+        "is no verdict; 2: bad input",
     )
     compared.add_argument("runs", nargs="+", metavar="RUN", help="a run's name or JSON file")
     compared.add_argument(
