@@ -83,9 +83,29 @@ def test_a_failing_cell_leaves_the_others_alone(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "there is no folder or .gguf file /no/such/folder" in printed
     assert "Traceback" not in printed
-    failed, fine = only_run(tmp_path)["cells"]
+    run = only_run(tmp_path)
+    assert run["complete"]
+    failed, fine = run["cells"]
     assert failed["failures"][0].startswith("training: there is no folder")
     assert fine["quality"] is not None
+
+
+@pytest.mark.parametrize(("which", "complete"), [("train or accuracy", False), ("train", True)])
+def test_what_x_cuts_short_in_the_last_cell_is_no_complete_run(
+    tmp_path: Path, which: str, complete: bool
+) -> None:
+    done = bench(
+        tmp_path, "--models", "llama-zero-shot", "--checkpoint", "llama-zero-shot=/no/such/folder",
+        "-x", "-k", which,
+    )  # fmt: skip
+    printed, _ = done.communicate(timeout=100)
+    assert done.returncode == 1
+    assert "stopping after 1 failures" in printed
+    run = only_run(tmp_path)
+    assert len(run["cells"]) == 1
+    assert run["complete"] is complete
+    (report,) = tmp_path.glob("*/README.md")
+    assert ("interrupted" in report.read_text()) is not complete
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="this machine may have the absent device")
