@@ -14,7 +14,7 @@ from worthit.bench.presets import PRESETS
 from worthit.bench.progress import Progress, terminal
 from worthit.bench.session import Options, Session
 from worthit.datasets.choices import Choices
-from worthit.datasets.errors import WorthitError
+from worthit.datasets.errors import OutputError, WorthitError
 from worthit.datasets.registry import DATASETS
 from worthit.models.registry import MODELS, USAGES
 from worthit.reports import options as report_options
@@ -228,11 +228,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
         try:
             session.config.stash[_SUMMARY] = report.publish(run, held.run_file)
-        except OSError as error:
-            session.config.stash[_SUMMARY] = (
-                f"the report cannot be written ({error.strerror}: {error.filename}); "
-                f"mend that, then: worthit report {held.run_file}"
-            )
+        except OutputError as error:
+            session.config.stash[_SUMMARY] = str(error)
 
 
 def pytest_terminal_summary(

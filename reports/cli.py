@@ -11,7 +11,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from worthit.bench import record
-from worthit.datasets.errors import OptionError, RunError, WorthitError
+from worthit.datasets.errors import OptionError, OutputError, RunError, WorthitError
 from worthit.reports import check_command, options, score_command
 
 # Of columns, which with the gaps make 80.
@@ -189,7 +189,12 @@ def _readme(parsed: argparse.Namespace) -> int:
     if parsed.check:
         print("worthit: README.md is stale; run `worthit readme` and commit it", file=sys.stderr)
         return 1
-    file.write_text(new, "utf-8")
+    try:
+        file.write_text(new, "utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"{file} cannot be written ({error.strerror}); mend that and run this again"
+        ) from error
     print("README.md filled")
     return 0
 
