@@ -130,7 +130,9 @@ def test_runs_lists_them_and_survives_a_broken_one(
 ) -> None:
     runs = project / "reports" / "runs"
     (runs / "broken.json").write_text("{")
-    long = run(machine={"cpu": "AMD Ryzen Threadripper PRO 5995WX with 64 Cores"}, complete=False)
+    long = run(complete=False)
+    cpu = {"cpu": "AMD Ryzen Threadripper PRO 5995WX with 64 Cores"}
+    long = dataclasses.replace(long, machine=long.machine | cpu)
     data = dataclasses.replace(long.data, dataset="jigsaw:/home/someone/comments/train.csv.gz")
     record.save(dataclasses.replace(long, data=data), runs / "2026-01-03-152233-reference.json")
     assert cli.main(["runs", "--root", str(project)]) == 0
