@@ -27,7 +27,7 @@ from worthit.bench.record import (
 )
 
 _MACHINE = {"cpu": (str, "text"), "cores_allowed": (int, "a number"), "accelerators": (list, "a list")}  # fmt: skip
-# Runs round to 6 digits, and a model may compute in bf16.
+# Records round to 6 digits, and a model may compute in bf16.
 _SUM_TOLERANCE = 0.01
 
 
@@ -38,7 +38,7 @@ def check(run: Run) -> None:
 
 
 def _misfits(run: Run) -> Iterator[str]:
-    """Lazy: what comes later relies on what came before."""
+    """Lazy, since what comes later relies on what came before."""
     yield from _of_machine(run.machine)
     yield from _of_data(run.data)
     yield from _of_figures("", "noise", run.noise)
@@ -113,7 +113,8 @@ def _of_other(where: str, other: OtherSet, data: Data) -> Iterator[str]:
             yield f"{where} takes a class for {name!r}, which is none at home"
     if not other.steps:
         yield f"{where} has no steps"
-    yield from _of_steps(f"{where}, step", other.steps, len(other.classes))
+    # Of the classes at home, for which its own are taken.
+    yield from _of_steps(f"{where}, step", other.steps, len(data.classes))
     yield from _of_part(where, other.part, len(data.classes))
     yield from _counted(where, other.part, other.steps[-1])
 
@@ -207,6 +208,11 @@ def _of_probabilities(
 ) -> Iterator[str]:
     if len(found) != comments * each:
         yield f"{where} has {len(found):,} probabilities for {comments:,} comments, {each} each"
+    yield from of_distributions(where, found, each)
+
+
+def of_distributions(where: str, found: Sequence[float], each: int) -> Iterator[str]:
+    """What is wrong with probabilities as a record keeps them, so many of each comment."""
     yield from _outside(where, found, 0, 1)
     if each > 1:
         sums = np.asarray(found).reshape(-1, each).sum(axis=1)

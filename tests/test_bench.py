@@ -1,5 +1,6 @@
 """bench/: options, cells, the process of a cell, and what becomes of its failures there."""
 
+import dataclasses
 import errno
 import os
 import signal
@@ -273,6 +274,32 @@ def test_a_cell_counts_the_seconds_of_training_and_of_each_measurement(
         assert run.record.measured_s == pytest.approx(before + run.seconds)
         run.close()
     assert 0 < run.seconds < run.record.wall_s
+
+
+def test_what_is_no_probability_fails_the_cell_and_stays_out_of_the_run(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wrong(Worker):
+        """Of a model whose scores are no probabilities."""
+
+        def ask(self, operation: str, *arguments: Any, **more: Any) -> Any:
+            answer = super().ask(operation, *arguments, **more)
+            if operation in ("quality", "curve_point"):
+                answer = dataclasses.replace(answer, test=(0.5, 1.5, *answer.test[2:]))
+            return answer
+
+    monkeypatch.setattr(cell_run, "Worker", Wrong)
+    monkeypatch.setattr(cell_run, "_FEWEST_COMMENTS", 40)
+    wrong = "predict_proba has 1.5 at place 2; allowed is from 0 to 1"
+    with one_cell(split, tmp_path) as run:
+        with pytest.raises(CellError, match=wrong):
+            run.quality()
+        with pytest.raises(CellError, match=wrong):
+            run.learning_curve()
+        run.close()
+    assert run.record.failures == (f"quality: {wrong}", f"curve: {wrong}")
+    assert run.record.quality is None
+    assert run.record.learning_curve == ()
 
 
 def test_memory_is_measured_in_a_process_that_did_nothing_else(

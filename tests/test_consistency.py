@@ -257,6 +257,14 @@ def test_what_older_runs_lack_is_no_damage(tmp_path: Path) -> None:
     assert record.load(damaged(tmp_path, whole(), edit)).data.trust is None
 
 
+def test_a_set_of_other_origin_may_have_other_classes(tmp_path: Path) -> None:
+    def edit(raw: Any) -> None:
+        taken_for = ["not toxic", "not toxic", "toxic"]
+        raw["data"]["also"][0].update(classes=["ham", "eggs", "toxic"], taken_for=taken_for)
+
+    assert len(record.load(damaged(tmp_path, whole(), edit)).data.also[0].classes) == 3
+
+
 def test_net_energy_may_be_negative(tmp_path: Path) -> None:
     edit = cell("energy", "cpu_net_j_per_comment", "value", value=-0.1)
     assert record.load(damaged(tmp_path, whole(), edit)).cells[0].energy is not None
