@@ -221,9 +221,9 @@ def of_distributions(where: str, found: Sequence[float], each: int) -> Iterator[
             yield f"{where}: the probabilities of comment {off[0] + 1:,} add to {sums[off[0]]:g}"
 
 
-def _of_figures(where: str, named: str, part: object) -> Iterator[str]:
+def _of_figures(where: str, path: str, part: object) -> Iterator[str]:
     """No figure but energy less that of an idle machine can be negative."""
-    for name, figure in _figures(named, part):
+    for name, figure in _figures(path, part):
         if figure.value is None:
             continue
         if figure.value < 0 and "_net_" not in name:
