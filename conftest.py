@@ -14,7 +14,7 @@ from worthit.bench.presets import PRESETS
 from worthit.bench.progress import Progress, terminal
 from worthit.bench.session import Options, Session
 from worthit.datasets.choices import Choices
-from worthit.datasets.errors import WorthitError
+from worthit.datasets.errors import OutputError, WorthitError
 from worthit.datasets.registry import DATASETS
 from worthit.models.registry import MODELS, USAGES
 from worthit.reports import options as report_options
@@ -23,6 +23,7 @@ _OPTIONS = pytest.StashKey[Options]()
 _SESSION = pytest.StashKey[Session]()
 _PROGRESS = pytest.StashKey[Progress]()
 _SUMMARY = pytest.StashKey[str]()
+_DONE = pytest.StashKey[bool]()  # of a cell's test: it came to its end, good or bad
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -158,14 +159,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in extra]
 
 
+def _of_cells(session: pytest.Session) -> list[pytest.Function]:
+    return [
+        item
+        for item in session.items
+        if isinstance(item, pytest.Function) and "cell" in item.fixturenames
+    ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    result = yield  # Ctrl-C is raised here
+    item.stash[_DONE] = True
+    return result
+
+
 @pytest.fixture(scope="session")
 def benchmark_session(request: pytest.FixtureRequest) -> Session:
     config = request.config
-    planned = {
-        item.callspec.id
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and "cell" in item.fixturenames
-    }
+    planned = {item.callspec.id for item in _of_cells(request.session)}
     session = Session(config.stash[_OPTIONS], len(planned), config.stash[_PROGRESS])
     config.stash[_SESSION] = session
     try:
@@ -205,22 +217,19 @@ def pytest_report_teststatus(
     return report.outcome, "", report.outcome.upper()
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+def pytest_sessionfinish(session: pytest.Session) -> None:
     held = session.config.stash.get(_SESSION, None)
     if held is None:
         return
-    interrupted = exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
-    run = held.finish(interrupted)
+    # What -x or --maxfail cut short is no complete run either, whatever the exit code says.
+    run = held.finish(interrupted=not all(_DONE in item.stash for item in _of_cells(session)))
     if run is not None and held.run_file is not None:
         from worthit.reports import report
 
         try:
             session.config.stash[_SUMMARY] = report.publish(run, held.run_file)
-        except OSError as error:
-            session.config.stash[_SUMMARY] = (
-                f"the report cannot be written ({error.strerror}: {error.filename}); "
-                f"mend that, then: worthit report {held.run_file}"
-            )
+        except OutputError as error:
+            session.config.stash[_SUMMARY] = str(error)
 
 
 def pytest_terminal_summary(

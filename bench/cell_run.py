@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from worthit.bench import consistency
 from worthit.bench.cell import Cell
 from worthit.bench.engine import Limit, Worker
 from worthit.bench.progress import Progress, shown
@@ -50,6 +51,21 @@ def curve_sizes(labels: Labels) -> list[int]:
     halves = [len(labels) >> halvings for halvings in range(1, _CURVE_POINTS + 1)]
     _, firsts = np.unique(labels, return_index=True)
     return [size for size in halves if size >= max(_FEWEST_COMMENTS, firsts.max() + 1)]
+
+
+def _require_distributions(scored: Quality | CurvePoint, each: int) -> None:
+    """Keep out of the run what would make it unreadable: a user's own model may give anything.
+
+    Raises:
+        CellError: some are no probabilities.
+    """
+    parts = [scored.test]
+    if isinstance(scored, Quality):
+        parts += [scored.train, scored.natural, scored.validation]
+        parts += [also.probabilities for also in scored.also]
+    for part in parts:
+        for misfit in consistency.of_distributions("predict_proba", part, each):
+            raise CellError(misfit)
 
 
 class CellRun:
@@ -129,7 +145,7 @@ class CellRun:
         each = probabilities_per_comment(prepare.classes(self.cell.split))
         return self._measured("quality", Quality, lambda figure: (
             f"{len(figure.test) // each:,} + {len(figure.natural) // each:,} test comments scored"
-        ))  # fmt: skip
+        ), check=lambda figure: _require_distributions(figure, each))  # fmt: skip
 
     def learning_curve(self) -> tuple[CurvePoint, ...]:
         """Train on a half, a quarter and so on of the training comments; each point is kept at once.
@@ -139,9 +155,11 @@ class CellRun:
         """
         self.train()
         labels = prepare.comments(self.cell.split, "train").labels
+        each = probabilities_per_comment(prepare.classes(self.cell.split))
         with self._own_process("curve") as worker:
             for comments in curve_sizes(labels):
                 point = worker.ask("curve_point", CurvePoint, self._limit, comments=comments)
+                _require_distributions(point, each)
                 self._finish(
                     "learning_curve",
                     (point, *self.record.learning_curve),
@@ -206,13 +224,20 @@ class CellRun:
             converter.close()
         return dataclasses.replace(training, artifact=converted.artifact, disk_mb=converted.disk_mb)
 
-    def _measured(self, name: str, kind: type[T], summary: Callable[[T], str]) -> T:
+    def _measured(
+        self,
+        name: str,
+        kind: type[T],
+        summary: Callable[[T], str],
+        check: Callable[[T], None] = lambda result: None,
+    ) -> T:
         artifact = self.train().artifact
         self._progress.stage(name)
         try:
             worker = self._serving(artifact)
             result = worker.ask(name, kind, self._limit)
             seconds = worker.seconds
+            check(result)
         except CellError as error:
             if self._worker and not (self._loaded and self._worker.alive()):
                 self._stop()

@@ -104,9 +104,7 @@ class Memory:
     peak_mb: Figure
     baseline_mb: Figure  # interpreter and libraries, before the model
     accelerator_peak_mb: Figure  # of tensors
-    anonymous_mb: Figure | None = (
-        None  # resident when the pass is over, of the process's own making
-    )
+    anonymous_mb: Figure | None = None  # resident when the pass is over, of its own making
     file_backed_mb: Figure | None = None  # and mapped from files, as far as touched
     accelerator_reserved_mb: Figure | None = None  # peak of what torch holds, tensors or not
     accelerator_used_mb: Figure | None = None  # of the whole device, by whomever
@@ -374,26 +372,26 @@ _LINE_BREAK = re.compile(rb"\n *")
 
 
 def load(file: Path) -> Run:
-    """Read a saved run and check every field.
+    """Read a saved run; check every field, and that they fit together (`worthit.bench.consistency`).
 
     Raises:
-        RunError: not there, not JSON, of a newer schema, or a field is missing or of a wrong type.
+        RunError: not there, not JSON, of a newer schema, or not valid.
     """
+    from worthit.bench import consistency  # which checks what this module defines
+
     try:
         raw = msgspec.json.decode(file.read_bytes())
     except OSError as error:
-        raise RunError(
-            f"there is no readable run {file}; `worthit runs` lists those there are"
-        ) from error
+        raise RunError(f"there is no readable run {file}; `worthit runs` lists them") from error
     except msgspec.DecodeError as error:
-        raise RunError(
-            f"{file} is not JSON ({error}); it may have been cut off in a transfer"
-        ) from error
+        raise RunError(f"{file} is not JSON ({error}); it may have been cut off") from error
     try:
         raw = schema.upgraded(raw)
     except ValueError as error:
         raise RunError(f"{file} {error}; update worthit, or measure again") from error
     try:
-        return msgspec.convert(raw, Run)
+        run = msgspec.convert(raw, Run)
+        consistency.check(run)
     except (msgspec.ValidationError, ValueError) as error:
         raise RunError(f"{file} is not a valid run: {error}") from error
+    return run

@@ -17,10 +17,13 @@ def upgraded(raw: Any) -> dict[str, Any]:
         ValueError: it has no version, or one that this worthit does not know.
     """
     version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if version != VERSION and version not in _UPGRADES:
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise ValueError(f"has schema version {version!r}, this worthit reads 1 to {VERSION}")
     for step in range(version, VERSION):
-        raw = _UPGRADES[step](raw) | {"schema_version": step + 1}
+        try:
+            raw = _UPGRADES[step](raw) | {"schema_version": step + 1}
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"is no valid run of schema version {step}") from error
     return dict(raw)
 
 

@@ -1,6 +1,8 @@
 """One benchmark session: options in, cells run one after another, one saved run out."""
 
+import contextlib
 import dataclasses
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -184,15 +186,13 @@ class Session:
             self._progress.line(f"  also tested on {other.in_a_line()}")
         found = trust.recorded(examine(self._prepared.key))
         self._progress.line(f"  {trust.in_a_line(found)}")
-        self._run = self._empty_run(self._prepared, found)
-        run_file = options.runs_folder / f"{self._run.run_id}.json"
+        empty = self._empty_run(self._prepared, found)
         try:
-            record.save(self._run, run_file)
+            self._run, self.run_file = _begun(empty, options.runs_folder)
         except OSError as error:
             raise RunError(
                 f"runs cannot be saved in {options.runs_folder} ({error.strerror}); choose --runs-folder"
             ) from error
-        self.run_file = run_file
 
     def cell_run(self, model: str, device: str, seed: int) -> CellRun:
         """The next cell, not yet started."""
@@ -243,7 +243,7 @@ class Session:
     def _seconds_left(self) -> float:
         """What the cells to come took in the newest run of this preset; 0 if nobody knows."""
         for file in sorted(
-            self.options.runs_folder.glob(f"*-{self.options.preset_name}.json"), reverse=True
+            self.options.runs_folder.glob(f"*-{self.options.preset_name}*.json"), reverse=True
         ):
             try:
                 earlier = record.load(file)
@@ -319,6 +319,23 @@ class Session:
             path = Path(checkpoint)
             described[f"--checkpoint {model}"] = path.name if path.is_absolute() else checkpoint
         return described
+
+
+def _begun(run: record.Run, folder: Path) -> tuple[record.Run, Path]:
+    """The run under a name that no other has, as two may start in the same second; and its file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
+        named = dataclasses.replace(run, run_id=run.run_id + suffix)
+        file = folder / f"{named.run_id}.json"
+        with contextlib.suppress(FileExistsError):
+            file.touch(exist_ok=False)
+            break
+    try:
+        record.save(named, file)
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
+    return named, file
 
 
 def _at_most(size: AtMost, test_size: int | None) -> AtMost:

@@ -53,6 +53,7 @@ class Contest:
     trains: bool
     ways: dict[str, str]  # way → what a table calls it
     comments: int  # in all timed slices
+    largest_step: int = 1  # comments that one of the ways trains on at once
     tuned_on: int = 0  # comments, for the weights to score with
 
 
@@ -62,6 +63,7 @@ CONTESTS = {
         trains=True,
         ways={"llm-reference": "reference", "llm-huggingface": "Trainer", OURS: OURS},
         comments=96,
+        largest_step=8,  # ours and Trainer's
     ),
     "llm-score": Contest(
         "llama",
@@ -80,6 +82,7 @@ CONTESTS = {
         trains=True,
         ways={"bert-reference": "reference", "bert-huggingface": "Trainer", OURS: OURS},
         comments=768,
+        largest_step=32,  # the reference's
     ),
     "bert-score": Contest(
         "bert",
@@ -258,10 +261,20 @@ def held(name: str, options: Options) -> Result:
 
 
 def _task(name: str, options: Options) -> Task:
-    """What all contestants of a contest share."""
+    """What all contestants of a contest share.
+
+    Raises:
+        OptionError: a slice would be done before it is begun, with the steps of the one before.
+        DataError: the data set has too few comments.
+    """
     contest = CONTESTS[name]
     given = options.comments_train if contest.trains else options.comments_score
     each = -(-(given or contest.comments) // options.slices)
+    if each < contest.largest_step:
+        raise OptionError(
+            f"{name} trains on {contest.largest_step} comments at once, and a slice holds {each}; "
+            f"give --comments-train {contest.largest_step * options.slices} or more, or fewer --slices"
+        )
     task = Task(
         model=contest.model,
         way="",

@@ -10,7 +10,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from worthit.bench import machine
-from worthit.datasets.errors import RunError
+from worthit.datasets.errors import OutputError, RunError
 from worthit.models import processor
 
 _BLOCK = re.compile(r"(<!-- speed -->\n).*?(\n<!-- end of speed -->)", re.DOTALL)
@@ -119,11 +119,21 @@ def markdown(results: Sequence[Result]) -> str:
 
 
 def fill(readme: Path, results: Sequence[Result]) -> None:
-    """Put the short table between the README's markers; see `block` for what can go wrong."""
+    """Put the short table between the README's markers.
+
+    Raises:
+        RunError: see `block`.
+        OutputError: the file cannot be written.
+    """
     found = block(readme)
     filled = found[1] + markdown(results) + found[2]
     text = found.string
-    readme.write_text(text[: found.start()] + filled + text[found.end() :], "utf-8")
+    try:
+        readme.write_text(text[: found.start()] + filled + text[found.end() :], "utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"{readme} cannot be written ({error.strerror}); the tables are printed above"
+        ) from error
 
 
 def block(readme: Path) -> re.Match[str]:

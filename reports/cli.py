@@ -10,9 +10,8 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from worthit.bench import record
-from worthit.datasets.errors import OptionError, RunError, WorthitError
-from worthit.reports import check_command, options, score_command
+from worthit.datasets.errors import OptionError, OutputError, RunError, WorthitError
+from worthit.reports import check_command, options, saved, score_command
 
 # Of columns, which with the gaps make 80.
 _DOCTOR_WIDTHS = (18, 14, 8, 7, 25)
@@ -111,7 +110,7 @@ def _report(parsed: argparse.Namespace) -> int:
     from worthit.reports import mistakes, report, trust
 
     file = _run_file(parsed.root, parsed.run)
-    run, given = record.load(file), options.checked(vars(parsed).get)
+    run, given = saved.load(file), options.checked(vars(parsed).get)
     run = dataclasses.replace(run, options=run.options | given)
     width, comments = shutil.get_terminal_size().columns, []
     # First: what is refused leaves the report as it was.
@@ -131,7 +130,7 @@ def _compare(parsed: argparse.Namespace) -> int:
             raise OptionError(f"{file.stem} is given twice; compare it with another run")
     terminal = parsed.output is None and sys.stdout.isatty()
     found = compare.compared(
-        [(file.stem, record.load(file)) for file in files],
+        [(file.stem, saved.load(file)) for file in files],
         limit_percent=parsed.limit,
         form="terminal" if terminal else "markdown",
     )
@@ -155,7 +154,7 @@ def _runs(parsed: argparse.Namespace) -> int:
     rows, notes = [], Footnotes()
     for file in sorted(folder.glob("*.json")):
         try:
-            run = record.load(file)
+            run = saved.load(file)
         except RunError as error:
             rows.append([file.stem, f"unreadable {notes.mark(str(error))}", "", ""])
             continue
@@ -189,7 +188,12 @@ def _readme(parsed: argparse.Namespace) -> int:
     if parsed.check:
         print("worthit: README.md is stale; run `worthit readme` and commit it", file=sys.stderr)
         return 1
-    file.write_text(new, "utf-8")
+    try:
+        file.write_text(new, "utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"{file} cannot be written ({error.strerror}); mend that and run this again"
+        ) from error
     print("README.md filled")
     return 0
 

@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-from worthit.bench import record
 from worthit.datasets.errors import RunError
-from worthit.reports import markdown, verdict
+from worthit.reports import markdown, saved, verdict
 
 _BLOCK = re.compile(r"(<!-- results: (?P<run>\S+) -->\n).*?(\n<!-- end of results -->)", re.DOTALL)
 
@@ -27,7 +26,7 @@ def filled(readme: str, root: Path, run_name: str | None = None) -> str:
             "README.md has no block <!-- results: RUN --> … <!-- end of results --> to fill"
         )
     name = run_name or block["run"]
-    run = record.load(root / "reports" / "runs" / f"{name}.json")
+    run = saved.load(root / "reports" / "runs" / f"{name}.json")
     if not run.complete:
         raise RunError(f"{name} was interrupted; choose a complete run, see `worthit runs`")
     folder = f"reports/runs/{name}"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from worthit.bench.record import Run
+from worthit.datasets.errors import OutputError
 from worthit.reports import markdown
 
 
@@ -11,22 +12,35 @@ def publish(run: Run, run_file: Path, *, as_page: bool = False) -> str:
 
     Returns:
         The results table for a terminal, and where the report is.
+
+    Raises:
+        OutputError: a folder or file cannot be written; the run itself is kept.
     """
+    folder = run_file.with_suffix("")
+    try:
+        files = {**_written(run, folder, as_page), "run": run_file}
+    except OSError as error:
+        raise OutputError(
+            f"the report cannot be written ({error.strerror}: {error.filename or folder}); "
+            f"mend that, then: worthit report {_shortest(run_file)}"
+        ) from error
+    told = (f"{kind + ':':<8}{_shortest(file)}" for kind, file in files.items())
+    return "\n".join([markdown.brief(run), "", *told])
+
+
+def _written(run: Run, folder: Path, as_page: bool) -> dict[str, Path]:
     from worthit.reports import pictures  # matplotlib takes half a second to import
 
-    folder = run_file.with_suffix("")
     folder.mkdir(exist_ok=True)
-    report = folder / "README.md"  # which GitHub shows when the folder is opened
+    files = {"report": folder / "README.md"}  # which GitHub shows when the folder is opened
     text = markdown.render(run, pictures.draw(run, folder))
-    report.write_text(text, "utf-8")
-    files = {"report": report, "run": run_file}
+    files["report"].write_text(text, "utf-8")
     if as_page:
         from worthit.reports.page import page
 
         files["page"] = folder / "report.html"
         files["page"].write_text(page(text, folder), "utf-8")
-    told = (f"{kind + ':':<8}{_shortest(file)}" for kind, file in files.items())
-    return "\n".join([markdown.brief(run), "", *told])
+    return files
 
 
 def _shortest(path: Path) -> str:

@@ -80,7 +80,10 @@ def cell(model: str = "bert", **changed: Any) -> record.CellRecord:
 def run(*cells: record.CellRecord, **changed: Any) -> record.Run:
     ids = tuple(f"{i:08x}" for i in range(COMMENTS))
     part = record.Part(ids, LABELS, (None,) * COMMENTS, (None,) * COMMENTS)
-    steps = tuple(record.StepRecord(name, 1000, 500) for name in ("train", "test"))
+    steps = (
+        *(record.StepRecord(name, 1000, 500) for name in ("balanced", "train")),
+        record.StepRecord("test", COMMENTS, COMMENTS // 2),
+    )
     base = record.Run(
         "2026-01-02-quick", "2026-01-02T03:00:00+00:00", "2026-01-02T03:10:00+00:00", 600.0, "quick",
         {}, MACHINE,

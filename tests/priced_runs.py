@@ -51,7 +51,7 @@ def run(*cells: record.CellRecord, **given: str) -> record.Run:
         {"cpu": "a CPU", "cores_allowed": 2, "accelerators": [], "libraries": {}},
         record.Data(
             "synthetic", "made", "nobody", "fp", "key", 42, 0.5,
-            tuple(record.StepRecord(name, 100, 50) for name in ("train", "test")), part, part,
+            tuple(record.StepRecord(name, 100, 50) for name in ("balanced", "train", "test")), part, part,
             record.Part((), (), (), ()),
         ),
         cells or (cell(),), True,

@@ -32,8 +32,11 @@ def cell(model: str, test: Floats, natural: Floats = (), seed: int = 0) -> recor
 
 
 def run(labels: tuple[int, ...], *cells: record.CellRecord, **changed: Any) -> record.Run:
-    steps = tuple(record.StepRecord(step, 20, 10) for step in ("train", "test"))
     one = changed.pop("test", part(labels))
+    steps = (
+        *(record.StepRecord(step, 20, 10) for step in ("balanced", "train")),
+        record.StepRecord("test", len(one.labels), sum(one.labels)),
+    )
     data = record.Data("synthetic", "made", "nobody", "f", "key", 42, 0.1, steps, one, one, one)
     base = record.Run(
         "made", "2026-01-02T03:00:00+00:00", "2026-01-02T03:10:00+00:00", 600.0, "quick", {},

@@ -1,5 +1,7 @@
 """bench/: options, cells, the process of a cell, and what becomes of its failures there."""
 
+import dataclasses
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -14,13 +16,14 @@ from worthit.bench import cell_run, record, session
 from worthit.bench.cell import Cell, Effort
 from worthit.bench.engine import Limit, Worker
 from worthit.bench.progress import Progress
-from worthit.bench.record import Setup, Training
+from worthit.bench.record import Setup, Training, measured
 from worthit.bench.work import Work
 from worthit.datasets import prepare
 from worthit.datasets.errors import (
     CellError,
     DeviceError,
     OptionError,
+    RunError,
     UnknownNameError,
     WorthitError,
 )
@@ -92,6 +95,41 @@ def test_models_are_paired_with_devices_they_can_run_on() -> None:
 
 def test_a_device_asked_for_is_not_passed_over_in_silence() -> None:
     assert session.cells(options(models="lsa", devices="mps")) == [("lsa", "mps", "0")]
+
+
+def test_two_runs_that_start_in_the_same_second_have_files_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
+    given = options(dataset="synthetic:600", runs_folder=tmp_path / "runs")
+    with (tmp_path / "progress").open("w") as stream:
+        made = [session.Session(given, 1, Progress(stream)) for _ in range(3)]
+        for one in made:
+            one._started_at = made[0]._started_at
+            one.open()
+        logs = [one.cell_run("lsa", "cpu", 0)._log for one in made]
+    name = f"{made[0]._started_at:%Y-%m-%d-%H%M%S}-quick"
+    files = [tmp_path / "runs" / f"{name}{suffix}.json" for suffix in ("", "-2", "-3")]
+    assert [one.run_file for one in made] == files
+    assert [record.load(file).run_id for file in files] == [file.stem for file in files]
+    assert [log.parent.name for log in logs] == [file.stem for file in files]
+
+
+def test_a_run_that_cannot_be_saved_is_refused_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(run: record.Run, file: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
+    monkeypatch.setattr(record, "save", full)
+    given = options(dataset="synthetic:600", runs_folder=tmp_path / "runs")
+    with (tmp_path / "progress").open("w") as stream:
+        made = session.Session(given, 1, Progress(stream))
+        with pytest.raises(RunError, match=r"\(No space left on device\); choose --runs-folder"):
+            made.open()
+        assert made.finish(interrupted=False) is None
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_names_of_cells() -> None:
@@ -299,6 +337,32 @@ def test_a_cell_counts_its_seconds_and_measures_memory_in_a_process_that_did_not
     assert setup is not None
     assert setup.thread_pools
     assert set(setup.thread_pools.values()) == {setup.threads}
+
+
+def test_what_is_no_probability_fails_the_cell_and_stays_out_of_the_run(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wrong(Worker):
+        """Of a model whose scores are no probabilities."""
+
+        def ask(self, operation: str, *arguments: Any, **more: Any) -> Any:
+            answer = super().ask(operation, *arguments, **more)
+            if operation in ("quality", "curve_point"):
+                answer = dataclasses.replace(answer, test=(0.5, 1.5, *answer.test[2:]))
+            return answer
+
+    monkeypatch.setattr(cell_run, "Worker", Wrong)
+    monkeypatch.setattr(cell_run, "_FEWEST_COMMENTS", 40)
+    wrong = "predict_proba has 1.5 at place 2; allowed is from 0 to 1"
+    with one_cell(split, tmp_path) as run:
+        with pytest.raises(CellError, match=wrong):
+            run.quality()
+        with pytest.raises(CellError, match=wrong):
+            run.learning_curve()
+        run.close()
+    assert run.record.failures == (f"quality: {wrong}", f"curve: {wrong}")
+    assert run.record.quality is None
+    assert run.record.learning_curve == ()
 
 
 def test_a_learning_curve_trains_on_ever_fewer_of_the_same_comments(

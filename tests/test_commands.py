@@ -1,6 +1,7 @@
 """reports/cli.py, report.py and readme.py: the `worthit` command, and what it loads."""
 
 import dataclasses
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,44 @@ def test_commands_refuse_in_one_line(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("blocked", "reason"),
+    [
+        ("blk", "File exists"),
+        ("blk/README.md", "Is a directory"),
+        ("blk/roc.png", "Is a directory"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str], blocked: str, reason: str
+) -> None:
+    runs = project / "reports" / "runs"
+    record.save(run(), runs / "blk.json")
+    if blocked == "blk":
+        (runs / blocked).touch()
+    else:
+        (runs / blocked).mkdir(parents=True)
+    assert cli.main(["report", "blk", "--root", str(project)]) == 2
+    assert capsys.readouterr().err == (
+        f"worthit: the report cannot be written ({reason}: {runs / blocked}); "
+        f"mend that, then: worthit report {runs / 'blk.json'}\n"
+    )
+
+
+def test_a_readme_that_cannot_be_written_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*given: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "write_text", read_only)
+    assert cli.main(["readme", "--root", str(project)]) == 2
+    assert capsys.readouterr().err == (
+        f"worthit: {project / 'README.md'} cannot be written (Read-only file system); "
+        "mend that and run this again\n"
+    )
+
+
 def test_a_readme_without_the_block_is_refused() -> None:
     with pytest.raises(RunError, match="no block"):
         readme.filled("nothing here", Path())
@@ -99,7 +138,9 @@ def test_runs_lists_them_and_survives_a_broken_one(
 ) -> None:
     runs = project / "reports" / "runs"
     (runs / "broken.json").write_text("{")
-    long = run(machine={"cpu": "AMD Ryzen Threadripper PRO 5995WX with 64 Cores"}, complete=False)
+    long = run(complete=False)
+    cpu = {"cpu": "AMD Ryzen Threadripper PRO 5995WX with 64 Cores"}
+    long = dataclasses.replace(long, machine=long.machine | cpu)
     data = dataclasses.replace(long.data, dataset="jigsaw:/home/someone/comments/train.csv.gz")
     record.save(dataclasses.replace(long, data=data), runs / "2026-01-03-152233-reference.json")
     assert cli.main(["runs", "--root", str(project)]) == 0

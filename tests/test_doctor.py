@@ -22,16 +22,19 @@ NAMES = [
     "GPU zero work", "overhead per call", "neither training nor measuring", "noise of this machine",
 ]  # fmt: skip
 
+MACHINE = {"cpu": "a CPU", "cores_allowed": 2, "accelerators": []}
+
 
 def run(*measured_s: float, **changed: Any) -> record.Run:
     """A run of 100 s, with a cell for each of these seconds."""
     nobody = record.Part((), (), (), ())
-    data = record.Data("synthetic", "made", "", "", "", 42, 0.1, (), nobody, nobody, nobody)
+    steps = tuple(record.StepRecord(name, 0, 0) for name in ("balanced", "train", "test"))
+    data = record.Data("synthetic", "made", "", "", "", 42, 0.1, steps, nobody, nobody, nobody)
     cells = tuple(
         record.CellRecord("lsa", "cpu", seed, measured_s=seconds)
         for seed, seconds in enumerate(measured_s)
     )
-    base = record.Run("a-run", "", "", 100.0, "quick", {}, {}, data, cells, True)
+    base = record.Run("a-run", "", "", 100.0, "quick", {}, MACHINE, data, cells, True)
     return dataclasses.replace(base, **changed)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from worthit.bench import kept, machine, session
+from worthit.bench import kept, machine, record, session
 from worthit.datasets.synthetic import Synthetic
 from worthit.reports import cli
 
@@ -30,6 +30,7 @@ def bench(folder: Path, *arguments: str, **more: Any) -> "subprocess.Popen[str]"
 
 def only_run(folder: Path) -> dict[str, Any]:
     (file,) = folder.glob("*-quick.json")
+    record.load(file)  # takes what a session saves
     run: dict[str, Any] = json.loads(file.read_text())
     return run
 
@@ -124,11 +125,31 @@ def test_a_failing_cell_and_an_absent_device_leave_the_others_alone(tmp_path: Pa
     assert done.returncode == 1
     assert "there is no folder or .gguf file /no/such/folder" in printed
     assert "Traceback" not in printed
-    failed, skipped, fine = only_run(tmp_path)["cells"]
+    run = only_run(tmp_path)
+    assert run["complete"]
+    failed, skipped, fine = run["cells"]
     assert failed["failures"][0].startswith("training: there is no folder")
     assert skipped["skipped"].startswith("device mps is not available: no Apple GPU")
     assert skipped["skipped"] in printed
     assert fine["quality"] is not None
+
+
+@pytest.mark.parametrize(("which", "complete"), [("train or accuracy", False), ("train", True)])
+def test_what_x_cuts_short_in_the_last_cell_is_no_complete_run(
+    tmp_path: Path, which: str, complete: bool
+) -> None:
+    done = bench(
+        tmp_path, "--models", "llama-zero-shot", "--checkpoint", "llama-zero-shot=/no/such/folder",
+        "-x", "-k", which,
+    )  # fmt: skip
+    printed, _ = done.communicate(timeout=100)
+    assert done.returncode == 1
+    assert "stopping after 1 failures" in printed
+    run = only_run(tmp_path)
+    assert len(run["cells"]) == 1
+    assert run["complete"] is complete
+    (report,) = tmp_path.glob("*/README.md")
+    assert ("interrupted" in report.read_text()) is not complete
 
 
 def test_bad_input_ends_in_one_line(tmp_path: Path) -> None:

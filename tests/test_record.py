@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from small_runs import cell, run
+import small_runs
+from small_runs import GOOD, cell, run
 from worthit.bench import record
 from worthit.bench.record import Figure, measured
 from worthit.datasets.errors import RunError
@@ -35,8 +36,9 @@ def test_a_run_comes_back_as_it_was_saved(tmp_path: Path) -> None:
 
 def test_a_list_of_numbers_is_one_line_and_text_stays_as_it_is(tmp_path: Path) -> None:
     odd = record.StepRecord('says "[\n 1,\n 2]", {then}', 2, 1)
-    found = run(cell(quality=record.Quality((0.25, 1.0), (), (), 1.0, 0.0)))
-    found = replace(found, data=replace(found.data, steps=(odd,)))
+    two = small_runs.part((1, 0))
+    data = replace(run().data, steps=(odd, *run().data.steps), train=two)
+    found = run(cell(quality=record.Quality((0.25, 1.0), GOOD, GOOD, 1.0, 0.0)), data=data)
     record.save(found, tmp_path / "a.json")
     assert '"train": [0.25,1.0],\n' in (tmp_path / "a.json").read_text("utf-8")
     assert record.load(tmp_path / "a.json") == found
@@ -70,7 +72,7 @@ def test_a_run_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None
     rising = record.Throughput(
         (record.BatchRate(8, measured(1, "comments/s", "c")),), "largest size"
     )
-    today = run(cell(), cell(throughput=rising), cell(throughput=None))
+    today = run(cell(), cell(seed=1, throughput=rising), cell(seed=2, throughput=None))
     record.save(today, tmp_path / "a.json")
     raw = json.loads((tmp_path / "a.json").read_text())
     raw["schema_version"] = 1

@@ -83,14 +83,14 @@ def test_repeats_are_compared_figure_by_figure() -> None:
         cell(),
         latency=dataclasses.replace(cell().latency, p50_ms=measured(3.0, "ms", "c")),  # type: ignore[type-var]
     )
-    (row,), same = repeat.compared(run(cell()), run(slower))
+    (row,), agreements = repeat.compared(run(cell()), run(slower))
     assert row == ["lsa-cpu", "1.00", "2.00", "n/a", "1.00", "n/a", "1.00", "same"]
-    assert same
+    assert agreements == ["same"]
     moved = (*GOOD[:-1], GOOD[-1] + 0.25)
     other = dataclasses.replace(cell(), quality=record.Quality(GOOD, moved, GOOD, 1.0, 0.25))
-    (row,), same = repeat.compared(run(cell()), run(other))
+    (row,), agreements = repeat.compared(run(cell()), run(other))
     assert row[-1] == "differ by up to 0.25"
-    assert not same
+    assert agreements == [row[-1]]
 
 
 def test_thread_pools_and_sample_counts_are_told() -> None:

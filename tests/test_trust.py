@@ -210,14 +210,16 @@ def run(found: trust.Trust | None) -> record.Run:
     labels, scores = (1, 0) * 10, (0.9, 0.2) * 9 + (0.4, 0.6)
     blank = (None,) * 20
     part = record.Part(tuple(f"{i:08x}" for i in range(20)), labels, blank, blank)
+    steps = tuple(record.StepRecord(name, 20, 10) for name in ("balanced", "train", "test"))
     data = record.Data(
-        "synthetic", "made", "nobody", "f", "key", 42, 0.1, (), part, part, part,
+        "synthetic", "made", "nobody", "f", "key", 42, 0.1, steps, part, part, part,
         trust=found and recorder.recorded(found),
     )  # fmt: skip
     cell = record.CellRecord(
         "lsa", "cpu", 0, quality=record.Quality(scores, scores, scores, 1.0, 0.0)
     )
-    return record.Run("a-run", "", "", 1.0, "quick", {}, {}, data, (cell,), True)
+    on = {"cpu": "a CPU", "cores_allowed": 2, "accelerators": []}
+    return record.Run("a-run", "", "", 1.0, "quick", {}, on, data, (cell,), True)
 
 
 def rendered(found: trust.Trust) -> str:

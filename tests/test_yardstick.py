@@ -1,6 +1,7 @@
 """The yardstick: every way gives our scores with our weights, and what its tables say."""
 
 import dataclasses
+import errno
 import importlib.util
 import re
 import sys
@@ -12,14 +13,14 @@ import int8_products
 import numpy as np
 import pytest
 
-from worthit.bench import gauge, tuner, ways, yardstick, yardstick_table
+from worthit.bench import bert_ways, gauge, tuner, ways, yardstick, yardstick_table
 from worthit.bench.contestant import Contestant, Sliced
 from worthit.bench.flops import useful_flops
 from worthit.bench.gauge import matmul_parameters
 from worthit.bench.ways import Task
 from worthit.bench.yardstick_table import Entry, Result
 from worthit.datasets import prepare
-from worthit.datasets.errors import CellError, DeviceError, RunError
+from worthit.datasets.errors import CellError, DeviceError, OutputError, RunError
 from worthit.datasets.protocol import Protocol
 from worthit.models import bert, int8_linear, llama
 from worthit.models.contract import silent
@@ -158,6 +159,26 @@ def test_a_training_stands_still_between_slices() -> None:
     assert training.advance(32) == 0
 
 
+@pytest.mark.parametrize(
+    ("contest", "steps"),
+    [
+        ("llm-train", [llama.Llama().get_params()["batch_size"], 1]),
+        ("bert-train", [bert.Bert().get_params()["batch_size"], bert_ways._REFERENCE_BATCH]),
+    ],
+)
+def test_slices_that_hold_the_largest_step_are_never_empty(contest: str, steps: list[int]) -> None:
+    size = yardstick.CONTESTS[contest].largest_step
+    assert size == max(steps)
+    for step in steps:
+
+        def fit(progress: Callable[[int, int], None], step: int = step) -> None:
+            for done in range(step, 4 * size + step, step):
+                progress(min(done, 4 * size), 4 * size)
+
+        training = Sliced(fit)
+        assert all(training.advance(number * size) for number in (1, 2, 3, 4))
+
+
 def test_a_training_that_fails_says_so_instead_of_waiting() -> None:
     def fit(progress: Callable[[int, int], None]) -> None:
         raise CellError("no luck")
@@ -279,6 +300,19 @@ def test_the_readme_gets_the_table_between_its_markers(tmp_path: Path) -> None:
         yardstick_table.fill(tmp_path / "absent.md", [_result()])
 
 
+def test_a_readme_that_cannot_be_filled_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*given: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    file = tmp_path / "README.md"
+    file.write_text("<!-- speed -->\n\n<!-- end of speed -->\n", "utf-8")
+    monkeypatch.setattr(Path, "write_text", read_only)
+    with pytest.raises(OutputError, match=r"README.md cannot be written \(Read-only file system\)"):
+        yardstick_table.fill(file, [_result()])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -288,6 +322,16 @@ def test_the_readme_gets_the_table_between_its_markers(tmp_path: Path) -> None:
         (
             ["--dataset", "synthetic:100"],
             "llm-train needs 120 comments to train on and 48 to score",
+        ),
+        (
+            ["--contests", "bert-train", "--comments-train", "4"],
+            "bert-train trains on 32 comments at once, and a slice holds 1; "
+            "give --comments-train 128 or more, or fewer --slices",
+        ),
+        (
+            ["--contests", "llm-train", "--slices", "14"],
+            "llm-train trains on 8 comments at once, and a slice holds 7; "
+            "give --comments-train 112 or more, or fewer --slices",
         ),
     ],
 )
