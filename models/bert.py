@@ -59,8 +59,9 @@ class Bert(Classifier[BertSettings]):
     def _open(self, folder: Path, dtype: torch.dtype) -> None:
         self._dtype = devices.chosen_dtype(self.settings.precision, self.device)
         with checkpoints.refused_in_one_line(self.settings.checkpoint):
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-            self._model = transformers.AutoModelForSequenceClassification.from_pretrained(
+            self._tokenizer = checkpoints.tokenizer(folder)
+            self._model = checkpoints.network(
+                transformers.AutoModelForSequenceClassification,
                 folder,
                 id2label=dict(enumerate(self.classes)),
                 label2id={name: index for index, name in enumerate(self.classes)},

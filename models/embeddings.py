@@ -55,8 +55,8 @@ class Embeddings(Bert):
         folder = checkpoints.resolve(chosen.checkpoint).folder
         self._dtype = devices.chosen_dtype(chosen.precision, self.device)
         with checkpoints.refused_in_one_line(chosen.checkpoint):
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-            encoder = transformers.AutoModel.from_pretrained(folder, dtype=self._dtype)
+            self._tokenizer = checkpoints.tokenizer(folder)
+            encoder = checkpoints.network(transformers.AutoModel, folder, dtype=self._dtype)
         self._model = encoder.to(self.device).eval()
         self._model.set_attn_implementation(devices.attention(self.device, chosen.max_length))
 

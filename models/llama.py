@@ -110,7 +110,7 @@ class Llama(Classifier[LlamaSettings]):
         given = self.settings.checkpoint
         folder = checkpoints.resolve(given).folder
         with checkpoints.refused_in_one_line(given):
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+            self._tokenizer = checkpoints.tokenizer(folder)
             base = self._load_base(folder)
         base.set_attn_implementation(devices.attention(self.device, self.settings.max_length))
         devices.fuse_norms(base)
@@ -127,9 +127,8 @@ class Llama(Classifier[LlamaSettings]):
 
     def _load_base(self, folder: Path) -> Any:
         dtype = devices.chosen_dtype(self.settings.precision, self.device)
-        return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(
-            self.device
-        )
+        kind = transformers.AutoModelForCausalLM
+        return checkpoints.network(kind, folder, dtype=dtype).to(self.device)
 
     def _first_tokens(self, answers: Sequence[str]) -> list[int]:
         tokens = self._tokenizer(list(answers), add_special_tokens=False)["input_ids"]
