@@ -59,6 +59,7 @@ class Llama(Classifier[LlamaSettings]):
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
         base, chosen = self._open(), self.settings
+        self._require_own_logits(base)
         self._model = peft.get_peft_model(
             base, self._adapter_config(base), autocast_adapter_dtype=False
         )
@@ -122,8 +123,15 @@ class Llama(Classifier[LlamaSettings]):
             )
         self._parameters = int(base.num_parameters())
         self._prompt = prompts.prompt(self.classes, self._first_tokens, given)
-        self._head = base.get_output_embeddings().weight.detach()[list(self._prompt.tokens)]
+        self._head = self._answers_rows(base.get_output_embeddings())
         return base
+
+    def _answers_rows(self, head: Any) -> torch.Tensor:
+        """Shape (k, width), or (k, width + 1) with the bias of a head that has one, as Phi's."""
+        rows = list(self._prompt.tokens)
+        weight: torch.Tensor = head.weight.detach()[rows]
+        bias = getattr(head, "bias", None)
+        return weight if bias is None else torch.cat([weight, bias.detach()[rows, None]], dim=1)
 
     def _load_base(self, folder: Path) -> Any:
         dtype = devices.chosen_dtype(self.settings.precision, self.device)
@@ -157,9 +165,39 @@ class Llama(Classifier[LlamaSettings]):
             cache.update(keys, values, layer)
         hidden = self._decoder()(input_ids=ids, cache=cache, use_cache=True).last_hidden_state
         answers = hidden[torch.arange(len(hidden), device=self.device), lengths - 1]
+        return self._answers_logits(answers, self._decoder().config)
+
+    def _answers_logits(self, hidden: torch.Tensor, config: Any) -> torch.Tensor:
+        """Shape (batch, k), fp32, of the last layer's states of shape (batch, width)."""
         # So few rows cost nothing in fp32, while bf16 would round logits to steps of an eighth.
-        logits: torch.Tensor = answers.float() @ self._head.T.float()
-        return logits
+        head = self._head.float()
+        one = torch.nn.functional.pad(hidden.float(), (0, head.shape[1] - hidden.shape[1]), value=1)
+        logits = one @ head.T / getattr(config, "logits_scaling", 1.0)  # Granite's
+        cap = getattr(config, "final_logit_softcapping", None)  # Gemma 2's
+        return cap * torch.tanh(logits / cap) if cap else logits
+
+    @torch.no_grad()
+    def _require_own_logits(self, base: Any) -> None:
+        """Compare with what the model itself computes, by its whole head, of one prompt.
+
+        Once, before training: the whole head is memory that scoring never touches.
+
+        Raises:
+            CheckpointError: its head does more than is known here, as Cohere's.
+        """
+        ids = self._tokenizer(f"{self._prompt.question} yes{prompts.CUE}")["input_ids"]
+        states: list[torch.Tensor] = []
+        watch = base.base_model.register_forward_hook(
+            lambda module, inputs, out: states.append(out.last_hidden_state)
+        )
+        own = base(input_ids=torch.tensor([ids], device=self.device)).logits[:, -1]
+        watch.remove()
+        ours = self._answers_logits(states[0][:, -1], base.base_model.config)
+        if not torch.allclose(ours, own[:, list(self._prompt.tokens)].float(), 0.02, 0.02):
+            raise CheckpointError(
+                f"{self.settings.checkpoint} makes logits of its last layer in a way of its own, so its "
+                "answers would be scored wrongly; use another checkpoint, as of the Llama family"
+            )
 
     @torch.no_grad()
     def _read_question(self) -> None:

@@ -33,11 +33,42 @@ def zero_shot(folder: Path, **settings: object) -> LlamaZeroShot:
     return model
 
 
-def test_scores_are_the_softmax_over_the_two_answers_of_the_whole_model(tiny_llama: Path) -> None:
+def of_another_kind(tokenizer_from: Path, folder: Path, kind: str, **config: object) -> Path:
+    """A causal LM of another architecture, with random weights, those of the head large enough to matter."""
     import transformers
 
-    whole = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llama)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer_from)
+    tokenizer.save_pretrained(folder)
+    sizes = {
+        "vocab_size": len(tokenizer), "hidden_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "intermediate_size": 128,
+        "max_position_embeddings": 512, "head_dim": 32, "pad_token_id": 0,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    made = transformers.AutoModelForCausalLM.from_config(
+        transformers.AutoConfig.for_model(kind, **sizes | config)
+    )
+    for parameter in made.get_output_embeddings().parameters():  # a bias begins as 0
+        torch.nn.init.normal_(parameter, std=0.2)
+    made.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(params=["llama", "phi", "granite", "gemma2"])
+def tiny_llm(request: pytest.FixtureRequest, tiny_llama: Path, tmp_path: Path) -> Path:
+    """Heads as Llama's, and some with a bias, a divisor, and a soft cap."""
+    particular: dict[str, dict[str, object]] = {
+        "llama": {}, "phi": {}, "granite": {"logits_scaling": 8.0},
+        "gemma2": {"final_logit_softcapping": 2.0, "tie_word_embeddings": False},
+    }  # fmt: skip
+    return of_another_kind(tiny_llama, tmp_path, request.param, **particular[request.param])
+
+
+def test_scores_are_the_softmax_over_the_two_answers_of_the_whole_model(tiny_llm: Path) -> None:
+    import transformers
+
+    whole = transformers.AutoModelForCausalLM.from_pretrained(tiny_llm)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llm)
     expected = []
     for text in TEXTS[:3]:
         ids = tokenizer(f"{QUESTION} {text}{CUE}", return_tensors="pt")["input_ids"]
@@ -47,7 +78,20 @@ def test_scores_are_the_softmax_over_the_two_answers_of_the_whole_model(tiny_lla
             tokenizer(a, add_special_tokens=False)["input_ids"][0] for a in (" False", " True")
         ]
         expected.append(torch.softmax(last[answers], 0)[1].item())
-    assert zero_shot(tiny_llama).predict_proba(TEXTS[:3])[:, 1] == pytest.approx(expected, abs=1e-4)
+    assert zero_shot(tiny_llm).predict_proba(TEXTS[:3])[:, 1] == pytest.approx(expected, abs=1e-4)
+
+
+def test_logits_made_in_another_way_are_refused_before_training(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    cohere = of_another_kind(tiny_llama, tmp_path, "cohere", tie_word_embeddings=False)
+    for kind in (Llama, LlamaQLoRA, LlamaZeroShot):
+        model = kind().set_params(checkpoint=str(cohere))
+        with pytest.raises(
+            CheckpointError, match="makes logits of its last layer in a way"
+        ) as told:
+            model.fit(TEXTS, LABELS, lambda done, total: pytest.fail("it was trained"))
+        assert "\n" not in str(told.value)
 
 
 def test_the_comment_is_cut_and_never_the_cue(tiny_llama: Path) -> None:
