@@ -147,8 +147,17 @@ def _from_folder(given: str, folder: Path) -> Checkpoint:
         raise CheckpointError(
             f"the folder {given} has no config.json, so it is no checkpoint; {_allowed()}"
         )
+    _require_safetensors(given, folder)
     files = sorted(file for kind in _WANTED for file in folder.glob(kind))
     return Checkpoint(given, folder, "folder", short_hash(*(sha256_of(file) for file in files)))
+
+
+def _require_safetensors(given: str, folder: Path) -> None:
+    if not any(folder.glob("*.safetensors")):
+        raise CheckpointError(
+            f"{given} has no weights in *.safetensors, and pickled ones (*.bin), which can run code, are "
+            "not opened; if you trust it, write it anew with transformers' save_pretrained"
+        )
 
 
 def _from_gguf_file(given: str, file: Path) -> Checkpoint:
@@ -202,6 +211,7 @@ def _from_hub(given: str) -> Checkpoint:
             f"{given} is not in the local cache and the Hugging Face hub cannot be reached; "
             f"check the network, or {_allowed()}"
         ) from error
+    _require_safetensors(given, folder)
     return Checkpoint(given, folder, f"Hugging Face hub {given}@{folder.name[:12]}", folder.name)
 
 

@@ -20,9 +20,10 @@ import numpy as np
 import peft
 import torch
 import transformers
+from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
-from worthit.datasets.errors import CheckpointError
+from worthit.datasets.errors import CheckpointError, RunError
 from worthit.models import batches, checkpoints, devices, prompts
 from worthit.models.contract import Base, Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.finetuning import Recipe, finetune
@@ -259,6 +260,8 @@ class Llama(Classifier[LlamaSettings]):
                 shutil.copy(file, folder)
 
     def _load(self, folder: Path) -> None:
+        if not (folder / SAFETENSORS_WEIGHTS_NAME).is_file():  # peft would unpickle others
+            raise RunError(f"{folder} holds no {SAFETENSORS_WEIGHTS_NAME}; copy it again whole")
         self._saved_in = folder
         base = self._scoring_base()
         adapted = peft.PeftModel.from_pretrained(base, folder, autocast_adapter_dtype=False)

@@ -74,6 +74,31 @@ def test_a_folder_changes_its_identity_with_its_weights(tmp_path: Path) -> None:
     assert first.identity != second.identity
 
 
+def test_pickled_weights_are_refused_wherever_they_come_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    (tmp_path / "config.json").write_text("{}")
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "pytorch_model.bin")
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *args, **kwargs: str(tmp_path))
+    for given in (str(tmp_path), "some/model"):
+        with pytest.raises(CheckpointError, match=r"has no weights in \*\.safetensors.*save_pretr"):
+            checkpoints.resolve(given)
+
+
+def test_pickled_weights_are_not_taken_beside_others(tmp_path: Path, tiny_llama: Path) -> None:
+    import torch
+    import transformers
+
+    folder, kind = tmp_path / "both", transformers.AutoModelForCausalLM
+    shutil.copytree(tiny_llama, folder)
+    torch.save(kind.from_pretrained(folder).state_dict(), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").rename(folder / "other.safetensors")
+    with pytest.raises(OSError, match=r"no file named model\.safetensors"):
+        checkpoints.network(kind, folder)
+
+
 def test_a_damaged_gguf_file_is_refused_and_not_kept(tmp_path: Path) -> None:
     file = tmp_path / "broken.gguf"
     file.write_bytes(b"no gguf at all")

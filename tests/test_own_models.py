@@ -184,6 +184,7 @@ def test_a_checkpoints_config_tells_its_recipe(
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "config.json").write_text(json.dumps(config))
+        (folder / "model.safetensors").touch()
         with pytest.raises(CheckpointError, match=message):
             registry.model_class(f"hf:{folder}")
 

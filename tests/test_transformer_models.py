@@ -8,7 +8,7 @@ import torch
 
 from worthit.datasets import registry
 from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import CheckpointError, DeviceError, UnknownNameError
+from worthit.datasets.errors import CheckpointError, DeviceError, RunError, UnknownNameError
 from worthit.models import batches, devices, finetuning
 from worthit.models.bert import Bert, BertSettings
 from worthit.models.llama import Llama, LlamaSettings
@@ -148,6 +148,11 @@ def test_the_adapter_opens_with_peft_and_scores_the_same(tiny_llama: Path, tmp_p
     answers = model._first_tokens([" False", " True"])
     score = torch.softmax(last[answers], 0)[1].item()
     assert model.predict_proba(TEXTS[:1])[0, 1] == pytest.approx(score, abs=1e-4)
+    weights = peft.utils.load_peft_weights(str(tmp_path))
+    (tmp_path / "adapter_model.safetensors").unlink()
+    torch.save(weights, tmp_path / "adapter_model.bin")
+    with pytest.raises(RunError, match=r"holds no adapter_model\.safetensors"):
+        Llama.load(tmp_path)
 
 
 def test_bert_learns_and_opens_with_transformers(tiny_bert: Path, tmp_path: Path) -> None:
@@ -192,6 +197,7 @@ def test_a_checkpoint_of_another_kind_is_refused_in_one_line(
     tmp_path: Path, tiny_llama: Path
 ) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "no-such-type"}')
+    (tmp_path / "model.safetensors").touch()
     with pytest.raises(CheckpointError, match="cannot be used") as caught:
         Llama(LlamaSettings(checkpoint=str(tmp_path))).fit(TEXTS, LABELS)
     assert "\n" not in str(caught.value)
