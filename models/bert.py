@@ -34,7 +34,8 @@ class Bert(Classifier[BertSettings]):
         devices.require(self.device)
         folder = checkpoints.resolve(self.settings.checkpoint).folder
         # Master weights stay fp32; autocast multiplies in bf16.
-        self._open(folder, torch.float32)
+        with checkpoints.refused_in_one_line(self.settings.checkpoint):
+            self._open(folder, torch.float32)
         self._model.train()
         if self.settings.dropout is not None:
             for module in self._model.modules():
@@ -58,15 +59,14 @@ class Bert(Classifier[BertSettings]):
 
     def _open(self, folder: Path, dtype: torch.dtype) -> None:
         self._dtype = devices.chosen_dtype(self.settings.precision, self.device)
-        with checkpoints.refused_in_one_line(self.settings.checkpoint):
-            self._tokenizer = checkpoints.tokenizer(folder)
-            self._model = checkpoints.network(
-                transformers.AutoModelForSequenceClassification,
-                folder,
-                id2label=dict(enumerate(self.classes)),
-                label2id={name: index for index, name in enumerate(self.classes)},
-                dtype=dtype,
-            ).to(self.device)
+        self._tokenizer = checkpoints.tokenizer(folder)
+        self._model = checkpoints.network(
+            transformers.AutoModelForSequenceClassification,
+            folder,
+            id2label=dict(enumerate(self.classes)),
+            label2id={name: index for index, name in enumerate(self.classes)},
+            dtype=dtype,
+        ).to(self.device)
         self._model.set_attn_implementation(
             devices.attention(self.device, self.settings.max_length)
         )
