@@ -152,6 +152,11 @@ def test_an_unknown_model_lists_the_known() -> None:
         registry.model_class("gpt")
 
 
+def test_one_word_has_no_latent_meaning() -> None:
+    with pytest.raises(DataError, match=r"needs two comments and two words .* there are 10 and 1"):
+        registry.model_class("lsa")().fit(["hello", "hello hello"] * 5, np.array([0, 1] * 5))
+
+
 @pytest.mark.parametrize("name", ["word2vec", "fasttext"])
 def test_word_vectors_open_with_gensim(name: str, tmp_path: Path) -> None:
     from gensim.models import KeyedVectors
