@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from worthit.datasets import registry
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import CheckpointError, DeviceError, RunError, UnknownNameError
 from worthit.models import batches, devices, finetuning
 from worthit.models.bert import Bert, BertSettings
+from worthit.models.embeddings import Embeddings
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.llama_qlora import LlamaQLoRA
 from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
@@ -181,6 +183,48 @@ def test_bert_scores_are_not_rounded_to_ties(tiny_bert: Path, tmp_path: Path) ->
     for scorer in (model, Bert.load(tmp_path)):
         scores = scorer.predict_proba(texts)[:, 1]
         assert len(np.unique(scores)) > 0.9 * len(texts)
+
+
+def test_what_bert_saves_is_not_rounded_and_scores_as_before(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    settings = BertSettings(checkpoint=str(tiny_bert), precision="bf16")
+    model, folders = Bert(settings).fit(TEXTS, LABELS), [tmp_path / "once", tmp_path / "again"]
+    scores = model.predict_proba(TEXTS)
+    for folder in folders:
+        folder.mkdir()
+        model.save(folder)
+        saved = load_file(folder / "model.safetensors")
+        for name, tensor in model._model.state_dict().items():
+            assert saved[name].dtype == torch.float32
+            is_head = name.startswith("classifier")
+            assert torch.equal(saved[name].to(tensor.dtype), tensor)
+            assert tensor.dtype == (torch.float32 if is_head else torch.bfloat16)
+            if tensor.ndim == 2:
+                assert not torch.equal(saved[name].bfloat16().float(), saved[name])
+        model = Bert.load(folder)
+        assert model.predict_proba(TEXTS) == pytest.approx(scores, abs=1e-6)
+
+
+@pytest.mark.parametrize("max_length", [None, 40])
+def test_positions_that_begin_after_padding_are_not_overrun(
+    tiny_bert: Path, tmp_path: Path, max_length: int | None
+) -> None:
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_bert)
+    tokenizer.model_max_length = int(1e30)
+    tokenizer.save_pretrained(tmp_path)
+    config = transformers.RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=40, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    transformers.RobertaModel(config).save_pretrained(tmp_path)
+    for kind in (Bert, Embeddings):
+        model = kind().set_params(checkpoint=str(tmp_path), max_length=max_length)
+        scores = model.fit(TEXTS, LABELS).predict_proba(["the page " * 100])
+        assert scores.shape == (1, 2)
+        assert max(map(len, model._tokens(["the page " * 100]))) == 39
 
 
 def test_bert_cuts_at_its_limit_and_tells_the_share(tiny_bert: Path) -> None:
