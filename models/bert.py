@@ -36,6 +36,7 @@ class Bert(Classifier[BertSettings]):
     name = "bert"
     Settings = BertSettings
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers")
+    _model: Any  # of transformers
     #: where the weights are that scoring may have rounded; None: in memory, since they were trained
     _saved_in: Path | None = None
 
