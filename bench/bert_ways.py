@@ -29,9 +29,9 @@ class _Bert:
         self._model.eval()
 
     def _open(self, folder: Path, dtype: torch.dtype) -> None:
-        self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        self._model: Any = transformers.AutoModelForSequenceClassification.from_pretrained(
-            folder, num_labels=2, dtype=dtype
+        self._tokenizer = checkpoints.tokenizer(folder)
+        self._model: Any = checkpoints.network(
+            transformers.AutoModelForSequenceClassification, folder, num_labels=2, dtype=dtype
         ).to(self._task.device)
         self._limit = encoder_limit(self._tokenizer, folder, self._task.settings["max_length"])
 

@@ -52,7 +52,7 @@ class Gauge:
             texts[: task.comments] if task.trains else texts[task.slice_comments : task.comments]
         )
         folder = checkpoints.resolve(self._checkpoint).folder
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        tokenizer = checkpoints.tokenizer(folder)
         if task.model == "bert":
             limit = encoder_limit(tokenizer, folder, max_length)
             tokens = tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"]
@@ -64,8 +64,8 @@ class Gauge:
 def matmul_parameters(checkpoint: str) -> int:
     """Weights of the linear maps in a model's layers; no embeddings, no output head."""
     folder = checkpoints.resolve(checkpoint).folder
-    with checkpoints.refused_in_one_line(checkpoint), torch.device("meta"):
-        model = transformers.AutoModel.from_config(transformers.AutoConfig.from_pretrained(folder))
+    with checkpoints.refused_in_one_line(checkpoint):
+        model = checkpoints.without_weights(transformers.AutoModel, folder)
     return sum(
         math.prod(module.weight.shape)
         for name, module in model.named_modules()

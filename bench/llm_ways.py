@@ -61,11 +61,11 @@ class _Llm:
         self._model.eval()
 
     def _open(self, folder: Path) -> None:
-        self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder, padding_side="left")
+        self._tokenizer = checkpoints.tokenizer(folder, padding_side="left")
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
-        self._model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=self._dtype
+        self._model: Any = checkpoints.network(
+            transformers.AutoModelForCausalLM, folder, dtype=self._dtype
         ).to(self._task.device)
         self._answers = asked(self._tokenizer, self._task.checkpoint).tokens
 
@@ -224,9 +224,9 @@ def trained_by_trainer(
 def merged(adapter: Path, checkpoint: str, precision: str, device: str, target: Path) -> None:
     """Write the dense model that saved adapters make of their checkpoint, with its tokenizer."""
     folder = checkpoints.resolve(checkpoint).folder
-    base = transformers.AutoModelForCausalLM.from_pretrained(
-        folder, dtype=devices.chosen_dtype(precision, device)
+    base = checkpoints.network(
+        transformers.AutoModelForCausalLM, folder, dtype=devices.chosen_dtype(precision, device)
     )
     adapted = peft.PeftModel.from_pretrained(base, adapter, autocast_adapter_dtype=False)
     adapted.merge_and_unload().save_pretrained(target)
-    transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(target)
+    checkpoints.tokenizer(folder).save_pretrained(target)

@@ -89,10 +89,10 @@ def export(encoder: Path, target: Path) -> None:
     import transformers
     from onnxruntime.quantization import quantize_dynamic
 
-    from worthit.models import onnx_export
+    from worthit.models import checkpoints, onnx_export
 
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(
-        encoder, dtype=torch.float32
+    model = checkpoints.network(
+        transformers.AutoModelForSequenceClassification, encoder, dtype=torch.float32
     )
     onnx_export.export(model, target / _MODEL)
     quantize_dynamic(target / _MODEL, target / _QUANTIZED)

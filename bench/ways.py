@@ -105,9 +105,9 @@ def named(way: str) -> Any:
 
 def encoder_limit(tokenizer: Any, folder: Path, max_length: int | None) -> int:
     """Tokens of a comment, with the special ones, that our encoder reads at most."""
-    import transformers
+    from worthit.models import checkpoints  # what serves a model is not to load it
 
-    positions = transformers.AutoConfig.from_pretrained(folder).max_position_embeddings
+    positions = checkpoints.config(folder).max_position_embeddings
     longest = min(positions, tokenizer.model_max_length)
     if max_length is not None:
         longest = min(max_length + tokenizer.num_special_tokens_to_add(), longest)

@@ -4,11 +4,12 @@ Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers". The
 is all-MiniLM-L6-v2, a small one already tuned for sentence similarity: it is not BERT-base.
 """
 
+import copy
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,10 +21,24 @@ from worthit.models.contract import Classifier, Labels, Probabilities, Progress,
 from worthit.models.finetuning import Recipe, finetune
 
 
+def positions(encoder: Any) -> int:
+    """Tokens that an encoder has positions for; RoBERTa's begin after the one of padding."""
+    padding = [
+        module.padding_idx
+        for name, module in encoder.named_modules()
+        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding)
+    ]
+    unused = max((index + 1 for index in padding if index is not None), default=0)
+    return int(encoder.config.max_position_embeddings) - unused
+
+
 class Bert(Classifier[BertSettings]):
     name = "bert"
     Settings = BertSettings
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers")
+    _model: Any  # of transformers
+    #: where the weights are that scoring may have rounded; None: in memory, since they were trained
+    _saved_in: Path | None = None
 
     def prepare(self) -> None:
         kind = transformers.AutoModelForSequenceClassification
@@ -34,7 +49,8 @@ class Bert(Classifier[BertSettings]):
         devices.require(self.device)
         folder = checkpoints.resolve(self.settings.checkpoint).folder
         # Master weights stay fp32; autocast multiplies in bf16.
-        self._open(folder, torch.float32)
+        with checkpoints.refused_in_one_line(self.settings.checkpoint):
+            self._open(folder)
         self._model.train()
         if self.settings.dropout is not None:
             for module in self._model.modules():
@@ -46,33 +62,47 @@ class Bert(Classifier[BertSettings]):
             self.settings = replace(self.settings, learning_rate=2e-4 if small else 3e-5)
         recipe = Recipe.of(self.settings)
         finetune(self._logits, parameters, self._tokens(texts), labels, recipe, self.seed, progress)
-        self._made_ready(self._dtype)
+        self._trained = self._model.eval()
+        if self._dtype != torch.float32:
+            self._model.zero_grad()  # not to be copied
+            self._model = copy.deepcopy(self._trained)
+        self._made_ready()
 
-    def _made_ready(self, dtype: torch.dtype) -> None:
-        """Cast for scoring. The head stays fp32: in bf16 half of all scores would be ties."""
-        self._model.to(dtype).eval()
+    def _made_ready(self) -> None:
+        """Cast for scoring all but the head: in bf16 half of all scores would be ties."""
         head = getattr(self._model, "classifier", None)
+        for part in self._model.children():
+            if part is not head:
+                part.to(self._dtype)
         if head is not None:
-            head.float()
             head.register_forward_pre_hook(lambda module, inputs: (inputs[0].float(), *inputs[1:]))
 
-    def _open(self, folder: Path, dtype: torch.dtype) -> None:
+    def unrounded(self) -> Any:
+        """The network as it was trained, in fp32: what is saved, and what is converted."""
+        if self._saved_in is not None:
+            return self._network(self._saved_in)
+        return self._trained
+
+    def _open(self, folder: Path) -> None:
         self._dtype = devices.chosen_dtype(self.settings.precision, self.device)
-        with checkpoints.refused_in_one_line(self.settings.checkpoint):
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-            self._model = transformers.AutoModelForSequenceClassification.from_pretrained(
-                folder,
-                id2label=dict(enumerate(self.classes)),
-                label2id={name: index for index, name in enumerate(self.classes)},
-                dtype=dtype,
-            ).to(self.device)
-        self._model.set_attn_implementation(
-            devices.attention(self.device, self.settings.max_length)
-        )
-        if isinstance(self._model, transformers.BertForSequenceClassification):
+        self._tokenizer = checkpoints.tokenizer(folder)
+        self._model = self._network(folder)
+        self._positions = positions(self._model)
+
+    def _network(self, folder: Path) -> Any:
+        network = checkpoints.network(
+            transformers.AutoModelForSequenceClassification,
+            folder,
+            id2label=dict(enumerate(self.classes)),
+            label2id={name: index for index, name in enumerate(self.classes)},
+            dtype=torch.float32,
+        ).to(self.device)
+        network.set_attn_implementation(devices.attention(self.device, self.settings.max_length))
+        if isinstance(network, transformers.BertForSequenceClassification):
             # The head reads the first token alone: in the last layer only attention needs the others.
-            last = self._model.bert.encoder.layer[-1].attention
+            last = network.bert.encoder.layer[-1].attention
             last.register_forward_hook(lambda module, inputs, out: (out[0][:, :1], *out[1:]))
+        return network
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         tokens: list[list[int]] = self._tokenizer(
@@ -82,9 +112,7 @@ class Bert(Classifier[BertSettings]):
 
     def _limit(self) -> int:
         """Tokens the encoder is given at most: those of the comment and the special ones."""
-        # RoBERTa's positions begin at 2, which only its tokenizer tells.
-        positions = int(self._model.config.max_position_embeddings)
-        longest = min(positions, int(self._tokenizer.model_max_length))
+        longest = min(self._positions, int(self._tokenizer.model_max_length))
         if self.settings.max_length is None:
             return longest
         special = int(self._tokenizer.num_special_tokens_to_add())
@@ -115,13 +143,14 @@ class Bert(Classifier[BertSettings]):
         return float(np.mean([len(tokens) > self._limit() for tokens in whole]))
 
     def _save(self, folder: Path) -> None:
-        self._model.save_pretrained(folder)
+        self.unrounded().save_pretrained(folder)
         self._tokenizer.save_pretrained(folder)
 
     def _load(self, folder: Path) -> None:
         devices.require(self.device)
-        self._open(folder, torch.float32)
-        self._made_ready(self._dtype)
+        self._saved_in = folder
+        self._open(folder)
+        self._made_ready()
 
     def size(self) -> Size:
         parameters = sum(p.numel() for p in self._model.parameters())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from worthit.datasets.errors import CheckpointError, ModelError
+from worthit.datasets.errors import CheckpointError, DeviceError, ModelError
 from worthit.models import batches, processor
 from worthit.models.bert_settings import BertSettings
 from worthit.models.contract import Labels, Probabilities, Progress, Size, Variant
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _MODEL, _TOKENIZER = "model.onnx", "tokenizer.json"
 _LINEAR = ("MatMul", "Attention")  # the latter holds the products for queries, keys and values
 _HEAD = ("pooler", "classifier")
+_REDUCED = (
+    "reduce_range"  # whether weights have 7 bits, for processors on which those of 8 overflow
+)
 # Logits of the graph and of the network may differ by so much, in fp32 both.
 _ALIKE = 1e-2
 
@@ -67,6 +70,11 @@ class BertInt8(Variant[BertSettings]):
         self._model, self._tokenizer_json = model, tokenizer
         self._session = _session(model)
         told = self._session.get_modelmeta().custom_metadata_map
+        if processor.int8_products_saturate() and told.get(_REDUCED) != "True":
+            raise DeviceError(
+                f"this {self.name} model was converted for processors with VNNI; on this one its sums "
+                f"would overflow: convert it here (pytest bench/ --models {self.name})"
+            )
         self._limit, self._pad = int(told["longest"]), int(told["pad"])
         self._parameters = int(told["parameters"])
         self._tokenizer = Tokenizer.from_str(tokenizer)
@@ -103,6 +111,8 @@ class BertInt8(Variant[BertSettings]):
         tokenizer = (folder / _TOKENIZER).read_text("utf-8")
         try:
             self._open(folder / _MODEL, tokenizer)
+        except DeviceError:
+            raise
         except Exception as error:  # neither library raises anything narrower
             raise RuntimeError(str(error)) from error
 
@@ -154,7 +164,7 @@ def _exported(trained: "Bert", folder: Path) -> Path:
     from worthit.models import checkpoints, onnx_export
 
     file = folder / "fp32.onnx"
-    trained._model.float().cpu()
+    trained._model = trained.unrounded().cpu()
     with checkpoints.refused_in_one_line(trained.settings.checkpoint):
         onnx_export.export(trained._model, file)
     shape = trained._model.config
@@ -169,6 +179,7 @@ def _exported(trained: "Bert", folder: Path) -> Path:
         "longest": str(trained._limit()),
         "pad": str(trained._tokenizer.pad_token_id or 0),
         "parameters": str(trained.size().parameters),
+        _REDUCED: str(processor.int8_products_saturate()),
         "onnx.quant.pre_process": "onnxruntime.quant",  # else quantising asks for what is done by now
     }
     onnx.helper.set_model_props(fused.model, told)

@@ -5,7 +5,6 @@ registered one. Quality is not among them: any model may be bad.
 """
 
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from worthit.datasets import registry as datasets
 from worthit.datasets.errors import DataError, WorthitError
 from worthit.models.contract import TOXIC, Classifier, Labels, Probabilities
+from worthit.models.pickles import is_pickle
 
 #: Makes an untrained model for those classes, always the same.
 Make = Callable[[Sequence[str]], Classifier[Any]]
@@ -58,7 +58,7 @@ def examine(make: Make) -> Iterator[Check]:
     yield trained
     if trained.verdict == "off":
         return
-    yield _check("progress", "ends at the total", lambda: _progress(model, told, len(texts)))
+    yield _check("progress", "ends at all comments", lambda: _progress(model, told, len(texts)))
     yield _check("one class", "is refused", lambda: _one_class(make, texts))
     yield _check("unequal lengths", "are refused", lambda: _unequal(make, texts, labels))
     yield _check(
@@ -126,6 +126,8 @@ def _progress(model: Classifier[Any], told: list[tuple[int, int]], comments: int
         return "not tuned"
     if not told or told[-1][0] != told[-1][1]:
         raise Broken(f"it ended at {told[-1] if told else 'nothing'}")
+    if told[-1][1] <= 0 or told[-1][1] % comments:  # each may be read a few times
+        raise Broken(f"it told of {told[-1][1]} comments, there are {comments}")
     return f"{told[-1][0]} of {told[-1][1]}"
 
 
@@ -228,20 +230,7 @@ def _order(model: Classifier[Any], texts: Sequence[str], truth: Labels) -> str:
 
 def _no_pickle(folder: Path) -> str:
     files = [file for file in folder.rglob("*") if file.is_file()]
-    pickled = [str(file.relative_to(folder)) for file in files if _is_pickle(file)]
+    pickled = [str(file.relative_to(folder)) for file in files if is_pickle(file)]
     if pickled:
         raise Broken(f"{', '.join(sorted(pickled))}: whoever loads one runs what is in it")
     return f"{len(files)} files"
-
-
-def _is_pickle(file: Path) -> bool:
-    if zipfile.is_zipfile(file):  # torch.save's and skops' files
-        with zipfile.ZipFile(file) as archive:
-            return any(_begins_as_pickle(archive.open(name).read(2)) for name in archive.namelist())
-    with file.open("rb") as opened:
-        return _begins_as_pickle(opened.read(2))
-
-
-def _begins_as_pickle(start: bytes) -> bool:
-    # From protocol 2 on, which is what pickle and joblib write.
-    return len(start) == 2 and start[0] == 0x80 and 2 <= start[1] <= 5

@@ -147,8 +147,17 @@ def _from_folder(given: str, folder: Path) -> Checkpoint:
         raise CheckpointError(
             f"the folder {given} has no config.json, so it is no checkpoint; {_allowed()}"
         )
+    _require_safetensors(given, folder)
     files = sorted(file for kind in _WANTED for file in folder.glob(kind))
     return Checkpoint(given, folder, "folder", short_hash(*(sha256_of(file) for file in files)))
+
+
+def _require_safetensors(given: str, folder: Path) -> None:
+    if not any(folder.glob("*.safetensors")):
+        raise CheckpointError(
+            f"{given} has no weights in *.safetensors, and pickled ones (*.bin), which can run code, are "
+            "not opened; if you trust it, write it anew with transformers' save_pretrained"
+        )
 
 
 def _from_gguf_file(given: str, file: Path) -> Checkpoint:
@@ -165,7 +174,9 @@ def _from_gguf_file(given: str, file: Path) -> Checkpoint:
 def _convert(gguf: Path, target: Path) -> None:
     """Dequantise a GGUF file into `target`, in a process whose memory counts against nobody."""
     command = [sys.executable, "-P", "-m", "worthit.models.gguf", str(gguf), str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         if "No space left" in last:
@@ -200,7 +211,44 @@ def _from_hub(given: str) -> Checkpoint:
             f"{given} is not in the local cache and the Hugging Face hub cannot be reached; "
             f"check the network, or {_allowed()}"
         ) from error
+    _require_safetensors(given, folder)
     return Checkpoint(given, folder, f"Hugging Face hub {given}@{folder.name[:12]}", folder.name)
+
+
+def tokenizer(folder: Path, **options: Any) -> Any:
+    """A checkpoint's tokenizer. Python code that comes with it is never run, nor asked about.
+
+    Raises:
+        ValueError, OSError: transformers' own; see `refused_in_one_line`.
+    """
+    import transformers
+
+    return transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **options)
+
+
+def config(folder: Path) -> Any:
+    """A checkpoint's architecture and sizes, by no code of its own, as of `tokenizer`."""
+    import transformers
+
+    return transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+
+
+def network(kind: Any, folder: Path, **options: Any) -> Any:
+    """A checkpoint's network with its weights: no code of its own, as of `tokenizer`, and no pickle.
+
+    Args:
+        kind: an auto class of transformers.
+        options: further ones of its `from_pretrained`.
+    """
+    return kind.from_pretrained(folder, trust_remote_code=False, use_safetensors=True, **options)
+
+
+def without_weights(kind: Any, folder: Path) -> Any:
+    """The same network as modules alone, which takes neither memory nor time."""
+    import torch
+
+    with torch.device("meta"):
+        return kind.from_config(config(folder), trust_remote_code=False)
 
 
 def import_architecture(given: str, kind: Any) -> None:
@@ -213,12 +261,9 @@ def import_architecture(given: str, kind: Any) -> None:
     Raises:
         CheckpointError: as for `resolve`, or transformers does not know the architecture.
     """
-    import torch
-    import transformers
-
     folder = resolve(given).folder
-    with refused_in_one_line(given), torch.device("meta"):
-        kind.from_config(transformers.AutoConfig.from_pretrained(folder))
+    with refused_in_one_line(given):
+        without_weights(kind, folder)
 
 
 @contextmanager
@@ -229,7 +274,9 @@ def refused_in_one_line(given: str) -> Iterator[None]:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise
-        reason = " ".join(str(error).split())[:200]
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        if "trust_remote_code" in str(error):
+            reason = "it takes Python code that comes with it, which is never run"
         raise CheckpointError(
-            f"the checkpoint {given} cannot be used ({type(error).__name__}: {reason}); {_allowed()}"
+            f"the checkpoint {given} cannot be used ({reason}); {_allowed()}"
         ) from error

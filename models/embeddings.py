@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 
 from worthit.models import batches, checkpoints, devices
-from worthit.models.bert import Bert
+from worthit.models.bert import Bert, positions
 from worthit.models.contract import Base, Labels, Progress, Size
 
 _HEAD = "head.safetensors"
@@ -55,9 +55,10 @@ class Embeddings(Bert):
         folder = checkpoints.resolve(chosen.checkpoint).folder
         self._dtype = devices.chosen_dtype(chosen.precision, self.device)
         with checkpoints.refused_in_one_line(chosen.checkpoint):
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-            encoder = transformers.AutoModel.from_pretrained(folder, dtype=self._dtype)
+            self._tokenizer = checkpoints.tokenizer(folder)
+            encoder = checkpoints.network(transformers.AutoModel, folder, dtype=self._dtype)
         self._model = encoder.to(self.device).eval()
+        self._positions = positions(self._model)
         self._model.set_attn_implementation(devices.attention(self.device, chosen.max_length))
 
     def _put_on(self, coef: np.ndarray, intercept: np.ndarray) -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 import torch
 import transformers
 
+from worthit.models import checkpoints
+
 
 def convert(file: Path, folder: Path) -> None:
     """Write model and tokenizer of a causal LM to a folder, as `from_pretrained` reads them."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-    model = transformers.AutoModelForCausalLM.from_pretrained(
+    tokenizer = checkpoints.tokenizer(file.parent, gguf_file=file.name)
+    model = checkpoints.network(
+        transformers.AutoModelForCausalLM,
         file.parent,
         gguf_file=file.name,
         quantization_config=transformers.GgufConfig(dequantize=True),

@@ -20,9 +20,10 @@ import numpy as np
 import peft
 import torch
 import transformers
+from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
-from worthit.datasets.errors import CheckpointError
+from worthit.datasets.errors import CheckpointError, RunError
 from worthit.models import batches, checkpoints, devices, prompts
 from worthit.models.contract import Base, Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.finetuning import Recipe, finetune
@@ -59,6 +60,7 @@ class Llama(Classifier[LlamaSettings]):
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
         base, chosen = self._open(), self.settings
+        self._require_own_logits(base)
         self._model = peft.get_peft_model(
             base, self._adapter_config(base), autocast_adapter_dtype=False
         )
@@ -110,7 +112,7 @@ class Llama(Classifier[LlamaSettings]):
         given = self.settings.checkpoint
         folder = checkpoints.resolve(given).folder
         with checkpoints.refused_in_one_line(given):
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+            self._tokenizer = checkpoints.tokenizer(folder)
             base = self._load_base(folder)
         base.set_attn_implementation(devices.attention(self.device, self.settings.max_length))
         devices.fuse_norms(base)
@@ -122,14 +124,20 @@ class Llama(Classifier[LlamaSettings]):
             )
         self._parameters = int(base.num_parameters())
         self._prompt = prompts.prompt(self.classes, self._first_tokens, given)
-        self._head = base.get_output_embeddings().weight.detach()[list(self._prompt.tokens)]
+        self._head = self._answers_rows(base.get_output_embeddings())
         return base
+
+    def _answers_rows(self, head: Any) -> torch.Tensor:
+        """Shape (k, width), or (k, width + 1) with the bias of a head that has one, as Phi's."""
+        rows = list(self._prompt.tokens)
+        weight: torch.Tensor = head.weight.detach()[rows]
+        bias = getattr(head, "bias", None)
+        return weight if bias is None else torch.cat([weight, bias.detach()[rows, None]], dim=1)
 
     def _load_base(self, folder: Path) -> Any:
         dtype = devices.chosen_dtype(self.settings.precision, self.device)
-        return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(
-            self.device
-        )
+        kind = transformers.AutoModelForCausalLM
+        return checkpoints.network(kind, folder, dtype=dtype).to(self.device)
 
     def _first_tokens(self, answers: Sequence[str]) -> list[int]:
         tokens = self._tokenizer(list(answers), add_special_tokens=False)["input_ids"]
@@ -158,9 +166,39 @@ class Llama(Classifier[LlamaSettings]):
             cache.update(keys, values, layer)
         hidden = self._decoder()(input_ids=ids, cache=cache, use_cache=True).last_hidden_state
         answers = hidden[torch.arange(len(hidden), device=self.device), lengths - 1]
+        return self._answers_logits(answers, self._decoder().config)
+
+    def _answers_logits(self, hidden: torch.Tensor, config: Any) -> torch.Tensor:
+        """Shape (batch, k), fp32, of the last layer's states of shape (batch, width)."""
         # So few rows cost nothing in fp32, while bf16 would round logits to steps of an eighth.
-        logits: torch.Tensor = answers.float() @ self._head.T.float()
-        return logits
+        head = self._head.float()
+        one = torch.nn.functional.pad(hidden.float(), (0, head.shape[1] - hidden.shape[1]), value=1)
+        logits = one @ head.T / getattr(config, "logits_scaling", 1.0)  # Granite's
+        cap = getattr(config, "final_logit_softcapping", None)  # Gemma 2's
+        return cap * torch.tanh(logits / cap) if cap else logits
+
+    @torch.no_grad()
+    def _require_own_logits(self, base: Any) -> None:
+        """Compare with what the model itself computes, by its whole head, of one prompt.
+
+        Once, before training: the whole head is memory that scoring never touches.
+
+        Raises:
+            CheckpointError: its head does more than is known here, as Cohere's.
+        """
+        ids = self._tokenizer(f"{self._prompt.question} yes{prompts.CUE}")["input_ids"]
+        states: list[torch.Tensor] = []
+        watch = base.base_model.register_forward_hook(
+            lambda module, inputs, out: states.append(out.last_hidden_state)
+        )
+        own = base(input_ids=torch.tensor([ids], device=self.device)).logits[:, -1]
+        watch.remove()
+        ours = self._answers_logits(states[0][:, -1], base.base_model.config)
+        if not torch.allclose(ours, own[:, list(self._prompt.tokens)].float(), 0.02, 0.02):
+            raise CheckpointError(
+                f"{self.settings.checkpoint} makes logits of its last layer in a way of its own, so its "
+                "answers would be scored wrongly; use another checkpoint, as of the Llama family"
+            )
 
     @torch.no_grad()
     def _read_question(self) -> None:
@@ -222,6 +260,8 @@ class Llama(Classifier[LlamaSettings]):
                 shutil.copy(file, folder)
 
     def _load(self, folder: Path) -> None:
+        if not (folder / SAFETENSORS_WEIGHTS_NAME).is_file():  # peft would unpickle others
+            raise RunError(f"{folder} holds no {SAFETENSORS_WEIGHTS_NAME}; copy it again whole")
         self._saved_in = folder
         base = self._scoring_base()
         adapted = peft.PeftModel.from_pretrained(base, folder, autocast_adapter_dtype=False)

@@ -63,7 +63,9 @@ class LlamaInt8(Llama, Variant[LlamaSettings]):
         """Build the model of what `_rounded` returns, or of the file it was saved to."""
         self._saved, config = saved, self._config
         with init_empty_weights(include_buffers=False):
-            whole = transformers.AutoModelForCausalLM.from_config(config, dtype=config.dtype)
+            whole = transformers.AutoModelForCausalLM.from_config(
+                config, dtype=config.dtype, trust_remote_code=False
+            )
         whole.set_attn_implementation(devices.attention(self.device, self.settings.max_length))
         self._model = whole.base_model.eval()
         rounding = int8_linear.TokenRounding()
@@ -103,8 +105,8 @@ class LlamaInt8(Llama, Variant[LlamaSettings]):
         with safe_open(folder / _FILE, "pt") as opened:
             told = opened.metadata() or {}
         self._parameters, self._trained_parameters = int(told["parameters"]), int(told["trained"])
-        self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        self._config = transformers.AutoConfig.from_pretrained(folder)
+        self._tokenizer = checkpoints.tokenizer(folder)
+        self._config = checkpoints.config(folder)
         self._assemble(folder / _FILE)
 
 

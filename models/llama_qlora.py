@@ -11,7 +11,7 @@ from typing import Any
 import bitsandbytes
 import transformers
 
-from worthit.models import devices
+from worthit.models import checkpoints, devices
 from worthit.models.llama import Llama
 
 
@@ -25,8 +25,12 @@ class LlamaQLoRA(Llama):
         quantized = transformers.BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
         )
-        base = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, quantization_config=quantized, device_map={"": self.device}
+        base = checkpoints.network(
+            transformers.AutoModelForCausalLM,
+            folder,
+            dtype=dtype,
+            quantization_config=quantized,
+            device_map={"": self.device},
         )
         for module in base.modules():
             if isinstance(module, bitsandbytes.nn.Linear4bit):

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 from sklearn.decomposition import TruncatedSVD
 from sklearn.linear_model import LogisticRegression
 
+from worthit.datasets.errors import DataError
 from worthit.models import estimators
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.vectorizer import Options, Vectorizer
@@ -29,6 +30,11 @@ class LSA(Classifier[LSASettings]):
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         self._words, matrix = Vectorizer.fit(texts, Options())
+        if min(matrix.shape) < 2:
+            raise DataError(
+                f"{self.name} needs two comments and two words at least to train on; there are "
+                f"{matrix.shape[0]:,} and {matrix.shape[1]:,}"
+            )
         # A handful of short comments has fewer words than we want components.
         components = min(self.settings.components, min(matrix.shape) - 1)
         topics = TruncatedSVD(components, random_state=self.seed)

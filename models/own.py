@@ -261,16 +261,28 @@ class Wrapped(Classifier[NoSettings]):
         """
         found: list[str] = _skops(self.name).get_untrusted_types(file=folder / _SKOPS_FILE)
         named = self.name.partition(":")[0].partition(".")[0]
-        foreign = [kind for kind in found if kind.partition(".")[0] != named]
+        foreign = [kind for kind in found if not _is_defined_in(named, kind)]
         if foreign and not folder.resolve().is_relative_to(cache_folder("artifacts").resolve()):
             raise RunError(
-                f"{folder} was trained elsewhere and would run {', '.join(foreign)}, which is not in "
-                f"{named}; train it here (pytest bench/ --models {self.name})"
+                f"{folder} was trained elsewhere and would run {', '.join(foreign)}, which is not "
+                f"defined in {named}; train it here (pytest bench/ --models {self.name})"
             )
         return found
 
     def size(self) -> Size:
         return Size(None, None)
+
+
+def _is_defined_in(package: str, name: str) -> bool:
+    """Whether what is called so is the package's own, and not what it imports from elsewhere."""
+    module, _, attribute = name.rpartition(".")
+    if name.partition(".")[0] != package:
+        return False
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError):
+        return False
+    return str(getattr(found, "__module__", "")).partition(".")[0] == package
 
 
 def _saves_itself(made: Any) -> bool:

@@ -14,9 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from safetensors import SafetensorError
-
-from worthit.datasets.errors import DeviceError, RunError, UnknownNameError, is_out_of_memory
+from worthit.datasets.errors import (
+    DeviceError,
+    RunError,
+    UnknownNameError,
+    WorthitError,
+    is_out_of_memory,
+)
 from worthit.models.contract import Classifier, read_card
 
 Kind = Literal["classical", "encoder", "llm"]
@@ -171,7 +175,9 @@ def load(folder: Path, device: str = "cpu", checkpoint: str | None = None) -> Cl
     require_able(name, device)
     try:
         return kind.load(folder, device, checkpoint)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except WorthitError:
+        raise
+    except Exception as error:  # damaged files have each library raise something of its own
         if is_out_of_memory(error):
             raise
         reason = " ".join(str(error).split())[:200]

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+import torch
 
 import small_runs
 from worthit.bench import artifacts, cell_run, session
@@ -23,7 +24,14 @@ from worthit.bench.record import Training
 from worthit.bench.work import Work
 from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import CellError, CheckpointError, ModelError, OptionError, RunError
+from worthit.datasets.errors import (
+    CellError,
+    CheckpointError,
+    DeviceError,
+    ModelError,
+    OptionError,
+    RunError,
+)
 from worthit.datasets.protocol import Protocol
 from worthit.models import bert_int8, onnx_export, processor, registry
 from worthit.models.bert import Bert
@@ -176,6 +184,32 @@ def test_seven_bits_only_where_products_of_eight_overflow(
     if flags is not None:
         (tmp_path / "cpuinfo").write_text(flags)
     assert processor.int8_products_saturate() is saturates
+
+
+def test_eight_bits_are_refused_where_their_products_overflow(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "int8_products_saturate", lambda: False)
+    BertInt8().convert(bert).save(tmp_path)
+    registry.load(tmp_path)
+    monkeypatch.setattr(processor, "int8_products_saturate", lambda: True)
+    with pytest.raises(DeviceError, match="converted for processors with VNNI") as told:
+        registry.load(tmp_path)
+    assert "\n" not in str(told.value)
+    BertInt8().convert(bert).save(tmp_path)
+    registry.load(tmp_path)
+
+
+def test_it_is_converted_from_weights_that_nothing_rounded(tiny_bert: Path, tmp_path: Path) -> None:
+    settings = BertSettings(checkpoint=str(tiny_bert), precision="bf16")
+    trained = Bert(settings).fit(TEXTS, LABELS[TOXIC])
+    (folder := tmp_path / "saved").mkdir()
+    trained.save(folder)
+    for model in (trained, Bert.load(folder)):
+        bert_int8._exported(model, tmp_path)
+        weight = model._model.bert.encoder.layer[0].output.dense.weight
+        assert weight.dtype == torch.float32
+        assert not torch.equal(weight.bfloat16().float(), weight)
 
 
 class Here:

@@ -1,16 +1,24 @@
 """models/check.py and its command: what a model breaks of the rules the benchmark relies on."""
 
+import gzip
+import io
+import pickle
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from own_code import broken, installed
 from worthit.models import check
+from worthit.models.contract import silent as silent_progress
+from worthit.models.pickles import is_pickle
 from worthit.reports import cli
 
 BAD = """
@@ -109,6 +117,10 @@ def test_the_check_finds_what_a_model_breaks(code: str, name: str, rule: str, fo
     assert found in broken(f"{code}_worse:{name}")[rule]
 
 
+def broken_rules(make: check.Make) -> dict[str, str]:
+    return {row.name: row.found for row in check.examine(make) if row.verdict == "off"}
+
+
 def test_rules_of_the_contract_itself_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     from worthit.models.contract import Classifier
     from worthit.models.majority import Majority
@@ -129,12 +141,66 @@ def test_rules_of_the_contract_itself_are_checked(monkeypatch: pytest.MonkeyPatc
         return self
 
     monkeypatch.setattr(Classifier, "fit", silent)
-    rows = {row.name: row.found for row in check.examine(make) if row.verdict == "off"}
+    rows = broken_rules(make)
     assert rows == {
         "progress": "it ended at nothing",
         "one class": "was trained on",
         "unequal lengths": "was trained on",
     }
+
+    def counts_steps(self: Any, texts: Any, labels: Any, progress: Any = silent_progress) -> Any:
+        progress(1, 1)
+        return silent(self, texts, labels)
+
+    monkeypatch.setattr(Classifier, "fit", counts_steps)
+    assert broken_rules(make)["progress"] == "it told of 1 comments, there are 120"
+
+
+ARRAY = np.arange(3.0)
+PICKLED = {"weights": [1.0, 2.0], "of": dict}
+
+
+def npy(array: np.ndarray, **options: Any) -> bytes:
+    np.save(content := io.BytesIO(), array, **options)
+    return content.getvalue()
+
+
+def joblib_dump(**options: Any) -> bytes:
+    joblib.dump([PICKLED, ARRAY], content := io.BytesIO(), **options)
+    return content.getvalue()
+
+
+def zipped(content: bytes) -> bytes:
+    with zipfile.ZipFile(target := io.BytesIO(), "w") as archive:
+        archive.writestr("folder/", b"")
+        archive.writestr("folder/member", content)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        *[(pickle.dumps(PICKLED, protocol), True) for protocol in range(6)],
+        *[(joblib_dump(compress=method), True) for method in (0, 3, "gzip", "bz2", "lzma", "xz")],
+        (zipped(pickle.dumps(PICKLED, 0)), True),
+        (npy(np.array([PICKLED]), allow_pickle=True), True),
+        (zipped(npy(np.array([PICKLED]), allow_pickle=True)), True),
+        (npy(ARRAY), False),
+        (zipped(npy(ARRAY)), False),
+        (gzip.compress(b"text"), False),
+        *[
+            (text, False)
+            for text in (b"", b"0.5", b"1.", b"x, y.", b"xyz", b"BZh", b"comment\nword\n")
+        ],
+        (b"N, or so they say.", False),
+        (safetensors.numpy.save({"a": ARRAY}), False),
+    ],
+)
+def test_pickles_are_known_by_what_is_in_them(
+    content: bytes, expected: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert is_pickle(tmp_path / "file") is expected
 
 
 def test_the_command_checks_any_model_within_80_columns(

@@ -17,6 +17,7 @@ from worthit.datasets import registry as datasets
 from worthit.datasets.errors import DataError, OptionError, RunError, UnknownNameError
 from worthit.models import check, registry
 from worthit.models.contract import TOXIC, Classifier
+from worthit.models.pickles import is_pickle
 
 Maker = Callable[..., Classifier[Any]]
 
@@ -58,8 +59,7 @@ def test_nothing_saved_is_a_pickle(fitted: Classifier[Any], tmp_path: Path) -> N
     assert saved
     for path in saved:
         assert path.suffix in {".json", ".safetensors", ".onnx", ".bin", ".md", ".txt", ".jinja"}
-        start = path.read_bytes()[:2]
-        assert not (start[:1] == b"\x80" and 2 <= start[1] <= 5)  # how pickles begin
+        assert not is_pickle(path)
 
 
 def test_one_class_and_unequal_lengths_are_refused(make: Maker) -> None:
@@ -151,6 +151,11 @@ def test_an_unknown_model_lists_the_known() -> None:
         match="unknown model 'gpt'; known: majority, word-list, lsa, word2vec, fasttext, ",
     ):
         registry.model_class("gpt")
+
+
+def test_one_word_has_no_latent_meaning() -> None:
+    with pytest.raises(DataError, match=r"needs two comments and two words .* there are 10 and 1"):
+        registry.model_class("lsa")().fit(["hello", "hello hello"] * 5, np.array([0, 1] * 5))
 
 
 @pytest.mark.parametrize("name", ["word2vec", "fasttext"])

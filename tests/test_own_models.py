@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -187,9 +188,32 @@ def test_types_from_elsewhere_are_loaded_only_where_they_were_trained(
         model.save(folder)
     assert kind.load(here).predict_proba(["bad"]).shape == (1, 2)
     with pytest.raises(
-        RunError, match=f"would run {code}.TwoMethods, which is not in {code}_other"
+        RunError, match=f"would run {code}.TwoMethods, which is not defined in {code}_other"
     ):
         kind.load(elsewhere)
+
+
+def test_what_ones_own_code_imports_is_not_trusted_for_it(code: str, tmp_path: Path) -> None:
+    Path(f"{code}_clean.py").write_text(
+        "from subprocess import check_output\n"
+        f"from {code} import pipeline\n"
+        "from sklearn.pipeline import make_pipeline\n"
+        "from sklearn.preprocessing import FunctionTransformer\n\n"
+        "def clean(texts):\n    return [text.lower() for text in texts]\n\n"
+        "def made():\n    return make_pipeline(FunctionTransformer(clean), pipeline())\n"
+    )
+    kind = registry.model_class(f"{code}_clean:made")
+    kind().fit(["good thing", "bad thing"], np.array([0, 1])).save(tmp_path)
+    assert kind.load(tmp_path).predict_proba(["bad"]).shape == (1, 2)
+    with zipfile.ZipFile(tmp_path / "model.skops") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert b'"clean"' in files["schema.json"]
+    files["schema.json"] = files["schema.json"].replace(b'"clean"', b'"check_output"')
+    with zipfile.ZipFile(tmp_path / "model.skops", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    with pytest.raises(RunError, match=f"would run {code}_clean.check_output, which is not def"):
+        kind.load(tmp_path)
 
 
 def test_rows_are_short_unique_and_tell_no_folder(tmp_path: Path) -> None:
@@ -223,6 +247,7 @@ def test_a_checkpoints_config_tells_its_recipe(
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "config.json").write_text(json.dumps(config))
+        (folder / "model.safetensors").touch()
         with pytest.raises(CheckpointError, match=message):
             registry.model_class(f"hf:{folder}")
 

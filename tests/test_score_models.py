@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from own_code import installed
 from scored_comments import COMMENTS, read, saved, written
 from worthit.bench import kept
 from worthit.datasets.errors import CheckpointError, OptionError, RunError
@@ -124,6 +125,36 @@ def test_a_damaged_model_is_refused_in_one_line(score: Any, tmp_path: Path) -> N
     (tmp_path / "worthit.json").write_text("{}")
     code, said = score(source, with_model=tmp_path)
     assert (code, "holds no saved model" in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "content"),
+    [
+        ("lsa", "words.json", b"[]"),
+        ("own", "model.skops", b"PK, cut off"),
+        ("bert", "tokenizer.json", b"[]"),
+        ("bert", "config.json", b"{"),
+    ],
+)
+def test_any_damaged_file_of_a_model_is_told_of_in_one_line(
+    name: str,
+    file: str,
+    content: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_bert: Path,
+) -> None:
+    if name == "own":
+        name = f"{installed(tmp_path, monkeypatch, str(tmp_path))}:pipeline"
+    settings = {"checkpoint": str(tiny_bert)} if name == "bert" else {}
+    model = registry.model_class(name)().set_params(**settings)
+    (folder := tmp_path / "saved").mkdir()
+    model.fit(["good thing", "bad idea"] * 10, np.array([0, 1] * 10)).save(folder)
+    assert (folder / file).is_file()
+    (folder / file).write_bytes(content)
+    with pytest.raises(RunError, match=r"cannot be read .*copy it again whole") as told:
+        registry.load(folder)
+    assert "\n" not in str(told.value)
 
 
 def test_the_models_of_runs_are_found_and_taken_along(

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from worthit.datasets import registry
 from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import CheckpointError, DeviceError, UnknownNameError
+from worthit.datasets.errors import CheckpointError, DeviceError, RunError, UnknownNameError
 from worthit.models import batches, devices, finetuning
 from worthit.models.bert import Bert, BertSettings
+from worthit.models.embeddings import Embeddings
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.llama_qlora import LlamaQLoRA
 from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
@@ -33,11 +35,42 @@ def zero_shot(folder: Path, **settings: object) -> LlamaZeroShot:
     return model
 
 
-def test_scores_are_the_softmax_over_the_two_answers_of_the_whole_model(tiny_llama: Path) -> None:
+def of_another_kind(tokenizer_from: Path, folder: Path, kind: str, **config: object) -> Path:
+    """A causal LM of another architecture, with random weights, those of the head large enough to matter."""
     import transformers
 
-    whole = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llama)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer_from)
+    tokenizer.save_pretrained(folder)
+    sizes = {
+        "vocab_size": len(tokenizer), "hidden_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "intermediate_size": 128,
+        "max_position_embeddings": 512, "head_dim": 32, "pad_token_id": 0,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    made = transformers.AutoModelForCausalLM.from_config(
+        transformers.AutoConfig.for_model(kind, **sizes | config)
+    )
+    for parameter in made.get_output_embeddings().parameters():  # a bias begins as 0
+        torch.nn.init.normal_(parameter, std=0.2)
+    made.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(params=["llama", "phi", "granite", "gemma2"])
+def tiny_llm(request: pytest.FixtureRequest, tiny_llama: Path, tmp_path: Path) -> Path:
+    """Heads as Llama's, and some with a bias, a divisor, and a soft cap."""
+    particular: dict[str, dict[str, object]] = {
+        "llama": {}, "phi": {}, "granite": {"logits_scaling": 8.0},
+        "gemma2": {"final_logit_softcapping": 2.0, "tie_word_embeddings": False},
+    }  # fmt: skip
+    return of_another_kind(tiny_llama, tmp_path, request.param, **particular[request.param])
+
+
+def test_scores_are_the_softmax_over_the_two_answers_of_the_whole_model(tiny_llm: Path) -> None:
+    import transformers
+
+    whole = transformers.AutoModelForCausalLM.from_pretrained(tiny_llm)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llm)
     expected = []
     for text in TEXTS[:3]:
         ids = tokenizer(f"{QUESTION} {text}{CUE}", return_tensors="pt")["input_ids"]
@@ -47,7 +80,20 @@ def test_scores_are_the_softmax_over_the_two_answers_of_the_whole_model(tiny_lla
             tokenizer(a, add_special_tokens=False)["input_ids"][0] for a in (" False", " True")
         ]
         expected.append(torch.softmax(last[answers], 0)[1].item())
-    assert zero_shot(tiny_llama).predict_proba(TEXTS[:3])[:, 1] == pytest.approx(expected, abs=1e-4)
+    assert zero_shot(tiny_llm).predict_proba(TEXTS[:3])[:, 1] == pytest.approx(expected, abs=1e-4)
+
+
+def test_logits_made_in_another_way_are_refused_before_training(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    cohere = of_another_kind(tiny_llama, tmp_path, "cohere", tie_word_embeddings=False)
+    for kind in (Llama, LlamaQLoRA, LlamaZeroShot):
+        model = kind().set_params(checkpoint=str(cohere))
+        with pytest.raises(
+            CheckpointError, match="makes logits of its last layer in a way"
+        ) as told:
+            model.fit(TEXTS, LABELS, lambda done, total: pytest.fail("it was trained"))
+        assert "\n" not in str(told.value)
 
 
 def test_the_comment_is_cut_and_never_the_cue(tiny_llama: Path) -> None:
@@ -104,6 +150,11 @@ def test_the_adapter_opens_with_peft_and_scores_the_same(tiny_llama: Path, tmp_p
     answers = model._first_tokens([" False", " True"])
     score = torch.softmax(last[answers], 0)[1].item()
     assert model.predict_proba(TEXTS[:1])[0, 1] == pytest.approx(score, abs=1e-4)
+    weights = peft.utils.load_peft_weights(str(tmp_path))
+    (tmp_path / "adapter_model.safetensors").unlink()
+    torch.save(weights, tmp_path / "adapter_model.bin")
+    with pytest.raises(RunError, match=r"holds no adapter_model\.safetensors"):
+        Llama.load(tmp_path)
 
 
 def test_bert_learns_and_opens_with_transformers(tiny_bert: Path, tmp_path: Path) -> None:
@@ -134,6 +185,48 @@ def test_bert_scores_are_not_rounded_to_ties(tiny_bert: Path, tmp_path: Path) ->
         assert len(np.unique(scores)) > 0.9 * len(texts)
 
 
+def test_what_bert_saves_is_not_rounded_and_scores_as_before(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    settings = BertSettings(checkpoint=str(tiny_bert), precision="bf16")
+    model, folders = Bert(settings).fit(TEXTS, LABELS), [tmp_path / "once", tmp_path / "again"]
+    scores = model.predict_proba(TEXTS)
+    for folder in folders:
+        folder.mkdir()
+        model.save(folder)
+        saved = load_file(folder / "model.safetensors")
+        for name, tensor in model._model.state_dict().items():
+            assert saved[name].dtype == torch.float32
+            is_head = name.startswith("classifier")
+            assert torch.equal(saved[name].to(tensor.dtype), tensor)
+            assert tensor.dtype == (torch.float32 if is_head else torch.bfloat16)
+            if tensor.ndim == 2:
+                assert not torch.equal(saved[name].bfloat16().float(), saved[name])
+        model = Bert.load(folder)
+        assert model.predict_proba(TEXTS) == pytest.approx(scores, abs=1e-6)
+
+
+@pytest.mark.parametrize("max_length", [None, 40])
+def test_positions_that_begin_after_padding_are_not_overrun(
+    tiny_bert: Path, tmp_path: Path, max_length: int | None
+) -> None:
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_bert)
+    tokenizer.model_max_length = int(1e30)
+    tokenizer.save_pretrained(tmp_path)
+    config = transformers.RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=40, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    transformers.RobertaModel(config).save_pretrained(tmp_path)
+    for kind in (Bert, Embeddings):
+        model = kind().set_params(checkpoint=str(tmp_path), max_length=max_length)
+        scores = model.fit(TEXTS, LABELS).predict_proba(["the page " * 100])
+        assert scores.shape == (1, 2)
+        assert max(map(len, model._tokens(["the page " * 100]))) == 39
+
+
 def test_bert_cuts_at_its_limit_and_tells_the_share(tiny_bert: Path) -> None:
     model = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=6))
     model.fit(TEXTS, LABELS)
@@ -148,6 +241,7 @@ def test_a_checkpoint_of_another_kind_is_refused_in_one_line(
     tmp_path: Path, tiny_llama: Path
 ) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "no-such-type"}')
+    (tmp_path / "model.safetensors").touch()
     with pytest.raises(CheckpointError, match="cannot be used") as caught:
         Llama(LlamaSettings(checkpoint=str(tmp_path))).fit(TEXTS, LABELS)
     assert "\n" not in str(caught.value)
