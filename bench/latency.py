@@ -80,7 +80,8 @@ def measure_latency(
             # Resampling takes longer than many a model: look again when half as many have come.
             next_look = len(samples) * 3 // 2
             low, high = median_interval(samples)
-            if high - low <= 2 * _PRECISION * float(np.median(samples)):
+            precise = high - low <= 2 * _PRECISION * float(np.median(samples))
+            if precise and len(samples) >= _FEWEST_SAMPLES:
                 ended_by = ended_by or "precision"
         if not ended_by and len(samples) >= _MOST_SAMPLES:
             ended_by = "sample limit"
