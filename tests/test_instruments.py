@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from small_runs import cell, run
 from worthit.bench import energy, latency, memory, noise, record, throughput
+from worthit.reports import costs
 
 
 def test_latency_comments_cover_all_lengths_in_mixed_order() -> None:
@@ -64,6 +66,16 @@ def test_latency_goes_on_until_the_median_is_known_or_time_is_up(
     assert short.ended_by == "time limit"
     assert len(short.samples_ms) == 30
     assert short.p99_ms.reason == "p99 needs 299 samples, there are 30"
+
+
+@pytest.mark.parametrize("comments", [1, 7, 29])
+def test_a_median_is_never_known_from_fewer_than_30_samples(
+    monkeypatch: pytest.MonkeyPatch, comments: int
+) -> None:
+    clock = iter(range(1_000_000))
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: next(clock))
+    found = timed(lambda texts: None, comments, 1e6)
+    assert len(found.samples_ms) >= 30
 
 
 def test_the_interval_of_the_median_holds_it_19_times_in_20() -> None:
@@ -129,6 +141,24 @@ def test_a_batch_that_does_not_fit_ends_the_sweep_and_loses_nothing(error: Excep
     swept = throughput.measure_throughput(score, lambda: None, ["a"] * 10, 0.0, 2048)
     assert [rate.batch_size for rate in swept.batches] == [1, 8]
     assert swept.ended_by == "memory"
+
+
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        ((66.5, 123.0, 147.0, 142.0), ""),  # it fell
+        ((66.5, 123.0, 147.0, 151.0), ""),  # within the 3 % that do not count
+        ((66.5, 123.0, 147.0, 152.0), "still rising"),
+    ],
+)
+def test_a_rate_is_called_rising_only_if_it_rose(rates: tuple[float, ...], said: str) -> None:
+    batches = tuple(
+        record.BatchRate(size, record.measured(rate, "comments/s", "clock"))
+        for size, rate in zip((1, 8, 32, 128), rates, strict=True)
+    )
+    swept = cell(throughput=record.Throughput(batches, "largest size"))
+    row = next(line for line in costs.throughput(run(swept))[1].splitlines() if "66.5" in line)
+    assert row.split("|")[-2].strip() == said
 
 
 def test_other_errors_are_not_taken_for_want_of_memory() -> None:
