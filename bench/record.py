@@ -104,9 +104,7 @@ class Memory:
     peak_mb: Figure
     baseline_mb: Figure  # interpreter and libraries, before the model
     accelerator_peak_mb: Figure  # of tensors
-    anonymous_mb: Figure | None = (
-        None  # resident when the pass is over, of the process's own making
-    )
+    anonymous_mb: Figure | None = None  # resident when the pass is over, of its own making
     file_backed_mb: Figure | None = None  # and mapped from files, as far as touched
     accelerator_reserved_mb: Figure | None = None  # peak of what torch holds, tensors or not
     accelerator_used_mb: Figure | None = None  # of the whole device, by whomever
@@ -124,10 +122,11 @@ class Latency:
     p99_ms: Figure
     load_s: Figure
     first_call_ms: Figure
-    p50_low_ms: float | None = None  # 95 % bootstrap interval of the median
+    p50_low_ms: float | None = None  # 95 % interval of the median, over comments
     p50_high_ms: float | None = None
-    ended_by: str = ""  # "precision", "time limit" or "sample limit"
+    ended_by: str = ""  # "precision", "no gain" of further passes, "time limit" or "sample limit"
     cold_start_s: Figure | None = None  # from the start of the process to the first answer
+    comments: int | None = None  # in turn: sample i is of comment i % comments; None: one of each
 
 
 @dataclass(frozen=True)
