@@ -12,6 +12,7 @@ import numpy as np
 from worthit.bench import consistency
 from worthit.bench.cell import Cell
 from worthit.bench.engine import Limit, Worker
+from worthit.bench.latency import drawn_by_length
 from worthit.bench.progress import Progress, shown
 from worthit.bench.record import (
     CellRecord,
@@ -26,8 +27,8 @@ from worthit.bench.record import (
     Training,
     probabilities_per_comment,
 )
-from worthit.datasets import prepare
-from worthit.datasets.errors import CellError, DeviceError
+from worthit.datasets import prepare, story
+from worthit.datasets.errors import CellError, DataError, DeviceError
 from worthit.models.contract import Labels
 from worthit.models.registry import entry
 
@@ -124,7 +125,7 @@ class CellRun:
     def latency(self) -> Latency:
         latency = self._measured("latency", Latency, lambda figure: (
             f"p50 {shown(figure.p50_ms)}, p99 {shown(figure.p99_ms)}"
-        ))  # fmt: skip
+        ), arguments=self._latency_texts)  # fmt: skip
         if latency.cold_start_s is not None and latency.cold_start_s.value is not None:
             # The process's start and loading are that figure, beyond the first call.
             started_s = latency.cold_start_s.value - (latency.first_call_ms.value or 0.0) / 1e3
@@ -142,7 +143,7 @@ class CellRun:
         ))  # fmt: skip
 
     def quality(self) -> Quality:
-        each = probabilities_per_comment(prepare.classes(self.cell.split))
+        each = probabilities_per_comment(story.classes(self.cell.split))
         return self._measured("quality", Quality, lambda figure: (
             f"{len(figure.test) // each:,} + {len(figure.natural) // each:,} test comments scored"
         ), check=lambda figure: _require_distributions(figure, each))  # fmt: skip
@@ -224,18 +225,28 @@ class CellRun:
             converter.close()
         return dataclasses.replace(training, artifact=converted.artifact, disk_mb=converted.disk_mb)
 
+    def _latency_texts(self) -> dict[str, Any]:
+        """What latency is taken of, read here: the first answer of a process is not to wait for it."""
+        try:
+            test = prepare.comments(self.cell.split, "test").texts
+        except DataError as error:
+            raise CellError(str(error)) from error
+        return {"texts": drawn_by_length(test, self.cell.effort.latency_samples)}
+
     def _measured(
         self,
         name: str,
         kind: type[T],
         summary: Callable[[T], str],
         check: Callable[[T], None] = lambda result: None,
+        arguments: Callable[[], dict[str, Any]] = dict,
     ) -> T:
         artifact = self.train().artifact
         self._progress.stage(name)
         try:
+            given = arguments()
             worker = self._serving(artifact)
-            result = worker.ask(name, kind, self._limit)
+            result = worker.ask(name, kind, self._limit, **given)
             seconds = worker.seconds
             check(result)
         except CellError as error:

@@ -1,6 +1,7 @@
 """How long one comment takes, from text to probability in host memory."""
 
 import gc
+import math
 import os
 import sys
 import time
@@ -10,17 +11,15 @@ from typing import Any
 
 import numpy as np
 import psutil
-from scipy.stats import bootstrap
 
+from worthit.bench import quantiles
 from worthit.bench.record import Figure, Latency, measured, unavailable
 
-# A distribution-free 95 % upper bound of a quantile needs this many samples: 1 - q^n >= 0.95.
-_SAMPLES_NEEDED = {50: 1, 90: 29, 99: 299}
 _WARM_UPS = 10
 _FEWEST_SAMPLES = 30
 _MOST_SAMPLES = 20_000
-_RESAMPLED_AT_ONCE = 1_000_000  # numbers, so that resampling needs little memory
 _PRECISION = 0.02  # half the width of the median's interval, as a share of it
+_WORTHWHILE = 0.9  # of that width: what twice the passes must bring it below
 _START_TIME_FIELD = 19  # of /proc/self/stat, counted from behind the name (man 5 proc)
 _CLOCK = "perf_counter, device synchronised"
 
@@ -43,6 +42,9 @@ def measure_latency(
     cold_start_s: Callable[[], Figure],
 ) -> Latency:
     """Score comments one by one, all of them again and again, until the median is known to 2 %.
+
+    Its interval is over comments (`quantiles.bounds`): where they differ more than the passes do,
+    it does not narrow, and timing ends when twice the passes hardly helped.
 
     Args:
         score: takes comments, returns host arrays.
@@ -68,7 +70,8 @@ def measure_latency(
     samples: list[float] = []
     characters: list[int] = []
     deadline = time.monotonic() + limit_s
-    ended_by, next_look = "", 0
+    widths_ms: list[float] = []  # of the median's interval, after each pass
+    ended_by = ""
     while not ended_by:
         for text in texts:
             samples.append(once(text))
@@ -76,43 +79,36 @@ def measure_latency(
             if len(samples) >= _FEWEST_SAMPLES and time.monotonic() > deadline:
                 ended_by = "time limit"
                 break
-        if ended_by or len(samples) >= next_look:
-            # Resampling takes longer than many a model: look again when half as many have come.
-            next_look = len(samples) * 3 // 2
-            low, high = median_interval(samples)
-            if high - low <= 2 * _PRECISION * float(np.median(samples)):
-                ended_by = ended_by or "precision"
-        if not ended_by and len(samples) >= _MOST_SAMPLES:
-            ended_by = "sample limit"
-            low, high = median_interval(samples)
+        comments = min(len(texts), len(samples))
+        interval = quantiles.bounds(samples, comments, 50, 0.975)
+        widths_ms.append(interval[1] - interval[0] if interval else math.inf)
+        ended_by = ended_by or _reason_to_end(widths_ms, samples)
     return Latency(
         samples_ms=tuple(samples),
         characters=tuple(characters),
-        p50_ms=percentile(samples, 50),
-        p90_ms=percentile(samples, 90),
-        p99_ms=percentile(samples, 99),
+        p50_ms=percentile(samples, comments, 50),
+        p90_ms=percentile(samples, comments, 90),
+        p99_ms=percentile(samples, comments, 99),
         load_s=measured(load_s, "s", _CLOCK),
         first_call_ms=measured(first_call_ms, "ms", _CLOCK),
-        p50_low_ms=low,
-        p50_high_ms=high,
+        p50_low_ms=interval and interval[0],
+        p50_high_ms=interval and interval[1],
         ended_by=ended_by,
         cold_start_s=cold_start,
+        comments=comments,
     )
 
 
-def median_interval(samples: Sequence[float]) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the median (Efron 1979), by scipy."""
-    if len(set(samples)) == 1:  # which scipy calls degenerate
-        return samples[0], samples[0]
-    found = bootstrap(
-        (np.asarray(samples),),
-        np.median,
-        n_resamples=999,
-        method="percentile",
-        batch=max(1, _RESAMPLED_AT_ONCE // len(samples)),
-        rng=np.random.default_rng(0),
-    )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+def _reason_to_end(widths_ms: Sequence[float], samples_ms: Sequence[float]) -> str:
+    """Why to time no further pass; empty if there is one to be timed."""
+    passes = len(widths_ms)
+    if len(samples_ms) < _FEWEST_SAMPLES:
+        return ""
+    if widths_ms[-1] <= 2 * _PRECISION * float(np.median(samples_ms)):
+        return "precision"
+    if passes % 2 == 0 and widths_ms[-1] >= _WORTHWHILE * widths_ms[passes // 2 - 1]:
+        return "no gain"
+    return "sample limit" if len(samples_ms) >= _MOST_SAMPLES else ""
 
 
 def process_age_s() -> float:
@@ -125,9 +121,9 @@ def process_age_s() -> float:
     return time.time() - psutil.Process().create_time()
 
 
-def percentile(samples_ms: Sequence[float], percent: int) -> Figure:
-    """A percentile of latencies, or why there are too few samples for it."""
-    needed = _SAMPLES_NEEDED[percent]
-    if len(samples_ms) < needed:
-        return unavailable("ms", f"p{percent} needs {needed} samples, there are {len(samples_ms)}")
+def percentile(samples_ms: Sequence[float], comments: int, percent: int) -> Figure:
+    """A percentile of latencies, or why there are too few comments behind them for it."""
+    needed = quantiles.COMMENTS_NEEDED.get(percent, 1)
+    if comments < needed:
+        return unavailable("ms", f"p{percent} needs {needed} comments, there are {comments}")
     return measured(float(np.percentile(samples_ms, percent)), "ms", _CLOCK, len(samples_ms))

@@ -122,10 +122,11 @@ class Latency:
     p99_ms: Figure
     load_s: Figure
     first_call_ms: Figure
-    p50_low_ms: float | None = None  # 95 % bootstrap interval of the median
+    p50_low_ms: float | None = None  # 95 % interval of the median, over comments
     p50_high_ms: float | None = None
-    ended_by: str = ""  # "precision", "time limit" or "sample limit"
+    ended_by: str = ""  # "precision" (once "… of passes"), "no gain", "time limit", "sample limit"
     cold_start_s: Figure | None = None  # from the start of the process to the first answer
+    comments: int | None = None  # in turn: sample i is of comment i % comments; None: one of each
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from worthit.bench.record import BatchRate, Throughput, measured
 from worthit.datasets.errors import is_out_of_memory
 
 _BATCH_SIZES = (1, 8, 32, 128, 512, 2048)
-# Two batch sizes in a row that gain less than this end the sweep.
-_WORTHWHILE_GAIN = 1.03
+#: two batch sizes in a row that gain less than this end the sweep
+WORTHWHILE_GAIN = 1.03
 
 
 def measure_throughput(
@@ -46,7 +46,7 @@ def measure_throughput(
                 raise
             return Throughput(tuple(rates), ended_by="memory")
         rates.append(BatchRate(size, measured(reached, "comments/s", "perf_counter", scored)))
-        idle_steps = 0 if reached > best * _WORTHWHILE_GAIN else idle_steps + 1
+        idle_steps = 0 if reached > best * WORTHWHILE_GAIN else idle_steps + 1
         best = max(best, reached)
     return Throughput(tuple(rates), ended_by="no gain" if idle_steps == 2 else "largest size")
 

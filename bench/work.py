@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from worthit.bench import artifacts, machine
 from worthit.bench.cell import Cell, file_name
 from worthit.bench.energy import COMPONENTS, Meter, long_enough, measure_energy
-from worthit.bench.latency import drawn_by_length, measure_latency, process_age_s
+from worthit.bench.latency import measure_latency, process_age_s
 from worthit.bench.memory import peak_memory, resident_bytes
 from worthit.bench.record import (
     NOT_TUNED,
@@ -35,11 +35,14 @@ from worthit.bench.record import (
     unavailable,
 )
 from worthit.bench.throughput import measure_throughput
-from worthit.datasets import prepare
+from worthit.datasets import story
 from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash
 from worthit.datasets.errors import CellError
 from worthit.models import processor
 from worthit.models.registry import entry, is_own, model_class, require_able
+
+if TYPE_CHECKING:  # reading comments takes libraries that are no part of a model's cold start
+    from worthit.datasets.prepare import Comments
 
 _CLOCK = "perf_counter, device synchronised"
 
@@ -128,9 +131,8 @@ class Work:
         self._model = self._class.load(cache_folder("artifacts", artifact), self._cell.device)
         self._synchronize()
 
-    def latency(self) -> Latency:
-        effort = self._cell.effort
-        texts = drawn_by_length(self._comments("test").texts, effort.latency_samples)
+    def latency(self, texts: Sequence[str]) -> Latency:
+        """Of these comments, handed over so that the first answer waits for no data to be read."""
         is_first = not self._has_answered
 
         def cold_start() -> Figure:
@@ -142,7 +144,7 @@ class Work:
             self._score,
             self._synchronize,
             texts,
-            effort.latency_limit_s,
+            self._cell.effort.latency_limit_s,
             self._load_s,
             cold_start,
         )
@@ -184,7 +186,7 @@ class Work:
         )
         train = self._comments("train").texts[: len(test)]
         also = [
-            (name, prepare.comments(key, "test").texts) for name, key in self._cell.also
+            (name, self._comments("test", key).texts) for name, key in self._cell.also
         ]  # of other origin
         elsewhere = (text for _, others in also for text in others)
         texts = list(dict.fromkeys((*train, *test, *natural, *validation, *elsewhere)))
@@ -302,7 +304,7 @@ class Work:
 
     @functools.cached_property
     def _class_names(self) -> tuple[str, ...]:
-        return prepare.classes(self._cell.split)
+        return story.classes(self._cell.split)
 
     def _prepare_torch(self) -> dict[str, int]:
         """Decide on threads and precision; returns how many threads torch's own pools have."""
@@ -348,8 +350,13 @@ class Work:
             devices.synchronize(self._cell.device)
 
     @functools.cache  # noqa: B019  (this object lives as long as its process)
-    def _comments(self, part: str) -> prepare.Comments:
-        return prepare.comments(self._cell.split, part)
+    def _comments(self, part: str, split: str = "") -> "Comments":
+        """One part of the cell's own split, or of another."""
+        before = resident_bytes()
+        from worthit.datasets import prepare
+
+        self._baseline_bytes += max(resident_bytes() - before, 0)  # libraries count to it
+        return prepare.comments(split or self._cell.split, part)
 
     def _some_comments(self) -> Sequence[str]:
         return self._comments("test").texts[: self._cell.effort.memory_comments]

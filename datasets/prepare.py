@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from worthit.datasets import corpus, registry
+from worthit.datasets import corpus, registry, story
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
 from worthit.datasets.choices import NOTHING, Choices
 from worthit.datasets.errors import DataError
@@ -81,28 +80,19 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
         with new_folder(folder) as scratch:
             _write_parts(table, chosen, scratch)
             _write_story(corpus.about(table), source.own, settled, chosen, scratch)
-    story = _story(folder)
+    told = story.read(key)
     return Prepared(
         key=key,
         dataset=source.name,
         title=source.title,
         citation=source.citation,
         source_fingerprint=fingerprint,
-        protocol=replace(protocol, language=story["language"], balance=story["balance"]),
-        classes=tuple(story["classes"]),
-        prevalence=story["prevalence"],
-        steps=tuple(Step(**step | {"counts": tuple(step["counts"])}) for step in story["steps"]),
-        notes=tuple(story["notes"]),
+        protocol=replace(protocol, language=told["language"], balance=told["balance"]),
+        classes=tuple(told["classes"]),
+        prevalence=told["prevalence"],
+        steps=tuple(Step(**step | {"counts": tuple(step["counts"])}) for step in told["steps"]),
+        notes=tuple(told["notes"]),
     )
-
-
-def classes(key: str) -> tuple[str, ...]:
-    """The names of a prepared split's classes, in the order of their indices.
-
-    Raises:
-        DataError: as `comments`.
-    """
-    return tuple(_story(cache_folder("splits", key))["classes"])
 
 
 def comments(key: str, part: str) -> Comments:
@@ -146,7 +136,7 @@ def _write_story(
     about: corpus.About, own: bool, settled: Protocol, chosen: Split, folder: Path
 ) -> None:
     """How the parts came about: what a run tells of its data."""
-    story = {
+    told = {
         "language": settled.language,
         "balance": settled.balance,
         "classes": about.classes,
@@ -154,7 +144,7 @@ def _write_story(
         "steps": [asdict(step) for step in chosen.steps],
         "notes": [*about.notes, *(_decided(settled, about) if own else ())],
     }
-    (folder / "story.json").write_text(json.dumps(story), "utf-8")
+    (folder / story.FILE).write_text(json.dumps(told), "utf-8")
 
 
 def _decided(settled: Protocol, about: corpus.About) -> tuple[str, str]:
@@ -171,13 +161,3 @@ def _decided(settled: Protocol, about: corpus.About) -> tuple[str, str]:
         else f"not balanced: classes have their own shares (--balance cuts them to {rarest})"
     )
     return language, balance
-
-
-def _story(folder: Path) -> dict[str, Any]:
-    try:
-        story: dict[str, Any] = json.loads((folder / "story.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"prepared data in {folder} cannot be read; delete that folder and run again"
-        ) from error
-    return story

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from worthit.datasets.errors import CheckpointError
-from worthit.models import devices, int8_linear
+from worthit.models import checkpoints, devices, int8_linear
 from worthit.models.contract import Labels, Progress, Variant
 from worthit.models.llama import Llama, LlamaSettings
 

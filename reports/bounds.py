@@ -1,6 +1,7 @@
 """Figures of a cell with the bounds between which they are known, so that claims can respect them.
 
-- A median latency has its 95 % bootstrap interval, a p99 its exact one from the order of samples.
+- A median latency has its 95 % interval and a p99 its two bounds, both over comments, from the
+  order of samples (`worthit.bench.quantiles`).
 - Other times, rates and measured energy are known to the noise of the machine, if that was measured.
 - Peak memory is known to `MEMORY_OFF`; sizes on disk are exact.
 - Estimates may be 40 % off, as README.md says of codecarbon's.
@@ -11,11 +12,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from worthit.bench import quantiles
 from worthit.bench.record import (
     NOT_TUNED,
     CellRecord,
     Figure,
-    Latency,
     Origin,
     Run,
     unavailable,
@@ -162,23 +163,15 @@ def latency_p50_ms(run: Run, cell: CellRecord) -> Bounded:
 
 
 def latency_p99_ms(run: Run, cell: CellRecord) -> Bounded:
-    """Between a lower and an upper confidence limit, 95 % each (Conover 1999)."""
+    """Between a lower and an upper confidence limit over comments, 95 % each."""
     if cell.latency is None:
         return absent("ms", missing(cell, "latency"))
     found = within(cell.latency.p99_ms)
-    if found.value is None:
+    samples = cell.latency.samples_ms
+    known = quantiles.bounds(samples, cell.latency.comments or len(samples), 99, 0.95)
+    if found.value is None or known is None:
         return found
-    return replace(
-        found, low=_p99_limit(cell.latency, "greater"), high=_p99_limit(cell.latency, "less")
-    )
-
-
-def _p99_limit(latency: Latency, side: str) -> float:
-    from scipy.stats import quantile_test  # most of a second to import, and often not needed
-
-    test = quantile_test(latency.samples_ms, p=0.99, alternative=side)
-    interval = test.confidence_interval(0.95)
-    return float(interval.low if side == "greater" else interval.high)
+    return replace(found, low=known[0], high=known[1])
 
 
 def comments_per_s(run: Run, cell: CellRecord) -> Bounded:

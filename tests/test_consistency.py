@@ -297,5 +297,5 @@ def test_runs_lists_the_healthy_and_names_the_damaged_in_a_line(
 )
 def test_old_versions_are_damaged_too(tmp_path: Path, raw: Any) -> None:
     (tmp_path / "a.json").write_text(json.dumps(raw))
-    with pytest.raises(RunError, match=r"a\.json (is no valid run of|has) schema version"):
+    with pytest.raises(RunError, match=r"a\.json (is not a valid run of|has) schema version"):
         record.load(tmp_path / "a.json")

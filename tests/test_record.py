@@ -10,7 +10,7 @@ import pytest
 import small_runs
 from small_runs import GOOD, cell, run
 from worthit.bench import record
-from worthit.bench.record import Figure, measured
+from worthit.bench.record import Figure, measured, unavailable
 from worthit.datasets.errors import RunError
 
 
@@ -47,7 +47,7 @@ def test_a_list_of_numbers_is_one_line_and_text_stays_as_it_is(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda raw: raw.update(schema_version=99), "schema version 99, this worthit reads 1 to 2"),
+        (lambda raw: raw.update(schema_version=99), "schema version 99, this worthit reads 1 to 3"),
         (lambda raw: raw.pop("schema_version"), "schema version None"),
         (lambda raw: raw.update(cells="none"), r"Expected `array`, got `str` - at `\$.cells`"),
         (lambda raw: raw["cells"][0].update(model=3), r"Expected `str`, got `int`"),
@@ -81,6 +81,33 @@ def test_a_run_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None
         old["throughput"]["stopped_rising"] = stopped
     (tmp_path / "a.json").write_text(json.dumps(raw))
     assert record.load(tmp_path / "a.json") == today
+
+
+def test_passes_of_an_older_run_are_found_to_be_of_the_same_comments(tmp_path: Path) -> None:
+    timed = cell().latency
+    assert timed is not None
+    samples = tuple(float(i % 20) for i in range(400))  # the run's 20 test comments, 20 times
+    old_timed = replace(
+        timed, samples_ms=samples, characters=(5,) * 400, p99_ms=measured(19, "ms", "c"),
+        ended_by="precision", p50_low_ms=9.4, p50_high_ms=9.6,
+    )  # fmt: skip
+    record.save(run(cell(latency=old_timed), schema_version=2), tmp_path / "a.json")
+    found = record.load(tmp_path / "a.json").cells[0].latency
+    assert found is not None
+    assert found.comments == 20
+    assert found.ended_by == "precision of passes"
+    assert found.p99_ms == unavailable("ms", "p99 needs 299 comments, there are 20")
+    assert (found.p50_low_ms, found.p50_high_ms) == (5, 14)  # Conover: the 6th and 15th of 20
+
+
+def test_an_older_run_that_is_not_valid_is_refused_in_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    record.save(run(schema_version=2), file)
+    raw = json.loads(file.read_text())
+    del raw["data"]
+    file.write_text(json.dumps(raw))
+    with pytest.raises(RunError, match="is not a valid run of schema version 2"):
+        record.load(file)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '"x"'])

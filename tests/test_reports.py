@@ -50,16 +50,18 @@ def test_latency_by_length_and_serving_are_told() -> None:
     latency = dataclasses.replace(
         cell().latency,  # type: ignore[type-var]
         samples_ms=samples, characters=characters, p50_low_ms=2.45, p50_high_ms=2.55, ended_by="precision",
+        comments=2,
     )  # fmt: skip
     text = markdown.render(run(cell(latency=latency), options={"--p99-limit-ms": "3"}), {})
     row = next(
         line for line in text.splitlines() if "precision" in line and line.startswith("| lsa")
     )
-    assert [entry.strip() for entry in row.split("|")][2:9] == [
+    assert [entry.strip() for entry in row.split("|")][2:10] == [
         "1",
         "2",
         "3",
         "4",
+        "2",
         "4",
         "2.0 %",
         "precision",
@@ -106,7 +108,7 @@ def test_thread_pools_and_sample_counts_are_told() -> None:
 def test_the_report_holds_what_the_run_holds() -> None:
     text = markdown.render(run(), {})
     for expected in ("90.0 % (69.9 % to 97.2 %)", "1.5 (cached)", "12,346", "*≈0.25*", "n/a [1]",
-                     "p99 needs 299 samples", "components 100", "25.0 %", "made comments"):  # fmt: skip
+                     "p99 needs 299 comments", "components 100", "25.0 %", "made comments"):  # fmt: skip
         assert expected in text
     assert markdown.render(run(), {}) == text
 
