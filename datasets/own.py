@@ -15,6 +15,9 @@ from worthit.datasets.corpus import SIDES, About, comments
 from worthit.datasets.errors import DataError
 from worthit.datasets.formats import Rows
 
+#: part of fingerprints; raised whenever what is read of a table changes, so that caches are left alone
+VERSION = "2"
+
 _TRAIN, _VALIDATION, _TEST = range(len(SIDES))
 _NO_SIDE = -1
 
