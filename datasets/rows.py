@@ -155,7 +155,7 @@ class _JsonLines(_Lines):
                 continue
             try:
                 yield number, msgspec.json.decode(line, type=dict[str, Any])
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
                 raise DataError(
                     f"line {number:,} of {self._name} is no JSON object ({error}); JSONL has one a line"
                 ) from error
