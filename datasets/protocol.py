@@ -105,6 +105,7 @@ class Split:
     validation: Rows
     steps: tuple[Step, ...]
     prevalence: float  # share of the positive class where the natural test set comes from
+    notes: tuple[str, ...] = ()  # what was wanted and is not to be had, a line each
 
 
 def split(corpus: pa.Table, protocol: Protocol) -> Split:
@@ -119,9 +120,23 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
     rng = np.random.default_rng(protocol.seed)
     found = _sides(corpus, rows, protocol, counted, rng)
     counted.require_both_sides(found)
-    if protocol.balance:
-        return _balanced_parts(found, rows, protocol, counted, rng)
-    return _proportional_parts(found, protocol, counted, rng)
+    parts = (
+        _balanced_parts(found, rows, protocol, counted, rng)
+        if protocol.balance
+        else _proportional_parts(found, protocol, counted, rng)
+    )
+    if len(parts.validation) or not protocol.validation_size.comments:
+        return parts
+    return replace(parts, notes=(_without_validation(corpus),))
+
+
+def _without_validation(corpus: pa.Table) -> str:
+    why = (
+        "no group is small enough, and of every class, for training to spare it"
+        if "group" in corpus.column_names
+        else "there are too few of every class"
+    )
+    return f"no comments to validate on, so no thresholds of cascades: {why}"
 
 
 def test_set(corpus: pa.Table, home: Protocol, size: int, at_home: Folds) -> Drawn:
