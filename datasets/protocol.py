@@ -113,8 +113,10 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
 
     Raises:
         DataError: a class is empty after filtering, or a size asked for is not to be had.
+        OptionError: a size has no room for a comment of each class.
     """
     protocol = protocol.settled(corpus)
+    _require_room(protocol, len(about(corpus).classes))
     counted = _Counted(column(corpus, "label").astype(np.int64), about(corpus).classes)
     rows = _filtered(corpus, protocol, counted)
     rng = np.random.default_rng(protocol.seed)
@@ -128,6 +130,20 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
     if len(parts.validation) or not protocol.validation_size.comments:
         return parts
     return replace(parts, notes=(_without_validation(corpus),))
+
+
+def _require_room(protocol: Protocol, classes: int) -> None:
+    for option, size in (
+        ("--train-size", protocol.train_size),
+        ("--test-size", protocol.test_size),
+        ("--test-size", protocol.natural_size),
+    ):
+        comments = size.comments if isinstance(size, AtMost) else size
+        if comments is not None and comments < classes:
+            raise OptionError(
+                f"{option} is {comments}; of {classes} classes it takes a number of comments from "
+                f"{classes} up"
+            )
 
 
 def _without_validation(corpus: pa.Table) -> str:

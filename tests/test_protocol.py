@@ -1,10 +1,12 @@
 """datasets/protocol.py: nothing of the test side is ever trained on, and counts are right."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from worthit.datasets.corpus import _annotated, comments
+from worthit.datasets.corpus import About, _annotated, comments
 from worthit.datasets.errors import DataError, OptionError
 from worthit.datasets.protocol import AtMost, Protocol, Split, split
 
@@ -160,6 +162,24 @@ def test_a_presets_size_is_capped() -> None:
 def test_sizes_too_small_to_mean_anything_are_refused(size: int) -> None:
     with pytest.raises(OptionError, match=f"--train-size is {size}"):
         Protocol(train_size=size)
+
+
+@pytest.mark.parametrize("balance", [True, False])
+def test_sizes_below_the_number_of_classes_are_refused(balance: bool) -> None:
+    labels = [i % 5 for i in range(200)]
+    about = About(tuple("abcde"))
+    texts = pa.array([f"a comment, number {i}" for i in range(200)])
+    table = _annotated(comments(texts, pa.array(labels), about=about), identify=False)
+    fewest = Protocol(train_size=5, test_size=5, language="any", balance=balance)
+    made = {part.name: part.counts for part in split(table, fewest).steps}
+    assert made["train, balanced" if balance else "train"] == (1,) * 5
+    for option, sizes in (
+        ("--train-size is 4", {"train_size": 4}),
+        ("--test-size is 3", {"test_size": 3}),
+        ("--test-size is 2", {"natural_size": AtMost(2)}),
+    ):
+        with pytest.raises(OptionError, match=f"^{option}; of 5 classes it takes .* from 5 up$"):
+            split(table, replace(fewest, **sizes))
 
 
 def test_too_few_comments_of_a_class_are_refused() -> None:
