@@ -24,6 +24,7 @@ from worthit.datasets.quoting import REMEDY, Spanning
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _LONGEST_NAME = 100
+LARGEST_COLUMN_BYTES = 2**31 - 1  # what Arrow's strings can hold in one piece
 _MOST_ROWS = 50_000_000  # a Parquet file of one repeated text packs to nothing
 
 
@@ -248,7 +249,11 @@ def from_arrow(name: str, table: pa.Table) -> Rows:
         try:
             kept[column] = _as_strings(values)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            unusable[column] = f"{values.type}, not text"
+            unusable[column] = (
+                f"more than {LARGEST_COLUMN_BYTES / 1e9:.1f} GB of text"
+                if pa.types.is_large_string(values.type)
+                else f"{values.type}, not text"
+            )
     return Rows(name, pa.table(kept), unusable)
 
 
