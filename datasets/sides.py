@@ -178,12 +178,12 @@ def _some_groups(
 
 
 def _wanted(counts: Rows, plan: Plan) -> Rows:
-    """Comments of each class to validate on, of those of the training side; one of each at least
-    where training keeps another."""
+    """Comments of each class to validate on; one at least, where training keeps another."""
     kept = counts.min() * len(counts) if plan.balance else counts.sum()
     share = min(plan.validation_share, plan.most_validation / max(int(kept), 1))
     wanted = np.maximum(np.rint(counts * share), share > 0).astype(np.int64)
-    return np.minimum(wanted, np.maximum(counts - 1, 0))
+    spared: Rows = np.minimum(wanted, np.maximum(counts - 1, 0))
+    return spared
 
 
 def _within(counts: Rows, wanted: Rows) -> list[int]:

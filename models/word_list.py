@@ -28,9 +28,7 @@ _WORD = re.compile(r"\w+")
 @dataclass(frozen=True)
 class WordListSettings:
     words: int = 200  # of a list, at most
-    times_as_common: float = (
-        4.0  # as elsewhere, at least: `you` tells classes apart, but half of all have it
-    )
+    times_as_common: float = 4.0  # as elsewhere, at least: half of all comments have `you`
     false_discovery_rate: float = 0.05  # of the words that the test tells from chance
 
 
