@@ -7,7 +7,7 @@ with its line number. Values stay as they are written (`1.0`, `True`, `NA`).
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ import pyarrow.parquet as pq
 from worthit.datasets import files
 from worthit.datasets.errors import DataError
 from worthit.datasets.files import Content
+from worthit.datasets.quoting import REMEDY, Spanning
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _LONGEST_NAME = 100
+LARGEST_COLUMN_BYTES = 2**31 - 1  # what Arrow's strings can hold in one piece
 _MOST_ROWS = 50_000_000  # a Parquet file of one repeated text packs to nothing
 
 
@@ -72,16 +74,31 @@ def delimited(content: Content, usual: str = ",") -> Rows:
     delimiter = _delimiter(text, usual)
     if delimiter != usual:
         notes += (f"{content.name} is separated by {_DELIMITERS[delimiter]}",)
+    if delimiter != "\t":
+        table = _split(text, delimiter, content.name)
+    else:
+        table, more_notes = _split_at_tabs(text, content.name)
+        notes += more_notes
+    return Rows(content.name, table, notes=notes)
+
+
+def _split_at_tabs(text: str, name: str) -> tuple[pa.Table, tuple[str, ...]]:
+    """Many a TSV is written without quoting: quotes are then part of the texts, and that is said."""
+    spanning = Spanning()
     try:
-        header, columns = _split(text, delimiter, content.name)
+        table = _split(text, "\t", name, spanning=spanning)
     except DataError:
-        if delimiter != "\t":
-            raise
-        # Many a TSV is written without quoting: quotes are then part of the texts.
-        header, columns = _split(text, delimiter, content.name, csv.QUOTE_NONE)
-        notes += (f"quotes in {content.name} are read as part of the texts",)
-    arrays = [pa.array(column, pa.string()) for column in columns]
-    return Rows(content.name, pa.Table.from_arrays(arrays, names=header), notes=notes)
+        unquoted = _split(text, "\t", name, csv.QUOTE_NONE)
+    else:
+        if not spanning.mostly_whole_rows:
+            return table, ()
+        try:
+            unquoted = _split(text, "\t", name, csv.QUOTE_NONE)
+        except DataError as error:
+            raise DataError(
+                f"texts in double quotes take in whole rows of {name}, {REMEDY}"
+            ) from error
+    return unquoted, (f"quotes in {name} are read as part of the texts",)
 
 
 def _delimiter(text: str, usual: str) -> str:
@@ -95,14 +112,18 @@ def _delimiter(text: str, usual: str) -> str:
 
 
 def _split(
-    text: str, delimiter: str, name: str, quoting: Any = csv.QUOTE_MINIMAL
-) -> tuple[list[str], list[list[str]]]:
-    """The header, and the values column by column."""
+    text: str,
+    delimiter: str,
+    name: str,
+    quoting: Any = csv.QUOTE_MINIMAL,
+    spanning: Spanning | None = None,
+) -> pa.Table:
+    """The table, its rows that span lines counted."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a comment may be of any length
     lines = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True
     )
-    rows = _numbered(lines, name)
+    rows = _numbered(lines, name, spanning)
     _, header = next(rows, (1, []))
     header = [column.strip() for column in header]
     _require_names(header, name)
@@ -117,14 +138,17 @@ def _split(
                 f"columns, the header {width}; put texts that hold {_DELIMITERS[delimiter]} in double quotes"
             )
         kept.append(row)
-    return header, [list(column) for column in zip(*kept, strict=True)] or [[] for _ in header]
+    columns: Iterable[tuple[str, ...]] = zip(*kept, strict=True) if kept else [()] * width
+    return pa.Table.from_arrays([pa.array(column, pa.string()) for column in columns], names=header)
 
 
-def _numbered(lines: Any, name: str) -> Iterator[tuple[int, list[str]]]:
+def _numbered(lines: Any, name: str, spanning: Spanning | None) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not blank, each with the line it begins in."""
     begins = 1
     try:
         for row in lines:
+            if spanning is not None and lines.line_num > begins:
+                spanning.add(row)
             if row:
                 yield begins, row
             begins = lines.line_num + 1
@@ -225,7 +249,11 @@ def from_arrow(name: str, table: pa.Table) -> Rows:
         try:
             kept[column] = _as_strings(values)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            unusable[column] = f"{values.type}, not text"
+            unusable[column] = (
+                f"more than {LARGEST_COLUMN_BYTES / 1e9:.1f} GB of text"
+                if pa.types.is_large_string(values.type)
+                else f"{values.type}, not text"
+            )
     return Rows(name, pa.table(kept), unusable)
 
 

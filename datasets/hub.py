@@ -158,7 +158,8 @@ def _named(split: Any) -> pa.Table:
 
 def _fingerprint(splits: dict[str, pa.Table], choices: Choices) -> str:
     """Of the content: the same rows are the same data set, wherever they come from."""
-    digest = hashlib.sha256(json.dumps(asdict(replace(choices, test_file=None))).encode())
+    chosen = asdict(replace(choices, test_file=None))
+    digest = hashlib.sha256(json.dumps([own.VERSION, chosen]).encode())
     if choices.test_file is not None:
         digest.update(sha256_of(files.existing(choices.test_file)).encode())
     for name, table in sorted(splits.items()):

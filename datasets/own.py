@@ -13,7 +13,10 @@ from worthit.datasets import labels
 from worthit.datasets.choices import Choices, Columns
 from worthit.datasets.corpus import SIDES, About, comments
 from worthit.datasets.errors import DataError
-from worthit.datasets.formats import Rows
+from worthit.datasets.formats import LARGEST_COLUMN_BYTES, Rows
+
+#: part of fingerprints; raised whenever what is read of a table changes, so that caches are left alone
+VERSION = "2"
 
 _TRAIN, _VALIDATION, _TEST = range(len(SIDES))
 _NO_SIDE = -1
@@ -80,6 +83,12 @@ def _require_all(rows: Rows, columns: Columns) -> None:
 
 def _values(pieces: Sequence[Piece], column: str) -> pa.Array:
     chunks = [chunk for piece in pieces for chunk in piece.rows.table[column].chunks]
+    held_bytes = sum(pc.sum(pc.binary_length(chunk)).as_py() or 0 for chunk in chunks)
+    if held_bytes > LARGEST_COLUMN_BYTES:
+        raise DataError(
+            f"the column {column} holds {held_bytes / 1e9:.1f} GB of text, and up to "
+            f"{LARGEST_COLUMN_BYTES / 1e9:.1f} GB of a column are read; give a part of it"
+        )
     return pa.chunked_array(chunks, pa.string()).combine_chunks()
 
 

@@ -142,7 +142,7 @@ def _write_story(
         "classes": about.classes,
         "prevalence": chosen.prevalence,
         "steps": [asdict(step) for step in chosen.steps],
-        "notes": [*about.notes, *(_decided(settled, about) if own else ())],
+        "notes": [*about.notes, *chosen.notes, *(_decided(settled, about) if own else ())],
     }
     (folder / story.FILE).write_text(json.dumps(told), "utf-8")
 

@@ -105,6 +105,7 @@ class Split:
     validation: Rows
     steps: tuple[Step, ...]
     prevalence: float  # share of the positive class where the natural test set comes from
+    notes: tuple[str, ...] = ()  # what was wanted and is not to be had, a line each
 
 
 def split(corpus: pa.Table, protocol: Protocol) -> Split:
@@ -112,16 +113,46 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
 
     Raises:
         DataError: a class is empty after filtering, or a size asked for is not to be had.
+        OptionError: a size has no room for a comment of each class.
     """
     protocol = protocol.settled(corpus)
+    _require_room(protocol, len(about(corpus).classes))
     counted = _Counted(column(corpus, "label").astype(np.int64), about(corpus).classes)
     rows = _filtered(corpus, protocol, counted)
     rng = np.random.default_rng(protocol.seed)
     found = _sides(corpus, rows, protocol, counted, rng)
     counted.require_both_sides(found)
-    if protocol.balance:
-        return _balanced_parts(found, rows, protocol, counted, rng)
-    return _proportional_parts(found, protocol, counted, rng)
+    parts = (
+        _balanced_parts(found, rows, protocol, counted, rng)
+        if protocol.balance
+        else _proportional_parts(found, protocol, counted, rng)
+    )
+    if len(parts.validation) or not protocol.validation_size.comments:
+        return parts
+    return replace(parts, notes=(_without_validation(corpus),))
+
+
+def _require_room(protocol: Protocol, classes: int) -> None:
+    for option, size in (
+        ("--train-size", protocol.train_size),
+        ("--test-size", protocol.test_size),
+        ("--test-size", protocol.natural_size),
+    ):
+        comments = size.comments if isinstance(size, AtMost) else size
+        if comments is not None and comments < classes:
+            raise OptionError(
+                f"{option} is {comments}; of {classes} classes it takes a number of comments from "
+                f"{classes} up"
+            )
+
+
+def _without_validation(corpus: pa.Table) -> str:
+    why = (
+        "no group is small enough, and of every class, for training to spare it"
+        if "group" in corpus.column_names
+        else "there are too few of every class"
+    )
+    return f"no comments to validate on, so no thresholds of cascades: {why}"
 
 
 def test_set(corpus: pa.Table, home: Protocol, size: int, at_home: Folds) -> Drawn:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worthit.datasets.errors import DataError, OptionError
+from worthit.datasets.quoting import REMEDY, Spanning
 
 #: format → the suffixes of its files
 FORMATS = {
@@ -154,7 +155,7 @@ class _JsonLines(_Lines):
                 continue
             try:
                 yield number, msgspec.json.decode(line, type=dict[str, Any])
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
                 raise DataError(
                     f"line {number:,} of {self._name} is no JSON object ({error}); JSONL has one a line"
                 ) from error
@@ -190,6 +191,7 @@ class _Delimited(_Lines):
         # Bytes that are no UTF-8 are let through here and refused with the number of their row.
         text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
         self._rows = csv.reader(text, delimiter=delimiter, strict=True)
+        self._spanning = Spanning() if delimiter == "\t" else None
         header = next(self._checked(), None)
         if header is None:
             raise DataError(f"{name} is empty; its first line names the columns")
@@ -212,8 +214,10 @@ class _Delimited(_Lines):
     def _checked(self) -> Iterator[list[str]]:
         """The rows that are not blank, header first."""
         try:
-            for row in self._rows:
+            for begins, row in self._numbered():
                 "".join(row).encode()
+                if self._spanning is not None and self._rows.line_num > begins:
+                    self._require_quoted(row, begins, self._spanning)
                 if row:
                     yield row
         except (csv.Error, UnicodeEncodeError) as error:
@@ -221,6 +225,21 @@ class _Delimited(_Lines):
             raise DataError(
                 f"{self._name} cannot be read at line {self._rows.line_num:,} ({reason})"
             ) from error
+
+    def _numbered(self) -> Iterator[tuple[int, list[str]]]:
+        """Each row with the line it begins in."""
+        begins = self._rows.line_num + 1
+        for row in self._rows:
+            yield begins, row
+            begins = self._rows.line_num + 1
+
+    def _require_quoted(self, row: list[str], line: int, spanning: Spanning) -> None:
+        """Rows before it may be scored already, too late to read their quotes another way."""
+        spanning.add(row)
+        if spanning.mostly_whole_rows:
+            raise DataError(
+                f"a text in double quotes takes in whole rows of {self._name} (from line {line:,} on), {REMEDY}"
+            )
 
 
 class _Parquet(Source):

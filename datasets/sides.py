@@ -19,6 +19,7 @@ Rows = npt.NDArray[np.int64]
 ByClass = list[Rows]
 
 _TRAIN, _VALIDATION, _TEST = range(len(SIDES))
+_LARGEST_VALIDATION = 1 / 3  # of the training side, where one group is more than is wanted
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,7 @@ def assigned(
         side = np.full(len(rows), _TRAIN)
         side[_fold(labels[rows], group, kinds, plan)] = _TEST
     if group is not None and _VALIDATION not in side:
-        wanted = min(round((side == _TRAIN).sum() * plan.validation_share), plan.most_validation)
-        side[_some_groups(group, side == _TRAIN, int(wanted), rng)] = _VALIDATION
+        side[_some_groups(group, labels[rows], kinds, side == _TRAIN, plan, rng)] = _VALIDATION
     train, validation, test = (
         [rng.permutation(rows[(side == s) & (labels[rows] == k)]) for k in reversed(range(kinds))]
         for s in (_TRAIN, _VALIDATION, _TEST)
@@ -145,10 +145,61 @@ def _fold(labels: Rows, group: Rows, kinds: int, plan: Plan) -> Rows:
 
 
 def _some_groups(
-    group: Rows, among: npt.NDArray[np.bool_], wanted: int, rng: np.random.Generator
+    group: Rows,
+    labels: Rows,
+    kinds: int,
+    among: npt.NDArray[np.bool_],
+    plan: Plan,
+    rng: np.random.Generator,
 ) -> Rows:
-    """Places of the comments of groups drawn at random, until there are as many as wanted."""
-    names, counts = np.unique(group[among], return_counts=True)
+    """Places of the comments of the groups to validate on.
+
+    Groups are drawn at random as long as no class has more than its share. Where they are too coarse
+    for that, it is the one group that comes nearest to what is wanted of each class, if training can
+    spare it; else none.
+    """
+    names, numbers = np.unique(group[among], return_inverse=True)
+    counts = np.zeros((len(names), kinds), np.int64)
+    np.add.at(counts, (numbers, labels[among]), 1)
+    wanted = _wanted(counts.sum(axis=0), plan)
+    if not wanted.any():
+        return np.flatnonzero(among)[:0]
     order = rng.permutation(len(names))
-    within = names[order[np.cumsum(counts[order]) <= wanted]]
-    return np.flatnonzero(among & np.isin(group, within))
+    drawn = order[_within(counts[order], wanted)]
+    found = np.vstack([counts[drawn].sum(axis=0), counts[order]])
+    # By ratio, so that a tenth of what is wanted is as far off as ten times as much.
+    distance = np.abs(np.log((found + 0.5) / (wanted + 0.5))).max(axis=1)
+    distance[~_can_be_spared(found, counts.sum(axis=0), plan)] = np.inf
+    best = int(np.argmin(distance))
+    if np.isinf(distance[best]):
+        return np.flatnonzero(among)[:0]
+    chosen = drawn if distance[0] <= np.log(2) or best == 0 else order[best - 1]
+    return np.flatnonzero(among & np.isin(group, names[chosen]))
+
+
+def _wanted(counts: Rows, plan: Plan) -> Rows:
+    """Comments of each class to validate on; one at least, where training keeps another."""
+    kept = counts.min() * len(counts) if plan.balance else counts.sum()
+    share = min(plan.validation_share, plan.most_validation / max(int(kept), 1))
+    wanted = np.maximum(np.rint(counts * share), share > 0).astype(np.int64)
+    spared: Rows = np.minimum(wanted, np.maximum(counts - 1, 0))
+    return spared
+
+
+def _within(counts: Rows, wanted: Rows) -> list[int]:
+    """Places of groups in turn, passing over those with which a class would have more than wanted."""
+    left, found = wanted.tolist(), []
+    for place, of_group in enumerate(counts.tolist()):
+        after = [have - count for have, count in zip(left, of_group, strict=True)]
+        if min(after) >= 0:
+            left = after
+            found.append(place)
+    return found
+
+
+def _can_be_spared(found: Rows, counts: Rows, plan: Plan) -> npt.NDArray[np.bool_]:
+    """Whether training keeps most comments, and some of each class; balanced, validation has some, too."""
+    spared: npt.NDArray[np.bool_] = (found < counts).all(axis=1) & (
+        found.sum(axis=1) <= _LARGEST_VALIDATION * counts.sum()
+    )
+    return spared & (found > 0).all(axis=1) if plan.balance else spared & found.any(axis=1)

@@ -41,7 +41,7 @@ class Table:
             with files.readable(file):
                 hashes.append(f"{side}:{file.name}:{sha256_of(file)}")
         chosen = asdict(replace(self.choices, test_file=None))
-        return "; ".join((*hashes, json.dumps(chosen)))
+        return "; ".join((own.VERSION, *hashes, json.dumps(chosen)))
 
     def read(self) -> pa.Table:
         pieces = [own.Piece(formats.read(file), side) for side, file in self._files()]

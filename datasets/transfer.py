@@ -5,6 +5,7 @@ another one (Wiegand, Ruppenhofer, Kleinbauer 2019, "Detection of Abusive Langua
 Biased Datasets"; Fortuna, Soler-Company, Wanner 2021). Classes are matched by their names.
 """
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -59,13 +60,13 @@ def prepare_others(
     datasets: Sequence[str], home: Prepared, choices: Choices = NOTHING
 ) -> tuple[OtherSet, ...]:
     """Each as `prepare_other` has it; those of one name are numbered."""
-    found: list[OtherSet] = []
+    found: dict[str, OtherSet] = {}
     for dataset in datasets:
         other = prepare_other(dataset, home, choices)
-        alike = sum(earlier.name.split(" (")[0] == other.name for earlier in found)
-        name = f"{other.name} ({alike + 1})" if alike else other.name
-        found.append(replace(other, name=name))
-    return tuple(found)
+        numbered = (f"{other.name} ({number})" for number in itertools.count(2))
+        name = next(name for name in itertools.chain([other.name], numbered) if name not in found)
+        found[name] = replace(other, name=name)
+    return tuple(found.values())
 
 
 def prepare_other(dataset: str, home: Prepared, choices: Choices = NOTHING) -> OtherSet:

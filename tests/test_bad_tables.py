@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import zipfile
+from csv import writer as csv_writer
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from worthit.datasets import files, prepare, registry
+from worthit.datasets import files, formats, prepare, registry
 from worthit.datasets.choices import Choices
 from worthit.datasets.errors import WorthitError
 from worthit.datasets.protocol import Protocol
@@ -62,6 +63,16 @@ def parquet(**columns: Any) -> bytes:
     return buffer.getvalue()
 
 
+def unquoted(*more: str) -> str:
+    """A TSV in which some texts begin with a quote, and others end with one."""
+    texts = [text(i) for i in range(40)]
+    for begins, ends in ((5, 9), (21, 30)):
+        texts[begins] = f'"so: {texts[begins]}'
+        texts[ends] += '"'
+    rows = [f"{comment}\t{i % 2}" for i, comment in enumerate(texts)]
+    return "\n".join(["text\tlabel", *rows, *more]) + "\n"
+
+
 TEXTS = [text(i) for i in range(40)]
 BOMB = bytes(2_000_000)
 ONE_LABEL = csv(labels="1")
@@ -82,6 +93,7 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "an unquoted comma": ("mine.csv", csv() + "well, well,1\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 42 has 3 columns, the header 2; put texts that hold commas in double quotes"),
     "an unclosed quote": ("mine.csv", csv() + '"never closed,1\n', {}, "mine.csv is not a well-formed CSV: unexpected end of data (the row that begins in line 42); double the quotes within quoted texts"),
     "a quote within quotes": ("mine.csv", csv() + '"he said "no" twice",1\n', {}, "mine.csv is not a well-formed CSV: ',' expected after '\"' (the row that begins in line 42); double the quotes within quoted texts"),
+    "quotes in a TSV that take in rows, and one that quotes": ("mine.tsv", unquoted('"a\tb"\t1'), {}, "texts in double quotes take in whole rows of mine.tsv, so quotes may be part of the texts; quote every text that has some, doubling them, or write JSON lines"),
     "latin-1": ("mine.csv", (csv() + "café,1\n").encode("latin-1"), {}, "mine.csv is not UTF-8 (line 42); save it as UTF-8 and run again"),
     "mixed encodings": ("mine.csv", "é".encode() + csv().encode() + "\nnaïve,1".encode("cp1252"), {}, "mine.csv is not UTF-8 (line 43); save it as UTF-8 and run again"),
     "UTF-16 without a mark": ("mine.csv", csv().encode("utf-16-le"), {}, "mine.csv is not UTF-8 text but UTF-16 without a mark, or binary; save it as UTF-8 and run again"),
@@ -174,6 +186,7 @@ MENDED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "quotes in a TSV": (
         "mine.tsv", csv(quote="").replace(", ", " ").replace(",", "\t") + '"so" they say\t1\n', {},
         "quotes in mine.tsv are read as part of the texts"),
+    "quotes in a TSV that would take in rows": ("mine.tsv", unquoted(), {}, "quotes in mine.tsv are read as part of the texts"),
     "UTF-8 with a mark": ("mine.csv", csv().encode("utf-8-sig"), {}, ""),
     "UTF-16": ("mine.csv", csv().encode("utf-16"), {}, "mine.csv is UTF-16; it is read as such"),
     "UTF-32": ("mine.csv", csv().encode("utf-32"), {}, "mine.csv is UTF-32; it is read as such"),
@@ -211,6 +224,18 @@ def test_a_table_that_can_be_mended_is_and_says_so(tmp_path: Path, form: str) ->
     assert not line or line in made.notes
     train = prepare.comments(made.key, "train").texts
     assert not any("\0" in comment or comment.startswith('"a') for comment in train)
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_quoted_texts_of_several_lines_stay_whole(delimiter: str) -> None:
+    texts = [f'first line, {i}\nName:\tsecond {i}\r\n\nand a "third"\tone' for i in range(20)]
+    texts.append("Name:\tlooks like two rows\nthanks")
+    buffer = io.StringIO(newline="")
+    writer = csv_writer(buffer, delimiter=delimiter)
+    writer.writerows([("text", "label"), *((comment, "1") for comment in texts)])
+    rows = formats.parsed(files.Content("mine.tsv", buffer.getvalue().encode()))
+    assert rows.table["text"].to_pylist() == texts
+    assert not any("quotes" in note for note in rows.notes)
 
 
 def test_missing_labels_are_counted_and_named_in_the_first_step(tmp_path: Path) -> None:

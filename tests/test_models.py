@@ -10,12 +10,13 @@ from typing import Any
 import int8_products
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from worthit.datasets import registry as datasets
 from worthit.datasets.errors import DataError, OptionError, RunError, UnknownNameError
-from worthit.models import check, registry
+from worthit.models import check, registry, word_list
 from worthit.models.contract import TOXIC, Classifier
 from worthit.models.pickles import is_pickle
 
@@ -118,6 +119,32 @@ def test_the_word_list_is_of_words_that_tell_the_class(tmp_path: Path) -> None:
     assert short.predict_proba(["such", "liar"])[:, 1].tolist() == [without, with_word]
     with pytest.raises(DataError, match="have no words"):
         model.fit(["!", "?"], np.array([0, 1]))
+
+
+@pytest.mark.parametrize("table", [(600, 400, 1000, 1000), (3, 1, 50, 950), (7, 0, 20, 30)])
+def test_words_are_ranked_by_the_statistic_of_the_whole_table(table: tuple[int, ...]) -> None:
+    a, b, in_class, elsewhere = table
+    found = word_list.chi_squared(np.array([a, 0.0]), np.array([b, 0.0]), in_class, elsewhere)
+    whole = [[a, b], [in_class - a, elsewhere - b]]
+    expected = stats.chi2_contingency(whole, correction=False).statistic
+    assert found == pytest.approx([expected, 0])
+
+
+def test_the_word_list_is_empty_where_words_tell_nothing() -> None:
+    rng = np.random.default_rng(0)
+    texts = [" ".join(f"w{i}" for i in rng.zipf(1.3, 30) if i < 3000) for _ in range(2000)]
+    model: Any = registry.model_class("word-list")().fit(texts, rng.integers(0, 2, len(texts)))
+    assert model.size().parameters == 2  # two shares, no words
+    assert model.predict_proba(texts[:5])[:, 1] == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_word_list_leaves_out_common_words_of_both_classes() -> None:
+    texts = ["you liar"] * 30 + ["you article"] * 15 + ["an article"] * 15
+    labels = np.array([1] * 30 + [0] * 30)
+    model: Any = registry.model_class("word-list")().fit(texts, labels)
+    assert model.predict_proba(["you", "liar"])[:, 1].tolist() == [1 / 32, 31 / 32]
+    model.set_params(times_as_common=1.0).fit(texts, labels)
+    assert model.predict_proba(["you"])[0, 1] > 0.6
 
 
 def test_embeddings_are_the_sentence_transformers_ones_and_the_encoder_stays(

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from worthit.datasets import corpus, labels, prepare, registry
+from worthit.datasets import corpus, formats, labels, own, prepare, registry
 from worthit.datasets.choices import Choices
 from worthit.datasets.errors import DataError, WorthitError
 from worthit.datasets.prepare import Prepared
@@ -38,6 +39,26 @@ def three_classes(folder: Path, name: str = "mine.csv") -> Path:
 
 def prepared(path: Path, protocol: Protocol | None = None, **said: Any) -> Prepared:
     return prepare.prepare(str(path), protocol or Protocol(), Choices(**said))
+
+
+def test_more_text_than_a_column_can_hold_is_refused_in_one_line() -> None:
+    megabytes_64 = pa.chunked_array([pa.array(["x" * (1 << 26)])] * 33)  # one in memory, 33 times
+    table = pa.table({"text": megabytes_64, "label": ["0", "1", "0"] * 11})
+    said = Choices(text_column="text", label_column="label")
+    with pytest.raises(DataError) as caught:
+        own.corpus_of([own.Piece(formats.Rows("mine.csv", table))], said)
+    assert str(caught.value) == (
+        "the column text holds 2.2 GB of text, and up to 2.1 GB of a column are read; give a part of it"
+    )
+
+
+def test_a_text_type_that_is_too_long_for_a_column_is_not_called_no_text() -> None:
+    size = 2**31  # of zeros that no memory is taken for
+    buffers = [pa.py_buffer(np.array([0, size])), pa.py_buffer(np.zeros(size, np.uint8))]
+    texts = pa.LargeStringArray.from_buffers(1, *buffers)
+    rows = formats.from_arrow("mine.parquet", pa.table({"text": texts, "label": ["1"]}))
+    assert rows.unusable == {"text": "more than 2.1 GB of text"}
+    assert rows.table.column_names == ["label"]
 
 
 def step(made: Prepared | Split, name: str) -> tuple[int, ...]:

@@ -1,10 +1,12 @@
 """datasets/protocol.py: nothing of the test side is ever trained on, and counts are right."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from worthit.datasets.corpus import _annotated, comments
+from worthit.datasets.corpus import About, _annotated, comments
 from worthit.datasets.errors import DataError, OptionError
 from worthit.datasets.protocol import AtMost, Protocol, Split, split
 
@@ -49,6 +51,45 @@ def test_without_a_validation_set_all_of_the_training_side_is_trained_on() -> No
     result = split(numbered(100, 900), Protocol(validation_size=AtMost(0)))
     assert step(result, "train") == (180, 90)
     assert len(result.validation) == 0
+
+
+def grouped(groups: list[int], labels: list[int], sides: list[int] | None = None) -> pa.Table:
+    texts = pa.array([f"a comment of somebody's, number {i}" for i in range(len(labels))])
+    given = None if sides is None else pa.array(sides)
+    made = comments(texts, pa.array(labels), groups=pa.array(groups), sides=given)
+    return _annotated(made, identify=False)
+
+
+@pytest.mark.parametrize("balance", [True, False])
+@pytest.mark.parametrize("size", [100, 2])  # of each group, of which training has 5 or 270
+def test_groups_to_validate_on_are_as_many_as_wanted_or_one(balance: bool, size: int) -> None:
+    group = [i // size for i in range(600)]
+    table = grouped(group, [i % 2 for i in range(600)])
+    made = split(table, Protocol(language="any", balance=balance))
+    sides = [{group[row] for row in rows} for rows in (made.train, made.validation, made.test)]
+    assert len(set.union(*sides)) == sum(map(len, sides))
+    comments_, toxic = step(made, "validation")
+    assert comments_ == (100 if size == 100 else pytest.approx(27, abs=2))
+    assert toxic == pytest.approx(comments_ / 2, abs=1)
+    assert not made.notes
+
+
+def test_a_group_of_both_classes_is_validated_on_rather_than_a_few_of_one() -> None:
+    sizes = [100] * 6 + [1] * 4
+    group = [g for g, size in enumerate(sizes) for _ in range(size)]
+    labels = [i % 2 if i < 600 else 1 for i in range(604)]
+    table = grouped(group, labels, [2 if g == 0 else 0 for g in group])
+    made = split(table, Protocol(language="any", balance=True))
+    assert step(made, "validation") == (100, 50)
+
+
+def test_where_no_group_can_be_spared_to_validate_on_a_note_says_so() -> None:
+    table = grouped([i // 100 for i in range(300)], [i % 2 for i in range(300)])
+    made = split(table, Protocol(language="any", balance=True))
+    assert step(made, "train") == (200, 100)
+    assert len(made.validation) == 0
+    assert made.notes[0].endswith("of every class, for training to spare it")
+    assert not split(table, Protocol(validation_size=AtMost(0), language="any")).notes
 
 
 def test_natural_set_has_the_prevalence_of_the_corpus() -> None:
@@ -121,6 +162,24 @@ def test_a_presets_size_is_capped() -> None:
 def test_sizes_too_small_to_mean_anything_are_refused(size: int) -> None:
     with pytest.raises(OptionError, match=f"--train-size is {size}"):
         Protocol(train_size=size)
+
+
+@pytest.mark.parametrize("balance", [True, False])
+def test_sizes_below_the_number_of_classes_are_refused(balance: bool) -> None:
+    labels = [i % 5 for i in range(200)]
+    about = About(tuple("abcde"))
+    texts = pa.array([f"a comment, number {i}" for i in range(200)])
+    table = _annotated(comments(texts, pa.array(labels), about=about), identify=False)
+    fewest = Protocol(train_size=5, test_size=5, language="any", balance=balance)
+    made = {part.name: part.counts for part in split(table, fewest).steps}
+    assert made["train, balanced" if balance else "train"] == (1,) * 5
+    for option, sizes in (
+        ("--train-size is 4", {"train_size": 4}),
+        ("--test-size is 3", {"test_size": 3}),
+        ("--test-size is 2", {"natural_size": AtMost(2)}),
+    ):
+        with pytest.raises(OptionError, match=f"^{option}; of 5 classes it takes .* from 5 up$"):
+            split(table, replace(fewest, **sizes))
 
 
 def test_too_few_comments_of_a_class_are_refused() -> None:

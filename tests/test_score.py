@@ -149,6 +149,8 @@ def test_going_on_with_other_rows_is_refused(
         ("a.jsonl", b'{"text": "a"}\n\n{"texts": "b"}\n', "line 3 of"),
         ("a.jsonl", b'{"text": 3}\n', "text is a int, not a text"),
         ("a.jsonl", b'{"text": "\xff"}\n', "line 1 of"),
+        ("a.jsonl", b'{"text": ' + b"[" * 200_000 + b"\n", "line 1 of"),
+        ("a.tsv", b'id\ttext\n1\ta\n2\t"b\n3\tc\n4\td"\n5\te\n', "takes in whole rows of"),
         ("a.csv", b"", "is empty; its first line names the columns"),
         ("a.csv", b"id,comment\n1,a\n", "has id, comment, but no 'text'"),
         ("a.csv", b"id,text\n1,a\n2,b,c\n", "row 2 of"),

@@ -89,9 +89,12 @@ def test_sets_keep_their_shares_where_home_does_and_names_are_numbered(tmp_path:
     at_home = home(tmp_path, balance=False)
     rows = [f"remark no {i},{int(i % 5 == 0)}" for i in range(100)]
     (tmp_path / "b").mkdir()
-    others = [table(tmp_path / place, "text,toxic", rows) for place in ("a.csv", "b/a.csv")]
-    found = transfer.prepare_others(others, at_home)
-    assert [other.name for other in found] == ["a.csv", "a.csv (2)"]
+    places = ("a.csv", "b/a.csv", "c (1).csv", "b/c (1).csv")
+    others = [table(tmp_path / place, "text,toxic", rows) for place in places]
+    found = transfer.prepare_others([*others, others[0]], at_home)
+    assert [other.name for other in found] == [
+        "a.csv", "a.csv (2)", "c (1).csv", "c (1).csv (2)", "a.csv (3)",
+    ]  # fmt: skip
     assert found[0].steps[-1].counts == (16, 4)
 
 
