@@ -156,7 +156,7 @@ class CellRun:
         """
         self.train()
         labels = prepare.comments(self.cell.split, "train").labels
-        each = probabilities_per_comment(prepare.classes(self.cell.split))
+        each = probabilities_per_comment(story.classes(self.cell.split))
         with self._own_process("curve") as worker:
             for comments in curve_sizes(labels):
                 point = worker.ask("curve_point", CurvePoint, self._limit, comments=comments)

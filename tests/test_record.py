@@ -86,10 +86,10 @@ def test_a_run_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None
 def test_passes_of_an_older_run_are_found_to_be_of_the_same_comments(tmp_path: Path) -> None:
     timed = cell().latency
     assert timed is not None
-    samples = tuple(float(i % 20) for i in range(400))  # the run's 20 test comments, 20 times
+    samples = tuple(float(i % 20 + 1) for i in range(400))  # the run's 20 test comments, 20 times
     old_timed = replace(
-        timed, samples_ms=samples, characters=(5,) * 400, p99_ms=measured(19, "ms", "c"),
-        ended_by="precision", p50_low_ms=9.4, p50_high_ms=9.6,
+        timed, samples_ms=samples, characters=(5,) * 400, p99_ms=measured(20, "ms", "c"),
+        ended_by="precision", p50_low_ms=10.4, p50_high_ms=10.6,
     )  # fmt: skip
     record.save(run(cell(latency=old_timed), schema_version=2), tmp_path / "a.json")
     found = record.load(tmp_path / "a.json").cells[0].latency
@@ -97,7 +97,7 @@ def test_passes_of_an_older_run_are_found_to_be_of_the_same_comments(tmp_path: P
     assert found.comments == 20
     assert found.ended_by == "precision of passes"
     assert found.p99_ms == unavailable("ms", "p99 needs 299 comments, there are 20")
-    assert (found.p50_low_ms, found.p50_high_ms) == (5, 14)  # Conover: the 6th and 15th of 20
+    assert (found.p50_low_ms, found.p50_high_ms) == (6, 15)  # Conover: the 6th and 15th of 20
 
 
 def test_an_older_run_that_is_not_valid_is_refused_in_a_line(tmp_path: Path) -> None:
