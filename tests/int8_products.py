@@ -1,9 +1,19 @@
-"""Which tests need int8 products that are exact, as those of x86 processors with VNNI are."""
+"""What tests of int8 models share: comments, and which need products that only VNNI makes exact."""
 
+import numpy as np
 import pytest
 
 from worthit.datasets.errors import DeviceError
 from worthit.models import int8_linear, registry
+from worthit.models.contract import TOXIC
+
+TEXTS = [
+    "you stupid idiot",
+    "thanks for the nice article about old music and the river",
+    "the page",
+    "",
+] * 6
+LABELS = {TOXIC: np.array([1, 0, 0, 0] * 6), ("a", "b", "c"): np.array([1, 2, 0, 0] * 6)}
 
 
 def _able() -> bool:

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from int8_products import LABELS, TEXTS
 
 import small_runs
 from worthit.bench import artifacts, cell_run, session
@@ -39,14 +40,6 @@ from worthit.models.bert_int8 import BertInt8
 from worthit.models.bert_settings import BertSettings
 from worthit.models.contract import TOXIC, silent
 from worthit.reports import cli
-
-TEXTS = [
-    "you stupid idiot",
-    "thanks for the nice article about old music and the river",
-    "the page",
-    "",
-] * 6
-LABELS = {TOXIC: np.array([1, 0, 0, 0] * 6), ("a", "b", "c"): np.array([1, 2, 0, 0] * 6)}
 
 
 def tuned(weights: Path, classes: Sequence[str], folder: Path) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from int8_products import multiplies
+from int8_products import LABELS, TEXTS, multiplies
 
 import small_runs
 from worthit.bench import artifacts, session
@@ -29,13 +29,6 @@ from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.llama_int8 import LlamaInt8
 from worthit.reports import cli
 
-TEXTS = [
-    "you stupid idiot",
-    "thanks for the nice article about old music and the river",
-    "the page",
-    "",
-] * 6
-LABELS = {TOXIC: np.array([1, 0, 0, 0] * 6), ("a", "b", "c"): np.array([1, 2, 0, 0] * 6)}
 DTYPES = [torch.float32, torch.bfloat16]
 
 
