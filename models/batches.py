@@ -40,34 +40,46 @@ def for_training(
 
 
 def for_scoring(
-    lengths: npt.NDArray[np.int64], batch_size: int, most_tokens: int
+    lengths: npt.NDArray[np.int64], batch_size: int, most_tokens: int, *, packed: bool = False
 ) -> Iterator[Rows]:
     """All rows once, longest first, so that a batch too big for the memory fails at once.
 
-    A batch has `batch_size` rows, or fewer if they have more than `most_tokens` with their padding.
+    A batch has `batch_size` rows, or fewer if they have more than `most_tokens`: with their padding,
+    unless they are packed.
     """
     order = np.argsort(-lengths, kind="stable")
+    ends = lengths[order].cumsum()
     start = 0
     while start < len(order):
-        fitting = most_tokens // max(int(lengths[order[start]]), 1)
+        if packed:
+            before = ends[start - 1] if start else 0
+            fitting = int(np.searchsorted(ends, before + most_tokens, side="right")) - start
+        else:
+            fitting = most_tokens // max(int(lengths[order[start]]), 1)
         end = start + min(batch_size, max(fitting, 1))
         yield order[start:end]
         start = end
 
 
 def scored(
-    logits: Logits, tokens: Sequence[Tokens], batch_size: int, device: str
+    logits: Logits,
+    tokens: Sequence[Tokens],
+    batch_size: int,
+    device: str,
+    *,
+    packed: bool = False,
 ) -> npt.NDArray[np.float64]:
     """The probabilities of the k classes for each token sequence, in their order: shape (n, k).
 
     Args:
         logits: takes the sequences of one batch, returns shape (batch, k).
         batch_size: how many are computed together at most; fewer if they are long.
+        packed: whether sequences are computed without padding.
     """
     import torch
 
     lengths = np.array([len(sequence) for sequence in tokens])
-    order = list(for_scoring(lengths, batch_size, MOST_TOKENS[device]))
+    order = list(for_scoring(lengths, batch_size, MOST_TOKENS[device], packed=packed))
     with torch.inference_mode():
         found = [logits([tokens[row] for row in rows]).cpu().double() for rows in order]
     scores: npt.NDArray[np.float64] = torch.softmax(torch.cat(found), dim=1).numpy()

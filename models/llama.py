@@ -6,7 +6,7 @@ tokens (`prompts`), so that a model which would rather say something else is sti
 
 What does not change the answer is not computed: only the answer's position is multiplied by the
 output head, and by the answers' rows alone; the question, with which all prompts begin, is read
-once, and its keys and values serve every comment.
+once a batch in training and once for all in scoring; and there is no padding (`packing`).
 """
 
 import re
@@ -21,10 +21,9 @@ import peft
 import torch
 import transformers
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
-from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
 from worthit.datasets.errors import CheckpointError, RunError
-from worthit.models import batches, checkpoints, devices, prompts
+from worthit.models import batches, checkpoints, devices, packing, prompts
 from worthit.models.contract import Base, Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.finetuning import Recipe, finetune
 
@@ -60,7 +59,8 @@ class Llama(Classifier[LlamaSettings]):
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
         base, chosen = self._open(), self.settings
-        self._require_own_logits(base)
+        self._model = base
+        self._require_own_logits()
         self._model = peft.get_peft_model(
             base, self._adapter_config(base), autocast_adapter_dtype=False
         )
@@ -114,9 +114,9 @@ class Llama(Classifier[LlamaSettings]):
         with checkpoints.refused_in_one_line(given):
             self._tokenizer = checkpoints.tokenizer(folder)
             base = self._load_base(folder)
-        base.set_attn_implementation(devices.attention(self.device, self.settings.max_length))
+        base.set_attn_implementation(packing.ATTENTION)
         devices.fuse_norms(base)
-        self._question: list[tuple[torch.Tensor, torch.Tensor]] | None = None
+        self._question: packing.KeysAndValues | None = None
         found = {parameter.device.type for parameter in base.parameters()}
         if found != {self.device}:
             raise CheckpointError(
@@ -156,17 +156,27 @@ class Llama(Classifier[LlamaSettings]):
         return tokens
 
     def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
-        # Padding is on the right and attention causal: no token sees it, so no mask is needed.
-        ids, lengths = batches.padded(tokens, 0, self.device)
-        # While adapters change, so do the question's keys and values, and gradients flow through them.
-        question = self._question or self._keys_and_values()
-        cache = transformers.DynamicCache(config=self._decoder().config)
-        for layer, states in enumerate(question):
-            keys, values = (state.expand(len(ids), -1, -1, -1) for state in states)
-            cache.update(keys, values, layer)
-        hidden = self._decoder()(input_ids=ids, cache=cache, use_cache=True).last_hidden_state
-        answers = hidden[torch.arange(len(hidden), device=self.device), lengths - 1]
-        return self._answers_logits(answers, self._decoder().config)
+        lengths = [len(sequence) for sequence in tokens]
+        if self._question is None:
+            # While adapters change, so do the question's keys and values, and gradients flow through them.
+            question = self._question_tokens()
+            pack = packing.Pack(lengths, self.device, head=len(question))
+            tokens = [question, *tokens]
+        else:
+            pack = packing.Pack(lengths, self.device, known=self._question)
+        hidden = self._hidden(tokens, pack)[pack.last]
+        return self._answers_logits(hidden, self._decoder().config)
+
+    def _hidden(self, tokens: Sequence[batches.Tokens], pack: packing.Pack) -> torch.Tensor:
+        """The last layer's states, shape (tokens, width), of a row."""
+        row = torch.tensor([[token for sequence in tokens for token in sequence]])
+        states: torch.Tensor = self._decoder()(
+            input_ids=row.to(self.device),
+            position_ids=pack.positions[None],
+            packed=pack,
+            use_cache=False,
+        ).last_hidden_state
+        return states[0]
 
     def _answers_logits(self, hidden: torch.Tensor, config: Any) -> torch.Tensor:
         """Shape (batch, k), fp32, of the last layer's states of shape (batch, width)."""
@@ -178,55 +188,48 @@ class Llama(Classifier[LlamaSettings]):
         return cap * torch.tanh(logits / cap) if cap else logits
 
     @torch.no_grad()
-    def _require_own_logits(self, base: Any) -> None:
-        """Compare with what the model itself computes, by its whole head, of one prompt.
+    def _require_own_logits(self) -> None:
+        """Compare with what the model itself computes, by its own attention and its whole head.
 
         Once, before training: the whole head is memory that scoring never touches.
 
         Raises:
-            CheckpointError: its head does more than is known here, as Cohere's.
+            CheckpointError: it has layers without attention, as the convolutions of LFM2, or computes
+                more than is known here, as Cohere's head.
         """
-        ids = self._tokenizer(f"{self._prompt.question} yes{prompts.CUE}")["input_ids"]
-        states: list[torch.Tensor] = []
-        watch = base.base_model.register_forward_hook(
-            lambda module, inputs, out: states.append(out.last_hidden_state)
-        )
-        own = base(input_ids=torch.tensor([ids], device=self.device)).logits[:, -1]
-        watch.remove()
-        ours = self._answers_logits(states[0][:, -1], base.base_model.config)
+        given, question = self.settings.checkpoint, self._question_tokens()
+        comments = self._tokens(["yes", "no, not at all"])
+        self._model.set_attn_implementation("eager")
+        rows = [torch.tensor([question + comment], device=self.device) for comment in comments]
+        own = torch.cat([self._model(input_ids=row).logits[:, -1] for row in rows])
+        self._model.set_attn_implementation(packing.ATTENTION)
+        pack = packing.Pack([len(comment) for comment in comments], self.device, head=len(question))
+        hidden = self._hidden([question, *comments], pack)[pack.last]
+        if len(pack.seen) < self._decoder().config.num_hidden_layers:
+            raise CheckpointError(
+                f"{given} has layers that keep no keys and values of what they have read, so the "
+                "question cannot be read once for all; use one with attention in each layer, as the "
+                "Llama family has"
+            )
+        ours = self._answers_logits(hidden, self._decoder().config)
         if not torch.allclose(ours, own[:, list(self._prompt.tokens)].float(), 0.02, 0.02):
             raise CheckpointError(
-                f"{self.settings.checkpoint} makes logits of its last layer in a way of its own, so its "
-                "answers would be scored wrongly; use another checkpoint, as of the Llama family"
+                f"{given} makes logits of its last layer in a way of its own, so its answers would be "
+                "scored wrongly; use another checkpoint, as of the Llama family"
             )
 
     @torch.no_grad()
     def _read_question(self) -> None:
         """Keep what the fitted model makes of the question, for all that it will score."""
-        self._question = self._keys_and_values()
+        question = self._question_tokens()
+        pack = packing.Pack([len(question)], self.device)
+        self._hidden([question], pack)
+        self._question = pack.seen
 
-    def _keys_and_values(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """The question's in each layer, of shape (1, heads, tokens, head size).
-
-        Raises:
-            CheckpointError: some layers have none, as the convolutions of LFM2.
-        """
-        # With the beginning-of-text token, if any.
-        ids = self._tokenizer(self._prompt.question)["input_ids"]
-        cache = transformers.DynamicCache(config=self._decoder().config)
-        self._decoder()(
-            input_ids=torch.tensor([ids], device=self.device), cache=cache, use_cache=True
-        )
-        if any(
-            isinstance(layer, LinearAttentionCacheLayerMixin) or layer.keys is None
-            for layer in cache.layers
-        ):
-            raise CheckpointError(
-                f"{self.settings.checkpoint} has layers that keep no keys and values of what they "
-                "have read, so the question cannot be read once for all; use one with attention in "
-                "each layer, as the Llama family has"
-            )
-        return [(layer.keys, layer.values) for layer in cache.layers]
+    def _question_tokens(self) -> list[int]:
+        """With the beginning-of-text token, if any."""
+        tokens: list[int] = self._tokenizer(self._prompt.question)["input_ids"]
+        return tokens
 
     def _decoder(self) -> Any:
         """The model below its output head, adapters included."""
@@ -239,7 +242,7 @@ class Llama(Classifier[LlamaSettings]):
     def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
         # All at once, so that like lengths meet in a batch.
         size = batch_size or self.settings.scoring_batch_size
-        return batches.scored(self._logits, self._tokens(texts), size, self.device)
+        return batches.scored(self._logits, self._tokens(texts), size, self.device, packed=True)
 
     def truncated_share(self, texts: Sequence[str]) -> float:
         limit = self.settings.max_length

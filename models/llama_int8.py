@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from worthit.datasets.errors import CheckpointError
-from worthit.models import checkpoints, devices, int8_linear
+from worthit.models import checkpoints, devices, int8_linear, packing
 from worthit.models.contract import Labels, Progress, Variant
 from worthit.models.llama import Llama, LlamaSettings
 
@@ -66,7 +66,7 @@ class LlamaInt8(Llama, Variant[LlamaSettings]):
             whole = transformers.AutoModelForCausalLM.from_config(
                 config, dtype=config.dtype, trust_remote_code=False
             )
-        whole.set_attn_implementation(devices.attention(self.device, self.settings.max_length))
+        whole.set_attn_implementation(packing.ATTENTION)
         self._model = whole.base_model.eval()
         rounding = int8_linear.TokenRounding()
         for name, empty in _linear_layers(self._model):
@@ -81,9 +81,9 @@ class LlamaInt8(Llama, Variant[LlamaSettings]):
         self._model.load_state_dict(dict(zip(rest, tensors, strict=True)), assign=True)
         devices.fuse_norms(self._model)
         layers = range(config.num_hidden_layers)
-        keys = _read(saved, [f"question.{layer}.keys" for layer in layers])
-        values = _read(saved, [f"question.{layer}.values" for layer in layers])
-        self._question = list(zip(keys, values, strict=True))
+        keys = _read(saved, [f"known.{layer}.keys" for layer in layers])
+        values = _read(saved, [f"known.{layer}.values" for layer in layers])
+        self._question = dict(enumerate(zip(keys, values, strict=True)))
         (self._head,) = _read(saved, ["head"])
 
     def base(self) -> None:
@@ -128,8 +128,8 @@ def _rounded(trained: Llama) -> Tensors:
     for name, layer in linear:
         weight, scales = int8_linear.round_weight(layer.weight)
         tensors |= {f"{_DECODER}{name}.weight": weight, f"{_DECODER}{name}.scales": scales}
-    for layer, (keys, values) in enumerate(question):
-        tensors |= {f"question.{layer}.keys": keys, f"question.{layer}.values": values}
+    for layer, (keys, values) in question.items():
+        tensors |= {f"known.{layer}.keys": keys, f"known.{layer}.values": values}
     tensors["head"] = trained._head
     return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
 

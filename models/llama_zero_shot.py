@@ -23,7 +23,7 @@ class LlamaZeroShot(Llama):
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         self._model = self._open().eval()
-        self._require_own_logits(self._model)
+        self._require_own_logits()
         self._read_question()
 
     def _save(self, folder: Path) -> None:
