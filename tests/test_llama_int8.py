@@ -116,10 +116,12 @@ def test_quotients_that_bf16_rounds_up_do_not_overflow() -> None:
 
 
 @multiplies
-def test_nothing_stays_nothing_and_what_is_no_number_is_not_hidden() -> None:
-    _, own = layers(torch.float32, bias=False)
-    given = torch.zeros(3, 64)
-    given[1, 5], given[2, 5] = float("nan"), float("inf")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_nothing_stays_nothing_and_what_is_no_number_is_not_hidden(dtype: torch.dtype) -> None:
+    _, own = layers(dtype, bias=False)
+    given = torch.zeros(5, 64, dtype=dtype)
+    given[1:, 4] = 1
+    given[1:, 5] = torch.tensor([float("nan"), float("inf"), -float("nan"), -float("inf")])
     found = own(given)
     assert (found[0] == 0).all()
     assert not found[1:].isfinite().any()
