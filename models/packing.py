@@ -135,27 +135,33 @@ class Pack:
         dropout: float,
     ) -> torch.Tensor:
         """Of batches: queries (n, places · groups, size), keys and values (n, before + places, size)."""
-        bias = self._bias(query, key.shape[1], before, window)
-        if self._plain or softcap:
-            scores = torch.baddbmm(bias, query, key.transpose(1, 2), alpha=scaling)
-            if softcap:  # what is not seen has a score of -inf, and of -softcap would be seen
-                scores = softcap * torch.tanh(scores / softcap) + bias
-            # On a CPU twice as fast as in bf16, where its width is no multiple of a vector's.
-            weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(value.dtype)
-            if dropout:
-                weights = torch.nn.functional.dropout(weights, dropout)
-            return torch.bmm(weights, value)
-        return torch.nn.functional.scaled_dot_product_attention(
-            query, key, value, bias, dropout, scale=scaling
-        )
+        groups = query.shape[1] // (key.shape[1] - before)
+        if not (self._plain or softcap):
+            # torch has fused kernels for four dimensions alone; groups are one, and share a bias.
+            found = torch.nn.functional.scaled_dot_product_attention(
+                query.unflatten(1, (-1, groups)).transpose(1, 2),
+                key[:, None].expand(-1, groups, -1, -1),
+                value[:, None].expand(-1, groups, -1, -1),
+                self._bias(query, key.shape[1], before, window, 1)[:, None],
+                dropout,
+                scale=scaling,
+            )
+            return found.transpose(1, 2).flatten(1, 2)
+        bias = self._bias(query, key.shape[1], before, window, groups)
+        scores = torch.baddbmm(bias, query, key.transpose(1, 2), alpha=scaling)
+        if softcap:  # what is not seen has a score of -inf, and of -softcap would be seen
+            scores = softcap * torch.tanh(scores / softcap) + bias
+        # On a CPU twice as fast as in bf16, where its width is no multiple of a vector's.
+        weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(value.dtype)
+        if dropout:
+            weights = torch.nn.functional.dropout(weights, dropout)
+        return torch.bmm(weights, value)
 
     def _bias(
-        self, query: torch.Tensor, keys: int, before: int, window: int | None
+        self, query: torch.Tensor, keys: int, before: int, window: int | None, groups: int
     ) -> torch.Tensor:
-        """0 where a query sees a key, else the lowest number: shape (n or 1, queries or 1, keys)."""
-        places = keys - before
-        groups = query.shape[1] // places
-        known = before, groups, window, query.dtype, len(query)
+        """0 where a query sees a key, else the lowest number: (n or 1, places · groups or 1, keys)."""
+        known = before, window, groups, query.dtype, len(query)
         if known not in self._biases:
             at = torch.arange(keys, device=query.device)
             if self._causal:
@@ -214,8 +220,11 @@ class _Layout:
 
 
 class _Padded(torch.autograd.Function):
-    """Rows by their index. The gradients of padding are 0, so each row's own is all of its own:
-    adding up, as for any index, would take many times as long."""
+    """Rows by their index.
+
+    The gradients of padding are 0, so that each row has but one to take: adding up, as torch does for
+    any index, would take many times as long.
+    """
 
     @staticmethod
     def forward(ctx: Any, rows: torch.Tensor, into: torch.Tensor, back: torch.Tensor) -> Any:
@@ -229,7 +238,7 @@ class _Padded(torch.autograd.Function):
 
 
 class _PaddedKeys(torch.autograd.Function):
-    """The same, of sequences with what precedes them all, whose gradients do add up."""
+    """The same of sequences behind what precedes them all, whose gradients do add up."""
 
     @staticmethod
     def forward(
