@@ -139,7 +139,7 @@ class Pack:
         if not (self._plain or softcap):
             # torch has fused kernels for four dimensions alone; groups are one, and share a bias.
             found = torch.nn.functional.scaled_dot_product_attention(
-                query.unflatten(1, (-1, groups)).transpose(1, 2),
+                query.view(len(query), -1, groups, query.shape[2]).transpose(1, 2),
                 key[:, None].expand(-1, groups, -1, -1),
                 value[:, None].expand(-1, groups, -1, -1),
                 self._bias(query, key.shape[1], before, window, 1)[:, None],
