@@ -203,7 +203,8 @@ class Llama(Classifier[LlamaSettings]):
         rows = [torch.tensor([question + comment], device=self.device) for comment in comments]
         own = torch.cat([self._model(input_ids=row).logits[:, -1] for row in rows])
         self._model.set_attn_implementation(packing.ATTENTION)
-        pack = packing.Pack([len(comment) for comment in comments], self.device, head=len(question))
+        lengths = [len(comment) for comment in comments]
+        pack = packing.Pack(lengths, self.device, head=len(question), keep=True)
         hidden = self._hidden([question, *comments], pack)[pack.last]
         if len(pack.seen) < self._decoder().config.num_hidden_layers:
             raise CheckpointError(
@@ -222,7 +223,7 @@ class Llama(Classifier[LlamaSettings]):
     def _read_question(self) -> None:
         """Keep what the fitted model makes of the question, for all that it will score."""
         question = self._question_tokens()
-        pack = packing.Pack([len(question)], self.device)
+        pack = packing.Pack([len(question)], self.device, keep=True)
         self._hidden([question], pack)
         self._question = pack.seen
 

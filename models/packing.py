@@ -33,6 +33,7 @@ class Pack:
         head: tokens at the row's beginning that precede every sequence.
         known: keys and values of what precedes every sequence and is not in the row.
         causal: whether a token sees those before it alone.
+        keep: whether to keep the row's own keys and values, as `known` takes them.
     """
 
     def __init__(
@@ -43,8 +44,9 @@ class Pack:
         head: int = 0,
         known: KeysAndValues | None = None,
         causal: bool = True,
+        keep: bool = False,
     ) -> None:
-        self._head, self._known, self._causal = head, known or {}, causal
+        self._head, self._known, self._causal, self._keep = head, known or {}, causal, keep
         self._before = head or next((len(key) for key, _ in self._known.values()), 0)
         sizes = torch.tensor(lengths)
         starts = sizes.cumsum(0) - sizes
@@ -62,7 +64,7 @@ class Pack:
         self.first, self.last = (head + starts).to(device), (head + starts + sizes - 1).to(device)
         #: of each token of the row in its sequence, what precedes all sequences included
         self.positions = positions.to(device)
-        #: the row's own keys and values, of the layers that attention has worked on
+        #: of the layers that have attended, if they are kept
         self.seen: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def attend(
@@ -91,37 +93,46 @@ class Pack:
         Returns:
             Of the query's shape.
         """
-        self.seen[layer] = key, value
+        if self._keep:
+            self.seen[layer] = key, value
         if self._known:
             known_key, known_value = self._known[layer]
             key, value = torch.cat([known_key, key]), torch.cat([known_value, value])
+        options = scaling, window, softcap, dropout
+        if len(self._sizes) == 1 and not self._head:
+            return self._alone(query, key, value, *options)
         heads, size = key.shape[1:]
         layout = self._layouts.get(heads)
         if layout is None:
             layout = self._layouts[heads] = _Layout(self._grid, self._cells, self._before, heads)
-        options = scaling, window, softcap, dropout
-        grouped = query.reshape(len(query), heads, -1)
-        found = layout.row(
-            self._product(
-                layout.queries(grouped[self._head :], size),
-                layout.keys(key),
-                layout.keys(value),
-                self._before,
-                *options,
-            )
+        rest = query[self._head :]
+        found = self._product(
+            layout.queries(rest.reshape(len(rest), heads, -1), size),
+            layout.keys(key),
+            layout.keys(value),
+            self._before,
+            *options,
         )
+        found = layout.row(found).view(rest.shape)
         if self._head:
-            first = slice(self._head)
-            own = self._product(
-                grouped[first].transpose(0, 1).reshape(heads, -1, size),
-                key[first].transpose(0, 1),
-                value[first].transpose(0, 1),
-                0,
-                *options,
-            )
-            own = own.view(heads, self._head, -1).transpose(0, 1)
-            found = torch.cat([own, found.view(-1, *own.shape[1:])])
-        return found.reshape(query.shape)
+            first = (state[: self._head] for state in (query, key, value))
+            found = torch.cat([self._alone(*first, *options), found])
+        return found
+
+    def _alone(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *options: Any
+    ) -> torch.Tensor:
+        """Of one sequence, which needs no other layout; keys may precede it."""
+        tokens, (heads, size) = len(query), key.shape[1:]
+        grouped = query.reshape(tokens, heads, -1).transpose(0, 1)
+        found = self._product(
+            grouped.reshape(heads, -1, size),
+            key.transpose(0, 1),
+            value.transpose(0, 1),
+            len(key) - tokens,
+            *options,
+        )
+        return found.view(grouped.shape).transpose(0, 1).reshape(query.shape)
 
     def _product(
         self,

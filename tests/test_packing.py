@@ -101,8 +101,14 @@ def test_what_precedes_all_is_seen_by_all_whether_in_the_row_or_known(window: in
     assert_alike(found, torch.cat(alone))
     assert_alike(gradients(found, row), gradients(torch.cat(alone), row))
 
-    before = Pack([head], "cpu")
+    before = Pack([head], "cpu", keep=True)
     before.attend(0, *first, SCALING, window=window)
+    assert not pack.seen
+    one = [state[: LENGTHS[0]] for state in rest]
+    alone_later = Pack(LENGTHS[:1], "cpu", known=before.seen).attend(
+        0, *one, SCALING, window=window
+    )
+    assert_alike(alone_later, found[head : head + LENGTHS[0]])
     later = Pack(LENGTHS, "cpu", known=before.seen)
     assert_alike(later.attend(0, *rest, SCALING, window=window), found[head:])
     assert (
