@@ -2,6 +2,7 @@
 
 import re
 import statistics
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +13,7 @@ from tabulate import tabulate
 from worthit.bench import machine
 from worthit.datasets.errors import OutputError, RunError
 from worthit.models import processor
+from worthit.models.registry import MODELS
 
 _BLOCK = re.compile(r"(<!-- speed -->\n).*?(\n<!-- end of speed -->)", re.DOTALL)
 
@@ -55,10 +57,10 @@ class Result:
         """Useful operations a second over those of plain matrix products."""
         return entry.comments_per_s * self.flops_per_comment / self.gemm_flops_per_s
 
-    def ratios(self, entry: Entry) -> list[float]:
-        """How many times as fast ours was, slice by slice."""
-        pairs = zip(self.entries[-1].slice_rates, entry.slice_rates, strict=True)
-        return [ours / other for ours, other in pairs]
+    def ratios(self, other: Entry, one: Entry | None = None) -> list[float]:
+        """How many times as fast one contestant was, ours if none is named, slice by slice."""
+        pairs = zip((one or self.entries[-1]).slice_rates, other.slice_rates, strict=True)
+        return [rate / other_rate for rate, other_rate in pairs]
 
 
 def table(result: Result) -> str:
@@ -74,7 +76,8 @@ def table(result: Result) -> str:
     rows = [[entry.label, *_cells(result, entry)] for entry in result.entries]
     align = ["left", *["right"] * 5, "left"]
     body = tabulate(rows, headings, colalign=align, disable_numparse=True)
-    return "\n".join([title, "", body, *_reasons([result])])
+    variants = (textwrap.fill(line, 80) for line in _variants(result))
+    return "\n".join([title, "", body, *variants, *_reasons([result])])
 
 
 def legend(results: Sequence[Result]) -> str:
@@ -115,7 +118,8 @@ def markdown(results: Sequence[Result]) -> str:
         f"Accuracy is on {_span(tested)} comments; ratios are medians of the slices, lowest to "
         "highest in brackets."
     )
-    return "\n\n".join([about, body, " ".join([read, *(f"{r}." for r in _reasons(results))])])
+    notes = [line for result in results for line in _variants(result)] + _reasons(results)
+    return "\n\n".join([about, body, " ".join([read, *(f"{note}." for note in notes)])])
 
 
 def fill(readme: Path, results: Sequence[Result]) -> None:
@@ -164,6 +168,21 @@ def _cells(result: Result, entry: Entry) -> list[str]:
         _percent(entry.accuracy),
         "n/a" if entry.peak_mb is None else f"{entry.peak_mb:,.0f}",
         _ratio(result, entry),
+    ]
+
+
+def _variants(result: Result) -> list[str]:
+    """Of each row of our benchmark that competes beside ours, how it does against all others."""
+    able = [entry for entry in result.entries if not entry.reason]
+    return [
+        f"{one.label} is "
+        + ", ".join(
+            f"{_times(statistics.median(result.ratios(other, one)))}× {other.label}"
+            for other in able
+            if other is not one
+        )
+        for one in able
+        if one.label in MODELS
     ]
 
 

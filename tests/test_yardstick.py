@@ -284,6 +284,16 @@ def test_the_table_shows_rates_shares_and_ratios_in_80_columns() -> None:
     assert max(map(len, yardstick_table.legend([_result()]).splitlines())) <= 80
 
 
+def test_rows_of_ours_beside_ours_are_set_against_all_others() -> None:
+    result = _result()
+    assert "llama-int8 is" not in yardstick_table.table(result)
+    able = Entry("llama-int8", (10, 10), (1.0, 1.0), 0.9, 20, 500.0)
+    result = dataclasses.replace(result, entries=(result.entries[0], able, result.entries[2]))
+    told = "llama-int8 is 7.5× reference, 2.0× worthit"
+    assert yardstick_table.table(result).splitlines()[-1] == told
+    assert yardstick_table.markdown([result]).endswith(f"highest in brackets. {told}.")
+
+
 def test_the_readme_gets_the_table_between_its_markers(tmp_path: Path) -> None:
     file = tmp_path / "README.md"
     file.write_text("# a\n<!-- speed -->\nold\n<!-- end of speed -->\nb\n", "utf-8")
