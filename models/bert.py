@@ -46,7 +46,7 @@ class Bert(Classifier[BertSettings]):
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
-        devices.require(self.device)
+        devices.use(self.device)
         folder = checkpoints.resolve(self.settings.checkpoint).folder
         # Master weights stay fp32; autocast multiplies in bf16.
         with checkpoints.refused_in_one_line(self.settings.checkpoint):
@@ -147,7 +147,7 @@ class Bert(Classifier[BertSettings]):
         self._tokenizer.save_pretrained(folder)
 
     def _load(self, folder: Path) -> None:
-        devices.require(self.device)
+        devices.use(self.device)
         self._saved_in = folder
         self._open(folder)
         self._made_ready()

@@ -50,7 +50,7 @@ class Embeddings(Bert):
         self._put_on(head.coef_, head.intercept_)
 
     def _open_encoder(self) -> None:
-        devices.require(self.device)
+        devices.use(self.device)
         chosen = self.settings
         folder = checkpoints.resolve(chosen.checkpoint).folder
         self._dtype = devices.chosen_dtype(chosen.precision, self.device)

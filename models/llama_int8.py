@@ -101,7 +101,7 @@ class LlamaInt8(Llama, Variant[LlamaSettings]):
 
     def _load(self, folder: Path) -> None:
         int8_linear.require(self.name)
-        devices.require(self.device)
+        devices.use(self.device)
         with safe_open(folder / _FILE, "pt") as opened:
             told = opened.metadata() or {}
         self._parameters, self._trained_parameters = int(told["parameters"]), int(told["trained"])
