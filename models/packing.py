@@ -62,12 +62,12 @@ class Pack:
         self.first, self.last = (head + starts).to(device), (head + starts + sizes - 1).to(device)
         #: of each token of the row in its sequence, what precedes all sequences included
         self.positions = positions.to(device)
-        #: the row's own keys and values, of the layers that attention has worked on
+        #: of a causal network, the row's own keys and values in the layers that have attended
         self.seen: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def attend(
         self,
-        layer: int,
+        layer: int | None,
         query: torch.Tensor,
         key: torch.Tensor,
         value: torch.Tensor,
@@ -80,7 +80,7 @@ class Pack:
         """Softmax attention of each token to those of its sequence and to what precedes all.
 
         Args:
-            layer: of the network, whose keys and values these are.
+            layer: of a causal network, whose keys and values these are.
             query: shape (tokens, heads, head size).
             key: shape (tokens, key heads, head size); of these heads each serves as many of the
                 query's that follow one another.
@@ -91,8 +91,9 @@ class Pack:
         Returns:
             Of the query's shape.
         """
-        self.seen[layer] = key, value
-        if self._known:
+        if self._causal and layer is not None:
+            self.seen[layer] = key, value
+        if self._known and layer is not None:
             known_key, known_value = self._known[layer]
             key, value = torch.cat([known_key, key]), torch.cat([known_value, value])
         heads, size = key.shape[1:]
@@ -287,7 +288,7 @@ def _attend(
     """As transformers calls it: of shape (1, heads, tokens, size)."""
     queries, keys, values = (state[0].transpose(0, 1) for state in (query, key, value))
     found = packed.attend(
-        module.layer_idx,
+        getattr(module, "layer_idx", None),
         queries,
         keys,
         values,
