@@ -21,6 +21,7 @@ from worthit.models import batches, checkpoints, devices, packing
 from worthit.models.bert_settings import BertSettings
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.finetuning import Recipe, finetune
+from worthit.models.used_rows import UsedRows
 
 
 def positions(encoder: Any) -> int:
@@ -69,17 +70,25 @@ class Bert(Classifier[BertSettings]):
             for module in self._model.modules():
                 if isinstance(module, torch.nn.Dropout):
                     module.p = self.settings.dropout
-        parameters = list(self._model.parameters())
         if self.settings.learning_rate is None:
             small = self._model.num_parameters() < 50e6
             self.settings = replace(self.settings, learning_rate=2e-4 if small else 3e-5)
-        recipe = Recipe.of(self.settings)
-        finetune(self._logits, parameters, self._tokens(texts), labels, recipe, self.seed, progress)
+        self._tune(self._tokens(texts), labels, progress)
         self._trained = self._model.eval()
         if self._dtype != torch.float32:
             self._model.zero_grad()  # not to be copied
             self._model = copy.deepcopy(self._trained)
         self._made_ready()
+
+    def _tune(self, tokens: list[list[int]], labels: Labels, progress: Progress) -> None:
+        rows = None
+        if self._packs:  # others may make positions or masks of the tokens' numbers
+            rows = UsedRows(self._model.get_input_embeddings(), tokens)
+            tokens = rows.renumbered(tokens)
+        parameters, recipe = list(self._model.parameters()), Recipe.of(self.settings)
+        decay = finetune(self._logits, parameters, tokens, labels, recipe, self.seed, progress)
+        if rows is not None:
+            rows.restore(decay)
 
     def _made_ready(self) -> None:
         """Cast for scoring all but the head: in bf16 half of all scores would be ties."""

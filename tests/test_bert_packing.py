@@ -25,7 +25,7 @@ KINDS: list[type[Bert]] = [Bert, Embeddings]
 def fitted(kind: type[Bert], weights: Path) -> Bert:
     model = kind().set_params(checkpoint=str(weights), max_length=12, precision="fp32")
     if kind is Bert:
-        model.set_params(epochs=8, learning_rate=3e-3)
+        model.set_params(epochs=40, learning_rate=3e-3)
     return model.fit(TEXTS, LABELS)
 
 
