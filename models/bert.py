@@ -23,6 +23,8 @@ from worthit.models.contract import Classifier, Labels, Probabilities, Progress,
 from worthit.models.finetuning import Recipe, finetune
 from worthit.models.used_rows import UsedRows
 
+KIND = transformers.AutoModelForSequenceClassification
+
 
 def positions(encoder: Any) -> int:
     """Tokens that an encoder has positions for; RoBERTa's begin after the one of padding."""
@@ -55,8 +57,7 @@ class Bert(Classifier[BertSettings]):
     _saved_in: Path | None = None
 
     def prepare(self) -> None:
-        kind = transformers.AutoModelForSequenceClassification
-        checkpoints.import_architecture(self.settings.checkpoint, kind)
+        checkpoints.import_architecture(self.settings.checkpoint, KIND)
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
@@ -113,18 +114,22 @@ class Bert(Classifier[BertSettings]):
 
     def _network(self, folder: Path) -> Any:
         network = checkpoints.network(
-            transformers.AutoModelForSequenceClassification,
+            KIND,
             folder,
             id2label=dict(enumerate(self.classes)),
             label2id={name: index for index, name in enumerate(self.classes)},
             dtype=torch.float32,
         ).to(self.device)
+        self._arrange(network)
+        return network
+
+    def _arrange(self, network: Any) -> None:
+        """Have it compute in the fastest way, and no more than the head reads."""
         self._choose_attention(network)
         if isinstance(network, transformers.BertForSequenceClassification):
             # The head reads the first token alone: in the last layer only attention needs the others.
             last = network.bert.encoder.layer[-1].attention
             last.register_forward_hook(_first_tokens, with_kwargs=True)
-        return network
 
     def _choose_attention(self, network: Any) -> None:
         """By packing where it is known to compute the same, else the fastest with padding."""
