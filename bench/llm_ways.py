@@ -13,12 +13,9 @@ import torch
 import transformers
 
 from worthit.bench.ways import SCORED_TOGETHER, Task
-from worthit.datasets.errors import DeviceError
-from worthit.models import checkpoints, devices, int8_linear
+from worthit.models import checkpoints, devices
 from worthit.models.contract import TOXIC, Labels, Probabilities, Progress
-from worthit.models.llama_int8 import LlamaInt8
 from worthit.models.prompts import CUE, Prompt, prompt
-from worthit.models.registry import require_able
 
 _IGNORED = -100  # of labels, by cross-entropy's default
 # The reference experiment's.
@@ -165,25 +162,6 @@ class HuggingFace(_Llm):
             )
             scores.append(self._toxic(answer.logits[0]))
         return np.concatenate(scores)
-
-
-class Int8:
-    """Our own model of the same weights, its linear layers rounded to 8 bits."""
-
-    def __init__(self, task: Task) -> None:
-        require_able(LlamaInt8.name, task.device)
-        int8_linear.require(LlamaInt8.name)
-        self._task = task
-
-    def fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        raise DeviceError(f"{LlamaInt8.name} scores what llama was tuned to")
-
-    def load(self) -> None:
-        self._model = LlamaInt8.load(Path(self._task.fitted) / "int8", self._task.device)
-
-    def score(self, texts: Sequence[str]) -> Probabilities:
-        scores: Probabilities = self._model.predict_proba(texts)[:, 1]
-        return scores
 
 
 def trained_by_trainer(

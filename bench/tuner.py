@@ -4,13 +4,14 @@ import importlib.util
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from worthit.bench.int8_ways import int8_name
 from worthit.bench.llm_ways import merged
 from worthit.bench.ways import Task
 from worthit.datasets import prepare
 from worthit.datasets.errors import DeviceError
 from worthit.models.contract import Labels, Progress
-from worthit.models.llama_int8 import LlamaInt8
 from worthit.models.registry import model_class
 
 
@@ -34,17 +35,18 @@ def lay_out(task: Task, texts: Sequence[str], labels: Labels, progress: Progress
     for name in ("ours", "merged", "int8", "onnx"):
         (folder / name).mkdir()
     model.save(folder / "ours")
+    if task.device == "cpu":
+        _round(task.model, folder / "ours", folder / "int8")
     if task.model == "llama":
         merged(folder / "ours", task.checkpoint, task.precision, task.device, folder / "merged")
-        if task.device == "cpu":
-            _round(folder / "ours", folder / "int8")
     elif all(map(importlib.util.find_spec, ("onnx", "onnxruntime"))):
         from worthit.bench import onnx_ways
 
         onnx_ways.export(folder / "ours", folder / "onnx")
 
 
-def _round(source: Path, target: Path) -> None:
+def _round(model: str, source: Path, target: Path) -> None:
     """Where int8 layers cannot be, the folder stays empty, and the contestant says why."""
+    variant: Any = model_class(int8_name(model))()
     with suppress(DeviceError):
-        LlamaInt8().convert(source).save(target)
+        variant.convert(source).save(target)

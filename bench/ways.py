@@ -82,9 +82,10 @@ WAYS = {
     "worthit": "worthit.bench.ways:Ours",
     "llm-reference": "worthit.bench.llm_ways:Reference",
     "llm-huggingface": "worthit.bench.llm_ways:HuggingFace",
-    "llm-int8": "worthit.bench.llm_ways:Int8",
+    "llm-int8": "worthit.bench.int8_ways:Int8",
     "bert-reference": "worthit.bench.bert_ways:Reference",
     "bert-huggingface": "worthit.bench.bert_ways:HuggingFace",
+    "bert-int8": "worthit.bench.int8_ways:Int8",
     "onnx-fp32": "worthit.bench.onnx_ways:Onnx",
     "onnx-int8": "worthit.bench.onnx_ways:OnnxInt8",
 }

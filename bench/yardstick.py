@@ -92,6 +92,7 @@ CONTESTS = {
             "bert-huggingface": "pipeline",
             "onnx-fp32": "ONNX fp32",
             "onnx-int8": "ONNX int8",
+            "bert-int8": "bert-int8",
             OURS: OURS,
         },
         comments=1_024,

@@ -1,4 +1,4 @@
-"""Batches of token sequences: like lengths together, padded to the longest of the batch only."""
+"""Batches of token sequences: like lengths together, padded to the longest of the batch or packed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -101,3 +101,10 @@ def padded(
     for row, sequence in enumerate(sequences):
         ids[row, : len(sequence)] = torch.tensor(sequence)
     return ids.to(device), lengths.to(device)
+
+
+def row(sequences: Sequence[Tokens], device: str) -> "torch.Tensor":
+    """Token ids of all sequences one after another, shape (1, tokens)."""
+    import torch
+
+    return torch.tensor([[token for sequence in sequences for token in sequence]]).to(device)

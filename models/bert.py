@@ -2,6 +2,8 @@
 
 Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers". The default checkpoint
 is all-MiniLM-L6-v2, a small one already tuned for sentence similarity: it is not BERT-base.
+
+BERT's comments are computed without padding (`packing`), those of other architectures with it.
 """
 
 import copy
@@ -15,10 +17,13 @@ import numpy as np
 import torch
 import transformers
 
-from worthit.models import batches, checkpoints, devices
+from worthit.models import batches, checkpoints, devices, packing
 from worthit.models.bert_settings import BertSettings
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.finetuning import Recipe, finetune
+from worthit.models.used_rows import UsedRows
+
+KIND = transformers.AutoModelForSequenceClassification
 
 
 def positions(encoder: Any) -> int:
@@ -32,6 +37,17 @@ def positions(encoder: Any) -> int:
     return int(encoder.config.max_position_embeddings) - unused
 
 
+def _first_tokens(
+    module: Any, given: Any, options: dict[str, Any], out: tuple[torch.Tensor, Any]
+) -> tuple[torch.Tensor, Any]:
+    """Of what an attention block puts out, each sequence's first token: shape (sequences, 1, width)."""
+    states, weights = out
+    pack: packing.Pack | None = options.get("packed")
+    if pack is None:
+        return states[:, :1], weights
+    return states[0].index_select(0, pack.first)[:, None], weights
+
+
 class Bert(Classifier[BertSettings]):
     name = "bert"
     Settings = BertSettings
@@ -41,12 +57,11 @@ class Bert(Classifier[BertSettings]):
     _saved_in: Path | None = None
 
     def prepare(self) -> None:
-        kind = transformers.AutoModelForSequenceClassification
-        checkpoints.import_architecture(self.settings.checkpoint, kind)
+        checkpoints.import_architecture(self.settings.checkpoint, KIND)
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
-        devices.require(self.device)
+        devices.use(self.device)
         folder = checkpoints.resolve(self.settings.checkpoint).folder
         # Master weights stay fp32; autocast multiplies in bf16.
         with checkpoints.refused_in_one_line(self.settings.checkpoint):
@@ -56,17 +71,25 @@ class Bert(Classifier[BertSettings]):
             for module in self._model.modules():
                 if isinstance(module, torch.nn.Dropout):
                     module.p = self.settings.dropout
-        parameters = list(self._model.parameters())
         if self.settings.learning_rate is None:
             small = self._model.num_parameters() < 50e6
             self.settings = replace(self.settings, learning_rate=2e-4 if small else 3e-5)
-        recipe = Recipe.of(self.settings)
-        finetune(self._logits, parameters, self._tokens(texts), labels, recipe, self.seed, progress)
+        self._tune(self._tokens(texts), labels, progress)
         self._trained = self._model.eval()
         if self._dtype != torch.float32:
             self._model.zero_grad()  # not to be copied
             self._model = copy.deepcopy(self._trained)
         self._made_ready()
+
+    def _tune(self, tokens: list[list[int]], labels: Labels, progress: Progress) -> None:
+        rows = None
+        if self._packs:  # others may make positions or masks of the tokens' numbers
+            rows = UsedRows(self._model.get_input_embeddings(), tokens)
+            tokens = rows.renumbered(tokens)
+        parameters, recipe = list(self._model.parameters()), Recipe.of(self.settings)
+        decay = finetune(self._logits, parameters, tokens, labels, recipe, self.seed, progress)
+        if rows is not None:
+            rows.restore(decay)
 
     def _made_ready(self) -> None:
         """Cast for scoring all but the head: in bf16 half of all scores would be ties."""
@@ -91,18 +114,44 @@ class Bert(Classifier[BertSettings]):
 
     def _network(self, folder: Path) -> Any:
         network = checkpoints.network(
-            transformers.AutoModelForSequenceClassification,
+            KIND,
             folder,
             id2label=dict(enumerate(self.classes)),
             label2id={name: index for index, name in enumerate(self.classes)},
             dtype=torch.float32,
         ).to(self.device)
-        network.set_attn_implementation(devices.attention(self.device, self.settings.max_length))
+        self._arrange(network)
+        return network
+
+    def _arrange(self, network: Any) -> None:
+        """Have it compute in the fastest way, and no more than the head reads."""
+        self._choose_attention(network)
         if isinstance(network, transformers.BertForSequenceClassification):
             # The head reads the first token alone: in the last layer only attention needs the others.
             last = network.bert.encoder.layer[-1].attention
-            last.register_forward_hook(lambda module, inputs, out: (out[0][:, :1], *out[1:]))
-        return network
+            last.register_forward_hook(_first_tokens, with_kwargs=True)
+
+    def _choose_attention(self, network: Any) -> None:
+        """By packing where it is known to compute the same, else the fastest with padding."""
+        kinds = transformers.BertForSequenceClassification, transformers.BertModel
+        packs = isinstance(network, kinds) and not network.config.is_decoder
+        padding = devices.attention(self.device, self.settings.max_length)
+        network.set_attn_implementation(packing.ATTENTION if packs else padding)
+
+    @property
+    def _packs(self) -> bool:
+        """Whether a batch is computed as one row without padding."""
+        return bool(self._model.config._attn_implementation == packing.ATTENTION)
+
+    def _inputs(self, tokens: Sequence[batches.Tokens]) -> dict[str, Any]:
+        """A batch, as the network takes it."""
+        if self._packs:
+            pack = packing.Pack([len(each) for each in tokens], self.device, causal=False)
+            row = batches.row(tokens, self.device)
+            return {"input_ids": row, "position_ids": pack.positions[None], "packed": pack}
+        ids, lengths = batches.padded(tokens, self._tokenizer.pad_token_id or 0, self.device)
+        mask = torch.arange(ids.shape[1], device=self.device) < lengths[:, None]
+        return {"input_ids": ids, "attention_mask": mask.long()}
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         tokens: list[list[int]] = self._tokenizer(
@@ -119,10 +168,8 @@ class Bert(Classifier[BertSettings]):
         return min(self.settings.max_length + special, longest)
 
     def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
-        ids, lengths = batches.padded(tokens, self._tokenizer.pad_token_id or 0, self.device)
-        mask = torch.arange(ids.shape[1], device=self.device) < lengths[:, None]
         with self._autocast():
-            logits: torch.Tensor = self._model(input_ids=ids, attention_mask=mask.long()).logits
+            logits: torch.Tensor = self._model(**self._inputs(tokens)).logits
         return logits.float()
 
     def _autocast(self) -> AbstractContextManager[object]:
@@ -136,7 +183,8 @@ class Bert(Classifier[BertSettings]):
     def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
         # All at once, so that like lengths meet in a batch.
         size = batch_size or self.settings.scoring_batch_size
-        return batches.scored(self._logits, self._tokens(texts), size, self.device)
+        tokens = self._tokens(texts)
+        return batches.scored(self._logits, tokens, size, self.device, packed=self._packs)
 
     def truncated_share(self, texts: Sequence[str]) -> float:
         whole = self._tokenizer(list(texts), truncation=False)["input_ids"]
@@ -147,7 +195,7 @@ class Bert(Classifier[BertSettings]):
         self._tokenizer.save_pretrained(folder)
 
     def _load(self, folder: Path) -> None:
-        devices.require(self.device)
+        devices.use(self.device)
         self._saved_in = folder
         self._open(folder)
         self._made_ready()

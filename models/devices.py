@@ -8,7 +8,7 @@ import torch
 
 from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash, write_whole
 from worthit.datasets.errors import DeviceError, UnknownNameError
-from worthit.models import processor
+from worthit.models import memory, processor
 from worthit.models.registry import DEVICES
 
 # Up to here plain attention is fast on CPUs; it needs memory by the square of the length.
@@ -28,6 +28,16 @@ def require(device: str) -> None:
         raise DeviceError(f"device cuda is not available: {build} (torch {torch.__version__})")
     if device == "mps" and not torch.backends.mps.is_available():
         raise DeviceError(f"device mps is not available: no Apple GPU (torch {torch.__version__})")
+
+
+def use(device: str) -> None:
+    """What a model calls before it opens on `device`; raises as `require` does.
+
+    On a CPU the process keeps the memory it frees from then on.
+    """
+    require(device)
+    if device == "cpu":
+        memory.keep_freed()
 
 
 def synchronize(device: str) -> None:

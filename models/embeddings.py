@@ -50,7 +50,7 @@ class Embeddings(Bert):
         self._put_on(head.coef_, head.intercept_)
 
     def _open_encoder(self) -> None:
-        devices.require(self.device)
+        devices.use(self.device)
         chosen = self.settings
         folder = checkpoints.resolve(chosen.checkpoint).folder
         self._dtype = devices.chosen_dtype(chosen.precision, self.device)
@@ -59,7 +59,7 @@ class Embeddings(Bert):
             encoder = checkpoints.network(transformers.AutoModel, folder, dtype=self._dtype)
         self._model = encoder.to(self.device).eval()
         self._positions = positions(self._model)
-        self._model.set_attn_implementation(devices.attention(self.device, chosen.max_length))
+        self._choose_attention(self._model)
 
     def _put_on(self, coef: np.ndarray, intercept: np.ndarray) -> None:
         """Keep a logistic regression's weights, one row for each class; of two, the first is 0."""
@@ -77,7 +77,10 @@ class Embeddings(Bert):
         lengths = np.array([len(sequence) for sequence in tokens])
         found, done = np.empty((len(tokens), self._model.config.hidden_size), np.float32), 0
         for rows in batches.for_scoring(
-            lengths, self.settings.scoring_batch_size, batches.MOST_TOKENS[self.device]
+            lengths,
+            self.settings.scoring_batch_size,
+            batches.MOST_TOKENS[self.device],
+            packed=self._packs,
         ):
             found[rows] = self._embeddings([tokens[row] for row in rows]).cpu().numpy()
             done += len(rows)
@@ -86,11 +89,15 @@ class Embeddings(Bert):
 
     def _embeddings(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
         """Shape (batch, dimensions), fp32, each of length 1."""
-        ids, lengths = batches.padded(tokens, self._tokenizer.pad_token_id or 0, self.device)
-        mask = torch.arange(ids.shape[1], device=self.device) < lengths[:, None]
-        states = self._model(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        given = self._inputs(tokens)
+        states = self._model(**given).last_hidden_state.float()
         # The sum suffices: it is scaled to length 1.
-        sums = (states.float() * mask[:, :, None]).sum(dim=1)
+        if self._packs:
+            sizes = torch.tensor([len(each) for each in tokens], device=self.device)
+            sequence = torch.arange(len(tokens), device=self.device).repeat_interleave(sizes)
+            sums = states.new_zeros(len(tokens), states.shape[2]).index_add_(0, sequence, states[0])
+        else:
+            sums = (states * given["attention_mask"][:, :, None]).sum(dim=1)
         return torch.nn.functional.normalize(sums, dim=1)
 
     def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:

@@ -13,6 +13,8 @@ import torch
 from worthit.models import batches
 from worthit.models.contract import Labels, Progress
 
+_TINY = 1e-6  # as in torch's own clipping
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -38,8 +40,12 @@ def finetune(
     recipe: Recipe,
     seed: int,
     progress: Progress,
-) -> None:
-    """Minimise cross-entropy over `tokens`, changing `parameters` in place."""
+) -> float:
+    """Minimise cross-entropy over `tokens`, changing `parameters` in place.
+
+    Returns:
+        What decay would have left of a weight of 1 that never had a gradient.
+    """
     rng = np.random.default_rng(seed)
     lengths = np.array([len(sequence) for sequence in tokens])
     steps = [
@@ -48,14 +54,17 @@ def finetune(
         for rows in batches.for_training(lengths, recipe.batch_size, rng)
     ]
     optimizer = _MasterAdamW(parameters, recipe)
-    done, total = 0, recipe.epochs * len(tokens)
+    done, total, decay = 0, recipe.epochs * len(tokens), 1.0
     for number, rows in enumerate(steps):
         targets = torch.from_numpy(labels[rows].astype(np.int64))
         scores = logits([tokens[row] for row in rows])
         torch.nn.functional.cross_entropy(scores, targets.to(scores.device)).backward()  # type: ignore[no-untyped-call]
-        optimizer.step(_rate(number, len(steps), recipe))
+        rate = _rate(number, len(steps), recipe)
+        optimizer.step(rate)
+        decay *= 1 - rate * recipe.weight_decay
         done += len(rows)
         progress(done, total)
+    return decay
 
 
 def _rate(step: int, steps: int, recipe: Recipe) -> float:
@@ -79,7 +88,12 @@ class _MasterAdamW:
         )
 
     def step(self, rate: float) -> None:
-        torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        norm = torch.nn.utils.get_total_norm(
+            [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        )
+        # Clipped to a norm of 1 as the optimizer reads them, not by a pass of their own: it divides
+        # by what torch's gradient scalers set here.
+        self._optimizer.grad_scale = (norm.float() + _TINY).clamp_min(1.0)  # type: ignore[attr-defined]
         copies = [
             pair
             for pair in zip(self._masters, self._parameters, strict=True)

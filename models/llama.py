@@ -108,7 +108,7 @@ class Llama(Classifier[LlamaSettings]):
 
     def _open(self) -> Any:
         """Load base model and tokenizer to the device and find the answers' tokens."""
-        devices.require(self.device)
+        devices.use(self.device)
         given = self.settings.checkpoint
         folder = checkpoints.resolve(given).folder
         with checkpoints.refused_in_one_line(given):

@@ -6,30 +6,22 @@ which are read before anything is rounded. What is saved is all that scoring tak
 needs no pretrained weights beside it and loads without the memory of theirs.
 """
 
-import re
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import torch
 import transformers
-from accelerate import init_empty_weights
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from worthit.datasets.errors import CheckpointError
 from worthit.models import checkpoints, devices, int8_linear, packing
 from worthit.models.contract import Labels, Progress, Variant
+from worthit.models.int8_network import FILE, Tensors, empty, fill, read, rounded
 from worthit.models.llama import Llama, LlamaSettings
 
-# Not model.safetensors: transformers would take the weights for a model, without their scales.
-_FILE = "int8.safetensors"
-_LAYER = re.compile(r"(^|\.)layers\.\d+\.")
 _DECODER = "decoder."
-
-Tensors = dict[str, torch.Tensor]
 
 
 class LlamaInt8(Llama, Variant[LlamaSettings]):
@@ -62,29 +54,16 @@ class LlamaInt8(Llama, Variant[LlamaSettings]):
     def _assemble(self, saved: Tensors | Path) -> None:
         """Build the model of what `_rounded` returns, or of the file it was saved to."""
         self._saved, config = saved, self._config
-        with init_empty_weights(include_buffers=False):
-            whole = transformers.AutoModelForCausalLM.from_config(
-                config, dtype=config.dtype, trust_remote_code=False
-            )
+        whole = empty(transformers.AutoModelForCausalLM, config)
         whole.set_attn_implementation(packing.ATTENTION)
         self._model = whole.base_model.eval()
-        rounding = int8_linear.TokenRounding()
-        for name, empty in _linear_layers(self._model):
-            parts = ["weight", "scales", *(["bias"] if empty.bias is not None else [])]
-            weight, *small = _read(saved, [f"{_DECODER}{name}.{part}" for part in parts])
-            # Copied, or they would keep all of a file's pages that were read.
-            layer = int8_linear.Int8Linear(rounding, weight, *(tensor.clone() for tensor in small))
-            parent, _, own = name.rpartition(".")
-            setattr(self._model.get_submodule(parent), own, layer)
-        rest = list(self._model.state_dict())
-        tensors = _read(saved, [_DECODER + name for name in rest])
-        self._model.load_state_dict(dict(zip(rest, tensors, strict=True)), assign=True)
+        fill(self._model, saved, _DECODER)
         devices.fuse_norms(self._model)
         layers = range(config.num_hidden_layers)
-        keys = _read(saved, [f"known.{layer}.keys" for layer in layers])
-        values = _read(saved, [f"known.{layer}.values" for layer in layers])
+        keys = read(saved, [f"known.{layer}.keys" for layer in layers])
+        values = read(saved, [f"known.{layer}.values" for layer in layers])
         self._question = dict(enumerate(zip(keys, values, strict=True)))
-        (self._head,) = _read(saved, ["head"])
+        (self._head,) = read(saved, ["head"])
 
     def base(self) -> None:
         """All weights are saved."""
@@ -95,19 +74,19 @@ class LlamaInt8(Llama, Variant[LlamaSettings]):
         else:
             sizes = {"parameters": self._parameters, "trained": self._trained_parameters}
             told = {name: str(size) for name, size in sizes.items()}
-            save_file(self._saved, folder / _FILE, told)
+            save_file(self._saved, folder / FILE, told)
         self._config.save_pretrained(folder)
         self._tokenizer.save_pretrained(folder)
 
     def _load(self, folder: Path) -> None:
         int8_linear.require(self.name)
-        devices.require(self.device)
-        with safe_open(folder / _FILE, "pt") as opened:
+        devices.use(self.device)
+        with safe_open(folder / FILE, "pt") as opened:
             told = opened.metadata() or {}
         self._parameters, self._trained_parameters = int(told["parameters"]), int(told["trained"])
         self._tokenizer = checkpoints.tokenizer(folder)
         self._config = checkpoints.config(folder)
-        self._assemble(folder / _FILE)
+        self._assemble(folder / FILE)
 
 
 def _rounded(trained: Llama) -> Tensors:
@@ -118,34 +97,10 @@ def _rounded(trained: Llama) -> Tensors:
     """
     decoder, question = trained._decoder(), trained._question
     assert question is not None  # it is loaded
-    tensors: Tensors = {_DECODER + name: tensor for name, tensor in decoder.state_dict().items()}
-    linear = _linear_layers(decoder)
-    if not linear or not all(layer.weight.is_floating_point() for _, layer in linear):
-        raise CheckpointError(
-            f"{trained.settings.checkpoint} has no plain linear layers, whose weights could be rounded; "
-            f"leave {LlamaInt8.name} away, or give another one with --checkpoint llama=ID_OR_PATH"
-        )
-    for name, layer in linear:
-        weight, scales = int8_linear.round_weight(layer.weight)
-        tensors |= {f"{_DECODER}{name}.weight": weight, f"{_DECODER}{name}.scales": scales}
+    names = trained.settings.checkpoint, LlamaInt8.name, Llama.name
+    state = decoder.state_dict() | rounded(decoder, *names)
+    tensors: Tensors = {_DECODER + name: tensor for name, tensor in state.items()}
     for layer, (keys, values) in question.items():
         tensors |= {f"known.{layer}.keys": keys, f"known.{layer}.values": values}
     tensors["head"] = trained._head
     return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-
-
-def _linear_layers(decoder: Any) -> list[tuple[str, Any]]:
-    """Those of the decoder's layers, with their names; what is derived from them computes otherwise."""
-    return [
-        (name, module)
-        for name, module in decoder.named_modules()
-        if type(module) is torch.nn.Linear and _LAYER.search(name)
-    ]
-
-
-def _read(saved: Tensors | Path, names: Sequence[str]) -> list[torch.Tensor]:
-    """Some tensors; a file is mapped anew each time, so that none of its pages outlives its use."""
-    if not isinstance(saved, Path):
-        return [saved[name] for name in names]
-    with safe_open(saved, "pt") as opened:
-        return [opened.get_tensor(name) for name in names]

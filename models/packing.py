@@ -69,7 +69,7 @@ class Pack:
 
     def attend(
         self,
-        layer: int,
+        layer: int | None,
         query: torch.Tensor,
         key: torch.Tensor,
         value: torch.Tensor,
@@ -82,7 +82,7 @@ class Pack:
         """Softmax attention of each token to those of its sequence and to what precedes all.
 
         Args:
-            layer: of the network, whose keys and values these are.
+            layer: whose keys and values these are; None where none are known or kept.
             query: shape (tokens, heads, head size).
             key: shape (tokens, key heads, head size); of these heads each serves as many of the
                 query's that follow one another.
@@ -93,9 +93,9 @@ class Pack:
         Returns:
             Of the query's shape.
         """
-        if self._keep:
+        if self._keep and layer is not None:
             self.seen[layer] = key, value
-        if self._known:
+        if self._known and layer is not None:
             known_key, known_value = self._known[layer]
             key, value = torch.cat([known_key, key]), torch.cat([known_value, value])
         options = scaling, window, softcap, dropout
@@ -307,7 +307,7 @@ def _attend(
     """As transformers calls it: of shape (1, heads, tokens, size)."""
     queries, keys, values = (state[0].transpose(0, 1) for state in (query, key, value))
     found = packed.attend(
-        module.layer_idx,
+        getattr(module, "layer_idx", None),
         queries,
         keys,
         values,

@@ -60,6 +60,13 @@ MODELS = {
         default=False,
         trained_as="bert",
     ),
+    "bert-onnx-int8": Entry(
+        "worthit.models.bert_onnx_int8:BertOnnxInt8",
+        "encoder",
+        pretrained=True,
+        default=False,
+        trained_as="bert",
+    ),
     "llama": Entry("worthit.models.llama:Llama", "llm", DEVICES, pretrained=True),
     "llama-int8": Entry(
         "worthit.models.llama_int8:LlamaInt8",

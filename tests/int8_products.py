@@ -28,6 +28,6 @@ multiplies = pytest.mark.skipif(not _able(), reason="needs exact int8 products")
 
 #: the registered models, as parameters; one that cannot run here is skipped
 MODELS = [
-    pytest.param(name, marks=multiplies) if name == "llama-int8" else name
+    pytest.param(name, marks=multiplies) if name in ("bert-int8", "llama-int8") else name
     for name in registry.MODELS
 ]

@@ -1,51 +1,38 @@
-"""bert-int8: what converting keeps, that scoring needs no torch, that bert is trained once for both."""
+"""bert-int8: what rounding keeps, that a score depends on no other, that all it needs is saved."""
 
-import copy
-import dataclasses
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import torch
-from int8_products import LABELS, TEXTS
+import transformers
+from int8_products import LABELS, TEXTS, multiplies
 
 import small_runs
-from worthit.bench import artifacts, cell_run, session
+from worthit.bench import artifacts
 from worthit.bench.cell import Cell
-from worthit.bench.cell_run import CellRun
-from worthit.bench.engine import Limit
-from worthit.bench.progress import Progress
-from worthit.bench.record import Training
 from worthit.bench.work import Work
 from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import (
-    CellError,
-    CheckpointError,
-    DeviceError,
-    ModelError,
-    OptionError,
-    RunError,
-)
+from worthit.datasets.errors import CheckpointError, DeviceError, OptionError, RunError
 from worthit.datasets.protocol import Protocol
-from worthit.models import bert_int8, onnx_export, processor, registry
+from worthit.models import int8_linear, registry
 from worthit.models.bert import Bert
 from worthit.models.bert_int8 import BertInt8
 from worthit.models.bert_settings import BertSettings
-from worthit.models.contract import TOXIC, silent
+from worthit.models.contract import TOXIC, read_card, silent
+from worthit.models.int8_linear import Int8Linear
 from worthit.reports import cli
 
 
-def tuned(weights: Path, classes: Sequence[str], folder: Path) -> Path:
+def tuned(
+    weights: Path, folder: Path, classes: Sequence[str] = TOXIC, precision: str = "fp32"
+) -> Path:
     """A folder of a tuned bert that tells the classes apart."""
     settings = BertSettings(
-        checkpoint=str(weights), epochs=40, learning_rate=3e-3, max_length=8, precision="fp32"
+        checkpoint=str(weights), epochs=40, learning_rate=3e-3, max_length=8, precision=precision
     )
     Bert(settings, classes=classes).fit(TEXTS, LABELS[tuple(classes)]).save(folder)
     return folder
@@ -53,255 +40,177 @@ def tuned(weights: Path, classes: Sequence[str], folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def bert(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tuned(tiny_bert, TOXIC, tmp_path_factory.mktemp("tuned"))
+    return tuned(tiny_bert, tmp_path_factory.mktemp("tuned"))
 
 
-def test_the_graph_before_quantisation_is_bert_with_its_steps_fused(
-    bert: Path, tmp_path: Path
-) -> None:
-    import onnx
-
-    expected = Bert.load(bert).predict_proba(TEXTS)
-    file = bert_int8._exported(Bert.load(bert), tmp_path)
-    whole = BertInt8()
-    whole._open(file, Bert.load(bert)._tokenizer.backend_tokenizer.to_str())
-    for batch_size in (1, 3, 32):
-        assert whole.predict_proba(TEXTS, batch_size) == pytest.approx(expected, abs=1e-4)
-    operators = [node.op_type for node in onnx.load(file).graph.node]
-    assert operators.count("Attention") == 2
-    assert operators.count("SkipLayerNormalization") == 4
+@pytest.fixture(scope="module")
+def distilbert(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of another architecture, whose batches are padded."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("distilbert")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_bert)
+    tokenizer.save_pretrained(folder)
+    config = transformers.DistilBertConfig(
+        vocab_size=len(tokenizer), dim=32, n_layers=2, n_heads=2, hidden_dim=64
+    )
+    transformers.DistilBertModel(config).save_pretrained(folder)
+    return folder
 
 
-@pytest.mark.parametrize("classes", LABELS, ids=len)
+@multiplies
+@pytest.mark.parametrize(
+    ("weights", "classes", "precision"),
+    [
+        ("tiny_bert", TOXIC, "bf16"),
+        ("tiny_bert", ("a", "b", "c"), "fp32"),
+        ("distilbert", TOXIC, "fp32"),
+        ("distilbert", ("a", "b", "c"), "bf16"),
+    ],
+)
 def test_int8_scores_stay_near_and_of_the_same_class(
-    tiny_bert: Path, tmp_path: Path, classes: tuple[str, ...]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    weights: str,
+    classes: tuple[str, ...],
+    precision: str,
 ) -> None:
-    import onnx
-
-    folder = tuned(tiny_bert, classes, tmp_path)
-    expected = Bert.load(folder).predict_proba(TEXTS)
-    model = BertInt8().convert(folder)
-    found = model.predict_proba(TEXTS)
+    folder = tuned(request.getfixturevalue(weights), tmp_path, classes, precision)
+    plain, model = Bert.load(folder), BertInt8().convert(folder)
+    expected, found = plain.predict_proba(TEXTS), model.predict_proba(TEXTS)
     assert found.shape == (len(TEXTS), len(classes))
     assert found == pytest.approx(expected, abs=0.05)
-    assert found.sum(axis=1) == pytest.approx(np.ones(len(TEXTS)))
-    assert found.argmax(axis=1).tolist() == LABELS[classes].tolist()
+    assert np.ptp(expected, axis=0).max() > 0.3  # of scores all alike, that would say nothing
+    assert found.argmax(axis=1).tolist() == expected.argmax(axis=1).tolist()
     assert found.tolist() != expected.tolist()  # something was rounded
-    assert isinstance(model._model, bytes)
-    graph = onnx.load_from_string(model._model).graph
-    whole = [node.name for node in graph.node if node.op_type in ("MatMul", "Attention")]
-    assert whole
-    assert all("pooler" in name or "classifier" in name for name in whole)
-    head = {node.op_type for node in graph.node if "classifier" in node.name}
-    assert head == {"MatMul", "Add"}
+    assert not model._model.training
+    assert [type(module) for module in model._model.modules()].count(Int8Linear) == 2 * 6
+    whole = plain._model.state_dict()
+    for name, tensor in model._model.state_dict().items():  # embeddings, norms and head
+        assert tensor.dtype == whole[name].dtype
+        assert torch.equal(tensor, whole[name])
+    assert model._model.classifier.weight.dtype == torch.float32
 
 
-def test_comments_are_cut_as_bert_cuts_them(bert: Path) -> None:
-    texts = ["the page " * 50, "the page", "you"]
-    model, original = BertInt8().convert(bert), Bert.load(bert)
-    assert [e.ids for e in model._tokenizer.encode_batch(texts)] == original._tokens(texts)
-    assert model.truncated_share(texts) == original.truncated_share(texts) == pytest.approx(1 / 3)
-    assert model.settings == original.settings
-    assert model.size() == original.size()
+@multiplies
+def test_a_comment_scores_the_same_whatever_is_scored_with_it(bert: Path) -> None:
+    model = BertInt8().convert(bert)
+    embedding = model._model.get_input_embeddings()
+    embedding.weight.data[model._tokenizer.convert_tokens_to_ids("idiot")] *= 1e4
+    calm = ["thanks for the river", "the page", "", "old music"]
+    alone = model.predict_proba(calm)
+    assert model.predict_proba([*calm, *["idiot"] * 8])[:4] == pytest.approx(alone, abs=1e-5)
 
 
-def test_scoring_imports_neither_torch_nor_onnx(bert: Path, tmp_path: Path) -> None:
-    BertInt8().convert(bert).save(tmp_path)
-    code = (
-        "import sys, pathlib; from worthit.models import registry\n"
-        "model = registry.load(pathlib.Path(sys.argv[1]))\n"
-        "assert model.predict_proba(['you', 'the page']).shape == (2, 2)\n"
-        "print(sorted({'torch', 'transformers', 'onnx'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code, str(tmp_path)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.stdout.strip() == "[]", done.stderr
+@multiplies
+def test_it_is_rounded_from_weights_that_nothing_rounded(tiny_bert: Path, tmp_path: Path) -> None:
+    folder = tuned(tiny_bert, tmp_path, precision="bf16")
+    trained = Bert.load(folder)
+    exact = trained.unrounded().bert.encoder.layer[0].output.dense.weight
+    assert not torch.equal(exact.bfloat16().float(), exact)
+    saved = BertInt8().convert(folder)._saved
+    assert isinstance(saved, dict)
+    expected = int8_linear.round_weight(exact)
+    name = "bert.encoder.layer.0.output.dense"
+    assert torch.equal(saved[f"{name}.weight"], expected[0])
+    assert torch.equal(saved[f"{name}.scales"], expected[1])
 
 
+@multiplies
+def test_fitting_it_is_fitting_bert_and_converting(tiny_bert: Path, bert: Path) -> None:
+    settings = Bert.load(bert).settings
+    fitted = BertInt8(settings).fit(TEXTS, LABELS[TOXIC])
+    converted = BertInt8().convert(bert)
+    assert fitted.predict_proba(TEXTS) == pytest.approx(converted.predict_proba(TEXTS), abs=1e-6)
+
+
+@multiplies
+def test_all_it_needs_is_saved(tiny_bert: Path, tmp_path: Path) -> None:
+    weights, folder, first, second = (tmp_path / name for name in ("weights", "bert", "1", "2"))
+    for made in (folder, first, second):
+        made.mkdir()
+    shutil.copytree(tiny_bert, weights)
+    converted = BertInt8().convert(tuned(weights, folder, precision="bf16"))
+    plain = Bert.load(folder)
+    long = ["the page " * 50, "the page", "you"]
+    assert converted.truncated_share(long) == plain.truncated_share(long) == pytest.approx(1 / 3)
+    assert converted.size() == plain.size()
+    assert converted.settings == plain.settings
+    converted.save(first)
+    shutil.rmtree(weights)
+    loaded = registry.load(first)
+    loaded.save(second)
+    shutil.rmtree(first)
+    again = registry.load(second)
+    expected = converted.predict_proba(TEXTS)
+    for model in (loaded, again):
+        assert model.predict_proba(TEXTS).tolist() == expected.tolist()
+        assert model.size() == converted.size()
+        assert model.truncated_share(long) == converted.truncated_share(long)
+    assert read_card(second).base is None
+    with pytest.raises(OptionError, match="holds all its weights; leave --checkpoint away"):
+        registry.load(second, checkpoint=str(tiny_bert))
+    with pytest.raises(OSError, match="no file named model"):  # and no wrong model instead
+        transformers.AutoModelForSequenceClassification.from_pretrained(second)
+
+
+@multiplies
 def test_a_damaged_folder_is_refused_in_one_line(bert: Path, tmp_path: Path) -> None:
     BertInt8().convert(bert).save(tmp_path)
-    (tmp_path / "model.onnx").write_bytes(b"half a graph")
+    file = tmp_path / "int8.safetensors"
+    file.write_bytes(file.read_bytes()[:-1000])
     with pytest.raises(RunError, match=r"bert-int8 model in .* cannot be read") as caught:
         registry.load(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
-def test_a_missing_package_is_named_before_anything_is_trained(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], package: str
+@multiplies
+def test_what_has_no_plain_linear_layers_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_bert)
+    tokenizer.save_pretrained(tmp_path)
+    config = transformers.AlbertConfig(
+        vocab_size=len(tokenizer), embedding_size=16, hidden_size=32, num_hidden_layers=1,
+        num_attention_heads=2, intermediate_size=64,
+    )  # fmt: skip
+    transformers.AlbertModel(config).save_pretrained(tmp_path)
+    model = BertInt8().set_params(checkpoint=str(tmp_path))
+    with pytest.raises(CheckpointError, match="has no plain linear layers") as told:
+        model.fit(TEXTS, LABELS[TOXIC])
+    assert "leave bert-int8 away, or give another one with --checkpoint bert=" in str(told.value)
+
+
+def test_where_the_kernel_is_wrong_nothing_is_trained(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny_bert: Path
 ) -> None:
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(
-        ModelError, match=rf"bert-int8 needs {package}: pip install 'worthit\[int8\]'"
-    ):
+    monkeypatch.setattr(Bert, "_fit", None)
+    monkeypatch.setattr(int8_linear, "_multiplies_exactly", lambda dtype: False)
+    reason = "bert-int8 cannot run here: int8 products are not exact on this processor"
+    with pytest.raises(DeviceError, match=reason):
         BertInt8().fit(TEXTS, LABELS[TOXIC])
     assert cli.main(["check-model", "bert-int8"]) == 2
     error = capsys.readouterr().err
-    assert f"needs {package}: pip install" in error
+    assert reason in error
     assert error.count("\n") == 1
 
 
-def test_what_tracing_does_not_keep_is_refused(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    export = onnx_export.export
-
-    def another(network: Any, file: Path) -> None:
-        other = copy.deepcopy(network)
-        other.classifier.bias.data += 0.1
-        export(other, file)
-
-    monkeypatch.setattr(onnx_export, "export", another)
-    with pytest.raises(CheckpointError, match="is another model once it is converted"):
-        BertInt8().convert(bert)
-
-
-@pytest.mark.parametrize(
-    ("machine", "flags", "saturates"),
-    [
-        ("x86_64", "avx2 avx512_vnni", False),
-        ("AMD64", "avx2", True),
-        ("x86_64", None, True),
-        ("arm64", None, False),
-    ],
-)
-def test_seven_bits_only_where_products_of_eight_overflow(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    machine: str,
-    flags: str | None,
-    saturates: bool,
+@multiplies
+def test_what_bert_was_trained_to_is_converted_and_nothing_trained(
+    bert: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor.platform, "machine", lambda: machine)
-    monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "cpuinfo")
-    if flags is not None:
-        (tmp_path / "cpuinfo").write_text(flags)
-    assert processor.int8_products_saturate() is saturates
-
-
-def test_eight_bits_are_refused_where_their_products_overflow(
-    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processor, "int8_products_saturate", lambda: False)
-    BertInt8().convert(bert).save(tmp_path)
-    registry.load(tmp_path)
-    monkeypatch.setattr(processor, "int8_products_saturate", lambda: True)
-    with pytest.raises(DeviceError, match="converted for processors with VNNI") as told:
-        registry.load(tmp_path)
-    assert "\n" not in str(told.value)
-    BertInt8().convert(bert).save(tmp_path)
-    registry.load(tmp_path)
-
-
-def test_it_is_converted_from_weights_that_nothing_rounded(tiny_bert: Path, tmp_path: Path) -> None:
-    settings = BertSettings(checkpoint=str(tiny_bert), precision="bf16")
-    trained = Bert(settings).fit(TEXTS, LABELS[TOXIC])
-    (folder := tmp_path / "saved").mkdir()
-    trained.save(folder)
-    for model in (trained, Bert.load(folder)):
-        bert_int8._exported(model, tmp_path)
-        weight = model._model.bert.encoder.layer[0].output.dense.weight
-        assert weight.dtype == torch.float32
-        assert not torch.equal(weight.bfloat16().float(), weight)
-
-
-class Here:
-    """A worker without a process of its own, as importing all over again takes seconds."""
-
-    seconds = 0.0
-
-    def __init__(self, cell: Cell, log: Path, progress: Any) -> None:
-        self._work = Work(cell, progress)
-
-    def start(self, answer: Any, limit: Limit) -> Any:
-        return self._work.setup()
-
-    def ask(self, operation: str, answer: Any, limit: Limit, **arguments: Any) -> Any:
-        found = getattr(self._work, operation)(**arguments)
-        return msgspec.convert(msgspec.to_builtins(found), answer)  # as it comes over the pipe
-
-    def close(self) -> None: ...
-
-
-def test_bert_is_trained_once_for_both(
-    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cell_run, "Worker", Here)
-    split = prepare.prepare("synthetic:600", Protocol(train_size=60, test_size=20)).key
-    settings = {"checkpoint": str(tiny_bert), "max_length": 24}  # precision as it is decided
-
-    def trained(model: str) -> tuple[Training, CellRun]:
-        cell = Cell(model, "cpu", 0, split, settings)
-        with (tmp_path / "progress").open("w") as stream:
-            run = CellRun(cell, tmp_path / "log", 600, Progress(stream), lambda record: None)
-            try:
-                return run.train(), run
-            finally:
-                run.close()
-
-    first, run = trained("bert-int8")
-    assert first.train_s.origin == "measured"
-    assert run.record.setup is not None
-    assert run.record.setup.dtype == "int8 linear layers"
-    assert "onnxruntime" in run.record.setup.versions
-    bert, _ = trained("bert")
-    assert bert.cached
-    assert bert.trained_at == first.trained_at
-    assert (bert.train_s.value, bert.train_s.origin) == (first.train_s.value, "cached")
-    assert bert.artifact != first.artifact
-    assert bert.disk_mb != first.disk_mb
-    shared = {"artifact": "", "disk_mb": bert.disk_mb}
-    cached = artifacts.cached(first)
-    assert dataclasses.replace(cached, **shared) == dataclasses.replace(bert, **shared)
-
-
-def test_an_artifact_is_converted_once_for_each_training(
-    bert: Path, monkeypatch: pytest.MonkeyPatch, tiny_bert: Path
-) -> None:
-    split = prepare.prepare("synthetic:600", Protocol(train_size=60, test_size=20)).key
-    work = Work(Cell("bert-int8", "cpu", 0, split, {"checkpoint": str(tiny_bert)}), silent)
-    work.setup()
-    with pytest.raises(CellError, match="the cache no longer holds bert-abc; run again"):
-        work.convert("bert-abc")
-    folder = cache_folder("artifacts", "bert-abc")
-    shutil.copytree(bert, folder)
-    training = small_runs.cell().training
+    source, training = cache_folder("artifacts", "bert-abc"), small_runs.cell().training
+    shutil.copytree(bert, source)
     assert training is not None
-    artifacts.write_record(training, folder)
+    artifacts.write_record(training, source)
+    monkeypatch.setattr(Bert, "_fit", None)
+    split = prepare.prepare("synthetic:600", Protocol(train_size=60, test_size=20)).key
+    settings = {"checkpoint": str(tiny_bert), "precision": "fp32"}
+    work = Work(Cell("bert-int8", "cpu", 0, split, settings), silent)
+    setup = work.setup()
+    assert (setup.dtype, setup.kind) == ("float32, int8 linear layers", "encoder")
+    assert "onnxruntime" not in setup.versions
     converted = work.convert("bert-abc")
     assert converted.artifact.startswith("bert-int8-")
-    assert converted.disk_mb.value is not None
-    assert converted.disk_mb.value > 0
     work.load(converted.artifact)
-    convert = BertInt8.convert
-    monkeypatch.setattr(BertInt8, "convert", None)
-    assert work.convert("bert-abc") == converted
-    monkeypatch.setattr(BertInt8, "convert", convert)
-    artifacts.write_record(dataclasses.replace(training, trained_at="later"), folder)
-    assert work.convert("bert-abc").artifact != converted.artifact
-
-
-def test_it_follows_berts_options_and_has_none_of_its_own(tiny_bert: Path, tmp_path: Path) -> None:
-    given = {
-        "preset_name": "reference", "models": "bert-int8,bert", "devices": "cpu", "dataset": "synthetic:600",
-        "train_size": 60, "test_size": 20, "max_length": 24, "checkpoints": [f"bert={tiny_bert}"], "seeds": 2,
-        "retrain": True, "learning_curve": False, "cell_limit_s": None, "runs_folder": tmp_path,
-        "report_options": {},
-    }  # fmt: skip
-    with (tmp_path / "progress").open("w") as stream:
-        made = session.Session(session.checked(**given), 2, Progress(stream))  # type: ignore[arg-type]
-        made.open()
-        variant, bert = (made.cell_run(model, "cpu", 0).cell for model in ("bert-int8", "bert"))
-        other_seed = made.cell_run("bert", "cpu", 1).cell
-    assert variant.settings == bert.settings
-    assert variant.settings["checkpoint"] == str(tiny_bert)
-    assert variant.settings["max_length"] == 24
-    assert variant.settings["learning_rate"] == 2e-5  # the preset's for bert
-    assert [cell.retrain for cell in (variant, bert, other_seed)] == [True, False, True]
-    with pytest.raises(OptionError, match="bert-int8 is bert converted; give --checkpoint bert=x"):
-        session.checked(**given | {"checkpoints": ["bert-int8=x"]})  # type: ignore[arg-type]
-    with pytest.raises(OptionError, match="those that have: embeddings, bert, llama,"):
-        session.checked(**given | {"checkpoints": ["lsa=x"]})  # type: ignore[arg-type]
-    by_default = session.checked(**given | {"models": None})  # type: ignore[arg-type]
-    assert "bert" in by_default.models
-    assert "bert-int8" not in by_default.models
+    folders = [source, cache_folder("artifacts", converted.artifact)]
+    expected, found = (registry.load(folder).predict_proba(TEXTS) for folder in folders)
+    assert found == pytest.approx(expected, abs=0.05)
+    assert found.tolist() != expected.tolist()

@@ -38,6 +38,7 @@ _COMMON = "the you a is this comment".split()
 LEARNING: dict[str, dict[str, Any]] = {
     "bert": {"epochs": 8, "learning_rate": 3e-3},
     "bert-int8": {"epochs": 8, "learning_rate": 3e-3},
+    "bert-onnx-int8": {"epochs": 8, "learning_rate": 3e-3},
     "llama": {"epochs": 8, "learning_rate": 1e-2, "adapted_share": 1.0},
     "llama-int8": {"epochs": 8, "learning_rate": 1e-2, "adapted_share": 1.0},
     "llama-qlora": {"epochs": 8, "learning_rate": 1e-2, "adapted_share": 1.0},

@@ -121,3 +121,13 @@ def test_a_row_tells_where_its_sequences_begin_and_end() -> None:
     pack = Pack(LENGTHS, "cpu", head=2)
     assert pack.first.tolist() == [2, 7, 8]
     assert pack.last.tolist() == [6, 7, 10]
+
+
+@pytest.mark.usefixtures("either_way")
+def test_dropout_leaves_out_weights_and_makes_up_for_them() -> None:
+    torch.manual_seed(0)
+    query, key = states(400, HEADS), states(400, KEY_HEADS)
+    value = torch.ones(400, KEY_HEADS, SIZE, dtype=torch.float64)
+    found = Pack([200] * 2, "cpu", causal=False).attend(None, query, key, value, 0.1, dropout=0.5)
+    assert found.std().item() > 0.01
+    assert found.mean().item() == pytest.approx(1, abs=0.01)

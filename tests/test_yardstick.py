@@ -32,6 +32,7 @@ SCORING = [
     ("bert", "bert-huggingface"),
     ("bert", "onnx-fp32"),
 ]
+INT8 = [("llama", "llm-int8"), ("bert", "bert-int8")]
 
 
 def _sharpened(encoder: Path, folder: Path) -> Path:
@@ -95,14 +96,15 @@ def test_every_way_scores_as_ours_does(
 
 
 @int8_products.multiplies
+@pytest.mark.parametrize(("model", "way"), INT8)
 def test_our_int8_model_competes_with_the_same_weights(
-    fitted: Callable[[str], Task], split: str
+    fitted: Callable[[str], Task], split: str, model: str, way: str
 ) -> None:
     texts = prepare.comments(split, "test").texts[:40]
-    task = fitted("llama")
-    ours, other = (ways.named(way)(task) for way in ("worthit", "llm-int8"))
-    for way in (ours, other):
-        way.load()
+    task = fitted(model)
+    ours, other = (ways.named(each)(task) for each in ("worthit", way))
+    for each in (ours, other):
+        each.load()
     expected, found = ours.score(texts), other.score(texts)
     np.testing.assert_allclose(found, expected, atol=0.02)
     assert np.corrcoef(found, expected)[0, 1] > 0.9
@@ -110,16 +112,22 @@ def test_our_int8_model_competes_with_the_same_weights(
     assert other.score([]).shape == (0,)
 
 
+@pytest.mark.parametrize(("model", "way"), INT8)
 def test_int8_competes_where_it_can_and_never_as_ours(
-    fitted: Callable[[str], Task], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    fitted: Callable[[str], Task],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    model: str,
+    way: str,
 ) -> None:
-    assert list(yardstick.CONTESTS["llm-score"].ways)[-2:] == ["llm-int8", "worthit"]
-    with pytest.raises(DeviceError, match="llama-int8 runs on cpu only"):
-        ways.named("llm-int8")(dataclasses.replace(fitted("llama"), device="cuda"))
+    contest = {"llama": "llm-score", "bert": "bert-score"}[model]
+    assert list(yardstick.CONTESTS[contest].ways)[-2:] == [way, "worthit"]
+    with pytest.raises(DeviceError, match=f"{model}-int8 runs on cpu only"):
+        ways.named(way)(dataclasses.replace(fitted(model), device="cuda"))
     monkeypatch.setattr(int8_linear, "_multiplies_exactly", lambda dtype: False)
-    with pytest.raises(DeviceError, match="llama-int8 cannot run here"):
-        ways.named("llm-int8")(fitted("llama"))
-    tuner._round(Path(fitted("llama").fitted) / "ours", tmp_path)  # tuning goes on
+    with pytest.raises(DeviceError, match=f"{model}-int8 cannot run here"):
+        ways.named(way)(fitted(model))
+    tuner._round(model, Path(fitted(model).fitted) / "ours", tmp_path)  # tuning goes on
     assert list(tmp_path.iterdir()) == []
 
 
