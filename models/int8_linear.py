@@ -89,9 +89,11 @@ class Int8Linear(torch.nn.Module):
         product = _product(
             rounded, self._packed, self._scales, self._zero_points, activations.dtype
         )
-        product.mul_(scales)
-        if self._bias is not None:  # not by the kernel, which knows no tokens' scales
-            product.add_(self._bias)
+        # Tokens' scales are unknown to the kernel, and so is a bias, which is none of what they scale.
+        if self._bias is None:
+            product.mul_(scales)
+        else:
+            torch.addcmul(self._bias, product, scales, out=product)
         return product.view(*activations.shape[:-1], -1)
 
 
