@@ -13,8 +13,6 @@ import torch
 from worthit.models import batches
 from worthit.models.contract import Labels, Progress
 
-_TINY = 1e-6  # as in torch's own clipping
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -88,12 +86,7 @@ class _MasterAdamW:
         )
 
     def step(self, rate: float) -> None:
-        norm = torch.nn.utils.get_total_norm(
-            [parameter.grad for parameter in self._parameters if parameter.grad is not None]
-        )
-        # Clipped to a norm of 1 as the optimizer reads them, not by a pass of their own: it divides
-        # by what torch's gradient scalers set here.
-        self._optimizer.grad_scale = (norm.float() + _TINY).clamp_min(1.0)  # type: ignore[attr-defined]
+        torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
         copies = [
             pair
             for pair in zip(self._masters, self._parameters, strict=True)
