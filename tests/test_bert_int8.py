@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from int8_products import LABELS, TEXTS, multiplies
+from int8_products import (
+    LABELS,
+    TEXTS,
+    assert_refused_if_damaged,
+    assert_saved_whole,
+    converted_in_a_cell,
+    multiplies,
+)
 
-import small_runs
-from worthit.bench import artifacts
-from worthit.bench.cell import Cell
-from worthit.bench.work import Work
-from worthit.datasets import prepare
-from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import CheckpointError, DeviceError, OptionError, RunError
-from worthit.datasets.protocol import Protocol
-from worthit.models import int8_linear, registry
+from worthit.datasets.errors import CheckpointError, DeviceError
+from worthit.models import int8_linear
 from worthit.models.bert import Bert
 from worthit.models.bert_int8 import BertInt8
 from worthit.models.bert_settings import BertSettings
-from worthit.models.contract import TOXIC, read_card, silent
+from worthit.models.contract import TOXIC
 from worthit.models.int8_linear import Int8Linear
 from worthit.reports import cli
 
@@ -125,42 +125,17 @@ def test_fitting_it_is_fitting_bert_and_converting(tiny_bert: Path, bert: Path) 
 
 @multiplies
 def test_all_it_needs_is_saved(tiny_bert: Path, tmp_path: Path) -> None:
-    weights, folder, first, second = (tmp_path / name for name in ("weights", "bert", "1", "2"))
-    for made in (folder, first, second):
-        made.mkdir()
+    weights, folder = tmp_path / "weights", tmp_path / "bert"
+    folder.mkdir()
     shutil.copytree(tiny_bert, weights)
     converted = BertInt8().convert(tuned(weights, folder, precision="bf16"))
-    plain = Bert.load(folder)
-    long = ["the page " * 50, "the page", "you"]
-    assert converted.truncated_share(long) == plain.truncated_share(long) == pytest.approx(1 / 3)
-    assert converted.size() == plain.size()
-    assert converted.settings == plain.settings
-    converted.save(first)
-    shutil.rmtree(weights)
-    loaded = registry.load(first)
-    loaded.save(second)
-    shutil.rmtree(first)
-    again = registry.load(second)
-    expected = converted.predict_proba(TEXTS)
-    for model in (loaded, again):
-        assert model.predict_proba(TEXTS).tolist() == expected.tolist()
-        assert model.size() == converted.size()
-        assert model.truncated_share(long) == converted.truncated_share(long)
-    assert read_card(second).base is None
-    with pytest.raises(OptionError, match="holds all its weights; leave --checkpoint away"):
-        registry.load(second, checkpoint=str(tiny_bert))
-    with pytest.raises(OSError, match="no file named model"):  # and no wrong model instead
-        transformers.AutoModelForSequenceClassification.from_pretrained(second)
+    kind = transformers.AutoModelForSequenceClassification
+    assert_saved_whole(converted, Bert.load(folder), kind, weights, tmp_path)
 
 
 @multiplies
 def test_a_damaged_folder_is_refused_in_one_line(bert: Path, tmp_path: Path) -> None:
-    BertInt8().convert(bert).save(tmp_path)
-    file = tmp_path / "int8.safetensors"
-    file.write_bytes(file.read_bytes()[:-1000])
-    with pytest.raises(RunError, match=r"bert-int8 model in .* cannot be read") as caught:
-        registry.load(tmp_path)
-    assert "\n" not in str(caught.value)
+    assert_refused_if_damaged(BertInt8().convert(bert), tmp_path)
 
 
 @multiplies
@@ -196,21 +171,7 @@ def test_where_the_kernel_is_wrong_nothing_is_trained(
 def test_what_bert_was_trained_to_is_converted_and_nothing_trained(
     bert: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, training = cache_folder("artifacts", "bert-abc"), small_runs.cell().training
-    shutil.copytree(bert, source)
-    assert training is not None
-    artifacts.write_record(training, source)
     monkeypatch.setattr(Bert, "_fit", None)
-    split = prepare.prepare("synthetic:600", Protocol(train_size=60, test_size=20)).key
-    settings = {"checkpoint": str(tiny_bert), "precision": "fp32"}
-    work = Work(Cell("bert-int8", "cpu", 0, split, settings), silent)
-    setup = work.setup()
+    setup = converted_in_a_cell("bert-int8", bert, tiny_bert)
     assert (setup.dtype, setup.kind) == ("float32, int8 linear layers", "encoder")
     assert "onnxruntime" not in setup.versions
-    converted = work.convert("bert-abc")
-    assert converted.artifact.startswith("bert-int8-")
-    work.load(converted.artifact)
-    folders = [source, cache_folder("artifacts", converted.artifact)]
-    expected, found = (registry.load(folder).predict_proba(TEXTS) for folder in folders)
-    assert found == pytest.approx(expected, abs=0.05)
-    assert found.tolist() != expected.tolist()

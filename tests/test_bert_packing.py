@@ -6,19 +6,14 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from int8_products import LABELS, TEXTS
 
 from worthit.models import devices
 from worthit.models.bert import Bert
 from worthit.models.bert_settings import BertSettings
+from worthit.models.contract import TOXIC
 from worthit.models.embeddings import Embeddings
 
-TEXTS = [
-    "you stupid idiot",
-    "thanks for the nice article about old music and the river",
-    "the page",
-    "",
-] * 6
-LABELS = np.array([1, 0, 0, 0] * 6)
 KINDS: list[type[Bert]] = [Bert, Embeddings]
 
 
@@ -26,7 +21,7 @@ def fitted(kind: type[Bert], weights: Path) -> Bert:
     model = kind().set_params(checkpoint=str(weights), max_length=12, precision="fp32")
     if kind is Bert:
         model.set_params(epochs=40, learning_rate=3e-3)
-    return model.fit(TEXTS, LABELS)
+    return model.fit(TEXTS, LABELS[TOXIC])
 
 
 def pad(model: Bert) -> None:
@@ -55,7 +50,7 @@ def test_a_step_of_training_has_the_loss_and_gradients_of_a_padded_one(
     model = fitted(Bert, tiny_bert)
     model._dtype = dtype
     network = model._model.train()
-    tokens, labels = model._tokens(TEXTS[:4]), torch.from_numpy(LABELS[:4])
+    tokens, labels = model._tokens(TEXTS[:4]), torch.from_numpy(LABELS[TOXIC][:4])
 
     def step() -> tuple[torch.Tensor, list[torch.Tensor]]:
         network.zero_grad()
@@ -71,7 +66,7 @@ def test_a_step_of_training_has_the_loss_and_gradients_of_a_padded_one(
 
 def test_dropout_thins_what_is_packed_in_training_alone(tiny_bert: Path) -> None:
     settings = BertSettings(checkpoint=str(tiny_bert), dropout=None, precision="fp32")
-    model = Bert(settings).fit(TEXTS, LABELS)
+    model = Bert(settings).fit(TEXTS, LABELS[TOXIC])
     tokens = model._tokens(TEXTS)
     assert torch.equal(model._logits(tokens), model._logits(tokens))
     for module in model._model.modules():

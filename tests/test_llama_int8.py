@@ -12,18 +12,23 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from int8_products import LABELS, TEXTS, multiplies
+from int8_products import (
+    LABELS,
+    TEXTS,
+    assert_refused_if_damaged,
+    assert_saved_whole,
+    converted_in_a_cell,
+    multiplies,
+)
 
-import small_runs
-from worthit.bench import artifacts, session
+from worthit.bench import session
 from worthit.bench.cell import Cell
 from worthit.bench.work import Work
 from worthit.datasets import prepare
-from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import CheckpointError, DeviceError, OptionError, RunError
+from worthit.datasets.errors import CheckpointError, DeviceError, OptionError
 from worthit.datasets.protocol import Protocol
 from worthit.models import int8_linear, processor, registry
-from worthit.models.contract import TOXIC, read_card, silent
+from worthit.models.contract import TOXIC, silent
 from worthit.models.int8_linear import Int8Linear, TokenRounding
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.llama_int8 import LlamaInt8
@@ -189,42 +194,17 @@ def test_a_comment_scores_the_same_whatever_is_scored_with_it(llama: Path) -> No
 
 @multiplies
 def test_all_it_needs_is_saved(tiny_llama: Path, tmp_path: Path) -> None:
-    weights, folder, first, second = (tmp_path / name for name in ("weights", "llama", "1", "2"))
-    for made in (folder, first, second):
-        made.mkdir()
+    weights, folder = tmp_path / "weights", tmp_path / "llama"
+    folder.mkdir()
     shutil.copytree(tiny_llama, weights)
     converted = LlamaInt8().convert(tuned(weights, folder))
-    plain = Llama.load(folder)
-    long = ["the page " * 50, "the page", "you"]
-    assert converted.truncated_share(long) == plain.truncated_share(long) == pytest.approx(1 / 3)
-    assert converted.size() == plain.size()
-    assert converted.settings == plain.settings
-    converted.save(first)
-    shutil.rmtree(weights)
-    loaded = registry.load(first)
-    loaded.save(second)
-    shutil.rmtree(first)
-    again = registry.load(second)
-    expected = converted.predict_proba(TEXTS)
-    for model in (loaded, again):
-        assert model.predict_proba(TEXTS).tolist() == expected.tolist()
-        assert model.size() == converted.size()
-        assert model.truncated_share(long) == converted.truncated_share(long)
-    assert read_card(second).base is None
-    with pytest.raises(OptionError, match="holds all its weights; leave --checkpoint away"):
-        registry.load(second, checkpoint=str(tiny_llama))
-    with pytest.raises(OSError, match="no file named model"):  # and no wrong model instead
-        transformers.AutoModelForCausalLM.from_pretrained(second)
+    kind = transformers.AutoModelForCausalLM
+    assert_saved_whole(converted, Llama.load(folder), kind, weights, tmp_path)
 
 
 @multiplies
 def test_a_damaged_folder_is_refused_in_one_line(llama: Path, tmp_path: Path) -> None:
-    LlamaInt8().convert(llama).save(tmp_path)
-    file = tmp_path / "int8.safetensors"
-    file.write_bytes(file.read_bytes()[:-1000])
-    with pytest.raises(RunError, match=r"llama-int8 model in .* cannot be read") as caught:
-        registry.load(tmp_path)
-    assert "\n" not in str(caught.value)
+    assert_refused_if_damaged(LlamaInt8().convert(llama), tmp_path)
 
 
 @multiplies
@@ -301,25 +281,10 @@ def test_what_llama_was_trained_to_is_converted_and_nothing_trained(
     llama: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert registry.entry("llama-int8").trained_as == "llama"
-    source, training = cache_folder("artifacts", "llama-abc"), small_runs.cell().training
-    shutil.copytree(llama, source)
-    assert training is not None
-    artifacts.write_record(training, source)
     monkeypatch.setattr(Llama, "_fit", None)
-    split = prepare.prepare("synthetic:600", Protocol(train_size=60, test_size=20)).key
-    settings = {"checkpoint": str(tiny_llama), "precision": "fp32"}
-    work = Work(Cell("llama-int8", "cpu", 0, split, settings), silent)
-    setup = work.setup()
+    setup = converted_in_a_cell("llama-int8", llama, tiny_llama)
     assert (setup.dtype, setup.kind) == ("float32, int8 linear layers", "llm")
     assert "accelerate" in setup.versions
-    converted = work.convert("llama-abc")
-    assert converted.artifact.startswith("llama-int8-")
-    assert converted.disk_mb.value != training.disk_mb.value
-    work.load(converted.artifact)
-    folders = [source, cache_folder("artifacts", converted.artifact)]
-    expected, found = (registry.load(folder).predict_proba(TEXTS) for folder in folders)
-    assert found == pytest.approx(expected, abs=0.05)
-    assert found.tolist() != expected.tolist()
 
 
 def test_it_runs_on_cpus_when_asked_for_and_has_llamas_options(
