@@ -169,9 +169,8 @@ class Llama(Classifier[LlamaSettings]):
 
     def _hidden(self, tokens: Sequence[batches.Tokens], pack: packing.Pack) -> torch.Tensor:
         """The last layer's states, shape (tokens, width), of a row."""
-        row = torch.tensor([[token for sequence in tokens for token in sequence]])
         states: torch.Tensor = self._decoder()(
-            input_ids=row.to(self.device),
+            input_ids=batches.row(tokens, self.device),
             position_ids=pack.positions[None],
             packed=pack,
             use_cache=False,

@@ -14,14 +14,12 @@ from typing import Any
 import torch
 import transformers
 
+from worthit.models import devices
+
 #: what transformers calls this attention
 ATTENTION = "worthit_packed"
 #: of each layer: shape (tokens, key heads, head size) both
 KeysAndValues = Mapping[int, tuple[torch.Tensor, torch.Tensor]]
-
-# Up to here plain products are faster on CPUs than torch's fused attention, forwards and backwards;
-# they need memory by the square of the length.
-_SHORT_TOKENS = 512
 
 
 class Pack:
@@ -57,7 +55,7 @@ class Pack:
         positions = torch.cat([torch.arange(head), (self._before + places).expand_as(grid)[real]])
         self._sizes, self._grid = sizes.to(device), grid.to(device)
         self._cells = real.flatten().nonzero()[:, 0].to(device)
-        self._plain = device == "cpu" and self._before + len(places) <= _SHORT_TOKENS
+        self._plain = device == "cpu" and self._before + len(places) <= devices.SHORT_TOKENS
         self._layouts: dict[int, _Layout] = {}
         self._biases: dict[tuple[Any, ...], torch.Tensor] = {}
         #: where in the row each sequence begins and ends, shape (sequences,)
@@ -93,11 +91,13 @@ class Pack:
         Returns:
             Of the query's shape.
         """
-        if self._keep and layer is not None:
-            self.seen[layer] = key, value
-        if self._known and layer is not None:
-            known_key, known_value = self._known[layer]
-            key, value = torch.cat([known_key, key]), torch.cat([known_value, value])
+        if self._keep or self._known:
+            assert layer is not None  # else a layer would go without what precedes all
+            if self._keep:
+                self.seen[layer] = key, value
+            if self._known:
+                known_key, known_value = self._known[layer]
+                key, value = torch.cat([known_key, key]), torch.cat([known_value, value])
         options = scaling, window, softcap, dropout
         if len(self._sizes) == 1 and not self._head:
             return self._alone(query, key, value, *options)

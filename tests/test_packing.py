@@ -61,7 +61,7 @@ def gradients(found: torch.Tensor, of: list[torch.Tensor]) -> list[torch.Tensor]
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Short sequences by plain products, long ones by torch's own attention."""
     if not request.param:
-        monkeypatch.setattr("worthit.models.packing._SHORT_TOKENS", 0)
+        monkeypatch.setattr("worthit.models.devices.SHORT_TOKENS", 0)
 
 
 @pytest.mark.usefixtures("either_way")
