@@ -9,13 +9,13 @@ import pytest
 
 from worthit.bench import session as bench_session
 from worthit.bench.cell import cell_name
-from worthit.bench.cell_run import CellRun
+from worthit.bench.cells.cell_run import CellRun
+from worthit.bench.cells.progress import Progress, terminal
 from worthit.bench.presets import PRESETS
-from worthit.bench.progress import Progress, terminal
 from worthit.bench.session import Options, Session
-from worthit.datasets.choices import Choices
 from worthit.datasets.errors import OutputError, WorthitError
 from worthit.datasets.registry import DATASETS
+from worthit.datasets.tables.columns import Choices
 from worthit.models.registry import MODELS, USAGES
 from worthit.reports import options as report_options
 
@@ -199,7 +199,7 @@ def cell(benchmark_session: Session, model: str, device: str, seed: str) -> Iter
 def pytest_benchmark_update_machine_info(
     config: pytest.Config, machine_info: dict[str, Any]
 ) -> None:
-    from worthit.bench import machine
+    from worthit.bench.instruments import machine
 
     machine_info["worthit"] = machine.describe()
 
@@ -224,7 +224,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     # What -x or --maxfail cut short is no complete run either, whatever the exit code says.
     run = held.finish(interrupted=not all(_DONE in item.stash for item in _of_cells(session)))
     if run is not None and held.run_file is not None:
-        from worthit.reports import report
+        from worthit.reports.publish import publish as report
 
         try:
             session.config.stash[_SUMMARY] = report.publish(run, held.run_file)

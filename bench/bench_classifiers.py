@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from worthit.bench.cell_run import CellRun
-from worthit.bench.record import Figure
+from worthit.bench.cells.cell_run import CellRun
+from worthit.bench.saved.record import Figure
 from worthit.datasets.errors import CellError, DeviceError
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from worthit.bench.cell import Effort
 from worthit.datasets.errors import UnknownNameError
-from worthit.datasets.protocol import AtMost, Size
+from worthit.datasets.splits.protocol import AtMost, Size
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from worthit.bench import machine, model_choice, parts, record, trust
+from worthit.bench import model_choice
 from worthit.bench.cell import Cell, file_name
-from worthit.bench.cell_run import CellRun
-from worthit.bench.noise import measure_noise
+from worthit.bench.cells.cell_run import CellRun
+from worthit.bench.cells.progress import Progress, minutes
+from worthit.bench.instruments import machine
+from worthit.bench.instruments.machine_noise import measure_noise
 from worthit.bench.presets import Preset, preset
-from worthit.bench.progress import Progress, minutes
+from worthit.bench.saved import audit_record, data_record, record, run_file
 from worthit.datasets import prepare, transfer
-from worthit.datasets.choices import NOTHING, Choices
+from worthit.datasets.audit.audit import examine
 from worthit.datasets.errors import OptionError, RunError, UnknownNameError
-from worthit.datasets.protocol import AtMost, Protocol
 from worthit.datasets.registry import parse
-from worthit.datasets.trust import examine
+from worthit.datasets.splits.protocol import AtMost, Protocol
+from worthit.datasets.tables.columns import NOTHING, Choices
 from worthit.models import registry
-from worthit.models.registry import DEVICES, MODELS
+from worthit.models.contract import DEVICES
+from worthit.models.registry import MODELS
 
 _NOISE_S = 1.0
 
@@ -80,7 +83,7 @@ def checked(
     """Turn options as written into options as meant.
 
     Args:
-        report_options: checked already, by `worthit.reports.options`.
+        report_options: flag → value as written, checked already; saved with the run.
 
     Raises:
         UnknownNameError, OptionError: something is not known or makes no sense; says what is.
@@ -184,8 +187,8 @@ class Session:
         self._also = transfer.prepare_others(options.also_test, self._prepared, options.choices)
         for other in self._also:
             self._progress.line(f"  also tested on {other.in_a_line()}")
-        found = trust.recorded(examine(self._prepared.key))
-        self._progress.line(f"  {trust.in_a_line(found)}")
+        found = audit_record.recorded(examine(self._prepared.key))
+        self._progress.line(f"  {audit_record.in_a_line(found)}")
         empty = self._empty_run(self._prepared, found)
         try:
             self._run, self.run_file = _begun(empty, options.runs_folder)
@@ -246,7 +249,7 @@ class Session:
             self.options.runs_folder.glob(f"*-{self.options.preset_name}*.json"), reverse=True
         ):
             try:
-                earlier = record.load(file)
+                earlier = run_file.load(file)
             except RunError:
                 continue
             if earlier.complete and earlier.options == self._described_options():
@@ -269,7 +272,7 @@ class Session:
             complete=complete,
         )
         try:
-            record.save(self._run, self.run_file)
+            run_file.save(self._run, self.run_file)
         except OSError as error:  # cells go on: space may be freed before the end
             self._progress.line(f"  the run cannot be saved now: {error.strerror}; free some space")
 
@@ -284,7 +287,7 @@ class Session:
             options=self._described_options(),
             machine=machine.describe(),
             data=dataclasses.replace(
-                _data(prepared), also=tuple(map(parts.other_set, self._also)), trust=found
+                _data(prepared), also=tuple(map(data_record.other_set, self._also)), trust=found
             ),
             cells=(),
             complete=False,
@@ -331,7 +334,7 @@ def _begun(run: record.Run, folder: Path) -> tuple[record.Run, Path]:
             file.touch(exist_ok=False)
             break
     try:
-        record.save(named, file)
+        run_file.save(named, file)
     except OSError:
         file.unlink(missing_ok=True)
         raise
@@ -356,11 +359,11 @@ def _data(prepared: prepare.Prepared) -> record.Data:
         split=prepared.key,
         seed=prepared.protocol.seed,
         prevalence=prepared.prevalence,
-        steps=parts.steps(prepared.steps),
-        train=parts.part(train, len(test)),
-        test=parts.part(test, len(test)),
-        natural=parts.part(natural, len(natural)),
-        validation=parts.part(validation, len(validation)),
+        steps=data_record.steps(prepared.steps),
+        train=data_record.part(train, len(test)),
+        test=data_record.part(test, len(test)),
+        natural=data_record.part(natural, len(natural)),
+        validation=data_record.part(validation, len(validation)),
         classes=prepared.classes,
         notes=prepared.notes,
         balanced=bool(prepared.protocol.balance),

@@ -14,11 +14,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from worthit.datasets import corpus, registry, story
+from worthit.datasets import corpus, registry
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
-from worthit.datasets.choices import NOTHING, Choices
 from worthit.datasets.errors import DataError
-from worthit.datasets.protocol import Protocol, Split, Step, split
+from worthit.datasets.splits import manifest
+from worthit.datasets.splits.protocol import Protocol, Split, Step, split
+from worthit.datasets.tables.columns import NOTHING, Choices
 
 _VERSION = "3"
 PARTS = ("train", "test", "natural", "validation")
@@ -80,7 +81,7 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
         with new_folder(folder) as scratch:
             _write_parts(table, chosen, scratch)
             _write_story(corpus.about(table), source.own, settled, chosen, scratch)
-    told = story.read(key)
+    told = manifest.read(key)
     return Prepared(
         key=key,
         dataset=source.name,
@@ -144,7 +145,7 @@ def _write_story(
         "steps": [asdict(step) for step in chosen.steps],
         "notes": [*about.notes, *chosen.notes, *(_decided(settled, about) if own else ())],
     }
-    (folder / story.FILE).write_text(json.dumps(told), "utf-8")
+    (folder / manifest.FILE).write_text(json.dumps(told), "utf-8")
 
 
 def _decided(settled: Protocol, about: corpus.About) -> tuple[str, str]:

@@ -8,16 +8,16 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from worthit.datasets.choices import NOTHING, Choices
 from worthit.datasets.errors import OptionError, UnknownNameError
+from worthit.datasets.tables.columns import NOTHING, Choices
 
 #: name → (module, what may follow the name)
 DATASETS = {
-    "wikipedia": ("worthit.datasets.wikipedia", "wikipedia"),
-    "jigsaw": ("worthit.datasets.jigsaw", "jigsaw:PATH"),
-    "synthetic": ("worthit.datasets.synthetic", "synthetic[:COMMENTS]"),
-    "table": ("worthit.datasets.table", "a file (.csv, .tsv, .jsonl, .parquet) or folder"),
-    "hub": ("worthit.datasets.hub", "hub:OWNER/NAME[:CONFIGURATION]"),
+    "wikipedia": ("worthit.datasets.sources.wikipedia", "wikipedia"),
+    "jigsaw": ("worthit.datasets.sources.jigsaw", "jigsaw:PATH"),
+    "synthetic": ("worthit.datasets.sources.synthetic", "synthetic[:COMMENTS]"),
+    "table": ("worthit.datasets.sources.table", "a file (.csv, .tsv, .jsonl, .parquet) or folder"),
+    "hub": ("worthit.datasets.sources.hub", "hub:OWNER/NAME[:CONFIGURATION]"),
 }
 #: those of the user, whose `source` takes the choices of columns too
 OWN = ("table", "hub")

@@ -17,10 +17,10 @@ import pyarrow as pa
 
 from worthit.datasets import corpus, prepare, registry
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
-from worthit.datasets.choices import NOTHING, Choices
 from worthit.datasets.errors import DataError
 from worthit.datasets.prepare import Prepared
-from worthit.datasets.protocol import Step, test_set
+from worthit.datasets.splits.protocol import Step, test_set
+from worthit.datasets.tables.columns import NOTHING, Choices
 
 _VERSION = "1"
 _LEFT_OUT = -1

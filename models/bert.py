@@ -17,11 +17,13 @@ import numpy as np
 import torch
 import transformers
 
-from worthit.models import batches, checkpoints, devices, packing
-from worthit.models.bert_settings import BertSettings
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
-from worthit.models.finetuning import Recipe, finetune
-from worthit.models.used_rows import UsedRows
+from worthit.models.hardware import devices
+from worthit.models.transformer import batches, packing
+from worthit.models.transformer.bert_settings import BertSettings
+from worthit.models.transformer.finetuning import Recipe, finetune
+from worthit.models.transformer.used_rows import UsedRows
+from worthit.models.weights import checkpoints
 
 KIND = transformers.AutoModelForSequenceClassification
 

@@ -13,10 +13,12 @@ from typing import Any, Self
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from worthit.models import checkpoints, devices, int8_linear, int8_network
 from worthit.models.bert import KIND, Bert, positions
-from worthit.models.bert_settings import BertSettings
 from worthit.models.contract import Labels, Progress, Size, Variant
+from worthit.models.hardware import devices
+from worthit.models.transformer import int8_linear, int8_network
+from worthit.models.transformer.bert_settings import BertSettings
+from worthit.models.weights import checkpoints
 
 _HEAD = "classifier."
 

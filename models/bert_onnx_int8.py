@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from worthit.datasets.errors import CheckpointError, DeviceError, ModelError
-from worthit.models import batches, processor
-from worthit.models.bert_settings import BertSettings
 from worthit.models.contract import Labels, Probabilities, Progress, Size, Variant
+from worthit.models.hardware import processor
+from worthit.models.transformer import batches
+from worthit.models.transformer.bert_settings import BertSettings
 
 if TYPE_CHECKING:
     from worthit.models.bert import Bert
@@ -161,7 +162,8 @@ def _exported(trained: "Bert", folder: Path) -> Path:
     import onnx
     from onnxruntime.transformers import optimizer
 
-    from worthit.models import checkpoints, onnx_export
+    from worthit.models.transformer import onnx_export
+    from worthit.models.weights import checkpoints
 
     file = folder / "fp32.onnx"
     trained._model = trained.unrounded().cpu()

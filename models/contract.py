@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import msgspec
 import numpy as np
@@ -28,6 +28,22 @@ TOXIC = ("not toxic", "toxic")
 CARD = "worthit.json"
 
 _SHOWN = 6  # classes that a message names
+
+
+Kind = Literal["classical", "encoder", "llm"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    location: str  # module:class, or hf:CHECKPOINT
+    kind: Kind | None = "classical"  # None: the checkpoint tells
+    devices: tuple[str, ...] = ("cpu",)
+    pretrained: bool = False
+    default: bool = True  # runs unless others are named
+    trained_as: str | None = None  # the model whose artifact, settings and checkpoint it shares
+
+
+DEVICES = ("cpu", "cuda", "mps")
 
 
 def silent(done: int, total: int) -> None:

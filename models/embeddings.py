@@ -16,9 +16,11 @@ import transformers
 from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 
-from worthit.models import batches, checkpoints, devices
 from worthit.models.bert import Bert, positions
 from worthit.models.contract import Base, Labels, Progress, Size
+from worthit.models.hardware import devices
+from worthit.models.transformer import batches
+from worthit.models.weights import checkpoints
 
 _HEAD = "head.safetensors"
 

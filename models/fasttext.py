@@ -14,8 +14,8 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from worthit.models import ngrams
 from worthit.models.contract import Size
+from worthit.models.features import ngrams
 from worthit.models.word2vec import Vectors, Word2Vec, Word2VecSettings
 
 _SHORTEST, _LONGEST = 3, 6  # n-grams, in characters, as in the paper

@@ -23,9 +23,11 @@ import transformers
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
 
 from worthit.datasets.errors import CheckpointError, RunError
-from worthit.models import batches, checkpoints, devices, packing, prompts
 from worthit.models.contract import Base, Classifier, Labels, Probabilities, Progress, Size
-from worthit.models.finetuning import Recipe, finetune
+from worthit.models.hardware import devices
+from worthit.models.transformer import batches, packing, prompts
+from worthit.models.transformer.finetuning import Recipe, finetune
+from worthit.models.weights import checkpoints
 
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
 

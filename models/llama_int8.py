@@ -16,10 +16,12 @@ import transformers
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from worthit.models import checkpoints, devices, int8_linear, packing
 from worthit.models.contract import Labels, Progress, Variant
-from worthit.models.int8_network import FILE, Tensors, empty, fill, read, rounded
+from worthit.models.hardware import devices
 from worthit.models.llama import Llama, LlamaSettings
+from worthit.models.transformer import int8_linear, packing
+from worthit.models.transformer.int8_network import FILE, Tensors, empty, fill, read, rounded
+from worthit.models.weights import checkpoints
 
 _DECODER = "decoder."
 

@@ -11,8 +11,9 @@ from typing import Any
 import bitsandbytes
 import transformers
 
-from worthit.models import checkpoints, devices
+from worthit.models.hardware import devices
 from worthit.models.llama import Llama
+from worthit.models.weights import checkpoints
 
 
 class LlamaQLoRA(Llama):

@@ -13,9 +13,9 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.linear_model import LogisticRegression
 
 from worthit.datasets.errors import DataError
-from worthit.models import estimators
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
-from worthit.models.vectorizer import Options, Vectorizer
+from worthit.models.features import estimators
+from worthit.models.features.vectorizer import Options, Vectorizer
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ Models that nobody registered are named by where they are: `module:Class` is the
 import importlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from worthit.datasets.errors import (
     DeviceError,
@@ -21,22 +20,8 @@ from worthit.datasets.errors import (
     WorthitError,
     is_out_of_memory,
 )
-from worthit.models.contract import Classifier, read_card
+from worthit.models.contract import DEVICES, Classifier, Entry, read_card
 
-Kind = Literal["classical", "encoder", "llm"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    location: str  # module:class, or hf:CHECKPOINT
-    kind: Kind | None = "classical"  # None: the checkpoint tells
-    devices: tuple[str, ...] = ("cpu",)
-    pretrained: bool = False
-    default: bool = True  # runs unless others are named
-    trained_as: str | None = None  # the model whose artifact, settings and checkpoint it shares
-
-
-DEVICES = ("cpu", "cuda", "mps")
 HF = "hf:"
 _OWN = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 USAGES = ("module:Class", "hf:CHECKPOINT")
@@ -96,7 +81,7 @@ def entry(name: str) -> Entry:
     if name.removeprefix(HF) and name.startswith(HF):
         return Entry(name, None, DEVICES, pretrained=True)
     if is_own(name):
-        from worthit.models import own
+        from worthit.models import user_model as own
 
         return own.entry(name, MODELS.values())
     raise UnknownNameError("model", name, (*MODELS, *USAGES))
@@ -115,12 +100,12 @@ def model_class(name: str) -> type[Classifier[Any]]:
         CheckpointError: those weights cannot be had, or no recipe takes them.
     """
     if name.startswith(HF):
-        from worthit.models import checkpoints
+        from worthit.models.weights import checkpoints
 
         return model_class(checkpoints.recipe(name.removeprefix(HF)))
     location = entry(name).location
     if name not in MODELS:
-        from worthit.models import own
+        from worthit.models import user_model as own
 
         return own.classifier(location)
     module, _, attribute = location.partition(":")

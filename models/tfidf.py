@@ -10,9 +10,9 @@ from pathlib import Path
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from worthit.models import estimators
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
-from worthit.models.vectorizer import Options, Vectorizer
+from worthit.models.features import estimators
+from worthit.models.features.vectorizer import Options, Vectorizer
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from worthit.datasets.errors import DataError
-from worthit.models import estimators, ngrams
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+from worthit.models.features import estimators, ngrams
 
 Vectors = npt.NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from worthit.bench.record import DEFAULT_P99_LIMIT_MS, DEFAULT_RECALL, Run
+from worthit.bench.saved.record import DEFAULT_P99_LIMIT_MS, DEFAULT_RECALL, Run
 from worthit.datasets.errors import OptionError
 
 DEFAULT_VOLUME = 1_000_000.0

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from worthit.bench import machine, record
-from worthit.bench.record import Figure, measured, unavailable
-from worthit.reports import compare
+from worthit.bench.instruments import machine
+from worthit.bench.saved import record
+from worthit.bench.saved.record import Figure, measured, unavailable
+from worthit.reports.compare import compare
 
 COMMENTS = 400
 LABELS = tuple(i % 2 for i in range(COMMENTS))

@@ -98,7 +98,7 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def comments() -> list[str | None]:
-    import scored_comments
+    from tests import scored_comments
 
     return scored_comments.made_comments()
 
@@ -106,7 +106,7 @@ def comments() -> list[str | None]:
 @pytest.fixture(scope="session")
 def lsa_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of a fitted lsa."""
-    import scored_comments
+    from tests import scored_comments
 
     return scored_comments.saved("lsa", tmp_path_factory.mktemp("lsa"))
 
@@ -116,14 +116,14 @@ def score(
     lsa_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str]]:
     """`worthit score` with that model; its exit code and what it says."""
-    import scored_comments
+    from tests import scored_comments
 
     return scored_comments.scorer(lsa_model, monkeypatch, capsys)
 
 
 @pytest.fixture
 def bare_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    import energy_counters
+    from tests import energy_counters
 
     with energy_counters.bare_machine(monkeypatch):
         yield
@@ -132,7 +132,7 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def rapl(bare_machine: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
     """Makes counters of RAPL that start at the joules given, one a package."""
-    import energy_counters
+    from tests import energy_counters
 
     return partial(energy_counters.made_rapl, monkeypatch, tmp_path / "powercap")
 
@@ -140,7 +140,7 @@ def rapl(bare_machine: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 @pytest.fixture(scope="session")
 def repeated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A project of two runs alike, their cache beside them; and what repeating printed."""
-    from worthit.bench import repeat
+    from worthit.reports.compare import repeat
 
     root, printed = tmp_path_factory.mktemp("repeated"), io.StringIO()
     options = ["--models", "lsa,tfidf", "--dataset", "synthetic:600", "-k", "train or accuracy"]

@@ -10,7 +10,7 @@ import pytest
 from codecarbon.core import cpu, gpu, hardware_cache, resource_tracker
 from codecarbon.external import hardware
 
-from worthit.bench import energy, machine
+from worthit.bench.instruments import energy, machine
 
 RANGE_J = 65_712.0
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="codecarbon reads RAPL on Linux only")

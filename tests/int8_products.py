@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-import small_runs
-from worthit.bench import artifacts
+from tests import small_runs
 from worthit.bench.cell import Cell
-from worthit.bench.record import Setup
-from worthit.bench.work import Work
+from worthit.bench.cells.work import Work
+from worthit.bench.saved import artifacts
+from worthit.bench.saved.record import Setup
 from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import DeviceError, OptionError, RunError
-from worthit.datasets.protocol import Protocol
-from worthit.models import int8_linear, registry
+from worthit.datasets.splits.protocol import Protocol
+from worthit.models import registry
 from worthit.models.contract import TOXIC, read_card, silent
+from worthit.models.transformer import int8_linear
 
 TEXTS = [
     "you stupid idiot",

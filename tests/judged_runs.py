@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from worthit.bench import record
-from worthit.bench.record import Figure, measured, unavailable
-from worthit.reports import cascade, verdict
-from worthit.reports.pairs import pairs
-from worthit.reports.verdict import Verdict
+from worthit.bench.saved import record
+from worthit.bench.saved.record import Figure, measured, unavailable
+from worthit.reports.analysis import cascade
+from worthit.reports.analysis.paired_tests import pairs
+from worthit.reports.verdict import rules
+from worthit.reports.verdict.rules import Verdict
 
 COMMENTS = 3_000
 VALIDATION = 1_000
@@ -89,4 +90,4 @@ def run(*cells: record.CellRecord, **options: str) -> record.Run:
 
 def judged(*cells: record.CellRecord, **options: str) -> Verdict:
     found = run(*cells, **options)
-    return verdict.verdict(found, pairs(found), cascade.chosen(found))
+    return rules.verdict(found, pairs(found), cascade.chosen(found))

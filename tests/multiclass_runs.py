@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from worthit.bench import record
-from worthit.bench.record import Figure, measured, unavailable
+from worthit.bench.saved import record
+from worthit.bench.saved.record import Figure, measured, unavailable
 
 Labels = tuple[int, ...]
 Floats = npt.NDArray[np.float64]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from worthit.models import check, registry
+from worthit.models import registry
+from worthit.models.contract_check import check
 
 CODE = '''
 import json

@@ -3,9 +3,9 @@
 import dataclasses
 from typing import Any
 
-from worthit.bench import record
-from worthit.bench.record import NOT_TUNED, Figure, measured, unavailable
-from worthit.reports import markdown
+from worthit.bench.saved import record
+from worthit.bench.saved.record import NOT_TUNED, Figure, measured, unavailable
+from worthit.reports.sections import report
 
 LABELS = (1, 0) * 50
 
@@ -74,7 +74,7 @@ def rated(model: str, comments_per_s: float, train_s: float, wrong: int = 10) ->
 
 
 def section(found: record.Run) -> str:
-    text = markdown.render(found, {}).split("## Budgets and prices\n\n")[1]
+    text = report.render(found, {}).split("## Budgets and prices\n\n")[1]
     return text.split("\n\n## ")[0]
 
 

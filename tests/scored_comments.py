@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from worthit.datasets import registry as datasets
-from worthit.datasets import rows
-from worthit.models import registry, scoring
-from worthit.reports import cli
+from worthit.datasets.tables import stream
+from worthit.models import registry
+from worthit.models.scoring import chunks
+from worthit.reports.cli import main
 
 COMMENTS = 40
 CHUNK = 8  # so that a few comments make several chunks
@@ -36,10 +37,10 @@ def scorer(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str]]:
     """Runs the command; returns its exit code and what it says."""
-    monkeypatch.setattr(scoring, "_CLASSICAL_CHUNK", CHUNK)
+    monkeypatch.setattr(chunks, "_CLASSICAL_CHUNK", CHUNK)
 
     def run(*arguments: Any, with_model: Path = model) -> tuple[int, str]:
-        code = cli.main(["score", "--model", str(with_model), *map(str, arguments)])
+        code = main.main(["score", "--model", str(with_model), *map(str, arguments)])
         error = capsys.readouterr().err
         assert "Traceback" not in error
         return code, error
@@ -59,18 +60,18 @@ def written(form: str, folder: Path, texts: list[str | None], name: str = "in") 
         file.write_text("\n".join(lines) + "\n", "utf-8")
     else:
         with file.open("w", encoding="utf-8", newline="") as opened:
-            writer = csv.writer(opened, delimiter=rows.DELIMITERS[form])
+            writer = csv.writer(opened, delimiter=stream.DELIMITERS[form])
             writer.writerow(["id", "text", "note"])
             writer.writerows(zip(ids, texts, notes, strict=True))
     return file
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    form = rows.format_of(file.name)
+    form = stream.format_of(file.name)
     if form == "parquet":
         return list(pq.read_table(file).to_pylist())
     if form == "jsonl":
         return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     assert form is not None
     with file.open(encoding="utf-8", newline="") as opened:
-        return list(csv.DictReader(opened, delimiter=rows.DELIMITERS[form]))
+        return list(csv.DictReader(opened, delimiter=stream.DELIMITERS[form]))

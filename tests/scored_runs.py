@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from worthit.bench import record
+from worthit.bench.saved import record
 
 Floats = tuple[float, ...]
 

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any
 
-from worthit.bench import record
-from worthit.bench.record import Figure, measured, unavailable
+from worthit.bench.saved import record
+from worthit.bench.saved.record import Figure, measured, unavailable
 
 LABELS = (1, 0) * 10
 GOOD = (0.9, 0.2) * 9 + (0.4, 0.6)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from worthit.datasets import prepare
-from worthit.datasets.protocol import Protocol
+from worthit.datasets.splits.protocol import Protocol
 from worthit.models.bert import Bert
 from worthit.models.llama import Llama
 from worthit.models.llama_zero_shot import LlamaZeroShot

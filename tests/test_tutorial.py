@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from worthit.bench import record
+from worthit.bench.saved import record
 
-ROOT = Path(record.__file__).parents[1]
+ROOT = Path(record.__file__).parents[2]
 README = ROOT / "README.md"
 _SECTION = re.compile(r"<!-- tutorial -->\n(.*?)<!-- end of tutorial -->", re.DOTALL)
 _FENCED = re.compile(r"^```(?:sh)?\n(.*?)^```$", re.DOTALL | re.MULTILINE)

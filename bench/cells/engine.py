@@ -1,0 +1,169 @@
+"""Starts a cell's process, asks it for measurements and waits without using the processor."""
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from worthit.datasets.errors import CellError, DeviceError
+from worthit.models.hardware import processor
+
+T = TypeVar("T")
+_GRACE_S = 5.0
+#: which thread pools read how many threads to start: OpenMP (torch, scikit-learn), the BLAS
+#: libraries of numpy and scipy, and tokenizers' Rayon
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How long an operation may take, and what to do if that is not enough."""
+
+    seconds: float
+    remedy: str
+
+
+class Worker:
+    """One fresh process for one cell.
+
+    Args:
+        cell: a Cell, or what else `module` takes for one; handed over as plain JSON.
+        log: what libraries print in the process is appended here.
+        progress: told (done, total) while training.
+        module: what runs there; it calls `worker.serve`.
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        log: Path,
+        progress: Callable[[int, int], None],
+        module: str = "worthit.bench.cells.worker",
+    ) -> None:
+        self._log, self._progress = log, progress
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as stderr:
+            self._process = subprocess.Popen(
+                # -P: a folder named `datasets` where the user stands must not be importable.
+                [sys.executable, "-P", "-m", module],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=os.environ | _environment(),
+                start_new_session=True,  # Ctrl-C reaches pytest alone, which then ends us in order
+            )
+        # A thread blocked on the pipe lets us wait with a limit on every system, without polling.
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._cell = msgspec.to_builtins(cell)
+        self.seconds = 0.0  # that the last operation took, measured where it ran
+
+    def start(self, answer: type[T], limit: Limit) -> T:
+        """Have the process import and fetch what the cell needs; see `ask`."""
+        return self.ask("start", answer, limit, cell=self._cell)
+
+    def ask(self, operation: str, answer: type[T], limit: Limit, **arguments: Any) -> T:
+        """Have one operation done and wait for its answer.
+
+        Raises:
+            DeviceError: the cell has no place on this machine and should be skipped.
+            CellError: it failed, crashed, ran out of memory or exceeded `limit`; says which.
+        """
+        deadline = time.monotonic() + limit.seconds
+        try:
+            self._send({"do": operation, **arguments})
+            while True:
+                message = self._receive(deadline - time.monotonic())
+                if "progress" in message:
+                    self._progress(*message["progress"])
+                elif "error" in message:
+                    raise self._refusal(message)
+                else:
+                    self.seconds = float(message["seconds"])
+                    return msgspec.convert(message["answer"], answer)
+        except queue.Empty:
+            self._kill()
+            raise CellError(
+                f"{operation} took longer than its limit of {limit.seconds:,.0f} s; {limit.remedy}"
+            ) from None
+        except KeyboardInterrupt:
+            self._kill()
+            raise
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """Let the process end, or end it."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._kill()
+        self._reader.join()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(msgspec.json.encode(message) + b"\n")
+            self._process.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            raise CellError(self._obituary()) from None
+
+    def _receive(self, seconds_left: float) -> dict[str, Any]:
+        line = self._lines.get(timeout=max(seconds_left, 0))
+        if not line:
+            raise CellError(self._obituary())
+        message: dict[str, Any] = msgspec.json.decode(line)
+        return message
+
+    def _kill(self) -> None:
+        """End the process and whatever it started, by its own group."""
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+                os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            self._process.kill()
+        self._process.wait()
+        self._reader.join()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as answers:
+            for line in answers:
+                self._lines.put(line)
+        self._lines.put(b"")
+
+    def _refusal(self, message: dict[str, Any]) -> CellError | DeviceError:
+        if message["kind"] == "skip":
+            return DeviceError(message["error"])
+        where = f" (log: {self._log.name})" if message["kind"] == "crash" else ""
+        return CellError(message["error"] + where)
+
+    def _obituary(self) -> str:
+        code = self._process.wait()
+        if code == -signal.SIGKILL:
+            return "the process was killed, most likely because the machine ran out of memory"
+        return f"the process died with exit code {code} (log: {self._log.name})"
+
+
+def _environment() -> dict[str, str]:
+    """What makes runs alike: pools as wide as the cores allowed, whatever the user's shell says."""
+    threads = str(processor.allowed_cores())
+    fixed = {"PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "true"}
+    return fixed | dict.fromkeys(_THREAD_VARIABLES, threads)

@@ -1,0 +1,129 @@
+"""How long one comment takes, from text to probability in host memory."""
+
+import gc
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from worthit.bench.instruments import quantiles
+from worthit.bench.saved.record import Figure, Latency, measured, unavailable
+
+_WARM_UPS = 10
+_FEWEST_SAMPLES = 30
+_MOST_SAMPLES = 20_000
+_PRECISION = 0.02  # half the width of the median's interval, as a share of it
+_WORTHWHILE = 0.9  # of that width: what twice the passes must bring it below
+_START_TIME_FIELD = 19  # of /proc/self/stat, counted from behind the name (man 5 proc)
+_CLOCK = "perf_counter, device synchronised"
+
+
+def drawn_by_length(texts: Sequence[str], samples: int) -> list[str]:
+    """Every n-th comment by length, in shuffled order, the same every time."""
+    order = sorted(range(len(texts)), key=lambda row: (len(texts[row]), texts[row]))
+    picks = np.linspace(0, len(order) - 1, min(samples, len(order))).round().astype(int)
+    rows = [order[pick] for pick in picks]
+    np.random.default_rng(0).shuffle(rows)  # else length would drift along with the clock speed
+    return [texts[row] for row in rows]
+
+
+def measure_latency(
+    score: Callable[[Sequence[str]], Any],
+    synchronize: Callable[[], None],
+    texts: Sequence[str],
+    limit_s: float,
+    load_s: float,
+    cold_start_s: Callable[[], Figure],
+) -> Latency:
+    """Score comments one by one, all of them again and again, until the median is known to 2 %.
+
+    Its interval is over comments (`quantiles.bounds`): where they differ more than the passes do,
+    it does not narrow, and timing ends when twice the passes hardly helped.
+
+    Args:
+        score: takes comments, returns host arrays.
+        synchronize: waits until the device is idle.
+        texts: one sample each and pass.
+        limit_s: stop after this long, once there are 30 samples.
+        load_s: how long the model took to load, passed on into the record.
+        cold_start_s: asked right after the first answer.
+    """
+
+    def once(text: str) -> float:
+        synchronize()
+        start = time.perf_counter()
+        score([text])
+        synchronize()
+        return (time.perf_counter() - start) * 1e3
+
+    first_call_ms = once(texts[0])
+    cold_start = cold_start_s()
+    for text in texts[:_WARM_UPS]:
+        once(text)
+    gc.collect()
+    samples: list[float] = []
+    characters: list[int] = []
+    deadline = time.monotonic() + limit_s
+    widths_ms: list[float] = []  # of the median's interval, after each pass
+    ended_by = ""
+    while not ended_by:
+        for text in texts:
+            samples.append(once(text))
+            characters.append(len(text))
+            if len(samples) >= _FEWEST_SAMPLES and time.monotonic() > deadline:
+                ended_by = "time limit"
+                break
+        comments = min(len(texts), len(samples))
+        interval = quantiles.bounds(samples, comments, 50, 0.975)
+        widths_ms.append(interval[1] - interval[0] if interval else math.inf)
+        ended_by = ended_by or _reason_to_end(widths_ms, samples)
+    return Latency(
+        samples_ms=tuple(samples),
+        characters=tuple(characters),
+        p50_ms=percentile(samples, comments, 50),
+        p90_ms=percentile(samples, comments, 90),
+        p99_ms=percentile(samples, comments, 99),
+        load_s=measured(load_s, "s", _CLOCK),
+        first_call_ms=measured(first_call_ms, "ms", _CLOCK),
+        p50_low_ms=interval and interval[0],
+        p50_high_ms=interval and interval[1],
+        ended_by=ended_by,
+        cold_start_s=cold_start,
+        comments=comments,
+    )
+
+
+def _reason_to_end(widths_ms: Sequence[float], samples_ms: Sequence[float]) -> str:
+    """Why to time no further pass; empty if there is one to be timed."""
+    passes = len(widths_ms)
+    if len(samples_ms) < _FEWEST_SAMPLES:
+        return ""
+    if widths_ms[-1] <= 2 * _PRECISION * float(np.median(samples_ms)):
+        return "precision"
+    if passes % 2 == 0 and widths_ms[-1] >= _WORTHWHILE * widths_ms[passes // 2 - 1]:
+        return "no gain"
+    return "sample limit" if len(samples_ms) >= _MOST_SAMPLES else ""
+
+
+def process_age_s() -> float:
+    """Seconds since this process was started, by its parent's fork or spawn."""
+    if sys.platform == "linux":
+        # psutil's wall-clock start rests on a boot time in whole seconds; ticks since boot do not.
+        after_name = Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()
+        started_s = int(after_name[_START_TIME_FIELD]) / os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - started_s
+    return time.time() - psutil.Process().create_time()
+
+
+def percentile(samples_ms: Sequence[float], comments: int, percent: int) -> Figure:
+    """A percentile of latencies, or why there are too few comments behind them for it."""
+    needed = quantiles.COMMENTS_NEEDED.get(percent, 1)
+    if comments < needed:
+        return unavailable("ms", f"p{percent} needs {needed} comments, there are {comments}")
+    return measured(float(np.percentile(samples_ms, percent)), "ms", _CLOCK, len(samples_ms))

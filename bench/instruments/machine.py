@@ -1,0 +1,206 @@
+"""The machine a run was made on: what decides how fast it is. No torch is imported for it."""
+
+import ast
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import threadpoolctl
+
+from worthit.datasets.cache import short_hash
+from worthit.models.hardware import processor
+
+#: distributions whose version goes into every run
+LIBRARIES = (
+    "torch", "transformers", "peft", "bitsandbytes", "onnxruntime", "scikit-learn", "gensim",
+    "numpy", "scipy", "codecarbon", "pytest-benchmark",
+)  # fmt: skip
+
+
+#: what must be the same in two descriptions before their runs are compared for regressions
+FINGERPRINT_KEYS = (
+    "cpu", "cores_allowed", "cpu_quota_cores", "cores_present", "memory_gb", "accelerators",
+    "gpu_driver", "gpu_power_limits_w", "system", "operating_system", "architecture", "python",
+    "torch_build", "blas", "blas_threads", "libraries",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NvidiaGpu:
+    """One NVIDIA GPU as its driver describes it."""
+
+    name: str
+    driver: str
+    power_limit_w: float | None  # as enforced now; None where the driver does not tell
+
+
+def describe() -> dict[str, Any]:
+    """One value per key: processor, memory, accelerators, system, versions, and their fingerprint."""
+    gpus = nvidia_gpus()
+    blas, blas_threads = _blas()
+    description = {
+        "cpu": processor.cpu_name(),
+        "cores_allowed": processor.allowed_cores(),
+        "cpu_quota_cores": processor.cpu_quota_cores() or "no limit",
+        "cores_present": psutil.cpu_count(logical=False) or os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "accelerators": [gpu.name for gpu in gpus] + (["Apple GPU"] if is_apple_silicon() else []),
+        "gpu_driver": gpus[0].driver if gpus else "none",
+        "gpu_power_limits_w": [gpu.power_limit_w for gpu in gpus],
+        "system": f"{platform.system()} {platform.release()}",
+        "operating_system": _operating_system(),
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
+        "torch_build": torch_build(),
+        "blas": blas,
+        "blas_threads": blas_threads,
+        "libraries": library_versions(LIBRARIES),
+        "commit": _commit(),
+    }
+    return description | {"fingerprint": fingerprint(description)}
+
+
+def fingerprint(description: dict[str, Any]) -> str:
+    """16 hexadecimal digits, the same for two descriptions whose runs may be compared.
+
+    Args:
+        description: of `describe`; only what FINGERPRINT_KEYS names counts.
+    """
+    decisive = {key: description[key] for key in FINGERPRINT_KEYS}
+    return short_hash(json.dumps(decisive, sort_keys=True))
+
+
+def is_apple_silicon() -> bool:
+    return sys.platform == "darwin" and platform.machine() == "arm64"
+
+
+def nvidia_gpus() -> list[NvidiaGpu]:
+    """The NVIDIA GPUs that the driver shows to this process; empty without one."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        driver = _text(pynvml.nvmlSystemGetDriverVersion())
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        return [
+            NvidiaGpu(_text(pynvml.nvmlDeviceGetName(handle)), driver, _power_limit_w(handle))
+            for handle in handles
+        ]
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _power_limit_w(handle: Any) -> float | None:
+    import pynvml
+
+    try:
+        return float(pynvml.nvmlDeviceGetEnforcedPowerLimit(handle)) / 1e3
+    except pynvml.NVMLError:  # some laptops and virtual GPUs
+        return None
+
+
+def present_devices() -> list[str]:
+    """The devices this machine seems to have. Whether torch can use them, a cell finds out."""
+    return ["cpu"] + (["cuda"] if nvidia_gpus() else []) + (["mps"] if is_apple_silicon() else [])
+
+
+def library_versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Distribution name → installed version; `missing` where it is not installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def torch_build() -> str:
+    """Version, git revision and GPU platform of the installed torch, which is not imported.
+
+    Its distribution's version alone does not do: wheels of PyPI leave out `+cu130`.
+    """
+    try:
+        file = metadata.distribution("torch").locate_file("torch/version.py")
+        module = ast.parse(Path(str(file)).read_text("utf-8"))
+    except (metadata.PackageNotFoundError, OSError, SyntaxError):
+        return "missing"
+    values: dict[str, Any] = {}
+    for node in module.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        value = getattr(node, "value", None)
+        if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
+            values[target.id] = value.value
+    platforms = [f"{name} {values[name]}" for name in ("cuda", "hip", "xpu") if values.get(name)]
+    git = str(values.get("git_version", "unknown"))[:12]
+    return ", ".join([str(values.get("__version__", "unknown")), f"git {git}", *platforms])
+
+
+def _blas() -> tuple[str | None, int | None]:
+    """numpy's BLAS and its threads; None where threadpoolctl knows neither (Accelerate)."""
+    pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    # scipy may bring one of its own, and whether it is loaded yet must not matter.
+    home = Path(np.__file__).parent.parent
+    pools = [pool for pool in pools if _is_numpys(Path(pool["filepath"]), home)] or pools
+    if not pools:
+        return None, None
+    words = (pools[0]["internal_api"], pools[0]["version"], pools[0].get("architecture"))
+    return " ".join(word for word in words if word), int(pools[0]["num_threads"])
+
+
+def thread_pools() -> dict[str, int]:
+    """Threads of each pool that the libraries imported so far have, as threadpoolctl finds them."""
+    found: dict[str, int] = {}
+    for pool in threadpoolctl.threadpool_info():
+        library = Path(pool["filepath"]).name.partition(".")[0].partition("-")[0]
+        pool_name = f"{pool['user_api']} {library}"
+        found[pool_name] = max(found.get(pool_name, 0), int(pool["num_threads"]))
+    return dict(sorted(found.items()))
+
+
+def _is_numpys(library: Path, home: Path) -> bool:
+    return any(home / folder in library.parents for folder in ("numpy.libs", "numpy"))
+
+
+def _operating_system() -> str:
+    """The distribution of Linux, or the system's name and release elsewhere."""
+    if sys.platform == "darwin":
+        return f"macOS {platform.mac_ver()[0]}"
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.platform()
+
+
+def _commit() -> str | None:
+    """The commit of a checkout, with `+changes` when files differ from it; None elsewhere."""
+    root = str(Path(__file__).resolve().parents[2])
+    commit = _output("git", "-C", root, "rev-parse", "--short=12", "HEAD")
+    if not commit:
+        return None
+    return commit + (
+        "+changes" if _output("git", "-C", root, "status", "--porcelain", "-uno") else ""
+    )
+
+
+def _output(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,190 @@
+"""Peak memory of this process and of those it started over one pass, and its accelerator's.
+
+Linux keeps the peak itself (VmHWM) and lets a process reset it by writing 5 to clear_refs
+(man 5 proc), so nothing has to poll. ru_maxrss would not do: it survives exec, and a small child
+inherits the peak of a big parent. macOS keeps the peak of the physical footprint, which is what its
+Activity Monitor calls memory; Windows that of the working set.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from worthit.bench.saved.record import Figure, Memory, measured, unavailable
+from worthit.datasets.errors import CellError
+
+_PROC = Path("/proc")
+_MB = 1e6
+#: what is raised about a process that has ended since it was listed
+_ENDED = (ProcessLookupError, FileNotFoundError, psutil.Error)
+# Of rusage_info_v4 (sys/resource.h of macOS): a uuid of 16 bytes, then 35 numbers of 64 bits.
+_RUSAGE_INFO_V4 = 4
+_RUSAGE_NUMBERS = 35
+_LIFETIME_MAX_FOOTPRINT = 28
+
+
+@dataclass
+class Window:
+    """Filled in when the pass is over."""
+
+    memory: Memory | None = None
+
+
+@contextmanager
+def peak_memory(device: str, baseline_bytes: int) -> Iterator[Window]:
+    """Measure the peak over the block, of the process tree and of the accelerator.
+
+    Args:
+        device: `cpu`, `cuda` or `mps`.
+        baseline_bytes: resident before the model came, to be shown beside the peak.
+    """
+    window = Window()
+    since = _reset(device)
+    yield window
+    tree = _tree()
+    anonymous, file_backed = _resident_by_kind()
+    peak, reserved, used = _accelerator(device)
+    window.memory = Memory(
+        peak_mb=_peak(since, tree),
+        baseline_mb=measured(baseline_bytes / _MB, "MB", "resident set"),
+        accelerator_peak_mb=peak,
+        anonymous_mb=anonymous,
+        file_backed_mb=file_backed,
+        accelerator_reserved_mb=reserved,
+        accelerator_used_mb=used,
+        processes=len(tree),
+    )
+
+
+def resident_bytes() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def _tree() -> list[int]:
+    """The ids of this process and of all that descend from it and live."""
+    this = psutil.Process()
+    living = filter(_lives, this.children(recursive=True))
+    return [this.pid, *(child.pid for child in living)]
+
+
+def _lives(child: psutil.Process) -> bool:
+    """Not of one whose end its parent has yet to take note of: it has no memory any more."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(child.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def _reset(device: str) -> str:
+    """Forget earlier peaks where the system can; says since when the peak counts."""
+    gc.collect()
+    if sys.platform == "linux":  # what earlier passes freed, glibc may still hold
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+    if device != "cpu":
+        import torch
+
+        with contextlib.suppress(RuntimeError, AttributeError):  # a build that keeps no statistics
+            torch.accelerator.reset_peak_memory_stats()
+    try:
+        for pid in _tree():
+            with contextlib.suppress(*_ENDED):
+                (_PROC / str(pid) / "clear_refs").write_text("5")
+    except OSError:
+        return "since process start"
+    return "over the pass"
+
+
+def _peak(since: str, tree: list[int]) -> Figure:
+    """The processes' peaks added up: at most so much was resident at once."""
+    readers: dict[str, tuple[Callable[[int], int], str]] = {
+        "linux": (lambda pid: _status_bytes("VmHWM", pid), f"VmHWM {since}"),
+        "darwin": (_footprint_bytes, "peak physical footprint since process start"),
+        "win32": (
+            lambda pid: int(psutil.Process(pid).memory_info().peak_wset),
+            "peak working set since process start",
+        ),
+    }
+    if sys.platform not in readers:
+        return unavailable("MB", f"no peak is known on {sys.platform}")
+    peak_bytes, instrument = readers[sys.platform]
+    found = []
+    for pid in tree:
+        with contextlib.suppress(*_ENDED):
+            found.append(peak_bytes(pid))
+    if len(found) > 1:
+        instrument += f", {len(found)} processes added up"
+    return measured(sum(found) / _MB, "MB", instrument)
+
+
+def _footprint_bytes(pid: int) -> int:
+    """The highest physical footprint that macOS has seen of a process (proc_pid_rusage)."""
+    numbers = (ctypes.c_uint64 * (2 + _RUSAGE_NUMBERS))()
+    if _libproc().proc_pid_rusage(pid, _RUSAGE_INFO_V4, ctypes.byref(numbers)) != 0:
+        raise ProcessLookupError(pid)
+    return int(numbers[2 + _LIFETIME_MAX_FOOTPRINT])  # behind the uuid's two
+
+
+def _libproc() -> ctypes.CDLL:
+    return ctypes.CDLL("/usr/lib/libproc.dylib")
+
+
+def _resident_by_kind() -> tuple[Figure, Figure]:
+    """Anonymous and file-backed: mapped weights are the latter, and count once they are touched."""
+    if sys.platform != "linux":
+        nothing = unavailable("MB", f"{sys.platform} does not tell the two apart")
+        return nothing, nothing
+    this = os.getpid()
+    anonymous = _status_bytes("RssAnon", this)
+    mapped = _status_bytes("RssFile", this) + _status_bytes("RssShmem", this)
+    return (
+        measured(anonymous / _MB, "MB", "RssAnon"),
+        measured(mapped / _MB, "MB", "RssFile, RssShmem"),
+    )
+
+
+def _status_bytes(name: str, pid: int) -> int:
+    status = (_PROC / str(pid) / "status").read_text("utf-8")
+    for line in status.splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024  # the kernel writes kB and means KiB
+    if "\nState:\tZ" in status:
+        raise ProcessLookupError(pid)
+    raise CellError(f"/proc/{pid}/status tells no {name}; memory needs Linux 4.5 or later")
+
+
+def _accelerator(device: str) -> tuple[Figure, Figure, Figure]:
+    """Peak of tensors, peak of what torch reserved, and what of the device is in use.
+
+    On Apple silicon all of it is also main memory: never add the two.
+    """
+    if device == "cpu":
+        nothing = unavailable("MB", "the cell runs on the CPU")
+        return nothing, nothing, nothing
+    import torch
+
+    try:
+        statistics = dict(torch.accelerator.memory_stats())
+        free, total = torch.accelerator.get_memory_info()
+    except (RuntimeError, AttributeError) as error:
+        nothing = unavailable("MB", f"this torch build keeps no {device} statistics ({error})")
+        return nothing, nothing, nothing
+    return (
+        _statistic(statistics, "allocated_bytes.all.peak", device),
+        _statistic(statistics, "reserved_bytes.all.peak", device),
+        measured((total - free) / _MB, "MB", "device total less free"),
+    )
+
+
+def _statistic(statistics: dict[str, int], key: str, device: str) -> Figure:
+    found = statistics.get(key, 0)
+    if not found:  # a model was scored, so 0 is no measurement
+        return unavailable("MB", f"this torch build reports 0 for {device}'s {key}")
+    return measured(found / _MB, "MB", f"torch.accelerator {key}")

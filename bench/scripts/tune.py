@@ -1,0 +1,117 @@
+"""Try settings of a model on a validation part of the training side; the test side stays unseen.
+
+    python -m worthit.bench.scripts.tune llama learning_rate=0.001,0.0005 adapted_share=0.5,1.0
+
+Every combination is trained on the same comments and scored on the same others. This is how models'
+default settings are chosen, where they are not the reference experiment's as those of `lsa` and
+`word2vec` are.
+"""
+
+import argparse
+import itertools
+import json
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from sklearn.metrics import accuracy_score, roc_auc_score
+from tabulate import tabulate
+from tqdm import tqdm
+
+from worthit.datasets import prepare
+from worthit.datasets.errors import DataError, OptionError, WorthitError
+from worthit.datasets.splits.protocol import Protocol
+from worthit.models.contract import Labels, Probabilities
+from worthit.models.registry import model_class, settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description="Try settings on a validation part of the training side."
+    )
+    parser.add_argument("model")
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE[,VALUE…]")
+    parser.add_argument("--dataset", default="wikipedia", help="as for pytest bench/ (%(default)s)")
+    parser.add_argument("--train-size", type=int, default=1_000, metavar="N", help="(%(default)s)")
+    parser.add_argument(
+        "--validation-size", type=int, default=1_000, metavar="N", help="(%(default)s)"
+    )
+    parser.add_argument("--device", default="cpu", help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    try:
+        _tune(parser.parse_args(arguments))
+    except WorthitError as error:
+        print(f"worthit: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _tune(parsed: argparse.Namespace) -> None:
+    kind, grid = model_class(parsed.model), _grid(parsed.settings)
+    prepared = prepare.prepare(parsed.dataset, Protocol())
+    whole = prepare.comments(prepared.key, "train")
+    size, held_out = parsed.train_size, parsed.validation_size
+    if size < 2 or held_out < 2:
+        raise OptionError("--train-size and --validation-size take numbers of comments from 2 up")
+    if size + held_out > len(whole):
+        raise DataError(
+            f"--train-size {size:,} and --validation-size {held_out:,} need more than the "
+            f"{len(whole):,} comments of the training side; ask for less"
+        )
+    rows = []
+    for chosen in grid:
+        model = kind(device=parsed.device, seed=parsed.seed, classes=prepared.classes)
+        model.set_params(**settings(parsed.model) | chosen)
+        label = " ".join(f"{name}={value}" for name, value in chosen.items()) or "defaults"
+        with tqdm(total=size, desc=label, unit=" comments", ncols=78, leave=False) as bar:
+            start = time.perf_counter()
+            model.fit(whole.texts[:size], whole.labels[:size], partial(_advance, bar))
+            seconds = time.perf_counter() - start
+        scores = model.predict_proba(whole.texts[-held_out:])
+        accuracy, auc = _quality(scores, whole.labels[-held_out:])
+        rows.append([label, f"{accuracy:.1%}", f"{auc:.4f}", f"{seconds:.1f}"])
+        print("  ".join(rows[-1]), flush=True)
+    print()
+    print(
+        tabulate(rows, [parsed.model, "accuracy", "ROC AUC", "training, s"], disable_numparse=True)
+    )
+
+
+def _quality(scores: Probabilities, truth: Labels) -> tuple[float, float]:
+    """Accuracy and ROC AUC; of more than two classes the mean AUC of each against the rest."""
+    if scores.shape[1] == 2:
+        positive = scores[:, 1]
+        return accuracy_score(truth, positive >= 0.5), roc_auc_score(truth, positive)
+    known = range(scores.shape[1])
+    auc = roc_auc_score(truth, scores, multi_class="ovr", labels=known)
+    return accuracy_score(truth, scores.argmax(axis=1)), auc
+
+
+def _advance(bar: "tqdm[Any]", done: int, total: int) -> None:
+    bar.update(done * bar.total / total - bar.n)  # of all epochs, shown as one
+
+
+def _grid(given: Sequence[str]) -> list[dict[str, Any]]:
+    """All combinations of the values given for each setting."""
+    axes = []
+    for pair in given:
+        name, _, values = pair.partition("=")
+        if not values:
+            raise OptionError(
+                f"{pair!r} is not NAME=VALUE[,VALUE…]; try learning_rate=0.001,0.0005"
+            )
+        axes.append([(name, _value(value)) for value in values.split(",")])
+    return [dict(combination) for combination in itertools.product(*axes)]
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Other ways to tune an encoder and to score with it, for the yardstick to compare."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+
+from worthit.bench.speed.implementations import SCORED_TOGETHER, Task, encoder_limit
+from worthit.bench.speed.llm import trained_by_trainer
+from worthit.models.contract import Labels, Probabilities, Progress
+from worthit.models.hardware import devices
+from worthit.models.weights import checkpoints
+
+# The reference experiment's.
+_REFERENCE_BATCH = 32
+_REFERENCE_RATE = 2e-5
+
+
+class _Bert:
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._dtype = devices.chosen_dtype(task.precision, task.device)
+
+    def load(self) -> None:
+        self._open(Path(self._task.fitted) / "ours", self._dtype)
+        self._model.eval()
+
+    def _open(self, folder: Path, dtype: torch.dtype) -> None:
+        self._tokenizer = checkpoints.tokenizer(folder)
+        self._model: Any = checkpoints.network(
+            transformers.AutoModelForSequenceClassification, folder, num_labels=2, dtype=dtype
+        ).to(self._task.device)
+        self._limit = encoder_limit(self._tokenizer, folder, self._task.settings["max_length"])
+
+    def _open_for_training(self) -> None:
+        # Weights in fp32 and products in the contest's dtype, for all.
+        self._open(checkpoints.resolve(self._task.checkpoint).folder, torch.float32)
+
+
+class Reference(_Bert):
+    """The reference experiment's: batches of 32, every comment padded to the limit."""
+
+    def fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
+        torch.manual_seed(0)
+        self._open_for_training()
+        inputs = self._encoded(texts)
+        targets = torch.from_numpy(labels.astype(np.int64)).to(self._task.device)
+        optimizer = torch.optim.AdamW(self._model.parameters(), lr=_REFERENCE_RATE)
+        self._model.train()
+        for start in range(0, len(texts), _REFERENCE_BATCH):
+            rows = slice(start, start + _REFERENCE_BATCH)
+            batch = {name: values[rows] for name, values in inputs.items()}
+            with self._autocast():
+                loss = self._model(**batch, labels=targets[rows]).loss
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            progress(min(rows.stop, len(texts)), len(texts))
+        self._model.eval()
+
+    @torch.no_grad()
+    def score(self, texts: Sequence[str]) -> Probabilities:
+        scores = []
+        for start in range(0, len(texts), _REFERENCE_BATCH):
+            inputs = self._encoded(texts[start : start + _REFERENCE_BATCH])
+            logits = self._model(**inputs).logits.double().cpu()
+            scores.append(torch.softmax(logits, dim=1)[:, 1].numpy())
+        return np.concatenate(scores)
+
+    def _encoded(self, texts: Sequence[str]) -> Any:
+        return self._tokenizer(
+            list(texts),
+            truncation=True,
+            max_length=self._limit,
+            padding="max_length",
+            return_tensors="pt",
+        ).to(self._task.device)
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        if self._dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self._task.device, self._dtype)
+
+
+class HuggingFace(_Bert):
+    """What the documentation of transformers shows: `Trainer`, and the text-classification pipeline.
+
+    Training has our rate and batch. The pipeline scores comments one by one on a CPU and in our
+    batches on a GPU, as its documentation advises.
+    """
+
+    def load(self) -> None:
+        super().load()
+        self._make_pipeline()
+
+    def fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
+        transformers.set_seed(0)
+        self._open_for_training()
+        encoded = self._tokenizer(list(texts), truncation=True, max_length=self._limit)
+        examples = [
+            {"label": int(label)} | {name: values[row] for name, values in encoded.items()}
+            for row, label in enumerate(labels)
+        ]
+        collator = transformers.DataCollatorWithPadding(self._tokenizer)
+        trained_by_trainer(self._model, examples, collator, self._task, progress)
+        self._model.eval()
+        self._make_pipeline()
+
+    def _make_pipeline(self) -> None:
+        on_cpu = self._task.device == "cpu"
+        self._pipeline = transformers.pipeline(
+            "text-classification",
+            model=self._model,
+            tokenizer=self._tokenizer,
+            device=self._task.device,
+            batch_size=1 if on_cpu else SCORED_TOGETHER,
+        )
+
+    def score(self, texts: Sequence[str]) -> Probabilities:
+        found = self._pipeline(list(texts), truncation=True, max_length=self._limit, top_k=None)
+        toxic = self._model.config.id2label[1]
+        return np.array(
+            [next(each["score"] for each in all_ if each["label"] == toxic) for all_ in found]
+        )

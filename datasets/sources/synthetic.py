@@ -1,0 +1,106 @@
+"""Comments made by code, for tests and for people offline. Nobody wrote them; nobody is hurt.
+
+Each comment is polite or rude; words of either kind are drawn with overlap, and some labels are
+flipped as raters would, so that a good classifier gets near, but not to, 100 %.
+
+    python -m worthit.datasets.sources.synthetic 15000 > mine.csv
+
+writes them as a table such as users have.
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from worthit.datasets.corpus import comments
+from worthit.datasets.errors import OptionError, WorthitError
+from worthit.datasets.registry import Source
+
+_DEFAULT_COMMENTS = 4_000
+_TOXIC_SHARE = 0.2
+_RATERS = 10
+
+_NEUTRAL = (
+    "the article section about this page has been edited and we should discuss which source to "
+    "cite before anybody changes the title again because it was moved last week without a vote "
+    "please see my note on river trains music history maps and old photographs"
+).split()
+_KIND = "thanks great helpful agree welcome good kindly appreciate nice work interesting".split()
+_RUDE = "stupid idiot pathetic garbage liar shut clown worthless moron dumb loser nonsense".split()
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    size: int = _DEFAULT_COMMENTS
+    seed: int = 0
+
+    name = "synthetic"
+    own = False
+    citation = "made by worthit, free of any rights"
+
+    @property
+    def title(self) -> str:
+        return f"{self.size:,} synthetic comments"
+
+    def fingerprint(self) -> str:
+        return f"3:{self.size}:{self.seed}"
+
+    def read(self) -> pa.Table:
+        rng = np.random.default_rng(self.seed)
+        rude = rng.random(self.size) < _TOXIC_SHARE
+        texts = [_comment(rng, bool(is_rude)) for is_rude in rude]
+        votes = rng.binomial(_RATERS, np.where(rude, 0.85, 0.1))
+        return comments(
+            pa.array(texts),
+            pa.array(votes > _RATERS / 2),
+            shares=pa.array(votes / _RATERS),
+            raters=pa.array(np.full(self.size, _RATERS)),
+        )
+
+
+def _comment(rng: np.random.Generator, rude: bool) -> str:
+    length = int(np.clip(rng.lognormal(2.7, 0.7), 4, 200))
+    words = rng.choice(_NEUTRAL, size=length)
+    told = rng.random(length) < 0.25
+    kinds = rng.random(length) < (0.7 if rude else 0.08)
+    words = np.where(
+        told, np.where(kinds, rng.choice(_RUDE, length), rng.choice(_KIND, length)), words
+    )
+    text = " ".join(words)
+    return text.upper() if rng.random() < (0.15 if rude else 0.03) else text.capitalize() + "."
+
+
+def source(argument: str) -> Source:
+    if not argument:
+        return Synthetic()
+    if not argument.isdecimal() or int(argument) < 100:
+        raise OptionError(
+            f"synthetic takes a number of comments from 100 up, was given {argument!r}; try synthetic:4000"
+        )
+    return Synthetic(int(argument))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write comments to stdout as CSV: id, rude (yes or no), text."""
+    parser = argparse.ArgumentParser(description="Write comments made by code to stdout, as CSV.")
+    parser.add_argument("comments", nargs="?", default="", help=f"how many ({_DEFAULT_COMMENTS:,})")
+    try:
+        table = source(parser.parse_args(arguments).comments).read()
+    except WorthitError as error:
+        print(f"worthit: {error}", file=sys.stderr)
+        return 2
+    labels, texts = (table[column].to_pylist() for column in ("label", "text"))
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    rows.writerow(("id", "rude", "text"))
+    for number, (rude, text) in enumerate(zip(labels, texts, strict=True), 1):
+        rows.writerow((number, "yes" if rude else "no", text))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

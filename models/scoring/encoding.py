@@ -1,0 +1,147 @@
+"""Tables of scores as bytes to append: a chunk at a time, in any of the formats that rows come in."""
+
+import csv
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from worthit.datasets.errors import OutputError
+from worthit.datasets.tables.stream import DELIMITERS, Values
+
+#: name → values, all of the same number
+Columns = dict[str, Values]
+#: (a chunk, whether it is the first of its file) → its bytes
+Encoder = Callable[[Columns, bool], bytes]
+
+_ROW_GROUP = 1 << 16
+
+
+def encoder(form: str, begun: Path | None = None) -> Encoder:
+    """How chunks of one file become bytes that may follow each other.
+
+    Args:
+        form: one of `worthit.datasets.tables.stream.FORMATS`. Parquet keeps its index at the end, so its
+            chunks are those of an Arrow stream, which `to_parquet` turns into Parquet.
+        begun: a file of the same encoding that is to be gone on with.
+    """
+    if form == "jsonl":
+        return _json_lines
+    if form == "parquet":
+        return _ArrowStream(begun)
+    return lambda columns, is_first: _delimited(columns, is_first, DELIMITERS[form])
+
+
+def _json_lines(columns: Columns, is_first: bool) -> bytes:
+    names, values = list(columns), [plain(name, column) for name, column in columns.items()]
+    records = (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
+    return msgspec.json.Encoder(enc_hook=str).encode_lines(records)
+
+
+def _delimited(columns: Columns, is_first: bool, delimiter: str) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    if is_first:
+        writer.writerow(columns)
+    values = [map(_cell, plain(name, column)) for name, column in columns.items()]
+    writer.writerows(zip(*values, strict=True))
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    """Texts and numbers as they are, all else as JSON; null is an empty field."""
+    if value is None or (isinstance(value, str | int | float) and not isinstance(value, bool)):
+        return value
+    return msgspec.json.Encoder(enc_hook=str).encode(value).decode()
+
+
+def plain(name: str, values: Values) -> list[Any]:
+    """One column as Python's own values.
+
+    Raises:
+        OutputError: its type has no such values.
+    """
+    if isinstance(values, list):
+        return values
+    try:
+        if pa.types.is_temporal(values.type):
+            values = values.cast(pa.string())  # Python's own stop at microseconds
+        found: list[Any] = values.to_pylist()
+    except (pa.ArrowException, ValueError) as error:
+        raise OutputError(
+            f"the column {name} ({values.type}) cannot be carried along; leave it out of --keep"
+        ) from error
+    return found
+
+
+class _ArrowStream:
+    """An Arrow IPC stream, message by message. The first chunk decides the types of columns."""
+
+    def __init__(self, begun: Path | None) -> None:
+        self._schema: pa.Schema | None = None
+        if begun is not None:
+            with pa.ipc.open_stream(begun) as stream:
+                self._schema = stream.schema
+
+    def __call__(self, columns: Columns, is_first: bool) -> bytes:
+        if is_first:
+            self._schema = pa.schema([(name, _type(name, columns[name])) for name in columns])
+        assert self._schema is not None
+        arrays = [_array(field, columns[field.name]) for field in self._schema]
+        batch = pa.record_batch(arrays, schema=self._schema)
+        head = self._schema.serialize().to_pybytes() if is_first else b""
+        return head + bytes(batch.serialize())
+
+
+def _type(name: str, values: Values) -> pa.DataType:
+    if name == "row":
+        return pa.int64()
+    try:
+        found = values.type if isinstance(values, pa.Array) else pa.array(values).type
+    except pa.ArrowException as error:
+        raise _mixed(name) from error
+    return pa.string() if pa.types.is_null(found) else found
+
+
+def _array(field: pa.Field, values: Values) -> pa.Array:
+    try:
+        return (
+            values.cast(field.type)
+            if isinstance(values, pa.Array)
+            else pa.array(values, field.type)
+        )
+    except (pa.ArrowException, OverflowError) as error:
+        raise _mixed(field.name) from error
+
+
+def _mixed(name: str) -> OutputError:
+    return OutputError(
+        f"the column {name} holds values of several types, of which Parquet takes one; "
+        "give --output-format jsonl"
+    )
+
+
+def to_parquet(stream: Path, target: Path) -> None:
+    """Write an Arrow stream as a Parquet file, a row group at a time, and flush it to disk."""
+    with pa.ipc.open_stream(stream) as reader, target.open("wb") as file:
+        with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
+            waiting: list[pa.RecordBatch] = []
+            for batch in reader:
+                waiting.append(batch)
+                if sum(map(len, waiting)) >= _ROW_GROUP:
+                    _write(writer, waiting)
+                    waiting = []
+            if waiting:
+                _write(writer, waiting)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write(writer: pq.ParquetWriter, batches: list[pa.RecordBatch]) -> None:
+    table = pa.Table.from_batches(batches)
+    writer.write_table(table, row_group_size=max(len(table), 1))

@@ -1,0 +1,103 @@
+"""The training loop of the transformer models: AdamW, linear warm-up and decay, clipped gradients.
+
+Plain torch: transformers' Trainer refuses to run where any folder named `datasets` is importable.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from worthit.models.contract import Labels, Progress
+from worthit.models.transformer import batches
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The part of a model's settings that the loop needs."""
+
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    warmup_share: float
+    weight_decay: float
+
+    @classmethod
+    def of(cls, settings: Any) -> Self:
+        """Out of a model's settings, which have fields of the same names."""
+        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
+
+
+def finetune(
+    logits: batches.Logits,
+    parameters: Sequence[torch.nn.Parameter],
+    tokens: Sequence[batches.Tokens],
+    labels: Labels,
+    recipe: Recipe,
+    seed: int,
+    progress: Progress,
+) -> float:
+    """Minimise cross-entropy over `tokens`, changing `parameters` in place.
+
+    Returns:
+        What decay would have left of a weight of 1 that never had a gradient.
+    """
+    rng = np.random.default_rng(seed)
+    lengths = np.array([len(sequence) for sequence in tokens])
+    steps = [
+        rows
+        for _ in range(recipe.epochs)
+        for rows in batches.for_training(lengths, recipe.batch_size, rng)
+    ]
+    optimizer = _MasterAdamW(parameters, recipe)
+    done, total, decay = 0, recipe.epochs * len(tokens), 1.0
+    for number, rows in enumerate(steps):
+        targets = torch.from_numpy(labels[rows].astype(np.int64))
+        scores = logits([tokens[row] for row in rows])
+        torch.nn.functional.cross_entropy(scores, targets.to(scores.device)).backward()  # type: ignore[no-untyped-call]
+        rate = _rate(number, len(steps), recipe)
+        optimizer.step(rate)
+        decay *= 1 - rate * recipe.weight_decay
+        done += len(rows)
+        progress(done, total)
+    return decay
+
+
+def _rate(step: int, steps: int, recipe: Recipe) -> float:
+    """Linear warm-up to the full learning rate, then linear decay towards 0."""
+    warmup = max(1.0, recipe.warmup_share * steps)
+    decay = (steps - step) / max(1.0, steps - warmup)
+    return recipe.learning_rate * min((step + 1) / warmup, decay, 1.0)
+
+
+class _MasterAdamW:
+    """AdamW on fp32 copies of the parameters: in bf16 small updates would round to nothing.
+
+    Parameters that are fp32 already are their own copies.
+    """
+
+    def __init__(self, parameters: Sequence[torch.nn.Parameter], recipe: Recipe) -> None:
+        self._parameters = list(parameters)
+        self._masters = [p if p.dtype == torch.float32 else p.detach().float() for p in parameters]
+        self._optimizer = torch.optim.AdamW(
+            self._masters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        )
+
+    def step(self, rate: float) -> None:
+        torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        copies = [
+            pair
+            for pair in zip(self._masters, self._parameters, strict=True)
+            if pair[0] is not pair[1]
+        ]
+        for master, parameter in copies:
+            master.grad = None if parameter.grad is None else parameter.grad.float()
+            parameter.grad = None
+        self._optimizer.param_groups[0]["lr"] = rate
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        with torch.no_grad():
+            for master, parameter in copies:
+                parameter.copy_(master)

@@ -1,0 +1,224 @@
+"""Figures of a cell with the bounds between which they are known, so that claims can respect them.
+
+- A median latency has its 95 % interval and a p99 its two bounds, both over comments, from the
+  order of samples (`worthit.bench.instruments.quantiles`).
+- Other times, rates and measured energy are known to the noise of the machine, if that was measured.
+- Peak memory is known to `MEMORY_OFF`; sizes on disk are exact.
+- Estimates may be 40 % off, as README.md says of codecarbon's.
+- The energy of a training too short to be metered follows from its time and the power of scoring.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from worthit.bench.instruments import quantiles
+from worthit.bench.saved.record import (
+    NOT_TUNED,
+    CellRecord,
+    Figure,
+    Origin,
+    Run,
+    unavailable,
+)
+from worthit.reports.analysis.run_view import missing
+
+ESTIMATES_OFF = 0.4
+#: the ratio less 1 by which two readings of one peak of memory may differ: identical runs differed by
+#: up to 13 %, in the table of repeats of README.md, "Can the numbers be trusted?"
+MEMORY_OFF = 0.15
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A figure between `low` and `high`, both NaN when it is unavailable."""
+
+    figure: Figure
+    low: float
+    high: float
+    measured_part: bool = True  # False if it is made of nothing but estimates
+    nothing: bool = False  # no such cost by nature, which is a true zero
+
+    @property
+    def value(self) -> float | None:
+        return self.figure.value
+
+    @property
+    def estimated(self) -> bool:
+        return "estimated" in (self.figure.origin, self.figure.was)
+
+    def below(self, other: "Bounded") -> bool:
+        """Surely less; False wherever one is unavailable."""
+        return self.high < other.low
+
+    def times(self, factor: float, unit: str) -> "Bounded":
+        """Scaled by a factor from 0 up."""
+        value = None if self.figure.value is None else self.figure.value * factor
+        figure = replace(self.figure, value=value, unit=unit)
+        return replace(self, figure=figure, low=self.low * factor, high=self.high * factor)
+
+
+def absent(unit: str, reason: str) -> Bounded:
+    return Bounded(unavailable(unit, reason), math.nan, math.nan, False)
+
+
+def nothing(unit: str) -> Bounded:
+    """A cost that there is not, such as the training of a model that is not trained."""
+    return Bounded(Figure(0.0, unit, "measured", "by nature", 0), 0.0, 0.0, nothing=True)
+
+
+def within(figure: Figure, noise: float = 0.0) -> Bounded:
+    """A figure with the bounds its origin suggests.
+
+    Args:
+        noise: the ratio less 1 by which two readings of the same thing may differ.
+    """
+    if figure.value is None:
+        return absent(figure.unit, figure.reason)
+    if "estimated" in (figure.origin, figure.was):
+        low, high = figure.value * (1 - ESTIMATES_OFF), figure.value * (1 + ESTIMATES_OFF)
+        return Bounded(figure, low, high, measured_part=False)
+    root = math.sqrt(1 + noise)  # so that two readings differ once one is 1 + noise of the other
+    return Bounded(figure, figure.value / root, figure.value * root)
+
+
+def total(parts: Sequence[Bounded], unit: str) -> Bounded:
+    """The sum; an estimate if a part is, cached if a part is, unavailable if a part is."""
+    for part in parts:
+        if part.value is None:
+            return absent(unit, part.figure.reason)
+    if all(part.nothing for part in parts):
+        return nothing(unit)
+    origins = {origin for part in parts for origin in (part.figure.origin, part.figure.was)}
+    value = sum(part.value or 0.0 for part in parts)
+    reason = next((part.figure.reason for part in parts if part.figure.reason), "")
+    origin: Origin = "estimated" if "estimated" in origins else "measured"
+    figure = Figure(value, unit, origin, "a sum", reason=reason)
+    if "cached" in origins:
+        figure = replace(figure, origin="cached", was=figure.origin)
+    return Bounded(
+        figure,
+        sum(part.low for part in parts),
+        sum(part.high for part in parts),
+        "estimated" not in origins or any(part.measured_part and part.value for part in parts),
+    )
+
+
+def noise(run: Run) -> float:
+    """Of the machine, as a ratio less 1; 0 where it was not measured."""
+    return (run.noise.value or 0.0) / 100 if run.noise else 0.0
+
+
+def training_s(run: Run, cell: CellRecord) -> Bounded:
+    if cell.training is None:
+        return absent("s", missing(cell, "training"))
+    if cell.training.train_s.reason == NOT_TUNED:
+        return nothing("s")
+    return within(cell.training.train_s, noise(run))
+
+
+def training_j(run: Run, cell: CellRecord) -> Bounded:
+    """Of CPU and GPU, gross; an estimate where the training was not metered, as short ones are."""
+    if cell.training is None:
+        return absent("J", missing(cell, "training"))
+    if cell.training.train_s.reason == NOT_TUNED:
+        return nothing("J")
+    metered = _cpu_and_gpu(run, cell, cell.training.cpu_j, cell.training.gpu_j)
+    return metered if metered.value is not None else _training_j_by_power(run, cell, metered)
+
+
+def _training_j_by_power(run: Run, cell: CellRecord, unmetered: Bounded) -> Bounded:
+    """Training time at the power of scoring.
+
+    Training may keep more cores busy than scoring does, but hardly draws more than the cell that
+    drew most: the upper bound goes by that one.
+    """
+    seconds, power = training_s(run, cell).figure, scoring_w(run, cell)
+    if seconds.value is None or power.value is None:
+        return unmetered
+    alike = [scoring_w(run, other) for other in run.cells if other.device == cell.device]
+    most_w = max(other.value for other in alike if other.value is not None)
+    figure = Figure(
+        power.value * seconds.value,
+        "J",
+        "estimated",
+        f"training time at the power of scoring; {power.figure.instrument}",
+        reason="the energy of this training was not metered: its time at the power of scoring",
+    )
+    if seconds.origin == "cached":
+        figure = replace(figure, origin="cached", was="estimated")
+    low = (1 - ESTIMATES_OFF) * power.value * seconds.value
+    high = (1 + ESTIMATES_OFF) * most_w * seconds.value
+    return Bounded(figure, low, high, power.measured_part)
+
+
+def latency_p50_ms(run: Run, cell: CellRecord) -> Bounded:
+    if cell.latency is None:
+        return absent("ms", missing(cell, "latency"))
+    found = within(cell.latency.p50_ms, noise(run))
+    low, high = cell.latency.p50_low_ms, cell.latency.p50_high_ms
+    if found.value is None or low is None or high is None:
+        return found
+    return replace(found, low=low, high=high)
+
+
+def latency_p99_ms(run: Run, cell: CellRecord) -> Bounded:
+    """Between a lower and an upper confidence limit over comments, 95 % each."""
+    if cell.latency is None:
+        return absent("ms", missing(cell, "latency"))
+    found = within(cell.latency.p99_ms)
+    samples = cell.latency.samples_ms
+    known = quantiles.bounds(samples, cell.latency.comments or len(samples), 99, 0.95)
+    if found.value is None or known is None:
+        return found
+    return replace(found, low=known[0], high=known[1])
+
+
+def comments_per_s(run: Run, cell: CellRecord) -> Bounded:
+    if cell.throughput is None:
+        return absent("comments/s", missing(cell, "throughput"))
+    return within(cell.throughput.best.comments_per_s, noise(run))
+
+
+def compute_ms(run: Run, cell: CellRecord) -> Bounded:
+    """Time of the machine for one comment of many at hand: 1,000 / the best comments/s."""
+    rate = comments_per_s(run, cell)
+    if not rate.value:
+        return absent("ms", rate.figure.reason or "no comment was scored in the time given")
+    figure = replace(rate.figure, value=1e3 / rate.value, unit="ms")
+    return Bounded(figure, 1e3 / rate.high, 1e3 / rate.low, rate.measured_part)
+
+
+def peak_mb(run: Run, cell: CellRecord) -> Bounded:
+    if cell.memory is None:
+        return absent("MB", missing(cell, "memory"))
+    return within(cell.memory.peak_mb, MEMORY_OFF)
+
+
+def disk_mb(run: Run, cell: CellRecord) -> Bounded:
+    if cell.training is None:
+        return absent("MB", missing(cell, "training"))
+    return within(cell.training.disk_mb)
+
+
+def energy_j(run: Run, cell: CellRecord) -> Bounded:
+    """Of one comment, CPU and GPU, gross."""
+    if cell.energy is None:
+        return absent("J", missing(cell, "energy"))
+    return _cpu_and_gpu(run, cell, cell.energy.cpu_j_per_comment, cell.energy.gpu_j_per_comment)
+
+
+def scoring_w(run: Run, cell: CellRecord) -> Bounded:
+    """Mean power of CPU and GPU while scoring, gross."""
+    joules = energy_j(run, cell)
+    if cell.energy is None or joules.value is None:
+        return absent("W", joules.figure.reason)
+    return joules.times(cell.energy.comments / cell.energy.window_s, "W")
+
+
+def _cpu_and_gpu(run: Run, cell: CellRecord, cpu: Figure | None, gpu: Figure | None) -> Bounded:
+    """Both; without the GPU where the cell does not compute on one and none was metered."""
+    parts = [cpu or unavailable("J", "not metered in this run")]
+    if cell.device != "cpu" or (gpu is not None and gpu.value is not None):
+        parts.append(gpu or unavailable("J", "not metered in this run"))
+    return total([within(part, noise(run)) for part in parts], "J")

@@ -1,0 +1,168 @@
+"""What `worthit score` takes for a million comments: memory that does not grow, and hours.
+
+    python -m worthit.reports.cli.scale [--dataset wikipedia] [--extrapolate bert,llama]
+
+Scores 10,000, 100,000 and 1,000,000 comments of the corpus, shuffled and repeated, each number in a
+process of its own; the models are trained first unless the cache holds them. For slow models a few
+hundred comments are scored, and the hours of a million worked out from their rate.
+"""
+
+import argparse
+import json
+import re
+import runpy
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tabulate import tabulate
+
+from worthit.bench.cell import Cell, file_name
+from worthit.bench.cells.engine import Limit, Worker
+from worthit.bench.cells.progress import Progress
+from worthit.bench.instruments import memory
+from worthit.bench.saved.record import Setup, Training, significant
+from worthit.datasets import corpus, prepare, registry
+from worthit.datasets.cache import cache_folder
+from worthit.datasets.errors import CellError, OptionError, WorthitError
+from worthit.datasets.splits.protocol import AtMost, Protocol
+from worthit.models import registry as models
+from worthit.models.hardware import processor
+
+_MILLION = 1_000_000
+_LIMIT = Limit(12 * 3600.0, "give a smaller --train-size")
+_RATE = re.compile(r"([\d,.]+) rows/s")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description="Time `worthit score` on up to a million comments."
+    )
+    parser.add_argument("--dataset", default="wikipedia", help="as for pytest bench/ (%(default)s)")
+    parser.add_argument("--model", default="tfidf", help="scores all the numbers (%(default)s)")
+    parser.add_argument(
+        "--rows", default="10000,100000,1000000", metavar="N,…", help="numbers (%(default)s)"
+    )
+    parser.add_argument("--extrapolate", default="", metavar="MODEL,…", help="slow models")
+    parser.add_argument(
+        "--sample", type=int, default=512, metavar="N", help="comments for those (%(default)s)"
+    )
+    parser.add_argument("--train-size", type=int, default=1_000, metavar="N", help="(%(default)s)")
+    try:
+        _scale(parser.parse_args(arguments))
+    except WorthitError as error:
+        print(f"worthit: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _scale(parsed: argparse.Namespace) -> None:
+    numbers = _numbers(parsed.rows)
+    slow = [name for name in parsed.extrapolate.split(",") if name]
+    for name in (parsed.model, *slow):
+        models.entry(name)
+    if parsed.sample < 1:
+        raise OptionError(f"--sample is {parsed.sample}; it takes a number of comments from 1 up")
+    sizes = Protocol(train_size=parsed.train_size, test_size=AtMost(100), natural_size=AtMost(100))
+    split = prepare.prepare(parsed.dataset, sizes).key
+    print(f"{parsed.dataset}, {processor.cpu_name()}, {processor.allowed_cores()} cores\n")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "comments.jsonl"
+        artifact, rows = _trained(parsed.model, split), []
+        for number in numbers:
+            _write(parsed.dataset, number, file)
+            rows.append(_row(number, *_scored(artifact, file)))
+        headings = ["comments", "peak memory, MB", "whole process, s", "comments/s"]
+        print(tabulate(rows, [parsed.model, *headings[1:]], disable_numparse=True), flush=True)
+        if slow:
+            _write(parsed.dataset, parsed.sample, file)
+            print(f"\nfrom {parsed.sample:,} comments each, hours are extrapolated")
+            hours = [_hours(name, *_scored(_trained(name, split), file)) for name in slow]
+            headings = ["model", "peak memory, MB", "comments/s", "hours for a million"]
+            print(tabulate(hours, headings, disable_numparse=True))
+
+
+def _numbers(given: str) -> list[int]:
+    numbers = [part.strip() for part in given.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in numbers):
+        raise OptionError(f"--rows is {given!r}; it takes numbers of comments, such as 1000,10000")
+    return [int(part) for part in numbers]
+
+
+def _row(number: int, peak_mb: float, seconds: float, rate: float) -> list[str]:
+    return [f"{number:,}", significant(peak_mb), significant(seconds), significant(rate)]
+
+
+def _hours(name: str, peak_mb: float, seconds: float, rate: float) -> list[str]:
+    hours = significant(_MILLION / rate / 3600)
+    return [name, significant(peak_mb), significant(rate), f"≈{hours}"]
+
+
+def _trained(model: str, split: str) -> Path:
+    """The folder of the model, trained in a process of its own if the cache has it not."""
+    row = models.row_name(model)
+    log = cache_folder("logs", f"scale-{file_name(row)}.log")
+    cell = Cell(row, "cpu", 0, split, models.settings(model), location=model)
+    worker = Worker(cell, log, Progress(sys.stderr).trained)
+    try:
+        worker.start(Setup, _LIMIT)
+        training = worker.ask("train", Training, _LIMIT)
+    finally:
+        worker.close()
+    return cache_folder("artifacts", training.artifact)
+
+
+def _write(dataset: str, number: int, file: Path) -> None:
+    """So many comments of the corpus in random order, again and again if it has fewer."""
+    texts = corpus.load(registry.source(dataset))["text"].to_pylist()
+    rng = np.random.default_rng(0)
+    with file.open("w", encoding="utf-8") as opened:
+        left = number
+        while left:
+            for place in rng.permutation(len(texts))[:left]:
+                opened.write(json.dumps({"text": texts[place]}) + "\n")
+            left -= min(left, len(texts))
+
+
+def _scored(model: Path, file: Path) -> tuple[float, float, float]:
+    """Peak memory in MB, seconds of the whole process, and the rate that the command tells."""
+    output = file.with_name("scores.csv")
+    arguments = ["score", "--model", str(model), str(file), "--output", str(output)]
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "worthit.reports.cli.scale", "--one", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.perf_counter() - start
+    told = _RATE.search(done.stderr)
+    if done.returncode != 0 or told is None:
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise CellError(f"worthit score failed ({last.removeprefix('worthit: ')})")
+    output.unlink()
+    return float(done.stdout), seconds, float(told[1].replace(",", ""))
+
+
+def _one() -> None:
+    """Run `worthit score` in this process and print its peak memory in MB."""
+    sys.argv = ["worthit", *sys.argv[2:]]
+    with memory.peak_memory("cpu", memory.resident_bytes()) as window:
+        try:
+            runpy.run_module("worthit.reports.cli.main", run_name="__main__")
+        except SystemExit as ended:
+            if ended.code:
+                raise
+    assert window.memory is not None
+    print(window.memory.peak_mb.value)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        _one()
+    else:
+        sys.exit(main())

@@ -1,0 +1,151 @@
+"""bench/instruments/latency.py and quantiles.py: what is timed, when timing ends, what bounds hold."""
+
+import itertools
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pytest
+
+from worthit.bench.instruments import latency, quantiles
+from worthit.bench.saved import record
+
+
+def test_latency_comments_cover_all_lengths_in_mixed_order() -> None:
+    texts = ["x" * length for length in range(1, 1001)]
+    drawn = latency.drawn_by_length(texts, 100)
+    lengths = np.array([len(text) for text in drawn])
+    assert len(drawn) == 100
+    assert lengths.min() == 1
+    assert lengths.max() == 1000
+    assert np.quantile(lengths, 0.5) == pytest.approx(500, rel=0.05)
+    assert lengths.tolist() != sorted(lengths)
+    assert drawn == latency.drawn_by_length(texts, 100)
+
+
+def timed(score: Any, comments: int, limit_s: float) -> record.Latency:
+    cold = record.measured(1.0, "s", "test")
+    texts = ["a" * (1 + i % 7) for i in range(comments)]
+    return latency.measure_latency(score, lambda: None, texts, limit_s, 1.0, lambda: cold)
+
+
+def test_latency_of_a_known_sleep() -> None:
+    found = timed(lambda texts: time.sleep(0.005), 40, 30)
+    assert found.p50_ms.value is not None
+    assert found.p50_ms.value >= 5
+    assert min(found.samples_ms) >= 5
+    assert found.p90_ms.value is not None
+    assert len(found.samples_ms) == len(found.characters)
+
+
+@pytest.fixture
+def taking(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], float]], Any]:
+    """Makes a score function whose n-th call takes so many seconds of virtual time."""
+
+    def made(duration_s: Callable[[int], float]) -> Any:
+        now, calls = 0.0, itertools.count()
+
+        def score(texts: Any) -> None:
+            nonlocal now
+            now += duration_s(next(calls))
+
+        monkeypatch.setattr(latency.time, "perf_counter", lambda: now)
+        monkeypatch.setattr(latency.time, "monotonic", lambda: now)
+        return score
+
+    return made
+
+
+_UNTIMED = 11  # calls before the first sample: the first and the warm-ups
+
+
+def test_latency_goes_on_until_the_median_is_known_or_time_is_up(taking: Any) -> None:
+    noise = np.random.default_rng(0).lognormal(0, 0.3, 30_000)
+    precise = timed(taking(lambda call: noise[call]), 300, 1e6)
+    assert precise.ended_by == "precision"
+    assert precise.p50_ms.value is not None
+    assert precise.p50_low_ms is not None
+    assert precise.p50_high_ms is not None
+    assert precise.p50_low_ms < precise.p50_ms.value < precise.p50_high_ms
+    assert precise.p50_high_ms - precise.p50_low_ms <= 0.04 * precise.p50_ms.value
+    assert precise.comments == 300
+    assert len(precise.samples_ms) > 300  # one pass does not suffice at this spread
+    short = timed(taking(lambda call: noise[call]), 300, 0.0)
+    assert short.ended_by == "time limit"
+    assert len(short.samples_ms) == short.comments == 30
+    assert short.p99_ms.reason == "p99 needs 299 comments, there are 30"
+
+
+def test_passes_that_tell_nothing_new_end_and_do_not_narrow_the_median(taking: Any) -> None:
+    each = np.random.default_rng(0).lognormal(0, 0.6, 300)
+    found = timed(taking(lambda call: each[(call - _UNTIMED) % 300]), 300, 1e6)
+    assert found.ended_by == "no gain"
+    assert len(found.samples_ms) == 600
+    once = quantiles.bounds(found.samples_ms[:300], 300, 50, 0.975)
+    assert (found.p50_low_ms, found.p50_high_ms) == pytest.approx(once)
+
+
+def test_passes_over_few_comments_make_no_p99(taking: Any) -> None:
+    each = np.random.default_rng(0).lognormal(0, 0.6, 40)
+    found = timed(taking(lambda call: each[call % 40] + call % 7), 40, 1e6)
+    assert found.comments == 40
+    assert len(found.samples_ms) > 40
+    assert found.p90_ms.value is not None
+    assert found.p99_ms.reason == "p99 needs 299 comments, there are 40"
+
+
+@pytest.mark.parametrize("comments", [1, 7, 29])
+def test_a_median_is_never_known_from_fewer_than_30_samples(
+    monkeypatch: pytest.MonkeyPatch, comments: int
+) -> None:
+    clock = iter(range(1_000_000))
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: next(clock))
+    found = timed(lambda texts: None, comments, 1e6)
+    assert len(found.samples_ms) >= 30
+
+
+@pytest.mark.parametrize(("noise", "passes"), [(0.02, 1), (0.02, 8), (0.3, 4), (1.0, 8)])
+@pytest.mark.parametrize(("percent", "confidence", "least"), [(50, 0.975, 95), (99, 0.95, 90)])
+def test_bounds_hold_a_quantile_as_often_as_they_say(
+    noise: float, passes: int, percent: int, confidence: float, least: int
+) -> None:
+    rng = np.random.default_rng(3)
+    true = math.exp(NormalDist(0, math.hypot(0.6, noise)).inv_cdf(percent / 100))
+    held, runs = 0, 400
+    for _ in range(runs):
+        comments = np.tile(rng.normal(0, 0.6, 300), passes)
+        samples = np.exp(comments + rng.normal(0, noise, comments.size))
+        found = quantiles.bounds(samples.tolist(), 300, percent, confidence)
+        assert found is not None
+        held += found[0] <= true <= found[1]
+    chance = 3 * math.sqrt(least * (100 - least) / runs)  # three standard errors, in percent
+    assert held / runs * 100 >= least - chance
+
+
+def test_the_order_of_samples_bounds_a_quantile_where_there_are_enough() -> None:
+    ranks = [float(rank) for rank in range(1, 301)]
+    # Of 300 independent ones Conover's bounds of the median are the 133rd and the 168th.
+    assert quantiles.bounds(ranks, 300, 50, 0.975) == (133, 168)
+    assert quantiles.bounds(ranks, 300, 99, 0.95) == (294, 300)
+    assert quantiles.bounds(ranks * 8, 300, 50, 0.975) == (133, 168)
+    assert quantiles.bounds(ranks[:298] * 8, 298, 99, 0.95) is None
+    assert quantiles.bounds(ranks[:299], 299, 99, 0.95) == (293, 299)
+    assert quantiles.bounds([2.0] * 30, 30, 50, 0.975) == (2, 2)
+    assert quantiles.bounds([1.0] * 500, 1, 50, 0.975) is None
+
+
+def test_a_process_knows_its_age() -> None:
+    program = (
+        "import time; time.sleep(0.5)\n"
+        "from worthit.bench.instruments.latency import process_age_s; print(process_age_s())"
+    )
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert 0.5 < float(done.stdout) <= time.perf_counter() - started + 0.02  # a tick of the clock

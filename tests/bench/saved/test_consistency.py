@@ -1,0 +1,301 @@
+"""bench/saved/consistency.py, reports/saved_runs.py: a run that one edit has damaged is refused in a line."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import multiclass_runs, small_runs
+from worthit.bench.saved import record, run_file
+from worthit.bench.saved.record import Figure, measured
+from worthit.datasets.audit.audit import Side
+from worthit.datasets.errors import RunError
+from worthit.reports import saved_runs
+from worthit.reports.cli import main
+
+GOOD = small_runs.GOOD
+
+
+def whole() -> record.Run:
+    """A run that has everything a report looks at."""
+    part = replace(
+        small_runs.part(), toxic_share=(0.5,) * 20, raters=(10,) * 20, characters=(9,) * 20
+    )
+    steps = tuple(
+        record.StepRecord(name, 20, 10, (10, 10))
+        for name in ("balanced", "train, balanced", "test, balanced")
+    )
+    other = record.OtherSet(
+        "o.csv", "o.csv", "own data", "f", "k", ("not toxic", "toxic"), ("not toxic", "toxic"), True,
+        "", steps, (), part,
+    )  # fmt: skip
+    side = Side(20, (10, 10), (1, 9, 20), (8, 9), 0, {"en": 20}, {"web links": 0})
+    judged = Figure(1, "labels", "estimated", "a model", 20, "hard ones count")
+    trust = record.Trust(
+        side, side, measured(1, "comments", "hashes", 20), ("00000003",), 0, judged, judged, 0.9,
+        ("00000004",), 0.5,
+    )  # fmt: skip
+    points = tuple(record.CurvePoint(size, measured(1, "s", "clock"), GOOD) for size in (5, 10))
+    scored = record.Quality(GOOD, GOOD, GOOD, 1.0, 0.25, GOOD, (record.OtherScores("o.csv", GOOD),))
+    base = small_runs.run(small_runs.cell(quality=scored, learning_curve=points))
+    data = replace(
+        base.data, steps=steps, train=part, test=part, natural=part, validation=part, also=(other,),
+        trust=trust,
+    )  # fmt: skip
+    return replace(base, data=data, noise=measured(2, "%", "loop"))
+
+
+def damaged(folder: Path, run: record.Run, edit: Callable[[Any], object]) -> Path:
+    file = folder / "a.json"
+    run_file.save(run, file)
+    raw = json.loads(file.read_text())
+    edit(raw)
+    file.write_text(json.dumps(raw))
+    return file
+
+
+def part(name: str, key: str, place: int, value: Any) -> Callable[[Any], object]:
+    """Puts one value among a part's."""
+    return lambda raw: raw["data"][name][key].__setitem__(place, value)
+
+
+def cell(*path: Any, value: Any) -> Callable[[Any], object]:
+    """Puts a value at a place of the only cell."""
+
+    def edit(raw: Any) -> None:
+        at = raw["cells"][0]
+        for key in path[:-1]:
+            at = at[key]
+        at[path[-1]] = value
+
+    return edit
+
+
+DAMAGES: list[tuple[Callable[[Any], object], str]] = [
+    (lambda raw: raw.update(machine={}), "machine has no cpu"),
+    (lambda raw: raw["machine"].pop("accelerators"), "machine has no accelerators"),
+    (lambda raw: raw["machine"].update(cores_allowed="two"), "machine.cores_allowed is 'two', which is not a number"),
+    (lambda raw: raw["machine"].update(libraries=[]), "machine.libraries is [], which is no table"),
+    (lambda raw: raw["noise"].update(value=-2), "noise is -2 %"),
+    (lambda raw: raw["data"].update(classes=["toxic"]), "data.classes are 1; it takes two or more"),
+    (lambda raw: raw["data"].update(classes=["toxic", "toxic"]), "data.classes has 'toxic' 2 times"),
+    (lambda raw: raw["data"].update(steps=[]), "data.steps has no step 'train'"),
+    (lambda raw: raw["data"]["steps"].pop(0), "data.steps has no step 'balanced'"),
+    (lambda raw: raw["data"].update(balanced=False), "data.steps has no step 'without duplicates'"),
+    (
+        lambda raw: raw["data"]["steps"][0].update(comments=30),
+        "data.steps 'balanced' has 30 comments, by class (10, 10)",
+    ),
+    (
+        lambda raw: raw["data"]["steps"][0].update(toxic=25, counts=[]),
+        "data.steps 'balanced' has 20 comments, by class (-5, 25)",
+    ),
+    (lambda raw: raw["data"]["steps"][0].update(counts=[20]), "data.steps 'balanced' counts 1 classes of 2"),
+    (lambda raw: raw["data"]["steps"][0].update(toxic=9), "data.steps 'balanced' has 9 toxic, by class (10, 10)"),
+    (
+        lambda raw: raw["data"]["steps"][2].update(comments=30, toxic=20, counts=[10, 20]),
+        "data.test has 20 ids, the step 'test, balanced' 30 comments",
+    ),
+    (lambda raw: raw["data"]["test"]["labels"].pop(), "data.test has 20 ids and 19 labels"),
+    (lambda raw: raw["data"]["natural"]["characters"].pop(), "data.natural has 20 ids and 19 characters"),
+    (part("test", "labels", 4, 7), "data.test.labels has 7 at place 5; allowed is from 0 to 1"),
+    (part("test", "labels", 4, -1), "data.test.labels has -1 at place 5; allowed is from 0 to 1"),
+    (part("test", "toxic_share", 0, 1.5), "data.test.toxic_share has 1.5 at place 1; allowed is from 0 to 1"),
+    (part("train", "raters", 19, -1), "data.train.raters has -1 at place 20; allowed is from 0 up"),
+    (lambda raw: raw["data"]["also"].append(raw["data"]["also"][0]), "data.also has 'o.csv' 2 times"),
+    (
+        lambda raw: raw["data"]["also"][0].update(taken_for=["not toxic"]),
+        "data.also 'o.csv' has 2 classes and takes 1 for others",
+    ),
+    (
+        lambda raw: raw["data"]["also"][0].update(taken_for=["ham", None]),
+        "data.also 'o.csv' takes a class for 'ham', which is none at home",
+    ),
+    (lambda raw: raw["data"]["also"][0].update(steps=[]), "data.also 'o.csv' has no steps"),
+    (
+        lambda raw: raw["data"]["also"][0].update(name="p.csv"),
+        "cell lsa-cpu: quality.also is of ['o.csv'], the data of ['p.csv']",
+    ),
+    (lambda raw: raw["data"]["trust"]["test"].update(comments=0), "data.trust.test has 0 comments, by class (10, 10)"),
+    (
+        lambda raw: raw["data"]["trust"]["train"].update(median_characters=[3]),
+        "data.trust.train.median_characters has 1 classes of 2",
+    ),
+    (lambda raw: raw["data"]["trust"]["train"].update(languages={}), "data.trust.train has no languages"),
+    (
+        lambda raw: raw["data"]["trust"]["train"].update(personal={}),
+        "data.trust.train and test look for unlike hints of personal data",
+    ),
+    (
+        lambda raw: raw["data"]["trust"].update(suspect_ids=["ffffffff"]),
+        "data.trust.suspect_ids has ffffffff, which is no comment that was tested on",
+    ),
+    (
+        lambda raw: raw["data"]["trust"]["wrong_test_labels"].update(samples=0),
+        "data.trust.wrong_test_labels is of 0 samples",
+    ),
+    (lambda raw: raw["cells"].append(raw["cells"][0]), "cells has 'lsa-cpu' 2 times"),
+    (
+        lambda raw: raw["cells"][0]["quality"]["test"].pop(),
+        "cell lsa-cpu: quality.test has 19 probabilities for 20 comments, 1 each",
+    ),
+    (
+        lambda raw: raw["cells"][0]["quality"]["validation"].pop(),
+        "cell lsa-cpu: quality.validation has 19 probabilities for 20 comments, 1 each",
+    ),
+    (
+        cell("quality", "test", 2, value=7.5),
+        "cell lsa-cpu: quality.test has 7.5 at place 3; allowed is from 0 to 1",
+    ),
+    (
+        cell("quality", "also", 0, "probabilities", 0, value=-0.1),
+        "cell lsa-cpu: quality.also 'o.csv' has -0.1 at place 1; allowed is from 0 to 1",
+    ),
+    (
+        cell("quality", "truncated_share", value=25),
+        "cell lsa-cpu: quality.truncated_share has 25 at place 1; allowed is from 0 to 1",
+    ),
+    (cell("training", "comments", value=0), "cell lsa-cpu: training.comments is 0"),
+    (cell("training", "disk_mb", "value", value=-1), "cell lsa-cpu: training.disk_mb is -1 MB"),
+    (cell("training", "memory", "peak_mb", "value", value=-700), "cell lsa-cpu: training.memory.peak_mb is -700 MB"),
+    (
+        cell("learning_curve", 1, "comments", value=5),
+        "cell lsa-cpu: learning_curve has its points at [5, 5], which do not grow",
+    ),
+    (
+        cell("learning_curve", 0, "test", value=[]),
+        "cell lsa-cpu: learning_curve at 5 has 0 probabilities for 20 comments, 1 each",
+    ),
+    (cell("latency", "samples_ms", value=[]), "cell lsa-cpu: latency has no samples_ms"),
+    (cell("latency", "characters", value=[5]), "cell lsa-cpu: latency has 2 samples_ms and 1 characters"),
+    (cell("latency", "samples_ms", 0, value=0), "cell lsa-cpu: latency.samples_ms has 0"),
+    (cell("latency", "p50_ms", "value", value=15), "cell lsa-cpu: latency.p50_ms is 15, the samples are 1 to 2"),
+    (cell("throughput", "batches", value=[]), "cell lsa-cpu: throughput has no batches"),
+    (
+        cell("throughput", "batches", 0, "batch_size", value=0),
+        "cell lsa-cpu: throughput has the batch sizes [0], which do not grow",
+    ),
+    (
+        cell("throughput", "batches", 0, "comments_per_s", "value", value=0),
+        "cell lsa-cpu: throughput has no rate at batch size 8",
+    ),
+    (
+        cell("throughput", "batches", 0, "comments_per_s", "value", value=-8),
+        "cell lsa-cpu: throughput.batches[0].comments_per_s is -8 comments/s",
+    ),
+    (cell("energy", "cpu_j_per_comment", "value", value=-8), "cell lsa-cpu: energy.cpu_j_per_comment is -8 J"),
+    (
+        lambda raw: raw["options"].update({"--recall": "most"}),
+        "--recall is most; it takes a number from 0.01 up to 1",
+    ),
+    (
+        lambda raw: raw["options"].update({"--p99-limit-ms": "-5"}),
+        "--p99-limit-ms is -5; it takes a number from 1 up",
+    ),
+    (
+        lambda raw: raw["options"].update({"--budget": "accuracy=90"}),
+        "--budget gives accuracy the limit '90'; it takes a number above 0 and up to 1: test accuracy, "
+        "from 0 to 1, at least",
+    ),
+]  # fmt: skip
+
+
+def test_a_whole_run_is_taken_as_it_is(tmp_path: Path) -> None:
+    run_file.save(whole(), tmp_path / "a.json")
+    assert saved_runs.load(tmp_path / "a.json") == whole()
+
+
+@pytest.mark.parametrize(("edit", "message"), DAMAGES, ids=[message for _, message in DAMAGES])
+def test_one_damage_is_refused_in_one_line(
+    tmp_path: Path, edit: Callable[[Any], object], message: str
+) -> None:
+    file = damaged(tmp_path, whole(), edit)
+    with pytest.raises(RunError) as caught:
+        saved_runs.load(file)
+    assert str(caught.value) == f"{file} is not a valid run: {message}"
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (
+            lambda raw: raw["cells"][0]["quality"]["test"].pop(),
+            "cell tfidf-cpu: quality.test has 899 probabilities for 300 comments, 3 each",
+        ),
+        (
+            lambda raw: raw["cells"][0]["quality"]["natural"].__setitem__(slice(3, 6), [0.5, 0.5, 0.5]),
+            "cell tfidf-cpu: quality.natural: the probabilities of comment 2 add to 1.5",
+        ),
+        (
+            lambda raw: raw["data"]["steps"][0].update(counts=[]),
+            "data.steps 'without duplicates' counts 0 classes of 3",
+        ),
+        (part("test", "labels", 0, 3), "data.test.labels has 3 at place 1; allowed is from 0 to 2"),
+    ],
+)  # fmt: skip
+def test_damage_is_found_among_three_classes(
+    tmp_path: Path, edit: Callable[[Any], object], message: str
+) -> None:
+    file = damaged(tmp_path, multiclass_runs.run(multiclass_runs.THREE, {"tfidf": 2.5}), edit)
+    with pytest.raises(RunError) as caught:
+        run_file.load(file)
+    assert str(caught.value) == f"{file} is not a valid run: {message}"
+
+
+def test_what_older_runs_lack_is_no_damage(tmp_path: Path) -> None:
+    def edit(raw: Any) -> None:
+        del raw["data"]["trust"], raw["data"]["test"]["characters"]
+        del raw["cells"][0]["quality"]["validation"]
+        for step in raw["data"]["steps"]:
+            del step["counts"]
+
+    assert run_file.load(damaged(tmp_path, whole(), edit)).data.trust is None
+
+
+def test_a_set_of_other_origin_may_have_other_classes(tmp_path: Path) -> None:
+    def edit(raw: Any) -> None:
+        taken_for = ["not toxic", "not toxic", "toxic"]
+        raw["data"]["also"][0].update(classes=["ham", "eggs", "toxic"], taken_for=taken_for)
+
+    assert len(run_file.load(damaged(tmp_path, whole(), edit)).data.also[0].classes) == 3
+
+
+def test_net_energy_may_be_negative(tmp_path: Path) -> None:
+    edit = cell("energy", "cpu_net_j_per_comment", "value", value=-0.1)
+    assert run_file.load(damaged(tmp_path, whole(), edit)).cells[0].energy is not None
+
+
+def test_runs_lists_the_healthy_and_names_the_damaged_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = tmp_path / "reports" / "runs"
+    run_file.save(whole(), runs / "healthy.json")
+    run_file.save(whole(), runs / "other.json")
+    damaged(runs, whole(), lambda raw: raw.update(machine={})).rename(runs / "damaged.json")
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "worthit.reports.cli.main", "runs"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    printed = done.stdout.splitlines()
+    assert [line.split()[:3] for line in printed[2:5]] == [
+        ["damaged", "unreadable", "[1]"], ["healthy", "a", "CPU"], ["other", "a", "CPU"],
+    ]  # fmt: skip
+    assert printed[-1] == "[1] reports/runs/damaged.json is not a valid run: machine has no cpu"
+    assert main.main(["report", "damaged", "--root", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"worthit: {runs / 'damaged.json'} is not a valid run: machine has no cpu\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "raw", [{"schema_version": 1}, {"schema_version": []}, {"schema_version": True}]
+)
+def test_old_versions_are_damaged_too(tmp_path: Path, raw: Any) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(raw))
+    with pytest.raises(RunError, match=r"a\.json (is not a valid run of|has) schema version"):
+        run_file.load(tmp_path / "a.json")

@@ -1,0 +1,161 @@
+"""datasets/sources/hub.py: what comes of a hub data set, and one line where none comes.
+
+The library is real where it is installed; the hub never is.
+"""
+
+import importlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from worthit.datasets import prepare, registry
+from worthit.datasets.errors import DataError
+from worthit.datasets.sources import hub
+from worthit.datasets.splits.protocol import Protocol
+from worthit.datasets.tables.columns import Choices
+
+
+class NotFoundError(FileNotFoundError): ...
+
+
+class Feature:
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+
+
+class FakeSplit:
+    """As much of a split as is read."""
+
+    _indices = None
+
+    def __init__(self, **columns: Any) -> None:
+        self.data = SimpleNamespace(table=pa.table(columns))
+        self.features = {"label": Feature("ham", "spam")}
+
+    def with_format(self, kind: None) -> "FakeSplit":
+        return self
+
+
+def fake(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+    def load_dataset(dataset_id: str, configuration: str | None) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    library = SimpleNamespace(
+        load_dataset=load_dataset, exceptions=SimpleNamespace(DatasetNotFoundError=NotFoundError)
+    )
+    monkeypatch.setattr(hub, "importlib", SimpleNamespace(import_module=lambda name: library))
+
+
+def rows(first: int, last: int, labelled: bool = True) -> FakeSplit:
+    numbers = range(first, last)
+    labels = [i % 2 if labelled else -1 for i in numbers]
+    return FakeSplit(sentence=[f"comment number {i}" for i in numbers], label=labels)
+
+
+def test_splits_and_names_of_classes_are_kept_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(monkeypatch, {"train": rows(0, 80), "validation": rows(80, 100), "test": rows(100, 120, False),
+                       "unsupervised": rows(120, 130, False)})  # fmt: skip
+    made = prepare.prepare("someone/mail:plain", Protocol())
+    assert made.title == "someone/mail (plain)"
+    assert made.classes == ("ham", "spam")
+    assert set(prepare.comments(made.key, "test").texts) == {
+        f"comment number {i}" for i in range(80, 100)
+    }
+    assert made.steps[0].name == "in the corpus, 20 rows without a label left out"
+    assert "splits left out, whose names are neither train nor test: unsupervised" in made.notes
+
+
+def test_a_data_set_of_one_split_is_split_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(monkeypatch, {"train": rows(0, 200)})
+    made = prepare.prepare("hub:someone/mail", Protocol())
+    assert made.step("test, balanced").counts == (10, 10)
+
+
+def test_its_fingerprint_is_of_its_content_and_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    prints = []
+    for last, said in (
+        (80, Choices()),
+        (80, Choices()),
+        (81, Choices()),
+        (80, Choices(label_column="x")),
+    ):
+        fake(monkeypatch, {"train": rows(0, last)})
+        prints.append(registry.source("hub:a/b", said).fingerprint())
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (NotFoundError("Dataset 'a/b' doesn't exist on the Hub or cannot be accessed."),
+         "there is no file or folder a/b, and no data set of that id on the hub, or it is private; check the "
+         "spelling, or run `hf auth login`"),
+        (NotFoundError("Dataset 'a/b' is a gated dataset on the Hub. Visit the page."),
+         "a/b is gated; accept its terms at https://huggingface.co/datasets/a/b, run `hf auth login`, and run again"),
+        (ConnectionError("Couldn't reach 'a/b' on the Hub (ConnectError)"),
+         "the hub cannot be reached for a/b, and it is not in its cache; go online (and unset HF_HUB_OFFLINE), "
+         "or give a file"),
+        (ValueError("Config name is missing.\nPlease pick one among: ['x', 'y']"),
+         "a/b has several configurations; name one: hub:a/b:NAME (Config name is missing. Please pick one "
+         "among: ['x', 'y'])"),
+        (RuntimeError("Dataset scripts are no longer supported, but found b.py"),
+         "a/b cannot be read from the hub (Dataset scripts are no longer supported, but found b.py); download it "
+         "as Parquet and give the file"),
+    ],
+)  # fmt: skip
+def test_what_the_hub_refuses_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, line: str
+) -> None:
+    fake(monkeypatch, error)
+    with pytest.raises(DataError) as caught:
+        prepare.prepare("a/b", Protocol())
+    assert str(caught.value) == line
+
+
+def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = SimpleNamespace()  # what `import datasets` finds where theirs is not installed
+    monkeypatch.setattr(hub, "importlib", SimpleNamespace(import_module=lambda name: ours))
+    with pytest.raises(DataError, match=r"which is not installed; pip install 'worthit\[hub\]'$"):
+        prepare.prepare("a/b", Protocol())
+
+
+def test_a_data_set_saved_to_disk_is_read(tmp_path: Path) -> None:
+    library: Any = importlib.import_module("datasets")
+    if not hasattr(library, "load_dataset"):
+        pytest.skip("the extra `hub` is not installed")
+    kinds = library.Features(
+        sentence=library.Value("string"), label=library.ClassLabel(names=["ham", "spam"])
+    )
+    made = library.DatasetDict({
+        name: library.Dataset.from_dict(
+            {"sentence": [f"comment {i}" for i in numbers], "label": [i % 2 for i in numbers]}, features=kinds
+        ).shuffle(seed=1)
+        for name, numbers in (("train", range(100)), ("test", range(100, 120)))
+    })  # fmt: skip
+    made.save_to_disk(str(tmp_path / "saved"))
+    found = prepare.prepare(str(tmp_path / "saved"), Protocol())
+    assert found.classes == ("ham", "spam")
+    test = prepare.comments(found.key, "test")
+    assert set(test.texts) == {f"comment {i}" for i in range(100, 120)}
+    assert all(
+        int(text.split()[1]) % 2 == label
+        for text, label in zip(test.texts, test.labels, strict=True)
+    )
+    # Tests ask nobody.
+    with pytest.raises(DataError, match=r"^the hub cannot be reached for nobody/nothing"):
+        prepare.prepare("hub:nobody/nothing", Protocol())
+
+
+def test_a_damaged_saved_data_set_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text("{}")
+    with pytest.raises(
+        DataError, match=r"looks like a saved data set but cannot be read|not installed"
+    ) as caught:
+        prepare.prepare(str(tmp_path), Protocol())
+    assert "\n" not in str(caught.value)

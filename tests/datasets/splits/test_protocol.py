@@ -1,0 +1,194 @@
+"""datasets/splits/protocol.py: nothing of the test side is ever trained on, and counts are right."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from worthit.datasets.corpus import About, _annotated, comments
+from worthit.datasets.errors import DataError, OptionError
+from worthit.datasets.splits.protocol import AtMost, Protocol, Split, split
+
+
+def corpus(texts: list[str], labels: list[int]) -> pa.Table:
+    return _annotated(comments(pa.array(texts), pa.array(labels)))
+
+
+def numbered(toxic: int, other: int) -> pa.Table:
+    texts = [f"this is a toxic comment number {i}" for i in range(toxic)]
+    texts += [f"this is another kind of comment {i}" for i in range(other)]
+    return corpus(texts, [1] * toxic + [0] * other)
+
+
+def step(result: Split, name: str) -> tuple[int, int]:
+    found = next(step for step in result.steps if step.name.startswith(name))
+    return found.comments, found.toxic
+
+
+def test_balanced_and_stratified() -> None:
+    result = split(numbered(100, 900), Protocol())
+    assert step(result, "train") == (172, 86)
+    assert step(result, "validation") == (8, 4)
+    assert step(result, "test, balanced") == (20, 10)
+
+
+def test_no_test_comment_is_trained_on() -> None:
+    table = numbered(100, 900)
+    result = split(table, Protocol())
+    assert not set(result.train) & set(result.test)
+    assert not set(result.train) & set(result.natural)
+
+
+def test_validation_comments_are_neither_trained_nor_tested_on() -> None:
+    result = split(numbered(100, 900), Protocol())
+    others = set(result.train) | set(result.test) | set(result.natural)
+    assert len(result.validation) == 8
+    assert not set(result.validation) & others
+
+
+def test_without_a_validation_set_all_of_the_training_side_is_trained_on() -> None:
+    result = split(numbered(100, 900), Protocol(validation_size=AtMost(0)))
+    assert step(result, "train") == (180, 90)
+    assert len(result.validation) == 0
+
+
+def grouped(groups: list[int], labels: list[int], sides: list[int] | None = None) -> pa.Table:
+    texts = pa.array([f"a comment of somebody's, number {i}" for i in range(len(labels))])
+    given = None if sides is None else pa.array(sides)
+    made = comments(texts, pa.array(labels), groups=pa.array(groups), sides=given)
+    return _annotated(made, identify=False)
+
+
+@pytest.mark.parametrize("balance", [True, False])
+@pytest.mark.parametrize("size", [100, 2])  # of each group, of which training has 5 or 270
+def test_groups_to_validate_on_are_as_many_as_wanted_or_one(balance: bool, size: int) -> None:
+    group = [i // size for i in range(600)]
+    table = grouped(group, [i % 2 for i in range(600)])
+    made = split(table, Protocol(language="any", balance=balance))
+    sides = [{group[row] for row in rows} for rows in (made.train, made.validation, made.test)]
+    assert len(set.union(*sides)) == sum(map(len, sides))
+    comments_, toxic = step(made, "validation")
+    assert comments_ == (100 if size == 100 else pytest.approx(27, abs=2))
+    assert toxic == pytest.approx(comments_ / 2, abs=1)
+    assert not made.notes
+
+
+def test_a_group_of_both_classes_is_validated_on_rather_than_a_few_of_one() -> None:
+    sizes = [100] * 6 + [1] * 4
+    group = [g for g, size in enumerate(sizes) for _ in range(size)]
+    labels = [i % 2 if i < 600 else 1 for i in range(604)]
+    table = grouped(group, labels, [2 if g == 0 else 0 for g in group])
+    made = split(table, Protocol(language="any", balance=True))
+    assert step(made, "validation") == (100, 50)
+
+
+def test_where_no_group_can_be_spared_to_validate_on_a_note_says_so() -> None:
+    table = grouped([i // 100 for i in range(300)], [i % 2 for i in range(300)])
+    made = split(table, Protocol(language="any", balance=True))
+    assert step(made, "train") == (200, 100)
+    assert len(made.validation) == 0
+    assert made.notes[0].endswith("of every class, for training to spare it")
+    assert not split(table, Protocol(validation_size=AtMost(0), language="any")).notes
+
+
+def test_natural_set_has_the_prevalence_of_the_corpus() -> None:
+    result = split(numbered(100, 900), Protocol())
+    comments_, toxic = step(result, "test, natural")
+    assert (comments_, toxic) == (100, 10)
+
+
+def test_same_seed_same_split_other_seed_other_split() -> None:
+    table = numbered(100, 900)
+    first, second, other = (split(table, Protocol(seed=seed)) for seed in (1, 1, 2))
+    assert first.train.tolist() == second.train.tolist()
+    assert set(first.train) != set(other.train)
+
+
+def test_smaller_sizes_are_nested_in_larger_ones_and_keep_the_test_side() -> None:
+    table = numbered(200, 900)
+    whole = split(table, Protocol())
+    small = split(table, Protocol(train_size=40, test_size=10))
+    smaller = split(table, Protocol(train_size=20, test_size=10))
+    assert set(smaller.train) < set(small.train) < set(whole.train)
+    assert set(small.test) < set(whole.test)
+    assert len(small.train) == 40
+    assert len(small.test) == 10
+
+
+def test_odd_sizes_are_exact() -> None:
+    assert len(split(numbered(100, 900), Protocol(train_size=41)).train) == 41
+
+
+@pytest.mark.parametrize(
+    "twin", ["This IS  a\ttoxic comment number 0", "this is a toxic comment number 0"]
+)
+def test_duplicates_go_before_splitting(twin: str) -> None:
+    texts = [f"this is a toxic comment number {i}" for i in range(20)] + [twin]
+    texts += [f"quite another kind of comment {i}" for i in range(40)]
+    result = split(corpus(texts, [1] * 21 + [0] * 40), Protocol(test_share=0.2))
+    assert step(result, "without duplicates but") == (60, 20)
+
+
+def test_only_confidently_foreign_comments_go() -> None:
+    english = [f"please read the whole article before you edit it, number {i}" for i in range(30)]
+    short = ["Hola!", "Merci", "WTF LOL"]
+    foreign = [
+        "Diese Seite wurde gestern ohne jede Diskussion gelöscht, was soll denn das bedeuten",
+        "Эта страница была удалена вчера без всякого обсуждения, что это значит",
+    ]
+    table = corpus(english + short + foreign, [i % 2 for i in range(35)])
+    result = split(table, Protocol(test_share=0.2))
+    assert step(result, "in the corpus")[0] - step(result, "English")[0] == len(foreign)
+
+
+def test_empty_comments_are_dropped_and_counted() -> None:
+    texts = [f"a comment about rivers and music {i}" for i in range(40)] + ["", "  \n "]
+    result = split(corpus(texts, [i % 2 for i in range(42)]), Protocol(test_share=0.2))
+    assert step(result, "not empty")[0] == 40
+
+
+@pytest.mark.parametrize("field", ["train_size", "test_size"])
+def test_more_than_there_is_is_refused_with_the_number_there_is(field: str) -> None:
+    with pytest.raises(DataError, match=r"--t\w+-size 5,000 was asked for.*at most (172|20)$"):
+        split(numbered(100, 900), Protocol(**{field: 5000}))
+
+
+def test_a_presets_size_is_capped() -> None:
+    assert len(split(numbered(100, 900), Protocol(train_size=AtMost(5000))).train) == 172
+
+
+@pytest.mark.parametrize("size", [1, 0, -5])
+def test_sizes_too_small_to_mean_anything_are_refused(size: int) -> None:
+    with pytest.raises(OptionError, match=f"--train-size is {size}"):
+        Protocol(train_size=size)
+
+
+@pytest.mark.parametrize("balance", [True, False])
+def test_sizes_below_the_number_of_classes_are_refused(balance: bool) -> None:
+    labels = [i % 5 for i in range(200)]
+    about = About(tuple("abcde"))
+    texts = pa.array([f"a comment, number {i}" for i in range(200)])
+    table = _annotated(comments(texts, pa.array(labels), about=about), identify=False)
+    fewest = Protocol(train_size=5, test_size=5, language="any", balance=balance)
+    made = {part.name: part.counts for part in split(table, fewest).steps}
+    assert made["train, balanced" if balance else "train"] == (1,) * 5
+    for option, sizes in (
+        ("--train-size is 4", {"train_size": 4}),
+        ("--test-size is 3", {"test_size": 3}),
+        ("--test-size is 2", {"natural_size": AtMost(2)}),
+    ):
+        with pytest.raises(OptionError, match=f"^{option}; of 5 classes it takes .* from 5 up$"):
+            split(table, replace(fewest, **sizes))
+
+
+def test_too_few_comments_of_a_class_are_refused() -> None:
+    with pytest.raises(DataError, match=r"after filtering .*: 2 'toxic', 900 'not toxic'; give"):
+        split(numbered(2, 900), Protocol())
+
+
+def test_a_corpus_with_more_toxic_comments_than_others_balances_too() -> None:
+    result = split(numbered(300, 100), Protocol())
+    assert step(result, "balanced") == (200, 100)
+    share = np.divide(*reversed(step(result, "test, natural")))
+    assert share == pytest.approx(0.75, abs=0.05)

@@ -1,0 +1,260 @@
+"""A user's own table: classes, given splits, groups, balance; and what must stay as it was."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from worthit.datasets import corpus, prepare, registry
+from worthit.datasets.errors import DataError, WorthitError
+from worthit.datasets.prepare import Prepared
+from worthit.datasets.splits.protocol import AtMost, Protocol, Split, split
+from worthit.datasets.tables import assemble, formats, labels
+from worthit.datasets.tables.columns import Choices
+
+SMALL = Protocol(
+    seed=7,
+    train_size=101,
+    test_size=AtMost(33),
+    natural_size=AtMost(40),
+    validation_size=AtMost(9),
+)
+
+
+def csv(folder: Path, name: str, header: str, rows: list[str]) -> Path:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join([header, *rows]) + "\n", "utf-8")
+    return path
+
+
+def three_classes(folder: Path, name: str = "mine.csv") -> Path:
+    """400 of a, 200 of b, 40 of c."""
+    counts = {"a": 400, "b": 200, "c": 40}
+    rows = [f"comment {i} of kind {kind},{kind}" for kind, n in counts.items() for i in range(n)]
+    return csv(folder, name, "text,label", rows)
+
+
+def prepared(path: Path, protocol: Protocol | None = None, **said: Any) -> Prepared:
+    return prepare.prepare(str(path), protocol or Protocol(), Choices(**said))
+
+
+def test_more_text_than_a_column_can_hold_is_refused_in_one_line() -> None:
+    megabytes_64 = pa.chunked_array([pa.array(["x" * (1 << 26)])] * 33)  # one in memory, 33 times
+    table = pa.table({"text": megabytes_64, "label": ["0", "1", "0"] * 11})
+    said = Choices(text_column="text", label_column="label")
+    with pytest.raises(DataError) as caught:
+        assemble.corpus_of([assemble.Piece(formats.Rows("mine.csv", table))], said)
+    assert str(caught.value) == (
+        "the column text holds 2.2 GB of text, and up to 2.1 GB of a column are read; give a part of it"
+    )
+
+
+def test_a_text_type_that_is_too_long_for_a_column_is_not_called_no_text() -> None:
+    size = 2**31  # of zeros that no memory is taken for
+    buffers = [pa.py_buffer(np.array([0, size])), pa.py_buffer(np.zeros(size, np.uint8))]
+    texts = pa.LargeStringArray.from_buffers(1, *buffers)
+    rows = formats.from_arrow("mine.parquet", pa.table({"text": texts, "label": ["1"]}))
+    assert rows.unusable == {"text": "more than 2.1 GB of text"}
+    assert rows.table.column_names == ["label"]
+
+
+def step(made: Prepared | Split, name: str) -> tuple[int, ...]:
+    return next(step.counts for step in made.steps if step.name.startswith(name))
+
+
+@pytest.mark.parametrize(
+    ("given", "protocol", "digest"),
+    [
+        ("synthetic:600", Protocol(), "0aeeea42358a0eac"),
+        ("synthetic:600", SMALL, "901b84a9fe0f839e"),
+        ("synthetic:4000", Protocol(), "9aec4ca47f40e030"),
+        ("synthetic:4000", SMALL, "8c42674c157704f0"),
+    ],
+)
+def test_a_seed_means_the_rows_it_always_meant(given: str, protocol: Protocol, digest: str) -> None:
+    chosen = split(corpus.load(registry.source(given)), protocol)
+    parts = (chosen.train, chosen.validation, chosen.test, chosen.natural)
+    content = b"|".join(np.asarray(part, np.int64).tobytes() for part in parts)
+    assert hashlib.sha256(content).hexdigest()[:16] == digest
+
+
+def test_many_classes_keep_their_shares_unless_balanced(tmp_path: Path) -> None:
+    made = prepared(three_classes(tmp_path))
+    assert made.classes == ("a", "b", "c")
+    assert step(made, "test") == (40, 20, 4)
+    assert step(made, "train") == (342, 171, 34)
+    assert step(made, "validation") == (18, 9, 2)
+    assert not made.protocol.balance
+    even = prepared(three_classes(tmp_path), Protocol(balance=True))
+    assert step(even, "test, balanced") == (4, 4, 4)
+    assert step(even, "train, balanced") == (34, 34, 34)
+    shares = np.array(step(even, "test, natural")) / sum(step(even, "test, natural"))
+    assert shares == pytest.approx([0.625, 0.3125, 0.0625], abs=0.03)
+
+
+def test_a_small_unbalanced_part_has_the_shares_of_the_whole_and_is_nested(tmp_path: Path) -> None:
+    sizes = (4, 64, 300)
+    parts = []
+    for size in sizes:
+        made = prepared(three_classes(tmp_path), Protocol(train_size=size))
+        parts.append(set(prepare.comments(made.key, "train").texts))
+        counts = np.array(step(made, "train"))
+        assert counts.sum() == size
+        assert counts.min() >= 1
+        assert counts / size == pytest.approx([0.625, 0.3125, 0.0625], abs=1 / size + 0.01)
+    assert parts[0] < parts[1] < parts[2]
+
+
+def test_one_class_of_many_is_told_from_the_rest(tmp_path: Path) -> None:
+    made = prepared(three_classes(tmp_path), positive_label="b")
+    assert made.classes == ("not b", "b")
+    assert step(made, "in the corpus") == (440, 200)
+    assert made.protocol.balance
+
+
+@pytest.mark.parametrize(
+    ("values", "column", "classes"),
+    [
+        ("0 1", "toxic", ("not toxic", "toxic")),
+        ("0 1", "label", ("0", "1")),
+        ("no yes", "is_spam", ("not spam", "spam")),
+        ("-1 1", "label", ("-1", "1")),
+        ("ham spam", "label", ("ham", "spam")),
+        ("negative positive", "sentiment", ("negative", "positive")),
+        ("neutral weird", "label", ("neutral", "weird")),
+        ("red red blue", "label", ("red", "blue")),
+        ("10 9 2", "label", ("2", "9", "10")),
+        ("none hate offensive", "label", ("hate", "none", "offensive")),
+    ],
+)
+def test_classes_and_which_is_positive(values: str, column: str, classes: tuple[str, ...]) -> None:
+    found = labels.classes(values.split() * 3, column, None, "mine.csv")
+    assert found.classes == classes
+    assert [classes[i] for i in found.indices[: len(values.split())]] == [
+        {"0": classes[0], "no": classes[0], "1": classes[1], "yes": classes[1]}.get(value, value)
+        for value in values.split()
+    ]
+
+
+def test_a_test_file_is_tested_on_as_it_is_and_wins_over_its_twins(tmp_path: Path) -> None:
+    train = csv(
+        tmp_path, "a.csv", "text,label", [f"comment {i},{i % 3 == 0:d}" for i in range(300)]
+    )
+    test = csv(tmp_path, "b.csv", "label,text", [f"{i % 3 == 0:d},comment {i}" for i in range(60)])
+    made = prepared(train, test_file=test)
+    assert step(made, "test") == (40, 20)
+    tested = prepare.comments(made.key, "test").texts
+    assert set(tested) == {f"comment {i}" for i in range(60)}
+    assert not set(tested) & set(prepare.comments(made.key, "train").texts)
+    assert "the test side is the one given" in made.notes
+    assert made.prevalence == pytest.approx(1 / 3)
+    even = prepared(train, Protocol(balance=True), test_file=test)
+    assert step(even, "test, balanced") == (20, 20)
+    assert step(even, "test, natural") == (40, 20)
+
+
+def test_a_folder_and_a_split_column_and_two_files_make_the_same_sides(tmp_path: Path) -> None:
+    rows = [f"comment {i},{i % 2}" for i in range(120)]
+    folder = tmp_path / "folder"
+    train = csv(folder, "train-00000.csv", "text,label", rows[:80])
+    csv(folder, "dev.csv", "text,label", rows[80:100])
+    csv(folder, "test.csv", "text,label", rows[100:])
+    (folder / "README.md").write_text("not a table")
+    names = ["train"] * 80 + ["valid"] * 20 + ["TEST"] * 20
+    one = csv(
+        tmp_path,
+        "one.csv",
+        "text,label,split",
+        [f"{r},{n}" for r, n in zip(rows, names, strict=True)],
+    )
+    made = [prepared(folder), prepared(one), prepared(train, test_file=folder / "test.csv")]
+    tested = [set(prepare.comments(m.key, "test").texts) for m in made]
+    assert tested[0] == tested[1] == tested[2] == {f"comment {i}" for i in range(100, 120)}
+    held = [set(prepare.comments(m.key, "validation").texts) for m in made[:2]]
+    assert held[0] == held[1] == {f"comment {i}" for i in range(80, 100)}
+    assert any(note.startswith("split column: split (guessed") for note in made[1].notes)
+
+
+def test_a_validation_side_is_tested_on_where_there_is_no_other(tmp_path: Path) -> None:
+    rows = [f"comment {i},{i % 2},{'train' if i < 80 else 'dev'}" for i in range(100)]
+    made = prepared(csv(tmp_path, "mine.csv", "text,label,split", rows))
+    assert step(made, "test") == (10, 10)
+    assert "the validation side is tested on: no labelled row is of a test side" in made.notes
+
+
+def test_a_folder_of_unclear_sides_is_refused(tmp_path: Path) -> None:
+    for name in ("train.csv", "test.csv", "sample.csv"):
+        csv(tmp_path, name, "text,label", ["a,1", "b,0"])
+    with pytest.raises(DataError, match=r"sample\.csv, whose name says neither train nor test"):
+        prepared(tmp_path)
+
+
+def test_a_side_without_one_of_the_classes_is_refused(tmp_path: Path) -> None:
+    rows = [f"comment {i},{i % 2},train" for i in range(40)] + ["a new one,1,test"]
+    with pytest.raises(DataError, match="no comment of the class 0 is left to test on; give both"):
+        prepared(csv(tmp_path, "mine.csv", "text,label,split", rows))
+
+
+@pytest.mark.parametrize("balance", [True, False])
+def test_no_author_is_on_two_sides(tmp_path: Path, balance: bool) -> None:
+    rows = [
+        f"comment {i} of {i % 60},{i % 7 == 0:d},{'' if i == 5 else i % 60}" for i in range(900)
+    ]
+    path = csv(tmp_path, "mine.csv", "text,label,author", rows)
+    made = prepared(path, Protocol(balance=balance), group_column="author")
+    parts = {
+        p: prepare.comments(made.key, p).texts for p in ("train", "test", "validation", "natural")
+    }
+    authors = {p: {text.split()[-1] for text in texts} - {"5"} for p, texts in parts.items()}
+    assert not authors["train"] & (authors["test"] | authors["natural"] | authors["validation"])
+    assert not authors["test"] & authors["validation"]
+    assert len(parts["validation"]) > 0
+    assert 0.05 < len(authors["test"]) / 60 < 0.2
+    assert (
+        "61 groups by author stay on one side of the split, 1 rows without one are each their own"
+        in made.notes
+    )
+
+
+def test_training_comments_of_authors_tested_on_go(tmp_path: Path) -> None:
+    rows = [
+        f"comment {i},{i % 2},{i // 4 % 30},{'test' if i % 8 == 0 or i % 8 == 1 else 'train'}"
+        for i in range(400)
+    ]
+    path = csv(tmp_path, "mine.csv", "text,label,author,split", rows)
+    made = prepared(path, group_column="author")
+    assert sum(step(made, "without duplicates")) == 400
+    assert sum(step(made, "without training comments of groups that are tested on")) == 300
+    assert step(made, "test") == (50, 50)
+
+
+def test_other_choices_are_another_corpus_and_the_same_are_not_read_again(tmp_path: Path) -> None:
+    rows = [f"comment {i},{i % 2},{i % 3 == 0:d},note" for i in range(90)]
+    path = csv(tmp_path, "mine.csv", "text,label,spam,why", rows)
+    first, again, other = prepared(path), prepared(path), prepared(path, label_column="spam")
+    assert first == again
+    assert first.key != other.key
+    assert other.classes == ("not spam", "spam")
+    assert len(list((tmp_path / "cache" / "corpora").iterdir())) == 2
+
+
+def test_names_of_datasets_are_shown_without_folders(tmp_path: Path) -> None:
+    path = three_classes(tmp_path)
+    shown = {
+        given: registry.parse(given).shown
+        for given in (str(path), f"jigsaw:{path}", "hub:a/b:c", "a/b", "synthetic:400", "wikipedia")
+    }
+    assert list(shown.values()) == [
+        "mine.csv", "jigsaw:mine.csv", "hub:a/b:c", "hub:a/b", "synthetic:400", "wikipedia",
+    ]  # fmt: skip
+
+
+def test_an_error_of_many_labels_does_not_print_them(tmp_path: Path) -> None:
+    path = csv(tmp_path, "mine.csv", "text,label", [f"a {i},secret {i}" for i in range(200)])
+    with pytest.raises(WorthitError) as caught:
+        prepared(path)
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,243 @@
+"""Using a trained model: rows in, scores out, in every format, interrupted or not."""
+
+import io
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.scored_comments import COMMENTS, read, saved, written
+from worthit.datasets.tables import stream as rows
+from worthit.models import registry
+from worthit.models.scoring import chunks as scoring
+
+
+@pytest.mark.parametrize("into", rows.FORMATS)
+@pytest.mark.parametrize("out_of", rows.FORMATS)
+def test_every_format_goes_into_every_other(
+    out_of: str, into: str, comments: list[str | None], lsa_model: Path, score: Any, tmp_path: Path
+) -> None:
+    target = tmp_path / f"out.{into}"
+    code, said = score(written(out_of, tmp_path, comments), "--keep", "all", "--output", target)
+    assert code == 0
+    assert "scored 40 rows" in said
+    assert "2 without text" in said
+    found = read(target)
+    assert list(found[0]) == ["row", "id", "note", "score"]
+    assert [int(row["row"]) for row in found] == list(range(1, 41))
+    assert [int(row["id"]) for row in found] == list(range(40))
+    assert {row["note"] for row in found} == {'a "b", c\nd'}
+    missing = [row["row"] for row in found if row["score"] in (None, "")]
+    assert list(map(int, missing)) == [3, 4]
+    texts = [text for text in comments if text and text.strip()]
+    expected = registry.load(lsa_model).predict_proba(texts)[:, 1]
+    scores = [float(row["score"]) for row in found if row["score"] not in (None, "")]
+    assert scores == pytest.approx(expected, abs=1e-6)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"in.{out_of}", target.name])
+
+
+def test_types_of_parquet_survive(score: Any, tmp_path: Path) -> None:
+    columns = {
+        "text": pa.array(["you idiot", "thanks"]).dictionary_encode(),
+        "when": pa.array([1, 2], pa.timestamp("ns")),
+        "tags": pa.array([["a"], []]),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    target = tmp_path / "out.parquet"
+    assert score(tmp_path / "in.parquet", "--keep", "when,tags", "--output", target)[0] == 0
+    schema = pq.read_schema(target)
+    assert schema.field("when").type == pa.timestamp("ns")
+    assert schema.field("tags").type == pa.list_(pa.string())
+    assert schema.field("score").type == pa.float64()
+    assert score(tmp_path / "in.parquet", "--keep", "all", "--output", tmp_path / "o.csv")[0] == 0
+    first = read(tmp_path / "o.csv")[0]
+    assert first["tags"] == '["a"]'
+    assert datetime.fromisoformat(first["when"][:19]) == datetime(1970, 1, 1)
+
+
+def stopped_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, calls = scoring.scores, [0]
+
+    def stopping(*arguments: Any) -> Any:
+        calls[0] += 1
+        if calls[0] > chunks:
+            raise KeyboardInterrupt
+        return plain(*arguments)
+
+    monkeypatch.setattr(scoring, "scores", stopping)
+
+
+@pytest.mark.parametrize("form", rows.FORMATS)
+def test_going_on_ends_as_if_there_had_been_no_interruption(
+    form: str,
+    comments: list[str | None],
+    score: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source, whole, target = (
+        written(form, tmp_path, comments),
+        tmp_path / f"whole.{form}",
+        tmp_path / f"out.{form}",
+    )
+    assert score(source, "--keep", "id", "--output", whole)[0] == 0
+    with monkeypatch.context() as patched:
+        stopped_after(2, patched)
+        code, said = score(source, "--keep", "id", "--output", target)
+    assert code == 130
+    assert "16 rows are kept; the same command with --resume goes on" in said
+    assert not target.exists()
+    partial = tmp_path / f"out.{form}.partial"
+    with partial.open("ab") as file:
+        file.write(b'{"row": 17, "sc')  # half a line, as a crash leaves it
+    code, said = score(source, "--keep", "id", "--output", target, "--resume")
+    assert code == 0
+    assert "scored 24 rows" in said
+    assert target.read_bytes() == whole.read_bytes()
+    assert not partial.exists()
+
+
+@pytest.fixture
+def begun(
+    comments: list[str | None], score: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    target = tmp_path / "out.jsonl"
+    with monkeypatch.context() as patched:
+        stopped_after(2, patched)
+        score(written("csv", tmp_path, comments), "--output", target)
+    return target
+
+
+def test_going_on_with_another_model_or_settings_is_refused(
+    begun: Path, score: Any, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    saved("lsa", other, seed=7)
+    source = tmp_path / "in.csv"
+    code, said = score(source, "--output", begun, "--resume", with_model=other)
+    assert code == 2
+    assert "was begun with the model lsa " in said
+    code, said = score(source, "--output", begun, "--resume", "--keep", "id")
+    assert (code, "was begun with --keep" in said) == (2, True)
+    code, said = score(source, "--output", begun)
+    assert (code, "go on with --resume" in said) == (2, True)
+    code, said = score(source, "--output", begun, "--resume")
+    assert (code, "scored 24 rows" in said) == (0, True)
+    code, said = score(source, "--output", begun, "--resume")
+    assert (code, "is there already" in said) == (2, True)
+
+
+@pytest.mark.parametrize("rows_left", [40, 10])
+def test_going_on_with_other_rows_is_refused(
+    rows_left: int, begun: Path, comments: list[str | None], score: Any, tmp_path: Path
+) -> None:
+    others = ["another comment", *comments[1:]][:rows_left]
+    code, said = score(written("csv", tmp_path, others, "other"), "--output", begun, "--resume")
+    assert code == 2
+    assert "the first 16 rows are not those that" in said
+    assert said.endswith("to begin anew\n")
+    assert score(tmp_path / "in.csv", "--output", begun, "--resume")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b'{"text": "a"}\n{"text": "b"\n', "line 2 of"),
+        ("a.jsonl", b'{"text": "a"}\n\n{"texts": "b"}\n', "line 3 of"),
+        ("a.jsonl", b'{"text": 3}\n', "text is a int, not a text"),
+        ("a.jsonl", b'{"text": "\xff"}\n', "line 1 of"),
+        ("a.jsonl", b'{"text": ' + b"[" * 200_000 + b"\n", "line 1 of"),
+        ("a.tsv", b'id\ttext\n1\ta\n2\t"b\n3\tc\n4\td"\n5\te\n', "takes in whole rows of"),
+        ("a.csv", b"", "is empty; its first line names the columns"),
+        ("a.csv", b"id,comment\n1,a\n", "has id, comment, but no 'text'"),
+        ("a.csv", b"id,text\n1,a\n2,b,c\n", "row 2 of"),
+        ("a.csv", b'text\na\n"b\n', "unexpected end of data"),
+        ("a.csv", b"text\na\n\xff\n", "line 3 (not UTF-8)"),
+        ("a.csv", b"text,text\na,b\n", "names a column twice"),
+        ("a.parquet", b"PAR1, or is it", "cannot be read as Parquet"),
+        ("a.docx", b"", "tells no format; give --input-format"),
+    ],
+)
+def test_malformed_input_is_refused_in_one_line(
+    name: str, content: bytes, message: str, score: Any, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    code, said = score(tmp_path / name)
+    assert code == 2
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_what_came_before_a_malformed_row_is_kept(
+    comments: list[str | None], score: Any, tmp_path: Path
+) -> None:
+    source, target = written("jsonl", tmp_path, comments), tmp_path / "out.jsonl"
+    good = source.read_text("utf-8")
+    source.write_text(good.replace('"id": 20,', '"id": 20;'), "utf-8")
+    code, said = score(source, "--output", target)
+    assert code == 2
+    assert "line 21 of" in said
+    assert "16 rows are kept" in said
+    source.write_text(good, "utf-8")
+    assert score(source, "--output", target, "--resume")[0] == 0
+    assert len(read(target)) == COMMENTS
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--keep", "nobody"], "but no 'nobody'"),
+        (["--keep", "id,id"], "names a column twice"),
+        (["--keep", "score"], "a column score of its own"),
+        (["--batch-size", "0"], "a number from 1 up"),
+        (["--resume"], "--output FILE"),
+        (["--output-format", "parquet"], "cannot be written to a pipe"),
+        (["--device", "cuda"], "lsa runs on cpu only"),
+        (["--checkpoint", "x"], "holds all its weights"),
+        (["--output", "no/such/folder/out.csv"], "cannot be written"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_in_one_line(
+    options: list[str], message: str, score: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text("id,score,text\n1,2,a\n")
+    code, said = score(tmp_path / "in.csv", *options)
+    assert code == 2
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_no_rows_yield_a_header(score: Any, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text("")
+    for form in ("csv", "parquet", "jsonl"):
+        assert score(tmp_path / "in.jsonl", "--output", tmp_path / f"out.{form}")[0] == 0
+    assert (tmp_path / "out.csv").read_text() == "row,score\n"
+    assert pq.read_table(tmp_path / "out.parquet").column_names == ["row", "score"]
+    assert (tmp_path / "out.jsonl").read_text() == ""
+
+
+def test_memory_holds_one_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader takes no more lines than a chunk has."""
+
+    class Counted(io.BytesIO):
+        taken = 0
+
+        def __next__(self) -> bytes:
+            Counted.taken += 1
+            return super().__next__()
+
+        def fileno(self) -> int:
+            raise OSError
+
+        def seekable(self) -> bool:
+            return False
+
+    stream = Counted(b'{"text": "a"}\n' * 100)
+    chunks = rows.source(stream, "made", "jsonl", "text", []).chunks(10)
+    assert next(chunks).last == 10
+    assert Counted.taken == 10
+    assert next(chunks).first == 11

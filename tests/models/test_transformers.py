@@ -1,0 +1,392 @@
+"""What is particular to bert and llama: prompts, answers, truncation, adapters, artifacts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from worthit.datasets import registry
+from worthit.datasets.cache import cache_folder
+from worthit.datasets.errors import CheckpointError, DeviceError, RunError, UnknownNameError
+from worthit.models.bert import Bert, BertSettings
+from worthit.models.embeddings import Embeddings
+from worthit.models.hardware import devices
+from worthit.models.llama import Llama, LlamaSettings
+from worthit.models.llama_qlora import LlamaQLoRA
+from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
+from worthit.models.transformer import batches, finetuning
+from worthit.models.transformer.prompts import CUE
+
+QUESTION = "Is this comment toxic? Answer True or False.\n\nComment:"
+
+TEXTS = [
+    "you stupid idiot",
+    "thanks for the nice article about old music and the river",
+    "the page",
+] * 8
+LABELS = np.array([1, 0, 0] * 8)
+
+
+def zero_shot(folder: Path, **settings: object) -> LlamaZeroShot:
+    chosen = ZeroShotSettings(checkpoint=str(folder), precision="fp32", **settings)  # type: ignore[arg-type]
+    model = LlamaZeroShot(chosen)
+    model.fit(TEXTS, LABELS)
+    return model
+
+
+def of_another_kind(tokenizer_from: Path, folder: Path, kind: str, **config: object) -> Path:
+    """A causal LM of another architecture, with random weights, those of the head large enough to matter."""
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer_from)
+    tokenizer.save_pretrained(folder)
+    sizes = {
+        "vocab_size": len(tokenizer), "hidden_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "intermediate_size": 128,
+        "max_position_embeddings": 512, "head_dim": 32, "pad_token_id": 0,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    made = transformers.AutoModelForCausalLM.from_config(
+        transformers.AutoConfig.for_model(kind, **sizes | config)
+    )
+    for parameter in made.get_output_embeddings().parameters():  # a bias begins as 0
+        torch.nn.init.normal_(parameter, std=0.2)
+    made.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(params=["llama", "phi", "granite", "gemma2"])
+def tiny_llm(request: pytest.FixtureRequest, tiny_llama: Path, tmp_path: Path) -> Path:
+    """Heads as Llama's, and some with a bias, a divisor, and a soft cap."""
+    particular: dict[str, dict[str, object]] = {
+        "llama": {}, "phi": {}, "granite": {"logits_scaling": 8.0},
+        "gemma2": {"final_logit_softcapping": 2.0, "tie_word_embeddings": False},
+    }  # fmt: skip
+    return of_another_kind(tiny_llama, tmp_path, request.param, **particular[request.param])
+
+
+def test_scores_are_the_softmax_over_the_two_answers_of_the_whole_model(tiny_llm: Path) -> None:
+    import transformers
+
+    whole = transformers.AutoModelForCausalLM.from_pretrained(tiny_llm)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llm)
+    expected = []
+    for text in TEXTS[:3]:
+        ids = tokenizer(f"{QUESTION} {text}{CUE}", return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            last = whole(ids).logits[0, -1].double()
+        answers = [
+            tokenizer(a, add_special_tokens=False)["input_ids"][0] for a in (" False", " True")
+        ]
+        expected.append(torch.softmax(last[answers], 0)[1].item())
+    assert zero_shot(tiny_llm).predict_proba(TEXTS[:3])[:, 1] == pytest.approx(expected, abs=1e-4)
+
+
+def test_logits_made_in_another_way_are_refused_before_training(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    cohere = of_another_kind(tiny_llama, tmp_path, "cohere", tie_word_embeddings=False)
+    for kind in (Llama, LlamaQLoRA, LlamaZeroShot):
+        model = kind().set_params(checkpoint=str(cohere))
+        with pytest.raises(
+            CheckpointError, match="makes logits of its last layer in a way"
+        ) as told:
+            model.fit(TEXTS, LABELS, lambda done, total: pytest.fail("it was trained"))
+        assert "\n" not in str(told.value)
+
+
+def test_the_comment_is_cut_and_never_the_cue(tiny_llama: Path) -> None:
+    model = zero_shot(tiny_llama, max_length=5)
+    short, long = model._tokens(["the page", "the page " * 50])
+    cue = model._tokenizer(CUE, add_special_tokens=False)["input_ids"]
+    assert short[-len(cue) :] == long[-len(cue) :] == cue
+    assert len(long) == 5 + len(cue)
+    assert model.truncated_share(["the page", "the page " * 50]) == 0.5
+    assert zero_shot(tiny_llama, max_length=None).truncated_share(["the page " * 50]) == 0
+
+
+def test_tuning_moves_scores_towards_the_labels(tiny_llama: Path) -> None:
+    settings = LlamaSettings(
+        checkpoint=str(tiny_llama), epochs=20, learning_rate=1e-2, adapted_share=1.0
+    )
+    tuned = Llama(settings).fit(TEXTS, LABELS).predict_proba(TEXTS)[:, 1]
+    assert tuned[LABELS == 1].mean() > tuned[LABELS == 0].mean() + 0.5
+
+
+def test_four_bit_weights_stay_trainable_and_unpacked(tiny_llama: Path, tmp_path: Path) -> None:
+    import bitsandbytes
+
+    settings = LlamaSettings(
+        checkpoint=str(tiny_llama), epochs=20, learning_rate=1e-2, adapted_share=1.0
+    )
+    model = LlamaQLoRA(settings)
+    model.fit(TEXTS, LABELS)
+    four_bit = [m for m in model._model.modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]
+    assert four_bit
+    tuned = model.predict_proba(TEXTS)[:, 1]
+    assert tuned[LABELS == 1].mean() > tuned[LABELS == 0].mean() + 0.5
+    model.save(tmp_path)
+    loaded = LlamaQLoRA.load(tmp_path).predict_proba(TEXTS)[:, 1]
+    assert loaded == pytest.approx(tuned, abs=0.03)  # not rounded away by 4 bits
+    assert not any(getattr(m.weight.quant_state, "packing_format_for_cpu", False) for m in four_bit)
+
+
+def test_the_adapter_opens_with_peft_and_scores_the_same(tiny_llama: Path, tmp_path: Path) -> None:
+    import peft
+    import transformers
+
+    settings = LlamaSettings(checkpoint=str(tiny_llama), epochs=2, precision="fp32")
+    model = Llama(settings)
+    model.fit(TEXTS, LABELS)
+    model.save(tmp_path)
+    base = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama)
+    adapted = peft.PeftModel.from_pretrained(base, tmp_path).eval()
+    question = model._tokenizer(QUESTION)["input_ids"]
+    with torch.no_grad():
+        last = (
+            adapted(torch.tensor([question + model._tokens(TEXTS[:1])[0]])).logits[0, -1].double()
+        )
+    answers = model._first_tokens([" False", " True"])
+    score = torch.softmax(last[answers], 0)[1].item()
+    assert model.predict_proba(TEXTS[:1])[0, 1] == pytest.approx(score, abs=1e-4)
+    weights = peft.utils.load_peft_weights(str(tmp_path))
+    (tmp_path / "adapter_model.safetensors").unlink()
+    torch.save(weights, tmp_path / "adapter_model.bin")
+    with pytest.raises(RunError, match=r"holds no adapter_model\.safetensors"):
+        Llama.load(tmp_path)
+
+
+def test_bert_learns_and_opens_with_transformers(tiny_bert: Path, tmp_path: Path) -> None:
+    import transformers
+
+    settings = BertSettings(
+        checkpoint=str(tiny_bert), epochs=40, learning_rate=3e-3, precision="fp32"
+    )
+    model = Bert(settings)
+    scores = model.fit(TEXTS, LABELS).predict_proba(TEXTS)[:, 1]
+    assert scores[LABELS == 1].mean() > scores[LABELS == 0].mean() + 0.5
+    model.save(tmp_path)
+    opened = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    with torch.no_grad():
+        logits = opened(**tokenizer(TEXTS[:2], padding=True, return_tensors="pt")).logits.double()
+    assert scores[:2] == pytest.approx(torch.softmax(logits, 1)[:, 1].numpy(), abs=1e-4)
+
+
+def test_bert_scores_are_not_rounded_to_ties(tiny_bert: Path, tmp_path: Path) -> None:
+    table = registry.source("synthetic:400").read()
+    texts = sorted(set(table["text"].to_pylist()))
+    settings = BertSettings(checkpoint=str(tiny_bert), max_length=64, precision="bf16")
+    model = Bert(settings).fit(TEXTS, LABELS)
+    model.save(tmp_path)
+    for scorer in (model, Bert.load(tmp_path)):
+        scores = scorer.predict_proba(texts)[:, 1]
+        assert len(np.unique(scores)) > 0.9 * len(texts)
+
+
+def test_what_bert_saves_is_not_rounded_and_scores_as_before(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    settings = BertSettings(checkpoint=str(tiny_bert), precision="bf16")
+    model, folders = Bert(settings).fit(TEXTS, LABELS), [tmp_path / "once", tmp_path / "again"]
+    scores = model.predict_proba(TEXTS)
+    for folder in folders:
+        folder.mkdir()
+        model.save(folder)
+        saved = load_file(folder / "model.safetensors")
+        for name, tensor in model._model.state_dict().items():
+            assert saved[name].dtype == torch.float32
+            is_head = name.startswith("classifier")
+            assert torch.equal(saved[name].to(tensor.dtype), tensor)
+            assert tensor.dtype == (torch.float32 if is_head else torch.bfloat16)
+            if tensor.ndim == 2:
+                assert not torch.equal(saved[name].bfloat16().float(), saved[name])
+        model = Bert.load(folder)
+        assert model.predict_proba(TEXTS) == pytest.approx(scores, abs=1e-6)
+
+
+@pytest.mark.parametrize("max_length", [None, 40])
+def test_positions_that_begin_after_padding_are_not_overrun(
+    tiny_bert: Path, tmp_path: Path, max_length: int | None
+) -> None:
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_bert)
+    tokenizer.model_max_length = int(1e30)
+    tokenizer.save_pretrained(tmp_path)
+    config = transformers.RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=40, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    transformers.RobertaModel(config).save_pretrained(tmp_path)
+    for kind in (Bert, Embeddings):
+        model = kind().set_params(checkpoint=str(tmp_path), max_length=max_length)
+        scores = model.fit(TEXTS, LABELS).predict_proba(["the page " * 100])
+        assert scores.shape == (1, 2)
+        assert max(map(len, model._tokens(["the page " * 100]))) == 39
+
+
+def test_bert_cuts_at_its_limit_and_tells_the_share(tiny_bert: Path) -> None:
+    model = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=6))
+    model.fit(TEXTS, LABELS)
+    assert max(map(len, model._tokens(["the page " * 50]))) == 8  # with [CLS] and [SEP]
+    assert model.truncated_share(["the page", "the page " * 50]) == 0.5
+    unlimited = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=None))
+    unlimited.fit(TEXTS, LABELS)
+    assert max(map(len, unlimited._tokens(["the page " * 500]))) == 64
+
+
+def test_a_checkpoint_of_another_kind_is_refused_in_one_line(
+    tmp_path: Path, tiny_llama: Path
+) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "no-such-type"}')
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(CheckpointError, match="cannot be used") as caught:
+        Llama(LlamaSettings(checkpoint=str(tmp_path))).fit(TEXTS, LABELS)
+    assert "\n" not in str(caught.value)
+
+
+def test_training_batches_hold_each_comment_once_and_like_lengths() -> None:
+    lengths = np.random.default_rng(0).integers(1, 200, 500)
+    made = batches.for_training(lengths, 8, np.random.default_rng(1))
+    assert sorted(np.concatenate(made)) == list(range(500))
+    spread = np.mean([np.ptp(lengths[rows]) for rows in made])
+    shuffled = np.mean([np.ptp(lengths[i : i + 8]) for i in range(0, 496, 8)])
+    assert spread < shuffled / 3
+
+
+def test_scoring_batches_hold_each_comment_once_longest_first() -> None:
+    lengths = np.array([5, 50, 7, 1])
+    made = list(batches.for_scoring(lengths, 3, most_tokens=10_000))
+    assert [rows.tolist() for rows in made] == [[1, 2, 0], [3]]
+
+
+def test_the_learning_rate_goes_by_the_checkpoints_size(tiny_bert: Path, tiny_llama: Path) -> None:
+    bert = Bert(BertSettings(checkpoint=str(tiny_bert))).fit(TEXTS, LABELS)
+    assert bert.settings.learning_rate == 2e-4
+    llama = Llama(LlamaSettings(checkpoint=str(tiny_llama))).fit(TEXTS, LABELS)
+    assert llama.settings.learning_rate == 1e-3
+    given = Bert(BertSettings(checkpoint=str(tiny_bert), learning_rate=1e-5)).fit(TEXTS, LABELS)
+    assert given.settings.learning_rate == 1e-5
+
+
+def test_the_learning_rate_warms_up_and_decays() -> None:
+    recipe = finetuning.Recipe(1.0, 8, 1, 0.1, 0.0)
+    rates = [finetuning._rate(step, 100, recipe) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == 1.0
+    assert rates == sorted(rates[:10]) + sorted(rates[10:], reverse=True)
+    assert 0 < rates[-1] < 0.02
+
+
+def test_small_updates_of_bf16_parameters_are_not_lost() -> None:
+    parameter = torch.nn.Parameter(torch.ones(1, dtype=torch.bfloat16))
+    optimizer = finetuning._MasterAdamW([parameter], finetuning.Recipe(1e-4, 1, 1, 0, 0.0))
+    for _ in range(100):
+        parameter.grad = torch.ones_like(parameter)
+        optimizer.step(1e-4)
+    assert parameter.item() == pytest.approx(0.99, abs=0.004)  # bf16 alone would still be 1
+
+
+def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for device in ("cuda", "mps"):
+        with pytest.raises(DeviceError, match=f"device {device} is not available"):
+            devices.require(device)
+    with pytest.raises(UnknownNameError, match="unknown device 'tpu'; known: cpu, cuda, mps"):
+        devices.require("tpu")
+
+
+@pytest.mark.parametrize(("bf16_s", "expected"), [(0.1, torch.bfloat16), (0.9, torch.float32)])
+def test_bf16_is_chosen_where_it_is_measured_to_pay(
+    monkeypatch: pytest.MonkeyPatch, bf16_s: float, expected: torch.dtype
+) -> None:
+    devices.worthwhile_dtype.cache_clear()
+    times = {torch.float32: 1.0, torch.bfloat16: bf16_s}
+    monkeypatch.setattr(devices, "gemm_seconds", lambda device, dtype: times[dtype])
+    assert devices.worthwhile_dtype("cpu") is expected
+    devices.worthwhile_dtype.cache_clear()
+
+
+def test_precision_is_decided_once_for_all_processes_of_a_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    probed: list[torch.dtype] = []
+
+    def decided(bf16_s: float) -> torch.dtype:
+        """What a new process decides that measures so many seconds for bf16, and 1 for fp32."""
+        devices.worthwhile_dtype.cache_clear()
+
+        def seconds(device: str, dtype: torch.dtype) -> float:
+            probed.append(dtype)
+            return bf16_s if dtype == torch.bfloat16 else 1.0
+
+        monkeypatch.setattr(devices, "gemm_seconds", seconds)
+        return devices.chosen_dtype("auto", "cpu")
+
+    assert decided(0.1) is torch.bfloat16
+    assert decided(0.9) is torch.bfloat16
+    assert len(probed) == 2
+    (file,) = cache_folder("precision").glob("*/*")
+    file.write_bytes(b"\xff")
+    assert decided(0.9) is torch.float32
+    assert decided(0.1) is torch.float32
+    monkeypatch.setattr(devices.processor, "allowed_cores", lambda: 97)
+    assert decided(0.1) is torch.bfloat16
+    monkeypatch.setattr(devices.processor, "cpu_name", lambda: "another")
+    assert decided(0.9) is torch.float32
+    monkeypatch.setattr(torch, "__version__", "another")
+    assert decided(0.1) is torch.bfloat16
+    devices.worthwhile_dtype.cache_clear()
+
+
+def test_of_two_processes_that_decide_at_once_the_first_one_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def busy(device: str) -> str:
+        """While this process measures, another has decided."""
+        monkeypatch.setattr(devices, "_worthwhile", lambda device: "bf16")
+        devices.worthwhile_dtype.cache_clear()
+        assert devices.worthwhile_dtype(device) is torch.bfloat16
+        return "fp32"
+
+    monkeypatch.setattr(devices, "_worthwhile", busy)
+    devices.worthwhile_dtype.cache_clear()
+    assert devices.worthwhile_dtype("cpu") is torch.bfloat16
+    devices.worthwhile_dtype.cache_clear()
+
+
+def test_an_unknown_precision_lists_the_known() -> None:
+    with pytest.raises(UnknownNameError, match="unknown precision 'int3'; known: auto, fp32, bf16"):
+        devices.chosen_dtype("int3", "cpu")
+
+
+def test_a_batch_to_score_has_no_more_tokens_than_fit_a_cache() -> None:
+    lengths = np.array([50, 3, 4, 90, 5, 2])
+    made = [rows.tolist() for rows in batches.for_scoring(lengths, 3, most_tokens=12)]
+    assert made == [[3], [0], [4, 2], [1, 5]]  # those too long for it by themselves
+
+
+def test_layers_without_keys_and_values_are_refused_in_one_line(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_llama)
+    tokenizer.save_pretrained(tmp_path)
+    config = transformers.Lfm2Config(
+        vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, intermediate_size=128, max_position_embeddings=512,
+        layer_types=["conv", "full_attention"],
+    )  # fmt: skip
+    transformers.Lfm2ForCausalLM(config).save_pretrained(tmp_path)
+    tuned = Llama(LlamaSettings(checkpoint=str(tmp_path), precision="fp32"))
+    for fit in (lambda: zero_shot(tmp_path), lambda: tuned.fit(TEXTS, LABELS)):
+        with pytest.raises(
+            CheckpointError, match="has layers that keep no keys and values"
+        ) as told:
+            fit()
+        assert "\n" not in str(told.value)

@@ -1,0 +1,312 @@
+"""Models that nobody registered: the user's own code, and further checkpoints as rows of their own."""
+
+import importlib.util
+import json
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.own_code import broken, installed
+from worthit.bench import session
+from worthit.bench.cell import Cell
+from worthit.bench.cells.work import Work
+from worthit.bench.saved import artifacts, trained_models
+from worthit.datasets import prepare
+from worthit.datasets.cache import cache_folder
+from worthit.datasets.errors import (
+    CheckpointError,
+    DeviceError,
+    ModelError,
+    OptionError,
+    RunError,
+    UnknownNameError,
+    WorthitError,
+)
+from worthit.datasets.splits.protocol import Protocol
+from worthit.models import contract, registry, user_model
+from worthit.models.contract import silent
+from worthit.models.weights import checkpoints
+from worthit.reports.cli import main
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    return installed(tmp_path, monkeypatch, request.node.nodeid)
+
+
+@pytest.mark.parametrize(
+    "name", ["pipeline", "margins", "TwoMethods", "KeepsItself", "FillsItself", "Contract"]
+)
+def test_every_kind_of_own_model_keeps_the_contract(code: str, name: str) -> None:
+    assert broken(f"{code}:{name}") == {}
+
+
+@pytest.mark.parametrize("name", ["pipeline", "margins", "TwoMethods", "KeepsItself"])
+def test_own_models_of_three_classes_are_scored_or_refused(code: str, name: str) -> None:
+    texts, labels = ["good thing", "bad thing", "odd thing"] * 4, np.arange(12) % 3
+    model = registry.model_class(f"{code}:{name}")(classes=("good", "bad", "odd"))
+    model.fit(texts, labels)
+    if name == "KeepsItself":
+        with pytest.raises(
+            ModelError, match=r"shape \(12, 2\) for 12 comments of 3 classes; \(12, 3\)"
+        ):
+            model.predict_proba(texts)
+        return
+    found = model.predict_proba(texts)
+    assert found.sum(axis=1) == pytest.approx(np.ones(12))
+    assert found.argmax(axis=1).tolist() == labels.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "no_such.place:X",
+            "there is no module no_such for no_such.place:X, neither installed nor",
+        ),
+        ("{code}:Nothing", "has no Nothing; it has: pipeline, margins, TwoMethods"),
+        ("{code}:number", "is a int, no class"),
+        ("{code}:NoMethods", r"makes a NoMethods without fit\(texts, labels\) and predict_proba"),
+        ("{code}:NeedsArguments", "cannot be made without arguments: TypeError: .*depth"),
+        ("{code}:Lacking", "is a Classifier but lacks size"),
+        ("{code}_bad:X", "cannot be imported: ZeroDivisionError"),
+        ("{code}_quits:X", "cannot be imported: SystemExit: 3"),
+        ("{code}_needs:X", "cannot be imported: it needs no_such_library; pip install it"),
+    ],
+)
+def test_what_is_no_classifier_is_refused_in_one_line(code: str, name: str, message: str) -> None:
+    Path(f"{code}_bad.py").write_text("1 / 0")
+    Path(f"{code}_quits.py").write_text("raise SystemExit(3)")
+    Path(f"{code}_needs.py").write_text("import no_such_library")
+    with pytest.raises(ModelError, match=message) as caught:
+        registry.entry(name.format(code=code))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["gpt", "hf:", "a:b:c", "my-package:X", "module:"])
+def test_what_is_no_name_at_all_lists_what_is(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=r"known: majority, .*, module:Class, hf:CHECKPOINT"):
+        registry.entry(name)
+
+
+def test_own_code_says_what_it_is_or_inherits_it(code: str) -> None:
+    said = registry.entry(f"{code}:KeepsItself")
+    assert (said.kind, said.devices, said.pretrained) == ("llm", ("cpu", "cuda"), False)
+    assert registry.entry(f"{code}:TwoMethods").devices == ("cpu",)
+    with pytest.raises(DeviceError, match="TwoMethods runs on cpu only"):
+        registry.require_able(f"{code}:TwoMethods", "cuda")
+    Path(f"{code}_bert.py").write_text(
+        "from worthit.models.bert import Bert\n\nclass MyBert(Bert): ..."
+    )
+    inherited = registry.entry(f"{code}_bert:MyBert")
+    assert (inherited.kind, inherited.pretrained) == ("encoder", True)
+    assert inherited.devices == contract.DEVICES
+
+
+def test_the_folder_one_stands_in_makes_no_packages_of_its_folders(
+    code: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / f"{code}_inside.py").write_text("class X: ...")
+    registry.model_class(f"{code}:TwoMethods")
+    assert importlib.util.find_spec("bare") is None
+    assert str(tmp_path) not in sys.path
+    with pytest.raises(ModelError, match="makes a X without fit"):
+        registry.entry(f"bare.{code}_inside:X")
+
+
+def test_what_editors_leave_beside_code_is_no_code(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / f"{code}_package"
+    package.mkdir()
+    (package / "__init__.py").write_text(f"from {code} import TwoMethods")
+    (package / ".#edited.py").symlink_to("user@host.123:456")
+    registry.entry(f"{package.name}:TwoMethods")
+    files = user_model.source_files(f"{package.name}:TwoMethods")
+    assert package / "__init__.py" in files
+    assert all(file.is_file() for file in files)
+    monkeypatch.setattr(artifacts, "__file__", str(tmp_path / "bench" / "artifacts.py"))
+    shutil.copytree(package, tmp_path / "models", symlinks=True)
+    assert artifacts.model_code() == [tmp_path / "models" / "__init__.py"]
+
+
+def test_code_that_has_changed_is_another_model_which_the_cache_does_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = prepare.prepare("synthetic:600", Protocol()).key
+    name = installed(tmp_path, monkeypatch, "changing")
+    file, cached = Path(f"{name}.py"), []
+    for code in (file.read_text(), file.read_text(), file.read_text() + "\n# changed\n"):
+        file.write_text(code)
+        location = f"{name}:KeepsItself"
+        work = Work(Cell("KeepsItself", "cpu", 0, split, location=location), silent)
+        work.setup()
+        cached.append(work.train().cached)
+    assert cached == [False, True, False]
+
+
+def test_seeds_reach_own_code(code: str) -> None:
+    assert user_model._made(user_model._imported(f"{code}:KeepsItself"), "", 3).seed == 3
+    pipeline = user_model._made(user_model._imported(f"{code}:pipeline"), "", 3)
+    assert pipeline.get_params()["sgdclassifier__random_state"] == 3
+
+
+def test_without_skops_only_who_keeps_itself_is_kept(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "skops", None)
+    registry.model_class(f"{code}:KeepsItself")().prepare()
+    with pytest.raises(ModelError, match=r"skops has to keep it: pip install 'worthit\[sklearn\]'"):
+        registry.model_class(f"{code}:TwoMethods")().prepare()
+
+
+def test_what_skops_cannot_keep_is_refused_in_one_line(code: str, tmp_path: Path) -> None:
+    Path(f"{code}_lambda.py").write_text(
+        "from sklearn.feature_extraction.text import TfidfVectorizer\n"
+        "from sklearn.naive_bayes import MultinomialNB\n"
+        "from sklearn.pipeline import make_pipeline\n\n"
+        "def made():\n    words = TfidfVectorizer(tokenizer=lambda t: t.split(), token_pattern=None)\n"
+        "    return make_pipeline(words, MultinomialNB())"
+    )
+    found = broken(f"{code}_lambda:made")["saved, loaded"]
+    assert f"skops cannot save {code}_lambda:made" in found
+
+
+def test_types_from_elsewhere_are_loaded_only_where_they_were_trained(
+    code: str, tmp_path: Path
+) -> None:
+    Path(f"{code}_other.py").write_text(f"from {code} import TwoMethods\n\nmade = TwoMethods")
+    kind = registry.model_class(f"{code}_other:made")
+    model = kind().fit(["good thing", "bad thing"], np.array([0, 1]))
+    here, elsewhere = cache_folder("artifacts", "x"), tmp_path / "elsewhere"
+    for folder in (here, elsewhere):
+        folder.mkdir(parents=True)
+        model.save(folder)
+    assert kind.load(here).predict_proba(["bad"]).shape == (1, 2)
+    with pytest.raises(
+        RunError, match=f"would run {code}.TwoMethods, which is not defined in {code}_other"
+    ):
+        kind.load(elsewhere)
+
+
+def test_what_ones_own_code_imports_is_not_trusted_for_it(code: str, tmp_path: Path) -> None:
+    Path(f"{code}_clean.py").write_text(
+        "from subprocess import check_output\n"
+        f"from {code} import pipeline\n"
+        "from sklearn.pipeline import make_pipeline\n"
+        "from sklearn.preprocessing import FunctionTransformer\n\n"
+        "def clean(texts):\n    return [text.lower() for text in texts]\n\n"
+        "def made():\n    return make_pipeline(FunctionTransformer(clean), pipeline())\n"
+    )
+    kind = registry.model_class(f"{code}_clean:made")
+    kind().fit(["good thing", "bad thing"], np.array([0, 1])).save(tmp_path)
+    assert kind.load(tmp_path).predict_proba(["bad"]).shape == (1, 2)
+    with zipfile.ZipFile(tmp_path / "model.skops") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert b'"clean"' in files["schema.json"]
+    files["schema.json"] = files["schema.json"].replace(b'"clean"', b'"check_output"')
+    with zipfile.ZipFile(tmp_path / "model.skops", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    with pytest.raises(RunError, match=f"would run {code}_clean.check_output, which is not def"):
+        kind.load(tmp_path)
+
+
+def test_rows_are_short_unique_and_tell_no_folder(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name / "my model").mkdir(parents=True)
+    given = ["lsa", "pack.mod:Mine", "other:Mine", "odd:lsa", "hf:distilbert/distilbert-base", "hf:x/y",
+             "hf:z/y", "hf:distilbert/distilbert-base",
+             *(f"hf:{tmp_path / name / 'my model'}" for name in ("a", "b"))]  # fmt: skip
+    assert list(registry.rows(given)) == [
+        "lsa", "Mine", "other.Mine", "odd.lsa", "hf:distilbert-base", "hf:y", "hf:z--y",
+        "hf:my-model", "hf:my-model.2",
+    ]  # fmt: skip
+    assert registry.rows(given)["hf:z--y"] == "hf:z/y"
+
+
+def test_a_checkpoints_config_tells_its_recipe(
+    tiny_bert: Path, tiny_llama: Path, tmp_path: Path
+) -> None:
+    assert checkpoints.recipe(str(tiny_bert)) == "bert"
+    assert checkpoints.recipe(str(tiny_llama)) == "llama"
+    for weights, model, kind in ((tiny_bert, "bert", "encoder"), (tiny_llama, "llama", "llm")):
+        assert registry.model_class(f"hf:{weights}").name == model
+        assert registry.entry(model).kind == kind
+    for number, (config, message) in enumerate([
+        ({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}, "is a T5ForCond"),
+        ({"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}, "is a LlamaF"),
+        ({"model_type": "no-such"}, "is a no-such; hf: takes encoders that classify"),
+        ({}, "has no config.json that tells its architecture"),
+        ([], "has no config.json that tells its architecture"),
+    ]):  # fmt: skip
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps(config))
+        (folder / "model.safetensors").touch()
+        with pytest.raises(CheckpointError, match=message):
+            registry.model_class(f"hf:{folder}")
+
+
+def chosen(models: str | None, **changed: Any) -> session.Options:
+    given: dict[str, Any] = {
+        "preset_name": "quick", "models": models, "devices": "cpu", "dataset": "synthetic", "train_size": None,
+        "test_size": None, "max_length": None, "checkpoints": [], "seeds": 1, "retrain": False,
+        "learning_curve": False, "cell_limit_s": None, "runs_folder": Path("runs"), "report_options": {},
+    }  # fmt: skip
+    return session.checked(**given | changed)
+
+
+def test_all_and_default_stand_for_their_models() -> None:
+    default = list(chosen(None).models)
+    assert "embeddings" in default
+    assert not {"majority", "word-list"} & set(default)
+    assert list(chosen("all").models) == list(registry.MODELS)
+    assert list(chosen("default,majority").models) == [*default, "majority"]
+
+
+@pytest.mark.parametrize(
+    ("models", "checkpoint", "error", "message"),
+    [
+        ("hf:x", "hf:x=y", OptionError, "hf:x is a checkpoint itself"),
+        ("{code}:TwoMethods", "{code}:TwoMethods=y", OptionError, "has no checkpoint to choose"),
+        ("{code}:Nothing", "bert=y", ModelError, "has no Nothing"),
+    ],
+)
+def test_bad_choices_of_own_models_are_refused(
+    code: str, models: str, checkpoint: str, error: type[WorthitError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        chosen(models.format(code=code), checkpoints=[checkpoint.format(code=code)])
+
+
+def test_a_folder_does_not_decide_which_code_is_run(
+    code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    location, folder = f"{code}:KeepsItself", tmp_path / "taken"
+    folder.mkdir()
+    registry.model_class(location)().fit(["a", "b"], np.array([0, 1])).save(folder)
+    (tmp_path / "in.jsonl").write_text('{"text": "WHAT"}\n')
+    score = ["score", "--model", str(folder), str(tmp_path / "in.jsonl")]
+    assert main.main(score) == 2
+    assert f"if you trust that code, as it is installed here, give --code {location}" in (
+        capsys.readouterr().err
+    )
+    assert main.main([*score, "--output", str(tmp_path / "out.csv"), "--code", location]) == 0
+    assert (tmp_path / "out.csv").read_text() == "row,score\n1,0.9\n"
+
+
+def test_a_model_of_ones_own_is_found_by_any_of_its_names(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="there is no model or folder 'Mine'"):
+        trained_models.find("Mine", tmp_path)
+    for given in ("pack.mod:Mine", "hf:some/model"):
+        with pytest.raises(RunError, match=f"no complete run in .* has trained a {given}"):
+            trained_models.find(given, tmp_path)
+    with pytest.raises(RunError, match="there is no readable run"):
+        trained_models.find("never:tfidf", tmp_path)

@@ -1,0 +1,214 @@
+"""reports/analysis/prices.py, worked out by hand."""
+
+import dataclasses
+import math
+
+import pytest
+
+from tests.priced_runs import cell, entries, rated, run, section, untuned
+from worthit.bench.saved import record
+from worthit.bench.saved.record import Figure, measured, unavailable
+from worthit.reports.analysis import bounds, prices
+from worthit.reports.analysis.bounds import Bounded
+from worthit.reports.analysis.paired_tests import Pair, pairs
+
+
+@pytest.mark.parametrize(
+    ("given", "scoring", "training", "together"),
+    [
+        # 1,000 s and 1 kWh a million; 36 s and 0.001 kWh a training
+        ({"machine_price": "3.6"}, "1", "0.036", "1.04"),
+        ({"electricity_price": "0.5"}, "0.5", "0.0005", "0.5"),
+        ({"machine_price": "3.6", "electricity_price": "0.5"}, "1.5", "0.0365", "1.54"),
+        ({"machine_price": "3.6", "volume": "1000"}, "1", "0.036", "37"),
+        ({"machine_price": "0"}, "0", "0", "0"),
+    ],
+)
+def test_prices_by_hand(given: dict[str, str], scoring: str, training: str, together: str) -> None:
+    written = entries(section(run(**given)), "one training")[0]
+    assert written == ["lsa", scoring, training, together]
+
+
+def test_emissions_by_hand() -> None:
+    assert entries(section(run(carbon_intensity="400.0")), "CO2e") == [["lsa", "400"]]
+
+
+def test_a_sum_says_where_its_parts_come_from() -> None:
+    guess = Figure(3.6, "J", "estimated", "load")
+    energy = dataclasses.replace(cell().energy, cpu_j_per_comment=guess)  # type: ignore[type-var]
+    cached = Figure(36.0, "s", "cached", "clock", was="measured")
+    training = dataclasses.replace(cell().training, train_s=cached)  # type: ignore[type-var]
+    found = run(
+        cell(energy=energy, training=training), machine_price="3.6", electricity_price="0.5"
+    )
+    assert entries(section(found), "one training") == [
+        ["lsa", "*≈1.5*", "0.0365 (cached)", "*≈1.54* (cached)"]
+    ]
+    on_gpu = dataclasses.replace(cell(), device="cuda")
+    text = section(run(on_gpu, electricity_price="0.5"))
+    assert entries(text, "one training") == [["lsa", "n/a [1]", "n/a [1]", "n/a [1]"]]
+    assert "- [1] no GPU" in text
+    metered = dataclasses.replace(cell().energy, gpu_j_per_comment=measured(3.6, "J", "NVML"))  # type: ignore[type-var]
+    found = run(dataclasses.replace(on_gpu, energy=metered), electricity_price="0.5")
+    assert entries(section(found), "one training")[0][1] == "1"
+
+
+def test_an_untuned_model_pays_no_training() -> None:
+    found = run(untuned(), machine_price="3.6")
+    assert entries(section(found), "one training") == [["llama-zero-shot", "1", "none", "1"]]
+
+
+def short(model: str, origin: record.Origin = "measured") -> record.CellRecord:
+    """Trained in 2 s, too short for a meter; scores 100 comments in 5 s at 3.6 J each: 72 W."""
+    training = dataclasses.replace(
+        cell().training,  # type: ignore[type-var]
+        train_s=measured(2, "s", "clock"),
+        cpu_j=unavailable("J", "it took 2 s, energy needs 5 s or more"),
+    )
+    energy = dataclasses.replace(
+        cell().energy,  # type: ignore[type-var]
+        cpu_j_per_comment=Figure(3.6, "J", origin, "RAPL"),
+    )
+    return cell(model, training=training, energy=energy)
+
+
+def test_a_training_too_short_to_be_metered_is_estimated_by_the_power_of_scoring() -> None:
+    energy = dataclasses.replace(cell().energy, comments=200)  # type: ignore[type-var]
+    found = run(short("lsa"), cell("llama", energy=energy), electricity_price="3600000", volume="1")
+    joules = bounds.training_j(found, found.cells[0])
+    assert joules.estimated
+    assert "power of scoring; " in joules.figure.instrument
+    assert joules.value == pytest.approx(144)
+    assert joules.low == pytest.approx(144 * 0.6)
+    assert joules.high == pytest.approx(2 * 144 * 1.4)  # llama draws twice as much
+    text = section(found)
+    assert entries(text, "one training")[0][2] == "*≈144* [1]"
+    assert "- [1] the energy of this training was not metered: its time at the power" in text
+    assert "n/a" not in text
+    assert "against lsa, the cheapest to train" in text
+    by_load = run(short("lsa", "estimated"), electricity_price="1")
+    assert not bounds.training_j(by_load, by_load.cells[0]).measured_part
+    unscored = dataclasses.replace(short("lsa"), energy=None)
+    assert bounds.training_j(run(unscored), unscored).figure.reason.startswith("it took 2 s")
+
+
+def test_a_cached_short_training_stays_an_estimate() -> None:
+    cached = Figure(2.0, "s", "cached", "clock", was="measured")
+    training = dataclasses.replace(short("lsa").training, train_s=cached)  # type: ignore[type-var]
+    found = run(dataclasses.replace(short("lsa"), training=training), electricity_price="3600000")
+    assert entries(section(found), "one training")[0][2] == "*≈144* (cached) [1]"
+
+
+def test_what_is_not_trained_is_not_called_the_cheapest_to_train() -> None:
+    text = section(run(untuned(), cell("bert"), short("tfidf"), machine_price="1"))
+    assert "against tfidf, the cheapest to train" in text
+
+
+def exact(value: float, off: float = 0.0) -> Bounded:
+    return Bounded(measured(value, "", "given"), value - off, value + off)
+
+
+@pytest.mark.parametrize(
+    ("own", "rival", "expected"),
+    [
+        # 100 more to train, 50 less a million: after 2 million
+        ((exact(110), exact(50)), (exact(10), exact(100)), (2e6, 2e6, 2e6)),
+        ((exact(110), exact(100)), (exact(10), exact(50)), (math.inf, math.inf, math.inf)),
+        ((exact(110), exact(50)), (exact(10), exact(50)), (math.inf, math.inf, math.inf)),
+        ((exact(5), exact(50)), (exact(10), exact(100)), (0.0, 0.0, 0.0)),
+        # 90 to 110 more to train, 40 to 60 less a million
+        ((exact(110, 10), exact(50, 10)), (exact(10), exact(100)), (2e6, 1.5e6, 2.75e6)),
+        ((exact(110), exact(50, 60)), (exact(10), exact(100)), (2e6, 1e8 / 110, math.inf)),
+    ],
+)
+def test_break_even_by_hand(
+    own: tuple[Bounded, Bounded], rival: tuple[Bounded, Bounded], expected: tuple[float, ...]
+) -> None:
+    found = prices.break_even(*own, *rival)
+    assert found is not None
+    assert (found.volume, found.low, found.high) == pytest.approx(expected)
+
+
+def test_break_even_of_what_is_not_known_is_not_known() -> None:
+    unknown = bounds.absent("", "no meter")
+    assert prices.break_even(unknown, exact(1), exact(1), exact(2)) is None
+
+
+def test_break_evens_are_told_against_the_cheapest_to_train_and_the_api() -> None:
+    # At 3.6 an hour: a million costs 1,000 / rate, a training its seconds / 1,000.
+    quick, slow = rated("lsa", 500, 100), rated("bert", 1000, 1100)
+    lost = record.CellRecord("llama", "cpu", 0, failures=("training: out of memory",))
+    text = section(run(quick, slow, lost, machine_price="3.6", api_price="1.5"))
+    assert entries(text, "against the API") == [
+        ["lsa", "", "never"],  # 2 a million
+        ["bert", "1,000,000", "2,200,000"],  # 1 more to train, 1 less a million; 1.1 / 0.5
+        ["llama", "n/a [1]", "n/a [1]"],
+    ]
+    assert "against lsa, the cheapest to train" in text
+
+
+def pair(first: str, second: str, difference: float, low: float, high: float, p: float) -> Pair:
+    return Pair(first, second, difference, low, high, p, None, None, None, None)
+
+
+def test_the_price_of_further_correct_comments_by_hand() -> None:
+    # 1, 2, 4 and 10 a million, nothing to train
+    models = [rated(name, 1000 / price, 0) for name, price in
+              (("lsa", 1), ("tfidf", 2), ("bert", 4), ("llama", 10))]  # fmt: skip
+    found = run(*reversed(models), machine_price="3.6")
+    told = (
+        pair("tfidf-cpu", "lsa-cpu", 0.10, 0.05, 0.20, 0.01),
+        pair("bert-cpu", "tfidf-cpu", 0.01, -0.01, 0.03, 0.4),
+        pair("llama-cpu", "tfidf-cpu", 0.04, 0.0, 0.08, 0.04),
+    )  # fmt: skip
+    cheapest, tfidf, bert, llama = prices.gains(found, told)
+    assert (cheapest.cell.model, cheapest.over) == ("lsa", None)
+    # 1 more a million buys 100,000 more correct, at least 50,000 and at most 200,000
+    assert (tfidf.price, tfidf.low, tfidf.high) == pytest.approx((1e-5, 5e-6, 2e-5))
+    assert (bert.cell.model, bert.price) == ("bert", None)
+    assert llama.over is not None
+    assert llama.over.model == "tfidf"  # bert is not worth its price, so nothing is held against it
+    assert (llama.price, llama.low, llama.high) == pytest.approx((2e-4, 1e-4, math.inf))
+    text = "\n\n".join(prices.section(found, told))
+    assert entries(text, "1,000 more correct") == [
+        ["lsa", "", "the cheapest"],
+        ["tfidf", "lsa", "0.01 (0.005 to 0.02)"],
+        ["bert", "tfidf", "no supported gain"],
+        ["llama", "tfidf", "0.2 (0.1 to no bound)"],
+    ]
+
+
+def test_of_several_seeds_the_first_is_priced() -> None:
+    models = [rated("lsa", 1000, 0, wrong=40), rated("llama", 100, 0, wrong=10)]
+    once = run(*models, machine_price="3.6")
+    seeds = [dataclasses.replace(model, seed=seed) for seed in range(3) for model in models]
+    thrice = run(*seeds, machine_price="3.6")
+    found = prices.gains(thrice, pairs(thrice))
+    assert found == prices.gains(once, pairs(once))
+    assert [gain.cell.name for gain in found] == ["lsa-cpu", "llama-cpu"]
+    assert found[1].price is not None
+
+
+def test_who_is_dearer_and_worse_gains_nothing() -> None:
+    found = run(rated("lsa", 1000, 0), rated("tfidf", 500, 0), machine_price="3.6")
+    worse = (pair("tfidf-cpu", "lsa-cpu", -0.1, -0.2, -0.05, 0.01),)
+    assert prices.gains(found, worse)[1].price is None
+
+
+def test_costs_made_of_estimates_alone_rank_nobody() -> None:
+    guess = Figure(1.0, "J", "estimated", "load")
+    energy = dataclasses.replace(cell().energy, cpu_j_per_comment=guess)  # type: ignore[type-var]
+    training = dataclasses.replace(cell().training, cpu_j=guess)  # type: ignore[type-var]
+    pair = [cell(name, energy=energy, training=training) for name in ("lsa", "tfidf")]
+    found = run(*pair, electricity_price="1", api_price="1")
+    assert prices.gains(found, ()) == ()
+    assert "the cheapest" not in section(found)
+    assert entries(section(found), "against the API")[0][1].startswith("*≈")
+
+
+def test_the_same_run_is_told_the_same_way() -> None:
+    found = run(
+        cell(), untuned(), cell("bert", 2), machine_price="1", api_price="9", budget="accuracy=0.9"
+    )
+    assert section(found) == section(found)
+    assert "no supported gain" in section(found)

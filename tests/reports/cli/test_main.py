@@ -1,0 +1,197 @@
+"""reports/cli/main.py, report.py and readme.py: the `worthit` command, and what it loads."""
+
+import dataclasses
+import errno
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.small_runs import cell, run
+from worthit.bench.saved import record, run_file
+from worthit.datasets.errors import RunError
+from worthit.reports.cli import main
+from worthit.reports.publish import publish, readme
+
+
+def test_publishing_writes_pictures_and_report_beside_the_run(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    both = run(cell(), cell(model="tfidf"))
+    run_file.save(both, file)
+    summary = publish.publish(both, file)
+    written = {path.name for path in (tmp_path / "a").iterdir()}
+    assert written == {
+        "README.md", "frontier.png", "roc.png", "reliability.png", "precision-recall.png",
+        "confusion-lsa-cpu.png", "confusion-tfidf-cpu.png",
+    }  # fmt: skip
+    text = (tmp_path / "a" / "README.md").read_text()
+    assert "](frontier.png)" in text
+    assert "](confusion-lsa-cpu.png)" in text
+    assert "lsa" in summary
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    runs = tmp_path / "reports" / "runs"
+    runs.mkdir(parents=True)
+    run_file.save(run(), runs / "2026-01-02-quick.json")
+    block = "before\n<!-- results: 2026-01-02-quick -->\n<!-- end of results -->\nafter\n"
+    (tmp_path / "README.md").write_text(block.replace("-->\n<!--", "-->\n\n<!--"))
+    return tmp_path
+
+
+def test_readme_is_filled_then_fresh_then_stale(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["readme", "--root", str(project)]
+    assert main.main([*arguments, "--check"]) == 1
+    assert "stale" in capsys.readouterr().err
+    assert main.main(arguments) == 0
+    assert main.main([*arguments, "--check"]) == 0
+    text = (project / "README.md").read_text()
+    assert text.startswith("before\n<!-- results: 2026-01-02-quick -->\n")
+    assert text.endswith("<!-- end of results -->\nafter\n")
+    assert "90.0 %" in text
+    assert "**No verdict: this run has no fine-tuned LLM with test scores.**" in text
+    (project / "README.md").write_text(text.replace("90.0 %", "99.0 %"))
+    assert main.main([*arguments, "--check"]) == 1
+
+
+def test_the_readme_says_that_its_run_was_noisy(project: Path) -> None:
+    text = (project / "README.md").read_text()
+    assert "noisy" not in readme.filled(text, project)
+    noisy = dataclasses.replace(run(), noise=record.measured(22.0, "%", "p95 over p5"))
+    run_file.save(noisy, project / "reports" / "runs" / "2026-01-02-quick.json")
+    assert "**Warning: this machine was noisy, 22 %" in readme.filled(text, project)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["report", "nope"], "there is no readable run"),
+        (["readme", "nope"], "there is no readable run"),
+        (["readme", "--root", "/no/folder"], "there is no /no/folder/README.md"),
+    ],
+)
+def test_commands_refuse_in_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    root = [] if "--root" in arguments else ["--root", str(project)]
+    assert main.main([*arguments, *root]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("worthit: ")
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("blocked", "reason"),
+    [
+        ("blk", "File exists"),
+        ("blk/README.md", "Is a directory"),
+        ("blk/roc.png", "Is a directory"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str], blocked: str, reason: str
+) -> None:
+    runs = project / "reports" / "runs"
+    run_file.save(run(), runs / "blk.json")
+    if blocked == "blk":
+        (runs / blocked).touch()
+    else:
+        (runs / blocked).mkdir(parents=True)
+    assert main.main(["report", "blk", "--root", str(project)]) == 2
+    assert capsys.readouterr().err == (
+        f"worthit: the report cannot be written ({reason}: {runs / blocked}); "
+        f"mend that, then: worthit report {runs / 'blk.json'}\n"
+    )
+
+
+def test_a_readme_that_cannot_be_written_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*given: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "write_text", read_only)
+    assert main.main(["readme", "--root", str(project)]) == 2
+    assert capsys.readouterr().err == (
+        f"worthit: {project / 'README.md'} cannot be written (Read-only file system); "
+        "mend that and run this again\n"
+    )
+
+
+def test_a_readme_without_the_block_is_refused() -> None:
+    with pytest.raises(RunError, match="no block"):
+        readme.filled("nothing here", Path())
+
+
+def test_an_interrupted_run_does_not_get_into_the_readme(project: Path) -> None:
+    run_file.save(run(complete=False), project / "reports" / "runs" / "2026-01-02-quick.json")
+    with pytest.raises(RunError, match="was interrupted"):
+        readme.filled((project / "README.md").read_text(), project)
+
+
+def test_runs_lists_them_and_survives_a_broken_one(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = project / "reports" / "runs"
+    (runs / "broken.json").write_text("{")
+    long = run(complete=False)
+    cpu = {"cpu": "AMD Ryzen Threadripper PRO 5995WX with 64 Cores"}
+    long = dataclasses.replace(long, machine=long.machine | cpu)
+    data = dataclasses.replace(long.data, dataset="jigsaw:/home/someone/comments/train.csv.gz")
+    run_file.save(dataclasses.replace(long, data=data), runs / "2026-01-03-152233-reference.json")
+    assert main.main(["runs", "--root", str(project)]) == 0
+    printed = capsys.readouterr().out
+    assert "2026-01-02-quick" in printed
+    assert "(interrupted)" in printed
+    assert "unreadable [1]" in printed
+    assert "is not JSON" in printed.replace("\n   ", "")
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_the_help_shows_how_to_measure_in_one_piece(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main.main(["--help"])
+    assert "to measure: pytest bench/ --benchmark-only\n" in capsys.readouterr().out
+
+
+def test_report_renders_a_run_again(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["report", "2026-01-02-quick", "--root", str(project)]) == 0
+    assert (project / "reports" / "runs" / "2026-01-02-quick" / "README.md").exists()
+    assert "lsa" in capsys.readouterr().out
+
+
+def test_every_committed_run_can_be_read() -> None:
+    folder = Path(record.__file__).parents[2] / "reports" / "runs"
+    for file in folder.glob("*.json"):
+        assert run_file.load(file).cells
+
+
+def test_reports_import_no_torch() -> None:
+    program = "import sys, worthit.reports.cli.main, worthit.reports.pictures.pictures; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
+def test_a_report_without_pictures_imports_nothing_slow(tmp_path: Path) -> None:
+    run_file.save(run(), tmp_path / "one.json")
+    program = (
+        "import sys, pathlib; from worthit.bench.saved import run_file; from worthit.reports.cli import main; "
+        "from worthit.reports.sections import report as markdown; "
+        f"run = run_file.load(pathlib.Path({str(tmp_path / 'one.json')!r})); "
+        "assert markdown.render(run, {}) and markdown.brief(run); "
+        "print({'torch', 'matplotlib', 'sklearn', 'pandas'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"

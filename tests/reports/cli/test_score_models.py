@@ -1,0 +1,197 @@
+"""Using a trained model: processes and pipes, and every kind of model, of runs and exported."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.own_code import installed
+from tests.scored_comments import COMMENTS, read, saved, written
+from worthit.bench.saved import trained_models
+from worthit.datasets.errors import CheckpointError, OptionError, RunError
+from worthit.models import registry
+from worthit.models.llama import Llama, LlamaSettings
+from worthit.models.weights import checkpoints
+from worthit.reports.cli import main as cli
+
+
+def command(model: Path, *arguments: str) -> list[str]:
+    main = "import sys; from worthit.reports.cli import main as cli; code = cli.main(sys.argv[1:])\n"
+    told = "print(*sorted(sys.modules), file=sys.stderr); sys.exit(code)"
+    return [sys.executable, "-P", "-c", main + told, "score", "--model", str(model), *arguments]
+
+
+def test_a_killed_process_is_gone_on_with(lsa_model: Path, tmp_path: Path) -> None:
+    source, whole, target = (tmp_path / name for name in ("in.jsonl", "whole.csv", "out.csv"))
+    chunk = b'{"text": "you idiot"}\n{"text": "thanks for the article"}\n' * 512
+    note = tmp_path / "out.csv.partial.json"
+    with subprocess.Popen(
+        command(lsa_model, "--output", str(target)),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdin is not None
+        chunks = 0
+        while not note.exists() or json.loads(note.read_bytes())["rows"] == 0:
+            process.stdin.write(chunk)
+            process.stdin.flush()
+            chunks += 1
+            time.sleep(0.2)
+        process.kill()
+    source.write_bytes(chunk * (chunks + 1))
+    for output in (whole, target):
+        arguments = (str(source), "--output", str(output), "--resume")
+        subprocess.run(command(lsa_model, *arguments), check=True, capture_output=True)
+    assert target.read_bytes() == whole.read_bytes()
+    assert target.read_text().count("\n") == 1 + 1024 * (chunks + 1)
+
+
+def test_pipes_work_without_torch_or_pictures(tmp_path: Path) -> None:
+    source = "\n".join(json.dumps({"text": text}) for text in ("you idiot", "thanks"))
+    done = subprocess.run(
+        command(saved("tfidf", tmp_path)), input=source, capture_output=True, text=True, check=True
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["row"] for row in found] == [1, 2]
+    assert found[0]["score"] > found[1]["score"]
+    modules = done.stderr.split()
+    assert "sklearn" in modules
+    assert not {"torch", "transformers", "matplotlib"} & set(modules)
+
+
+def test_a_reader_who_has_had_enough_ends_it_quietly(lsa_model: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("text\n" + "you idiot\n" * 20_000)
+    with subprocess.Popen(
+        command(lsa_model, str(source)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert "Traceback" not in said
+    assert "Broken" not in said
+    assert process.returncode == 1
+
+
+def test_an_adapter_is_refused_on_top_of_other_weights(tiny_llama: Path, tmp_path: Path) -> None:
+    base, folder = tmp_path / "base", tmp_path / "saved"
+    shutil.copytree(tiny_llama, base)
+    folder.mkdir()
+    settings = LlamaSettings(checkpoint=str(base), precision="fp32")
+    tuned = Llama(settings).fit(["you idiot", "thanks"] * 4, np.array([1, 0] * 4))
+    tuned.save(folder)
+    moved = base.rename(tmp_path / "moved")
+    checkpoints.resolve.cache_clear()
+    with pytest.raises(CheckpointError, match="there is no folder"):
+        registry.load(folder)
+    loaded = registry.load(folder, checkpoint=str(moved))
+    expected = tuned.predict_proba(["you idiot"])
+    assert loaded.predict_proba(["you idiot"]) == pytest.approx(expected, abs=1e-3)
+    config = json.loads((moved / "config.json").read_text("utf-8"))
+    (moved / "config.json").write_text(json.dumps(config | {"rope_theta": 5.0}), "utf-8")
+    checkpoints.resolve.cache_clear()
+    with pytest.raises(CheckpointError, match=r"was trained on top of .*but .*moved here is") as no:
+        registry.load(folder, checkpoint=str(moved))
+    assert "\n" not in str(no.value)
+
+
+def test_a_bert_needs_no_checkpoint_and_scores_chunks(
+    tiny_bert: Path, tmp_path: Path, comments: list[str | None], score: Any
+) -> None:
+    bert = registry.model_class("bert")().set_params(checkpoint=str(tiny_bert), max_length=16)
+    bert.fit(["you idiot", "thanks"] * 4, np.array([1, 0] * 4)).save(tmp_path)
+    source, target = written("csv", tmp_path, comments), tmp_path / "out.jsonl"
+    code, said = score(source, "--output", target, "--batch-size", "2", with_model=tmp_path)
+    assert (code, "bert in" in said) == (0, True)
+    assert len(read(target)) == COMMENTS
+    with pytest.raises(OptionError, match="holds all its weights"):
+        registry.load(tmp_path, checkpoint=str(tiny_bert))
+
+
+def test_a_damaged_model_is_refused_in_one_line(score: Any, tmp_path: Path) -> None:
+    saved("tfidf", tmp_path)
+    source = tmp_path / "in.csv"
+    source.write_text("text\na\n")
+    (tmp_path / "head.safetensors").write_bytes(b"cut")
+    code, said = score(source, with_model=tmp_path)
+    assert (code, "cannot be read" in said, said.count("\n")) == (2, True, 1)
+    (tmp_path / "worthit.json").write_text("{}")
+    code, said = score(source, with_model=tmp_path)
+    assert (code, "holds no saved model" in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "content"),
+    [
+        ("lsa", "words.json", b"[]"),
+        ("own", "model.skops", b"PK, cut off"),
+        ("bert", "tokenizer.json", b"[]"),
+        ("bert", "config.json", b"{"),
+    ],
+)
+def test_any_damaged_file_of_a_model_is_told_of_in_one_line(
+    name: str,
+    file: str,
+    content: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_bert: Path,
+) -> None:
+    if name == "own":
+        name = f"{installed(tmp_path, monkeypatch, str(tmp_path))}:pipeline"
+    settings = {"checkpoint": str(tiny_bert)} if name == "bert" else {}
+    model = registry.model_class(name)().set_params(**settings)
+    (folder := tmp_path / "saved").mkdir()
+    model.fit(["good thing", "bad idea"] * 10, np.array([0, 1] * 10)).save(folder)
+    assert (folder / file).is_file()
+    (folder / file).write_bytes(content)
+    with pytest.raises(RunError, match=r"cannot be read .*copy it again whole") as told:
+        registry.load(folder)
+    assert "\n" not in str(told.value)
+
+
+def test_the_models_of_runs_are_found_and_taken_along(
+    repeated: tuple[Path, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    project = shutil.copytree(repeated[0], tmp_path / "project")
+    monkeypatch.setenv("WORTHIT_CACHE", str(project / "cache"))
+    runs = project / "reports" / "runs"
+    first, latest = sorted(file.stem for file in runs.glob("*-quick.json"))
+    assert trained_models.find("tfidf", runs).title == f"tfidf-cpu of {latest}"
+    by_run = trained_models.find(f"{first}:lsa", runs)
+    assert by_run.title == f"lsa-cpu of {first}"
+    assert by_run.folder == trained_models.find(f"{first}:lsa-cpu", runs).folder
+    for given, message in [
+        ("bert", "no complete run in"),
+        ("gpt", "there is no model or folder 'gpt'"),
+        (f"{first}:bert", "has no cell 'bert'; it has: lsa-cpu, tfidf-cpu"),
+        ("never:lsa", "there is no readable run"),
+    ]:
+        with pytest.raises(RunError, match=message):
+            trained_models.find(given, runs)
+
+    export = ["export", "tfidf", str(tmp_path / "mine"), "--root", str(project)]
+    assert cli.main(export) == 0
+    assert f"tfidf-cpu of {latest} is in" in capsys.readouterr().out
+    assert cli.main(export) == 2
+    assert "is there already" in capsys.readouterr().err
+    original = trained_models.find("tfidf", runs).folder
+    texts = ["you idiot", "thanks"]
+    scores = registry.load(original).predict_proba(texts).tolist()
+    for file in original.iterdir():
+        file.unlink()
+    original.rmdir()
+    assert registry.load(tmp_path / "mine").predict_proba(texts).tolist() == scores
+    with pytest.raises(RunError, match=f"does not hold tfidf of {first}"):
+        trained_models.find(f"{first}:tfidf", runs)
