@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from worthit.bench.instruments import machine
 from worthit.bench.speed import comparison, record, table
@@ -40,7 +41,7 @@ def _measure(names: Sequence[str], options: SpeedOptions, file: Path) -> None:
     run = record.SpeedRun(
         datetime.now(UTC).isoformat(timespec="seconds"),
         options.dataset,
-        machine.describe(),
+        cast(record.Machine, machine.describe()),
         tuple(results),
     )
     print(table.legend(run))
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--slices", type=int, default=4, metavar="K", help="timed slices per entry (%(default)s)"
     )
-    for verb, trains in (("train", True), ("score", False)):
+    for verb, trains, action in (("train", True, "train on"), ("score", False, "score")):
         defaults = ", ".join(
             f"{plan.comments:,} in {name}"
             for name, plan in COMPARISONS.items()
@@ -80,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
             f"--comments-{verb}",
             type=int,
             metavar="N",
-            help=f"comments to {verb} in all timed slices ({defaults})",
+            help=f"comments to {action} in all timed slices ({defaults})",
         )
     parser.add_argument(
         "--checkpoint",
@@ -130,21 +131,18 @@ def _options(parsed: argparse.Namespace) -> SpeedOptions:
 
 
 def _new_file(root: Path) -> Path:
-    """Where the run will be saved.
+    """The file to save the run in. Its folder is created now, so that an error costs no measurement.
 
     Raises:
-        OptionError: `root` is not a project's folder or is read-only. Known before anything is measured.
+        OptionError: `root` is not the project's folder, or is read-only.
     """
     file = record.path(root, f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}")
-    if not (root / "reports").is_dir():
-        raise OptionError(
-            f"there is no folder {root / 'reports'}; run this in the project's folder, or give --root"
-        )
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(exist_ok=True)
     except OSError as error:
         raise OptionError(
-            f"{file.parent} cannot be created ({error.strerror}); give another --root"
+            f"{file.parent} cannot be created ({error.strerror}); run this in the project's folder, "
+            "or give --root"
         ) from error
     return file
 

@@ -197,10 +197,11 @@ def _start_worker(
 
 def _train_weights(task: Task) -> None:
     """Train the weights that all entries score with, in a process that then ends."""
-    total = task.weights_comments
     with (
         ExitStack() as stack,
-        tqdm(total=total, desc="training", unit=" comments", ncols=78, leave=False) as bar,
+        tqdm(
+            desc="training", total=task.weights_comments, unit=" comments", ncols=78, leave=False
+        ) as bar,
     ):
 
         def show(done: int, total: int) -> None:

@@ -41,7 +41,7 @@ def test_a_training_is_timed_in_slices_and_then_scores_the_test_comments(
     checkpoint = tiny_bert if implementation.startswith("bert") else tiny_llama
     task = Task(
         model.name, True, "cpu", "fp32", str(checkpoint), split, slices=2, slice_comments=32,
-        test_comments=12, weights_folder=str(tmp_path), 
+        test_comments=12, weights_folder=str(tmp_path),
         settings=model.get_params() | {"learning_rate": 1e-3},
         implementation=implementation,
     )  # fmt: skip

@@ -52,7 +52,7 @@ def _remove_rates(run: Any) -> None:
     [
         (lambda run: run.update(schema_version=0), "schema_version"),
         (lambda run: run.update(comparisons=[]), "length >= 1"),
-        (_remove_cpu, "machine has no cpu"),
+        (_remove_cpu, "missing required field `cpu`"),
         (_remove_seconds, "comments and seconds for each slice, or a reason"),
         (_remove_slice, "the same number of slices"),
         (_stop_the_clock, "> 0"),
