@@ -43,7 +43,7 @@ class Task:
 
 
 class Implementation(Protocol):
-    """One way to train, to score or both."""
+    """Code that trains, scores or does both."""
 
     def __init__(self, task: Task) -> None: ...
 

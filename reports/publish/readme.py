@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from worthit.bench.speed import record
+from worthit.bench.speed import record as speed_record
 from worthit.datasets.errors import RunError
 from worthit.reports import saved_runs
 from worthit.reports.sections import report, speed
@@ -42,13 +42,11 @@ def stale_files(root: Path, run_names: Mapping[str, str | None]) -> dict[Path, s
             f"there is no {root / FILES[0]}; run this in the project's folder, or give --root"
         )
     texts = {file: file.read_text("utf-8") for name in FILES if (file := root / name).is_file()}
-    for kind in _RENDERERS:
-        if not any(
-            block["kind"] == kind for text in texts.values() for block in _BLOCK.finditer(text)
-        ):
-            raise RunError(
-                f"no block <!-- {kind}: RUN --> … <!-- end of {kind} --> in {', '.join(FILES)}"
-            )
+    found = {block["kind"] for text in texts.values() for block in _BLOCK.finditer(text)}
+    for kind in _RENDERERS.keys() - found:
+        raise RunError(
+            f"no block <!-- {kind}: RUN --> … <!-- end of {kind} --> in {', '.join(FILES)}"
+        )
     new_texts = {file: _fill(text, root, file.parent, run_names) for file, text in texts.items()}
     return {file: text for file, text in new_texts.items() if text != texts[file]}
 
@@ -81,7 +79,7 @@ def _results(root: Path, folder: Path, name: str) -> str:
 
 
 def _speed(root: Path, folder: Path, name: str) -> str:
-    return speed.render(record.load(record.path(root, name)))
+    return speed.render(speed_record.load(speed_record.path(root, name)))
 
 
 _RENDERERS = {"results": _results, "speed": _speed}
