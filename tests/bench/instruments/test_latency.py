@@ -18,14 +18,14 @@ from worthit.bench.saved import record
 
 def test_latency_comments_cover_all_lengths_in_mixed_order() -> None:
     texts = ["x" * length for length in range(1, 1001)]
-    drawn = latency.drawn_by_length(texts, 100)
+    drawn = latency.sample_by_length(texts, 100)
     lengths = np.array([len(text) for text in drawn])
     assert len(drawn) == 100
     assert lengths.min() == 1
     assert lengths.max() == 1000
     assert np.quantile(lengths, 0.5) == pytest.approx(500, rel=0.05)
     assert lengths.tolist() != sorted(lengths)
-    assert drawn == latency.drawn_by_length(texts, 100)
+    assert drawn == latency.sample_by_length(texts, 100)
 
 
 def timed(score: Any, comments: int, limit_s: float) -> record.Latency:
