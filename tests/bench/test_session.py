@@ -45,6 +45,35 @@ def test_two_runs_that_start_in_the_same_second_have_different_files(
     assert [log.parent.name for log in logs] == [file.stem for file in files]
 
 
+def test_guesses_about_a_users_table_are_printed_and_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
+    words = ("awful", "old", "old")
+    rows = [f"{i};a note on {words[i % 3]} rivers {i};{i % 3}" for i in range(300)]
+    table = tmp_path / "mine.csv"
+    table.write_text("\n".join(["id;tweet;label", *rows]) + "\n")
+    given = options(
+        *("--dataset", str(table), "--positive-label", "0", "--no-balance"),
+        *("--runs-folder", str(tmp_path / "runs")),
+    )
+    with (tmp_path / "progress").open("w") as stream:
+        new = session.Session(given, 1, Progress(stream))
+        new.open()
+    assert new.run_file is not None
+    run = run_file.load(new.run_file)
+    assert run.data.classes == ("not 0", "0")
+    assert (run.data.balanced, run.data.language) == (False, "any")
+    assert "text column: tweet (guessed; --text-column changes it)" in run.data.notes
+    lines = (tmp_path / "progress").read_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    for note in run.data.notes:
+        assert note in " ".join(" ".join(lines).split())
+    assert run.options["--dataset"] == "mine.csv"
+    assert run.options["--positive-label"] == "0"
+    assert str(tmp_path) not in repr(run.data)
+
+
 def test_a_run_that_cannot_be_saved_is_refused_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,19 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import torch
 
 from tests import small_runs
 from tests.command_line import options
+from tests.in_process_worker import InProcessWorker
 from tests.int8_products import LABELS, TEXTS
 from worthit.bench import session
 from worthit.bench.cell import Cell
 from worthit.bench.cells import cell_run
 from worthit.bench.cells.cell_run import CellRun
-from worthit.bench.cells.engine import Limit
 from worthit.bench.cells.progress import Progress
 from worthit.bench.cells.work import Work
 from worthit.bench.saved import artifacts
@@ -210,28 +209,10 @@ def test_it_is_converted_from_weights_that_nothing_rounded(tiny_bert: Path, tmp_
         assert not torch.equal(weight.bfloat16().float(), weight)
 
 
-class Here:
-    """A worker without a process of its own, as importing all over again takes seconds."""
-
-    seconds = 0.0
-
-    def __init__(self, cell: Cell, log: Path, progress: Any) -> None:
-        self._work = Work(cell, progress)
-
-    def start(self, answer: Any, limit: Limit) -> Any:
-        return self._work.setup()
-
-    def ask(self, operation: str, answer: Any, limit: Limit, **arguments: Any) -> Any:
-        found = getattr(self._work, operation)(**arguments)
-        return msgspec.convert(msgspec.to_builtins(found), answer)  # as it comes over the pipe
-
-    def close(self) -> None: ...
-
-
 def test_bert_is_trained_once_for_both(
     tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cell_run, "Worker", Here)
+    monkeypatch.setattr(cell_run, "Worker", InProcessWorker)
     split = prepare.prepare("synthetic:600", Protocol(train_size=60, test_size=20)).key
     settings = {"checkpoint": str(tiny_bert), "max_length": 24}  # precision as it is decided
 
