@@ -124,7 +124,7 @@ class CellRun:
     def latency(self) -> Latency:
         latency = self._measure("latency", Latency, lambda figure: (
             f"p50 {figure_text(figure.p50_ms)}, p99 {figure_text(figure.p99_ms)}"
-        ), arguments=self._latency_texts)  # fmt: skip
+        ), make_arguments=self._latency_texts)  # fmt: skip
         if latency.cold_start_s is not None and latency.cold_start_s.value is not None:
             # A cold start is the start of the process, loading, and the first call.
             started_s = latency.cold_start_s.value - (latency.first_call_ms.value or 0.0) / 1e3
@@ -197,7 +197,7 @@ class CellRun:
 
     def _fit(self, cell: Cell) -> Training:
         """Train in a process that also measures if the artifact is cached."""
-        self._worker = Worker(cell, self._log, self._progress.trained)
+        self._worker = Worker(cell, self._log, self._progress.advance)
         self._note(setup=self._worker.start(Setup, _SETUP_LIMIT))
         self._progress.stage("training")
         training = self._worker.ask("train", Training, self._limit)
@@ -212,7 +212,7 @@ class CellRun:
         So the imports of one model do not count for the other, and the first of the two cells trains
         for both. Training figures are the other model's; they exclude converting, which takes seconds.
         """
-        converter = Worker(self.cell, self._log, self._progress.trained)
+        converter = Worker(self.cell, self._log, self._progress.advance)
         try:
             # First, so that a missing package is reported before training.
             setup = converter.start(Setup, _SETUP_LIMIT)
@@ -240,14 +240,14 @@ class CellRun:
         kind: type[T],
         summary: Callable[[T], str],
         check: Callable[[T], None] = lambda result: None,
-        arguments: Callable[[], dict[str, Any]] = dict,
+        make_arguments: Callable[[], dict[str, Any]] = dict,
     ) -> T:
         artifact = self.train().artifact
         self._progress.stage(name)
         try:
-            texts = arguments()
+            arguments = make_arguments()
             worker = self._serving(artifact)
-            result = worker.ask(name, kind, self._limit, **texts)
+            result = worker.ask(name, kind, self._limit, **arguments)
             seconds = worker.seconds
             check(result)
         except CellError as error:
@@ -268,7 +268,7 @@ class CellRun:
         """A new process for one measurement. The serving one ends: memory may not fit two models."""
         self._progress.stage(name)
         self._stop()
-        worker = Worker(self.cell, self._log, self._progress.trained)
+        worker = Worker(self.cell, self._log, self._progress.advance)
         try:
             self._start(worker)
             yield worker
@@ -286,7 +286,7 @@ class CellRun:
     def _serving(self, artifact: str) -> Worker:
         """The process that has loaded the artifact; started again if it has ended."""
         if self._worker is None:
-            self._worker = Worker(self.cell, self._log, self._progress.trained)
+            self._worker = Worker(self.cell, self._log, self._progress.advance)
             self._start(self._worker)
         if not self._loaded:
             self._worker.ask("load", type(None), self._limit, artifact=artifact)

@@ -42,7 +42,7 @@ class Progress:
         """End the stage with this result."""
         self.line(f"  {self._label:<11} {text:<42} {time.monotonic() - self._since:7.1f} s")
 
-    def trained(self, done: int, total: int) -> None:
+    def advance(self, done: int, total: int) -> None:
         if not self._stream.isatty():
             return
         if self._bar is None:

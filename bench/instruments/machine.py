@@ -91,10 +91,10 @@ def nvidia_gpus() -> list[NvidiaGpu]:
     except pynvml.NVMLError:
         return []
     try:
-        driver = _text(pynvml.nvmlSystemGetDriverVersion())
+        driver = pynvml.nvmlSystemGetDriverVersion()
         handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
         return [
-            NvidiaGpu(_text(pynvml.nvmlDeviceGetName(handle)), driver, _power_limit_w(handle))
+            NvidiaGpu(pynvml.nvmlDeviceGetName(handle), driver, _power_limit_w(handle))
             for handle in handles
         ]
     finally:
@@ -117,13 +117,13 @@ def present_devices() -> list[str]:
 
 def library_versions(names: tuple[str, ...]) -> dict[str, str]:
     """Distribution name → installed version, or `missing`."""
-    found = {}
+    versions = {}
     for name in names:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "missing"
-    return found
+            versions[name] = "missing"
+    return versions
 
 
 def torch_build() -> str:
@@ -146,7 +146,7 @@ def _blas() -> tuple[str | None, int | None]:
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     # scipy may have another one; whether it is loaded yet must not matter.
     home = Path(np.__file__).parent.parent
-    pools = [pool for pool in pools if _is_numpys(Path(pool["filepath"]), home)] or pools
+    pools = [pool for pool in pools if _belongs_to_numpy(Path(pool["filepath"]), home)] or pools
     if not pools:
         return None, None
     words = (pools[0]["internal_api"], pools[0]["version"], pools[0].get("architecture"))
@@ -155,15 +155,15 @@ def _blas() -> tuple[str | None, int | None]:
 
 def thread_pools() -> dict[str, int]:
     """Number of threads of each thread pool of the imported libraries (threadpoolctl)."""
-    found: dict[str, int] = {}
+    threads: dict[str, int] = {}
     for pool in threadpoolctl.threadpool_info():
         library = Path(pool["filepath"]).name.partition(".")[0].partition("-")[0]
         pool_name = f"{pool['user_api']} {library}"
-        found[pool_name] = max(found.get(pool_name, 0), int(pool["num_threads"]))
-    return dict(sorted(found.items()))
+        threads[pool_name] = max(threads.get(pool_name, 0), int(pool["num_threads"]))
+    return dict(sorted(threads.items()))
 
 
-def _is_numpys(library: Path, home: Path) -> bool:
+def _belongs_to_numpy(library: Path, home: Path) -> bool:
     return any(home / folder in library.parents for folder in ("numpy.libs", "numpy"))
 
 
@@ -194,7 +194,3 @@ def _output(*command: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value

@@ -161,7 +161,7 @@ class Meter:
         devices = part.devices.devices
         counter = _GPU_COUNTERS.get(type(devices[0]).__name__, "GPU")
         if joules > 0 and any(device._use_power_fallback for device in devices):
-            instrument = f"codecarbon: {counter} power now and then, for want of an energy counter"
+            instrument = f"codecarbon: {counter} power at intervals, without an energy counter"
             return Figure(joules, "J", "estimated", instrument)
         return _counted(joules, counter)
 

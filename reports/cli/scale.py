@@ -122,7 +122,7 @@ def _trained(model: str, split: str) -> Path:
     row = models.row_name(model)
     log = cache_folder("logs", f"scale-{file_name(row)}.log")
     cell = Cell(row, "cpu", 0, split, models.settings(model), location=model)
-    worker = Worker(cell, log, Progress(sys.stderr).trained)
+    worker = Worker(cell, log, Progress(sys.stderr).advance)
     try:
         worker.start(Setup, _LIMIT)
         training = worker.ask("train", Training, _LIMIT)

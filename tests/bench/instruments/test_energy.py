@@ -59,7 +59,7 @@ def test_net_is_gross_without_idle_power(
 
 
 @on_linux
-def test_idle_windows_that_disagree_are_told(
+def test_idle_windows_that_disagree_are_reported(
     rapl: Callable[..., Rapl], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spent = metered(rapl(100.0), monkeypatch, 50.0, 10.0, 12.0)
@@ -77,7 +77,7 @@ def test_nothing_above_idle_is_not_a_negative_energy(
 
 
 @on_linux
-def test_an_idle_window_without_a_reading_leaves_gross_alone(
+def test_an_idle_window_without_a_reading_leaves_gross_energy(
     rapl: Callable[..., Rapl], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spent = metered(rapl(100.0), monkeypatch, 50.0, 10.0, 0.0)
@@ -98,7 +98,7 @@ def idle(cpu_j: float, cpu_origin: Any, ram_j: float, gpu_j: float) -> EnergyWin
     )
 
 
-def test_idle_power_adds_up_what_is_measured_and_no_estimates() -> None:
+def test_idle_power_adds_up_measurements_and_no_estimates() -> None:
     both = energy._idle_w(idle(50.0, "measured", 25.0, 100.0))
     assert (both.value, both.origin, both.instrument) == (30.0, "measured", "codecarbon: CPU + GPU")
     assert energy._idle_w(idle(50.0, "estimated", 25.0, 100.0)).value == 20.0
@@ -109,7 +109,7 @@ def test_idle_power_adds_up_what_is_measured_and_no_estimates() -> None:
     assert alone.instrument == "codecarbon: of the CPU"
 
 
-def test_disagreement_names_every_component_that_moved_and_no_constant() -> None:
+def test_disagreement_names_every_changed_component_and_no_constant() -> None:
     before = idle(50.0, "estimated", 25.0, 100.0)
     assert energy._disagreement(before, idle(52.0, "estimated", 50.0, 105.0)) == ""
     words = energy._disagreement(before, idle(60.0, "estimated", 25.0, 80.0))
@@ -149,7 +149,7 @@ def test_a_short_training_has_no_energy(split: str, monkeypatch: pytest.MonkeyPa
     assert training.gpu_j.reason == "no GPU that codecarbon can meter"
 
 
-def test_what_is_not_tuned_has_no_energy_of_training(split: str, tiny_llama: Path) -> None:
+def test_a_model_that_is_not_tuned_has_no_training_energy(split: str, tiny_llama: Path) -> None:
     cell = Cell("llama-zero-shot", "cpu", 0, split, settings={"checkpoint": str(tiny_llama)})
     training = trained(cell)
     assert {training.cpu_j.reason, training.ram_j.reason, training.gpu_j.reason} == {"not tuned"}

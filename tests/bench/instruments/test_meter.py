@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("bare_machine")
 
 
 class Nvml:
-    """As much of pynvml as codecarbon calls, for one GPU."""
+    """The part of pynvml that codecarbon calls, for one GPU."""
 
     NVMLError = RuntimeError
     NVML_TEMPERATURE_GPU = 0
@@ -146,7 +146,7 @@ def test_without_permission_an_estimate_names_the_remedy(
 
 
 @on_linux
-def test_one_package_that_may_not_be_read_leaves_no_partial_sum(
+def test_one_unreadable_package_leaves_no_partial_sum(
     rapl: Callable[..., Rapl], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counters = rapl(100.0, 500.0)
@@ -199,14 +199,14 @@ def test_gpu_power_without_a_usable_counter_is_an_estimate(
 
     started = time.perf_counter()
     figure = over(work).joules["GPU"]
-    longest_s = time.perf_counter() - started  # a busy machine sleeps for longer than it is asked
+    longest_s = time.perf_counter() - started  # a busy machine sleeps longer
     assert figure.origin == "estimated"
-    assert "want of an energy counter" in figure.instrument
+    assert "without an energy counter" in figure.instrument
     assert figure.value is not None
     assert 100 * 0.09 < figure.value < 100 * longest_s
 
 
-def test_no_gpu_and_a_mute_driver_are_not_zero(
+def test_no_gpu_and_a_missing_driver_are_not_zero(
     nvml: Callable[[float | None], Nvml], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert over(lambda: None).joules["GPU"].reason == "no GPU that codecarbon can meter"
@@ -216,7 +216,7 @@ def test_no_gpu_and_a_mute_driver_are_not_zero(
     assert over(lambda: None).joules["GPU"].reason == "no GPU that codecarbon can meter"
 
 
-def test_apple_silicon_gets_no_figure_that_is_known_to_be_wrong(
+def test_apple_silicon_gets_no_wrong_figure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(machine, "is_apple_silicon", lambda: True)
@@ -225,7 +225,7 @@ def test_apple_silicon_gets_no_figure_that_is_known_to_be_wrong(
     monkeypatch.setattr(resource_tracker, "detect_cpu_model", lambda: "Apple M2")
     one = Meter()
     spent = one.over(lambda: None)
-    assert one._part("CPU")._is_generic_tdp  # once this fails, codecarbon's path may be right
+    assert one._part("CPU")._is_generic_tdp  # if this fails, codecarbon may be right now
     assert "generic 85 W" in spent.joules["CPU"].reason
     assert "does not meter Apple GPUs" in spent.joules["GPU"].reason
     assert spent.joules["RAM"].origin == "estimated"
@@ -237,7 +237,7 @@ def test_a_constant_is_an_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (figure.origin, figure.instrument) == ("estimated", meter._CPU_CONSTANT)
 
 
-def test_what_goes_wrong_in_codecarbon_costs_the_figures_and_not_the_work(
+def test_an_error_in_codecarbon_loses_the_figures_and_not_the_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     done = []
