@@ -16,10 +16,10 @@ def names(flag: str, given: str | None) -> list[str]:
     """
     if given is None:
         return []
-    found = [name.strip() for name in given.split(",") if name.strip()]
-    if not found:
+    result = [name.strip() for name in given.split(",") if name.strip()]
+    if not result:
         raise OptionError(f"{flag} was given no name; give one or more, separated by commas")
-    return found
+    return result
 
 
 def models(given: str | None) -> dict[str, str]:
@@ -32,14 +32,14 @@ def models(given: str | None) -> dict[str, str]:
         "all": list(MODELS),
         "default": [name for name, entry in MODELS.items() if entry.default],
     }
-    found = [
+    selected = [
         _with_absolute_path(name)
         for given_name in names("--models", "default" if given is None else given)
         for name in groups.get(given_name, [given_name])
     ]
-    for name in found:
+    for name in selected:
         registry.entry(name)
-    return registry.rows(found)
+    return registry.rows(selected)
 
 
 def _with_absolute_path(name: str) -> str:
@@ -58,10 +58,10 @@ def checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, st
         models: the models of the run, as the function `models` returns them.
 
     Raises:
-        OptionError: an item is not such a pair, or its model takes no checkpoint.
+        OptionError: an item is not a pair, or its model takes no checkpoint.
         UnknownNameError, ModelError: as for `registry.entry`.
     """
-    found = {}
+    weights = {}
     for pair in given:
         model, _, checkpoint = pair.partition("=")
         if not checkpoint:
@@ -71,8 +71,8 @@ def checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, st
         _require_choice(model, pair, checkpoint)
         path = Path(checkpoint).expanduser()
         row = next((row for row, name in models.items() if name == model), model)
-        found[row] = str(path.resolve()) if path.exists() else checkpoint
-    return found
+        weights[row] = str(path.resolve()) if path.exists() else checkpoint
+    return weights
 
 
 def _require_choice(model: str, pair: str, checkpoint: str) -> None:

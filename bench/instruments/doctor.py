@@ -130,12 +130,12 @@ def share_check(run: Run | None) -> Check:
     Args:
         run: a complete run; None if there is none.
     """
-    name, expected = "neither training nor measuring", f"< {_HARNESS_SHARE:.0%} of a run"
+    name, expected = "overhead per run", f"< {_HARNESS_SHARE:.0%} of a run"
     if run is None:
         reason = "there is no complete run; measure one with: pytest bench/ --benchmark-only"
         return Check(name, expected, "n/a", "skipped", reason)
     share = 1 - sum(cell.measured_s for cell in run.cells) / run.wall_s
-    remark = f"run {run.run_id}, {run.wall_s:.0f} s: processes starting, loading, data, noise"
+    remark = f"run {run.run_id}, {run.wall_s:.0f} s: starting processes, loading, data, noise"
     return Check(name, expected, f"{share:.1%}", _verdict(share < _HARNESS_SHARE), remark)
 
 

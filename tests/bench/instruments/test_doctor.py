@@ -20,7 +20,7 @@ from worthit.reports.cli import main
 ESTIMATED = Figure(0.0, "J", "estimated", "codecarbon: modelled")
 NAMES = [
     "known sleep", "known allocation", "CPU burn", "CPU zero work", "GPU allocation", "GPU burn",
-    "GPU zero work", "overhead per call", "neither training nor measuring", "noise of this machine",
+    "GPU zero work", "overhead per call", "overhead per run", "noise of this machine",
 ]  # fmt: skip
 
 MACHINE = {"cpu": "a CPU", "cores_allowed": 2, "accelerators": []}
