@@ -1,8 +1,7 @@
-"""The main job: every cell trained once and measured. `pytest bench/ --benchmark-only`
+"""The benchmark: trains and measures every cell. `pytest bench/ --benchmark-only`
 
-Durations are measured in the cell's own process and replayed here by a clock that only they
-advance, so pytest-benchmark's statistics, storage and comparisons show them free of any cost of
-passing messages.
+Durations are measured in the cell's process. Here a simulated clock replays them, so pytest-benchmark's
+statistics, storage and comparisons exclude the time of passing messages.
 """
 
 import dataclasses
@@ -18,7 +17,7 @@ from worthit.datasets.errors import CellError, DeviceError
 
 
 class WorkerClock:
-    """A timer in seconds that stands still until it is told how long something took."""
+    """A timer in seconds that only `advance` moves."""
 
     def __init__(self) -> None:
         self._now_s = 0.0
@@ -34,17 +33,17 @@ clock = WorkerClock()
 pytestmark = pytest.mark.benchmark(timer=clock)
 
 
-def replay(benchmark: Any, seconds: Sequence[float], **facts: Any) -> None:
-    """Hand measured durations to pytest-benchmark, one a round, and figures as extra_info."""
+def replay(benchmark: Any, seconds: Sequence[float], **figures: Any) -> None:
+    """Pass measured durations to pytest-benchmark, one per round, and figures as extra_info."""
     durations = iter(seconds)
-    benchmark.extra_info.update(facts)
+    benchmark.extra_info.update(figures)
     benchmark.pedantic(
         lambda: clock.advance(next(durations, 0.0)), rounds=len(seconds), iterations=1
     )
 
 
-def plain(part: Any) -> dict[str, Any]:
-    """The figures of a record, by name, with their provenance."""
+def figures_of(part: Any) -> dict[str, Any]:
+    """The figures of a record by name, with their provenance."""
     return {
         field.name: dataclasses.asdict(value)
         for field in dataclasses.fields(part)
@@ -54,7 +53,7 @@ def plain(part: Any) -> dict[str, Any]:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """End a test without a traceback: skipped if the cell has no place here, failed otherwise."""
+    """Skip or fail the test in one line, without a traceback."""
     try:
         yield
     except DeviceError as error:
@@ -68,13 +67,15 @@ def test_train(benchmark: Any, cell: CellRun) -> None:
         training = cell.train()
     if training.train_s.value is None:
         pytest.skip(f"{cell.cell.model} is {training.train_s.reason}")
-    replay(benchmark, [training.train_s.value], trained_at=training.trained_at, **plain(training))
+    replay(
+        benchmark, [training.train_s.value], trained_at=training.trained_at, **figures_of(training)
+    )
 
 
 def test_latency(benchmark: Any, cell: CellRun) -> None:
     with one_line():
         latency = cell.latency()
-    replay(benchmark, [sample / 1e3 for sample in latency.samples_ms], **plain(latency))
+    replay(benchmark, [sample / 1e3 for sample in latency.samples_ms], **figures_of(latency))
 
 
 def test_throughput(benchmark: Any, cell: CellRun) -> None:
@@ -87,7 +88,7 @@ def test_throughput(benchmark: Any, cell: CellRun) -> None:
 def test_energy(benchmark: Any, cell: CellRun) -> None:
     with one_line():
         energy = cell.energy()
-    replay(benchmark, [energy.window_s / energy.comments], **plain(energy))
+    replay(benchmark, [energy.window_s / energy.comments], **figures_of(energy))
 
 
 def test_accuracy(benchmark: Any, cell: CellRun) -> None:
@@ -99,7 +100,7 @@ def test_accuracy(benchmark: Any, cell: CellRun) -> None:
 def test_memory(benchmark: Any, cell: CellRun) -> None:
     with one_line():
         memory = cell.memory()
-    replay(benchmark, [cell.seconds], **plain(memory))
+    replay(benchmark, [cell.seconds], **figures_of(memory))
 
 
 @pytest.mark.learning_curve

@@ -1,4 +1,4 @@
-"""Which models a run has, and on top of which weights: the user's words to rows and what they mean."""
+"""Turns `--models` and `--checkpoint` into the rows of a run and their weights."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,22 +8,22 @@ from worthit.models import registry
 from worthit.models.registry import HF, MODELS
 
 
-def listed(option: str, given: str | None) -> list[str]:
-    """Names separated by commas; none where the option is not given.
+def names(flag: str, given: str | None) -> list[str]:
+    """Split names at commas; an option that was not given has none.
 
     Raises:
-        OptionError: it is given, without a name.
+        OptionError: the option was given without a name.
     """
     if given is None:
         return []
-    names = [name.strip() for name in given.split(",") if name.strip()]
-    if not names:
-        raise OptionError(f"{option} was given no name; give one or more, separated by commas")
-    return names
+    result = [name.strip() for name in given.split(",") if name.strip()]
+    if not result:
+        raise OptionError(f"{flag} was given no name; give one or more, separated by commas")
+    return result
 
 
 def models(given: str | None) -> dict[str, str]:
-    """The models to run, by what their rows are called.
+    """The models to run: name of the row → what the user named.
 
     Raises:
         UnknownNameError, ModelError: as for `registry.entry`.
@@ -32,60 +32,66 @@ def models(given: str | None) -> dict[str, str]:
         "all": list(MODELS),
         "default": [name for name, entry in MODELS.items() if entry.default],
     }
-    names = [
-        name
-        for part in listed("--models", "default" if given is None else given)
-        for name in groups.get(part, [part])
+    selected = [
+        _with_absolute_path(name)
+        for given_name in names("--models", "default" if given is None else given)
+        for name in groups.get(given_name, [given_name])
     ]
-    names = [_with_whole_path(name) for name in names]
-    for name in names:
+    for name in selected:
         registry.entry(name)
-    return registry.rows(names)
+    return registry.rows(selected)
 
 
-def _with_whole_path(name: str) -> str:
-    """A path means the same wherever the cell runs from."""
+def _with_absolute_path(name: str) -> str:
+    """A cell may run in another folder, so its paths are absolute."""
     path = Path(name.removeprefix(HF)).expanduser()
     if not name.startswith(HF) or name == HF or not path.exists():
         return name
     return f"{HF}{path.resolve()}"
 
 
-def checkpoints(given: Sequence[str], chosen_models: Mapping[str, str]) -> dict[str, str]:
-    """The weights to use instead of a model's own, by what its row is called.
+def checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, str]:
+    """The weights that replace a model's default ones: name of the row → hub id or absolute path.
 
     Args:
-        given: as written, `MODEL=ID_OR_PATH` each.
+        given: each `MODEL=ID_OR_PATH`.
+        models: the models of the run, as the function `models` returns them.
 
     Raises:
-        OptionError: one is no such pair, or that model takes no checkpoint.
+        OptionError: an item is not a pair, or its model takes no checkpoint.
         UnknownNameError, ModelError: as for `registry.entry`.
     """
-    chosen = {}
+    weights = {}
     for pair in given:
         model, _, checkpoint = pair.partition("=")
         if not checkpoint:
             raise OptionError(
                 f"--checkpoint {pair!r} is not MODEL=ID_OR_PATH; try llama=SmolLM2-135M-Instruct"
             )
-        if registry.entry(model).location.startswith(HF):
-            raise OptionError(f"{model} is a checkpoint itself; leave --checkpoint {pair} away")
-        if trained_as := registry.entry(model).trained_as:
-            raise OptionError(
-                f"{model} is {trained_as} converted; give --checkpoint {trained_as}={checkpoint} for both"
-            )
-        if not registry.entry(model).pretrained:
-            takers = ", ".join(
-                name for name, entry in MODELS.items() if entry.pretrained and not entry.trained_as
-            )
-            raise OptionError(f"{model} has no checkpoint to choose; those that have: {takers}")
-        # A path means the same wherever the cell runs from.
+        _require_choice(model, pair, checkpoint)
         path = Path(checkpoint).expanduser()
-        row = next((row for row, name in chosen_models.items() if name == model), model)
-        chosen[row] = str(path.resolve()) if path.exists() else checkpoint
-    return chosen
+        row = next((row for row, name in models.items() if name == model), model)
+        weights[row] = str(path.resolve()) if path.exists() else checkpoint
+    return weights
 
 
-def shown(row: str, named: str) -> str:
-    """A model as the user named it, a checkpoint's path shortened as its row's name is."""
-    return row if Path(named.removeprefix(HF)).is_absolute() else named
+def _require_choice(model: str, pair: str, checkpoint: str) -> None:
+    """Raises OptionError unless that model's checkpoint can be chosen."""
+    entry = registry.entry(model)
+    if entry.location.startswith(HF):
+        raise OptionError(f"{model} is a checkpoint itself; omit --checkpoint {pair}")
+    if entry.trained_as:
+        raise OptionError(
+            f"{model} is {entry.trained_as} converted; "
+            f"give --checkpoint {entry.trained_as}={checkpoint} for both"
+        )
+    if not entry.pretrained:
+        others = ", ".join(
+            name for name, other in MODELS.items() if other.pretrained and not other.trained_as
+        )
+        raise OptionError(f"{model} has no checkpoint to choose; those that have: {others}")
+
+
+def without_path(row: str, name: str) -> str:
+    """A model as the user named it; a checkpoint's absolute path is shortened to the row's name."""
+    return row if Path(name.removeprefix(HF)).is_absolute() else name

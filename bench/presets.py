@@ -10,14 +10,15 @@ from worthit.datasets.splits.protocol import AtMost, Size
 
 @dataclass(frozen=True)
 class Preset:
-    """One named choice."""
+    """One value of `--preset`."""
 
+    name: str
     about: str
     train_size: Size
     test_size: Size
     natural_size: Size
     validation_size: AtMost
-    cell_limit_s: float  # for training, and again for each measurement
+    cell_limit_s: float  # of the training, and of each measurement
     effort: Effort = field(default_factory=Effort)
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -35,9 +36,10 @@ _REFERENCE_LORA = {
     "precision": "bf16",
 }
 
-PRESETS = {
-    "quick": Preset(
-        "1,000 comments to train on; some 10 to 20 minutes on two cores",
+_PRESETS = (
+    Preset(
+        "quick",
+        "1,000 training comments; 10 to 20 minutes on two cores",
         train_size=AtMost(1_000),
         test_size=AtMost(500),
         natural_size=AtMost(500),
@@ -45,7 +47,8 @@ PRESETS = {
         cell_limit_s=900,
         effort=Effort(largest_batch=128, latency_limit_s=16),
     ),
-    "standard": Preset(
+    Preset(
+        "standard",
         "the whole balanced corpus with the packaged weights; hours on two cores",
         train_size=None,
         test_size=None,
@@ -55,12 +58,13 @@ PRESETS = {
         effort=Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
                       energy_window_s=15, idle_window_s=10),
     ),
-    "reference": Preset(
+    Preset(
+        "reference",
         "the reference experiment's checkpoints (from the Hugging Face hub) and settings",
         train_size=AtMost(25_974),
         test_size=AtMost(2_886),
         natural_size=None,
-        validation_size=AtMost(0),  # it trained on all of the training side
+        validation_size=AtMost(0),  # the experiment trained on the whole training side
         cell_limit_s=24 * 3600,
         effort=Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
                       energy_window_s=15, idle_window_s=10),
@@ -74,7 +78,8 @@ PRESETS = {
             },
         },
     ),
-}  # fmt: skip
+)  # fmt: skip
+PRESETS = {preset.name: preset for preset in _PRESETS}
 
 
 def preset(name: str) -> Preset:

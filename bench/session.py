@@ -1,150 +1,51 @@
-"""One benchmark session: options in, cells run one after another, one saved run out."""
+"""One benchmark session: prepares the data, describes the cells and saves their records as a run."""
 
 import contextlib
 import dataclasses
 import itertools
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from worthit.bench import model_choice
 from worthit.bench.cell import Cell, file_name
 from worthit.bench.cells.cell_run import CellRun
 from worthit.bench.cells.progress import Progress, minutes
 from worthit.bench.instruments import machine
 from worthit.bench.instruments.machine_noise import measure_noise
-from worthit.bench.presets import Preset, preset
+from worthit.bench.options import BenchmarkOptions
 from worthit.bench.saved import audit_record, data_record, record, run_file
 from worthit.datasets import prepare, transfer
 from worthit.datasets.audit.audit import examine
-from worthit.datasets.errors import OptionError, RunError, UnknownNameError
-from worthit.datasets.registry import parse
+from worthit.datasets.errors import RunError
 from worthit.datasets.splits.protocol import AtMost, Protocol
-from worthit.datasets.tables.columns import NOTHING, Choices
 from worthit.models import registry
-from worthit.models.contract import DEVICES
 from worthit.models.registry import MODELS
 
 _NOISE_S = 1.0
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a user asked for, checked: see `pytest bench/ --help`, section worthit."""
-
-    preset_name: str
-    models: dict[str, str]  # by what rows are called: what was named
-    devices: tuple[str, ...]
-    devices_given: bool
-    dataset: str
-    train_size: int | None
-    test_size: int | None
-    max_length: int | None
-    checkpoints: dict[str, str]
-    seeds: int
-    retrain: bool
-    learning_curve: bool
-    cell_limit_s: float | None
-    runs_folder: Path
-    report_options: Mapping[str, str]  # flag → as written: kept with the run, read by reports only
-    choices: Choices = NOTHING
-    language: str | None = None  # None is as suits the dataset
-    balance: bool | None = None  # the same
-    also_test: tuple[str, ...] = ()  # data sets of other origin, as --dataset takes them
-
-    @property
-    def preset(self) -> Preset:
-        return preset(self.preset_name)
-
-
-def checked(
-    *,
-    preset_name: str,
-    models: str | None,
-    devices: str | None,
-    dataset: str,
-    train_size: int | None,
-    test_size: int | None,
-    max_length: int | None,
-    checkpoints: Sequence[str],
-    seeds: int,
-    retrain: bool,
-    learning_curve: bool,
-    cell_limit_s: float | None,
-    runs_folder: Path,
-    report_options: Mapping[str, str],
-    choices: Choices = NOTHING,
-    language: str | None = None,
-    balance: bool | None = None,
-    also_test: Sequence[str] = (),
-) -> Options:
-    """Turn options as written into options as meant.
-
-    Args:
-        report_options: flag → value as written, checked already; saved with the run.
-
-    Raises:
-        UnknownNameError, OptionError: something is not known or makes no sense; says what is.
-    """
-    preset(preset_name)
-    for given in (dataset, *also_test):
-        parse(given)
-    for name, value in (
-        ("--seeds", seeds),
-        ("--max-length", max_length),
-        ("--cell-limit", cell_limit_s),
-    ):
-        if value is not None and value < 1:
-            raise OptionError(f"{name} is {value}; it takes a number from 1 up")
-    Protocol(train_size=train_size, test_size=test_size, language=language)
-    chosen = model_choice.models(models)
-    on = model_choice.listed("--devices", devices) or machine.present_devices()
-    for device in on:
-        if device not in DEVICES:
-            raise UnknownNameError("device", device, DEVICES)
-    return Options(
-        preset_name,
-        chosen,
-        tuple(dict.fromkeys(on)),
-        devices is not None,
-        dataset,
-        train_size,
-        test_size,
-        max_length,
-        model_choice.checkpoints(checkpoints, chosen),
-        seeds,
-        retrain,
-        learning_curve,
-        cell_limit_s,
-        runs_folder,
-        report_options,
-        choices,
-        language,
-        balance,
-        tuple(dict.fromkeys(also_test)),
-    )
-
-
-def cells(options: Options) -> list[tuple[str, str, str]]:
+def cells(options: BenchmarkOptions) -> list[tuple[str, str, str]]:
     """All (model, device, seed), as plain strings; models only on devices they can run on.
 
-    A device the user named stays, though no model of those chosen runs on it: the cell is then
-    skipped with the reason rather than passed over in silence.
+    If no given device suits a model, its cells stay, and are skipped with the reason.
     """
     combinations = []
-    for model, named in options.models.items():
-        able = [device for device in options.devices if device in registry.entry(named).devices]
+    for model, name in options.models.items():
+        able = [device for device in options.devices if device in registry.entry(name).devices]
         for device in able or (options.devices if options.devices_given else ()):
             combinations += [(model, device, str(seed)) for seed in range(options.seeds)]
     return combinations
 
 
 class Session:
-    """Holds what all cells share, and collects their records into a run that is always saved."""
+    """Holds what all cells share, and collects their records into a run, saved after each one.
 
-    def __init__(self, options: Options, planned: int, progress: Progress) -> None:
+    Args:
+        planned: number of cells.
+    """
+
+    def __init__(self, options: BenchmarkOptions, planned: int, progress: Progress) -> None:
         self.options = options
         self.run_file: Path | None = None
         self._planned = planned
@@ -153,81 +54,78 @@ class Session:
         self._records: dict[tuple[str, str, int], record.CellRecord] = {}
         self._run: record.Run | None = None
         self._prepared: prepare.Prepared | None = None
-        self._trained: set[tuple[str, str, int]] = set()  # model, device, seed of cells so far
+        self._trained: set[tuple[str, str, int]] = set()  # model, device, seed of earlier cells
         self._also: tuple[transfer.OtherSet, ...] = ()
 
     def open(self) -> None:
-        """Prepare the data and see that results can be kept, before hours are spent on them.
+        """Prepare the data and create the run's file, before hours are spent on measurements.
 
         Raises:
-            WorthitError: of the dataset, the cache or the folder for runs.
+            WorthitError: the dataset, the cache or the folder of runs cannot be used.
         """
-        options, chosen = self.options, self.options.preset
-        self._progress.line(f"\nworthit: preset {options.preset_name} ({chosen.about})")
-        self._prepared = prepare.prepare(
-            options.dataset,
-            Protocol(
-                train_size=options.train_size or chosen.train_size,
-                test_size=options.test_size or chosen.test_size,
-                natural_size=AtMost(options.test_size)
-                if options.test_size
-                else chosen.natural_size,
-                validation_size=_at_most(chosen.validation_size, options.test_size),
-                language=options.language,
-                balance=options.balance,
-            ),
-            options.choices,
-        )
-        train, test = self._prepared.step("train"), self._prepared.step("test")
-        self._progress.line(
-            f"data: {self._prepared.title}, {train.comments:,} to train on, {test.comments:,} to test on"
-        )
-        for note in self._prepared.notes:
+        options, preset = self.options, self.options.preset
+        self._progress.line(f"\nworthit: preset {preset.name} ({preset.about})")
+        prepared = prepare.prepare(options.dataset, _protocol(options), options.choices)
+        self._prepared = prepared
+        train, test = prepared.step("train"), prepared.step("test")
+        sizes = f"{train.comments:,} to train on, {test.comments:,} to test on"
+        self._progress.line(f"data: {prepared.title}, {sizes}")
+        for note in prepared.notes:
             self._progress.line(f"  {note}")
-        self._also = transfer.prepare_others(options.also_test, self._prepared, options.choices)
+        self._also = transfer.prepare_others(options.also_test, prepared, options.choices)
         for other in self._also:
             self._progress.line(f"  also tested on {other.in_a_line()}")
-        found = audit_record.recorded(examine(self._prepared.key))
+        found = audit_record.recorded(examine(prepared.key))
         self._progress.line(f"  {audit_record.in_a_line(found)}")
-        empty = self._empty_run(self._prepared, found)
+        empty = self._empty_run(prepared, found)
         try:
-            self._run, self.run_file = _begun(empty, options.runs_folder)
+            self._run, self.run_file = _create_file(empty, options.runs_folder)
         except OSError as error:
             raise RunError(
-                f"runs cannot be saved in {options.runs_folder} ({error.strerror}); choose --runs-folder"
+                f"runs cannot be saved in {options.runs_folder} ({error.strerror}); "
+                "choose --runs-folder"
             ) from error
 
     def cell_run(self, model: str, device: str, seed: int) -> CellRun:
         """The next cell, not yet started."""
         assert self._prepared is not None
-        options, chosen = self.options, self.options.preset
-        named = options.models[model]
-        entry = registry.entry(named)
-        settings = chosen.settings.get(entry.trained_as or named, {}) | registry.settings(named)
+        assert self._run is not None
+        options, preset = self.options, self.options.preset
+        name = options.models[model]
+        cell = Cell(
+            model, device, seed, self._prepared.key, self._settings(model), preset.effort,
+            retrain=options.retrain and self._is_first(model, device, seed),
+            also=tuple((other.name, other.key) for other in self._also),
+            location="" if name in MODELS else name,
+        )  # fmt: skip
+        log = options.runs_folder / "logs" / self._run.run_id / f"{file_name(cell.name)}.log"
+        self._announce(cell)
+        limit_s = options.cell_limit or preset.cell_limit_s
+        return CellRun(cell, log, limit_s, self._progress, self._keep)
+
+    def _settings(self, model: str) -> dict[str, Any]:
+        """Settings that the preset and the options change."""
+        options, name = self.options, self.options.models[model]
+        entry = registry.entry(name)
+        preset = options.preset.settings.get(entry.trained_as or name, {})
+        settings = preset | registry.settings(name)
         if entry.pretrained and options.max_length is not None:
             settings["max_length"] = options.max_length
         trained = entry.trained_as or model
-        if trained in options.checkpoints:
-            settings["checkpoint"] = options.checkpoints[trained]
-        # Once is enough: what two cells share, the first of them trains again.
-        retrain = options.retrain and (trained, device, seed) not in self._trained
-        self._trained.add((trained, device, seed))
-        cell = Cell(
-            model, device, seed, self._prepared.key, settings, chosen.effort, retrain,
-            also=tuple((other.name, other.key) for other in self._also),
-            location="" if named in MODELS else named,
-        )  # fmt: skip
-        assert self._run is not None
-        log = Path(
-            self.options.runs_folder, "logs", self._run.run_id, f"{file_name(cell.name)}.log"
-        )
-        self._announce(cell)
-        return CellRun(
-            cell, log, options.cell_limit_s or chosen.cell_limit_s, self._progress, self._keep
-        )
+        if trained in options.checkpoint:
+            settings["checkpoint"] = options.checkpoint[trained]
+        return settings
+
+    def _is_first(self, model: str, device: str, seed: int) -> bool:
+        """True for the first of the cells that share a trained model: only it trains again."""
+        entry = registry.entry(self.options.models[model])
+        trained = (entry.trained_as or model, device, seed)
+        is_first = trained not in self._trained
+        self._trained.add(trained)
+        return is_first
 
     def finish(self, interrupted: bool) -> record.Run | None:
-        """Save the run for good; None if no cell got anywhere, when nothing is left behind."""
+        """Save the run; without any record delete its file and return None."""
         if self._run is None or self.run_file is None:
             return None
         if not self._records:
@@ -239,22 +137,21 @@ class Session:
     def _announce(self, cell: Cell) -> None:
         elapsed = minutes(time.monotonic() - self._started)
         place = f"[{len(self._records) + 1}/{self._planned}]"
-        left = self._seconds_left()
-        forecast = f", about {minutes(left)} left" if left else ""
+        left_s = self._seconds_left()
+        forecast = f", about {minutes(left_s)} left" if left_s else ""
         self._progress.line(f"{place} {cell.name}  ({elapsed} so far{forecast})")
 
     def _seconds_left(self) -> float:
-        """What the cells to come took in the newest run of this preset; 0 if nobody knows."""
-        for file in sorted(
-            self.options.runs_folder.glob(f"*-{self.options.preset_name}*.json"), reverse=True
-        ):
+        """How long the remaining cells took in the newest run with equal options; 0 without one."""
+        files = self.options.runs_folder.glob(f"*-{self.options.preset.name}*.json")
+        for file in sorted(files, reverse=True):
             try:
                 earlier = run_file.load(file)
             except RunError:
                 continue
-            if earlier.complete and earlier.options == self._described_options():
-                known = {(c.model, c.device, c.seed): c.wall_s for c in earlier.cells}
-                return sum(seconds for key, seconds in known.items() if key not in self._records)
+            if earlier.complete and earlier.options == self.options.described():
+                wall_s = {(c.model, c.device, c.seed): c.wall_s for c in earlier.cells}
+                return sum(wall_s[key] for key in wall_s.keys() - self._records.keys())
         return 0.0
 
     def _keep(self, cell: record.CellRecord) -> None:
@@ -273,18 +170,18 @@ class Session:
         )
         try:
             run_file.save(self._run, self.run_file)
-        except OSError as error:  # cells go on: space may be freed before the end
-            self._progress.line(f"  the run cannot be saved now: {error.strerror}; free some space")
+        except OSError as error:  # cells continue: space may be free before the end
+            self._progress.line(f"  the run cannot be saved ({error.strerror}); free some space")
 
     def _empty_run(self, prepared: prepare.Prepared, found: record.Trust) -> record.Run:
         started = self._started_at.isoformat(timespec="seconds")
         return record.Run(
-            run_id=f"{self._started_at:%Y-%m-%d-%H%M%S}-{self.options.preset_name}",
+            run_id=f"{self._started_at:%Y-%m-%d-%H%M%S}-{self.options.preset.name}",
             started_at=started,
             finished_at=started,
             wall_s=0.0,
-            preset=self.options.preset_name,
-            options=self._described_options(),
+            preset=self.options.preset.name,
+            options=self.options.described(),
             machine=machine.describe(),
             data=dataclasses.replace(
                 _data(prepared), also=tuple(map(data_record.other_set, self._also)), trust=found
@@ -294,38 +191,9 @@ class Session:
             noise=measure_noise(_NOISE_S),
         )
 
-    def _described_options(self) -> dict[str, str]:
-        """The options as a user would write them, paths shortened to names."""
-        options = self.options
-        described = {
-            "--preset": options.preset_name,
-            "--models": ",".join(map(model_choice.shown, options.models, options.models.values())),
-            "--devices": ",".join(options.devices),
-            "--dataset": parse(options.dataset).shown,
-            "--seeds": str(options.seeds),
-            "--retrain": "yes" if options.retrain else "no",
-            "--learning-curve": "yes" if options.learning_curve else "no",
-            **options.choices.options(),
-            **options.report_options,
-        }
-        if options.also_test:
-            described["--also-test"] = ", ".join(parse(given).shown for given in options.also_test)
-        if options.language is not None:
-            described["--language"] = options.language
-        if options.balance is not None:
-            described["--balance"] = "yes" if options.balance else "no"
-        for name, value in (("--train-size", options.train_size), ("--test-size", options.test_size),
-                            ("--max-length", options.max_length)):  # fmt: skip
-            if value is not None:
-                described[name] = str(value)
-        for model, checkpoint in options.checkpoints.items():
-            path = Path(checkpoint)
-            described[f"--checkpoint {model}"] = path.name if path.is_absolute() else checkpoint
-        return described
 
-
-def _begun(run: record.Run, folder: Path) -> tuple[record.Run, Path]:
-    """The run under a name that no other has, as two may start in the same second; and its file."""
+def _create_file(run: record.Run, folder: Path) -> tuple[record.Run, Path]:
+    """Save the run under a new name, since two runs may start in the same second."""
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
         named = dataclasses.replace(run, run_id=run.run_id + suffix)
@@ -341,9 +209,21 @@ def _begun(run: record.Run, folder: Path) -> tuple[record.Run, Path]:
     return named, file
 
 
-def _at_most(size: AtMost, test_size: int | None) -> AtMost:
-    """Small runs stay small: no more for validation than for the test."""
-    return size if test_size is None else AtMost(min(size.comments, test_size))
+def _protocol(options: BenchmarkOptions) -> Protocol:
+    """With --test-size, the natural and the validation part are no larger than the test part."""
+    preset, test_size = options.preset, options.test_size
+    natural_size, validation_size = preset.natural_size, preset.validation_size
+    if test_size:
+        natural_size = AtMost(test_size)
+        validation_size = AtMost(min(validation_size.comments, test_size))
+    return Protocol(
+        train_size=options.train_size or preset.train_size,
+        test_size=test_size or preset.test_size,
+        natural_size=natural_size,
+        validation_size=validation_size,
+        language=options.language,
+        balance=options.balance,
+    )
 
 
 def _data(prepared: prepare.Prepared) -> record.Data:

@@ -1,4 +1,4 @@
-"""Counters of RAPL that are moved by hand, under codecarbon's own readers."""
+"""RAPL counters that tests advance, for codecarbon's readers."""
 
 import contextlib
 import functools
@@ -10,7 +10,7 @@ import pytest
 from codecarbon.core import cpu, gpu, hardware_cache, resource_tracker
 from codecarbon.external import hardware
 
-from worthit.bench.instruments import energy, machine
+from worthit.bench.instruments import machine, meter
 
 RANGE_J = 65_712.0
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="codecarbon reads RAPL on Linux only")
@@ -19,7 +19,7 @@ _is_rapl_available = cpu.is_rapl_available
 
 @contextlib.contextmanager
 def bare_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No counter but those a test makes, whatever this machine has."""
+    """A machine without counters, apart from those that a test makes."""
     for module in (hardware, resource_tracker):
         monkeypatch.setattr(module, "detect_cpu_model", lambda: "a CPU")
     monkeypatch.setattr(cpu, "is_rapl_available", lambda: False)
@@ -33,7 +33,7 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 class Rapl:
-    """A powercap folder as Linux lays it out, one package each for some joules already counted."""
+    """A powercap folder as on Linux, with one package for each given counter reading in joules."""
 
     def __init__(self, folder: Path, *start_j: float) -> None:
         self.folder = folder
@@ -57,7 +57,7 @@ class Rapl:
 
 
 def made_rapl(monkeypatch: pytest.MonkeyPatch, folder: Path, *start_j: float) -> Rapl:
-    """Counters that codecarbon, and our meter, find in place of the machine's."""
+    """Counters that codecarbon and `meter` find instead of the machine's."""
     counters = Rapl(folder, *start_j)
     available = functools.partial(_is_rapl_available, rapl_dir=str(folder))
     monkeypatch.setattr(cpu, "is_rapl_available", available)
@@ -65,5 +65,5 @@ def made_rapl(monkeypatch: pytest.MonkeyPatch, folder: Path, *start_j: float) ->
     monkeypatch.setattr(
         hardware, "IntelRAPL", lambda **given: reader(**given | {"rapl_dir": str(folder)})
     )
-    monkeypatch.setattr(energy, "_POWERCAP", folder)
+    monkeypatch.setattr(meter, "_POWERCAP", folder)
     return counters

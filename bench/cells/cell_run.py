@@ -1,4 +1,4 @@
-"""One cell from training to its last measurement, and the record that comes of it."""
+"""Runs one cell, from training to the last measurement, and fills its record."""
 
 import dataclasses
 import time
@@ -11,8 +11,8 @@ import numpy as np
 
 from worthit.bench.cell import Cell
 from worthit.bench.cells.engine import Limit, Worker
-from worthit.bench.cells.progress import Progress, shown
-from worthit.bench.instruments.latency import drawn_by_length
+from worthit.bench.cells.progress import Progress, figure_text
+from worthit.bench.instruments.latency import sample_by_length
 from worthit.bench.saved import consistency
 from worthit.bench.saved.record import (
     CellRecord,
@@ -35,20 +35,18 @@ from worthit.models.registry import entry
 
 T = TypeVar("T")
 
-# Setting up may download weights, which is not the cell's fault.
-_SETUP_LIMIT = Limit(3600.0, "try again on a faster network, or give weights by --checkpoint")
-_REMEDY = "give a longer --cell-limit, or less to do by --train-size and --test-size"
-# A learning curve's points: each on half as many comments as the next, down to what says little.
-_CURVE_POINTS = 5
-_FEWEST_COMMENTS = 60
+# The setup may download weights, so --cell-limit does not apply to it.
+_SETUP_LIMIT = Limit(3600.0, "use a faster network, or local weights with --checkpoint")
+_REMEDY = "give a longer --cell-limit, or a smaller --train-size and --test-size"
+_CURVE_POINTS = 5  # besides the whole training set
+_FEWEST_COMMENTS = 60  # below, accuracy says little
 
 
 def curve_sizes(labels: Labels) -> list[int]:
-    """Numbers of training comments of a learning curve below the whole set, largest first.
+    """Sizes of a learning curve's training sets: a half, a quarter, … of all comments.
 
     Args:
-        labels: of all training comments; it is their head that is trained on, none of which may
-            lack a class.
+        labels: of all training comments. A set is the first comments, and has every class.
     """
     halves = [len(labels) >> halvings for halvings in range(1, _CURVE_POINTS + 1)]
     _, firsts = np.unique(labels, return_index=True)
@@ -56,10 +54,10 @@ def curve_sizes(labels: Labels) -> list[int]:
 
 
 def _require_distributions(scored: Quality | CurvePoint, each: int) -> None:
-    """Keep out of the run what would make it unreadable: a user's own model may give anything.
+    """Reject what would make the saved run unreadable; the user's own model may return anything.
 
     Raises:
-        CellError: some are no probabilities.
+        CellError: the scores are not probabilities.
     """
     parts = [scored.test]
     if isinstance(scored, Quality):
@@ -71,14 +69,14 @@ def _require_distributions(scored: Quality | CurvePoint, each: int) -> None:
 
 
 class CellRun:
-    """Trains in one process, and measures in another that has only loaded the artifact.
+    """Trains in one process, and measures in another one that only loads the artifact.
 
-    If nothing had to be trained the first process serves for both. Memory is measured in a process
-    of its own, since what any other measurement leaves behind would count.
+    If the artifact is cached, one process does both. Memory is measured in a separate process, since
+    other measurements leave memory behind.
 
     Args:
-        limit_s: for training, and for each measurement.
-        finished: given the record whenever it has grown.
+        limit_s: time limit of training, and of each measurement.
+        save: called with the record after each change.
     """
 
     def __init__(
@@ -87,70 +85,70 @@ class CellRun:
         log: Path,
         limit_s: float,
         progress: Progress,
-        finished: Callable[[CellRecord], None],
+        save: Callable[[CellRecord], None],
     ) -> None:
         self.cell = cell
         self.record = CellRecord(cell.model, cell.device, cell.seed)
-        self.seconds = 0.0  # that the last operation took where it ran
-        self._log, self._progress, self._finished = log, progress, finished
+        self.seconds = 0.0  # of the last operation, measured in its process
+        self._log, self._progress, self._save = log, progress, save
         self._limit = Limit(limit_s, _REMEDY)
         self._worker: Worker | None = None
-        self._refused: CellError | DeviceError | None = None
+        self._error: CellError | DeviceError | None = None  # of training
         self._loaded = False
         self._started = time.monotonic()
 
     def train(self) -> Training:
-        """Train, or find the artifact of an earlier run; once, however often it is asked.
+        """Train, or find the artifact of an earlier run. Later calls return the first result.
 
         Raises:
-            DeviceError: the cell has no place here and is to be skipped.
-            CellError: training failed; asked again it fails at once, with the same reason.
+            DeviceError: the model cannot run here; the cell is skipped.
+            CellError: training failed. Later calls raise the same error.
         """
-        if self._refused is not None:
-            raise self._refused
+        if self._error is not None:
+            raise self._error
         if self.record.training is None:
             try:
                 self._train()
             except DeviceError as error:
-                self._refused = error
+                self._error = error
                 self._note(skipped=str(error))
                 self._progress.result(f"skipped: {error}")
                 raise
             except CellError as error:
-                self._refused = error
-                self._failed("training", error)
+                self._error = error
+                self._fail("training", error)
                 raise
         assert self.record.training is not None
         return self.record.training
 
     def latency(self) -> Latency:
-        latency = self._measured("latency", Latency, lambda figure: (
-            f"p50 {shown(figure.p50_ms)}, p99 {shown(figure.p99_ms)}"
-        ), arguments=self._latency_texts)  # fmt: skip
+        latency = self._measure("latency", Latency, lambda figure: (
+            f"p50 {figure_text(figure.p50_ms)}, p99 {figure_text(figure.p99_ms)}"
+        ), make_arguments=self._latency_texts)  # fmt: skip
         if latency.cold_start_s is not None and latency.cold_start_s.value is not None:
-            # The process's start and loading are that figure, beyond the first call.
+            # A cold start is the start of the process, loading, and the first call.
             started_s = latency.cold_start_s.value - (latency.first_call_ms.value or 0.0) / 1e3
             self._note(measured_s=self.record.measured_s + started_s)
         return latency
 
     def throughput(self) -> Throughput:
-        return self._measured("throughput", Throughput, lambda figure: (
-            f"{shown(figure.best.comments_per_s)} at batch size {figure.best.batch_size}"
+        return self._measure("throughput", Throughput, lambda figure: (
+            f"{figure_text(figure.best.comments_per_s)} at batch size {figure.best.batch_size}"
         ))  # fmt: skip
 
     def energy(self) -> Energy:
-        return self._measured("energy", Energy, lambda figure: (
-            f"CPU {shown(figure.cpu_j_per_comment)} a comment, {figure.cpu_j_per_comment.origin}"
+        return self._measure("energy", Energy, lambda figure: (
+            f"CPU {figure_text(figure.cpu_j_per_comment)} per comment, {figure.cpu_j_per_comment.origin}"
         ))  # fmt: skip
 
     def quality(self) -> Quality:
         each = probabilities_per_comment(manifest.classes(self.cell.split))
-        return self._measured("quality", Quality, lambda figure: (
+        return self._measure("quality", Quality, lambda figure: (
             f"{len(figure.test) // each:,} + {len(figure.natural) // each:,} test comments scored"
         ), check=lambda figure: _require_distributions(figure, each))  # fmt: skip
 
     def learning_curve(self) -> tuple[CurvePoint, ...]:
-        """Train on a half, a quarter and so on of the training comments; each point is kept at once.
+        """Train on a half, a quarter, … of the training comments; each point is saved at once.
 
         Raises:
             DeviceError, CellError: as `train`.
@@ -166,7 +164,7 @@ class CellRun:
                     "learning_curve",
                     (point, *self.record.learning_curve),
                     worker.seconds,
-                    f"{shown(point.train_s)} for {comments:,} comments",
+                    f"{figure_text(point.train_s)} for {comments:,} comments",
                 )
         return self.record.learning_curve
 
@@ -175,8 +173,10 @@ class CellRun:
         started = time.monotonic()
         with self._own_process("memory") as worker:
             result = worker.ask("memory", Memory, self._limit, artifact=artifact)
-        # All of that process is the measurement: its start is the baseline.
-        self._finish("memory", result, time.monotonic() - started, f"peak {shown(result.peak_mb)}")
+        # The whole process is the measurement, since its start is the baseline.
+        self._finish(
+            "memory", result, time.monotonic() - started, f"peak {figure_text(result.peak_mb)}"
+        )
         return result
 
     def close(self) -> None:
@@ -184,20 +184,20 @@ class CellRun:
         self._note(wall_s=time.monotonic() - self._started)
 
     def _train(self) -> None:
-        self._progress.stage("setting up")  # weights are downloaded and converted, once
+        self._progress.stage("setting up")  # the first time, this downloads and converts weights
         trained_as = entry(self.cell.location or self.cell.model).trained_as
-        training = self._converted(trained_as) if trained_as else self._fitted(self.cell)
+        training = self._fit_and_convert(trained_as) if trained_as else self._fit(self.cell)
         self._note(training=training)
         when = f" (cached, trained on {training.trained_at[:10]})" if training.cached else ""
         text = (
             training.train_s.reason
-            or f"{shown(training.train_s)} for {training.comments:,} comments"
+            or f"{figure_text(training.train_s)} for {training.comments:,} comments"
         )
         self._progress.result(text + when)
 
-    def _fitted(self, cell: Cell) -> Training:
-        """Train in a process that goes on to serve if it had nothing to do."""
-        self._worker = Worker(cell, self._log, self._progress.trained)
+    def _fit(self, cell: Cell) -> Training:
+        """Train in a process that also measures if the artifact is cached."""
+        self._worker = Worker(cell, self._log, self._progress.advance)
         self._note(setup=self._worker.start(Setup, _SETUP_LIMIT))
         self._progress.stage("training")
         training = self._worker.ask("train", Training, self._limit)
@@ -206,17 +206,17 @@ class CellRun:
             self._stop()
         return training
 
-    def _converted(self, trained_as: str) -> Training:
-        """Train, as the other model's own cell would or has, and convert: each in its own process.
+    def _fit_and_convert(self, trained_as: str) -> Training:
+        """Train the other model as its own cell does, and convert it, in two processes.
 
-        So what one imports does not count for the other, and whichever cell comes first trains for
-        both. Figures of training are the other model's; converting takes seconds and is left out.
+        So the imports of one model do not count for the other, and the first of the two cells trains
+        for both. Training figures are the other model's; they exclude converting, which takes seconds.
         """
-        converter = Worker(self.cell, self._log, self._progress.trained)
+        converter = Worker(self.cell, self._log, self._progress.advance)
         try:
-            # First, so that what it lacks is said before anything is trained.
+            # First, so that a missing package is reported before training.
             setup = converter.start(Setup, _SETUP_LIMIT)
-            training = self._fitted(dataclasses.replace(self.cell, model=trained_as))
+            training = self._fit(dataclasses.replace(self.cell, model=trained_as))
             self._stop()
             self._note(setup=setup)
             self._progress.stage("converting")
@@ -227,33 +227,33 @@ class CellRun:
         return dataclasses.replace(training, artifact=converted.artifact, disk_mb=converted.disk_mb)
 
     def _latency_texts(self) -> dict[str, Any]:
-        """What latency is taken of, read here: the first answer of a process is not to wait for it."""
+        """Comments to measure latency on. Read here, so the first answer does not wait for them."""
         try:
             test = prepare.comments(self.cell.split, "test").texts
         except DataError as error:
             raise CellError(str(error)) from error
-        return {"texts": drawn_by_length(test, self.cell.effort.latency_samples)}
+        return {"texts": sample_by_length(test, self.cell.effort.latency_samples)}
 
-    def _measured(
+    def _measure(
         self,
         name: str,
         kind: type[T],
         summary: Callable[[T], str],
         check: Callable[[T], None] = lambda result: None,
-        arguments: Callable[[], dict[str, Any]] = dict,
+        make_arguments: Callable[[], dict[str, Any]] = dict,
     ) -> T:
         artifact = self.train().artifact
         self._progress.stage(name)
         try:
-            given = arguments()
+            arguments = make_arguments()
             worker = self._serving(artifact)
-            result = worker.ask(name, kind, self._limit, **given)
+            result = worker.ask(name, kind, self._limit, **arguments)
             seconds = worker.seconds
             check(result)
         except CellError as error:
             if self._worker and not (self._loaded and self._worker.alive()):
                 self._stop()
-            self._failed(name, error)
+            self._fail(name, error)
             raise
         self._finish(name, result, seconds, summary(result))
         return result
@@ -265,28 +265,28 @@ class CellRun:
 
     @contextmanager
     def _own_process(self, name: str) -> Iterator[Worker]:
-        """A fresh process for one measurement; the serving one ends, as two models may not fit."""
+        """A new process for one measurement. The serving one ends: memory may not fit two models."""
         self._progress.stage(name)
         self._stop()
-        worker = Worker(self.cell, self._log, self._progress.trained)
+        worker = Worker(self.cell, self._log, self._progress.advance)
         try:
             self._start(worker)
             yield worker
         except CellError as error:
-            self._failed(name, error)
+            self._fail(name, error)
             raise
         finally:
             worker.close()
 
     def _start(self, worker: Worker) -> None:
-        setup, trained = worker.start(Setup, _SETUP_LIMIT), self.record.setup
-        if trained and setup.checkpoint_identity != trained.checkpoint_identity:
+        setup, earlier = worker.start(Setup, _SETUP_LIMIT), self.record.setup
+        if earlier and setup.checkpoint_identity != earlier.checkpoint_identity:
             raise CellError("the checkpoint changed between training and scoring; run again")
 
     def _serving(self, artifact: str) -> Worker:
-        """The process that has loaded the artifact, started anew if it is not there."""
+        """The process that has loaded the artifact; started again if it has ended."""
         if self._worker is None:
-            self._worker = Worker(self.cell, self._log, self._progress.trained)
+            self._worker = Worker(self.cell, self._log, self._progress.advance)
             self._start(self._worker)
         if not self._loaded:
             self._worker.ask("load", type(None), self._limit, artifact=artifact)
@@ -298,10 +298,10 @@ class CellRun:
             self._worker.close()
         self._worker, self._loaded = None, False
 
-    def _failed(self, what: str, error: CellError) -> None:
-        self._note(failures=(*self.record.failures, f"{what}: {error}"))
-        self._progress.result(f"FAILED: {error}")
+    def _fail(self, name: str, error: CellError) -> None:
+        self._note(failures=(*self.record.failures, f"{name}: {error}"))
+        self._progress.result(f"failed: {error}")
 
     def _note(self, **parts: Any) -> None:
         self.record = dataclasses.replace(self.record, **parts)
-        self._finished(self.record)
+        self._save(self.record)

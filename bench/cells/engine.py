@@ -1,4 +1,4 @@
-"""Starts a cell's process, asks it for measurements and waits without using the processor."""
+"""Starts a cell's process, requests operations, and waits without using the processor."""
 
 import contextlib
 import os
@@ -20,8 +20,7 @@ from worthit.models.hardware import processor
 
 T = TypeVar("T")
 _GRACE_S = 5.0
-#: which thread pools read how many threads to start: OpenMP (torch, scikit-learn), the BLAS
-#: libraries of numpy and scipy, and tokenizers' Rayon
+#: sizes of thread pools: OpenMP (torch, scikit-learn), BLAS (numpy, scipy), Rayon (tokenizers)
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS",
 )  # fmt: skip
@@ -29,20 +28,20 @@ _THREAD_VARIABLES = (
 
 @dataclass(frozen=True)
 class Limit:
-    """How long an operation may take, and what to do if that is not enough."""
+    """How long an operation may take, and the advice if it takes longer."""
 
     seconds: float
     remedy: str
 
 
 class Worker:
-    """One fresh process for one cell.
+    """One new process for one cell.
 
     Args:
-        cell: a Cell, or what else `module` takes for one; handed over as plain JSON.
-        log: what libraries print in the process is appended here.
-        progress: told (done, total) while training.
-        module: what runs there; it calls `worker.serve`.
+        cell: a Cell, or another value that `module` takes; passed as JSON.
+        log: file to which the output of libraries is appended.
+        progress: called with (done, total) while training.
+        module: the module to run; it calls `worker.serve`.
     """
 
     def __init__(
@@ -56,31 +55,31 @@ class Worker:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as stderr:
             self._process = subprocess.Popen(
-                # -P: a folder named `datasets` where the user stands must not be importable.
+                # -P: a folder named `datasets` in the working directory must not be importable.
                 [sys.executable, "-P", "-m", module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=os.environ | _environment(),
-                start_new_session=True,  # Ctrl-C reaches pytest alone, which then ends us in order
+                start_new_session=True,  # Ctrl-C reaches only pytest, which then ends this process
             )
-        # A thread blocked on the pipe lets us wait with a limit on every system, without polling.
+        # A thread blocks on the pipe: a wait with a time limit on every system, without polling.
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self._cell = msgspec.to_builtins(cell)
-        self.seconds = 0.0  # that the last operation took, measured where it ran
+        self.seconds = 0.0  # of the last operation, measured in the process
 
     def start(self, answer: type[T], limit: Limit) -> T:
-        """Have the process import and fetch what the cell needs; see `ask`."""
+        """Have the process import and download what the cell needs; see `ask`."""
         return self.ask("start", answer, limit, cell=self._cell)
 
     def ask(self, operation: str, answer: type[T], limit: Limit, **arguments: Any) -> T:
-        """Have one operation done and wait for its answer.
+        """Request one operation and wait for its answer, converted to the type `answer`.
 
         Raises:
-            DeviceError: the cell has no place on this machine and should be skipped.
-            CellError: it failed, crashed, ran out of memory or exceeded `limit`; says which.
+            DeviceError: the cell cannot run on this machine and should be skipped.
+            CellError: the operation failed, crashed, ran out of memory or exceeded `limit`.
         """
         deadline = time.monotonic() + limit.seconds
         try:
@@ -90,7 +89,7 @@ class Worker:
                 if "progress" in message:
                     self._progress(*message["progress"])
                 elif "error" in message:
-                    raise self._refusal(message)
+                    raise self._error(message)
                 else:
                     self.seconds = float(message["seconds"])
                     return msgspec.convert(message["answer"], answer)
@@ -107,7 +106,7 @@ class Worker:
         return self._process.poll() is None
 
     def close(self) -> None:
-        """Let the process end, or end it."""
+        """Let the process end, or kill it after a grace period."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -123,19 +122,19 @@ class Worker:
             self._process.stdin.write(msgspec.json.encode(message) + b"\n")
             self._process.stdin.flush()
         except (BrokenPipeError, ValueError):
-            raise CellError(self._obituary()) from None
+            raise CellError(self._exit_reason()) from None
 
     def _receive(self, seconds_left: float) -> dict[str, Any]:
         line = self._lines.get(timeout=max(seconds_left, 0))
         if not line:
-            raise CellError(self._obituary())
+            raise CellError(self._exit_reason())
         message: dict[str, Any] = msgspec.json.decode(line)
         return message
 
     def _kill(self) -> None:
-        """End the process and whatever it started, by its own group."""
+        """Kill the process and its children, by their process group."""
         if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
                 os.killpg(self._process.pid, signal.SIGKILL)
         else:
             self._process.kill()
@@ -149,13 +148,13 @@ class Worker:
                 self._lines.put(line)
         self._lines.put(b"")
 
-    def _refusal(self, message: dict[str, Any]) -> CellError | DeviceError:
+    def _error(self, message: dict[str, Any]) -> CellError | DeviceError:
         if message["kind"] == "skip":
             return DeviceError(message["error"])
         where = f" (log: {self._log.name})" if message["kind"] == "crash" else ""
         return CellError(message["error"] + where)
 
-    def _obituary(self) -> str:
+    def _exit_reason(self) -> str:
         code = self._process.wait()
         if code == -signal.SIGKILL:
             return "the process was killed, most likely because the machine ran out of memory"
@@ -163,7 +162,7 @@ class Worker:
 
 
 def _environment() -> dict[str, str]:
-    """What makes runs alike: pools as wide as the cores allowed, whatever the user's shell says."""
+    """Settings for repeatable runs: fixed hash seed, and thread pools as large as the allowed cores."""
     threads = str(processor.allowed_cores())
     fixed = {"PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "true"}
     return fixed | dict.fromkeys(_THREAD_VARIABLES, threads)

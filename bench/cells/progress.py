@@ -1,6 +1,7 @@
-"""What a person sees while cells run: what runs now, how far, how long it may take."""
+"""Progress lines while cells run, at most 80 columns wide."""
 
 import os
+import textwrap
 import time
 from typing import TextIO
 
@@ -8,12 +9,14 @@ from tqdm import tqdm
 
 from worthit.bench.saved.record import Figure, significant
 
+_WIDTH = 80
+
 
 class Progress:
-    """Lines on a terminal or in a log; on a terminal also a bar while a model trains.
+    """Lines on a terminal or in a log; on a terminal also a bar during training.
 
     Args:
-        stream: where to; pytest captures the usual ones while a test runs.
+        stream: pytest captures stdout and stderr while a test runs, so see `terminal`.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -24,11 +27,11 @@ class Progress:
 
     def line(self, text: str) -> None:
         self._clear()
-        self._stream.write(text + "\n")
+        self._stream.write(_wrap(text) + "\n")
         self._stream.flush()
 
     def stage(self, label: str) -> None:
-        """A new stage begins; on a terminal its line is replaced by what comes of it."""
+        """Start a stage; on a terminal, its result replaces this line."""
         self._clear()
         self._label, self._since = label, time.monotonic()
         if self._stream.isatty():
@@ -36,10 +39,10 @@ class Progress:
             self._stream.flush()
 
     def result(self, text: str) -> None:
-        """The stage is over, with this outcome."""
+        """End the stage with this result."""
         self.line(f"  {self._label:<11} {text:<42} {time.monotonic() - self._since:7.1f} s")
 
-    def trained(self, done: int, total: int) -> None:
+    def advance(self, done: int, total: int) -> None:
         if not self._stream.isatty():
             return
         if self._bar is None:
@@ -48,7 +51,7 @@ class Progress:
                 unit=" comments",
                 desc=f"  {self._label}",
                 file=self._stream,
-                ncols=78,
+                ncols=_WIDTH - 2,
                 leave=False,
             )
         self._bar.update(done - self._bar.n)
@@ -66,10 +69,23 @@ def terminal() -> TextIO:
     return os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
 
 
-def shown(figure: Figure) -> str:
-    """A figure in a line of progress."""
+def figure_text(figure: Figure) -> str:
     return "n/a" if figure.value is None else f"{significant(figure.value)} {figure.unit}"
 
 
 def minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def _wrap(text: str) -> str:
+    """Break long lines at spaces; later lines are indented."""
+    return "\n".join(
+        textwrap.fill(
+            line,
+            _WIDTH,
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in text.split("\n")
+    )

@@ -1,8 +1,8 @@
-"""The process in which a cell runs: reads requests, answers them, and knows nothing of pytest.
+"""The process of a cell: reads requests and answers them, independently of pytest.
 
-One JSON object a line. In: {"do": OPERATION, ...}. Out: any number of {"progress": [done, total]},
-then {"answer": …, "seconds": …} or {"error": one line, "kind": …}. What libraries print goes to stderr instead,
-which whoever starts the process sends to the cell's log file.
+One JSON object per line. In: {"do": OPERATION, ...}. Out: any number of {"progress": [done, total]},
+then {"answer": …, "seconds": …} or {"error": one line, "kind": …}. The output of libraries goes to
+stderr, which `engine` redirects to the cell's log file.
 """
 
 import os
@@ -20,25 +20,25 @@ from worthit.datasets.errors import DeviceError, WorthitError, is_out_of_memory
 
 
 def main() -> None:
-    serve(_work)
+    serve(_make_work)
 
 
-def _work(cell: Any, progress: Callable[[int, int], None]) -> Any:
-    # Imported late: what it needs counts to the time of `start`.
+def _make_work(cell: Any, progress: Callable[[int, int], None]) -> Any:
+    # Imported late, so the time of imports counts towards `start`.
     from worthit.bench.cell import Cell
     from worthit.bench.cells.work import Work
 
     return Work(msgspec.convert(cell, Cell), progress)
 
 
-def serve(opened: Callable[[Any, Callable[[int, int], None]], Any]) -> None:
-    """Answer requests until nobody is left to make any.
+def serve(make_work: Callable[[Any, Callable[[int, int], None]], Any]) -> None:
+    """Answer requests until stdin is closed.
 
     Args:
-        opened: makes the object whose methods do the work, of what `start` was given as its cell
-            and of whom to tell (done, total); its method `setup` answers `start`.
+        make_work: takes the cell of the request `start` and a progress callback (done, total), and
+            returns an object with one method per operation; its `setup` answers `start`.
     """
-    channel = _claimed_stdout()
+    channel = _take_stdout()
     requests: queue.SimpleQueue[str] = queue.SimpleQueue()
     busy = threading.Event()
     threading.Thread(target=_read, args=(requests, busy), daemon=True).start()
@@ -50,7 +50,7 @@ def serve(opened: Callable[[Any, Callable[[int, int], None]], Any]) -> None:
             operation = request.pop("do")
             start = time.perf_counter()
             if operation == "start":
-                work = opened(request["cell"], _progress_to(channel))
+                work = make_work(request["cell"], _progress_to(channel))
                 answer = work.setup()
             else:
                 answer = getattr(work, operation)(**request)
@@ -62,7 +62,7 @@ def serve(opened: Callable[[Any, Callable[[int, int], None]], Any]) -> None:
 
 
 def _read(requests: "queue.SimpleQueue[str]", busy: threading.Event) -> None:
-    """Queue requests; when nobody is left to ask for anything, do not train on for hours."""
+    """Queue requests. When stdin is closed, end even a training that would take hours."""
     for line in sys.stdin:
         requests.put(line)
     requests.put("")
@@ -70,8 +70,8 @@ def _read(requests: "queue.SimpleQueue[str]", busy: threading.Event) -> None:
         os._exit(1)
 
 
-def _claimed_stdout() -> TextIO:
-    """Keep the real stdout for answers; whatever else is printed goes where stderr goes."""
+def _take_stdout() -> TextIO:
+    """Reserve stdout for answers, and redirect all other output to stderr."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return channel

@@ -1,4 +1,4 @@
-"""How long one comment takes, from text to probability in host memory."""
+"""The latency of one comment, from text to probability in host memory."""
 
 import gc
 import math
@@ -19,17 +19,19 @@ _WARM_UPS = 10
 _FEWEST_SAMPLES = 30
 _MOST_SAMPLES = 20_000
 _PRECISION = 0.02  # half the width of the median's interval, as a share of it
-_WORTHWHILE = 0.9  # of that width: what twice the passes must bring it below
-_START_TIME_FIELD = 19  # of /proc/self/stat, counted from behind the name (man 5 proc)
+_WORTHWHILE = 0.9  # twice the passes must narrow the interval to less than this share
+_START_TIME_FIELD = 19  # in /proc/self/stat, counted after the name (man 5 proc)
 _CLOCK = "perf_counter, device synchronised"
 
 
-def drawn_by_length(texts: Sequence[str], samples: int) -> list[str]:
-    """Every n-th comment by length, in shuffled order, the same every time."""
+def sample_by_length(texts: Sequence[str], samples: int) -> list[str]:
+    """Every n-th comment by length, in a fixed shuffled order."""
     order = sorted(range(len(texts)), key=lambda row: (len(texts[row]), texts[row]))
-    picks = np.linspace(0, len(order) - 1, min(samples, len(order))).round().astype(int)
-    rows = [order[pick] for pick in picks]
-    np.random.default_rng(0).shuffle(rows)  # else length would drift along with the clock speed
+    places = np.linspace(0, len(order) - 1, min(samples, len(order))).round().astype(int)
+    rows = [order[place] for place in places]
+    np.random.default_rng(0).shuffle(
+        rows
+    )  # else length would correlate with drift of the clock speed
     return [texts[row] for row in rows]
 
 
@@ -41,18 +43,18 @@ def measure_latency(
     load_s: float,
     cold_start_s: Callable[[], Figure],
 ) -> Latency:
-    """Score comments one by one, all of them again and again, until the median is known to 2 %.
+    """Score comments one by one, in repeated passes, until the median is known to 2 %.
 
-    Its interval is over comments (`quantiles.bounds`): where they differ more than the passes do,
-    it does not narrow, and timing ends when twice the passes hardly helped.
+    The median's interval is over comments (`quantiles.bounds`). If comments differ more than passes, it
+    does not narrow, and timing ends when doubling the passes hardly helps.
 
     Args:
         score: takes comments, returns host arrays.
         synchronize: waits until the device is idle.
-        texts: one sample each and pass.
-        limit_s: stop after this long, once there are 30 samples.
-        load_s: how long the model took to load, passed on into the record.
-        cold_start_s: asked right after the first answer.
+        texts: each gives one sample per pass.
+        limit_s: stop after this time, once there are 30 samples.
+        load_s: how long the model took to load, for the record.
+        cold_start_s: called right after the first answer.
     """
 
     def once(text: str) -> float:
@@ -100,7 +102,7 @@ def measure_latency(
 
 
 def _reason_to_end(widths_ms: Sequence[float], samples_ms: Sequence[float]) -> str:
-    """Why to time no further pass; empty if there is one to be timed."""
+    """Why timing ends; empty if another pass follows."""
     passes = len(widths_ms)
     if len(samples_ms) < _FEWEST_SAMPLES:
         return ""
@@ -112,9 +114,9 @@ def _reason_to_end(widths_ms: Sequence[float], samples_ms: Sequence[float]) -> s
 
 
 def process_age_s() -> float:
-    """Seconds since this process was started, by its parent's fork or spawn."""
+    """Seconds since this process was started by its parent's fork or spawn."""
     if sys.platform == "linux":
-        # psutil's wall-clock start rests on a boot time in whole seconds; ticks since boot do not.
+        # psutil's start time rests on a boot time in whole seconds; ticks since boot are finer.
         after_name = Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()
         started_s = int(after_name[_START_TIME_FIELD]) / os.sysconf("SC_CLK_TCK")
         return time.clock_gettime(time.CLOCK_BOOTTIME) - started_s
@@ -122,7 +124,7 @@ def process_age_s() -> float:
 
 
 def percentile(samples_ms: Sequence[float], comments: int, percent: int) -> Figure:
-    """A percentile of latencies, or why there are too few comments behind them for it."""
+    """A percentile of latencies; unavailable if there are too few comments for it."""
     needed = quantiles.COMMENTS_NEEDED.get(percent, 1)
     if comments < needed:
         return unavailable("ms", f"p{percent} needs {needed} comments, there are {comments}")

@@ -1,9 +1,9 @@
-"""The machine a run was made on: what decides how fast it is. No torch is imported for it."""
+"""The machine of a run: everything that affects its speed. Does not import torch."""
 
-import ast
 import json
 import os
 import platform
+import runpy
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ import threadpoolctl
 from worthit.datasets.cache import short_hash
 from worthit.models.hardware import processor
 
-#: distributions whose version goes into every run
+#: distributions whose versions every run records
 LIBRARIES = (
     "torch", "transformers", "peft", "bitsandbytes", "onnxruntime", "scikit-learn", "gensim",
     "numpy", "scipy", "codecarbon", "pytest-benchmark",
 )  # fmt: skip
 
 
-#: what must be the same in two descriptions before their runs are compared for regressions
+#: must be equal in two descriptions before their runs are compared for regressions
 FINGERPRINT_KEYS = (
     "cpu", "cores_allowed", "cpu_quota_cores", "cores_present", "memory_gb", "accelerators",
     "gpu_driver", "gpu_power_limits_w", "system", "operating_system", "architecture", "python",
@@ -39,11 +39,11 @@ class NvidiaGpu:
 
     name: str
     driver: str
-    power_limit_w: float | None  # as enforced now; None where the driver does not tell
+    power_limit_w: float | None  # enforced now; None if the driver does not report it
 
 
 def describe() -> dict[str, Any]:
-    """One value per key: processor, memory, accelerators, system, versions, and their fingerprint."""
+    """Processor, memory, accelerators, system and versions, with their fingerprint."""
     gpus = nvidia_gpus()
     blas, blas_threads = _blas()
     description = {
@@ -69,10 +69,10 @@ def describe() -> dict[str, Any]:
 
 
 def fingerprint(description: dict[str, Any]) -> str:
-    """16 hexadecimal digits, the same for two descriptions whose runs may be compared.
+    """16 hexadecimal digits, equal for two descriptions whose runs may be compared.
 
     Args:
-        description: of `describe`; only what FINGERPRINT_KEYS names counts.
+        description: of `describe`; only FINGERPRINT_KEYS count.
     """
     decisive = {key: description[key] for key in FINGERPRINT_KEYS}
     return short_hash(json.dumps(decisive, sort_keys=True))
@@ -83,7 +83,7 @@ def is_apple_silicon() -> bool:
 
 
 def nvidia_gpus() -> list[NvidiaGpu]:
-    """The NVIDIA GPUs that the driver shows to this process; empty without one."""
+    """The NVIDIA GPUs visible to this process."""
     import pynvml
 
     try:
@@ -91,10 +91,10 @@ def nvidia_gpus() -> list[NvidiaGpu]:
     except pynvml.NVMLError:
         return []
     try:
-        driver = _text(pynvml.nvmlSystemGetDriverVersion())
+        driver = pynvml.nvmlSystemGetDriverVersion()
         handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
         return [
-            NvidiaGpu(_text(pynvml.nvmlDeviceGetName(handle)), driver, _power_limit_w(handle))
+            NvidiaGpu(pynvml.nvmlDeviceGetName(handle), driver, _power_limit_w(handle))
             for handle in handles
         ]
     finally:
@@ -111,48 +111,42 @@ def _power_limit_w(handle: Any) -> float | None:
 
 
 def present_devices() -> list[str]:
-    """The devices this machine seems to have. Whether torch can use them, a cell finds out."""
+    """The devices of this machine; whether torch can use them is checked by each cell."""
     return ["cpu"] + (["cuda"] if nvidia_gpus() else []) + (["mps"] if is_apple_silicon() else [])
 
 
 def library_versions(names: tuple[str, ...]) -> dict[str, str]:
-    """Distribution name → installed version; `missing` where it is not installed."""
-    found = {}
+    """Distribution name → installed version, or `missing`."""
+    versions = {}
     for name in names:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "missing"
-    return found
+            versions[name] = "missing"
+    return versions
 
 
 def torch_build() -> str:
-    """Version, git revision and GPU platform of the installed torch, which is not imported.
+    """Version, git revision and GPU platform of the installed torch, without importing it.
 
-    Its distribution's version alone does not do: wheels of PyPI leave out `+cu130`.
+    The distribution's version is not enough: wheels from PyPI omit `+cu130`.
     """
     try:
         file = metadata.distribution("torch").locate_file("torch/version.py")
-        module = ast.parse(Path(str(file)).read_text("utf-8"))
+        values = runpy.run_path(str(file))
     except (metadata.PackageNotFoundError, OSError, SyntaxError):
         return "missing"
-    values: dict[str, Any] = {}
-    for node in module.body:
-        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-        value = getattr(node, "value", None)
-        if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
-            values[target.id] = value.value
     platforms = [f"{name} {values[name]}" for name in ("cuda", "hip", "xpu") if values.get(name)]
     git = str(values.get("git_version", "unknown"))[:12]
     return ", ".join([str(values.get("__version__", "unknown")), f"git {git}", *platforms])
 
 
 def _blas() -> tuple[str | None, int | None]:
-    """numpy's BLAS and its threads; None where threadpoolctl knows neither (Accelerate)."""
+    """numpy's BLAS and its threads; None if threadpoolctl does not know it (Accelerate)."""
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
-    # scipy may bring one of its own, and whether it is loaded yet must not matter.
+    # scipy may have another one; whether it is loaded yet must not matter.
     home = Path(np.__file__).parent.parent
-    pools = [pool for pool in pools if _is_numpys(Path(pool["filepath"]), home)] or pools
+    pools = [pool for pool in pools if _belongs_to_numpy(Path(pool["filepath"]), home)] or pools
     if not pools:
         return None, None
     words = (pools[0]["internal_api"], pools[0]["version"], pools[0].get("architecture"))
@@ -160,21 +154,21 @@ def _blas() -> tuple[str | None, int | None]:
 
 
 def thread_pools() -> dict[str, int]:
-    """Threads of each pool that the libraries imported so far have, as threadpoolctl finds them."""
-    found: dict[str, int] = {}
+    """Number of threads of each thread pool of the imported libraries (threadpoolctl)."""
+    threads: dict[str, int] = {}
     for pool in threadpoolctl.threadpool_info():
         library = Path(pool["filepath"]).name.partition(".")[0].partition("-")[0]
         pool_name = f"{pool['user_api']} {library}"
-        found[pool_name] = max(found.get(pool_name, 0), int(pool["num_threads"]))
-    return dict(sorted(found.items()))
+        threads[pool_name] = max(threads.get(pool_name, 0), int(pool["num_threads"]))
+    return dict(sorted(threads.items()))
 
 
-def _is_numpys(library: Path, home: Path) -> bool:
+def _belongs_to_numpy(library: Path, home: Path) -> bool:
     return any(home / folder in library.parents for folder in ("numpy.libs", "numpy"))
 
 
 def _operating_system() -> str:
-    """The distribution of Linux, or the system's name and release elsewhere."""
+    """The Linux distribution, or the name and release of another system."""
     if sys.platform == "darwin":
         return f"macOS {platform.mac_ver()[0]}"
     try:
@@ -184,7 +178,7 @@ def _operating_system() -> str:
 
 
 def _commit() -> str | None:
-    """The commit of a checkout, with `+changes` when files differ from it; None elsewhere."""
+    """The commit of a checkout, with `+changes` if files differ from it; None without git."""
     root = str(Path(__file__).resolve().parents[2])
     commit = _output("git", "-C", root, "rev-parse", "--short=12", "HEAD")
     if not commit:
@@ -200,7 +194,3 @@ def _output(*command: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value

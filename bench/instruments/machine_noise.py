@@ -1,4 +1,4 @@
-"""How steadily this machine computes: a fixed loop, timed over and over."""
+"""How steadily this machine computes: the spread of a fixed loop, timed many times."""
 
 import time
 
@@ -6,18 +6,18 @@ import numpy as np
 
 from worthit.bench.saved.record import Figure, measured
 
-#: From here on a machine counts as noisy: differences of this size say nothing there.
+#: a machine is noisy from here on: time differences of this size mean nothing
 NOISY_PERCENT = 10.0
 
 _FEWEST_LOOPS = 20
-_STEPS = 20_000  # about a millisecond, so that other processes' time slices stand out
+_STEPS = 20_000  # about a millisecond, so other processes' time slices are visible
 
 
 def measure_noise(seconds: float) -> Figure:
-    """By how many percent a fixed CPU loop's 95th percentile exceeds its 5th.
+    """The excess in percent of a fixed CPU loop's 95th percentile over its 5th.
 
     Args:
-        seconds: how long to repeat the loop, at least 20 times.
+        seconds: how long to repeat the loop; at least 20 times.
     """
     durations: list[float] = []
     end = time.perf_counter() + seconds
@@ -30,7 +30,7 @@ def measure_noise(seconds: float) -> Figure:
 
 
 def spread(durations_s: list[float]) -> Figure:
-    """The noise that these durations of one and the same work show, in percent."""
+    """The noise, in percent, of durations of identical work."""
     fast, slow = np.percentile(durations_s, (5, 95))
     excess = float(slow / fast - 1) * 100
     return measured(excess, "%", "p95 over p5 of a fixed loop, perf_counter", len(durations_s))

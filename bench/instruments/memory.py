@@ -1,9 +1,9 @@
-"""Peak memory of this process and of those it started over one pass, and its accelerator's.
+"""Peak memory over one pass, of this process, its child processes and the accelerator.
 
-Linux keeps the peak itself (VmHWM) and lets a process reset it by writing 5 to clear_refs
-(man 5 proc), so nothing has to poll. ru_maxrss would not do: it survives exec, and a small child
-inherits the peak of a big parent. macOS keeps the peak of the physical footprint, which is what its
-Activity Monitor calls memory; Windows that of the working set.
+No polling: Linux records the peak (VmHWM), and a process resets it by writing 5 to clear_refs
+(man 5 proc). ru_maxrss is unsuitable: it survives exec, so a small child inherits the peak of a big
+parent. macOS records the peak of the physical footprint, which its Activity Monitor calls memory.
+Windows records the peak of the working set.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -23,30 +23,30 @@ from worthit.datasets.errors import CellError
 
 _PROC = Path("/proc")
 _MB = 1e6
-#: what is raised about a process that has ended since it was listed
+#: errors for a process that has ended since it was listed
 _ENDED = (ProcessLookupError, FileNotFoundError, psutil.Error)
-# Of rusage_info_v4 (sys/resource.h of macOS): a uuid of 16 bytes, then 35 numbers of 64 bits.
+# rusage_info_v4 (sys/resource.h of macOS): a uuid of 16 bytes, then 35 numbers of 64 bits.
 _RUSAGE_INFO_V4 = 4
 _RUSAGE_NUMBERS = 35
 _LIFETIME_MAX_FOOTPRINT = 28
 
 
 @dataclass
-class Window:
-    """Filled in when the pass is over."""
+class MemoryWindow:
+    """The result of `peak_memory`."""
 
-    memory: Memory | None = None
+    memory: Memory = field(init=False)  # set at the end of the block
 
 
 @contextmanager
-def peak_memory(device: str, baseline_bytes: int) -> Iterator[Window]:
-    """Measure the peak over the block, of the process tree and of the accelerator.
+def peak_memory(device: str, baseline_bytes: int) -> Iterator[MemoryWindow]:
+    """Measure the peak of the process tree and of the accelerator during the block.
 
     Args:
         device: `cpu`, `cuda` or `mps`.
-        baseline_bytes: resident before the model came, to be shown beside the peak.
+        baseline_bytes: resident before the model was loaded; recorded beside the peak.
     """
-    window = Window()
+    window = MemoryWindow()
     since = _reset(device)
     yield window
     tree = _tree()
@@ -69,29 +69,29 @@ def resident_bytes() -> int:
 
 
 def _tree() -> list[int]:
-    """The ids of this process and of all that descend from it and live."""
+    """The ids of this process and of its living descendants."""
     this = psutil.Process()
     living = filter(_lives, this.children(recursive=True))
     return [this.pid, *(child.pid for child in living)]
 
 
 def _lives(child: psutil.Process) -> bool:
-    """Not of one whose end its parent has yet to take note of: it has no memory any more."""
+    """False for a zombie, which has no memory any more."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return bool(child.status() != psutil.STATUS_ZOMBIE)
     return False
 
 
 def _reset(device: str) -> str:
-    """Forget earlier peaks where the system can; says since when the peak counts."""
+    """Forget earlier peaks if the system can; returns since when the peak counts."""
     gc.collect()
-    if sys.platform == "linux":  # what earlier passes freed, glibc may still hold
+    if sys.platform == "linux":  # glibc may hold memory that earlier passes freed
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)
     if device != "cpu":
         import torch
 
-        with contextlib.suppress(RuntimeError, AttributeError):  # a build that keeps no statistics
+        with contextlib.suppress(RuntimeError, AttributeError):  # a build without statistics
             torch.accelerator.reset_peak_memory_stats()
     try:
         for pid in _tree():
@@ -103,7 +103,7 @@ def _reset(device: str) -> str:
 
 
 def _peak(since: str, tree: list[int]) -> Figure:
-    """The processes' peaks added up: at most so much was resident at once."""
+    """The sum of the processes' peaks, an upper bound of what was resident at once."""
     readers: dict[str, tuple[Callable[[int], int], str]] = {
         "linux": (lambda pid: _status_bytes("VmHWM", pid), f"VmHWM {since}"),
         "darwin": (_footprint_bytes, "peak physical footprint since process start"),
@@ -113,23 +113,23 @@ def _peak(since: str, tree: list[int]) -> Figure:
         ),
     }
     if sys.platform not in readers:
-        return unavailable("MB", f"no peak is known on {sys.platform}")
+        return unavailable("MB", f"{sys.platform} records no peak")
     peak_bytes, instrument = readers[sys.platform]
-    found = []
+    peaks = []
     for pid in tree:
         with contextlib.suppress(*_ENDED):
-            found.append(peak_bytes(pid))
-    if len(found) > 1:
-        instrument += f", {len(found)} processes added up"
-    return measured(sum(found) / _MB, "MB", instrument)
+            peaks.append(peak_bytes(pid))
+    if len(peaks) > 1:
+        instrument += f", {len(peaks)} processes added up"
+    return measured(sum(peaks) / _MB, "MB", instrument)
 
 
 def _footprint_bytes(pid: int) -> int:
-    """The highest physical footprint that macOS has seen of a process (proc_pid_rusage)."""
+    """A process's highest physical footprint on macOS (proc_pid_rusage)."""
     numbers = (ctypes.c_uint64 * (2 + _RUSAGE_NUMBERS))()
     if _libproc().proc_pid_rusage(pid, _RUSAGE_INFO_V4, ctypes.byref(numbers)) != 0:
         raise ProcessLookupError(pid)
-    return int(numbers[2 + _LIFETIME_MAX_FOOTPRINT])  # behind the uuid's two
+    return int(numbers[2 + _LIFETIME_MAX_FOOTPRINT])  # after the uuid, as long as two numbers
 
 
 def _libproc() -> ctypes.CDLL:
@@ -137,9 +137,9 @@ def _libproc() -> ctypes.CDLL:
 
 
 def _resident_by_kind() -> tuple[Figure, Figure]:
-    """Anonymous and file-backed: mapped weights are the latter, and count once they are touched."""
+    """Anonymous and file-backed memory; mapped weights are file-backed and count once touched."""
     if sys.platform != "linux":
-        nothing = unavailable("MB", f"{sys.platform} does not tell the two apart")
+        nothing = unavailable("MB", f"{sys.platform} does not distinguish the two")
         return nothing, nothing
     this = os.getpid()
     anonymous = _status_bytes("RssAnon", this)
@@ -154,16 +154,16 @@ def _status_bytes(name: str, pid: int) -> int:
     status = (_PROC / str(pid) / "status").read_text("utf-8")
     for line in status.splitlines():
         if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024  # the kernel writes kB and means KiB
+            return int(line.split()[1]) * 1024  # the kernel writes kB for KiB
     if "\nState:\tZ" in status:
         raise ProcessLookupError(pid)
-    raise CellError(f"/proc/{pid}/status tells no {name}; memory needs Linux 4.5 or later")
+    raise CellError(f"/proc/{pid}/status has no {name}; measuring memory needs Linux 4.5 or later")
 
 
 def _accelerator(device: str) -> tuple[Figure, Figure, Figure]:
-    """Peak of tensors, peak of what torch reserved, and what of the device is in use.
+    """Peak of tensors, peak of torch's reserved memory, and memory of the device in use.
 
-    On Apple silicon all of it is also main memory: never add the two.
+    On Apple silicon all of it is also main memory, so never add the two.
     """
     if device == "cpu":
         nothing = unavailable("MB", "the cell runs on the CPU")
@@ -174,7 +174,7 @@ def _accelerator(device: str) -> tuple[Figure, Figure, Figure]:
         statistics = dict(torch.accelerator.memory_stats())
         free, total = torch.accelerator.get_memory_info()
     except (RuntimeError, AttributeError) as error:
-        nothing = unavailable("MB", f"this torch build keeps no {device} statistics ({error})")
+        nothing = unavailable("MB", f"this torch build has no {device} statistics ({error})")
         return nothing, nothing, nothing
     return (
         _statistic(statistics, "allocated_bytes.all.peak", device),
@@ -184,7 +184,7 @@ def _accelerator(device: str) -> tuple[Figure, Figure, Figure]:
 
 
 def _statistic(statistics: dict[str, int], key: str, device: str) -> Figure:
-    found = statistics.get(key, 0)
-    if not found:  # a model was scored, so 0 is no measurement
+    peak_bytes = statistics.get(key, 0)
+    if not peak_bytes:  # a model has scored, so 0 is not a measurement
         return unavailable("MB", f"this torch build reports 0 for {device}'s {key}")
-    return measured(found / _MB, "MB", f"torch.accelerator {key}")
+    return measured(peak_bytes / _MB, "MB", f"torch.accelerator {key}")

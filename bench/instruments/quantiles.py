@@ -1,10 +1,9 @@
-"""How well a quantile of latencies is known, when the same comments were timed again and again.
+"""Confidence bounds of a latency quantile when the same comments are timed repeatedly.
 
-Samples of one comment are alike: more passes tell more of the machine's noise, not of how long
-other comments take. So n samples of d comments are worth as many independent ones as the spread of
-the comments, each with all of its passes, says (cluster sampling, Woodruff 1952; the effective
-sample size of Korn and Graubard 1998), between d and n. Of so many the bounds are the
-distribution-free ones from the order of samples (Conover 1999).
+Samples of one comment are similar: more passes say more about the machine's noise, not about other
+comments. So n samples of d comments count as many independent samples as the variance between
+comments implies (cluster sampling, Woodruff 1952; effective sample size, Korn and Graubard 1998),
+between d and n. The bounds are distribution-free order statistics (Conover 1999).
 """
 
 from collections.abc import Sequence
@@ -12,26 +11,26 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-#: percentile → comments that a 95 % upper bound of it needs: 1 - q^n >= 0.95
+#: percentile → number of comments for a 95 % upper bound: 1 - q^n >= 0.95
 COMMENTS_NEEDED = {90: 29, 99: 299}
 
 
 def bounds(
     samples: Sequence[float], comments: int, percent: int, confidence: float
 ) -> tuple[float, float] | None:
-    """A lower and an upper bound of a percentile, each holding with this confidence.
+    """A lower and an upper bound of a percentile, each with this confidence.
 
-    They say within which the percentile of all comments like these lies, on this machine in this
-    state. Where comments differ most they do not narrow however often the same are timed.
+    They bound the percentile over all similar comments, on this machine in this state. If mainly
+    comments differ, more passes over the same comments do not narrow them.
 
     Args:
         samples: sample i is of comment i % comments.
-        confidence: of each bound by itself: an interval of 95 % has two of 0.975.
+        confidence: of each bound: a 95 % interval has two bounds of 0.975.
 
     Returns:
-        None where even the comments' extremes are no such bounds, there being too few.
+        None if there are too few comments for bounds with this confidence.
     """
-    from scipy.special import bdtr  # late: it is not to count as a part of a model's cold start
+    from scipy.special import bdtr  # late, so it does not count towards a model's cold start
 
     share = percent / 100
     if 1 - max(share, 1 - share) ** comments < confidence:
@@ -39,7 +38,7 @@ def bounds(
     independent = _effective_samples(np.asarray(samples), comments, share)
     cumulative = bdtr(np.arange(independent + 1), independent, share)
     below, above = np.searchsorted(cumulative, (1 - confidence, confidence))
-    # The k-th smallest of the independent ones stands in the middle of the k-th part of all.
+    # The k-th smallest independent sample is in the middle of the k-th group of all samples.
     places = (np.array([below, above + 1]) - 0.5) * len(samples) / independent
     low, high = np.sort(samples)[places.astype(int)]
     return float(low), float(high)
@@ -50,9 +49,9 @@ def _effective_samples(samples: npt.NDArray[np.float64], comments: int, share: f
     if n <= comments or comments == 1:
         return min(n, comments)
     within = samples <= np.quantile(samples, share)
-    found = float(within.mean())
-    by_comment = np.bincount(np.arange(n) % comments, within - found)
+    share_within = float(within.mean())
+    by_comment = np.bincount(np.arange(n) % comments, within - share_within)
     variance = comments / (comments - 1) * float(by_comment @ by_comment) / n**2
     if variance == 0:
         return n
-    return int(np.clip(found * (1 - found) / variance, comments, n))
+    return int(np.clip(share_within * (1 - share_within) / variance, comments, n))

@@ -1,4 +1,4 @@
-"""How many comments a second are scored, by how many are computed together."""
+"""Throughput: comments per second at each batch size."""
 
 import itertools
 import time
@@ -9,7 +9,7 @@ from worthit.bench.saved.record import BatchRate, Throughput, measured
 from worthit.datasets.errors import is_out_of_memory
 
 _BATCH_SIZES = (1, 8, 32, 128, 512, 2048)
-#: two batch sizes in a row that gain less than this end the sweep
+#: two consecutive batch sizes with a smaller gain end the sweep
 WORTHWHILE_GAIN = 1.03
 
 
@@ -20,17 +20,17 @@ def measure_throughput(
     seconds: float,
     largest_batch: int,
 ) -> Throughput:
-    """Sweep batch sizes over the same comments, all at hand at once.
+    """Sweep batch sizes over the same comments.
 
-    The sweep ends when the rate has stopped rising, when a batch does not fit into memory, or at
+    The sweep ends when the rate stops rising, when a batch does not fit into memory, or at
     `largest_batch`.
 
     Args:
         score: takes comments and a batch size, returns host arrays.
         synchronize: waits until the device is idle.
-        texts: drawn on in order, from the start again when they end.
-        seconds: repeat whole passes for at least this long at each size.
-        largest_batch: where the sweep ends at the latest, and how many comments make a pass.
+        texts: repeated if there are fewer than `largest_batch`.
+        seconds: repeat whole passes for at least this time at each size.
+        largest_batch: the largest size, and the number of comments in a pass.
     """
     sample = list(itertools.islice(itertools.cycle(texts), largest_batch))
     score(sample[:1], 1)
@@ -40,14 +40,14 @@ def measure_throughput(
         if size > largest_batch or idle_steps == 2:
             break
         try:
-            reached, scored = _rate(score, synchronize, sample, size, seconds)
+            per_s, scored = _rate(score, synchronize, sample, size, seconds)
         except (MemoryError, RuntimeError) as error:
             if not rates or not is_out_of_memory(error):
                 raise
             return Throughput(tuple(rates), ended_by="memory")
-        rates.append(BatchRate(size, measured(reached, "comments/s", "perf_counter", scored)))
-        idle_steps = 0 if reached > best * WORTHWHILE_GAIN else idle_steps + 1
-        best = max(best, reached)
+        rates.append(BatchRate(size, measured(per_s, "comments/s", "perf_counter", scored)))
+        idle_steps = 0 if per_s > best * WORTHWHILE_GAIN else idle_steps + 1
+        best = max(best, per_s)
     return Throughput(tuple(rates), ended_by="no gain" if idle_steps == 2 else "largest size")
 
 
@@ -58,7 +58,7 @@ def _rate(
     size: int,
     seconds: float,
 ) -> tuple[float, int]:
-    """Comments per second, and how many were scored."""
+    """Comments per second, and the number of scored comments."""
     passes = 0
     synchronize()
     start = time.perf_counter()

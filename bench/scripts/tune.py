@@ -1,10 +1,9 @@
-"""Try settings of a model on a validation part of the training side; the test side stays unseen.
+"""Tries settings of a model on a validation part of the training side, without the test side.
 
     python -m worthit.bench.scripts.tune llama learning_rate=0.001,0.0005 adapted_share=0.5,1.0
 
-Every combination is trained on the same comments and scored on the same others. This is how models'
-default settings are chosen, where they are not the reference experiment's as those of `lsa` and
-`word2vec` are.
+Every combination is trained on the same comments, and scored on the same validation comments. Most
+models' default settings come from here; those of `lsa` and `word2vec` are the reference experiment's.
 """
 
 import argparse
@@ -52,25 +51,25 @@ def _tune(parsed: argparse.Namespace) -> None:
     kind, grid = model_class(parsed.model), _grid(parsed.settings)
     prepared = prepare.prepare(parsed.dataset, Protocol())
     whole = prepare.comments(prepared.key, "train")
-    size, held_out = parsed.train_size, parsed.validation_size
-    if size < 2 or held_out < 2:
+    size, validation = parsed.train_size, parsed.validation_size
+    if size < 2 or validation < 2:
         raise OptionError("--train-size and --validation-size take numbers of comments from 2 up")
-    if size + held_out > len(whole):
+    if size + validation > len(whole):
         raise DataError(
-            f"--train-size {size:,} and --validation-size {held_out:,} need more than the "
-            f"{len(whole):,} comments of the training side; ask for less"
+            f"--train-size {size:,} and --validation-size {validation:,} need more than the "
+            f"{len(whole):,} comments of the training side; give smaller sizes"
         )
     rows = []
-    for chosen in grid:
+    for values in grid:
         model = kind(device=parsed.device, seed=parsed.seed, classes=prepared.classes)
-        model.set_params(**settings(parsed.model) | chosen)
-        label = " ".join(f"{name}={value}" for name, value in chosen.items()) or "defaults"
+        model.set_params(**settings(parsed.model) | values)
+        label = " ".join(f"{name}={value}" for name, value in values.items()) or "defaults"
         with tqdm(total=size, desc=label, unit=" comments", ncols=78, leave=False) as bar:
             start = time.perf_counter()
             model.fit(whole.texts[:size], whole.labels[:size], partial(_advance, bar))
             seconds = time.perf_counter() - start
-        scores = model.predict_proba(whole.texts[-held_out:])
-        accuracy, auc = _quality(scores, whole.labels[-held_out:])
+        scores = model.predict_proba(whole.texts[-validation:])
+        accuracy, auc = _quality(scores, whole.labels[-validation:])
         rows.append([label, f"{accuracy:.1%}", f"{auc:.4f}", f"{seconds:.1f}"])
         print("  ".join(rows[-1]), flush=True)
     print()
@@ -80,21 +79,21 @@ def _tune(parsed: argparse.Namespace) -> None:
 
 
 def _quality(scores: Probabilities, truth: Labels) -> tuple[float, float]:
-    """Accuracy and ROC AUC; of more than two classes the mean AUC of each against the rest."""
+    """Accuracy and ROC AUC; for more than two classes, the mean AUC of each class against the rest."""
     if scores.shape[1] == 2:
         positive = scores[:, 1]
         return accuracy_score(truth, positive >= 0.5), roc_auc_score(truth, positive)
-    known = range(scores.shape[1])
-    auc = roc_auc_score(truth, scores, multi_class="ovr", labels=known)
+    classes = range(scores.shape[1])
+    auc = roc_auc_score(truth, scores, multi_class="ovr", labels=classes)
     return accuracy_score(truth, scores.argmax(axis=1)), auc
 
 
 def _advance(bar: "tqdm[Any]", done: int, total: int) -> None:
-    bar.update(done * bar.total / total - bar.n)  # of all epochs, shown as one
+    bar.update(done * bar.total / total - bar.n)  # one bar for all epochs
 
 
 def _grid(given: Sequence[str]) -> list[dict[str, Any]]:
-    """All combinations of the values given for each setting."""
+    """All combinations of the given values."""
     axes = []
     for pair in given:
         name, _, values = pair.partition("=")

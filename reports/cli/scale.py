@@ -1,21 +1,24 @@
-"""What `worthit score` takes for a million comments: memory that does not grow, and hours.
+"""Measures the memory and time that `worthit score` takes for up to a million comments.
 
     python -m worthit.reports.cli.scale [--dataset wikipedia] [--extrapolate bert,llama]
 
 Scores 10,000, 100,000 and 1,000,000 comments of the corpus, shuffled and repeated, each number in a
-process of its own; the models are trained first unless the cache holds them. For slow models a few
-hundred comments are scored, and the hours of a million worked out from their rate.
+new process. Models that the cache does not have are trained first. Slow models score a few hundred
+comments, and the hours for a million are extrapolated from their rate.
 """
 
 import argparse
+import contextlib
+import io
 import json
+import multiprocessing
 import re
-import runpy
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +35,7 @@ from worthit.datasets.errors import CellError, OptionError, WorthitError
 from worthit.datasets.splits.protocol import AtMost, Protocol
 from worthit.models import registry as models
 from worthit.models.hardware import processor
+from worthit.reports.cli import main as worthit_command
 
 _MILLION = 1_000_000
 _LIMIT = Limit(12 * 3600.0, "give a smaller --train-size")
@@ -40,16 +44,27 @@ _RATE = re.compile(r"([\d,.]+) rows/s")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        description="Time `worthit score` on up to a million comments."
+        description="Measure `worthit score` on up to a million comments."
     )
     parser.add_argument("--dataset", default="wikipedia", help="as for pytest bench/ (%(default)s)")
-    parser.add_argument("--model", default="tfidf", help="scores all the numbers (%(default)s)")
     parser.add_argument(
-        "--rows", default="10000,100000,1000000", metavar="N,…", help="numbers (%(default)s)"
+        "--model", default="tfidf", help="scores all numbers of comments (%(default)s)"
     )
-    parser.add_argument("--extrapolate", default="", metavar="MODEL,…", help="slow models")
     parser.add_argument(
-        "--sample", type=int, default=512, metavar="N", help="comments for those (%(default)s)"
+        "--rows",
+        default="10000,100000,1000000",
+        metavar="N,…",
+        help="numbers of comments (%(default)s)",
+    )
+    parser.add_argument(
+        "--extrapolate", default="", metavar="MODEL,…", help="slow models to extrapolate"
+    )
+    parser.add_argument(
+        "--sample",
+        type=int,
+        default=512,
+        metavar="N",
+        help="comments for slow models (%(default)s)",
     )
     parser.add_argument("--train-size", type=int, default=1_000, metavar="N", help="(%(default)s)")
     try:
@@ -103,11 +118,11 @@ def _hours(name: str, peak_mb: float, seconds: float, rate: float) -> list[str]:
 
 
 def _trained(model: str, split: str) -> Path:
-    """The folder of the model, trained in a process of its own if the cache has it not."""
+    """The folder of the model; it is trained in a new process unless the cache has it."""
     row = models.row_name(model)
     log = cache_folder("logs", f"scale-{file_name(row)}.log")
     cell = Cell(row, "cpu", 0, split, models.settings(model), location=model)
-    worker = Worker(cell, log, Progress(sys.stderr).trained)
+    worker = Worker(cell, log, Progress(sys.stderr).advance)
     try:
         worker.start(Setup, _LIMIT)
         training = worker.ask("train", Training, _LIMIT)
@@ -117,7 +132,7 @@ def _trained(model: str, split: str) -> Path:
 
 
 def _write(dataset: str, number: int, file: Path) -> None:
-    """So many comments of the corpus in random order, again and again if it has fewer."""
+    """Write `number` comments in random order, and repeat the corpus if it has fewer."""
     texts = corpus.load(registry.source(dataset))["text"].to_pylist()
     rng = np.random.default_rng(0)
     with file.open("w", encoding="utf-8") as opened:
@@ -129,40 +144,40 @@ def _write(dataset: str, number: int, file: Path) -> None:
 
 
 def _scored(model: Path, file: Path) -> tuple[float, float, float]:
-    """Peak memory in MB, seconds of the whole process, and the rate that the command tells."""
+    """Peak memory in MB, seconds of the whole process, and rows per second that the command reports.
+
+    Raises:
+        CellError: the command failed.
+    """
     output = file.with_name("scores.csv")
     arguments = ["score", "--model", str(model), str(file), "--output", str(output)]
     start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "worthit.reports.cli.scale", "--one", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as new_process:
+        try:
+            peak_mb, printed = new_process.submit(_score, arguments).result()
+        except BrokenProcessPool:
+            raise CellError("worthit score failed (its process died); score fewer rows") from None
     seconds = time.perf_counter() - start
-    told = _RATE.search(done.stderr)
-    if done.returncode != 0 or told is None:
-        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    rate = _RATE.search(printed)
+    if rate is None:
+        last = (printed.strip().splitlines() or ["no reason given"])[-1]
         raise CellError(f"worthit score failed ({last.removeprefix('worthit: ')})")
     output.unlink()
-    return float(done.stdout), seconds, float(told[1].replace(",", ""))
+    return peak_mb, seconds, float(rate[1].replace(",", ""))
 
 
-def _one() -> None:
-    """Run `worthit score` in this process and print its peak memory in MB."""
-    sys.argv = ["worthit", *sys.argv[2:]]
-    with memory.peak_memory("cpu", memory.resident_bytes()) as window:
-        try:
-            runpy.run_module("worthit.reports.cli.main", run_name="__main__")
-        except SystemExit as ended:
-            if ended.code:
-                raise
+def _score(arguments: Sequence[str]) -> tuple[float, str]:
+    """Run `worthit score` in this process; its peak memory in MB and its messages."""
+    messages = io.StringIO()
+    with (
+        memory.peak_memory("cpu", memory.resident_bytes()) as window,
+        contextlib.redirect_stderr(messages),
+    ):
+        worthit_command.main(arguments)
     assert window.memory is not None
-    print(window.memory.peak_mb.value)
+    assert window.memory.peak_mb.value is not None
+    return window.memory.peak_mb.value, messages.getvalue()
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--one"]:
-        _one()
-    else:
-        sys.exit(main())
+    sys.exit(main())

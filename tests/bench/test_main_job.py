@@ -1,7 +1,8 @@
-"""conftest.py and bench/: the main job as users type it, what it leaves behind and what it says."""
+"""conftest.py and bench/: the benchmark as users start it, its output and its saved run."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from worthit.datasets.sources.synthetic import Synthetic
 from worthit.reports.cli import main
 
 ROOT = Path(session.__file__).parents[1]
+#: a device that this machine does not have
+ABSENT = "cuda" if sys.platform == "darwin" else "mps"
 
 
 def bench(folder: Path, *arguments: str, **more: Any) -> "subprocess.Popen[str]":
@@ -32,21 +35,21 @@ def bench(folder: Path, *arguments: str, **more: Any) -> "subprocess.Popen[str]"
 
 def only_run(folder: Path) -> dict[str, Any]:
     (file,) = folder.glob("*-quick.json")
-    run_file.load(file)  # takes what a session saves
+    run_file.load(file)  # checks what a session saved
     run: dict[str, Any] = json.loads(file.read_text())
     return run
 
 
 @pytest.fixture(scope="module")
 def other() -> list[str]:
-    """Comments that the main job has not made."""
+    """Comments of another synthetic corpus."""
     rows: list[str] = Synthetic(400, seed=9).read()["text"].to_pylist()
     return rows
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, other: list[str]) -> tuple[Path, str]:
-    """A folder of one run of two models, tested on other comments too, and what was printed."""
+    """The folder of a run of two models with out-of-domain comments, and its output."""
     folder = tmp_path_factory.mktemp("finished")
     labels = Synthetic(400, seed=9).read()["label"].to_pylist()
     rows = [f'"{text}",{label}' for text, label in zip(other, labels, strict=True)]
@@ -64,7 +67,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, other: list[str]) -> tupl
     return folder, printed
 
 
-def test_the_main_job_on_two_models(finished: tuple[Path, str]) -> None:
+def test_a_run_of_two_models_is_saved_reported_and_replayed(finished: tuple[Path, str]) -> None:
     folder, printed = finished
     run = only_run(folder)
     assert run["complete"]
@@ -94,7 +97,7 @@ def test_the_main_job_on_two_models(finished: tuple[Path, str]) -> None:
     }
 
 
-def test_comments_of_other_origin_are_tested_on_and_the_data_examined(
+def test_out_of_domain_comments_are_scored_and_the_data_is_examined(
     finished: tuple[Path, str], other: list[str]
 ) -> None:
     folder, printed = finished
@@ -117,33 +120,11 @@ def test_comments_of_other_origin_are_tested_on_and_the_data_examined(
     assert not any(text in json.dumps(run) for text in other[:50])
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="this machine may have the absent device")
-def test_a_failing_cell_and_an_absent_device_leave_the_others_alone(tmp_path: Path) -> None:
-    done = bench(
-        tmp_path, "--models", "llama-zero-shot,lsa", "--checkpoint", "llama-zero-shot=/no/such/folder",
-        "--devices", "cpu,mps", "-rs", "-k", "train or accuracy",
-    )  # fmt: skip
-    printed, _ = done.communicate(timeout=200)
-    assert done.returncode == 1
-    assert "there is no folder or .gguf file /no/such/folder" in printed
-    assert "Traceback" not in printed
-    run = only_run(tmp_path)
-    assert run["complete"]
-    failed, skipped, fine = run["cells"]
-    assert failed["failures"][0].startswith("training: there is no folder")
-    assert skipped["skipped"].startswith("device mps is not available: no Apple GPU")
-    assert skipped["skipped"] in printed
-    assert fine["quality"] is not None
-
-
 @pytest.mark.parametrize(("which", "complete"), [("train or accuracy", False), ("train", True)])
-def test_what_x_cuts_short_in_the_last_cell_is_no_complete_run(
+def test_a_run_that_x_ends_early_in_the_last_cell_is_incomplete(
     tmp_path: Path, which: str, complete: bool
 ) -> None:
-    done = bench(
-        tmp_path, "--models", "llama-zero-shot", "--checkpoint", "llama-zero-shot=/no/such/folder",
-        "-x", "-k", which,
-    )  # fmt: skip
+    done = bench(tmp_path, "--models", "hf:/no/such/folder", "-x", "-k", which)
     printed, _ = done.communicate(timeout=100)
     assert done.returncode == 1
     assert "stopping after 1 failures" in printed
@@ -155,23 +136,20 @@ def test_what_x_cuts_short_in_the_last_cell_is_no_complete_run(
 
 
 def test_bad_input_ends_in_one_line(tmp_path: Path) -> None:
-    refused = {
-        "unknown model 'gpt'; known: majority,": ["--models", "gpt"],
-        "there is no file /no/file": ["--dataset", "jigsaw:/no/file"],
-        "there is no file /no/file.csv": ["--also-test", "/no/file.csv"],
-        "--train-size 100,000 was asked for": ["--train-size", "100000"],
+    arguments = {
+        "unknown model 'gpt'; known: majority,": ["--models", "gpt"],  # refused before collection
+        "there is no file /no/file.csv": ["--also-test", "/no/file.csv"],  # refused by the session
     }
-    # All at once, as each of them does little but import.
-    started = {message: bench(tmp_path, *given) for message, given in refused.items()}
-    said = {message: done.communicate(timeout=200)[0] for message, done in started.items()}
-    for message, printed in said.items():
-        assert started[message].returncode == 4
+    for message, given in arguments.items():
+        done = bench(tmp_path, *given)
+        printed, _ = done.communicate(timeout=200)
+        assert done.returncode == 4
         assert message in printed
         assert "Traceback" not in printed
     assert not list(tmp_path.glob("*.json"))
 
 
-def test_a_model_of_ones_own_and_further_checkpoints_are_rows(
+def test_own_models_further_checkpoints_failures_and_skips_have_rows(
     tmp_path: Path,
     tiny_bert: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -189,24 +167,35 @@ def test_a_model_of_ones_own_and_further_checkpoints_are_rows(
     (tmp_path / "short_code.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    runs = tmp_path / "reports" / "runs"
-    models = f"short_code:Short,majority,hf:{tiny_bert}"
-    few = ["--train-size", "60", "--test-size", "20", "--max-length", "16"]
-    done = bench(runs, "--models", models, *few, "-k", "train or accuracy")
+    runs, bert = tmp_path / "reports" / "runs", f"hf:{tiny_bert.name}"
+    done = bench(
+        runs, "--models", f"hf:/no/such/folder,short_code:Short,majority,hf:{tiny_bert}",
+        "--train-size", "60", "--test-size", "20", "--max-length", "16",
+        "--devices", f"cpu,{ABSENT}", "-rs", "-k", "train or accuracy",
+    )  # fmt: skip
     printed, _ = done.communicate(timeout=300)
-    assert done.returncode == 0, printed
+    assert done.returncode == 1, printed
+    assert "there is no folder or .gguf file /no/such/folder" in printed
+    assert "Traceback" not in printed
     run = only_run(runs)
-    assert run["options"]["--models"] == f"short_code:Short,majority,hf:{tiny_bert.name}"
-    cells = {cell["model"]: cell for cell in run["cells"]}
-    assert list(cells) == ["Short", "majority", f"hf:{tiny_bert.name}"]
-    kinds = [cell["setup"]["kind"] for cell in cells.values()]
+    assert run["complete"]
+    assert run["options"]["--models"] == f"hf:folder,short_code:Short,majority,{bert}"
+    cells = {(cell["model"], cell["device"]): cell for cell in run["cells"]}
+    short, majority = cells["Short", "cpu"], cells["majority", "cpu"]
+    measured = [short, majority, cells[bert, "cpu"]]
+    failed, skipped = cells["hf:folder", "cpu"], cells[bert, ABSENT]
+    assert len(cells) == len(measured) + 3
+    assert failed["failures"][0].startswith("training: there is no folder")
+    assert skipped["skipped"].startswith(f"device {ABSENT} is not available: ")
+    assert skipped["skipped"] in printed
+    kinds = [cell["setup"]["kind"] for cell in measured]
     assert kinds == ["classical", "classical", "encoder"]
-    assert cells["Short"]["setup"]["code"] == "short_code:Short"
-    assert set(cells["Short"]["quality"]["test"]) == {0.8, 0.4}
-    assert set(cells["majority"]["quality"]["test"]) == {0.5}
+    assert short["setup"]["code"] == "short_code:Short"
+    assert set(short["quality"]["test"]) == {0.8, 0.4}
+    assert set(majority["quality"]["test"]) == {0.5}
     assert str(tmp_path) not in json.dumps(run)
     assert "test_train[Short-cpu]" in printed
-    assert f"[3/3] hf:{tiny_bert.name}-cpu" in printed
+    assert re.search(rf"^\[\d/6\] {bert}-cpu  \(", printed, re.MULTILINE)
     (report,) = runs.glob("*/README.md")
     assert "short_code:Short" in report.read_text()
     assert (report.parent / f"confusion-hf-{tiny_bert.name}-cpu.png").is_file()
@@ -222,32 +211,7 @@ def test_a_model_of_ones_own_and_further_checkpoints_are_rows(
     assert named.card.model == "bert"
 
 
-def test_a_table_of_ones_own_says_what_was_guessed(tmp_path: Path) -> None:
-    rows = [
-        f"{i};a note on {'awful' if i % 3 == 0 else 'old'} rivers {i};{i % 3}" for i in range(300)
-    ]
-    table = tmp_path / "mine.csv"
-    table.write_text("\n".join(["id;tweet;label", *rows]) + "\n")
-    arguments = ("--dataset", str(table), "--models", "tfidf", "-k", "train or accuracy")
-    done = bench(tmp_path, *arguments, "--positive-label", "0", "--no-balance")
-    printed, _ = done.communicate(timeout=200)
-    assert done.returncode == 0, printed
-    before, _, _ = printed.partition("[1/1] tfidf-cpu")
-    run = only_run(tmp_path)
-    assert run["data"]["classes"] == ["not 0", "0"]
-    assert run["data"]["balanced"] is False
-    assert run["data"]["language"] == "any"
-    assert "text column: tweet (guessed; --text-column changes it)" in run["data"]["notes"]
-    (report,) = tmp_path.glob("*/README.md")
-    for note in run["data"]["notes"]:
-        assert note in before
-        assert note in report.read_text()
-    assert run["options"]["--dataset"] == "mine.csv"
-    assert run["options"]["--positive-label"] == "0"
-    assert str(tmp_path) not in json.dumps(run["data"])
-
-
-def test_three_classes_are_told_apart(tmp_path: Path) -> None:
+def test_three_classes_are_classified_correctly(tmp_path: Path) -> None:
     words = ("ham from the river", "spam for sale", "a question of rules")
     rows = [f"{words[i % 3]} {i},{words[i % 3].split()[i % 3 == 2]}" for i in range(300)]
     table = tmp_path / "mine.csv"
@@ -267,22 +231,24 @@ def test_three_classes_are_told_apart(tmp_path: Path) -> None:
     assert not cell["failures"]
     assert cell["learning_curve"]
     for scored in (cell["quality"]["test"], *(point["test"] for point in cell["learning_curve"])):
-        found = np.reshape(scored, (-1, 3))
-        assert found.argmax(axis=1).tolist() == truth
+        probabilities = np.reshape(scored, (-1, 3))
+        assert probabilities.argmax(axis=1).tolist() == truth
     (report,) = tmp_path.glob("*/README.md")
-    assert "tfidf" in report.read_text()
+    assert run["data"]["notes"]
+    for text in ("tfidf", *run["data"]["notes"]):
+        assert text in report.read_text()
 
 
 @pytest.fixture
-def _heeds_interrupts() -> Iterator[None]:
-    """Of a shell's background jobs, all that they start would ignore them."""
+def _interruptible() -> Iterator[None]:
+    """A shell's background jobs, and the processes they start, ignore Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("_heeds_interrupts")
-def test_ctrl_c_keeps_and_reports_finished_cells(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("_interruptible")
+def test_ctrl_c_saves_and_reports_finished_cells(tmp_path: Path) -> None:
     # The second cell takes long, so that it is not finished when it is interrupted.
     done = bench(tmp_path, "--models", "lsa,tfidf", "-k", "lsa and latency or tfidf and energy")
     assert done.stdout is not None

@@ -1,79 +1,37 @@
-"""bench/session.py: options, the cells they make, the file of a run."""
+"""bench/session.py: the cells of a run, and its file."""
 
 import errno
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.command_line import options
 from worthit.bench import session
 from worthit.bench.cell import Cell
 from worthit.bench.cells.progress import Progress
 from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import measured
-from worthit.datasets.errors import OptionError, RunError, UnknownNameError, WorthitError
-
-
-def options(**changed: Any) -> session.Options:
-    given: dict[str, Any] = {
-        "preset_name": "quick", "models": None, "devices": "cpu", "dataset": "synthetic", "train_size": None,
-        "test_size": None, "max_length": None, "checkpoints": [], "seeds": 1, "retrain": False,
-        "learning_curve": False, "cell_limit_s": None, "runs_folder": Path("runs"), "report_options": {},
-    }  # fmt: skip
-    return session.checked(**given | changed)
-
-
-@pytest.mark.parametrize(
-    ("changed", "error", "message"),
-    [
-        (
-            {"models": "lsa,gpt"},
-            UnknownNameError,
-            "unknown model 'gpt'; known: majority, word-list, lsa, word2vec",
-        ),
-        ({"models": " , "}, OptionError, "--models was given no name"),
-        ({"devices": "tpu"}, UnknownNameError, "unknown device 'tpu'; known: cpu, cuda, mps"),
-        (
-            {"preset_name": "slow"},
-            UnknownNameError,
-            "unknown preset 'slow'; known: quick, standard, reference",
-        ),
-        ({"dataset": "imdb"}, UnknownNameError, "unknown dataset 'imdb'; known: wikipedia"),
-        ({"train_size": 0}, OptionError, "--train-size is 0"),
-        ({"seeds": 0}, OptionError, "--seeds is 0"),
-        ({"checkpoints": ["llama"]}, OptionError, "is not MODEL=ID_OR_PATH"),
-        ({"checkpoints": ["gpt=x"]}, UnknownNameError, "unknown model 'gpt'"),
-        (
-            {"checkpoints": ["lsa=x"]},
-            OptionError,
-            "lsa has no checkpoint to choose; those that have: embeddings, bert, llama",
-        ),
-    ],
-)
-def test_bad_options_are_refused(
-    changed: dict[str, Any], error: type[WorthitError], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        options(**changed)
+from worthit.datasets.errors import RunError
 
 
 def test_models_are_paired_with_devices_they_can_run_on() -> None:
-    pairs = session.cells(options(models="lsa,bert", devices="cpu,cuda", seeds=2))
+    pairs = session.cells(options("--models", "lsa,bert", "--devices", "cpu,cuda", "--seeds", "2"))
     assert pairs == [
         ("lsa", "cpu", "0"), ("lsa", "cpu", "1"),
         ("bert", "cpu", "0"), ("bert", "cpu", "1"), ("bert", "cuda", "0"), ("bert", "cuda", "1"),
     ]  # fmt: skip
 
 
-def test_a_device_asked_for_is_not_passed_over_in_silence() -> None:
-    assert session.cells(options(models="lsa", devices="mps")) == [("lsa", "mps", "0")]
+def test_a_given_device_that_suits_no_model_has_a_cell() -> None:
+    given = options("--models", "lsa", "--devices", "mps")
+    assert session.cells(given) == [("lsa", "mps", "0")]
 
 
-def test_two_runs_that_start_in_the_same_second_have_files_of_their_own(
+def test_two_runs_that_start_in_the_same_second_have_different_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
-    given = options(dataset="synthetic:600", runs_folder=tmp_path / "runs")
+    given = options("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs"))
     with (tmp_path / "progress").open("w") as stream:
         made = [session.Session(given, 1, Progress(stream)) for _ in range(3)]
         for one in made:
@@ -87,6 +45,35 @@ def test_two_runs_that_start_in_the_same_second_have_files_of_their_own(
     assert [log.parent.name for log in logs] == [file.stem for file in files]
 
 
+def test_guesses_about_a_users_table_are_printed_and_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
+    words = ("awful", "old", "old")
+    rows = [f"{i};a note on {words[i % 3]} rivers {i};{i % 3}" for i in range(300)]
+    table = tmp_path / "mine.csv"
+    table.write_text("\n".join(["id;tweet;label", *rows]) + "\n")
+    given = options(
+        *("--dataset", str(table), "--positive-label", "0", "--no-balance"),
+        *("--runs-folder", str(tmp_path / "runs")),
+    )
+    with (tmp_path / "progress").open("w") as stream:
+        new = session.Session(given, 1, Progress(stream))
+        new.open()
+    assert new.run_file is not None
+    run = run_file.load(new.run_file)
+    assert run.data.classes == ("not 0", "0")
+    assert (run.data.balanced, run.data.language) == (False, "any")
+    assert "text column: tweet (guessed; --text-column changes it)" in run.data.notes
+    lines = (tmp_path / "progress").read_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    for note in run.data.notes:
+        assert note in " ".join(" ".join(lines).split())
+    assert run.options["--dataset"] == "mine.csv"
+    assert run.options["--positive-label"] == "0"
+    assert str(tmp_path) not in repr(run.data)
+
+
 def test_a_run_that_cannot_be_saved_is_refused_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +82,7 @@ def test_a_run_that_cannot_be_saved_is_refused_and_leaves_no_file(
 
     monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
     monkeypatch.setattr(run_file, "save", full)
-    given = options(dataset="synthetic:600", runs_folder=tmp_path / "runs")
+    given = options("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs"))
     with (tmp_path / "progress").open("w") as stream:
         made = session.Session(given, 1, Progress(stream))
         with pytest.raises(RunError, match=r"\(No space left on device\); choose --runs-folder"):

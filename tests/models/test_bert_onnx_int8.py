@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import torch
 
 from tests import small_runs
+from tests.command_line import options
+from tests.in_process_worker import InProcessWorker
 from tests.int8_products import LABELS, TEXTS
 from worthit.bench import session
 from worthit.bench.cell import Cell
 from worthit.bench.cells import cell_run
 from worthit.bench.cells.cell_run import CellRun
-from worthit.bench.cells.engine import Limit
 from worthit.bench.cells.progress import Progress
 from worthit.bench.cells.work import Work
 from worthit.bench.saved import artifacts
@@ -209,28 +209,10 @@ def test_it_is_converted_from_weights_that_nothing_rounded(tiny_bert: Path, tmp_
         assert not torch.equal(weight.bfloat16().float(), weight)
 
 
-class Here:
-    """A worker without a process of its own, as importing all over again takes seconds."""
-
-    seconds = 0.0
-
-    def __init__(self, cell: Cell, log: Path, progress: Any) -> None:
-        self._work = Work(cell, progress)
-
-    def start(self, answer: Any, limit: Limit) -> Any:
-        return self._work.setup()
-
-    def ask(self, operation: str, answer: Any, limit: Limit, **arguments: Any) -> Any:
-        found = getattr(self._work, operation)(**arguments)
-        return msgspec.convert(msgspec.to_builtins(found), answer)  # as it comes over the pipe
-
-    def close(self) -> None: ...
-
-
 def test_bert_is_trained_once_for_both(
     tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cell_run, "Worker", Here)
+    monkeypatch.setattr(cell_run, "Worker", InProcessWorker)
     split = prepare.prepare("synthetic:600", Protocol(train_size=60, test_size=20)).key
     settings = {"checkpoint": str(tiny_bert), "max_length": 24}  # precision as it is decided
 
@@ -286,14 +268,13 @@ def test_an_artifact_is_converted_once_for_each_training(
 
 
 def test_it_follows_berts_options_and_has_none_of_its_own(tiny_bert: Path, tmp_path: Path) -> None:
-    given = {
-        "preset_name": "reference", "models": "bert-onnx-int8,bert", "devices": "cpu", "dataset": "synthetic:600",
-        "train_size": 60, "test_size": 20, "max_length": 24, "checkpoints": [f"bert={tiny_bert}"], "seeds": 2,
-        "retrain": True, "learning_curve": False, "cell_limit_s": None, "runs_folder": tmp_path,
-        "report_options": {},
-    }  # fmt: skip
+    given = [
+        "--preset", "reference", "--models", "bert-onnx-int8,bert", "--dataset", "synthetic:600",
+        "--train-size", "60", "--test-size", "20", "--max-length", "24", "--seeds", "2", "--retrain",
+        "--checkpoint", f"bert={tiny_bert}", "--runs-folder", str(tmp_path),
+    ]  # fmt: skip
     with (tmp_path / "progress").open("w") as stream:
-        made = session.Session(session.checked(**given), 2, Progress(stream))  # type: ignore[arg-type]
+        made = session.Session(options(*given), 2, Progress(stream))
         made.open()
         variant, bert = (
             made.cell_run(model, "cpu", 0).cell for model in ("bert-onnx-int8", "bert")
@@ -307,9 +288,9 @@ def test_it_follows_berts_options_and_has_none_of_its_own(tiny_bert: Path, tmp_p
     with pytest.raises(
         OptionError, match="bert-onnx-int8 is bert converted; give --checkpoint bert=x"
     ):
-        session.checked(**given | {"checkpoints": ["bert-onnx-int8=x"]})  # type: ignore[arg-type]
+        options("--checkpoint", "bert-onnx-int8=x")
     with pytest.raises(OptionError, match="those that have: embeddings, bert, llama,"):
-        session.checked(**given | {"checkpoints": ["lsa=x"]})  # type: ignore[arg-type]
-    by_default = session.checked(**given | {"models": None})  # type: ignore[arg-type]
+        options("--checkpoint", "lsa=x")
+    by_default = options()
     assert "bert" in by_default.models
     assert "bert-onnx-int8" not in by_default.models

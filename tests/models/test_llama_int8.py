@@ -13,6 +13,7 @@ import pytest
 import torch
 import transformers
 
+from tests.command_line import options
 from tests.int8_products import (
     LABELS,
     TEXTS,
@@ -21,7 +22,6 @@ from tests.int8_products import (
     converted_in_a_cell,
     multiplies,
 )
-from worthit.bench import session
 from worthit.bench.cell import Cell
 from worthit.bench.cells.work import Work
 from worthit.datasets import prepare
@@ -289,20 +289,12 @@ def test_what_llama_was_trained_to_is_converted_and_nothing_trained(
     assert "accelerate" in setup.versions
 
 
-def test_it_runs_on_cpus_when_asked_for_and_has_llamas_options(
-    tiny_llama: Path, tmp_path: Path
-) -> None:
-    given = {
-        "preset_name": "quick", "models": "llama-int8", "devices": None, "dataset": "synthetic:600",
-        "train_size": 60, "test_size": 20, "max_length": None, "checkpoints": ["llama-int8=x"], "seeds": 1,
-        "retrain": False, "learning_curve": False, "cell_limit_s": None, "runs_folder": tmp_path,
-        "report_options": {},
-    }  # fmt: skip
+def test_it_runs_on_cpus_when_asked_for_and_has_llamas_options(tiny_llama: Path) -> None:
     with pytest.raises(OptionError, match="llama-int8 is llama converted; give --checkpoint llama"):
-        session.checked(**given)  # type: ignore[arg-type]
-    asked = session.checked(**given | {"checkpoints": [f"llama={tiny_llama}"]})  # type: ignore[arg-type]
+        options("--models", "llama-int8", "--checkpoint", "llama-int8=x")
+    asked = options("--models", "llama-int8", "--checkpoint", f"llama={tiny_llama}")
     assert tuple(asked.models) == ("llama-int8",)
-    by_default = session.checked(**given | {"models": None, "checkpoints": []})  # type: ignore[arg-type]
+    by_default = options()
     assert "llama-int8" not in by_default.models
     with pytest.raises(DeviceError, match="llama-int8 runs on cpu only"):
         registry.require_able("llama-int8", "cuda")

@@ -6,13 +6,12 @@ import shutil
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.command_line import options
 from tests.own_code import broken, installed
-from worthit.bench import session
 from worthit.bench.cell import Cell
 from worthit.bench.cells.work import Work
 from worthit.bench.saved import artifacts, trained_models
@@ -254,21 +253,12 @@ def test_a_checkpoints_config_tells_its_recipe(
             registry.model_class(f"hf:{folder}")
 
 
-def chosen(models: str | None, **changed: Any) -> session.Options:
-    given: dict[str, Any] = {
-        "preset_name": "quick", "models": models, "devices": "cpu", "dataset": "synthetic", "train_size": None,
-        "test_size": None, "max_length": None, "checkpoints": [], "seeds": 1, "retrain": False,
-        "learning_curve": False, "cell_limit_s": None, "runs_folder": Path("runs"), "report_options": {},
-    }  # fmt: skip
-    return session.checked(**given | changed)
-
-
 def test_all_and_default_stand_for_their_models() -> None:
-    default = list(chosen(None).models)
+    default = list(options().models)
     assert "embeddings" in default
     assert not {"majority", "word-list"} & set(default)
-    assert list(chosen("all").models) == list(registry.MODELS)
-    assert list(chosen("default,majority").models) == [*default, "majority"]
+    assert list(options("--models", "all").models) == list(registry.MODELS)
+    assert list(options("--models", "default,majority").models) == [*default, "majority"]
 
 
 @pytest.mark.parametrize(
@@ -283,7 +273,7 @@ def test_bad_choices_of_own_models_are_refused(
     code: str, models: str, checkpoint: str, error: type[WorthitError], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        chosen(models.format(code=code), checkpoints=[checkpoint.format(code=code)])
+        options("--models", models.format(code=code), "--checkpoint", checkpoint.format(code=code))
 
 
 def test_a_folder_does_not_decide_which_code_is_run(

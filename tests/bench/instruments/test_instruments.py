@@ -1,4 +1,4 @@
-"""bench/: the instruments themselves: throughput, memory, energy, noise."""
+"""bench/instruments: throughput, memory, energy and noise."""
 
 import math
 import os
@@ -23,10 +23,10 @@ from worthit.reports.sections import costs
     ("seconds_a_call", "seconds_a_comment", "sizes", "best"),
     [
         (0.0, 0.01, [1, 8, 32], {1, 8, 32}),  # no gain from batching at all
-        (1.0, 0.0, [1, 8, 32, 128, 512, 2048], {2048}),  # nothing but gain
+        (1.0, 0.0, [1, 8, 32, 128, 512, 2048], {2048}),  # batching always helps
     ],
 )
-def test_throughput_is_swept_until_it_stops_rising(
+def test_the_sweep_ends_when_throughput_stops_rising(
     monkeypatch: pytest.MonkeyPatch,
     seconds_a_call: float,
     seconds_a_comment: float,
@@ -52,7 +52,7 @@ def test_throughput_is_swept_until_it_stops_rising(
 @pytest.mark.parametrize(
     "error", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")]
 )
-def test_a_batch_that_does_not_fit_ends_the_sweep_and_loses_nothing(error: Exception) -> None:
+def test_a_batch_that_does_not_fit_ends_the_sweep_and_keeps_earlier_rates(error: Exception) -> None:
     def score(texts: Any, size: int) -> None:
         if size > 8:
             raise error
@@ -63,24 +63,24 @@ def test_a_batch_that_does_not_fit_ends_the_sweep_and_loses_nothing(error: Excep
 
 
 @pytest.mark.parametrize(
-    ("rates", "said"),
+    ("rates", "remark"),
     [
         ((66.5, 123.0, 147.0, 142.0), ""),  # it fell
         ((66.5, 123.0, 147.0, 151.0), ""),  # within the 3 % that do not count
         ((66.5, 123.0, 147.0, 152.0), "still rising"),
     ],
 )
-def test_a_rate_is_called_rising_only_if_it_rose(rates: tuple[float, ...], said: str) -> None:
+def test_a_rate_is_called_rising_only_if_it_rose(rates: tuple[float, ...], remark: str) -> None:
     batches = tuple(
         record.BatchRate(size, record.measured(rate, "comments/s", "clock"))
         for size, rate in zip((1, 8, 32, 128), rates, strict=True)
     )
     swept = cell(throughput=record.Throughput(batches, "largest size"))
     row = next(line for line in costs.throughput(run(swept))[1].splitlines() if "66.5" in line)
-    assert row.split("|")[-2].strip() == said
+    assert row.split("|")[-2].strip() == remark
 
 
-def test_other_errors_are_not_taken_for_want_of_memory() -> None:
+def test_other_errors_are_not_mistaken_for_too_little_memory() -> None:
     def score(texts: Any, size: int) -> None:
         if size > 8:
             raise RuntimeError("shapes differ")
@@ -98,8 +98,6 @@ def test_peak_memory_sees_a_known_allocation_and_forgets_it() -> None:
     with memory.peak_memory("cpu", memory.resident_bytes()) as window:
         pass
     second = window.memory
-    assert first is not None
-    assert second is not None
     assert first.peak_mb.value is not None
     assert second.peak_mb.value is not None
     assert first.peak_mb.value - second.peak_mb.value == pytest.approx(200, rel=0.05)
@@ -135,7 +133,6 @@ def test_accelerator_memory_is_reset_and_read(monkeypatch: pytest.MonkeyPatch, d
     with memory.peak_memory(device, 0) as window:
         pass
     found = window.memory
-    assert found is not None
     assert found.accelerator_reserved_mb is not None
     assert found.accelerator_used_mb is not None
     assert fake.resets == 1
@@ -146,9 +143,9 @@ def test_accelerator_memory_is_reset_and_read(monkeypatch: pytest.MonkeyPatch, d
 
 @pytest.mark.parametrize(
     ("statistics", "reason"),
-    [({}, "reports 0 for mps"), (None, "keeps no mps statistics")],
+    [({}, "reports 0 for mps"), (None, "has no mps statistics")],
 )
-def test_builds_without_statistics_are_told_and_never_0(
+def test_builds_without_statistics_give_a_reason_and_never_0(
     monkeypatch: pytest.MonkeyPatch, statistics: dict[str, int] | None, reason: str
 ) -> None:
     import torch
@@ -156,7 +153,6 @@ def test_builds_without_statistics_are_told_and_never_0(
     monkeypatch.setattr(torch, "accelerator", FakeAccelerator(statistics))
     with memory.peak_memory("mps", 0) as window:
         pass
-    assert window.memory is not None
     assert window.memory.accelerator_peak_mb.value is None
     assert reason in window.memory.accelerator_peak_mb.reason
 
@@ -175,9 +171,7 @@ def test_peak_memory_is_of_the_process_tree() -> None:
         child.stdout.readline()
     child.communicate(b"\n")
     found = window.memory
-    assert alone is not None
-    assert found is not None
-    assert found.processes == alone.processes + 1  # whatever earlier tests left running
+    assert found.processes == alone.processes + 1  # earlier tests may have left processes
     assert found.peak_mb.value is not None
     assert alone.peak_mb.value is not None
     assert 100 < found.peak_mb.value - alone.peak_mb.value < 130
@@ -186,10 +180,10 @@ def test_peak_memory_is_of_the_process_tree() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peaks are read from /proc")
 @pytest.mark.parametrize("listed", [True, False], ids=["ends-once-listed", "has-ended"])
-def test_children_that_have_ended_have_no_memory(
+def test_child_processes_that_have_ended_have_no_memory(
     monkeypatch: pytest.MonkeyPatch, listed: bool
 ) -> None:
-    """Neither one whose end nobody has taken note of, nor one that is gone altogether."""
+    """Neither a zombie nor a process that is gone."""
     zombie, gone = (subprocess.Popen([sys.executable, "-c", ""]) for _ in range(2))
     gone.wait()
     while psutil.Process(zombie.pid).status() != psutil.STATUS_ZOMBIE:
@@ -201,11 +195,10 @@ def test_children_that_have_ended_have_no_memory(
     with memory.peak_memory("cpu", 0) as window:
         pass
     zombie.wait()
-    assert window.memory is not None
     assert window.memory.peak_mb.instrument.startswith("VmHWM over the pass")
 
 
-def test_macos_tells_the_physical_footprint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_macos_reports_the_physical_footprint(monkeypatch: pytest.MonkeyPatch) -> None:
     class LibProc:
         def proc_pid_rusage(self, pid: int, flavor: int, buffer: Any) -> int:
             assert flavor == 4
@@ -217,22 +210,20 @@ def test_macos_tells_the_physical_footprint(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(memory.sys, "platform", "darwin")
     with memory.peak_memory("cpu", 0) as window:
         pass
-    assert window.memory is not None
     assert window.memory.peak_mb.value == 70.0
     assert "physical footprint" in window.memory.peak_mb.instrument
     assert window.memory.anonymous_mb is not None
-    assert "does not tell" in window.memory.anonymous_mb.reason
+    assert "does not distinguish" in window.memory.anonymous_mb.reason
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the two kinds are read from /proc")
-def test_anonymous_and_file_backed_memory_are_told_apart(tmp_path: Path) -> None:
+def test_anonymous_and_file_backed_memory_are_measured_separately(tmp_path: Path) -> None:
     (tmp_path / "weights").write_bytes(b"x" * 100_000_000)
 
     def kinds() -> tuple[float, float]:
         with memory.peak_memory("cpu", 0) as window:
             pass
         found = window.memory
-        assert found is not None
         assert found.anonymous_mb is not None
         assert found.file_backed_mb is not None
         assert found.anonymous_mb.value is not None
@@ -253,7 +244,7 @@ def test_anonymous_and_file_backed_memory_are_told_apart(tmp_path: Path) -> None
     assert block.any()
 
 
-def test_energy_counts_comments_and_tells_estimates() -> None:
+def test_energy_counts_comments_and_marks_estimates() -> None:
     scored: list[str] = []
 
     def score(texts: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""bench/instruments/latency.py and quantiles.py: what is timed, when timing ends, what bounds hold."""
+"""bench/instruments/latency.py and quantiles.py: samples, the end of timing, and bounds."""
 
 import itertools
 import math
@@ -16,16 +16,16 @@ from worthit.bench.instruments import latency, quantiles
 from worthit.bench.saved import record
 
 
-def test_latency_comments_cover_all_lengths_in_mixed_order() -> None:
+def test_sampled_comments_cover_all_lengths_in_mixed_order() -> None:
     texts = ["x" * length for length in range(1, 1001)]
-    drawn = latency.drawn_by_length(texts, 100)
-    lengths = np.array([len(text) for text in drawn])
-    assert len(drawn) == 100
+    sample = latency.sample_by_length(texts, 100)
+    lengths = np.array([len(text) for text in sample])
+    assert len(sample) == 100
     assert lengths.min() == 1
     assert lengths.max() == 1000
     assert np.quantile(lengths, 0.5) == pytest.approx(500, rel=0.05)
     assert lengths.tolist() != sorted(lengths)
-    assert drawn == latency.drawn_by_length(texts, 100)
+    assert sample == latency.sample_by_length(texts, 100)
 
 
 def timed(score: Any, comments: int, limit_s: float) -> record.Latency:
@@ -45,7 +45,7 @@ def test_latency_of_a_known_sleep() -> None:
 
 @pytest.fixture
 def taking(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], float]], Any]:
-    """Makes a score function whose n-th call takes so many seconds of virtual time."""
+    """Makes a score function whose n-th call takes the given seconds of virtual time."""
 
     def made(duration_s: Callable[[int], float]) -> Any:
         now, calls = 0.0, itertools.count()
@@ -64,7 +64,7 @@ def taking(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], float]]
 _UNTIMED = 11  # calls before the first sample: the first and the warm-ups
 
 
-def test_latency_goes_on_until_the_median_is_known_or_time_is_up(taking: Any) -> None:
+def test_timing_ends_when_the_median_is_known_or_time_is_up(taking: Any) -> None:
     noise = np.random.default_rng(0).lognormal(0, 0.3, 30_000)
     precise = timed(taking(lambda call: noise[call]), 300, 1e6)
     assert precise.ended_by == "precision"
@@ -74,14 +74,14 @@ def test_latency_goes_on_until_the_median_is_known_or_time_is_up(taking: Any) ->
     assert precise.p50_low_ms < precise.p50_ms.value < precise.p50_high_ms
     assert precise.p50_high_ms - precise.p50_low_ms <= 0.04 * precise.p50_ms.value
     assert precise.comments == 300
-    assert len(precise.samples_ms) > 300  # one pass does not suffice at this spread
+    assert len(precise.samples_ms) > 300  # one pass is not enough at this spread
     short = timed(taking(lambda call: noise[call]), 300, 0.0)
     assert short.ended_by == "time limit"
     assert len(short.samples_ms) == short.comments == 30
     assert short.p99_ms.reason == "p99 needs 299 comments, there are 30"
 
 
-def test_passes_that_tell_nothing_new_end_and_do_not_narrow_the_median(taking: Any) -> None:
+def test_timing_ends_when_further_passes_do_not_narrow_the_median(taking: Any) -> None:
     each = np.random.default_rng(0).lognormal(0, 0.6, 300)
     found = timed(taking(lambda call: each[(call - _UNTIMED) % 300]), 300, 1e6)
     assert found.ended_by == "no gain"
@@ -90,7 +90,7 @@ def test_passes_that_tell_nothing_new_end_and_do_not_narrow_the_median(taking: A
     assert (found.p50_low_ms, found.p50_high_ms) == pytest.approx(once)
 
 
-def test_passes_over_few_comments_make_no_p99(taking: Any) -> None:
+def test_many_passes_over_few_comments_give_no_p99(taking: Any) -> None:
     each = np.random.default_rng(0).lognormal(0, 0.6, 40)
     found = timed(taking(lambda call: each[call % 40] + call % 7), 40, 1e6)
     assert found.comments == 40
@@ -111,23 +111,23 @@ def test_a_median_is_never_known_from_fewer_than_30_samples(
 
 @pytest.mark.parametrize(("noise", "passes"), [(0.02, 1), (0.02, 8), (0.3, 4), (1.0, 8)])
 @pytest.mark.parametrize(("percent", "confidence", "least"), [(50, 0.975, 95), (99, 0.95, 90)])
-def test_bounds_hold_a_quantile_as_often_as_they_say(
+def test_bounds_contain_a_quantile_as_often_as_they_claim(
     noise: float, passes: int, percent: int, confidence: float, least: int
 ) -> None:
     rng = np.random.default_rng(3)
     true = math.exp(NormalDist(0, math.hypot(0.6, noise)).inv_cdf(percent / 100))
-    held, runs = 0, 400
+    inside, runs = 0, 400
     for _ in range(runs):
         comments = np.tile(rng.normal(0, 0.6, 300), passes)
         samples = np.exp(comments + rng.normal(0, noise, comments.size))
         found = quantiles.bounds(samples.tolist(), 300, percent, confidence)
         assert found is not None
-        held += found[0] <= true <= found[1]
+        inside += found[0] <= true <= found[1]
     chance = 3 * math.sqrt(least * (100 - least) / runs)  # three standard errors, in percent
-    assert held / runs * 100 >= least - chance
+    assert inside / runs * 100 >= least - chance
 
 
-def test_the_order_of_samples_bounds_a_quantile_where_there_are_enough() -> None:
+def test_order_statistics_bound_a_quantile_if_there_are_enough_comments() -> None:
     ranks = [float(rank) for rank in range(1, 301)]
     # Of 300 independent ones Conover's bounds of the median are the 133rd and the 168th.
     assert quantiles.bounds(ranks, 300, 50, 0.975) == (133, 168)

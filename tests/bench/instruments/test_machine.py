@@ -1,4 +1,4 @@
-"""bench/instruments/machine.py: what a machine is described by, and what its fingerprint stands for."""
+"""bench/instruments/machine.py: the description of a machine and its fingerprint."""
 
 import json
 import subprocess
@@ -41,7 +41,7 @@ CGROUP_FILES = {
         ("not Linux", None, 8),
     ],
 )
-def test_allowed_cores_obey_affinity_and_quota(
+def test_allowed_cores_respect_affinity_and_quota(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: str, quota: float | None, cores: int
 ) -> None:
     for name, text in CGROUP_FILES[files].items():
@@ -57,15 +57,15 @@ def test_allowed_cores_obey_affinity_and_quota(
     assert processor.allowed_cores() == 1
 
 
-def test_the_fingerprint_changes_with_what_decides_and_with_nothing_else() -> None:
+def test_the_fingerprint_changes_only_with_what_affects_speed() -> None:
     described = machine.describe()
-    found = described["fingerprint"]
-    assert len(found) == 16
+    fingerprint = described["fingerprint"]
+    assert len(fingerprint) == 16
     assert set(machine.FINGERPRINT_KEYS) == set(described) - {"commit", "fingerprint"}
     for key in machine.FINGERPRINT_KEYS:
-        assert machine.fingerprint(described | {key: "another"}) != found, key
-    assert machine.fingerprint(described | {"commit": "another", "note": "any"}) == found
-    assert machine.fingerprint(json.loads(json.dumps(described))) == found
+        assert machine.fingerprint(described | {key: "another"}) != fingerprint, key
+    assert machine.fingerprint(described | {"commit": "another", "note": "any"}) == fingerprint
+    assert machine.fingerprint(json.loads(json.dumps(described))) == fingerprint
 
 
 def test_the_description_names_blas_and_the_build_of_torch() -> None:
@@ -79,7 +79,7 @@ def test_the_description_names_blas_and_the_build_of_torch() -> None:
         assert described["blas"]
 
 
-def test_gpus_come_with_their_driver_and_power_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_have_a_driver_and_a_power_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     import pynvml
 
     def limit(handle: int) -> int:
@@ -90,7 +90,7 @@ def test_gpus_come_with_their_driver_and_power_limit(monkeypatch: pytest.MonkeyP
     for name, fake in (
         ("Init", lambda: None), ("Shutdown", lambda: None), ("SystemGetDriverVersion", lambda: "570.1"),
         ("DeviceGetCount", lambda: 2), ("DeviceGetHandleByIndex", lambda index: index),
-        ("DeviceGetName", lambda handle: b"RTX"), ("DeviceGetEnforcedPowerLimit", limit),
+        ("DeviceGetName", lambda handle: "RTX"), ("DeviceGetEnforcedPowerLimit", limit),
     ):  # fmt: skip
         monkeypatch.setattr(pynvml, f"nvml{name}", fake)
     described = machine.describe()
@@ -110,7 +110,7 @@ def test_describing_the_machine_imports_no_torch() -> None:
     assert done.stdout == "False\n"
 
 
-def test_thread_pools_are_those_of_the_libraries_that_are_loaded() -> None:
+def test_thread_pools_are_those_of_the_loaded_libraries() -> None:
     import numpy as np
 
     np.ones((2, 2)) @ np.ones((2, 2))

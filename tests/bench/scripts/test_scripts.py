@@ -1,4 +1,4 @@
-"""The scripts in bench/ that anyone can run: what they print, and what they refuse."""
+"""bench/scripts, repeat and scale: what they print and what they refuse."""
 
 import subprocess
 import sys
@@ -99,19 +99,11 @@ def test_only_runs_whose_every_score_is_there_and_the_same_repeat(
 
 
 def test_the_data_protocol_is_timed_cold_and_from_the_cache() -> None:
+    module = "worthit.bench.scripts.time_datasets"
     done = subprocess.run(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "worthit.bench.scripts.time_datasets",
-            "--dataset",
-            "synthetic:500",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+        [sys.executable, "-P", "-m", module, "--dataset", "synthetic:500"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
     assert done.stdout.startswith("synthetic:500: 500 comments")
     for step in ("cold", "download", "another split", "the same split again"):
         assert step in done.stdout
@@ -119,14 +111,14 @@ def test_the_data_protocol_is_timed_cold_and_from_the_cache() -> None:
 
 def test_scoring_is_timed_at_growing_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     small = ["--dataset", "synthetic:600", "--train-size", "100", "--sample", "50"]
-    assert scale.main([*small, "--rows", "100,1500", "--extrapolate", "lsa"]) == 0
+    assert scale.main([*small, "--rows", "100,1500", "--extrapolate", "tfidf"]) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     few, many = (line.split() for line in out.splitlines() if line[:1] == "1")
     assert (few[0], many[0]) == ("100", "1,500")
     assert 20 < float(few[1]) < 2_000
-    lsa = next(line.split() for line in out.splitlines() if line.startswith("lsa"))
-    rate, hours = float(lsa[2].replace(",", "")), float(lsa[3].removeprefix("≈"))
+    slow = [line.split() for line in out.splitlines() if line.startswith("tfidf")][-1]
+    rate, hours = float(slow[2].replace(",", "")), float(slow[3].removeprefix("≈"))
     assert hours == pytest.approx(1e6 / rate / 3600, rel=0.02)
 
 

@@ -1,0 +1,260 @@
+"""The options of `pytest bench/`, one row each: declared to a parser, checked, and saved with a run.
+
+A new option is one field of `BenchmarkOptions`.
+"""
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from worthit.bench import model_choice
+from worthit.bench.instruments import machine
+from worthit.bench.presets import PRESETS, Preset, preset
+from worthit.datasets.errors import OptionError, UnknownNameError
+from worthit.datasets.registry import DATASETS, parse
+from worthit.datasets.splits.protocol import Protocol
+from worthit.datasets.tables.columns import Choices
+from worthit.models.contract import DEVICES
+from worthit.models.registry import MODELS, USAGES
+
+
+@dataclass(frozen=True)
+class Option:
+    """One row of the table.
+
+    Args:
+        read: turns what the parser gives, None without a default, into the checked value; raises
+            OptionError or UnknownNameError.
+        describe: turns the checked value into its text in the saved run; None: not saved.
+        parser_arguments: for `argparse.ArgumentParser.add_argument`, help included.
+    """
+
+    flag: str
+    read: Callable[[Any], Any]
+    describe: Callable[[Any], str] | None
+    parser_arguments: Mapping[str, Any]
+
+    @property
+    def destination(self) -> str:
+        """The name of the value in the parser's namespace."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
+
+def _option(
+    flag: str,
+    text: str,
+    *,
+    read: Callable[[Any], Any] = lambda given: given,
+    describe: Callable[[Any], str] | None = str,
+    **parser_arguments: Any,
+) -> Option:
+    return Option(flag, read, describe, {"help": text, **parser_arguments})
+
+
+def _devices(given: str | None) -> tuple[str, ...]:
+    devices = model_choice.names("--devices", given) or machine.present_devices()
+    for device in devices:
+        if device not in DEVICES:
+            raise UnknownNameError("device", device, DEVICES)
+    return tuple(dict.fromkeys(devices))
+
+
+def _datasets(given: Iterable[str]) -> tuple[str, ...]:
+    for name in given:
+        parse(name)
+    return tuple(dict.fromkeys(given))
+
+
+def _from_1_up(flag: str) -> Callable[[float | None], float | None]:
+    def read(given: float | None) -> float | None:
+        if given is not None and given < 1:
+            raise OptionError(f"{flag} is {given}; it takes a number from 1 up")
+        return given
+
+    return read
+
+
+def _yes_or_no(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+_NOT_DEFAULT = ", ".join(name for name, entry in MODELS.items() if not entry.default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkOptions:
+    """Checked values of all options, in the order in which a saved run describes them."""
+
+    preset: Annotated[Preset, _option(
+        "--preset",
+        "how much data and time "
+        f"({'; '.join(f'{name}: {known.about}' for name, known in PRESETS.items())})",
+        read=preset,
+        describe=lambda value: value.name,
+        default="quick",
+    )]  # fmt: skip
+    models: Annotated[dict[str, str], _option(  # name of the row → what the user named
+        "--models",
+        f"names separated by commas: {', '.join((*MODELS, *USAGES))}, default, all "
+        f"(default: all but {_NOT_DEFAULT})",
+        read=model_choice.models,
+        describe=lambda value: ",".join(map(model_choice.without_path, value, value.values())),
+    )]  # fmt: skip
+    devices: Annotated[tuple[str, ...], _option(
+        "--devices",
+        f"{', '.join(DEVICES)}, separated by commas (all present)",
+        read=_devices,
+        describe=",".join,
+    )]  # fmt: skip
+    dataset: Annotated[str, _option(
+        "--dataset",
+        f"one of {', '.join(usage for _, usage in DATASETS.values())} (%(default)s)",
+        read=lambda given: _datasets([given])[0],
+        describe=lambda value: parse(value).shown,
+        default="wikipedia",
+    )]  # fmt: skip
+    seeds: Annotated[int, _option(
+        "--seeds", "train each model K times (%(default)s)",
+        read=_from_1_up("--seeds"), type=int, default=1, metavar="K",
+    )]  # fmt: skip
+    retrain: Annotated[bool, _option(
+        "--retrain", "train again, even if the cache has the trained model",
+        describe=_yes_or_no, action="store_true",
+    )]  # fmt: skip
+    learning_curve: Annotated[bool, _option(
+        "--learning-curve", "also train on a half, a quarter, … of the comments",
+        describe=_yes_or_no, action="store_true",
+    )]  # fmt: skip
+    text_column: Annotated[str | None, _option(
+        "--text-column", "your own data: the column of the comments (guessed)", metavar="NAME"
+    )]  # fmt: skip
+    label_column: Annotated[str | None, _option(
+        "--label-column", "your own data: the column of the classes (guessed)", metavar="NAME"
+    )]  # fmt: skip
+    positive_label: Annotated[str | None, _option(
+        "--positive-label",
+        "your own data: the class to find (guessed); with more than two classes, the rest is one class",
+        metavar="LABEL",
+    )]  # fmt: skip
+    group_column: Annotated[str | None, _option(
+        "--group-column",
+        "your own data: the column of authors, threads, …; each stays on one side of the split",
+        metavar="NAME",
+    )]  # fmt: skip
+    split_column: Annotated[str | None, _option(
+        "--split-column",
+        "your own data: the column with train, validation or test in every row (guessed)",
+        metavar="NAME",
+    )]  # fmt: skip
+    test_file: Annotated[Path | None, _option(
+        "--test-file", "your own data: a file to test on, unchanged",
+        describe=lambda value: value.name, type=Path, metavar="PATH",
+    )]  # fmt: skip
+    report_options: Mapping[str, str]  # flag → value as given; saved here, read by reports only
+    also_test: Annotated[tuple[str, ...], _option(
+        "--also-test",
+        "out-of-domain comments to test on, never trained on: a file or any --dataset; repeatable",
+        read=_datasets,
+        describe=lambda value: ", ".join(parse(name).shown for name in value),
+        action="append",
+        default=[],
+        metavar="DATASET",
+    )]  # fmt: skip
+    language: Annotated[str | None, _option(  # None: as suits the dataset
+        "--language",
+        "en drops comments that are confidently not English, any keeps all (your own data: any; others: en)",
+        read=lambda given: Protocol(language=given).language,
+        metavar="en|any",
+    )]  # fmt: skip
+    balance: Annotated[bool | None, _option(  # None: as suits the dataset
+        "--balance",
+        "as many comments of each class (yes, except for your own data with many classes or a test side)",
+        describe=_yes_or_no,
+        action=argparse.BooleanOptionalAction,
+    )]  # fmt: skip
+    train_size: Annotated[int | None, _option(
+        "--train-size", "number of training comments (from the preset)",
+        read=lambda given: Protocol(train_size=given).train_size, type=int, metavar="N",
+    )]  # fmt: skip
+    test_size: Annotated[int | None, _option(
+        "--test-size", "number of test comments (from the preset)",
+        read=lambda given: Protocol(test_size=given).test_size, type=int, metavar="N",
+    )]  # fmt: skip
+    max_length: Annotated[int | None, _option(
+        "--max-length", "number of tokens of a comment that transformers read (128)",
+        read=_from_1_up("--max-length"), type=int, metavar="TOKENS",
+    )]  # fmt: skip
+    checkpoint: Annotated[dict[str, str], _option(  # name of the row → hub id or path
+        "--checkpoint",
+        "other pretrained weights: a hub id, a folder, a .gguf file; repeatable",
+        describe=None,
+        action="append",
+        default=[],
+        metavar="MODEL=ID_OR_PATH",
+    )]  # fmt: skip
+    cell_limit: Annotated[float | None, _option(
+        "--cell-limit", "time limit of one training or one measurement (from the preset)",
+        read=_from_1_up("--cell-limit"), describe=None, type=float, metavar="SECONDS",
+    )]  # fmt: skip
+    runs_folder: Annotated[Path, _option(
+        "--runs-folder", "where to save runs (reports/runs)",
+        describe=None, type=Path, metavar="FOLDER",
+    )]  # fmt: skip
+    devices_given: bool  # False: `devices` are those of this machine
+
+    @property
+    def choices(self) -> Choices:
+        """What the user says about a table of their own."""
+        names = Choices.__dataclass_fields__
+        return Choices(**{name: getattr(self, name) for name in names})
+
+    def described(self) -> dict[str, str]:
+        """The options as a user would write them, with paths shortened to names; saved with a run."""
+        described = dict[str, str]()
+        for name in self.__dataclass_fields__:
+            value, option = getattr(self, name), OPTIONS.get(name)
+            if name == "report_options":
+                described |= value
+            elif option and option.describe and value not in (None, ()):
+                described[option.flag] = option.describe(value)
+        for model, checkpoint in self.checkpoint.items():
+            path = Path(checkpoint)
+            described[f"--checkpoint {model}"] = path.name if path.is_absolute() else checkpoint
+        return described
+
+
+#: name of a field → its option
+OPTIONS: dict[str, Option] = {
+    name: option
+    for name, hint in get_type_hints(BenchmarkOptions, include_extras=True).items()
+    for option in getattr(hint, "__metadata__", ())
+}
+
+
+def add(add_option: Callable[..., Any]) -> None:
+    """Declare the options to pytest's or argparse's parser."""
+    for option in OPTIONS.values():
+        add_option(option.flag, **option.parser_arguments)
+
+
+def read(
+    get: Callable[[str], Any], runs_folder: Path, report_options: Mapping[str, str]
+) -> BenchmarkOptions:
+    """Check the options.
+
+    Args:
+        get: returns an option's value by its name in the parser's namespace.
+        runs_folder: the default.
+        report_options: flag → value as given, already checked.
+
+    Raises:
+        UnknownNameError, OptionError, ModelError: a value is not allowed; the message says what is.
+    """
+    values = {name: option.read(get(option.destination)) for name, option in OPTIONS.items()}
+    values["checkpoint"] = model_choice.checkpoints(values["checkpoint"], values["models"])
+    values["runs_folder"] = values["runs_folder"] or runs_folder
+    return BenchmarkOptions(
+        **values, report_options=report_options, devices_given=get("devices") is not None
+    )
