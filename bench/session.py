@@ -14,10 +14,11 @@ from worthit.bench.cells.progress import Progress, minutes
 from worthit.bench.instruments import machine
 from worthit.bench.instruments.machine_noise import measure_noise
 from worthit.bench.options import BenchmarkOptions
-from worthit.bench.saved import audit_record, data_record, record, run_file
+from worthit.bench.saved import data_record, record, run_file
 from worthit.datasets import prepare, transfer
-from worthit.datasets.audit.audit import examine
+from worthit.datasets.audit.audit import Audit, examine
 from worthit.datasets.errors import RunError
+from worthit.datasets.splits.manifest import OutOfDomainSet, Prepared
 from worthit.datasets.splits.protocol import AtMost, Protocol
 from worthit.models import registry
 from worthit.models.registry import MODELS
@@ -53,9 +54,9 @@ class Session:
         self._started, self._started_at = time.monotonic(), datetime.now(UTC)
         self._records: dict[tuple[str, str, int], record.CellRecord] = {}
         self._run: record.Run | None = None
-        self._prepared: prepare.Prepared | None = None
+        self._prepared: Prepared | None = None
         self._trained: set[tuple[str, str, int]] = set()  # model, device, seed of earlier cells
-        self._also: tuple[transfer.OtherSet, ...] = ()
+        self._out_of_domain: tuple[OutOfDomainSet, ...] = ()
 
     def open(self) -> None:
         """Prepare the data and create the run's file, before hours are spent on measurements.
@@ -72,12 +73,12 @@ class Session:
         self._progress.line(f"data: {prepared.title}, {sizes}")
         for note in prepared.notes:
             self._progress.line(f"  {note}")
-        self._also = transfer.prepare_others(options.also_test, prepared, options.choices)
-        for other in self._also:
-            self._progress.line(f"  also tested on {other.in_a_line()}")
-        found = audit_record.recorded(examine(prepared.key))
-        self._progress.line(f"  {audit_record.in_a_line(found)}")
-        empty = self._empty_run(prepared, found)
+        self._out_of_domain = transfer.prepare_all(options.also_test, prepared, options.choices)
+        for other in self._out_of_domain:
+            self._progress.line(f"  also tested on {other.summary()}")
+        audit = examine(prepared.key)
+        self._progress.line(f"  {audit.summary()}")
+        empty = self._empty_run(prepared, audit)
         try:
             self._run, self.run_file = _create_file(empty, options.runs_folder)
         except OSError as error:
@@ -95,7 +96,7 @@ class Session:
         cell = Cell(
             model, device, seed, self._prepared.key, self._settings(model), preset.effort,
             retrain=options.retrain and self._is_first(model, device, seed),
-            also=tuple((other.name, other.key) for other in self._also),
+            also=tuple((other.name, other.key) for other in self._out_of_domain),
             location="" if name in MODELS else name,
         )  # fmt: skip
         log = options.runs_folder / "logs" / self._run.run_id / f"{file_name(cell.name)}.log"
@@ -173,7 +174,7 @@ class Session:
         except OSError as error:  # cells continue: space may be free before the end
             self._progress.line(f"  the run cannot be saved ({error.strerror}); free some space")
 
-    def _empty_run(self, prepared: prepare.Prepared, found: record.Trust) -> record.Run:
+    def _empty_run(self, prepared: Prepared, audit: Audit) -> record.Run:
         started = self._started_at.isoformat(timespec="seconds")
         return record.Run(
             run_id=f"{self._started_at:%Y-%m-%d-%H%M%S}-{self.options.preset.name}",
@@ -183,9 +184,7 @@ class Session:
             preset=self.options.preset.name,
             options=self.options.described(),
             machine=machine.describe(),
-            data=dataclasses.replace(
-                _data(prepared), also=tuple(map(data_record.other_set, self._also)), trust=found
-            ),
+            data=data_record.data(prepared, self._out_of_domain, audit),
             cells=(),
             complete=False,
             noise=measure_noise(_NOISE_S),
@@ -223,29 +222,4 @@ def _protocol(options: BenchmarkOptions) -> Protocol:
         validation_size=validation_size,
         language=options.language,
         balance=options.balance,
-    )
-
-
-def _data(prepared: prepare.Prepared) -> record.Data:
-    test = prepare.comments(prepared.key, "test")
-    train = prepare.comments(prepared.key, "train")
-    natural = prepare.comments(prepared.key, "natural")
-    validation = prepare.comments(prepared.key, "validation")
-    return record.Data(
-        dataset=prepared.dataset,
-        title=prepared.title,
-        citation=prepared.citation,
-        fingerprint=prepared.source_fingerprint,
-        split=prepared.key,
-        seed=prepared.protocol.seed,
-        prevalence=prepared.prevalence,
-        steps=data_record.steps(prepared.steps),
-        train=data_record.part(train, len(test)),
-        test=data_record.part(test, len(test)),
-        natural=data_record.part(natural, len(natural)),
-        validation=data_record.part(validation, len(validation)),
-        classes=prepared.classes,
-        notes=prepared.notes,
-        balanced=bool(prepared.protocol.balance),
-        language=prepared.protocol.language or "en",
     )

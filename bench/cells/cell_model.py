@@ -41,7 +41,7 @@ class CellModel:
 
     @functools.cached_property
     def classes(self) -> tuple[str, ...]:
-        return manifest.classes(self._cell.split)
+        return manifest.read(self._cell.split).classes
 
     @functools.cached_property
     def setup(self) -> Setup:

@@ -27,7 +27,7 @@ from worthit.bench.saved.record import (
     Figure,
     Latency,
     Memory,
-    OtherScores,
+    OutOfDomainScores,
     Quality,
     Setup,
     Throughput,
@@ -73,8 +73,8 @@ class Work:
     def train(self) -> Training:
         """Fit and save the model; a model that an earlier run has trained is not trained again."""
         folder = self._artifact_folder(self._cell_model.fingerprint())
-        record = None if self._cell.retrain else artifacts.recorded(folder)
-        return self._fit_and_save(folder) if record is None else artifacts.cached(record)
+        record = None if self._cell.retrain else artifacts.read_record(folder)
+        return self._fit_and_save(folder) if record is None else artifacts.mark_cached(record)
 
     def convert(self, artifact: str) -> Converted:
         """Convert a trained artifact into one of this cell's model, unless the cache has that.
@@ -84,7 +84,7 @@ class Work:
             CheckpointError, ModelError: it cannot be converted, or not on this machine.
         """
         source = cache_folder("artifacts", artifact)
-        record = artifacts.recorded(source)
+        record = artifacts.read_record(source)
         if record is None:
             raise CellError(f"the cache no longer holds {artifact}; run again")
         # Training again does not change the artifact's name, so its time belongs to the key.
@@ -146,8 +146,8 @@ class Work:
             self._comments(part).texts for part in ("test", "natural", "validation")
         )
         train = self._comments("train").texts[: len(test)]
-        also = [(name, self._comments("test", key).texts) for name, key in self._cell.also]
-        parts = (train, test, natural, validation, *(part for _, part in also))
+        out_of_domain = {name: self._comments("test", key).texts for name, key in self._cell.also}
+        parts = (train, test, natural, validation, *out_of_domain.values())
         texts = list(dict.fromkeys(itertools.chain(*parts)))
         start = time.perf_counter()
         scores = self._score(texts)
@@ -164,7 +164,9 @@ class Work:
             validation=probabilities(validation),
             scoring_s=scoring_s,
             truncated_share=self._model.truncated_share(test),
-            also=tuple(OtherScores(name, probabilities(part)) for name, part in also),
+            out_of_domain=tuple(
+                OutOfDomainScores(name, probabilities(part)) for name, part in out_of_domain.items()
+            ),
         )
 
     def curve_point(self, comments: int) -> CurvePoint:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests import factories
 from tests.compared_runs import (
     cell,
     compared,
@@ -20,7 +21,7 @@ from tests.compared_runs import (
     warnings,
 )
 from worthit.bench.saved import record
-from worthit.bench.saved.record import Figure, measured
+from worthit.bench.saved.record import Figure, measured, unavailable
 
 RATIOS = (
     "latency p50, ms", "latency p99, ms", "training, s", "throughput, comments/s",
@@ -100,8 +101,8 @@ def test_figures_of_one_sample_and_failures_are_regressions(
     assert not compared(run(dataclasses.replace(base, **changed)), run(base)).regressed
 
 
-@pytest.mark.parametrize("noise", [measured(30.0, "%", "p95 over p5"), None])
-def test_times_of_one_sample_must_exceed_the_noise(noise: Figure | None) -> None:
+@pytest.mark.parametrize("noise", [measured(30.0, "%", "p95 over p5"), unavailable("%", "x")])
+def test_times_of_one_sample_must_exceed_the_noise(noise: Figure) -> None:
     later = cell(training=training(12), throughput=throughput(80), energy=energy(0.0025))
     noisy = run(later, noise=noise)
     found = compared(run(), noisy)
@@ -110,7 +111,7 @@ def test_times_of_one_sample_must_exceed_the_noise(noise: Figure | None) -> None
     assert not compared(noisy, run()).text.count("Better:")
     assert compared(run(), run(cell(memory=memory(600)), noise=noise)).regressed
     worst = cell(training=training(14))
-    assert compared(run(), run(worst, noise=noise)).regressed == (noise is not None)
+    assert compared(run(), run(worst, noise=noise)).regressed == (noise.value is not None)
 
 
 def test_memory_must_exceed_what_it_differs_by_from_run_to_run() -> None:
@@ -151,8 +152,7 @@ def test_accuracy_lost_on_the_same_comments_is_a_regression() -> None:
 
 
 def test_less_than_half_a_point_of_accuracy_may_be_lost_even_surely() -> None:
-    ids = tuple(f"{i:08x}" for i in range(2000))
-    many = record.Part(ids, (1,) * 2000, (None,) * 2000, (None,) * 2000)
+    many = factories.part((1,) * 2000)
 
     def lost(comments: int) -> record.Run:
         told = (0.1,) * comments + (0.9,) * (2000 - comments)
