@@ -16,11 +16,12 @@ from worthit.bench.cells.progress import Progress, minutes
 from worthit.bench.instruments import machine
 from worthit.bench.instruments.machine_noise import measure_noise
 from worthit.bench.presets import Preset, preset
-from worthit.bench.saved import audit_record, data_record, record, run_file
+from worthit.bench.saved import data_record, record, run_file
 from worthit.datasets import prepare, transfer
-from worthit.datasets.audit.audit import examine
+from worthit.datasets.audit.audit import Audit, examine
 from worthit.datasets.errors import OptionError, RunError, UnknownNameError
 from worthit.datasets.registry import parse
+from worthit.datasets.splits.manifest import OutOfDomainSet, Prepared
 from worthit.datasets.splits.protocol import AtMost, Protocol
 from worthit.datasets.tables.columns import NOTHING, Choices
 from worthit.models import registry
@@ -152,9 +153,9 @@ class Session:
         self._started, self._started_at = time.monotonic(), datetime.now(UTC)
         self._records: dict[tuple[str, str, int], record.CellRecord] = {}
         self._run: record.Run | None = None
-        self._prepared: prepare.Prepared | None = None
+        self._prepared: Prepared | None = None
         self._trained: set[tuple[str, str, int]] = set()  # model, device, seed of cells so far
-        self._also: tuple[transfer.OtherSet, ...] = ()
+        self._out_of_domain: tuple[OutOfDomainSet, ...] = ()
 
     def open(self) -> None:
         """Prepare the data and see that results can be kept, before hours are spent on them.
@@ -184,12 +185,14 @@ class Session:
         )
         for note in self._prepared.notes:
             self._progress.line(f"  {note}")
-        self._also = transfer.prepare_others(options.also_test, self._prepared, options.choices)
-        for other in self._also:
-            self._progress.line(f"  also tested on {other.in_a_line()}")
-        found = audit_record.recorded(examine(self._prepared.key))
-        self._progress.line(f"  {audit_record.in_a_line(found)}")
-        empty = self._empty_run(self._prepared, found)
+        self._out_of_domain = transfer.prepare_all(
+            options.also_test, self._prepared, options.choices
+        )
+        for other in self._out_of_domain:
+            self._progress.line(f"  also tested on {other.summary()}")
+        audit = examine(self._prepared.key)
+        self._progress.line(f"  {audit.summary()}")
+        empty = self._empty_run(self._prepared, audit)
         try:
             self._run, self.run_file = _begun(empty, options.runs_folder)
         except OSError as error:
@@ -214,7 +217,7 @@ class Session:
         self._trained.add((trained, device, seed))
         cell = Cell(
             model, device, seed, self._prepared.key, settings, chosen.effort, retrain,
-            also=tuple((other.name, other.key) for other in self._also),
+            also=tuple((other.name, other.key) for other in self._out_of_domain),
             location="" if named in MODELS else named,
         )  # fmt: skip
         assert self._run is not None
@@ -276,7 +279,7 @@ class Session:
         except OSError as error:  # cells go on: space may be freed before the end
             self._progress.line(f"  the run cannot be saved now: {error.strerror}; free some space")
 
-    def _empty_run(self, prepared: prepare.Prepared, found: record.Trust) -> record.Run:
+    def _empty_run(self, prepared: Prepared, audit: Audit) -> record.Run:
         started = self._started_at.isoformat(timespec="seconds")
         return record.Run(
             run_id=f"{self._started_at:%Y-%m-%d-%H%M%S}-{self.options.preset_name}",
@@ -286,9 +289,7 @@ class Session:
             preset=self.options.preset_name,
             options=self._described_options(),
             machine=machine.describe(),
-            data=dataclasses.replace(
-                _data(prepared), also=tuple(map(data_record.other_set, self._also)), trust=found
-            ),
+            data=data_record.data(prepared, self._out_of_domain, audit),
             cells=(),
             complete=False,
             noise=measure_noise(_NOISE_S),
@@ -344,28 +345,3 @@ def _begun(run: record.Run, folder: Path) -> tuple[record.Run, Path]:
 def _at_most(size: AtMost, test_size: int | None) -> AtMost:
     """Small runs stay small: no more for validation than for the test."""
     return size if test_size is None else AtMost(min(size.comments, test_size))
-
-
-def _data(prepared: prepare.Prepared) -> record.Data:
-    test = prepare.comments(prepared.key, "test")
-    train = prepare.comments(prepared.key, "train")
-    natural = prepare.comments(prepared.key, "natural")
-    validation = prepare.comments(prepared.key, "validation")
-    return record.Data(
-        dataset=prepared.dataset,
-        title=prepared.title,
-        citation=prepared.citation,
-        fingerprint=prepared.source_fingerprint,
-        split=prepared.key,
-        seed=prepared.protocol.seed,
-        prevalence=prepared.prevalence,
-        steps=data_record.steps(prepared.steps),
-        train=data_record.part(train, len(test)),
-        test=data_record.part(test, len(test)),
-        natural=data_record.part(natural, len(natural)),
-        validation=data_record.part(validation, len(validation)),
-        classes=prepared.classes,
-        notes=prepared.notes,
-        balanced=bool(prepared.protocol.balance),
-        language=prepared.protocol.language or "en",
-    )

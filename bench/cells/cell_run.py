@@ -64,7 +64,7 @@ def _require_distributions(scored: Quality | CurvePoint, each: int) -> None:
     parts = [scored.test]
     if isinstance(scored, Quality):
         parts += [scored.train, scored.natural, scored.validation]
-        parts += [also.probabilities for also in scored.also]
+        parts += [other.probabilities for other in scored.out_of_domain]
     for part in parts:
         for misfit in consistency.of_distributions("predict_proba", part, each):
             raise CellError(misfit)
@@ -144,7 +144,7 @@ class CellRun:
         ))  # fmt: skip
 
     def quality(self) -> Quality:
-        each = probabilities_per_comment(manifest.classes(self.cell.split))
+        each = probabilities_per_comment(manifest.read(self.cell.split).classes)
         return self._measured("quality", Quality, lambda figure: (
             f"{len(figure.test) // each:,} + {len(figure.natural) // each:,} test comments scored"
         ), check=lambda figure: _require_distributions(figure, each))  # fmt: skip
@@ -157,7 +157,7 @@ class CellRun:
         """
         self.train()
         labels = prepare.comments(self.cell.split, "train").labels
-        each = probabilities_per_comment(manifest.classes(self.cell.split))
+        each = probabilities_per_comment(manifest.read(self.cell.split).classes)
         with self._own_process("curve") as worker:
             for comments in curve_sizes(labels):
                 point = worker.ask("curve_point", CurvePoint, self._limit, comments=comments)

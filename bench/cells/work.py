@@ -1,6 +1,7 @@
 """What a cell's process can be asked to do: train, load, and each measurement."""
 
 import functools
+import itertools
 import json
 import platform
 import time
@@ -27,7 +28,7 @@ from worthit.bench.saved.record import (
     Figure,
     Latency,
     Memory,
-    OtherScores,
+    OutOfDomainScores,
     Quality,
     Setup,
     Throughput,
@@ -186,11 +187,9 @@ class Work:
             self._comments(part).texts for part in ("test", "natural", "validation")
         )
         train = self._comments("train").texts[: len(test)]
-        also = [
-            (name, self._comments("test", key).texts) for name, key in self._cell.also
-        ]  # of other origin
-        elsewhere = (text for _, others in also for text in others)
-        texts = list(dict.fromkeys((*train, *test, *natural, *validation, *elsewhere)))
+        out_of_domain = {name: self._comments("test", key).texts for name, key in self._cell.also}
+        others = itertools.chain.from_iterable(out_of_domain.values())
+        texts = list(dict.fromkeys((*train, *test, *natural, *validation, *others)))
         start = time.perf_counter()
         scores = self._score(texts)
         scoring_s = time.perf_counter() - start
@@ -206,7 +205,9 @@ class Work:
             validation=of(validation),
             scoring_s=scoring_s,
             truncated_share=self._model.truncated_share(test),
-            also=tuple(OtherScores(name, of(others)) for name, others in also),
+            out_of_domain=tuple(
+                OutOfDomainScores(name, of(part)) for name, part in out_of_domain.items()
+            ),
         )
 
     def curve_point(self, comments: int) -> CurvePoint:
@@ -305,7 +306,7 @@ class Work:
 
     @functools.cached_property
     def _class_names(self) -> tuple[str, ...]:
-        return manifest.classes(self._cell.split)
+        return manifest.read(self._cell.split).classes
 
     def _prepare_torch(self) -> dict[str, int]:
         """Decide on threads and precision; returns how many threads torch's own pools have."""

@@ -1,51 +1,43 @@
-"""Prepared comments as a record keeps them: ids, labels, votes and lengths, without the text."""
+"""Prepared data as a run holds it: ids, labels, votes and lengths of comments, without their text."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from worthit.bench.saved import record
+from worthit.bench.saved.record import Data, OutOfDomainData, Part
 from worthit.datasets import prepare
-from worthit.datasets.splits.protocol import Step
-from worthit.datasets.transfer import OtherSet
+from worthit.datasets.audit.audit import Audit
+from worthit.datasets.splits.manifest import PARTS, OutOfDomainSet, Prepared
 
 
-def part(comments: prepare.Comments, size: int) -> record.Part:
-    """The first so many comments."""
+def data(prepared: Prepared, out_of_domain: Iterable[OutOfDomainSet], audit: Audit) -> Data:
+    train, test, natural, validation = (prepare.comments(prepared.key, name) for name in PARTS)
+    return Data(
+        **vars(prepared),
+        train=part(train, len(test)),  # training accuracy is of as many comments as test accuracy
+        test=part(test),
+        natural=part(natural),
+        validation=part(validation),
+        out_of_domain=tuple(map(out_of_domain_data, out_of_domain)),
+        audit=audit,
+    )
 
-    def known(values: Any) -> list[Any]:
-        return [None if np.isnan(value) else round(float(value), 4) for value in values[:size]]
 
-    raters = [None if value is None else int(value) for value in known(comments.raters)]
-    return record.Part(
-        ids=tuple(prepare.comment_ids(comments.texts[:size])),
-        labels=tuple(int(label) for label in comments.labels[:size]),
+def out_of_domain_data(other: OutOfDomainSet) -> OutOfDomainData:
+    return OutOfDomainData(**vars(other), part=part(prepare.comments(other.key, "test")))
+
+
+def part(comments: prepare.Comments, most: int | None = None) -> Part:
+    """The first `most` comments, or all."""
+
+    def known(values: Any) -> list[float | None]:
+        return [None if np.isnan(value) else round(float(value), 4) for value in values[:most]]
+
+    return Part(
+        ids=tuple(prepare.comment_ids(comments.texts[:most])),
+        labels=tuple(comments.labels[:most].tolist()),
         toxic_share=tuple(known(comments.toxic_share)),
-        raters=tuple(raters),
-        characters=tuple(len(text) for text in comments.texts[:size]),
-    )
-
-
-def steps(taken: Iterable[Step]) -> tuple[record.StepRecord, ...]:
-    return tuple(
-        record.StepRecord(step.name, step.comments, step.toxic, step.counts) for step in taken
-    )
-
-
-def other_set(other: OtherSet) -> record.OtherSet:
-    comments = prepare.comments(other.key, "test")
-    return record.OtherSet(
-        name=other.name,
-        title=other.title,
-        citation=other.citation,
-        fingerprint=other.fingerprint,
-        split=other.key,
-        classes=other.classes,
-        taken_for=other.taken_for,
-        same_label=other.same_label,
-        warning=other.warning,
-        steps=steps(other.steps),
-        notes=other.notes,
-        part=part(comments, len(comments)),
+        raters=tuple(None if value is None else int(value) for value in known(comments.raters)),
+        characters=tuple(map(len, comments.texts[:most])),
     )

@@ -1,44 +1,49 @@
-"""What a run is, saved: immutable values, checked at birth, one JSON file.
+"""A run as it is saved: immutable values in one JSON file.
 
-Every number is a `Figure` that says how it was obtained. A new metric is one field here and one
-row of the table of figures that reports read.
+Every measurement is a `Figure` that says how it was obtained. A new metric is one field here and one row
+in the table of figures that reports read. Ranges of single values are in their types, relations between
+values in `consistency`.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 
 from worthit.bench.cell import cell_name
-from worthit.datasets.audit.audit import Side
+from worthit.datasets.audit.audit import Audit
+from worthit.datasets.splits.manifest import Count, OutOfDomainSet, Prepared, Share
 
-#: raised whenever saved runs of an older version would be misread
-SCHEMA_VERSION = 3
+#: a file with another version is refused
+SCHEMA_VERSION = 4
 
-#: within which 99 % of requests are to be answered, unless the run says otherwise
+#: default limit within which 99 % of requests must be answered
 DEFAULT_P99_LIMIT_MS = 100.0
-#: why a model that is used as it comes has no training time
+#: why a model without training has no training time
 NOT_TUNED = "not tuned"
 
-#: share of toxic comments to find at natural prevalence, unless the run says otherwise
+#: default share of toxic comments to find at natural prevalence
 DEFAULT_RECALL = 0.8
+
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 Origin = Literal["measured", "estimated", "cached", "unavailable"]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A quantity with its provenance. Missing is None with a reason, never 0."""
+    """A quantity with its provenance. A missing value is None with a reason, never 0."""
 
     value: float | None
     unit: str
     origin: Origin
     instrument: str
     samples: int = 1
-    reason: str = ""  # why there is no value, or how an estimate could be a measurement
-    was: Origin | None = None  # of a cached figure: its origin when it was new
+    reason: str = ""  # why there is no value, or how to measure what is estimated
+    was: Origin | None = None  # origin of a cached figure when it was new
 
     def __post_init__(self) -> None:
         if (self.value is None) != (self.origin == "unavailable"):
@@ -60,7 +65,7 @@ def unavailable(unit: str, reason: str) -> Figure:
 
 
 def significant(value: float) -> str:
-    """Three significant digits, and no exponent: 12,345 · 123 · 1.23 · 0.0123."""
+    """Three significant digits without an exponent: 12,345 · 123 · 1.23 · 0.0123."""
     if abs(value) >= 1e3:
         return f"{value:,.0f}"
     return np.format_float_positional(value, precision=3, fractional=False, trim="-")
@@ -68,7 +73,7 @@ def significant(value: float) -> str:
 
 @dataclass(frozen=True)
 class Converted:
-    """A variant's own artifact."""
+    """The artifact of a variant, converted from that of another model."""
 
     artifact: str
     disk_mb: Figure
@@ -76,22 +81,22 @@ class Converted:
 
 @dataclass(frozen=True)
 class Training:
-    """One fit: from the model's settings to an artifact in the cache."""
+    """One fit: from a model's settings to an artifact in the cache."""
 
     train_s: Figure
     memory: "Memory"
     trained_at: str  # ISO 8601, UTC
-    settings: dict[str, Any]  # in effect, those that went by the checkpoint's size decided
-    artifact: str  # its folder's name in the cache
+    settings: dict[str, Any]  # in effect, after those that depend on the checkpoint's size
+    artifact: str  # name of its folder in the cache
     disk_mb: Figure
-    parameters: int | None
-    trained_parameters: int | None
-    comments: int
-    truncated_share: float
-    cached: bool = False  # found trained, by an earlier run
-    cpu_j: Figure | None = None  # gross; None if it was trained before energy was metered
-    ram_j: Figure | None = None
-    gpu_j: Figure | None = None
+    parameters: Count | None
+    trained_parameters: Count | None
+    comments: Count
+    truncated_share: Share
+    cpu_j: Figure  # gross, as the next two
+    ram_j: Figure
+    gpu_j: Figure
+    cached: bool = False  # trained by an earlier run
 
 
 @dataclass(frozen=True)
@@ -100,44 +105,46 @@ class Memory:
 
     peak_mb: Figure
     baseline_mb: Figure  # interpreter and libraries, before the model
-    accelerator_peak_mb: Figure  # of tensors
-    anonymous_mb: Figure | None = None  # resident when the pass is over, of its own making
-    file_backed_mb: Figure | None = None  # and mapped from files, as far as touched
-    accelerator_reserved_mb: Figure | None = None  # peak of what torch holds, tensors or not
-    accelerator_used_mb: Figure | None = None  # of the whole device, by whomever
-    processes: int | None = None  # that the peak is of: this one and the living ones it started
+    accelerator_peak_mb: Figure  # tensors
+    anonymous_mb: Figure  # resident after the pass, not backed by files
+    file_backed_mb: Figure  # resident after the pass, mapped from files
+    accelerator_reserved_mb: Figure  # peak that torch reserves, tensors or not
+    accelerator_used_mb: Figure  # whole device, all processes
+    processes: _Positive  # in the peak: this one and its living descendants
 
 
 @dataclass(frozen=True)
 class Latency:
     """Single comments, from text to probability in host memory."""
 
-    samples_ms: tuple[float, ...]
-    characters: tuple[int, ...]  # of the comment behind each sample
+    samples_ms: Annotated[
+        tuple[Annotated[float, msgspec.Meta(gt=0)], ...], msgspec.Meta(min_length=1)
+    ]
+    characters: tuple[Count, ...]  # of the comment of each sample
     p50_ms: Figure
     p90_ms: Figure
     p99_ms: Figure
     load_s: Figure
     first_call_ms: Figure
-    p50_low_ms: float | None = None  # 95 % interval of the median, over comments
-    p50_high_ms: float | None = None
-    ended_by: str = ""  # "precision" (once "… of passes"), "no gain", "time limit", "sample limit"
-    cold_start_s: Figure | None = None  # from the start of the process to the first answer
-    comments: int | None = None  # in turn: sample i is of comment i % comments; None: one of each
+    p50_low_ms: float | None  # 95 % interval of the median, over comments; None: too few comments
+    p50_high_ms: float | None
+    ended_by: str  # "precision", "no gain", "time limit" or "sample limit"
+    cold_start_s: Figure  # from the start of the process to the first answer
+    comments: _Positive  # timed in turn: sample i is of comment i % comments
 
 
 @dataclass(frozen=True)
 class BatchRate:
-    """How fast comments are scored when so many are computed together."""
+    """Scoring speed at one batch size."""
 
-    batch_size: int
+    batch_size: _Positive
     comments_per_s: Figure
 
 
 @dataclass(frozen=True)
 class Throughput:
-    batches: tuple[BatchRate, ...]
-    ended_by: str  # "no gain", "largest size", or "memory" when a larger batch did not fit
+    batches: Annotated[tuple[BatchRate, ...], msgspec.Meta(min_length=1)]
+    ended_by: str  # "no gain", "largest size", or "memory" if a larger batch did not fit
 
     @property
     def best(self) -> BatchRate:
@@ -146,39 +153,33 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Energy:
-    """Energy of scoring, gross and net of idle power, by component, each with its provenance.
-
-    Net and idle figures are None in runs from before there were any.
-    """
+    """Energy of scoring by component, gross and net of idle power."""
 
     cpu_j_per_comment: Figure
     ram_j_per_comment: Figure
     gpu_j_per_comment: Figure
     window_s: float
-    comments: int
-    cpu_net_j_per_comment: Figure | None = None
-    ram_net_j_per_comment: Figure | None = None
-    gpu_net_j_per_comment: Figure | None = None
-    idle_before_w: Figure | None = None  # of all that is measured; of the CPU, if nothing is
-    idle_after_w: Figure | None = None
-    idle_disagreement: str = ""  # in words, when the two idle windows differ too much
+    comments: Count
+    cpu_net_j_per_comment: Figure
+    ram_net_j_per_comment: Figure
+    gpu_net_j_per_comment: Figure
+    idle_before_w: Figure  # all measured components, or the CPU if none is measured
+    idle_after_w: Figure
+    idle_disagreement: str = ""  # in words, if the two idle windows differ too much
 
 
 def probabilities_per_comment(classes: Sequence[str]) -> int:
-    """How many numbers of each comment `Quality` and `CurvePoint` keep.
+    """How many numbers per comment `Quality` and `CurvePoint` hold.
 
-    Of two classes one, the probability of the second (toxic); of k > 2 all k, in the order of the
-    classes, so that the tuple is a matrix of shape (comments, k), row after row.
+    With two classes it is one, the probability of the second (toxic). With k > 2 classes it is k, in the
+    order of the classes: the tuple is a matrix of shape (comments, k), row by row.
     """
     return 1 if len(classes) == 2 else len(classes)
 
 
 @dataclass(frozen=True)
-class OtherScores:
-    """Probabilities of the comments of one test set of other origin, in its order in the data record.
-
-    Of toxic where there are two classes; else of each class, comment by comment.
-    """
+class OutOfDomainScores:
+    """Probabilities for the comments of one out-of-domain test set, as in `Quality`."""
 
     name: str
     probabilities: tuple[float, ...]
@@ -186,32 +187,32 @@ class OtherScores:
 
 @dataclass(frozen=True)
 class Quality:
-    """Probabilities, comment by comment, in the order of the run's data record.
+    """Probabilities for the comments of each part of the data, in the same order.
 
-    Rounded to 6 digits; see `probabilities_per_comment` for how many there are.
+    Rounded to 6 digits; `probabilities_per_comment` says how many numbers belong to a comment.
     """
 
     train: tuple[float, ...]
     test: tuple[float, ...]
     natural: tuple[float, ...]
     scoring_s: float
-    truncated_share: float
-    validation: tuple[float, ...] = ()  # none in runs from before there was such a part
-    also: tuple[OtherScores, ...] = ()  # on test sets of other origin, in the data record's order
+    truncated_share: Share
+    validation: tuple[float, ...] = ()
+    out_of_domain: tuple[OutOfDomainScores, ...] = ()
 
 
 @dataclass(frozen=True)
 class CurvePoint:
     """One training on a smaller part of the training set, the same for all models."""
 
-    comments: int
+    comments: _Positive
     train_s: Figure
-    test: tuple[float, ...]  # probabilities as in `Quality`, in the order of the run's test part
+    test: tuple[float, ...]  # as in `Quality`
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What the cell ran with, as found where it ran."""
+    """Settings, hardware and software of a cell, as found where it ran."""
 
     settings: dict[str, Any]
     checkpoint: str | None  # for people: where pretrained weights come from
@@ -221,14 +222,14 @@ class Setup:
     threads: int
     python: str
     versions: dict[str, str]
-    thread_pools: dict[str, int] | None = None  # threads of torch and each library's own pool
-    kind: str | None = None  # classical, encoder or llm; None in runs from before it was kept
-    code: str | None = None  # module:Class of the user's own model
+    thread_pools: dict[str, int]  # threads of torch and of each library's own pool
+    kind: str | None  # classical, encoder or llm, or what the user's class says
+    code: str | None = None  # module:Class of the user's model
 
 
 @dataclass(frozen=True)
 class CellRecord:
-    """All that is known of one cell. A part that is None was not asked for, or failed."""
+    """The results of one cell. A part that is None was not requested, or failed."""
 
     model: str
     device: str
@@ -242,9 +243,9 @@ class CellRecord:
     quality: Quality | None = None
     learning_curve: tuple[CurvePoint, ...] = ()  # smallest first, without the whole training set
     failures: tuple[str, ...] = ()  # "training: out of memory"
-    skipped: str = ""  # why the whole cell was
-    wall_s: float = 0.0  # the cell's share of the run, processes starting included
-    measured_s: float = 0.0  # of it training and measuring, as counted where that ran
+    skipped: str = ""  # why the whole cell was skipped
+    wall_s: float = 0.0  # the cell's share of the run, including process starts
+    measured_s: float = 0.0  # training and measuring within it, timed in the worker
 
     @property
     def name(self) -> str:
@@ -252,82 +253,33 @@ class CellRecord:
 
 
 @dataclass(frozen=True)
-class StepRecord:
-    name: str
-    comments: int
-    toxic: int  # of the positive class, where there are two
-    counts: tuple[int, ...] = ()  # of each class; none in runs from before there were any but two
-
-
-@dataclass(frozen=True)
 class Part:
     """The comments of one part of the split, without their text."""
 
     ids: tuple[str, ...]
-    labels: tuple[int, ...]
-    toxic_share: tuple[float | None, ...]
-    raters: tuple[int | None, ...]
-    characters: tuple[int, ...] = ()  # none in runs from before they were kept
+    labels: tuple[Count, ...]
+    toxic_share: tuple[Share | None, ...]
+    raters: tuple[Count | None, ...]
+    characters: tuple[Count, ...]
 
 
-@dataclass(frozen=True)
-class OtherSet:
-    """Comments of other origin that models are tested on, chosen as the test set at home."""
+@dataclass(frozen=True, kw_only=True)
+class OutOfDomainData(OutOfDomainSet):
+    """An out-of-domain test set with its comments; labels are in-domain classes."""
 
-    name: str  # as the user named it, without a path
-    title: str
-    citation: str
-    fingerprint: str
-    split: str
-    classes: tuple[str, ...]  # its own
-    taken_for: tuple[str | None, ...]  # the class at home of each; None: left out
-    same_label: bool  # its classes are called as those at home
-    warning: str  # what its labels may mean instead, or what is left out; empty if there is nothing
-    steps: tuple[StepRecord, ...]
-    notes: tuple[str, ...]
-    part: Part  # labels are those at home
+    part: Part
 
 
-@dataclass(frozen=True)
-class Trust:
-    """What is known against the data."""
+@dataclass(frozen=True, kw_only=True)
+class Data(Prepared):
+    """The prepared split with the comments that models were scored on."""
 
-    train: Side  # with its validation comments
-    test: Side
-    twins: Figure  # comments of both test sets that nearly repeat one of the training side
-    twin_ids: tuple[str, ...]
-    twins_other_label: int  # of them those whose label is another
-    wrong_train_labels: Figure
-    wrong_test_labels: Figure
-    judge_accuracy: float | None  # of the model behind that estimate, cross-validated
-    suspect_ids: tuple[str, ...]  # test comments whose labels look wrong, the likeliest first
-    length_auc: float | None  # of length alone, on the training side; None if classes are not two
-
-
-@dataclass(frozen=True)
-class Data:
-    dataset: str
-    title: str
-    citation: str
-    fingerprint: str
-    split: str
-    seed: int
-    prevalence: float
-    steps: tuple[StepRecord, ...]
-    train: Part  # the head of the training side on which training accuracy is measured
+    train: Part  # the head of the training side, on which training accuracy is measured
     test: Part
     natural: Part
-    validation: Part = Part((), (), (), ())  # of the training side, never trained on
-    classes: tuple[str, ...] = ("not toxic", "toxic")  # by index; of two 1 is the positive one
-    notes: tuple[str, ...] = ()  # what was guessed, repaired or decided of a user's own table
-    balanced: bool = True  # all parts but the natural one; else they have the classes' own shares
-    language: str = "en"  # "any": no comment was left out for its language
-    also: tuple[OtherSet, ...] = ()  # tested on too
-    trust: Trust | None = None  # None in runs from before it was looked into
-
-    def step(self, name: str) -> StepRecord:
-        """The count after the step whose name begins so."""
-        return next(step for step in self.steps if step.name.startswith(name))
+    validation: Part  # from the training side, never trained on
+    out_of_domain: tuple[OutOfDomainData, ...]
+    audit: Audit
 
     @property
     def test_set(self) -> str:
@@ -336,9 +288,8 @@ class Data:
 
     @property
     def usable(self) -> int:
-        """Comments of both sides together, had none been left out for the run's size."""
-        used = "balanced" if self.balanced else "without duplicates"
-        return self.step(used).comments
+        """Comments of both sides, before any is left out for the run's size."""
+        return self.step("balanced" if self.balanced else "without duplicates").comments
 
 
 @dataclass(frozen=True)
@@ -353,5 +304,5 @@ class Run:
     data: Data
     cells: tuple[CellRecord, ...]
     complete: bool  # False after Ctrl-C, or while the run goes on
-    noise: Figure | None = None  # of the machine, just before the first cell
+    noise: Figure  # of the machine, just before the first cell
     schema_version: int = SCHEMA_VERSION

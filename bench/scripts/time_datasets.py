@@ -71,6 +71,7 @@ def _fresh(dataset: str, cache: str) -> dict[str, float]:
 def _timed(dataset: str) -> dict[str, float]:
     from worthit.datasets import packages, prepare
     from worthit.datasets.errors import WorthitError
+    from worthit.datasets.splits.manifest import PARTS
     from worthit.datasets.splits.protocol import Protocol
 
     download_s = 0.0
@@ -89,7 +90,7 @@ def _timed(dataset: str) -> dict[str, float]:
         prepared = prepare.prepare(dataset, Protocol())
     except WorthitError as error:
         raise SystemExit(f"worthit: {error}") from None
-    for part in prepare.PARTS:
+    for part in PARTS:
         prepare.comments(prepared.key, part)
     total_s = time.perf_counter() - start
     return {"total_s": total_s, "download_s": download_s, "comments": prepared.steps[0].comments}

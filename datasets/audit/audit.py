@@ -1,74 +1,92 @@
-"""What can be wrong with labelled comments, in numbers: copies, labels, lengths, languages, people.
+"""Known weaknesses of labelled comments, in numbers: near-duplicates, wrong labels, lengths, languages,
+personal data.
 
-Computed once for a prepared split and kept beside it. Numbers and ids of comments come out, texts
-do not.
+Computed once for each prepared split and cached beside it. It holds counts and comment ids, no texts.
 """
 
 import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from worthit.datasets.audit import label_noise as noise
-from worthit.datasets.audit import personal_data as personal
+from worthit.datasets.audit import personal_data
+from worthit.datasets.audit.label_noise import LabelNoise, estimate
 from worthit.datasets.cache import cache_folder, room_in_cache, write_whole
+from worthit.datasets.splits.manifest import Count, Share
 
 _VERSION = "1"
-#: a comment counts as of another language from this confidence on, as in the protocol
+#: a comment counts as foreign from this confidence on, as in the protocol
 _CONFIDENT = 0.8
 _UNSURE = "unsure"
 
 
 @dataclass(frozen=True)
-class Side:
+class SideAudit:
     """Comments of one side of the split."""
 
-    comments: int
-    counts: tuple[int, ...]  # of each class
-    characters: tuple[int, int, int]  # 5th, 50th, 95th percentile of length
-    median_characters: tuple[int, ...]  # of each class; 0 of one that has no comments
-    repeated: int  # comments that nearly repeat an earlier one of this side
-    languages: dict[str, int]  # ISO 639 code → comments, the commonest first
-    personal: dict[
-        str, int
-    ]  # hint → comments that have one, see `worthit.datasets.audit.personal_data`
+    comments: Annotated[int, msgspec.Meta(ge=1)]
+    counts: tuple[Count, ...]  # of each class
+    characters: tuple[Count, Count, Count]  # 5th, 50th, 95th percentile of length
+    median_characters: tuple[Count, ...]  # of each class; 0 for a class without comments
+    repeated: Count  # near-duplicates of an earlier comment of this side
+    #: ISO 639 code → comments, the most frequent first
+    languages: Annotated[dict[str, Count], msgspec.Meta(min_length=1)]
+    personal_data: dict[str, Count]  # hint (see `personal_data.HINTS`) → comments with it
 
 
 @dataclass(frozen=True)
-class Trust:
-    """Both sides, and what goes over from one to the other."""
+class NearDuplicates:
+    """Test comments, of both test sets, that nearly repeat a comment of the training side."""
 
-    train: Side  # with its validation comments
-    test: Side
-    length_auc: float | None  # how well length alone tells two classes apart on the training side
-    twins: tuple[str, ...]  # ids of comments tested on that nearly repeat one of the training side
-    twins_other_label: int  # of them those whose label is another
-    tested: int  # comments of both test sets, each once
-    noise: noise.Noise
+    ids: tuple[str, ...]
+    other_label: Count  # those whose label differs from that of the training comment
+    examined: Annotated[int, msgspec.Meta(ge=1)]  # distinct test comments
+    method: str
 
 
-def examine(key: str) -> Trust:
-    """Examine a prepared split, or read what was found the last time.
+@dataclass(frozen=True)
+class Audit:
+    """Both sides, and what they share."""
+
+    train: SideAudit  # with its validation comments
+    test: SideAudit
+    near_duplicates: NearDuplicates
+    label_noise: LabelNoise
+    length_auc: Share | None  # ROC AUC of length alone on the training side; None: not two classes
+
+    def summary(self) -> str:
+        """What to know before hours are spent, in one line."""
+        copies = self.near_duplicates
+        line = f"{len(copies.ids):,} of {copies.examined:,} test comments nearly repeat a training comment"
+        if self.label_noise.train is None:
+            return line
+        share = 100 * self.label_noise.train / self.train.comments
+        return f"{line}; ≈{share:.0f} % of the training labels look wrong"
+
+
+def examine(key: str) -> Audit:
+    """Examine a prepared split, or read the cached result.
 
     Raises:
-        DataError, CacheError: the comments cannot be read, or the result cannot be kept.
+        DataError, CacheError: the comments cannot be read, or the result cannot be cached.
     """
-    file = cache_folder("splits", key) / f"trust-{_VERSION}.json"
+    file = cache_folder("splits", key) / f"audit-{_VERSION}.json"
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Trust)
+        return msgspec.json.decode(file.read_bytes(), type=Audit)
     except (OSError, msgspec.DecodeError):
-        found = _examined(key)
+        audit = _examine(key)
         with room_in_cache():
-            write_whole(file, msgspec.json.encode(found))
-        return found
+            write_whole(file, msgspec.json.encode(audit))
+        return audit
 
 
-def _examined(key: str) -> Trust:
-    # What takes time to import is not needed to read what was found.
+def _examine(key: str) -> Audit:
+    # Slow imports, which a cached result does not need.
     from worthit.datasets import prepare
     from worthit.datasets.audit import near_duplicates
 
@@ -79,54 +97,56 @@ def _examined(key: str) -> Trust:
     labels = np.concatenate([train.labels, validation.labels]).astype(np.int64)
     tested = dict(zip((*test.texts, *natural.texts), (*test.labels, *natural.labels), strict=True))
     index = near_duplicates.Index(texts)
-    twins = index.twins(tuple(tested))
-    other = [
-        labels[twin] != label
-        for twin, label in zip(twins, tested.values(), strict=True)
-        if twin >= 0
-    ]
-    tested_ids = prepare.comment_ids(tuple(tested))
+    closest = np.array(index.closest(tuple(tested)))
+    copies = closest >= 0
+    ids = np.array(prepare.comment_ids(tuple(tested)))
     test_labels = test.labels.astype(np.int64)
     classes = int(max(labels.max(), test_labels.max())) + 1
-    return Trust(
+    return Audit(
         train=_side(texts, labels, classes, index.repeated()),
         test=_side(test.texts, test_labels, classes, near_duplicates.Index(test.texts).repeated()),
-        length_auc=_length_auc(texts, labels) if classes == 2 else None,
-        twins=tuple(id_ for id_, twin in zip(tested_ids, twins, strict=True) if twin >= 0),
-        twins_other_label=int(sum(other)),
-        tested=len(tested),
-        noise=noise.estimate(
+        near_duplicates=NearDuplicates(
+            ids=tuple(ids[copies].tolist()),
+            other_label=int((labels[closest] != np.array([*tested.values()]))[copies].sum()),
+            examined=len(tested),
+            method=near_duplicates.METHOD,
+        ),
+        label_noise=estimate(
             texts, labels, test.texts, test_labels, prepare.comment_ids(test.texts)
         ),
+        length_auc=_length_auc(texts, labels) if classes == 2 else None,
     )
 
 
-def _side(texts: Sequence[str], labels: npt.NDArray[np.int64], classes: int, repeated: int) -> Side:
+def _side(
+    texts: Sequence[str], labels: npt.NDArray[np.int64], classes: int, repeated: int
+) -> SideAudit:
     characters = np.array([len(text) for text in texts])
     low, middle, high = np.percentile(characters, (5, 50, 95)).astype(int).tolist()
     by_class = [characters[labels == label] for label in range(classes)]
-    return Side(
+    return SideAudit(
         comments=len(texts),
         counts=tuple(len(part) for part in by_class),
         characters=(low, middle, high),
         median_characters=tuple(int(np.median(part)) if len(part) else 0 for part in by_class),
         repeated=repeated,
-        languages=_languages(texts),
-        personal=personal.counted(texts),
+        languages=_count_languages(texts),
+        personal_data=personal_data.count(texts),
     )
 
 
-def _languages(texts: Sequence[str]) -> dict[str, int]:
+def _count_languages(texts: Sequence[str]) -> dict[str, int]:
     from worthit.datasets.language import identified
 
-    def shown(code: str, foreign: float) -> str:
-        return code if code == "en" or foreign >= _CONFIDENT else _UNSURE
-
-    return dict(Counter(shown(*found) for found in identified(texts)).most_common())
+    codes = (
+        code if code == "en" or foreign >= _CONFIDENT else _UNSURE
+        for code, foreign in identified(texts)
+    )
+    return dict(Counter(codes).most_common())
 
 
 def _length_auc(texts: Sequence[str], labels: npt.NDArray[np.int64]) -> float | None:
-    """The chance that of two comments the one of class 1 is longer, ties half."""
+    """The probability that a comment of class 1 is longer than one of class 0; ties count half."""
     characters = np.array([len(text) for text in texts])
     longer, others = characters[labels == 1], np.sort(characters[labels == 0])
     if not len(longer) or not len(others):

@@ -1,8 +1,8 @@
 """How many labels are wrong: an estimate by confident learning (Northcutt, Jiang, Chuang 2021).
 
-It looks for comments that a model which has not seen them holds, confidently, for another class than
-their label. The model is a quick one, so hard comments count as wrong labels too: a figure to look
-into, not to quote. The library is cleanlab.
+A model that has not seen a comment predicts another class than its label, with confidence. The model is a
+quick one, so hard comments count as wrong labels too: investigate the estimate before you quote it. The
+library is cleanlab.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from worthit.datasets.splits.manifest import Count, Share
+
+METHOD = "confident learning with a tf-idf logistic regression"
+CAVEAT = "hard comments count as wrong labels too"
+
 _FOLDS = 5
 _SEED = 42
 _FEATURES = 2**16
-#: with fewer comments a model says little of any one of them
+#: with fewer comments a model is too poor to question labels
 FEWEST = 100
 _MOST_SUSPECTS = 100
 
@@ -23,14 +28,15 @@ _Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Noise:
+class LabelNoise:
     """Labels that look wrong, by side; None for the reason given."""
 
-    train: int | None
-    test: int | None
-    model_accuracy: float | None  # of the model that says so, cross-validated on the training side
-    suspects: tuple[str, ...] = ()  # ids of test comments, the likeliest wrong ones first
+    train: Count | None
+    test: Count | None
+    model_accuracy: Share | None  # of the judging model, cross-validated on the training side
+    suspects: tuple[str, ...] = ()  # ids of test comments, most likely wrong first
     reason: str = ""
+    method: str = METHOD
 
 
 def estimate(
@@ -39,11 +45,11 @@ def estimate(
     test_texts: Sequence[str],
     test_labels: _Labels,
     test_ids: Sequence[str],
-) -> Noise:
+) -> LabelNoise:
     """Estimate from out-of-sample probabilities of a tf-idf logistic regression.
 
-    Those of the training side are cross-validated, those of the test side of a model of all the
-    training side.
+    Probabilities of the training side are cross-validated. Those of the test side come from a model fitted
+    to the whole training side.
     """
     rarest = int(np.bincount(train_labels).min())
     if len(train_texts) < FEWEST or rarest < _FOLDS:
@@ -57,16 +63,16 @@ def estimate(
     from sklearn.pipeline import make_pipeline
     from threadpoolctl import threadpool_limits
 
-    # Hashing knows no vocabulary, so any script has words, and no text is without all of them.
+    # Hashing needs no vocabulary, so it has features for words in any script.
     words = HashingVectorizer(n_features=_FEATURES, alternate_sign=False, norm=None)
     model = make_pipeline(TfidfTransformer(sublinear_tf=True), LogisticRegression(max_iter=1000))
     train, test = words.transform(train_texts), words.transform(test_texts)
-    told = np.flatnonzero(train.getnnz(axis=0) >= 2)  # a word of one comment alone tells nothing
-    if not len(told):
-        return _unknown("no word is in two of the training comments: nothing to judge labels by")
-    train, test = train[:, told], test[:, told]
+    shared = np.flatnonzero(train.getnnz(axis=0) >= 2)  # a word of a single comment says nothing
+    if not len(shared):
+        return _unknown("no word occurs in two training comments: nothing to judge labels by")
+    train, test = train[:, shared], test[:, shared]
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=_SEED)
-    # On vectors this short, threads of BLAS wait for each other more than they compute.
+    # On vectors this short, BLAS threads wait for each other more than they compute.
     with threadpool_limits(1, "blas"):
         held_out = cross_val_predict(model, train, train_labels, cv=folds, method="predict_proba")
         tested = model.fit(train, train_labels).predict_proba(test)
@@ -74,11 +80,11 @@ def estimate(
     guessing = float(np.bincount(train_labels).max() / len(train_labels))
     if accuracy <= guessing + 2 * np.sqrt(guessing * (1 - guessing) / len(train_labels)):
         return _unknown(
-            f"a tf-idf logistic regression tells {100 * accuracy:.0f} % of the training comments right, "
-            "no better than guessing: it cannot judge labels"
+            f"a tf-idf logistic regression classifies {100 * accuracy:.0f} % of the training comments "
+            "correctly, no better than guessing: it cannot judge labels"
         )
     suspects = _issues(test_labels, tested)
-    return Noise(
+    return LabelNoise(
         len(_issues(train_labels, held_out)),
         len(suspects),
         accuracy,
@@ -86,15 +92,15 @@ def estimate(
     )
 
 
-def _unknown(reason: str) -> Noise:
-    return Noise(None, None, None, reason=reason)
+def _unknown(reason: str) -> LabelNoise:
+    return LabelNoise(None, None, None, reason=reason)
 
 
 def _issues(labels: _Labels, probabilities: _Matrix) -> list[int]:
-    """Places of labels that look wrong, the likeliest first."""
+    """Places of labels that look wrong, most likely first."""
     from cleanlab.filter import find_label_issues
 
-    # More processes would take longer to start than to do this.
+    # Starting more processes would take longer than this does.
     places = find_label_issues(
         labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1
     )

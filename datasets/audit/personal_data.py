@@ -1,6 +1,6 @@
-"""Hints of personal data in comments: patterns that look like ways to reach or trace somebody.
+"""Hints of personal data in comments: patterns that look like contact details.
 
-Hints, not proof: a version number can look like an IP address, and a name is not looked for.
+Hints, not proof: a version number can look like an IP address. Names are not searched for.
 """
 
 import ipaddress
@@ -12,8 +12,8 @@ _URL = re.compile(r"\bhttps?://[^\s<>]|\bwww\.\w", re.IGNORECASE)
 _ADDRESS = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w.:]*\w)"
 )
-# With a country's prefix; in North America's form; or nationally, from 0 on. Signs between are needed,
-# or else ids and amounts would count.
+# International with a prefix, North American, or national with a leading 0. Separators are required,
+# otherwise ids and amounts would count.
 _PHONE = re.compile(
     r"(?<![\w.+])(?:"
     r"\+\d{1,3}(?:[ ./-]?\(?\d{1,4}\)?){2,6}"
@@ -21,7 +21,7 @@ _PHONE = re.compile(
     r"|\(?0\d{1,4}\)?[ /-]\d{3,4}(?:[ -]?\d{2,4}){1,2}"
     r")(?![\w.]*\d)"
 )
-_DIGITS = range(9, 16)  # of a telephone number, by E.164 at most 15
+_DIGITS = range(9, 16)  # of a telephone number; at most 15 by E.164
 
 
 def _has_address(text: str) -> bool:
@@ -40,7 +40,7 @@ def _has_phone(text: str) -> bool:
     return any(sum(map(str.isdigit, found)) in _DIGITS for found in _PHONE.findall(text))
 
 
-#: hint → whether a text has one
+#: hint → True if a text has it
 HINTS: dict[str, Callable[[str], bool]] = {
     "e-mail addresses": lambda text: "@" in text and _EMAIL.search(text) is not None,
     "telephone numbers": _has_phone,
@@ -49,8 +49,8 @@ HINTS: dict[str, Callable[[str], bool]] = {
 }
 
 
-def counted(texts: Iterable[str]) -> dict[str, int]:
-    """How many texts have each hint."""
+def count(texts: Iterable[str]) -> dict[str, int]:
+    """The number of texts with each hint."""
     counts = dict.fromkeys(HINTS, 0)
     for text in texts:
         for hint, has in HINTS.items():

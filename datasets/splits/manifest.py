@@ -1,37 +1,106 @@
-"""What a prepared split tells of its comments, read without the libraries that read the comments.
+"""What is known about prepared comments, without the comments themselves.
 
-A process that only loads a model and scores needs the classes' names, and is not to pay for more.
+Reading it needs none of the libraries that read comments: a process that only loads a model and scores
+must not pay for them.
 """
 
-import json
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
 
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import DataError
 
-FILE = "story.json"
+FILE = "manifest.json"
+PARTS = ("train", "test", "natural", "validation")
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-def read(key: str) -> dict[str, Any]:
-    """The story of the split of this key, as `worthit.datasets.prepare` wrote it.
+@dataclass(frozen=True)
+class Step:
+    """The comments left after one step of the protocol."""
+
+    name: str
+    comments: Count
+    counts: tuple[Count, ...]  # of each class
+
+    @property
+    def toxic(self) -> int:
+        """Comments of the positive class, if there are two classes."""
+        return self.counts[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A prepared split, as the cache and a run describe it."""
+
+    key: str  # the split's folder in the cache
+    dataset: str  # the dataset's name, without a path
+    title: str
+    citation: str
+    fingerprint: str  # of the dataset
+    seed: int
+    language: str  # "any": comments of all languages are kept
+    balanced: bool  # all parts but the natural one; otherwise classes keep their own shares
+    classes: Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]  # of two, 1 is the positive one
+    prevalence: Share  # of the positive class, before balancing
+    steps: tuple[Step, ...]
+    notes: tuple[
+        str, ...
+    ]  # what was guessed, repaired or decided about a user's table, a line each
+
+    def step(self, name: str) -> Step:
+        """The first step whose name begins with `name`."""
+        return next(step for step in self.steps if step.name.startswith(name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutOfDomainSet:
+    """A test set from another dataset."""
+
+    key: str  # its folder in the cache
+    name: str  # as the user wrote it, without a path
+    title: str
+    citation: str
+    fingerprint: str
+    classes: tuple[str, ...]  # its own
+    mapped_to: tuple[str | None, ...]  # the in-domain class of each; None: left out
+    same_label: bool  # its classes have the names of the in-domain ones
+    warning: str  # what its labels may mean instead, or which are left out; may be empty
+    steps: Annotated[
+        tuple[Step, ...], msgspec.Meta(min_length=1)
+    ]  # counts are of in-domain classes
+    notes: tuple[str, ...]
+
+    def summary(self) -> str:
+        """Size, labels and warning, in one line."""
+        labels = ", ".join(
+            own if own == mapped else f"{own} as {mapped}"
+            for own, mapped in zip(self.classes, self.mapped_to, strict=True)
+            if mapped is not None
+        )
+        warning = f"; {self.warning}" if self.warning else ""
+        return f"{self.name}: {self.steps[-1].comments:,} comments ({labels}){warning}"
+
+
+def read(key: str) -> Prepared:
+    """Read what `worthit.datasets.prepare` wrote about the split with this key.
 
     Raises:
-        DataError: this cache folder does not have it, or it is damaged.
+        DataError: the cache does not have it, or it is damaged.
     """
     folder = cache_folder("splits", key)
     try:
-        story: dict[str, Any] = json.loads((folder / FILE).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=Prepared)
+    except (OSError, msgspec.DecodeError) as error:
         raise DataError(
             f"prepared data in {folder} cannot be read; delete that folder and run again"
         ) from error
-    return story
 
 
-def classes(key: str) -> tuple[str, ...]:
-    """The names of a prepared split's classes, in the order of their indices.
-
-    Raises:
-        DataError: as `read`.
-    """
-    return tuple(read(key)["classes"])
+def write(prepared: Prepared, folder: Path) -> None:
+    (folder / FILE).write_bytes(msgspec.json.encode(prepared))

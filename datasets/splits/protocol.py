@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from worthit.datasets.corpus import about, column
 from worthit.datasets.errors import DataError, OptionError
 from worthit.datasets.splits import sides
+from worthit.datasets.splits.manifest import Step
 from worthit.datasets.splits.sides import ByClass, Plan, Rows, Sides
 
 LANGUAGES = ("en", "any")
@@ -73,20 +74,6 @@ class Protocol:
             language=self.language or ("any" if own else "en"),
             balance=plain if self.balance is None else self.balance,
         )
-
-
-@dataclass(frozen=True)
-class Step:
-    """What is left after one step of the protocol."""
-
-    name: str
-    comments: int
-    counts: tuple[int, ...]  # of each class
-
-    @property
-    def toxic(self) -> int:
-        """Comments of the positive class, where there are two."""
-        return self.counts[1]
 
 
 #: name → hashes of comments

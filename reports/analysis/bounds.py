@@ -106,7 +106,7 @@ def total(parts: Sequence[Bounded], unit: str) -> Bounded:
 
 def noise(run: Run) -> float:
     """Of the machine, as a ratio less 1; 0 where it was not measured."""
-    return (run.noise.value or 0.0) / 100 if run.noise else 0.0
+    return (run.noise.value or 0.0) / 100
 
 
 def training_s(run: Run, cell: CellRecord) -> Bounded:
@@ -168,7 +168,7 @@ def latency_p99_ms(run: Run, cell: CellRecord) -> Bounded:
         return absent("ms", missing(cell, "latency"))
     found = within(cell.latency.p99_ms)
     samples = cell.latency.samples_ms
-    known = quantiles.bounds(samples, cell.latency.comments or len(samples), 99, 0.95)
+    known = quantiles.bounds(samples, cell.latency.comments, 99, 0.95)
     if found.value is None or known is None:
         return found
     return replace(found, low=known[0], high=known[1])

@@ -15,9 +15,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def by_length(part: Part) -> dict[str, Mask]:
-    """Quarters of the comments by length, as heading → which, shape (n,); none if not kept."""
-    if not part.characters:
-        return {}
+    """Quarters of the comments by length, as heading → mask, shape (n,)."""
     characters = np.asarray(part.characters)
     edges = np.quantile(characters, (0.25, 0.5, 0.75)).astype(int)
     quarter = np.searchsorted(edges, characters)
@@ -110,11 +108,11 @@ def texts(run: Run) -> dict[str, str]:
     from worthit.datasets import prepare  # pyarrow, which no report needs
 
     absent = RunError(
-        f"the comments of {run.run_id} are not in this machine's cache (split {run.data.split}); "
+        f"the comments of {run.run_id} are not in this machine's cache (split {run.data.key}); "
         "ask where it was measured, or measure it here"
     )
     try:
-        tested = prepare.comments(run.data.split, "test").texts
+        tested = prepare.comments(run.data.key, "test").texts
     except DataError:
         raise absent from None
     found = dict(zip(prepare.comment_ids(tested), tested, strict=True))

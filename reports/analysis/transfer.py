@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from worthit.bench.saved.record import CellRecord, OtherSet, Part, Run
+from worthit.bench.saved.record import CellRecord, OutOfDomainData, Part, Run
 from worthit.reports.analysis import bootstrap, metrics
 from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.metrics import Measure
@@ -48,7 +48,7 @@ class Drop:
 class Transfer:
     """One model on one set, by comments of the classes that home has too; None of fewer than two."""
 
-    other: OtherSet
+    other: OutOfDomainData
     cell: CellRecord
     share: Estimate  # accuracy, balanced where classes have their own shares
     auc: Estimate
@@ -97,7 +97,7 @@ def guessing(run: Run, labels: Sequence[int]) -> float:
     return metrics.guessing(labels) if run.data.balanced else 1 / max(len(set(labels)), 1)
 
 
-def _common(run: Run, other: OtherSet) -> list[int]:
+def _common(run: Run, other: OutOfDomainData) -> list[int]:
     """The classes that both test sets have comments of."""
     return sorted({*run.data.test.labels} & {*other.part.labels})
 
@@ -106,26 +106,26 @@ def transfers(run: Run) -> list[Transfer]:
     """Each model, by its first seed, on each set of other origin that it has scores of."""
     found = [
         _transfer(run, other, cells[0])
-        for other in run.data.also
+        for other in run.data.out_of_domain
         for cells in by_model(run).values()
         if _scores(cells[0], other) is not None
     ]
     return _corrected(found)
 
 
-def pairs(run: Run, other: OtherSet) -> tuple[Pair, ...]:
+def pairs(run: Run, other: OutOfDomainData) -> tuple[Pair, ...]:
     """All pairs of models on one set, on the same comments."""
     cells = [cells[0] for cells in by_model(run).values()]
     scored = [(cell.name, scores) for cell in cells if (scores := _scores(cell, other)) is not None]
     return pairs_of(other.part.labels, tuple(scored), len(run.data.classes))
 
 
-def _scores(cell: CellRecord, other: OtherSet) -> tuple[float, ...] | None:
-    also = cell.quality.also if cell.quality else ()
-    return next((scores.probabilities for scores in also if scores.name == other.name), None)
+def _scores(cell: CellRecord, other: OutOfDomainData) -> tuple[float, ...] | None:
+    parts = cell.quality.out_of_domain if cell.quality else ()
+    return next((scores.probabilities for scores in parts if scores.name == other.name), None)
 
 
-def _transfer(run: Run, other: OtherSet, cell: CellRecord) -> Transfer:
+def _transfer(run: Run, other: OutOfDomainData, cell: CellRecord) -> Transfer:
     scores, kept = _scores(cell, other), _common(run, other)
     assert scores is not None
     assert cell.quality is not None
@@ -189,7 +189,7 @@ def _corrected(found: Sequence[Transfer]) -> list[Transfer]:
 
 def section(run: Run) -> list[str]:
     """A table for each set, and which models it tells apart; nothing where no set was given."""
-    if not run.data.also:
+    if not run.data.out_of_domain:
         return []
     found = transfers(run)
     if not found:
@@ -207,11 +207,11 @@ def section(run: Run) -> list[str]:
         "home. Where a model falls far, its figures at home hold for comments like those at home only. "
         f"Differences are here less at home, in brackets the 95 % interval of an unpaired bootstrap; p for "
         f"no difference, corrected by Holm for all models and sets. {heading.capitalize()}{why} is {chance}",
-        *(line for other in run.data.also for line in _of_set(run, other, found)),
+        *(line for other in run.data.out_of_domain for line in _of_set(run, other, found)),
     ]
 
 
-def _of_set(run: Run, other: OtherSet, found: Sequence[Transfer]) -> Iterator[str]:
+def _of_set(run: Run, other: OutOfDomainData, found: Sequence[Transfer]) -> Iterator[str]:
     own = [one for one in found if one.other == other]
     yield f"### {other.name}"
     yield (
@@ -229,7 +229,7 @@ def _of_set(run: Run, other: OtherSet, found: Sequence[Transfer]) -> Iterator[st
     yield from _told_apart(run, other)
 
 
-def _counted(run: Run, other: OtherSet) -> str:
+def _counted(run: Run, other: OutOfDomainData) -> str:
     """How many comments there are of each class."""
     if class_names.of_two(run):
         return f"{sum(other.part.labels):,} of them {class_names.positive(run)}"
@@ -238,7 +238,7 @@ def _counted(run: Run, other: OtherSet) -> str:
     return _some([f"{counts[kind]:,} {names[kind]}" for kind in np.flatnonzero(counts)])
 
 
-def _classes_missing(run: Run, other: OtherSet) -> str:
+def _classes_missing(run: Run, other: OutOfDomainData) -> str:
     """What guessing brings, and which classes only one of both sets has; nothing of two classes."""
     if class_names.of_two(run):
         return ""
@@ -264,7 +264,7 @@ def _some(entries: Sequence[str]) -> str:
     return ", ".join(entries[:_MOST_CLASSES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _drawn(run: Run, other: OtherSet) -> str:
+def _drawn(run: Run, other: OutOfDomainData) -> str:
     """How the comments were chosen, step by step where it left some out."""
     counts = [step.comments for step in other.steps]
     left_out = [
@@ -277,9 +277,7 @@ def _drawn(run: Run, other: OtherSet) -> str:
     return "".join(f"; {part}" for part in (*left_out, drawn))
 
 
-def _lengths(run: Run, other: OtherSet) -> str:
-    if not run.data.test.characters or not other.part.characters:
-        return ""
+def _lengths(run: Run, other: OutOfDomainData) -> str:
     here, home = (int(np.median(part.characters)) for part in (other.part, run.data.test))
     return f"; median length {here:,} characters, at home {home:,}"
 
@@ -312,7 +310,7 @@ def _differs(drop: Drop | None, number: Callable[[float], str], notes: Footnotes
     return [shown, f"**{p}**" if drop.is_shown else p]
 
 
-def _told_apart(run: Run, other: OtherSet) -> Iterator[str]:
+def _told_apart(run: Run, other: OutOfDomainData) -> Iterator[str]:
     """Which model is the better one here, as far as paired tests support it."""
     found = pairs(run, other)
     if not found:
@@ -340,7 +338,7 @@ def in_words(run: Run, llm: CellRecord, rival: CellRecord | None) -> str:
     found = {(one.other.name, one.cell.name): one for one in transfers(run)}
     figure = measure(run).heading
     sentences = []
-    for other in run.data.also:
+    for other in run.data.out_of_domain:
         own = found.get((other.name, llm.name))
         if own is None or own.share.value is None or not other.same_label:
             continue
@@ -357,13 +355,13 @@ def in_words(run: Run, llm: CellRecord, rival: CellRecord | None) -> str:
     return " ".join(sentences)
 
 
-def _fewer(run: Run, other: OtherSet) -> str:
+def _fewer(run: Run, other: OutOfDomainData) -> str:
     """That a set lacks classes, if it does."""
     compared, at_home = len(_common(run, other)), len({*run.data.test.labels})
     return "" if compared == at_home else f" and with {compared} of the {at_home} classes"
 
 
-def _support(run: Run, other: OtherSet, llm: CellRecord, rival: CellRecord) -> str:
+def _support(run: Run, other: OutOfDomainData, llm: CellRecord, rival: CellRecord) -> str:
     pair = between(pairs(run, other), llm.name, rival.name)
     if not pair.accuracy_differs:
         return ", and the paired test of accuracy does not tell them apart"
@@ -371,7 +369,7 @@ def _support(run: Run, other: OtherSet, llm: CellRecord, rival: CellRecord) -> s
     return f", and the paired test of accuracy supports that {name(run, better)} is better"
 
 
-def at_chance(run: Run, cell: CellRecord) -> list[OtherSet]:
+def at_chance(run: Run, cell: CellRecord) -> list[OutOfDomainData]:
     """Sets with labels called as at home on which a model is not shown to beat guessing."""
     return [
         one.other

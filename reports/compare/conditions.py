@@ -27,7 +27,7 @@ def _of_one_run(side: Side) -> Iterator[str]:
     run = side.run
     if not run.complete:
         yield f"{side.letter} was interrupted: cells that had not finished are missing"
-    if run.noise is None or run.noise.value is None:
+    if run.noise.value is None:
         yield (
             f"{side.letter}: the machine's noise is not recorded, so nobody knows what a small "
             "difference in time means"
@@ -63,8 +63,8 @@ def _data(before: Data, after: Data) -> Iterator[str]:
         yield "other comments or labels (fingerprint)"
     if before.seed != after.seed:
         yield f"seed {before.seed} → {after.seed}"
-    if before.split != after.split:
-        yield f"split {before.split} → {after.split}"
+    if before.key != after.key:
+        yield f"split {before.key} → {after.key}"
     sizes = [data.step("train").comments for data in (before, after)]
     if sizes[0] != sizes[1]:
         yield f"{sizes[0]:,} → {sizes[1]:,} to train on"
@@ -167,6 +167,6 @@ def _described(run: Run) -> dict[str, str]:
 
 
 def _noise(run: Run) -> str:
-    if run.noise is None or run.noise.value is None:
+    if run.noise.value is None:
         return _NOT_RECORDED
     return f"{significant(run.noise.value)} %"

@@ -112,7 +112,7 @@ def _refusals(base: Side, later: Side) -> Iterator[str]:
     before, after = base.run.data, later.run.data
     if before.fingerprint != after.fingerprint:
         yield f"{base.letter} and {later.letter} are of other comments or labels"
-    elif before.split != after.split:
+    elif before.key != after.key:
         sizes = [f"{data.step('train').comments:,}" for data in (before, after)]
         of = f", {' and '.join(sizes)} comments to train on" if sizes[0] != sizes[1] else ""
         yield f"{base.letter} and {later.letter} are of different splits{of}"
@@ -249,7 +249,7 @@ def _single_figures(pair: Pair, limit_percent: float) -> Iterator[Finding]:
 
 def _noise_percent(*runs: Run) -> float | None:
     """The larger noise of the runs' machines; None where it was not measured on each."""
-    values = [run.noise.value for run in runs if run.noise is not None]
+    values = [run.noise.value for run in runs]
     known = [value for value in values if value is not None]
     return max(known) if len(known) == len(runs) else None
 

@@ -79,7 +79,7 @@ def _latency_by_length(run: Run) -> list[str]:
             [
                 model,
                 *(significant(float(np.median(part))) if len(part) else "" for part in medians),
-                f"{latency.comments or len(samples):,}",
+                f"{latency.comments:,}",
                 f"{len(samples):,}",
                 known,
                 latency.ended_by,

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from worthit.bench.saved.record import CellRecord, Figure, Run, Trust, significant
-from worthit.datasets.audit.audit import Side
+from worthit.bench.saved.record import CellRecord, Figure, Run, significant, unavailable
+from worthit.datasets.audit.audit import Audit, SideAudit
+from worthit.datasets.audit.label_noise import CAVEAT
 from worthit.datasets.errors import RunError
 from worthit.reports.analysis import metrics, mistakes
 from worthit.reports.analysis.run_view import by_model, test_scores
@@ -27,23 +28,21 @@ _MOST_LANGUAGES = 4
 
 def section(run: Run) -> list[str]:
     """What was found, side by side, and what to do about what stands out."""
-    found = run.data.trust
-    if found is None:
-        return [HEADING, "Not looked into: this run is from before it was."]
     notes = Footnotes()
-    table = tabulated(["what", "training side", "test set"], list(_rows(run, found, notes)))
+    table = tabulated(["what", "training side", "test set"], list(_rows(run, notes)))
     return [
         HEADING,
         "Counted on this machine; no comment's text is kept. The training side has its validation "
         "comments with it.",
         table,
         *listed(notes.lines()),
-        *listed(list(_advice(run, found))),
+        *listed(list(_advice(run))),
     ]
 
 
-def _rows(run: Run, found: Trust, notes: Footnotes) -> Iterator[list[str]]:
-    sides = (found.train, found.test)
+def _rows(run: Run, notes: Footnotes) -> Iterator[list[str]]:
+    audit = run.data.audit
+    sides = (audit.train, audit.test)
     yield ["comments", *(f"{side.comments:,}" for side in sides)]
     for index, label in enumerate(run.data.classes):
         yield [f"class {label}", *(_of(side.counts[index], side) for side in sides)]
@@ -51,35 +50,37 @@ def _rows(run: Run, found: Trust, notes: Footnotes) -> Iterator[list[str]]:
         "nearly repeat an earlier one of that side",
         *(_of(side.repeated, side) for side in sides),
     ]
-    twins = {*found.twin_ids} & {*run.data.test.ids}
-    yield ["nearly repeat one of the training side", "", _of(len(twins), found.test)]
-    wrong = (found.wrong_train_labels, found.wrong_test_labels)
-    yield ["labels that look wrong", *(_wrong(figure, notes) for figure in wrong)]
+    copies = {*audit.near_duplicates.ids} & {*run.data.test.ids}
+    yield ["nearly repeat one of the training side", "", _of(len(copies), audit.test)]
+    counts = (audit.label_noise.train, audit.label_noise.test)
+    wrong = (_wrong(audit, *pair, notes) for pair in zip(counts, sides, strict=True))
+    yield ["labels that look wrong", *wrong]
     yield ["characters: 5 %, median, 95 %", *map(_characters, sides)]
     for index, label in enumerate(run.data.classes):
         yield [f"median of {label}", *(f"{side.median_characters[index]:,}" for side in sides)]
     yield ["languages", *map(_languages, sides)]
-    for hint in found.train.personal:
-        yield [f"{hint}, comments with", *(_of(side.personal[hint], side) for side in sides)]
+    for hint in audit.train.personal_data:
+        yield [f"{hint}, comments with", *(_of(side.personal_data[hint], side) for side in sides)]
 
 
-def _of(count: int, side: Side) -> str:
+def _of(count: int, side: SideAudit) -> str:
     return f"{count:,} ({percent(count / side.comments)})" if count else "0"
 
 
-def _wrong(figure: Figure, notes: Footnotes) -> str:
-    text = written(figure, notes)
-    if figure.value is None:
-        return text
-    why = notes.mark(f"estimated by {figure.instrument}: {figure.reason}")
-    return f"{text} ({percent(figure.value / figure.samples)}) {why}"
+def _wrong(audit: Audit, count: int | None, side: SideAudit, notes: Footnotes) -> str:
+    noise = audit.label_noise
+    if count is None:
+        return written(unavailable("labels", noise.reason), notes)
+    text = written(Figure(count, "labels", "estimated", noise.method), notes)
+    why = notes.mark(f"estimated by {noise.method}: {CAVEAT}")
+    return f"{text} ({percent(count / side.comments)}) {why}"
 
 
-def _characters(side: Side) -> str:
+def _characters(side: SideAudit) -> str:
     return ", ".join(f"{value:,}" for value in side.characters)
 
 
-def _languages(side: Side) -> str:
+def _languages(side: SideAudit) -> str:
     shown = list(side.languages.items())
     rest = sum(count for _, count in shown[_MOST_LANGUAGES:])
     entries = [
@@ -88,38 +89,39 @@ def _languages(side: Side) -> str:
     return ", ".join([*entries, *([f"others {percent(rest / side.comments)}"] if rest else [])])
 
 
-def _advice(run: Run, found: Trust) -> Iterator[str]:
-    yield _twins(run, found)
-    yield _labels(run, found)
-    yield _balance(run, found)
-    yield _length(run, found)
-    yield _mixed(found)
-    yield _personal(found)
+def _advice(run: Run) -> Iterator[str]:
+    audit = run.data.audit
+    yield _copies(run)
+    yield _labels(run)
+    yield _balance(run)
+    yield _length(run)
+    yield _mixed(audit)
+    yield _personal(audit)
 
 
-def _twins(run: Run, found: Trust) -> str:
+def _copies(run: Run) -> str:
     """Copies across the split: what they do to the scores."""
-    count, tested = int(found.twins.value or 0), found.twins.samples
-    if not count:
+    copies = run.data.audit.near_duplicates
+    if not copies.ids:
         return (
-            f"**Copies**: none of the {tested:,} comments tested on nearly repeats one of the training "
-            f"side ({found.twins.instrument}). Nothing to do."
+            f"**Copies**: none of the {copies.examined:,} comments tested on nearly repeats one of the "
+            f"training side ({copies.method}). Nothing to do."
         )
     other = (
-        f"; {found.twins_other_label:,} of them with another label, which cannot both be right"
-        if found.twins_other_label
+        f"; {copies.other_label:,} of them with another label, which cannot both be right"
+        if copies.other_label
         else ""
     )
     return (
-        f"**Copies**: {count:,} of the {tested:,} comments tested on nearly repeat one of the training "
-        f"side{other} ({found.twins.instrument}). {_without_twins(run, found)}To do: split by what "
+        f"**Copies**: {len(copies.ids):,} of the {copies.examined:,} comments tested on nearly repeat one "
+        f"of the training side{other} ({copies.method}). {_without_copies(run)}To do: split by what "
         "the copies share, such as author, thread or template (`--group-column`), or leave them out."
     )
 
 
-def _without_twins(run: Run, found: Trust) -> str:
+def _without_copies(run: Run) -> str:
     """The largest change of a model's test accuracy when the copies are left out."""
-    kept = ~np.isin(run.data.test.ids, found.twin_ids)
+    kept = ~np.isin(run.data.test.ids, run.data.audit.near_duplicates.ids)
     models = by_model(run)
     if kept.all() or not kept.any() or not models:
         return ""
@@ -137,24 +139,25 @@ def _change(cell: CellRecord, run: Run, kept: np.ndarray) -> float:
     return float(right[kept].mean() - right.mean())
 
 
-def _labels(run: Run, found: Trust) -> str:
-    wrong = found.wrong_test_labels
-    if wrong.value is None:
-        return f"**Labels**: how many are wrong is not known: {wrong.reason}."
-    share = percent(wrong.value / wrong.samples)
-    judge = percent(found.judge_accuracy or 0.0)
+def _labels(run: Run) -> str:
+    noise = run.data.audit.label_noise
+    if noise.test is None:
+        return f"**Labels**: how many are wrong is not known: {noise.reason}."
+    share = percent(noise.test / run.data.audit.test.comments)
+    judge = percent(noise.model_accuracy or 0.0)
     return (
         f"**Labels**: ≈{share} of the test labels look wrong, an estimate: the model that says so tells "
         f"{judge} of the training comments right, and takes hard comments for wrong labels, too. Where "
         "labels are wrong, no model can be shown to be right: differences smaller than this share may "
         f"be about labels. To do: look at the likeliest wrong ones first, which `worthit report {run.run_id} "
         "--suspects 20` prints where the comments are; this run's record lists the ids of "
-        f"{len(found.suspect_ids):,} test comments in that order (`suspect_ids`)."
+        f"{len(noise.suspects):,} test comments in that order (`suspects`)."
     )
 
 
-def _balance(run: Run, found: Trust) -> str:
-    shares = np.asarray(found.train.counts) / found.train.comments
+def _balance(run: Run) -> str:
+    train = run.data.audit.train
+    shares = np.asarray(train.counts) / train.comments
     rarest = int(shares.argmin())
     label = run.data.classes[rarest]
     if shares[rarest] == shares.max():
@@ -165,14 +168,14 @@ def _balance(run: Run, found: Trust) -> str:
             "side. Nothing to do."
         )
     return (
-        f"**Balance**: {label} is {found.train.counts[rarest]:,} of {found.train.comments:,} training comments "
+        f"**Balance**: {label} is {train.counts[rarest]:,} of {train.comments:,} training comments "
         f"({percent(float(shares[rarest]))}). Accuracy says little of so rare a class: look at its recall "
         "and precision. To do: label more of it, or train on as many of each (`--balance`)."
     )
 
 
-def _length(run: Run, found: Trust) -> str:
-    auc = found.length_auc
+def _length(run: Run) -> str:
+    auc = run.data.audit.length_auc
     if auc is None:
         return "**Length**: n/a as a shortcut, which is asked of two classes only."
     if abs(auc - 0.5) < TELLING_LENGTH_AUC - 0.5:
@@ -186,10 +189,10 @@ def _length(run: Run, found: Trust) -> str:
     )
 
 
-def _mixed(found: Trust) -> str:
-    languages = found.train.languages
+def _mixed(audit: Audit) -> str:
+    languages = audit.train.languages
     first = next(iter(languages))
-    share = 1 - languages[first] / found.train.comments
+    share = 1 - languages[first] / audit.train.comments
     if share <= _MIXED:
         return f"**Languages**: {first} but for {percent(share)}. Nothing to do."
     return (
@@ -199,9 +202,10 @@ def _mixed(found: Trust) -> str:
     )
 
 
-def _personal(found: Trust) -> str:
+def _personal(audit: Audit) -> str:
     hints = {
-        hint: count + found.test.personal[hint] for hint, count in found.train.personal.items()
+        hint: count + audit.test.personal_data[hint]
+        for hint, count in audit.train.personal_data.items()
     }
     some = [f"{significant(count)} with {hint}" for hint, count in hints.items() if count]
     if not some:
@@ -229,23 +233,20 @@ def suspects(run: Run, most: int, width: int) -> list[str]:
         RunError: labels were not judged, or the comments are not in this machine's cache.
     """
     mistakes.require_some("--suspects", most)
-    found = run.data.trust
-    if found is None:
-        raise RunError(f"{run.run_id} is from before labels were judged; measure it again")
-    wrong = found.wrong_test_labels
-    if wrong.value is None:
-        raise RunError(f"which labels of {run.run_id} look wrong is not known: {wrong.reason}")
-    if not found.suspect_ids:
+    noise = run.data.audit.label_noise
+    if noise.test is None:
+        raise RunError(f"which labels of {run.run_id} look wrong is not known: {noise.reason}")
+    if not noise.suspects:
         return ["no label of a test comment looks wrong"]
     places = {id_: place for place, id_ in enumerate(run.data.test.ids)}
     texts, told_wrong = mistakes.texts(run), _told_wrong(run)
     lines = []
-    for id_ in found.suspect_ids[:most]:
+    for id_ in noise.suspects[:most]:
         lines += [
             f"{id_}: {_labelled(run, places[id_])}{told_wrong[places[id_]]}",
             "  " + cut(texts[id_], width - 2),
         ]
-    kept, more = len(found.suspect_ids), int(wrong.value) - len(found.suspect_ids)
+    kept, more = len(noise.suspects), noise.test - len(noise.suspects)
     if most > kept and more > 0:
         lines.append(f"{more:,} more look wrong; a run keeps which the likeliest {kept:,} are")
     return lines

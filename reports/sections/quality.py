@@ -302,15 +302,13 @@ def errors(run: Run) -> list[str]:
         model: mistakes.wrong(part.labels, _test_scores(run, cells))
         for model, cells in models.items()
     }
-    by_length = mistakes.by_length(part)
     by_agreement = mistakes.by_agreement(part) if class_names.of_two(run) else {}
     lost = np.min(list(wrong.values()), axis=0) == 1
     told = f"{lost.sum():,} of {len(lost):,} test comments are told wrong by every model"
-    paragraphs = ["By length, in quarters of the test comments; n is how many."]
-    if by_length:
-        paragraphs.append(_accuracies(by_length, wrong))
-    else:
-        paragraphs = ["By length n/a: this run is from before lengths were kept."]
+    paragraphs = [
+        "By length, in quarters of the test comments; n is how many.",
+        _accuracies(mistakes.by_length(part), wrong),
+    ]
     if not by_agreement:
         return [
             *paragraphs,

@@ -163,7 +163,7 @@ def headline(run: Run) -> str:
 
 def noise_warning(run: Run) -> str:
     """A line where the machine was noisy, else an empty one."""
-    if run.noise is None or run.noise.value is None or run.noise.value < NOISY_PERCENT:
+    if run.noise.value is None or run.noise.value < NOISY_PERCENT:
         return ""
     return (
         f"**Warning: this machine was noisy, {_noise(run)}; from {significant(NOISY_PERCENT)} % on "
@@ -172,7 +172,7 @@ def noise_warning(run: Run) -> str:
 
 
 def _noise(run: Run) -> str:
-    if run.noise is None or run.noise.value is None:
+    if run.noise.value is None:
         return "not measured"
     return f"{significant(run.noise.value)} % ({run.noise.instrument})"
 
@@ -247,7 +247,7 @@ def _data(run: Run) -> list[str]:
         for step, of_step in zip(data.steps, counts, strict=True)
     ]
     return [
-        f"{data.title} ({data.citation}). Split with seed {data.seed}; key `{data.split}`.",
+        f"{data.title} ({data.citation}). Split with seed {data.seed}; key `{data.key}`.",
         *listed(data.notes),
         tabulated(["step", "comments", *headings], body),
     ]
@@ -289,22 +289,16 @@ def _models(run: Run) -> list[str]:
         [
             name(run, cell),
             ", ".join(f"{setting} {value}" for setting, value in cell.training.settings.items()),
-            _threads(cell),
+            ", ".join(f"{pool} {threads}" for pool, threads in cell.setup.thread_pools.items()),
         ]
         for cell in run.cells
-        if cell.training is not None
+        if cell.setup is not None and cell.training is not None
     ]
     return [
         tabulated(headings, trained, left=3),
         *listed(notes.lines()),
         tabulated(["model", "settings", "threads of each pool"], settings, left=3),
     ]
-
-
-def _threads(cell: CellRecord) -> str:
-    if cell.setup is None or cell.setup.thread_pools is None:
-        return "not recorded"
-    return ", ".join(f"{pool} {threads}" for pool, threads in cell.setup.thread_pools.items())
 
 
 def _failures(run: Run) -> list[str]:

@@ -76,7 +76,7 @@ def accuracy(run: Run, cell: CellRecord) -> metrics.Share:
 
 
 def is_llm(cell: CellRecord) -> bool:
-    if cell.setup is not None and cell.setup.kind is not None:
+    if cell.setup is not None:
         return cell.setup.kind == "llm"
     return cell.model in MODELS and MODELS[cell.model].kind == "llm"
 

@@ -177,7 +177,7 @@ def changes(case: Case, rival: CellRecord | None, worthwhile_points: float) -> I
         )
     if case.llm.device == "cpu":
         yield "A GPU: this was measured on a CPU, and `worthit compare` sets a run on one beside it."
-    if run.noise is not None and run.noise.value is not None and run.noise.value >= NOISY_PERCENT:
+    if run.noise.value is not None and run.noise.value >= NOISY_PERCENT:
         yield "An idle machine: this one was noisy while it measured."
 
 

@@ -260,7 +260,7 @@ def table(tmp_path: Path) -> Path:
 
 def test_a_record_has_all_probabilities_of_each_comment(table: Path) -> None:
     split = prepare.prepare(str(table), Protocol(), Choices()).key
-    names = manifest.classes(split)
+    names = manifest.read(split).classes
     assert names == tuple(sorted(THREE))
     work = Work(Cell("tfidf", "cpu", 0, split, effort=Effort()), lambda done, total: None)
     work.setup()
@@ -281,7 +281,7 @@ def test_a_record_has_all_probabilities_of_each_comment(table: Path) -> None:
 
 def test_of_two_classes_a_record_has_one_probability_of_each_comment() -> None:
     split = prepare.prepare("synthetic:400", Protocol()).key
-    assert record.probabilities_per_comment(manifest.classes(split)) == 1
+    assert record.probabilities_per_comment(manifest.read(split).classes) == 1
     work = Work(Cell("lsa", "cpu", 0, split), lambda done, total: None)
     work.setup()
     work.load(work.train().artifact)
