@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tests import factories
 from worthit.bench.instruments import machine
 from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, measured, unavailable
@@ -36,37 +37,33 @@ def latency(times: float = 1.0, seed: int = 1, samples: int = 400) -> record.Lat
         return measured(float(np.percentile(drawn, percent)), "ms", "clock", samples)
 
     p99 = figure(99) if samples >= 299 else unavailable("ms", "p99 needs 299 samples")
-    return record.Latency(
-        tuple(drawn.tolist()), (9,) * samples, figure(50), figure(90), p99,
-        measured(1, "s", "clock"), measured(2, "ms", "clock"),
-    )  # fmt: skip
+    return factories.latency(tuple(drawn.tolist()), figure(50), figure(90), p99)
 
 
 def energy(cpu_j: float = 0.002, origin: Any = "estimated") -> record.Energy:
-    none = unavailable("J", "no GPU")
-    return record.Energy(Figure(cpu_j, "J", origin, "meter"), none, none, 5.0, 100)
+    return factories.energy(Figure(cpu_j, "J", origin, "meter"))
 
 
 def memory(peak_mb: float = 500.0) -> record.Memory:
-    return record.Memory(
-        measured(peak_mb, "MB", "VmHWM"), measured(200, "MB", "rss"), unavailable("MB", "on the CPU")
-    )  # fmt: skip
+    return factories.memory(peak_mb, 200)
 
 
 def training(seconds: float = 10.0, **changed: Any) -> record.Training:
-    base = record.Training(
-        measured(seconds, "s", "clock"), memory(), "2026-01-02T03:04:05+00:00", {"batch_size": 8},
-        "bert-abc", measured(1, "MB", "sizes"), 1000, 1000, 1000, 0.0,
+    base = factories.training(
+        seconds, memory=memory(), settings={"batch_size": 8}, artifact="bert-abc", parameters=1000,
+        trained_parameters=1000, comments=1000,
     )  # fmt: skip
     return dataclasses.replace(base, **changed)
 
 
 def throughput(rate: float = 100.0) -> record.Throughput:
-    return record.Throughput((record.BatchRate(8, measured(rate, "comments/s", "c")),), "no gain")
+    return factories.throughput(rate)
 
 
 def setup(**changed: Any) -> record.Setup:
-    base = record.Setup({}, "a hub id", "weights", "a CPU", "float32", 2, "3.11", {})
+    base = factories.setup(
+        checkpoint="a hub id", checkpoint_identity="weights", dtype="float32", kind="encoder"
+    )
     return dataclasses.replace(base, **changed)
 
 
@@ -79,17 +76,13 @@ def cell(model: str = "bert", **changed: Any) -> record.CellRecord:
 
 
 def run(*cells: record.CellRecord, **changed: Any) -> record.Run:
-    ids = tuple(f"{i:08x}" for i in range(COMMENTS))
-    part = record.Part(ids, LABELS, (None,) * COMMENTS, (None,) * COMMENTS)
     steps = (
-        *(record.StepRecord(name, 1000, 500) for name in ("balanced", "train")),
-        record.StepRecord("test", COMMENTS, COMMENTS // 2),
+        *factories.steps(("balanced", "train"), 1000),
+        *factories.steps(("test",), COMMENTS),
     )
-    base = record.Run(
-        "2026-01-02-quick", "2026-01-02T03:00:00+00:00", "2026-01-02T03:10:00+00:00", 600.0, "quick",
-        {}, MACHINE,
-        record.Data("synthetic", "made", "nobody", "fp", "key", 42, 0.1, steps, part, part, part),
-        cells or (cell(),), True, measured(3.0, "%", "p95 over p5"),
+    base = factories.run(
+        factories.data(factories.part(LABELS), steps=steps), *(cells or (cell(),)),
+        run_id="2026-01-02-quick", machine=MACHINE, noise=measured(3.0, "%", "p95 over p5"),
     )  # fmt: skip
     return dataclasses.replace(base, **changed)
 

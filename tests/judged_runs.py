@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from tests import factories
 from worthit.bench.saved import record
-from worthit.bench.saved.record import Figure, measured, unavailable
+from worthit.bench.saved.record import measured, unavailable
+from worthit.models.registry import MODELS
 from worthit.reports.analysis import cascade
 from worthit.reports.analysis.paired_tests import pairs
 from worthit.reports.verdict import rules
@@ -47,20 +49,16 @@ def cell(model: str, right: float, **given: Any) -> record.CellRecord:
     test = scores(comments, right, sure, shift)
     base = record.CellRecord(
         model, "cpu", given.pop("seed", 0),
-        setup=record.Setup({"checkpoint": "small"}, "a package", "id", "a CPU", None, 2, "3.11", {}),
-        training=record.Training(
-            clock, record.Memory(measured(700, "MB", "m"), measured(300, "MB", "m"), unavailable("MB", "CPU")),
-            "2026-01-02T03:04:05+00:00", {}, "a", measured(1, "MB", "sizes"), 135_000_000, 1, 1_000, 0.0,
+        setup=factories.setup(
+            settings={"checkpoint": "small"}, checkpoint="a package", checkpoint_identity="id",
+            kind=MODELS[model].kind,
         ),
-        latency=record.Latency(
-            milliseconds, (9,) * 400, measured(0.75 * p99_ms, "ms", "c", 400),
-            measured(0.95 * p99_ms, "ms", "c", 400), measured(p99_ms, "ms", "c", 400),
-            measured(1, "s", "c"), measured(9, "ms", "c"),
+        training=factories.training(clock, parameters=135_000_000, comments=1_000),
+        latency=factories.latency(
+            milliseconds, *(measured(part * p99_ms, "ms", "c", 400) for part in (0.75, 0.95, 1))
         ),
-        throughput=record.Throughput(
-            (record.BatchRate(8, measured(RATES[model], "comments/s", "c")),), "no gain"
-        ),
-        memory=record.Memory(measured(900, "MB", "m"), measured(300, "MB", "m"), unavailable("MB", "CPU")),
+        throughput=factories.throughput(RATES[model]),
+        memory=factories.memory(900),
         quality=record.Quality(test, test, test, 1.0, 0.0, scores(VALIDATION, right, sure, shift)),
     )  # fmt: skip
     return dataclasses.replace(base, **given)
@@ -72,19 +70,14 @@ def run(*cells: record.CellRecord, **options: str) -> record.Run:
     comments = len(first.test)
 
     def part(size: int) -> record.Part:
-        return record.Part(("a",) * size, labels(size), (None,) * size, (None,) * size)
+        return factories.part(labels(size))
 
-    steps = {"balanced": 30_000, "train": 1_000, "test, balanced": comments, "natural": comments}
-    return record.Run(
-        "a-run", "2026-01-02T03:00:00+00:00", "2026-01-02T03:10:00+00:00", 600.0, "quick",
-        {f"--{name.replace('_', '-')}": value for name, value in options.items()},
-        {"cpu": "a CPU", "cores_allowed": 2, "accelerators": []},
-        record.Data(
-            "synthetic", "made comments", "nobody", "fp", "key", 42, 0.1,
-            tuple(record.StepRecord(name, size, size // 2) for name, size in steps.items()),
-            part(comments), part(comments), part(comments), part(VALIDATION),
-        ),
-        cells, True, Figure(2.0, "%", "measured", "loop"),
+    sizes = {"balanced": 30_000, "train": 1_000, "test, balanced": comments, "natural": comments}
+    steps = tuple(step for name, size in sizes.items() for step in factories.steps((name,), size))
+    return factories.run(
+        factories.data(part(comments), steps=steps, validation=part(VALIDATION)), *cells,
+        options={f"--{name.replace('_', '-')}": value for name, value in options.items()},
+        noise=measured(2.0, "%", "loop"),
     )  # fmt: skip
 
 

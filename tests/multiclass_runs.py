@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from tests import factories
 from worthit.bench.saved import record
-from worthit.bench.saved.record import Figure, measured, unavailable
+from worthit.bench.saved.record import measured
 
 Labels = tuple[int, ...]
 Floats = npt.NDArray[np.float64]
@@ -39,9 +40,7 @@ def flat(probabilities: Floats) -> tuple[float, ...]:
 
 
 def part(labels: Labels) -> record.Part:
-    size = len(labels)
-    ids = tuple(f"{number:08x}" for number in range(size))
-    return record.Part(ids, labels, (None,) * size, (None,) * size, tuple(range(9, 9 + size)))
+    return factories.part(labels, characters=tuple(range(9, 9 + len(labels))))
 
 
 def cell(model: str, run: record.Run, noise: float, seed: int = 0) -> record.CellRecord:
@@ -52,25 +51,18 @@ def cell(model: str, run: record.Run, noise: float, seed: int = 0) -> record.Cel
         flat(told(side.labels, kinds, noise, number))
         for side in (run.data.test, run.data.natural, run.data.validation)
     )
-    nothing, milliseconds = unavailable("MB", "CPU"), tuple(np.linspace(5, 9, 400).tolist())
-    memory = record.Memory(measured(700, "MB", "m"), measured(300, "MB", "m"), nothing)
+    milliseconds = tuple(np.linspace(5, 9, 400).tolist())
     fewer = record.CurvePoint(
         100, measured(1, "s", "c"), flat(told(run.data.test.labels, kinds, 3 * noise, number))
     )
     return record.CellRecord(
         model, "cpu", seed,
-        training=record.Training(
-            measured(10.0, "s", "clock"), memory, "2026-01-02T03:04:05+00:00", {}, "a",
-            measured(1, "MB", "sizes"), 135_000_000, 1, 1_000, 0.0,
+        training=factories.training(parameters=135_000_000, comments=1_000),
+        latency=factories.latency(
+            milliseconds, *(measured(value, "ms", "c", 400) for value in (7, 8, 9))
         ),
-        latency=record.Latency(
-            milliseconds, (9,) * 400, measured(7, "ms", "c", 400), measured(8, "ms", "c", 400),
-            measured(9, "ms", "c", 400), measured(1, "s", "c"), measured(9, "ms", "c"),
-        ),
-        throughput=record.Throughput(
-            (record.BatchRate(8, measured(RATES[model], "comments/s", "c")),), "no gain"
-        ),
-        memory=memory,
+        throughput=factories.throughput(RATES[model]),
+        memory=factories.memory(),
         quality=record.Quality(test, test, natural, 1.0, 0.0, validation),
         learning_curve=(fewer,),
     )  # fmt: skip
@@ -86,19 +78,15 @@ def run(
 ) -> record.Run:
     labels, others = drawn(comments, len(names)), drawn(200, len(names), seed=1)
     counts = tuple(np.bincount(labels, minlength=len(names)).tolist())
-    steps = tuple(
-        record.StepRecord(name, comments, counts[1], counts)
-        for name in ("without duplicates", "balanced", "train", "test")
-    )
+    steps = factories.steps(("without duplicates", "balanced", "train", "test"), comments, *counts)
     natural = part(others) if balanced else part(labels)
-    data = record.Data(
-        "own", "made comments", "nobody", "fp", "key", 42, 0.1, steps,
-        part(labels), part(labels), natural, part(others), classes=names, balanced=balanced,
+    data = factories.data(
+        part(labels), dataset="own", title="made comments", steps=steps, natural=natural,
+        validation=part(others), classes=names, balanced=balanced,
     )  # fmt: skip
-    empty = record.Run(
-        "made", "2026-01-02T03:00:00+00:00", "2026-01-02T03:10:00+00:00", 600.0, "quick", {},
-        {"cpu": "a CPU", "cores_allowed": 2, "accelerators": [], "fingerprint": "f"},
-        data, (), True, Figure(2.0, "%", "measured", "loop"),
+    empty = factories.run(
+        data, run_id="made", machine=factories.MACHINE | {"fingerprint": "f"},
+        noise=measured(2.0, "%", "loop"),
     )  # fmt: skip
     cells = [cell(model, empty, noise, seed) for model, noise in noises.items() for seed in range(seeds)]  # fmt: skip
     return dataclasses.replace(empty, cells=tuple(cells))

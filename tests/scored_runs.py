@@ -1,10 +1,10 @@
 """Runs that hold nothing but scores, and scores drawn for them."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 
+from tests import factories
 from worthit.bench.saved import record
 
 Floats = tuple[float, ...]
@@ -21,9 +21,7 @@ def drawn(
 
 
 def part(labels: tuple[int, ...], **changed: Any) -> record.Part:
-    blank = (None,) * len(labels)
-    ids = tuple(f"{number:08x}" for number in range(len(labels)))
-    return dataclasses.replace(record.Part(ids, labels, blank, blank), **changed)
+    return factories.part(labels, **changed)
 
 
 def cell(model: str, test: Floats, natural: Floats = (), seed: int = 0) -> record.CellRecord:
@@ -33,16 +31,12 @@ def cell(model: str, test: Floats, natural: Floats = (), seed: int = 0) -> recor
 
 def run(labels: tuple[int, ...], *cells: record.CellRecord, **changed: Any) -> record.Run:
     one = changed.pop("test", part(labels))
+    counts = (len(one.labels) - sum(one.labels), sum(one.labels))
     steps = (
-        *(record.StepRecord(step, 20, 10) for step in ("balanced", "train")),
-        record.StepRecord("test", len(one.labels), sum(one.labels)),
+        *factories.steps(("balanced", "train"), 20),
+        *factories.steps(("test",), sum(counts), *counts),
     )
-    data = record.Data("synthetic", "made", "nobody", "f", "key", 42, 0.1, steps, one, one, one)
-    base = record.Run(
-        "made", "2026-01-02T03:00:00+00:00", "2026-01-02T03:10:00+00:00", 600.0, "quick", {},
-        {"cpu": "a CPU", "cores_allowed": 2, "accelerators": []}, data, cells, True,
-    )  # fmt: skip
-    return dataclasses.replace(base, **changed)
+    return factories.run(factories.data(one, steps=steps), *cells, run_id="made", **changed)
 
 
 def row(text: str, begins: str) -> list[str]:

@@ -120,7 +120,7 @@ def _of_audit(audit: Audit, data: Data) -> Iterator[str]:
         yield "data.audit.train and test have different hints of personal data"
     noise = audit.label_noise
     if (noise.train is None) != (noise.test is None) or (noise.train is None) != bool(noise.reason):
-        yield "data.audit.label_noise has both sides, or neither and a reason"
+        yield "data.audit.label_noise needs both counts, or a reason instead of them"
     tested = {*data.test.ids, *data.natural.ids}
     for key, ids, known in (
         ("label_noise.suspects", noise.suspects, {*data.test.ids}),

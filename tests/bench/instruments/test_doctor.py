@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests import factories
 from worthit.bench.instruments import doctor, machine
 from worthit.bench.instruments.doctor import Check
 from worthit.bench.instruments.energy import Spent
@@ -28,14 +29,11 @@ MACHINE = {"cpu": "a CPU", "cores_allowed": 2, "accelerators": []}
 
 def run(*measured_s: float, **changed: Any) -> record.Run:
     """A run of 100 s, with a cell for each of these seconds."""
-    nobody = record.Part((), (), (), ())
-    steps = tuple(record.StepRecord(name, 0, 0) for name in ("balanced", "train", "test"))
-    data = record.Data("synthetic", "made", "", "", "", 42, 0.1, steps, nobody, nobody, nobody)
     cells = tuple(
         record.CellRecord("lsa", "cpu", seed, measured_s=seconds)
         for seed, seconds in enumerate(measured_s)
     )
-    base = record.Run("a-run", "", "", 100.0, "quick", {}, MACHINE, data, cells, True)
+    base = factories.run(factories.data(factories.part()), *cells, wall_s=100.0, machine=MACHINE)
     return dataclasses.replace(base, **changed)
 
 

@@ -1,4 +1,4 @@
-"""bench/saved/consistency.py, reports/saved_runs.py: a run that one edit has damaged is refused in a line."""
+"""bench/saved/consistency.py, reports/saved_runs.py: a run damaged by one edit is refused in one line."""
 
 import json
 import subprocess
@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests import multiclass_runs, small_runs
+from tests import factories, multiclass_runs, small_runs
 from worthit.bench.saved import record, run_file
-from worthit.bench.saved.record import Figure, measured
-from worthit.datasets.audit.audit import Side
+from worthit.bench.saved.record import measured
+from worthit.datasets.audit.audit import NearDuplicates
+from worthit.datasets.audit.label_noise import LabelNoise
 from worthit.datasets.errors import RunError
 from worthit.reports import saved_runs
 from worthit.reports.cli import main
@@ -23,31 +24,21 @@ GOOD = small_runs.GOOD
 
 def whole() -> record.Run:
     """A run that has everything a report looks at."""
-    part = replace(
-        small_runs.part(), toxic_share=(0.5,) * 20, raters=(10,) * 20, characters=(9,) * 20
+    part = replace(small_runs.part(), toxic_share=(0.5,) * 20, raters=(10,) * 20)
+    audit = factories.audit(
+        near_duplicates=NearDuplicates(("00000003",), 0, 20, "hashes"),
+        label_noise=LabelNoise(1, 1, 0.9, ("00000004",)),
     )
-    steps = tuple(
-        record.StepRecord(name, 20, 10, (10, 10))
-        for name in ("balanced", "train, balanced", "test, balanced")
-    )
-    other = record.OtherSet(
-        "o.csv", "o.csv", "own data", "f", "k", ("not toxic", "toxic"), ("not toxic", "toxic"), True,
-        "", steps, (), part,
-    )  # fmt: skip
-    side = Side(20, (10, 10), (1, 9, 20), (8, 9), 0, {"en": 20}, {"web links": 0})
-    judged = Figure(1, "labels", "estimated", "a model", 20, "hard ones count")
-    trust = record.Trust(
-        side, side, measured(1, "comments", "hashes", 20), ("00000003",), 0, judged, judged, 0.9,
-        ("00000004",), 0.5,
+    data = factories.data(
+        part, validation=part, audit=audit,
+        steps=factories.steps(("balanced", "train, balanced", "test, balanced"), 20),
+        out_of_domain=(factories.out_of_domain(part, name="o.csv"),),
     )  # fmt: skip
     points = tuple(record.CurvePoint(size, measured(1, "s", "clock"), GOOD) for size in (5, 10))
-    scored = record.Quality(GOOD, GOOD, GOOD, 1.0, 0.25, GOOD, (record.OtherScores("o.csv", GOOD),))
-    base = small_runs.run(small_runs.cell(quality=scored, learning_curve=points))
-    data = replace(
-        base.data, steps=steps, train=part, test=part, natural=part, validation=part, also=(other,),
-        trust=trust,
-    )  # fmt: skip
-    return replace(base, data=data, noise=measured(2, "%", "loop"))
+    scores = (record.OutOfDomainScores("o.csv", GOOD),)
+    quality = factories.quality(GOOD, validation=GOOD, out_of_domain=scores)
+    cell = small_runs.cell(quality=quality, learning_curve=points)
+    return small_runs.run(cell, data=data, noise=measured(2, "%", "loop"))
 
 
 def damaged(folder: Path, run: record.Run, edit: Callable[[Any], object]) -> Path:
@@ -80,9 +71,9 @@ DAMAGES: list[tuple[Callable[[Any], object], str]] = [
     (lambda raw: raw.update(machine={}), "machine has no cpu"),
     (lambda raw: raw["machine"].pop("accelerators"), "machine has no accelerators"),
     (lambda raw: raw["machine"].update(cores_allowed="two"), "machine.cores_allowed is 'two', which is not a number"),
-    (lambda raw: raw["machine"].update(libraries=[]), "machine.libraries is [], which is no table"),
+    (lambda raw: raw["machine"].update(libraries=[]), "machine.libraries is [], which is not a table"),
     (lambda raw: raw["noise"].update(value=-2), "noise is -2 %"),
-    (lambda raw: raw["data"].update(classes=["toxic"]), "data.classes are 1; it takes two or more"),
+    (lambda raw: raw["data"].update(classes=["toxic"]), "Expected `array` of length >= 2 - at `$.data.classes`"),
     (lambda raw: raw["data"].update(classes=["toxic", "toxic"]), "data.classes has 'toxic' 2 times"),
     (lambda raw: raw["data"].update(steps=[]), "data.steps has no step 'train'"),
     (lambda raw: raw["data"]["steps"].pop(0), "data.steps has no step 'balanced'"),
@@ -92,52 +83,75 @@ DAMAGES: list[tuple[Callable[[Any], object], str]] = [
         "data.steps 'balanced' has 30 comments, by class (10, 10)",
     ),
     (
-        lambda raw: raw["data"]["steps"][0].update(toxic=25, counts=[]),
-        "data.steps 'balanced' has 20 comments, by class (-5, 25)",
+        lambda raw: raw["data"]["steps"][0].update(counts=[-5, 25]),
+        "Expected `int` >= 0 - at `$.data.steps[0].counts[0]`",
     ),
     (lambda raw: raw["data"]["steps"][0].update(counts=[20]), "data.steps 'balanced' counts 1 classes of 2"),
-    (lambda raw: raw["data"]["steps"][0].update(toxic=9), "data.steps 'balanced' has 9 toxic, by class (10, 10)"),
     (
-        lambda raw: raw["data"]["steps"][2].update(comments=30, toxic=20, counts=[10, 20]),
+        lambda raw: raw["data"]["steps"][2].update(comments=30, counts=[10, 20]),
         "data.test has 20 ids, the step 'test, balanced' 30 comments",
     ),
     (lambda raw: raw["data"]["test"]["labels"].pop(), "data.test has 20 ids and 19 labels"),
     (lambda raw: raw["data"]["natural"]["characters"].pop(), "data.natural has 20 ids and 19 characters"),
-    (part("test", "labels", 4, 7), "data.test.labels has 7 at place 5; allowed is from 0 to 1"),
-    (part("test", "labels", 4, -1), "data.test.labels has -1 at place 5; allowed is from 0 to 1"),
-    (part("test", "toxic_share", 0, 1.5), "data.test.toxic_share has 1.5 at place 1; allowed is from 0 to 1"),
-    (part("train", "raters", 19, -1), "data.train.raters has -1 at place 20; allowed is from 0 up"),
-    (lambda raw: raw["data"]["also"].append(raw["data"]["also"][0]), "data.also has 'o.csv' 2 times"),
+    (part("test", "labels", 4, 7), "data.test.labels has 7, there are 2 classes"),
+    (part("test", "labels", 4, -1), "Expected `int` >= 0 - at `$.data.test.labels[4]`"),
+    (part("test", "toxic_share", 0, 1.5), "Expected `float` <= 1.0 - at `$.data.test.toxic_share[0]`"),
+    (part("train", "raters", 19, -1), "Expected `int` >= 0 - at `$.data.train.raters[19]`"),
     (
-        lambda raw: raw["data"]["also"][0].update(taken_for=["not toxic"]),
-        "data.also 'o.csv' has 2 classes and takes 1 for others",
+        lambda raw: raw["data"]["out_of_domain"].append(raw["data"]["out_of_domain"][0]),
+        "data.out_of_domain has 'o.csv' 2 times",
     ),
     (
-        lambda raw: raw["data"]["also"][0].update(taken_for=["ham", None]),
-        "data.also 'o.csv' takes a class for 'ham', which is none at home",
-    ),
-    (lambda raw: raw["data"]["also"][0].update(steps=[]), "data.also 'o.csv' has no steps"),
-    (
-        lambda raw: raw["data"]["also"][0].update(name="p.csv"),
-        "cell lsa-cpu: quality.also is of ['o.csv'], the data of ['p.csv']",
-    ),
-    (lambda raw: raw["data"]["trust"]["test"].update(comments=0), "data.trust.test has 0 comments, by class (10, 10)"),
-    (
-        lambda raw: raw["data"]["trust"]["train"].update(median_characters=[3]),
-        "data.trust.train.median_characters has 1 classes of 2",
-    ),
-    (lambda raw: raw["data"]["trust"]["train"].update(languages={}), "data.trust.train has no languages"),
-    (
-        lambda raw: raw["data"]["trust"]["train"].update(personal={}),
-        "data.trust.train and test look for unlike hints of personal data",
+        lambda raw: raw["data"]["out_of_domain"][0].update(mapped_to=["not toxic"]),
+        "data.out_of_domain 'o.csv' has 2 classes and maps 1",
     ),
     (
-        lambda raw: raw["data"]["trust"].update(suspect_ids=["ffffffff"]),
-        "data.trust.suspect_ids has ffffffff, which is no comment that was tested on",
+        lambda raw: raw["data"]["out_of_domain"][0].update(mapped_to=["ham", None]),
+        "data.out_of_domain 'o.csv' maps a class to 'ham', which is not an in-domain class",
     ),
     (
-        lambda raw: raw["data"]["trust"]["wrong_test_labels"].update(samples=0),
-        "data.trust.wrong_test_labels is of 0 samples",
+        lambda raw: raw["data"]["out_of_domain"][0].update(steps=[]),
+        "Expected `array` of length >= 1 - at `$.data.out_of_domain[0].steps`",
+    ),
+    (
+        lambda raw: raw["data"]["out_of_domain"][0].update(name="p.csv"),
+        "cell lsa-cpu: quality.out_of_domain has ['o.csv'], data.out_of_domain ['p.csv']",
+    ),
+    (
+        lambda raw: raw["data"]["audit"]["test"].update(comments=30),
+        "data.audit.test has 30 comments, by class (10, 10)",
+    ),
+    (
+        lambda raw: raw["data"]["audit"]["test"].update(comments=0),
+        "Expected `int` >= 1 - at `$.data.audit.test.comments`",
+    ),
+    (
+        lambda raw: raw["data"]["audit"]["train"].update(median_characters=[3]),
+        "data.audit.train.median_characters has 1 classes of 2",
+    ),
+    (
+        lambda raw: raw["data"]["audit"]["train"].update(languages={}),
+        "Expected `object` of length >= 1 - at `$.data.audit.train.languages`",
+    ),
+    (
+        lambda raw: raw["data"]["audit"]["train"].update(personal_data={}),
+        "data.audit.train and test have different hints of personal data",
+    ),
+    (
+        lambda raw: raw["data"]["audit"]["label_noise"].update(suspects=["ffffffff"]),
+        "data.audit.label_noise.suspects has ffffffff, which is not a test comment",
+    ),
+    (
+        lambda raw: raw["data"]["audit"]["near_duplicates"].update(ids=["ffffffff"]),
+        "data.audit.near_duplicates.ids has ffffffff, which is not a test comment",
+    ),
+    (
+        lambda raw: raw["data"]["audit"]["label_noise"].update(test=None),
+        "data.audit.label_noise needs both counts, or a reason instead of them",
+    ),
+    (
+        lambda raw: raw["noise"].update(samples=0),
+        "noise has 0 samples",
     ),
     (lambda raw: raw["cells"].append(raw["cells"][0]), "cells has 'lsa-cpu' 2 times"),
     (
@@ -153,32 +167,32 @@ DAMAGES: list[tuple[Callable[[Any], object], str]] = [
         "cell lsa-cpu: quality.test has 7.5 at place 3; allowed is from 0 to 1",
     ),
     (
-        cell("quality", "also", 0, "probabilities", 0, value=-0.1),
-        "cell lsa-cpu: quality.also 'o.csv' has -0.1 at place 1; allowed is from 0 to 1",
+        cell("quality", "out_of_domain", 0, "probabilities", 0, value=-0.1),
+        "cell lsa-cpu: quality.out_of_domain 'o.csv' has -0.1 at place 1; allowed is from 0 to 1",
     ),
     (
         cell("quality", "truncated_share", value=25),
-        "cell lsa-cpu: quality.truncated_share has 25 at place 1; allowed is from 0 to 1",
+        "Expected `float` <= 1.0 - at `$.cells[0].quality.truncated_share`",
     ),
     (cell("training", "comments", value=0), "cell lsa-cpu: training.comments is 0"),
     (cell("training", "disk_mb", "value", value=-1), "cell lsa-cpu: training.disk_mb is -1 MB"),
     (cell("training", "memory", "peak_mb", "value", value=-700), "cell lsa-cpu: training.memory.peak_mb is -700 MB"),
     (
         cell("learning_curve", 1, "comments", value=5),
-        "cell lsa-cpu: learning_curve has its points at [5, 5], which do not grow",
+        "cell lsa-cpu: learning_curve has sizes [5, 5], which do not grow",
     ),
     (
         cell("learning_curve", 0, "test", value=[]),
         "cell lsa-cpu: learning_curve at 5 has 0 probabilities for 20 comments, 1 each",
     ),
-    (cell("latency", "samples_ms", value=[]), "cell lsa-cpu: latency has no samples_ms"),
+    (cell("latency", "samples_ms", value=[]), "Expected `array` of length >= 1 - at `$.cells[0].latency.samples_ms`"),
     (cell("latency", "characters", value=[5]), "cell lsa-cpu: latency has 2 samples_ms and 1 characters"),
-    (cell("latency", "samples_ms", 0, value=0), "cell lsa-cpu: latency.samples_ms has 0"),
+    (cell("latency", "samples_ms", 0, value=0), "Expected `float` > 0.0 - at `$.cells[0].latency.samples_ms[0]`"),
     (cell("latency", "p50_ms", "value", value=15), "cell lsa-cpu: latency.p50_ms is 15, the samples are 1 to 2"),
-    (cell("throughput", "batches", value=[]), "cell lsa-cpu: throughput has no batches"),
+    (cell("throughput", "batches", value=[]), "Expected `array` of length >= 1 - at `$.cells[0].throughput.batches`"),
     (
         cell("throughput", "batches", 0, "batch_size", value=0),
-        "cell lsa-cpu: throughput has the batch sizes [0], which do not grow",
+        "Expected `int` >= 1 - at `$.cells[0].throughput.batches[0].batch_size`",
     ),
     (
         cell("throughput", "batches", 0, "comments_per_s", "value", value=0),
@@ -205,7 +219,7 @@ DAMAGES: list[tuple[Callable[[Any], object], str]] = [
 ]  # fmt: skip
 
 
-def test_a_whole_run_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_whole_run_is_loaded_unchanged(tmp_path: Path) -> None:
     run_file.save(whole(), tmp_path / "a.json")
     assert saved_runs.load(tmp_path / "a.json") == whole()
 
@@ -235,7 +249,7 @@ def test_one_damage_is_refused_in_one_line(
             lambda raw: raw["data"]["steps"][0].update(counts=[]),
             "data.steps 'without duplicates' counts 0 classes of 3",
         ),
-        (part("test", "labels", 0, 3), "data.test.labels has 3 at place 1; allowed is from 0 to 2"),
+        (part("test", "labels", 0, 3), "data.test.labels has 3, there are 3 classes"),
     ],
 )  # fmt: skip
 def test_damage_is_found_among_three_classes(
@@ -247,22 +261,14 @@ def test_damage_is_found_among_three_classes(
     assert str(caught.value) == f"{file} is not a valid run: {message}"
 
 
-def test_what_older_runs_lack_is_no_damage(tmp_path: Path) -> None:
+def test_an_out_of_domain_set_may_have_other_classes(tmp_path: Path) -> None:
     def edit(raw: Any) -> None:
-        del raw["data"]["trust"], raw["data"]["test"]["characters"]
-        del raw["cells"][0]["quality"]["validation"]
-        for step in raw["data"]["steps"]:
-            del step["counts"]
+        mapped_to = ["not toxic", "not toxic", "toxic"]
+        raw["data"]["out_of_domain"][0].update(
+            classes=["ham", "eggs", "toxic"], mapped_to=mapped_to
+        )
 
-    assert run_file.load(damaged(tmp_path, whole(), edit)).data.trust is None
-
-
-def test_a_set_of_other_origin_may_have_other_classes(tmp_path: Path) -> None:
-    def edit(raw: Any) -> None:
-        taken_for = ["not toxic", "not toxic", "toxic"]
-        raw["data"]["also"][0].update(classes=["ham", "eggs", "toxic"], taken_for=taken_for)
-
-    assert len(run_file.load(damaged(tmp_path, whole(), edit)).data.also[0].classes) == 3
+    assert len(run_file.load(damaged(tmp_path, whole(), edit)).data.out_of_domain[0].classes) == 3
 
 
 def test_net_energy_may_be_negative(tmp_path: Path) -> None:
@@ -295,7 +301,7 @@ def test_runs_lists_the_healthy_and_names_the_damaged_in_a_line(
 @pytest.mark.parametrize(
     "raw", [{"schema_version": 1}, {"schema_version": []}, {"schema_version": True}]
 )
-def test_old_versions_are_damaged_too(tmp_path: Path, raw: Any) -> None:
+def test_other_schema_versions_are_refused(tmp_path: Path, raw: Any) -> None:
     (tmp_path / "a.json").write_text(json.dumps(raw))
     with pytest.raises(RunError, match=r"a\.json (is not a valid run of|has) schema version"):
         run_file.load(tmp_path / "a.json")

@@ -1,4 +1,4 @@
-"""bench/saved/record.py: what is saved is checked."""
+"""bench/saved/record.py, run_file.py: a saved run is checked."""
 
 import json
 from dataclasses import replace
@@ -12,6 +12,7 @@ from tests.small_runs import GOOD, cell, run
 from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import Figure
 from worthit.datasets.errors import RunError
+from worthit.datasets.splits.manifest import Step
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_a_run_comes_back_as_it_was_saved(tmp_path: Path) -> None:
 
 
 def test_a_list_of_numbers_is_one_line_and_text_stays_as_it_is(tmp_path: Path) -> None:
-    odd = record.StepRecord('says "[\n 1,\n 2]", {then}', 2, 1)
+    odd = Step('says "[\n 1,\n 2]", {then}', 2, (1, 1))
     two = small_runs.part((1, 0))
     data = replace(run().data, steps=(odd, *run().data.steps), train=two)
     found = run(cell(quality=record.Quality((0.25, 1.0), GOOD, GOOD, 1.0, 0.0)), data=data)
@@ -47,7 +48,7 @@ def test_a_list_of_numbers_is_one_line_and_text_stays_as_it_is(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda raw: raw.update(schema_version=99), "schema version 99, this worthit reads 3"),
+        (lambda raw: raw.update(schema_version=99), "schema version 99, this worthit reads 4"),
         (lambda raw: raw.pop("schema_version"), "schema version None"),
         (lambda raw: raw.update(cells="none"), r"Expected `array`, got `str` - at `\$.cells`"),
         (lambda raw: raw["cells"][0].update(model=3), r"Expected `str`, got `int`"),
@@ -69,7 +70,7 @@ def test_a_run_that_is_not_valid_is_refused(tmp_path: Path, damage: Any, message
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '"x"'])
-def test_files_that_are_no_runs_are_refused(tmp_path: Path, content: str) -> None:
+def test_files_that_are_not_runs_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(RunError, match=r"not JSON|schema version None"):
         run_file.load(tmp_path / "a.json")

@@ -1,20 +1,23 @@
-"""datasets/audit/, reports/sections/data_audit.py: what is wrong with made data is found, and said."""
+"""datasets/audit/, reports/sections/data_audit.py: weaknesses of synthetic data are found and reported."""
 
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests import scored_runs
-from worthit.bench.saved import audit_record as recorder
+from tests import factories, scored_runs
 from worthit.bench.saved import record, run_file
 from worthit.datasets import prepare
-from worthit.datasets.audit import audit, label_noise, near_duplicates, personal_data
+from worthit.datasets.audit import label_noise, near_duplicates, personal_data
+from worthit.datasets.audit.audit import Audit, NearDuplicates, _length_auc, examine
+from worthit.datasets.audit.label_noise import LabelNoise
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.language import foreign_confidence, identified
 from worthit.datasets.sources.synthetic import Synthetic
+from worthit.datasets.splits.manifest import Prepared
 from worthit.datasets.splits.protocol import AtMost, Protocol
 from worthit.reports.cli import main
 from worthit.reports.sections import data_audit as report
@@ -24,17 +27,17 @@ TEMPLATE = (
 )
 
 
-def test_a_template_with_another_number_is_a_twin_and_another_text_is_not() -> None:
+def test_a_template_with_another_number_is_a_near_duplicate_and_another_text_is_not() -> None:
     index = near_duplicates.Index([f"{TEMPLATE} 12", "rivers are long and old", "!!!", "?!"])
-    assert index.twins(
+    assert index.closest(
         [f"{TEMPLATE.upper()}:  99!", "rivers are short and new", "!!!", "", f"{TEMPLATE} 12"]
     ) == [0, -1, 2, -1, 0]
 
 
-def test_the_twin_is_the_most_similar_one() -> None:
+def test_the_most_similar_comment_is_returned() -> None:
     near, nearer = f"{TEMPLATE} nine hundred", f"{TEMPLATE} twelve"
     index = near_duplicates.Index([near, nearer, near])
-    assert index.twins([f"{TEMPLATE} twelfth"]) == [1]
+    assert index.closest([f"{TEMPLATE} twelfth"]) == [1]
     assert index.repeated() == 1 + (
         near_duplicates.jaccard(near_duplicates.shingles(near), near_duplicates.shingles(nearer))
         >= 0.8
@@ -53,7 +56,7 @@ def test_hashing_finds_what_comparing_everything_finds() -> None:
         return " ".join(parts)
 
     texts = [changed(text) for text in originals]
-    found = [twin >= 0 for twin in near_duplicates.Index(originals).twins(texts)]
+    found = [place >= 0 for place in near_duplicates.Index(originals).closest(texts)]
     sets = [near_duplicates.shingles(text) for text in originals]
     expected = [
         max(near_duplicates.jaccard(near_duplicates.shingles(text), other) for other in sets)
@@ -84,11 +87,11 @@ def test_hashing_finds_what_comparing_everything_finds() -> None:
     ],
 )
 def test_hints_of_personal_data(text: str, hints: set[str]) -> None:
-    assert {hint for hint, count in personal_data.counted([text]).items() if count} == hints
-    assert sum(personal_data.counted([text, text]).values()) == 2 * len(hints)
+    assert {hint for hint, count in personal_data.count([text]).items() if count} == hints
+    assert sum(personal_data.count([text, text]).values()) == 2 * len(hints)
 
 
-def test_languages_are_told_as_foreign_ones_are() -> None:
+def test_languages_are_identified_with_the_confidence_that_comments_are_foreign() -> None:
     texts = [
         "This is a comment about the history of the old town",
         "Das ist ein Kommentar über die Geschichte der alten Stadt",
@@ -114,7 +117,7 @@ def _flipped(flip: float, size: int = 1_500) -> tuple[list[str], np.ndarray, np.
 
 
 @pytest.mark.parametrize("flip", [0.0, 0.1, 0.2])
-def test_label_noise_is_about_what_was_put_in(flip: float) -> None:
+def test_label_noise_is_about_the_share_of_flipped_labels(flip: float) -> None:
     texts, labels, wrong = _flipped(flip)
     ids = [str(i) for i in range(1_000, 1_500)]
     found = label_noise.estimate(texts[:1_000], labels[:1_000], texts[1_000:], labels[1_000:], ids)
@@ -126,7 +129,7 @@ def test_label_noise_is_about_what_was_put_in(flip: float) -> None:
         assert found.model_accuracy == pytest.approx(1 - flip, abs=0.04)
 
 
-def test_suspects_come_the_likeliest_first() -> None:
+def test_suspects_are_ordered_most_likely_wrong_first() -> None:
     def diluted(word: str, by: int) -> str:
         return " ".join([word, *"and of the that in".split()[:by]])
 
@@ -138,7 +141,7 @@ def test_suspects_come_the_likeliest_first() -> None:
     assert found.suspects == ("0", "1", "2", "3")
 
 
-def test_noise_is_not_estimated_by_a_model_that_guesses_or_from_few() -> None:
+def test_label_noise_needs_enough_comments_and_a_model_better_than_guessing() -> None:
     rng = np.random.default_rng(1)
     words = "river town music map old new page source".split()
     texts = [" ".join(rng.choice(words, 6)) + f" w{i}" for i in range(300)]
@@ -148,12 +151,12 @@ def test_noise_is_not_estimated_by_a_model_that_guesses_or_from_few() -> None:
     assert "no better than guessing" in found.reason
     alone = [f"w{i}" for i in range(300)]
     nothing = label_noise.estimate(alone, labels, alone[:50], labels[:50], ["x"] * 50)
-    assert "no word is in two" in nothing.reason
+    assert "no word occurs in two" in nothing.reason
     few = label_noise.estimate(texts[:50], labels[:50], texts[:50], labels[:50], ["x"] * 50)
     assert "50 training comments" in few.reason
 
 
-def _examined(folder: Path) -> tuple[prepare.Prepared, audit.Trust]:
+def _examine(folder: Path) -> tuple[Prepared, Audit]:
     rng = np.random.default_rng(2)
     texts = Synthetic(700).read()["text"].to_pylist()
     # A block of templates, which a split at random puts on both sides.
@@ -165,71 +168,62 @@ def _examined(folder: Path) -> tuple[prepare.Prepared, audit.Trust]:
     ]
     (folder / "mine.jsonl").write_text("\n".join(rows))
     made = prepare.prepare(str(folder / "mine.jsonl"), Protocol(test_size=AtMost(50)))
-    return made, audit.examine(made.key)
+    return made, examine(made.key)
 
 
-def test_a_split_is_examined_once_and_no_text_is_kept(tmp_path: Path) -> None:
-    made, found = _examined(tmp_path)
+def test_a_split_is_examined_once_and_no_text_is_saved(tmp_path: Path) -> None:
+    made, found = _examine(tmp_path)
     train, test = (prepare.comments(made.key, part) for part in ("train", "test"))
     assert found.train.comments == len(train) + made.step("validation").comments
     assert found.test.counts == (25, 25)
     templates = sum(TEMPLATE in text for text in test.texts)
     assert templates > 5
-    in_test = {*prepare.comment_ids(test.texts)} & {*found.twins}
-    assert len(in_test) == templates
-    assert 0 < found.twins_other_label <= len(found.twins)
+    copies = found.near_duplicates
+    assert len({*prepare.comment_ids(test.texts)} & {*copies.ids}) == templates
+    assert 0 < copies.other_label <= len(copies.ids) <= copies.examined
     assert found.train.repeated >= 100
-    assert found.test.personal["e-mail addresses"] == templates
+    assert found.test.personal_data["e-mail addresses"] == templates
     assert sum(found.test.languages.values()) == 50
-    (file,) = cache_folder("splits", made.key).glob("trust-*.json")
+    (file,) = cache_folder("splits", made.key).glob("audit-*.json")
     assert "encyclopedia" not in file.read_text()
     file.write_bytes(file.read_bytes().replace(b'"comments":', b'"comments":1', 1))
-    assert audit.examine(made.key).train.comments > found.train.comments  # read, not made anew
+    assert examine(made.key).train.comments > found.train.comments  # read, not computed again
     file.write_text("damaged")
-    assert audit.examine(made.key) == found
+    assert examine(made.key) == found
 
 
 def test_length_alone_is_measured() -> None:
     texts = ["a" * n for n in (1, 2, 3, 4, 4, 5)]
-    assert audit._length_auc(texts, np.array([0, 0, 0, 1, 1, 1])) == 1.0
-    assert audit._length_auc(texts, np.array([0, 0, 0, 0, 1, 1])) == pytest.approx(7.5 / 8)
-    assert audit._length_auc(texts, np.zeros(6, np.int64)) is None
+    assert _length_auc(texts, np.array([0, 0, 0, 1, 1, 1])) == 1.0
+    assert _length_auc(texts, np.array([0, 0, 0, 0, 1, 1])) == pytest.approx(7.5 / 8)
+    assert _length_auc(texts, np.zeros(6, np.int64)) is None
 
 
-def side(**changed: object) -> audit.Side:
-    personal_hints = dict.fromkeys(personal_data.HINTS, 0)
-    base = audit.Side(20, (10, 10), (5, 50, 500), (40, 60), 0, {"en": 20}, personal_hints)
-    return dataclasses.replace(base, **changed)  # type: ignore[arg-type]
+def audit(**changed: Any) -> Audit:
+    noise = LabelNoise(2, 1, 0.9, ("00000004",))
+    return factories.audit(**{"label_noise": noise, "length_auc": 0.55, **changed})
 
 
-def facts(**changed: object) -> audit.Trust:
-    base = audit.Trust(side(), side(), 0.55, (), 0, 30, label_noise.Noise(2, 1, 0.9, ("00000004",)))
-    return dataclasses.replace(base, **changed)  # type: ignore[arg-type]
+def copies(*ids: str, other_label: int = 0) -> NearDuplicates:
+    return NearDuplicates(ids, other_label, 30, "hashes")
 
 
-def run(found: audit.Trust | None) -> record.Run:
-    """A model that tells 18 of 20 test comments right, and what was found of its data."""
-    labels, scores = (1, 0) * 10, (0.9, 0.2) * 9 + (0.4, 0.6)
-    blank = (None,) * 20
-    part = record.Part(tuple(f"{i:08x}" for i in range(20)), labels, blank, blank)
-    steps = tuple(record.StepRecord(name, 20, 10) for name in ("balanced", "train", "test"))
-    data = record.Data(
-        "synthetic", "made", "nobody", "f", "key", 42, 0.1, steps, part, part, part,
-        trust=found and recorder.recorded(found),
-    )  # fmt: skip
-    cell = record.CellRecord(
-        "lsa", "cpu", 0, quality=record.Quality(scores, scores, scores, 1.0, 0.0)
-    )
-    on = {"cpu": "a CPU", "cores_allowed": 2, "accelerators": []}
-    return record.Run("a-run", "", "", 1.0, "quick", {}, on, data, (cell,), True)
+UNKNOWN = LabelNoise(None, None, None, reason="too few")
 
 
-def rendered(found: audit.Trust) -> str:
+def run(found: Audit) -> record.Run:
+    """A model that classifies 18 of 20 test comments correctly, and the audit of its data."""
+    scores = factories.quality((0.9, 0.2) * 9 + (0.4, 0.6))
+    cell = record.CellRecord("lsa", "cpu", 0, quality=scores)
+    return factories.run(factories.data(factories.part((1, 0) * 10), audit=found), cell)
+
+
+def render(found: Audit) -> str:
     return "\n".join(report.section(run(found)))
 
 
 def test_the_section_marks_estimates_and_has_nothing_to_do_where_all_is_well() -> None:
-    text = rendered(facts())
+    text = render(audit())
     assert "*≈2* (10.0 %)" in text
     assert "*≈1* (5.0 %)" in text
     assert text.count("Nothing to do") == 4
@@ -238,15 +232,16 @@ def test_the_section_marks_estimates_and_has_nothing_to_do_where_all_is_well() -
 
 
 def test_the_section_says_what_to_do() -> None:
-    text = rendered(
-        facts(
-            # The eleventh comment and the last, of which the models get the last wrong.
-            twins=("0000000a", "00000013", "fffffff"),
-            twins_other_label=1,
-            train=side(counts=(19, 1), personal={**side().personal, "web links": 3},
-                       languages={"de": 12, "en": 8}),
+    text = render(
+        audit(
+            # The model classifies the eleventh comment correctly, and the last one not.
+            near_duplicates=copies("0000000a", "00000013", "ffffffff", other_label=1),
+            train=factories.side_audit(
+                counts=(19, 1), languages={"de": 12, "en": 8},
+                personal_data=dict.fromkeys(personal_data.HINTS, 0) | {"web links": 3},
+            ),
             length_auc=0.2,
-            noise=label_noise.Noise(None, None, None, reason="too few"),
+            label_noise=UNKNOWN,
         )
     )  # fmt: skip
     assert "3 of the 30 comments tested on nearly repeat" in text
@@ -262,30 +257,19 @@ def test_the_section_says_what_to_do() -> None:
     assert "changes by +4.4 points at most (lsa)" in text
 
 
-def test_what_copies_do_to_accuracy_is_told_of_three_classes_too() -> None:
-    made = run(facts(twins=("00000002", "00000013")))
+def test_the_effect_of_copies_on_accuracy_is_shown_for_three_classes_too() -> None:
+    made = run(audit())
     labels = (0, 1, 2, 1) * 5
-    called = (0, 1, 2, 1) * 4 + (0, 1, 2, 0)  # the last comment is told wrong
+    called = (0, 1, 2, 1) * 4 + (0, 1, 2, 0)  # the last comment is misclassified
     scores = tuple(float(kind == one) for one in called for kind in range(3))
     test = dataclasses.replace(made.data.test, labels=labels)
-    names, sides = (
-        ("a", "b", "c"),
-        dict.fromkeys(("train", "test"), side(counts=(5, 10, 5), median_characters=(1, 1, 1))),
-    )
-    data = dataclasses.replace(
-        made.data, classes=names, test=test, trust=dataclasses.replace(made.data.trust, **sides)
-    )
+    found = factories.audit(3, near_duplicates=copies("00000002", "00000013"))
+    data = dataclasses.replace(made.data, classes=("a", "b", "c"), test=test, audit=found)
     cell = dataclasses.replace(
         made.cells[0], quality=dataclasses.replace(made.cells[0].quality, test=scores)
     )
     text = "\n".join(report.section(dataclasses.replace(made, data=data, cells=(cell,))))
     assert "changes by +5.0 points at most (lsa)" in text  # 19 of 20; 18 of 18 without them
-
-
-def test_a_run_from_before_says_so_and_comes_back(tmp_path: Path) -> None:
-    assert "from before" in report.section(run(None))[1]
-    run_file.save(run(facts()), tmp_path / "a.json")
-    assert run_file.load(tmp_path / "a.json") == run(facts())
 
 
 def saved(root: Path, made: record.Run) -> list[str]:
@@ -296,7 +280,7 @@ def saved(root: Path, made: record.Run) -> list[str]:
     return ["report", "made", "--root", str(root)]
 
 
-def test_suspects_are_printed_from_the_cache_only_the_likeliest_first(
+def test_suspects_are_printed_from_the_cache_only_most_likely_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [{"text": f"\x1b[31m<b>remark {i}", "label": i % 2} for i in range(200)]
@@ -309,10 +293,10 @@ def test_suspects_are_printed_from_the_cache_only_the_likeliest_first(
     )
     scores = tuple(float(1 - label) if i == 7 else float(label) for i, label in enumerate(labels))
     made = scored_runs.run((), scored_runs.cell("lsa", scores), test=test)
-    found = recorder.recorded(facts(noise=label_noise.Noise(2, 3, 0.9, (ids[7], ids[0]))))
-    data = dataclasses.replace(made.data, split=key, trust=found)
-    render = saved(tmp_path, dataclasses.replace(made, data=data))
-    assert main.main([*render, "--suspects", "5"]) == 0
+    found = audit(label_noise=LabelNoise(2, 3, 0.9, (ids[7], ids[0])))
+    data = dataclasses.replace(made.data, key=key, audit=found)
+    command = saved(tmp_path, dataclasses.replace(made, data=data))
+    assert main.main([*command, "--suspects", "5"]) == 0
     lines = capsys.readouterr().out.splitlines()[-5:]
     names = ("not toxic", "toxic")
     assert lines[0] == f"{ids[7]}: {names[labels[7]]} by its label, missed by 1 of 1"
@@ -321,7 +305,7 @@ def test_suspects_are_printed_from_the_cache_only_the_likeliest_first(
     share = ("25.0 %", "75.0 %")[labels[0]]
     assert lines[2] == f"{ids[0]}: {names[labels[0]]} to {share} of 4 raters, missed by 0 of 1"
     assert lines[4] == "1 more look wrong; a run keeps which the likeliest 2 are"
-    assert main.main([*render, "--suspects", "1"]) == 0
+    assert main.main([*command, "--suspects", "1"]) == 0
     (shown,) = [line for line in capsys.readouterr().out.splitlines() if "missed by" in line]
     assert shown.startswith(ids[7])
     text = (tmp_path / "reports" / "runs" / "made" / "README.md").read_text("utf-8")
@@ -332,18 +316,13 @@ def test_suspects_are_printed_from_the_cache_only_the_likeliest_first(
 @pytest.mark.parametrize(
     ("found", "suspects", "message"),
     [
-        (facts(), "0", "--suspects is 0; it takes a number of comments from 1 up"),
-        (facts(), "3", "are not in this machine's cache"),
-        (None, "3", "a-run is from before labels were judged"),
-        (
-            facts(noise=label_noise.Noise(None, None, None, reason="too few")),
-            "3",
-            "not known: too few",
-        ),
+        (audit(), "0", "--suspects is 0; it takes a number of comments from 1 up"),
+        (audit(), "3", "are not in this machine's cache"),
+        (audit(label_noise=UNKNOWN), "3", "not known: too few"),
     ],
 )
 def test_suspects_that_cannot_be_shown_are_refused_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], found: audit.Trust | None, suspects: str,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], found: Audit, suspects: str,
     message: str,
 ) -> None:  # fmt: skip
     assert main.main([*saved(tmp_path, run(found)), "--suspects", suspects]) == 2
@@ -354,7 +333,7 @@ def test_suspects_that_cannot_be_shown_are_refused_in_one_line(
     assert not list(tmp_path.rglob("README.md"))
 
 
-def test_where_no_label_looks_wrong_that_is_said() -> None:
-    assert report.suspects(run(facts(noise=label_noise.Noise(0, 0, 0.9))), 3, 80) == [
+def test_a_line_says_so_if_no_label_looks_wrong() -> None:
+    assert report.suspects(run(audit(label_noise=LabelNoise(0, 0, 0.9))), 3, 80) == [
         "no label of a test comment looks wrong"
     ]

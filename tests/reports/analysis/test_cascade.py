@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
+from tests import factories
 from tests.judged_runs import COMMENTS, cell, run, scores
 from worthit.bench.saved import record
 from worthit.bench.saved.record import measured
@@ -134,8 +135,9 @@ def test_a_cascade_in_no_models_place_is_not_drawn_as_one() -> None:
 
 def test_runs_without_validation_comments_say_so() -> None:
     found = run(cell("tfidf", 0.85), cell("llama", 0.95))
-    nothing = record.Part((), (), (), ())
-    old = dataclasses.replace(found, data=dataclasses.replace(found.data, validation=nothing))
+    old = dataclasses.replace(
+        found, data=dataclasses.replace(found.data, validation=factories.part())
+    )
     assert "kept no validation comments" in cascade.section(old, cascade.chosen(old))[0]
 
 

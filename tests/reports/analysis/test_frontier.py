@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pytest
 
+from tests import factories
 from worthit.bench.saved import record
 from worthit.bench.saved.record import NOT_TUNED, Figure, measured, unavailable
 from worthit.reports.analysis import frontier, paired_tests
@@ -27,26 +28,18 @@ def cell(
     model: str, wrong: range = range(0), cost: float = 1.0, **changed: Any
 ) -> record.CellRecord:
     """All costs are multiples of one; energy is measured."""
-    nowhere = unavailable("MB", "on the CPU")
-    memory = record.Memory(measured(100 * cost, "MB", "VmHWM"), measured(1, "MB", "rss"), nowhere)
+    memory = factories.memory(100 * cost, 1)
     ms = measured(cost, "ms", "clock")
     base = record.CellRecord(
         model, "cpu", 0,
-        training=record.Training(
-            measured(cost, "s", "clock"), memory, "2026-01-02T03:04:05+00:00", {}, "a",
-            measured(1, "MB", "sizes"), 1, 1, 20, 0.0,
+        training=factories.training(cost, memory=memory),
+        latency=factories.latency(
+            (cost,), ms, ms, ms, p50_low_ms=cost * 0.9, p50_high_ms=cost * 1.1
         ),
-        latency=record.Latency(
-            (cost,), (5,), ms, ms, ms, measured(1, "s", "c"), ms,
-            p50_low_ms=cost * 0.9, p50_high_ms=cost * 1.1,
-        ),
-        throughput=record.Throughput(
-            (record.BatchRate(8, measured(1000 / cost, "comments/s", "clock")),), "no gain"
-        ),
+        throughput=factories.throughput(1000 / cost),
         memory=memory,
-        energy=record.Energy(
-            measured(cost, "J", "RAPL"), Figure(9, "J", "estimated", "constant"),
-            unavailable("J", "no GPU"), 5.0, 100,
+        energy=factories.energy(
+            measured(cost, "J", "RAPL"), Figure(9, "J", "estimated", "constant")
         ),
         quality=record.Quality(scores(wrong), scores(wrong), (), 1.0, 0.0),
     )  # fmt: skip
@@ -54,19 +47,8 @@ def cell(
 
 
 def run(*cells: record.CellRecord, **changed: Any) -> record.Run:
-    blank = (None,) * len(LABELS)
-    part = record.Part(tuple(map(str, range(len(LABELS)))), LABELS, blank, blank)
-    base = record.Run(
-        "a-run", "2026-01-02T03:00:00+00:00", "2026-01-02T03:10:00+00:00", 600.0, "quick", {},
-        {"cpu": "a CPU", "cores_allowed": 2, "accelerators": [], "libraries": {}},
-        record.Data(
-            "synthetic", "made", "nobody", "fp", "key", 42, 0.5,
-            tuple(record.StepRecord(name, 200, 100) for name in ("train", "test")), part, part,
-            record.Part((), (), (), ()),
-        ),
-        cells, True,
-    )  # fmt: skip
-    return dataclasses.replace(base, **changed)
+    data = factories.data(factories.part(LABELS), natural=factories.part(), prevalence=0.5)
+    return factories.run(data, *cells, **changed)
 
 
 def standings(found: record.Run, cost: str = "latency p50") -> dict[str, tuple[str, str]]:

@@ -14,6 +14,7 @@ def part(votes: list[tuple[int, int] | None]) -> Part:
         tuple(int(vote is not None and 2 * vote[0] > vote[1]) for vote in votes),
         tuple(None if vote is None else round(vote[0] / vote[1], 4) for vote in votes),
         tuple(None if vote is None else vote[1] for vote in votes),
+        (9,) * len(votes),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests import factories
 from worthit.bench.cell import Cell
 from worthit.bench.cells import work
 from worthit.bench.saved import data_record, record, run_file
@@ -42,9 +43,9 @@ def home(folder: Path, **protocol: Any) -> prepare.Prepared:
         (("not toxic", "toxic"), HOME, (0, 1), True, ""),
         (("Toxic", "fine"), HOME, (1, 0), True, ""),
         (("hate", "neither", "toxic"), HOME, (0, 0, 1), True, "hate, neither of other.csv count as 'not toxic'"),
-        (("ham", "spam"), HOME, (0, 1), False, "'spam' of other.csv is taken for 'toxic'"),
+        (("ham", "spam"), HOME, (0, 1), False, "'spam' of other.csv is mapped to 'toxic'"),
         (("0", "1"), ("0", "1"), (0, 1), False, "their names|the names do not say"),
-        (("b", "c", "z"), ("a", "b", "c"), (1, 2, -1), True, "z of other.csv: no class is called so"),
+        (("b", "c", "z"), ("a", "b", "c"), (1, 2, -1), True, "z of other.csv: left out"),
         (("c", "b", "a"), ("a", "b", "c"), (2, 1, 0), True, ""),
     ],
 )  # fmt: skip
@@ -52,7 +53,7 @@ def test_classes_are_matched_by_name(
     classes: tuple[str, ...], at_home: tuple[str, ...], places: tuple[int, ...], same_label: bool,
     warning: str,
 ) -> None:  # fmt: skip
-    found = transfer.matched(classes, at_home, "other.csv")
+    found = transfer.match_classes(classes, at_home, "other.csv")
     assert (found.places, found.same_label) == (places, same_label)
     assert bool(found.warning) == bool(warning)
     assert any(part in found.warning for part in warning.split("|"))
@@ -65,7 +66,7 @@ def test_classes_with_nothing_in_common_are_refused(
     classes: tuple[str, ...], at_home: tuple[str, ...]
 ) -> None:
     with pytest.raises(DataError, match=r"--also-test other\.csv has the classes a, "):
-        transfer.matched(classes, at_home, "other.csv")
+        transfer.match_classes(classes, at_home, "other.csv")
 
 
 def test_comments_that_are_at_home_too_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_comments_that_are_at_home_too_are_left_out_and_counted(tmp_path: Path) 
     new = [f"{'bad' if i % 3 else 'good'} remark {i},{'yes' if i % 3 else 'no'}" for i in range(90)]
     known = [f"{text.upper()},yes" for text in (*train[:7], *test[:4])]
     other = table(tmp_path / "other.csv", "tweet,is_toxic", [*new, *known, *new[:5], ",yes"])
-    found = transfer.prepare_other(other, at_home, Choices(label_column="toxic"))
+    found = transfer.prepare_one(other, at_home, Choices(label_column="toxic"))
     assert [step.comments for step in found.steps] == [107, 106, 101, 101, 94, 90, 20]
     assert found.same_label
     assert not found.warning
@@ -84,7 +85,7 @@ def test_comments_that_are_at_home_too_are_left_out_and_counted(tmp_path: Path) 
     assert {
         text.split()[0] for text, label in zip(chosen.texts, chosen.labels, strict=True) if label
     } == {"bad"}
-    again = transfer.prepare_other(other, at_home, Choices(label_column="toxic"))
+    again = transfer.prepare_one(other, at_home, Choices(label_column="toxic"))
     assert again == found
 
 
@@ -94,7 +95,7 @@ def test_sets_keep_their_shares_where_home_does_and_names_are_numbered(tmp_path:
     (tmp_path / "b").mkdir()
     places = ("a.csv", "b/a.csv", "c (1).csv", "b/c (1).csv")
     others = [table(tmp_path / place, "text,toxic", rows) for place in places]
-    found = transfer.prepare_others([*others, others[0]], at_home)
+    found = transfer.prepare_all([*others, others[0]], at_home)
     assert [other.name for other in found] == [
         "a.csv", "a.csv (2)", "c (1).csv", "c (1).csv (2)", "a.csv (3)",
     ]  # fmt: skip
@@ -109,22 +110,22 @@ def test_a_set_of_which_one_class_is_left_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"--also-test other\.csv: fewer than two classes .* 9 'not toxic'"
     ):
-        transfer.prepare_other(other, at_home)
+        transfer.prepare_one(other, at_home)
 
 
 def test_a_cell_scores_the_sets_in_order(tmp_path: Path) -> None:
     at_home = home(tmp_path)
     rows = [f"{'awful' if i % 2 else 'fine'} thing {i},{i % 2}" for i in range(40)]
-    found = transfer.prepare_other(table(tmp_path / "o.csv", "text,toxic", rows), at_home)
+    found = transfer.prepare_one(table(tmp_path / "o.csv", "text,toxic", rows), at_home)
     at_work = work.Work(
         Cell("lsa", "cpu", 0, at_home.key, {"components": 5}, also=(("o.csv", found.key),)),
         lambda done, total: None,
     )
     at_work.setup()
     at_work.load(at_work.train().artifact)
-    (scores,) = at_work.quality().also
+    (scores,) = at_work.quality().out_of_domain
     assert scores.name == "o.csv"
-    labels = data_record.other_set(found).part.labels
+    labels = data_record.out_of_domain_data(found).part.labels
     assert len(scores.probabilities) == len(labels) == 20
     assert [p >= 0.5 for p in scores.probabilities] == [label == 1 for label in labels]
 
@@ -143,42 +144,32 @@ def run(
     elsewhere: dict[str, float], *, same_label: bool = True, at_home: float = 0.95
 ) -> record.Run:
     """Models by how much they tell right elsewhere; at home llama is the better one."""
-    from worthit.bench.saved.record import measured, unavailable
-
-    blank = (None,) * COMMENTS
-    part = record.Part(tuple(f"{i:08x}" for i in range(COMMENTS)), LABELS, blank, blank)
-    steps = tuple(record.StepRecord(step, COMMENTS, COMMENTS // 2)
-                  for step in ("balanced", "train", "test", "natural"))  # fmt: skip
-    other = record.OtherSet(
-        "other.csv", "other.csv", "own data", "f", "k", HOME, HOME, same_label,
-        "" if same_label else "'spam' is taken for 'toxic'",
-        (record.StepRecord("in the corpus", 3_000, 900), record.StepRecord("not in the training side", 2_800, 900),
-         record.StepRecord("tested on", COMMENTS, COMMENTS // 2)),
-        ("text column: body",), part,
+    part = factories.part(LABELS)
+    other = factories.out_of_domain(
+        part, same_label=same_label, warning="" if same_label else "'spam' is mapped to 'toxic'",
+        steps=(*factories.steps(("in the corpus",), 3_000),
+               *factories.steps(("not in the training side",), 2_800),
+               *factories.steps(("tested on",), COMMENTS)),
+        notes=("text column: body",),
     )  # fmt: skip
-    data = record.Data(
-        "synthetic", "made", "nobody", "f", "key", 42, 0.1, steps, part, part, part, also=(other,)
-    )
+    data = factories.data(part, out_of_domain=(other,))
     cells = []
     for model, right in elsewhere.items():
         home_right = at_home if model == "llama" else 0.85
         scores = told(home_right)
         cells.append(record.CellRecord(
             model, "cpu", 0,
-            setup=record.Setup({"checkpoint": "small"}, None, None, "a CPU", None, 2, "3.11", {}),
-            training=record.Training(
-                measured(10.0, "s", "clock"),
-                record.Memory(measured(700, "MB", "m"), measured(300, "MB", "m"), unavailable("MB", "CPU")),
-                "2026-01-02T03:04:05+00:00", {}, "a", measured(1, "MB", "s"), 1, 1, 9, 0.0,
+            setup=factories.setup(
+                settings={"checkpoint": "small"}, kind="llm" if model == "llama" else "classical"
             ),
-            throughput=record.Throughput(
-                (record.BatchRate(8, measured(40.0 if model == "llama" else 3_000.0, "comments/s", "c")),), "no gain",
+            training=factories.training(),
+            throughput=factories.throughput(40.0 if model == "llama" else 3_000.0),
+            quality=factories.quality(
+                scores, truncated_share=0.0,
+                out_of_domain=(record.OutOfDomainScores("other.csv", told(right)),),
             ),
-            quality=record.Quality(scores, scores, scores, 1.0, 0.0,
-                                   also=(record.OtherScores("other.csv", told(right)),)),
         ))  # fmt: skip
-    return record.Run("a-run", "", "2026-01-02", 1.0, "quick", {"--budget": "accuracy=0.5"},
-                      {"cpu": "a CPU", "cores_allowed": 2, "accelerators": []}, data, tuple(cells), True)  # fmt: skip
+    return factories.run(data, *cells, options={"--budget": "accuracy=0.5"})
 
 
 def judged(found: record.Run) -> rules.Verdict:
@@ -210,7 +201,7 @@ def test_the_section_shows_sets_models_and_warnings() -> None:
     assert "### other.csv" in text
     assert "1,000 comments, 500 of them toxic" in text
     assert "200 left out by 'not in the training side'; drawn from 2,800" in text
-    assert "**Warning: 'spam' is taken for 'toxic'.**" in text
+    assert "**Warning: 'spam' is mapped to 'toxic'.**" in text
     assert "-25.0 (" in text
     assert "**< 0.001**" in text
     assert "tfidf over llama by 14.0 points" in text
@@ -222,7 +213,7 @@ def test_the_section_shows_sets_models_and_warnings() -> None:
 def test_a_report_without_other_sets_has_no_such_section() -> None:
     found = run({"tfidf": 0.8, "llama": 0.7})
     assert report.HEADING in markdown.render(found, {})
-    alone = dataclasses.replace(found, data=dataclasses.replace(found.data, also=()))
+    alone = dataclasses.replace(found, data=dataclasses.replace(found.data, out_of_domain=()))
     assert report.HEADING not in markdown.render(alone, {})
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from tests import factories
 from tests import multiclass_runs as multiclass
 from worthit.bench.saved import record
 from worthit.reports.analysis import cascade
@@ -22,20 +23,18 @@ def of_many(
     """Models of several classes by their probabilities of comments elsewhere, shape (n, kinds)."""
     names = multiclass.THREE if kinds == 3 else multiclass.many(kinds)
     made = multiclass.run(names, dict.fromkeys(elsewhere, 1.0) | {"tfidf": 2.5}, balanced=balanced)
-    steps = tuple(
-        record.StepRecord(name, 400, 9) for name in ("in the corpus", "left", "tested on")
+    steps = factories.steps(("in the corpus", "left", "tested on"), len(labels))
+    other = factories.out_of_domain(
+        multiclass.part(labels), classes=names, mapped_to=names, steps=steps
     )
-    other = record.OtherSet("other.csv", "", "own data", "f", "k", names, names, True, "", steps, (),
-                            multiclass.part(labels))  # fmt: skip
     cells = []
     for cell in made.cells:
         assert cell.quality is not None
         probabilities = elsewhere.get(cell.model, multiclass.told(labels, kinds, 2.5, 0))
-        also = (record.OtherScores("other.csv", multiclass.flat(probabilities)),)
-        cells.append(
-            dataclasses.replace(cell, quality=dataclasses.replace(cell.quality, also=also))
-        )
-    data = dataclasses.replace(made.data, also=(other,))
+        scores = (record.OutOfDomainScores("other.csv", multiclass.flat(probabilities)),)
+        quality = dataclasses.replace(cell.quality, out_of_domain=scores)
+        cells.append(dataclasses.replace(cell, quality=quality))
+    data = dataclasses.replace(made.data, out_of_domain=(other,))
     if at_home is not None:
         data = dataclasses.replace(data, test=multiclass.part(at_home))
     return dataclasses.replace(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests import factories
 from tests.compared_runs import (
     LABELS,
     MACHINE,
@@ -22,7 +23,7 @@ from tests.compared_runs import (
     warnings,
 )
 from worthit.bench.saved import record
-from worthit.bench.saved.record import measured
+from worthit.bench.saved.record import measured, unavailable
 from worthit.datasets.errors import OptionError
 from worthit.reports.analysis import bootstrap
 
@@ -90,7 +91,9 @@ def test_runs_of_different_machines_get_no_verdict() -> None:
 
 def test_a_run_from_before_fingerprints_gets_no_verdict() -> None:
     old = {key: value for key, value in MACHINE.items() if key not in ("fingerprint", "blas")}
-    found = compared(run(machine=old, noise=None), run(cell(memory=memory(5000))))
+    found = compared(
+        run(machine=old, noise=unavailable("%", "too short")), run(cell(memory=memory(5000)))
+    )
     assert found.verdict == (
         "no verdict: the machines of A and B may differ, and A does not record blas"
     )
@@ -109,12 +112,12 @@ def more_work(**changed: Any) -> record.CellRecord:
 @pytest.mark.parametrize(
     ("changed", "refusal"),
     [
-        ({"split": "another"}, "A and B are of different splits"),
+        ({"key": "another"}, "A and B are of different splits"),
         (
-            {"split": "another", "steps": (record.StepRecord("train", 26_460, 13_230),)},
+            {"key": "another", "steps": factories.steps(("train",), 26_460)},
             "A and B are of different splits, 1,000 and 26,460 comments to train on",
         ),
-        ({"split": "another", "fingerprint": "x"}, "A and B are of other comments or labels"),
+        ({"key": "another", "fingerprint": "x"}, "A and B are of other comments or labels"),
     ],
 )
 def test_runs_of_other_data_get_no_verdict(changed: dict[str, Any], refusal: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests import factories
 from tests.compared_runs import (
     cell,
     compared,
@@ -151,8 +152,7 @@ def test_accuracy_lost_on_the_same_comments_is_a_regression() -> None:
 
 
 def test_less_than_half_a_point_of_accuracy_may_be_lost_even_surely() -> None:
-    ids = tuple(f"{i:08x}" for i in range(2000))
-    many = record.Part(ids, (1,) * 2000, (None,) * 2000, (None,) * 2000)
+    many = factories.part((1,) * 2000)
 
     def lost(comments: int) -> record.Run:
         told = (0.1,) * comments + (0.9,) * (2000 - comments)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from sklearn import metrics
 
+from tests import factories
 from tests.scored_runs import cell, drawn, part, row, run, three_models
 from worthit.bench.saved import record
-from worthit.bench.saved.record import measured, unavailable
 from worthit.reports.pictures import pictures
 from worthit.reports.sections import quality, report
 
@@ -92,9 +92,5 @@ def test_curves_are_drawn_where_they_mean_something(tmp_path: Path) -> None:
 
 
 def test_figures_of_training_do_not_matter_to_quality() -> None:
-    trained = record.Training(
-        measured(1, "s", "c"), record.Memory(*[unavailable("MB", "x")] * 3), "2026-01-02T03:04:05",
-        {}, "a", measured(1, "MB", "c"), None, None, 1, 0.0,
-    )  # fmt: skip
-    one = dataclasses.replace(cell("a", (0.9, 0.1)), training=trained)
+    one = dataclasses.replace(cell("a", (0.9, 0.1)), training=factories.training())
     assert quality.figures(run((1, 0), one)) == quality.figures(run((1, 0), cell("a", (0.9, 0.1))))

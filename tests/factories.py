@@ -1,0 +1,149 @@
+"""Parts of saved runs: valid by default, each field open to change."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from worthit.bench.saved import record
+from worthit.bench.saved.record import Figure, measured, unavailable
+from worthit.datasets.audit.audit import Audit, NearDuplicates, SideAudit
+from worthit.datasets.audit.label_noise import LabelNoise
+from worthit.datasets.audit.personal_data import HINTS
+from worthit.datasets.splits.manifest import OutOfDomainSet, Step
+
+STARTED, FINISHED = "2026-01-02T03:00:00+00:00", "2026-01-02T03:10:00+00:00"
+TRAINED = "2026-01-02T03:04:05+00:00"
+CLASSES = ("not toxic", "toxic")
+MACHINE = {"cpu": "a CPU", "cores_allowed": 2, "accelerators": [], "libraries": {}}
+
+
+def part(labels: Sequence[int] = (), **changed: Any) -> record.Part:
+    size = len(labels)
+    base = record.Part(
+        ids=tuple(f"{number:08x}" for number in range(size)),
+        labels=tuple(labels),
+        toxic_share=(None,) * size,
+        raters=(None,) * size,
+        characters=(9,) * size,
+    )
+    return dataclasses.replace(base, **changed)
+
+
+def steps(names: Sequence[str], comments: int, *counts: int) -> tuple[Step, ...]:
+    """Steps with the same comments; of two classes by default, half of them toxic."""
+    by_class = counts or (comments - comments // 2, comments // 2)
+    return tuple(Step(name, comments, by_class) for name in names)
+
+
+def side_audit(classes: int = 2, **changed: Any) -> SideAudit:
+    base = SideAudit(
+        comments=10 * classes,
+        counts=(10,) * classes,
+        characters=(5, 50, 500),
+        median_characters=(50,) * classes,
+        repeated=0,
+        languages={"en": 10 * classes},
+        personal_data=dict.fromkeys(HINTS, 0),
+    )
+    return dataclasses.replace(base, **changed)
+
+
+def audit(classes: int = 2, **changed: Any) -> Audit:
+    side = side_audit(classes)
+    copies = NearDuplicates(ids=(), other_label=0, examined=30, method="hashes")
+    base = Audit(side, side, copies, LabelNoise(0, 0, 0.9), 0.5 if classes == 2 else None)
+    return dataclasses.replace(base, **changed)
+
+
+def data(test: record.Part, **changed: Any) -> record.Data:
+    """Data whose training head, test and natural part are the same; no validation comments."""
+    base = record.Data(
+        key="key", dataset="synthetic", title="synthetic comments", citation="nobody",
+        fingerprint="fp", seed=42, language="en", balanced=True, classes=CLASSES, prevalence=0.1,
+        steps=steps(("balanced", "train", "test", "natural"), len(test.ids)), notes=(),
+        train=test, test=test, natural=test, validation=part(), out_of_domain=(),
+        audit=audit(len(changed.get("classes", CLASSES))),
+    )  # fmt: skip
+    return dataclasses.replace(base, **changed)
+
+
+def out_of_domain(part: record.Part, **changed: Any) -> record.OutOfDomainData:
+    base = OutOfDomainSet(
+        key="k", name="other.csv", title="other.csv", citation="own data", fingerprint="f",
+        classes=CLASSES, mapped_to=CLASSES, same_label=True, warning="",
+        steps=steps(("tested on",), len(part.ids)), notes=(),
+    )  # fmt: skip
+    return dataclasses.replace(record.OutOfDomainData(**vars(base), part=part), **changed)
+
+
+def setup(**changed: Any) -> record.Setup:
+    base = record.Setup(
+        settings={}, checkpoint=None, checkpoint_identity=None, device_name="a CPU", dtype=None,
+        threads=2, python="3.11", versions={}, thread_pools={}, kind="classical",
+    )  # fmt: skip
+    return dataclasses.replace(base, **changed)
+
+
+def memory(peak_mb: float = 700, baseline_mb: float = 300) -> record.Memory:
+    nowhere = unavailable("MB", "on the CPU")
+    return record.Memory(
+        peak_mb=measured(peak_mb, "MB", "VmHWM"),
+        baseline_mb=measured(baseline_mb, "MB", "rss"),
+        accelerator_peak_mb=nowhere,
+        anonymous_mb=measured(peak_mb / 2, "MB", "rss"),
+        file_backed_mb=measured(peak_mb / 4, "MB", "rss"),
+        accelerator_reserved_mb=nowhere,
+        accelerator_used_mb=nowhere,
+        processes=1,
+    )
+
+
+def training(seconds: float | Figure = 10.0, **changed: Any) -> record.Training:
+    unmetered = unavailable("J", "not metered")
+    base = record.Training(
+        train_s=seconds if isinstance(seconds, Figure) else measured(seconds, "s", "clock"),
+        memory=memory(), trained_at=TRAINED, settings={}, artifact="a",
+        disk_mb=measured(1, "MB", "sizes"), parameters=1, trained_parameters=1, comments=20,
+        truncated_share=0.0, cpu_j=unmetered, ram_j=unmetered, gpu_j=unmetered,
+    )  # fmt: skip
+    return dataclasses.replace(base, **changed)
+
+
+def latency(samples_ms: Sequence[float], *p50_p90_p99_ms: Figure, **changed: Any) -> record.Latency:
+    p50, p90, p99 = p50_p90_p99_ms
+    base = record.Latency(
+        samples_ms=tuple(samples_ms), characters=(9,) * len(samples_ms),
+        p50_ms=p50, p90_ms=p90, p99_ms=p99, load_s=measured(1, "s", "clock"),
+        first_call_ms=measured(9, "ms", "clock"), p50_low_ms=None, p50_high_ms=None,
+        ended_by="no gain", cold_start_s=measured(2, "s", "clock"), comments=len(samples_ms),
+    )  # fmt: skip
+    return dataclasses.replace(base, **changed)
+
+
+def throughput(comments_per_s: float) -> record.Throughput:
+    rate = record.BatchRate(8, measured(comments_per_s, "comments/s", "clock"))
+    return record.Throughput((rate,), "no gain")
+
+
+def energy(cpu: Figure, ram: Figure | None = None, **changed: Any) -> record.Energy:
+    nowhere, idle = unavailable("J", "no GPU"), unavailable("W", "not metered")
+    net = unavailable("J", "not metered")
+    base = record.Energy(
+        cpu_j_per_comment=cpu, ram_j_per_comment=ram or nowhere, gpu_j_per_comment=nowhere,
+        window_s=5.0, comments=100, cpu_net_j_per_comment=net, ram_net_j_per_comment=net,
+        gpu_net_j_per_comment=net, idle_before_w=idle, idle_after_w=idle,
+    )  # fmt: skip
+    return dataclasses.replace(base, **changed)
+
+
+def quality(test: tuple[float, ...], **changed: Any) -> record.Quality:
+    """The same probabilities for training, test and natural comments."""
+    return dataclasses.replace(record.Quality(test, test, test, 1.0, 0.25), **changed)
+
+
+def run(data: record.Data, *cells: record.CellRecord, **changed: Any) -> record.Run:
+    base = record.Run(
+        "a-run", STARTED, FINISHED, 600.0, "quick", {}, MACHINE, data, cells, True,
+        noise=unavailable("%", "not measured"),
+    )  # fmt: skip
+    return dataclasses.replace(base, **changed)
