@@ -45,9 +45,9 @@ def cached(training: Training) -> Training:
         train_s=_cached(training.train_s),
         memory=_cached_memory(training.memory),
         cached=True,
-        cpu_j=training.cpu_j and _cached(training.cpu_j),
-        ram_j=training.ram_j and _cached(training.ram_j),
-        gpu_j=training.gpu_j and _cached(training.gpu_j),
+        cpu_j=_cached(training.cpu_j),
+        ram_j=_cached(training.ram_j),
+        gpu_j=_cached(training.gpu_j),
     )
 
 

@@ -216,9 +216,7 @@ def scoring_w(run: Run, cell: CellRecord) -> Bounded:
     return joules.times(cell.energy.comments / cell.energy.window_s, "W")
 
 
-def _cpu_and_gpu(run: Run, cell: CellRecord, cpu: Figure | None, gpu: Figure | None) -> Bounded:
-    """Both; without the GPU where the cell does not compute on one and none was metered."""
-    parts = [cpu or unavailable("J", "not metered in this run")]
-    if cell.device != "cpu" or (gpu is not None and gpu.value is not None):
-        parts.append(gpu or unavailable("J", "not metered in this run"))
+def _cpu_and_gpu(run: Run, cell: CellRecord, cpu: Figure, gpu: Figure) -> Bounded:
+    """The sum; the GPU counts if the cell computes on one or if it was metered."""
+    parts = [cpu] if cell.device == "cpu" and gpu.value is None else [cpu, gpu]
     return total([within(part, noise(run)) for part in parts], "J")

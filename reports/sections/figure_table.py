@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from worthit.bench.saved.record import Figure, Run, unavailable
+from worthit.bench.saved.record import Figure, Run
 from worthit.reports.analysis.run_view import name
 from worthit.reports.text.format import Footnotes, written
 from worthit.reports.text.tables import listed, tabulated
@@ -19,8 +19,7 @@ def figures(run: Run, part: str, headings: Sequence[str], paths: Sequence[str]) 
     for cell in run.cells:
         held = getattr(cell, part)
         if held is not None:
-            not_read = unavailable("", "not measured in this run")
-            found = [getattr(held, path) or not_read for path in paths]
+            found = [getattr(held, path) for path in paths]
             entries = (
                 f"{written(figure, notes)} {notes.mark(figure.reason)}"
                 if figure.reason and figure.value is not None

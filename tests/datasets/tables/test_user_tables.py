@@ -88,7 +88,7 @@ def test_many_classes_keep_their_shares_unless_balanced(tmp_path: Path) -> None:
     assert step(made, "test") == (40, 20, 4)
     assert step(made, "train") == (342, 171, 34)
     assert step(made, "validation") == (18, 9, 2)
-    assert not made.protocol.balance
+    assert not made.balanced
     even = prepared(three_classes(tmp_path), Protocol(balance=True))
     assert step(even, "test, balanced") == (4, 4, 4)
     assert step(even, "train, balanced") == (34, 34, 34)
@@ -113,7 +113,7 @@ def test_one_class_of_many_is_told_from_the_rest(tmp_path: Path) -> None:
     made = prepared(three_classes(tmp_path), positive_label="b")
     assert made.classes == ("not b", "b")
     assert step(made, "in the corpus") == (440, 200)
-    assert made.protocol.balance
+    assert made.balanced
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ def test_buckets_by_length_and_by_agreement() -> None:
         3,
         1,
     ]
-    assert mistakes.by_length(part((1, 0))) == {}
     votes = part((1, 0, 1, 0, 1), toxic_share=(1.0, 0.0, 0.8, 0.3, None), raters=(9, 9, 9, 9, None))
     found = mistakes.by_agreement(votes)
     assert {heading: mask.nonzero()[0].tolist() for heading, mask in found.items()} == {
@@ -64,11 +63,11 @@ def test_comments_are_escaped_and_cut(text: str, width: int, expected: str) -> N
     assert mistakes.cut(text, width) == expected
 
 
-def saved(root: Path, split: str, test: record.Part, *cells: record.CellRecord) -> str:
+def saved(root: Path, key: str, test: record.Part, *cells: record.CellRecord) -> str:
     folder = root / "reports" / "runs"
     folder.mkdir(parents=True, exist_ok=True)
     made = run((), *cells, test=test)
-    data = dataclasses.replace(made.data, split=split)
+    data = dataclasses.replace(made.data, key=key)
     run_file.save(dataclasses.replace(made, data=data), folder / "made.json")
     return str(root)
 
@@ -101,7 +100,7 @@ def test_missed_comments_are_printed_from_the_cache_only(
 
 
 @pytest.mark.parametrize(
-    ("split", "share", "errors", "message"),
+    ("key", "share", "errors", "message"),
     [
         ("absent", 1.0, "3", "are not in this machine's cache"),
         ("absent", None, "3", "no raters' votes"),
@@ -111,13 +110,13 @@ def test_missed_comments_are_printed_from_the_cache_only(
 def test_missed_comments_that_cannot_be_shown_are_refused_in_one_line(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    split: str,
+    key: str,
     share: float | None,
     errors: str,
     message: str,
 ) -> None:
     test = part((1, 1), toxic_share=(share, share), raters=(10, 10))
-    root = saved(tmp_path, split, test, cell("a", (0.1, 0.1)))
+    root = saved(tmp_path, key, test, cell("a", (0.1, 0.1)))
     assert main.main(["report", "made", "--root", root, "--errors", errors]) == 2
     out, error = capsys.readouterr()
     assert message in error

@@ -89,7 +89,7 @@ def test_runs_of_different_machines_get_no_verdict() -> None:
     assert rows(found, "latency p50, ms")[0][4] == "2.00"
 
 
-def test_a_run_from_before_fingerprints_gets_no_verdict() -> None:
+def test_a_run_without_a_fingerprint_gets_no_verdict() -> None:
     old = {key: value for key, value in MACHINE.items() if key not in ("fingerprint", "blas")}
     found = compared(
         run(machine=old, noise=unavailable("%", "too short")), run(cell(memory=memory(5000)))
@@ -160,7 +160,7 @@ def test_a_cell_of_other_weights_or_settings_is_not_checked(other: dict[str, Any
     [
         ({"preset": "standard"}, "preset: quick → standard"),
         ({"data": data(fingerprint="x")}, "data: other comments or labels (fingerprint)"),
-        ({"data": data(seed=1, split="z")}, "data: seed 42 → 1, split key → z"),
+        ({"data": data(seed=1, key="z")}, "data: seed 42 → 1, split key → z"),
         ({"complete": False}, "B was interrupted"),
         ({"noise": measured(12.0, "%", "x")}, "B: the machine was noisy, 12 %"),
         ({"cells": (cell(), cell("lsa"))}, "lsa-cpu: in B, not in A"),

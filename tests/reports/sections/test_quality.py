@@ -24,7 +24,6 @@ def test_the_report_has_figures_pairs_and_errors() -> None:
     assert row(apart, "a") == ["a", "b", "b"]
     assert row(apart, "c") == ["c", "no other", "no other"]
     assert "How well people do is n/a" in text
-    assert "By length n/a" in text
     assert "By raters' agreement n/a" in text
     assert report.render(three_models(), {}) == text
 

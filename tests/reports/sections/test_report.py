@@ -1,15 +1,13 @@
 """reports/sections/report.py: what is rendered is what was saved."""
 
 import dataclasses
-import json
-from pathlib import Path
 
 import pytest
 
 from tests import factories
 from tests.small_runs import GOOD, LABELS, cell, run
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
-from worthit.bench.saved import record, run_file
+from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.reports.analysis import metrics
 from worthit.reports.compare import repeat
@@ -166,21 +164,6 @@ def test_an_estimate_that_could_be_a_measurement_says_how() -> None:
     text = energy_section(run(cell(energy=spent)))
     assert "*≈0.1* [1]" in text
     assert "- [1] run as root" in text
-
-
-def test_a_run_from_before_net_energy_can_be_read_and_shown(tmp_path: Path) -> None:
-    file = tmp_path / "a.json"
-    run_file.save(run(), file)
-    raw = json.loads(file.read_text())
-    held = raw["cells"][0]["energy"]
-    for name in list(held):
-        if "net" in name or name.startswith("idle_"):
-            del held[name]
-    held["idle_power_w"] = {"value": 3, "unit": "W", "origin": "estimated", "instrument": "c"}
-    for name in ("cpu_j", "ram_j", "gpu_j"):
-        del raw["cells"][0]["training"][name]
-    file.write_text(json.dumps(raw))
-    assert "not measured in this run" in energy_section(run_file.load(file))
 
 
 def test_an_untuned_model_has_no_training_accuracy() -> None:
