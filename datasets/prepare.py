@@ -56,7 +56,7 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
     if not (folder / manifest.FILE).is_file():
         identify = protocol.language == "en" or (protocol.language is None and not source.own)
         table = corpus.load(source, identify=identify)
-        settled, about = protocol.settled(table, own=source.own), corpus.about(table)
+        settled, about = protocol.settle(table, own=source.own), corpus.about(table)
         chosen = split(table, settled)
         prepared = Prepared(
             key=key,

@@ -19,7 +19,7 @@ from worthit.datasets import corpus, prepare, registry
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
 from worthit.datasets.errors import DataError
 from worthit.datasets.splits.manifest import OutOfDomainSet, Prepared, Step
-from worthit.datasets.splits.protocol import Protocol, test_set
+from worthit.datasets.splits.protocol import Protocol, draw_test_set
 from worthit.datasets.tables.columns import NOTHING, Choices
 
 _VERSION = "1"
@@ -159,7 +159,7 @@ def _write(table: pa.Table, in_domain: Prepared, name: str, folder: Path) -> Non
         "in-domain test sets": _folds(in_domain, "test", "natural"),
     }
     try:
-        rows, steps = test_set(table, protocol, in_domain.step("test").comments, seen)
+        rows, steps = draw_test_set(table, protocol, in_domain.step("test").comments, seen)
     except DataError as error:
         raise DataError(f"--also-test {name}: {error}") from error
     with new_folder(folder) as scratch:

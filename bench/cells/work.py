@@ -101,8 +101,8 @@ class Work:
     def train(self) -> Training:
         """Fit once and keep the artifact; where it is kept already, say so and train nothing."""
         folder = cache_folder("artifacts", f"{file_name(self._cell.model)}-{self._fingerprint()}")
-        record = None if self._cell.retrain else artifacts.recorded(folder)
-        return self._trained(folder) if record is None else artifacts.cached(record)
+        record = None if self._cell.retrain else artifacts.read_record(folder)
+        return self._trained(folder) if record is None else artifacts.mark_cached(record)
 
     def convert(self, artifact: str) -> Converted:
         """Make a variant of a trained artifact, unless that is done; it becomes one of its own.
@@ -112,7 +112,7 @@ class Work:
             CheckpointError, ModelError: it cannot be converted, or not here.
         """
         source = cache_folder("artifacts", artifact)
-        record = artifacts.recorded(source)
+        record = artifacts.read_record(source)
         if record is None:
             raise CellError(f"the cache no longer holds {artifact}; run again")
         # Trained again, an artifact keeps its name.

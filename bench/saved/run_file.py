@@ -1,4 +1,4 @@
-"""Saves and loads a run: one JSON file, every field checked when it is read."""
+"""Save and load a run: one JSON file, checked when it is read."""
 
 import re
 from pathlib import Path
@@ -11,23 +11,23 @@ from worthit.bench.saved.record import SCHEMA_VERSION, Run
 from worthit.datasets.cache import write_whole
 from worthit.datasets.errors import RunError
 
-# JSON has no line break within a string, so each one found is the formatter's.
+# JSON strings contain no line breaks, so each one comes from the formatter.
 _PLAIN_LIST = re.compile(rb"\[\n[^\[\]{}]*\]")
 _LINE_BREAK = re.compile(rb"\n *")
 
 
 def save(run: Any, file: Path) -> None:
-    """Write a run whole; a reader sees the old file or the new one, never half of either."""
+    """Write a run atomically: a reader sees the old file or the new one, never a part."""
     lines = msgspec.json.format(msgspec.json.encode(run), indent=1)
-    # A list of numbers on one line: with a line each, thousands of comments hide all else.
-    write_whole(file, _PLAIN_LIST.sub(lambda found: _LINE_BREAK.sub(b"", found[0]), lines))
+    # One line per list of numbers: thousands of comments would hide everything else.
+    write_whole(file, _PLAIN_LIST.sub(lambda match: _LINE_BREAK.sub(b"", match[0]), lines))
 
 
 def load(file: Path) -> Run:
-    """Read a saved run; check every field, and that they fit together (`consistency`).
+    """Read a saved run. Check every field, and that they fit together (`consistency`).
 
     Raises:
-        RunError: not there, not JSON, of another schema version, or not valid.
+        RunError: the file does not exist, is not JSON, has another schema version, or is not valid.
     """
     try:
         raw = msgspec.json.decode(file.read_bytes())

@@ -1,12 +1,13 @@
-"""Models that runs have trained and this machine's cache still holds: found by name, taken along."""
+"""Models trained by benchmark runs and still in this machine's cache: find them, export them."""
 
 import shutil
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from worthit.bench.saved import run_file
-from worthit.bench.saved.record import CellRecord, Run
+from worthit.bench.saved.record import CellRecord
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import OptionError, OutputError, RunError
 from worthit.models.contract import CARD, Card, read_card
@@ -16,45 +17,49 @@ _MEASURE = "measure with: pytest bench/ --benchmark-only"
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A saved model."""
-
+class TrainedModel:
     folder: Path
     title: str  # for people: "tfidf-cpu of 2026-01-02-quick"
     card: Card
 
 
-def find(given: str, runs: Path) -> Kept:
-    """The saved model that a user names.
+def find(given: str, runs: Path) -> TrainedModel:
+    """The trained model that a user names.
 
     Args:
-        given: MODEL, trained by the latest run that is complete, as it was named or as its row is
-            called; RUN:MODEL or RUN:CELL; or a folder.
+        given: a folder; RUN:MODEL or RUN:CELL; or MODEL, as the user named it or as reports call it, which
+            is the one trained by the latest complete run.
         runs: the folder of the saved runs.
 
     Raises:
-        RunError: there is no such run or model, or the cache no longer has it.
+        RunError: the run or model does not exist, or the model is no longer in the cache.
     """
     if given in MODELS:
-        return _latest(given, runs)
+        return _find_latest(given, runs)
     path = Path(given).expanduser()
     if path.is_dir():
         card = read_card(path)
-        return Kept(path, f"{card.model} in {path}", card)
-    run_name, wanted = _taken_apart(given, runs)
+        return TrainedModel(path, f"{card.model} in {path}", card)
+    run_name, wanted = _split_name(given, runs)
     if not run_name:
-        return _latest(given, runs)
+        return _find_latest(given, runs)
     file = Path(run_name) if run_name.endswith(".json") else runs / f"{run_name}.json"
     run = run_file.load(file)
-    cells = [cell for cell in run.cells if _is_meant(wanted, cell) or wanted == cell.name]
+    cells = [cell for cell in run.cells if _matches(wanted, cell) or wanted == cell.name]
     if not cells:
         known = ", ".join(cell.name for cell in run.cells)
         raise RunError(f"{file.stem} has no cell {wanted!r}; it has: {known}")
-    return _held(cells, file.stem) or _gone(wanted, file.stem)
+    model = _find_cached(cells, file.stem)
+    if model is None:
+        raise RunError(
+            f"the cache {cache_folder()} does not hold {wanted} of {file.stem} (cleared, on another "
+            f"machine, or its training failed); {_MEASURE}"
+        )
+    return model
 
 
-def _taken_apart(given: str, runs: Path) -> tuple[str, str]:
-    """Run and model, which may have a colon itself; no run where just a model is meant."""
+def _split_name(given: str, runs: Path) -> tuple[str, str]:
+    """Run and model. A model's name may contain a colon; the run is empty if only a model is named."""
     file, suffix, wanted = given.partition(".json:")
     if suffix:
         return f"{file}.json", wanted
@@ -65,80 +70,74 @@ def _taken_apart(given: str, runs: Path) -> tuple[str, str]:
     return (run_name, wanted) if wanted else ("", given)
 
 
-def _is_meant(wanted: str, cell: CellRecord) -> bool:
+def _matches(wanted: str, cell: CellRecord) -> bool:
     code = cell.setup and cell.setup.code
     return wanted in (cell.model, code) or (row_name(wanted) == cell.model and code is None)
 
 
-def _latest(model: str, runs: Path) -> Kept:
-    found: list[tuple[Run, str]] = []
+def _find_latest(model: str, runs: Path) -> TrainedModel:
+    loaded = {}
     for file in runs.glob("*.json"):
         try:
-            found.append((run_file.load(file), file.stem))
+            loaded[file.stem] = run_file.load(file)
         except RunError:
-            continue  # `worthit runs` tells of it
-    ever = [cell for run, _ in found for cell in run.cells if _is_meant(model, cell)]
-    if not ever and ":" not in model and model not in MODELS:
+            continue  # `worthit runs` reports it
+    matches = {
+        name: [cell for cell in run.cells if _matches(model, cell)] for name, run in loaded.items()
+    }
+    if not any(matches.values()) and ":" not in model and model not in MODELS:
         raise RunError(
             f"there is no model or folder {model!r}; give a folder, RUN:MODEL, or one of "
-            f"{', '.join(MODELS)}, or your own as it was named"
+            f"{', '.join(MODELS)}, or the name of your own model in a run"
         )
-    for run, name in sorted(found, key=lambda pair: pair[0].started_at, reverse=True):
-        cells = [cell for cell in run.cells if _is_meant(model, cell)]
-        if run.complete and (kept := _held(cells, name)):
-            return kept
+    for name in sorted(loaded, key=lambda name: loaded[name].started_at, reverse=True):
+        if loaded[name].complete and (found := _find_cached(matches[name], name)):
+            return found
     raise RunError(
         f"no complete run in {runs} has trained a {model} that is still in the cache "
         f"{cache_folder()}; {_MEASURE} --models {model}"
     )
 
 
-def _held(cells: list[CellRecord], run: str) -> Kept | None:
-    """Of the first of these cells whose model the cache holds."""
+def _find_cached(cells: Iterable[CellRecord], run: str) -> TrainedModel | None:
+    """The model of the first of these cells that is in the cache."""
     for cell in cells:
         if cell.training is not None:
             folder = cache_folder("artifacts", cell.training.artifact)
             if folder.is_dir():
-                return Kept(folder, f"{cell.name} of {run}", read_card(folder))
+                return TrainedModel(folder, f"{cell.name} of {run}", read_card(folder))
     return None
 
 
-def _gone(wanted: str, run: str) -> Kept:
-    raise RunError(
-        f"the cache {cache_folder()} does not hold {wanted} of {run} (cleared, of another "
-        f"machine, or its training failed); {_MEASURE}"
-    )
-
-
-def require_trusted(kept: Kept, code: str | None) -> None:
-    """See that no folder decides which code of this machine is run.
+def require_named_code(model: TrainedModel, code: str | None) -> None:
+    """Refuse a folder from elsewhere that decides which code of this machine runs.
 
     Args:
-        code: what the user named, `module:Class`.
+        code: `module:Class`, as the user named it.
 
     Raises:
-        OptionError: the model is not worthit's, was not trained here, and nobody named its code.
+        OptionError: the folder needs the user's code, was not trained here, and `code` does not name it.
     """
-    here = kept.folder.resolve().is_relative_to(cache_folder("artifacts").resolve())
-    if is_own(kept.card.model) and not here and code != kept.card.model:
+    here = model.folder.resolve().is_relative_to(cache_folder("artifacts").resolve())
+    if is_own(model.card.model) and not here and code != model.card.model:
         raise OptionError(
-            f"{kept.folder} holds a model of the code {kept.card.model}, which would be run; if you trust "
-            f"that code, as it is installed here, give --code {kept.card.model}"
+            f"{model.folder} holds a model of the code {model.card.model}, which would run; if you trust "
+            f"that code, as it is installed here, give --code {model.card.model}"
         )
 
 
-def export(kept: Kept, target: Path) -> float:
-    """Copy a saved model out of the cache, whole or not at all; returns its size in MB.
+def export(model: TrainedModel, target: Path) -> float:
+    """Copy a trained model out of the cache, whole or not at all; returns its size in MB.
 
     Raises:
-        OutputError: the target is there already, or cannot be written.
+        OutputError: the target exists, or cannot be written.
     """
     if target.exists():
-        raise OutputError(f"{target} is there already; give a folder that is not")
+        raise OutputError(f"{target} exists already; give a new folder")
     scratch = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(kept.folder, scratch)
+        shutil.copytree(model.folder, scratch)
         scratch.rename(target)
     except OSError as error:
         raise OutputError(f"{target} cannot be written ({error.strerror or error})") from error

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from worthit.bench.saved import trained_models
 from worthit.bench.saved.record import significant
-from worthit.bench.saved.trained_models import Kept
+from worthit.bench.saved.trained_models import TrainedModel
 from worthit.datasets.cache import sha256_of, short_hash
 from worthit.datasets.errors import DataError, OptionError, OutputError, WorthitError
 from worthit.datasets.tables import stream as rows
@@ -106,7 +106,7 @@ def _export(parsed: argparse.Namespace) -> int:
 def _score(parsed: argparse.Namespace) -> int:
     _check(parsed)
     found = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
-    trained_models.require_trusted(found, parsed.code)
+    trained_models.require_named_code(found, parsed.code)
     registry.require_able(found.card.model, parsed.device)
     input_form = parsed.input_format or _form(parsed.input, "--input-format")
     output_form = parsed.output_format or _form(parsed.output, "--output-format")
@@ -155,7 +155,7 @@ def _input(given: str | None) -> Iterator[tuple[IO[bytes], str]]:
 
 def _output(
     parsed: argparse.Namespace,
-    found: Kept,
+    found: TrainedModel,
     source: rows.Source,
     input_form: str,
     output_form: str,
@@ -198,7 +198,9 @@ class _Count:
     seconds: float = 0.0  # of scoring and writing, of what this process did
 
 
-def _run(parsed: argparse.Namespace, found: Kept, source: rows.Source, output: Output) -> int:
+def _run(
+    parsed: argparse.Namespace, found: TrainedModel, source: rows.Source, output: Output
+) -> int:
     count, start = _Count(), time.perf_counter()
     try:
         model = _loaded(parsed, found)
@@ -220,7 +222,7 @@ def _run(parsed: argparse.Namespace, found: Kept, source: rows.Source, output: O
     return 0
 
 
-def _loaded(parsed: argparse.Namespace, found: Kept) -> Any:
+def _loaded(parsed: argparse.Namespace, found: TrainedModel) -> Any:
     if "torch" in registry.model_class(found.card.model).libraries:
         import torch
         from transformers.utils import logging
@@ -254,7 +256,7 @@ def _stream(
         output.finish()
 
 
-def _summary(found: Kept, count: _Count) -> str:
+def _summary(found: TrainedModel, count: _Count) -> str:
     without = f"; {count.without_text:,} without text have no score" if count.without_text else ""
     rate = f", {significant(count.rows / count.seconds)} rows/s" if count.rows else ""
     return f"{found.title} scored {count.rows:,} rows in {count.seconds:,.1f} s{rate}{without}"

@@ -159,7 +159,7 @@ def test_bad_input_ends_in_one_line(tmp_path: Path) -> None:
         "unknown model 'gpt'; known: majority,": ["--models", "gpt"],
         "there is no file /no/file": ["--dataset", "jigsaw:/no/file"],
         "there is no file /no/file.csv": ["--also-test", "/no/file.csv"],
-        "--train-size 100,000 was asked for": ["--train-size", "100000"],
+        "--train-size is 100,000, but": ["--train-size", "100000"],
     }
     # All at once, as each of them does little but import.
     started = {message: bench(tmp_path, *given) for message, given in refused.items()}

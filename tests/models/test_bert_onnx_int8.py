@@ -255,7 +255,7 @@ def test_bert_is_trained_once_for_both(
     assert bert.artifact != first.artifact
     assert bert.disk_mb != first.disk_mb
     shared = {"artifact": "", "disk_mb": bert.disk_mb}
-    cached = artifacts.cached(first)
+    cached = artifacts.mark_cached(first)
     assert dataclasses.replace(cached, **shared) == dataclasses.replace(bert, **shared)
 
 

@@ -252,7 +252,7 @@ def test_one_damage_is_refused_in_one_line(
         (part("test", "labels", 0, 3), "data.test.labels has 3, there are 3 classes"),
     ],
 )  # fmt: skip
-def test_damage_is_found_among_three_classes(
+def test_damage_is_refused_with_three_classes(
     tmp_path: Path, edit: Callable[[Any], object], message: str
 ) -> None:
     file = damaged(tmp_path, multiclass_runs.run(multiclass_runs.THREE, {"tfidf": 2.5}), edit)
@@ -276,7 +276,7 @@ def test_net_energy_may_be_negative(tmp_path: Path) -> None:
     assert run_file.load(damaged(tmp_path, whole(), edit)).cells[0].energy is not None
 
 
-def test_runs_lists_the_healthy_and_names_the_damaged_in_a_line(
+def test_runs_lists_valid_runs_and_names_damaged_ones_in_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = tmp_path / "reports" / "runs"

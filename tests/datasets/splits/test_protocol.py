@@ -1,4 +1,4 @@
-"""datasets/splits/protocol.py: nothing of the test side is ever trained on, and counts are right."""
+"""datasets/splits/: no test comment is ever trained on, and counts are right."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def step(result: Split, name: str) -> tuple[int, int]:
     return found.comments, found.toxic
 
 
-def test_balanced_and_stratified() -> None:
+def test_sets_are_balanced_and_stratified() -> None:
     result = split(numbered(100, 900), Protocol())
     assert step(result, "train") == (172, 86)
     assert step(result, "validation") == (8, 4)
@@ -47,22 +47,22 @@ def test_validation_comments_are_neither_trained_nor_tested_on() -> None:
     assert not set(result.validation) & others
 
 
-def test_without_a_validation_set_all_of_the_training_side_is_trained_on() -> None:
+def test_without_a_validation_set_the_whole_training_side_is_trained_on() -> None:
     result = split(numbered(100, 900), Protocol(validation_size=AtMost(0)))
     assert step(result, "train") == (180, 90)
     assert len(result.validation) == 0
 
 
 def grouped(groups: list[int], labels: list[int], sides: list[int] | None = None) -> pa.Table:
-    texts = pa.array([f"a comment of somebody's, number {i}" for i in range(len(labels))])
+    texts = pa.array([f"a comment by somebody, number {i}" for i in range(len(labels))])
     given = None if sides is None else pa.array(sides)
     made = comments(texts, pa.array(labels), groups=pa.array(groups), sides=given)
     return _annotated(made, identify=False)
 
 
 @pytest.mark.parametrize("balance", [True, False])
-@pytest.mark.parametrize("size", [100, 2])  # of each group, of which training has 5 or 270
-def test_groups_to_validate_on_are_as_many_as_wanted_or_one(balance: bool, size: int) -> None:
+@pytest.mark.parametrize("size", [100, 2])  # of each group; training has 5 or 270 groups
+def test_validation_has_groups_up_to_its_target_or_one_group(balance: bool, size: int) -> None:
     group = [i // size for i in range(600)]
     table = grouped(group, [i % 2 for i in range(600)])
     made = split(table, Protocol(language="any", balance=balance))
@@ -74,7 +74,7 @@ def test_groups_to_validate_on_are_as_many_as_wanted_or_one(balance: bool, size:
     assert not made.notes
 
 
-def test_a_group_of_both_classes_is_validated_on_rather_than_a_few_of_one() -> None:
+def test_validation_prefers_a_group_with_both_classes_to_a_few_with_one() -> None:
     sizes = [100] * 6 + [1] * 4
     group = [g for g, size in enumerate(sizes) for _ in range(size)]
     labels = [i % 2 if i < 600 else 1 for i in range(604)]
@@ -83,22 +83,22 @@ def test_a_group_of_both_classes_is_validated_on_rather_than_a_few_of_one() -> N
     assert step(made, "validation") == (100, 50)
 
 
-def test_where_no_group_can_be_spared_to_validate_on_a_note_says_so() -> None:
+def test_a_note_says_that_no_group_can_be_used_for_validation() -> None:
     table = grouped([i // 100 for i in range(300)], [i % 2 for i in range(300)])
     made = split(table, Protocol(language="any", balance=True))
     assert step(made, "train") == (200, 100)
     assert len(made.validation) == 0
-    assert made.notes[0].endswith("of every class, for training to spare it")
+    assert made.notes[0].endswith("small enough for training to do without it")
     assert not split(table, Protocol(validation_size=AtMost(0), language="any")).notes
 
 
-def test_natural_set_has_the_prevalence_of_the_corpus() -> None:
+def test_the_natural_set_has_the_prevalence_of_the_corpus() -> None:
     result = split(numbered(100, 900), Protocol())
     comments_, toxic = step(result, "test, natural")
     assert (comments_, toxic) == (100, 10)
 
 
-def test_same_seed_same_split_other_seed_other_split() -> None:
+def test_the_seed_decides_the_split() -> None:
     table = numbered(100, 900)
     first, second, other = (split(table, Protocol(seed=seed)) for seed in (1, 1, 2))
     assert first.train.tolist() == second.train.tolist()
@@ -121,16 +121,16 @@ def test_odd_sizes_are_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    "twin", ["This IS  a\ttoxic comment number 0", "this is a toxic comment number 0"]
+    "copy", ["This IS  a\ttoxic comment number 0", "this is a toxic comment number 0"]
 )
-def test_duplicates_go_before_splitting(twin: str) -> None:
-    texts = [f"this is a toxic comment number {i}" for i in range(20)] + [twin]
+def test_duplicates_are_removed_before_splitting(copy: str) -> None:
+    texts = [f"this is a toxic comment number {i}" for i in range(20)] + [copy]
     texts += [f"quite another kind of comment {i}" for i in range(40)]
     result = split(corpus(texts, [1] * 21 + [0] * 40), Protocol(test_share=0.2))
     assert step(result, "without duplicates but") == (60, 20)
 
 
-def test_only_confidently_foreign_comments_go() -> None:
+def test_only_confidently_foreign_comments_are_removed() -> None:
     english = [f"please read the whole article before you edit it, number {i}" for i in range(30)]
     short = ["Hola!", "Merci", "WTF LOL"]
     foreign = [
@@ -149,17 +149,17 @@ def test_empty_comments_are_dropped_and_counted() -> None:
 
 
 @pytest.mark.parametrize("field", ["train_size", "test_size"])
-def test_more_than_there_is_is_refused_with_the_number_there_is(field: str) -> None:
-    with pytest.raises(DataError, match=r"--t\w+-size 5,000 was asked for.*at most (172|20)$"):
+def test_a_size_beyond_the_corpus_is_refused_with_the_number_of_comments(field: str) -> None:
+    with pytest.raises(DataError, match=r"--t\w+-size is 5,000, but .*at most (172|20)$"):
         split(numbered(100, 900), Protocol(**{field: 5000}))
 
 
-def test_a_presets_size_is_capped() -> None:
+def test_the_size_of_a_preset_is_an_upper_limit() -> None:
     assert len(split(numbered(100, 900), Protocol(train_size=AtMost(5000))).train) == 172
 
 
 @pytest.mark.parametrize("size", [1, 0, -5])
-def test_sizes_too_small_to_mean_anything_are_refused(size: int) -> None:
+def test_sizes_below_two_are_refused(size: int) -> None:
     with pytest.raises(OptionError, match=f"--train-size is {size}"):
         Protocol(train_size=size)
 
@@ -178,7 +178,7 @@ def test_sizes_below_the_number_of_classes_are_refused(balance: bool) -> None:
         ("--test-size is 3", {"test_size": 3}),
         ("--test-size is 2", {"natural_size": AtMost(2)}),
     ):
-        with pytest.raises(OptionError, match=f"^{option}; of 5 classes it takes .* from 5 up$"):
+        with pytest.raises(OptionError, match=f"^{option}; with 5 classes it takes .* from 5 up$"):
             split(table, replace(fewest, **sizes))
 
 
@@ -187,7 +187,7 @@ def test_too_few_comments_of_a_class_are_refused() -> None:
         split(numbered(2, 900), Protocol())
 
 
-def test_a_corpus_with_more_toxic_comments_than_others_balances_too() -> None:
+def test_a_corpus_with_more_toxic_than_other_comments_is_balanced_too() -> None:
     result = split(numbered(300, 100), Protocol())
     assert step(result, "balanced") == (200, 100)
     share = np.divide(*reversed(step(result, "test, natural")))

@@ -151,7 +151,7 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
         {"split_column": "part", "test_file": "mine.csv"}, "--split-column part was given, and the files are sides of a split already; leave one out"),
     "no file to test on": ("mine.csv", csv(), {"test_file": "none.csv"}, "there is no file {here}/none.csv; give the path of one that exists"),
     "groups of one": ("mine.csv", "text,label,author\n" + "".join(f"a {i},{i % 2},me\n" for i in range(40)),
-                      {"group_column": "author"}, "comments are of 1 group(s), the rarest class has 20 of them; it takes two of each for two sides: choose another --group-column, or none"),
+                      {"group_column": "author"}, "there are 1 group(s), and 20 comments of the rarest class; two sides need two of each: choose another --group-column, or omit it"),
 }  # fmt: skip
 
 

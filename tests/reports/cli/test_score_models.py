@@ -187,7 +187,7 @@ def test_the_models_of_runs_are_found_and_taken_along(
     assert cli.main(export) == 0
     assert f"tfidf-cpu of {latest} is in" in capsys.readouterr().out
     assert cli.main(export) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     original = trained_models.find("tfidf", runs).folder
     texts = ["you idiot", "thanks"]
     scores = registry.load(original).predict_proba(texts).tolist()
