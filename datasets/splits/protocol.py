@@ -109,11 +109,7 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
     rng = np.random.default_rng(protocol.seed)
     drawn = _draw_sides(corpus, rows, protocol, counter, rng)
     counter.require_both_sides(drawn)
-    parts = (
-        _balanced_parts(drawn, rows, protocol, counter, rng)
-        if protocol.balance
-        else _proportional_parts(drawn, protocol, counter, rng)
-    )
+    parts = _draw_parts(drawn, rows, protocol, counter, rng)
     if len(parts.validation) or not protocol.validation_size.comments:
         return parts
     return replace(parts, notes=(_without_validation(corpus),))
@@ -269,44 +265,36 @@ def _draw_sides(
     return sides.split_at_random(by_class, plan)
 
 
-def _balanced_parts(
+def _draw_parts(
     both: Sides, rows: Rows, protocol: Protocol, counter: _StepCounter, rng: np.random.Generator
 ) -> Split:
-    """As many comments of each class, and a second test set with the classes' own shares."""
-    counter.add("balanced", both.rows)
-    test = _evenly(both.test, protocol.test_size, "--test-size", rng)
-    train = _evenly(both.train, protocol.train_size, "--train-size", rng)
-    validation = _evenly(both.validation, protocol.validation_size, "", rng)
+    """Draw all parts, balanced or with the classes' own shares.
+
+    Only with balance is there a second test set with the classes' own shares.
+    """
+    draw, suffix = (_evenly, ", balanced") if protocol.balance else (_in_proportion, "")
+    test = draw(both.test, protocol.test_size, "--test-size", rng)
+    train = draw(both.train, protocol.train_size, "--train-size", rng)
+    validation = draw(both.validation, protocol.validation_size, "", rng)
     # What balancing left out can be tested on, too: nobody trains on it.
     pools = [np.concatenate(pair) for pair in zip(both.test, both.surplus, strict=True)]
-    source = np.concatenate(pools) if both.given else rows
+    source = rows if protocol.balance and not both.given else np.concatenate(pools)
     counts = counter.counts(source)
-    if both.given:
+    if not protocol.balance:
+        natural = test
+    elif both.given:
         natural = _in_proportion(pools, protocol.natural_size, "--test-size", rng)
     else:
         natural = _at_shares(pools, counts[::-1] / len(source), protocol.natural_size, rng)
-    counter.add("train, balanced", train)
-    counter.add("validation, balanced", validation)
-    counter.add("test, balanced", test)
-    counter.add("test, natural prevalence", natural)
+    if protocol.balance:
+        counter.add("balanced", both.rows)
+    counter.add(f"train{suffix}", train)
+    counter.add(f"validation{suffix}", validation)
+    counter.add(f"test{suffix}", test)
+    same = "" if protocol.balance else " (the same)"
+    counter.add(f"test, natural prevalence{same}", natural)
     prevalence = float(counts[1] / len(source))
     return Split(train, test, natural, validation, tuple(counter.steps), prevalence)
-
-
-def _proportional_parts(
-    both: Sides, protocol: Protocol, counter: _StepCounter, rng: np.random.Generator
-) -> Split:
-    """All parts have the classes' own shares, so the natural test set is the test set."""
-    test = _in_proportion(both.test, protocol.test_size, "--test-size", rng)
-    train = _in_proportion(both.train, protocol.train_size, "--train-size", rng)
-    validation = _in_proportion(both.validation, protocol.validation_size, "", rng)
-    counter.add("train", train)
-    counter.add("validation", validation)
-    counter.add("test", test)
-    counter.add("test, natural prevalence (the same)", test)
-    counts = counter.counts(np.concatenate(both.test))
-    prevalence = float(counts[1] / counts.sum())
-    return Split(train, test, test, validation, tuple(counter.steps), prevalence)
 
 
 def _not_empty(corpus: pa.Table) -> npt.NDArray[np.bool_]:

@@ -99,18 +99,18 @@ def test_comments_of_other_origin_are_tested_on_and_the_data_examined(
 ) -> None:
     folder, printed = finished
     before, _, _ = printed.partition("[1/2] lsa-cpu")
-    assert "comments tested on nearly repeat one trained on" in before
+    assert "test comments nearly repeat a training comment" in before
     run = only_run(folder)
     assert run["options"]["--also-test"] == "other.csv"
-    (part,) = (also["part"] for also in run["data"]["also"])
+    (part,) = (other["part"] for other in run["data"]["out_of_domain"])
     size = len(run["data"]["test"]["labels"])
     assert (len(part["labels"]), sum(part["labels"])) == (size, size // 2)
     assert f"also tested on other.csv: {size} comments (not toxic, toxic)" in before
     for cell in run["cells"]:
-        (scored,) = cell["quality"]["also"]
+        (scored,) = cell["quality"]["out_of_domain"]
         assert len(scored["probabilities"]) == size
         assert scored["probabilities"] != cell["quality"]["test"]
-    assert run["data"]["trust"]["train"]["comments"] > 200
+    assert run["data"]["audit"]["train"]["comments"] > 200
     (report,) = folder.glob("*/README.md")
     assert "### other.csv" in report.read_text()
     assert "## Can the data be trusted?" in report.read_text()
