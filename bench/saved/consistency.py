@@ -7,8 +7,9 @@ traceback or, worse, in a wrong number. Probabilities are checked as arrays: the
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+import msgspec
 import numpy as np
 
 from worthit.bench.saved.record import (
@@ -26,35 +27,37 @@ from worthit.bench.saved.record import (
 from worthit.datasets.audit.audit import Audit
 from worthit.datasets.splits.manifest import PARTS, Step
 
-_MACHINE = {"cpu": (str, "text"), "cores_allowed": (int, "a number"), "accelerators": (list, "a list")}  # fmt: skip
 # Records round to 6 digits, and a model may compute in bf16.
 _SUM_TOLERANCE = 0.01
 
 
+class _Machine(TypedDict):
+    """What reports read from the description of the machine."""
+
+    cpu: str
+    cores_allowed: int
+    accelerators: list[str]
+    libraries: NotRequired[dict[str, str]]
+
+
+class _Described(TypedDict):
+    machine: _Machine
+
+
 def check(run: Run) -> None:
     """Raises ValueError with the first contradiction, in one line."""
+    msgspec.convert({"machine": run.machine}, _Described)
     for problem in _problems(run):
         raise ValueError(problem)
 
 
 def _problems(run: Run) -> Iterator[str]:
     """Lazy: each check relies on the ones before."""
-    yield from _of_machine(run.machine)
     yield from _of_data(run.data)
     yield from _of_figures("", "noise", run.noise)
     yield from _repeated("cells", [cell.name for cell in run.cells])
     for cell in run.cells:
         yield from _of_cell(cell, run.data)
-
-
-def _of_machine(machine: dict[str, Any]) -> Iterator[str]:
-    for key, (kind, words) in _MACHINE.items():
-        if key not in machine:
-            yield f"machine has no {key}"
-        elif not isinstance(machine[key], kind):
-            yield f"machine.{key} is {machine[key]!r}, which is not {words}"
-    if not isinstance(machine.get("libraries", {}), dict):
-        yield f"machine.libraries is {machine['libraries']!r}, which is not a table"
 
 
 def _of_data(data: Data) -> Iterator[str]:

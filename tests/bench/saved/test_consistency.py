@@ -20,6 +20,7 @@ from worthit.reports import saved_runs
 from worthit.reports.cli import main
 
 GOOD = small_runs.GOOD
+NO_CPU = "Object missing required field `cpu` - at `$.machine`"
 
 
 def whole() -> record.Run:
@@ -68,10 +69,13 @@ def cell(*path: Any, value: Any) -> Callable[[Any], object]:
 
 
 DAMAGES: list[tuple[Callable[[Any], object], str]] = [
-    (lambda raw: raw.update(machine={}), "machine has no cpu"),
-    (lambda raw: raw["machine"].pop("accelerators"), "machine has no accelerators"),
-    (lambda raw: raw["machine"].update(cores_allowed="two"), "machine.cores_allowed is 'two', which is not a number"),
-    (lambda raw: raw["machine"].update(libraries=[]), "machine.libraries is [], which is not a table"),
+    (lambda raw: raw.update(machine={}), NO_CPU),
+    (lambda raw: raw["machine"].pop("accelerators"), "Object missing required field `accelerators` - at `$.machine`"),
+    (
+        lambda raw: raw["machine"].update(cores_allowed="two"),
+        "Expected `int`, got `str` - at `$.machine.cores_allowed`",
+    ),
+    (lambda raw: raw["machine"].update(libraries=[]), "Expected `object`, got `array` - at `$.machine.libraries`"),
     (lambda raw: raw["noise"].update(value=-2), "noise is -2 %"),
     (lambda raw: raw["data"].update(classes=["toxic"]), "Expected `array` of length >= 2 - at `$.data.classes`"),
     (lambda raw: raw["data"].update(classes=["toxic", "toxic"]), "data.classes has 'toxic' 2 times"),
@@ -291,10 +295,13 @@ def test_runs_lists_valid_runs_and_names_damaged_ones_in_a_line(
     assert [line.split()[:3] for line in printed[2:5]] == [
         ["damaged", "unreadable", "[1]"], ["healthy", "a", "CPU"], ["other", "a", "CPU"],
     ]  # fmt: skip
-    assert printed[-1] == "[1] reports/runs/damaged.json is not a valid run: machine has no cpu"
+    assert (
+        " ".join(" ".join(printed[5:]).split())
+        == f"[1] reports/runs/damaged.json is not a valid run: {NO_CPU}"
+    )
     assert main.main(["report", "damaged", "--root", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
-        f"worthit: {runs / 'damaged.json'} is not a valid run: machine has no cpu\n"
+        f"worthit: {runs / 'damaged.json'} is not a valid run: {NO_CPU}\n"
     )
 
 
