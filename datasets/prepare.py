@@ -1,6 +1,6 @@
-"""Prepared data: a split's comments, written once to the cache and read by every cell.
+"""Prepared data: the comments of a split, written to the cache once and read by every cell.
 
-A cell knows its data by key alone, so it runs wherever the cache folder is.
+A cell needs only the key of its data, so it runs wherever the cache folder is.
 """
 
 import json
@@ -27,7 +27,7 @@ _VERSION = "3"
 
 @dataclass(frozen=True)
 class Comments:
-    """n comments with their labels and, where the corpus has them, their raters."""
+    """n comments with their labels and, if the corpus has them, votes of raters."""
 
     texts: tuple[str, ...]
     labels: npt.NDArray[np.int8]  # (n,), indices of classes; of two 1 is the positive one, toxic
@@ -39,11 +39,11 @@ class Comments:
 
 
 def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Prepared:
-    """Make the comments of a dataset ready for cells, from the cache where they already are.
+    """Make the comments of a dataset ready for cells, or read them from the cache.
 
     Args:
         dataset: as users name it: `wikipedia`, `jigsaw:train.csv`, `mine.csv`, `hub:owner/name`.
-        choices: of the columns of a user's own table.
+        choices: the columns of a user's table.
 
     Raises:
         UnknownNameError, OptionError, DataError, DownloadError, CacheError.
@@ -57,7 +57,7 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
         identify = protocol.language == "en" or (protocol.language is None and not source.own)
         table = corpus.load(source, identify=identify)
         settled, about = protocol.settle(table, own=source.own), corpus.about(table)
-        chosen = split(table, settled)
+        drawn = split(table, settled)
         prepared = Prepared(
             key=key,
             dataset=source.name,
@@ -68,17 +68,17 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
             language=settled.language or "en",
             balanced=bool(settled.balance),
             classes=about.classes,
-            prevalence=chosen.prevalence,
-            steps=chosen.steps,
+            prevalence=drawn.prevalence,
+            steps=drawn.steps,
             notes=(
                 *about.notes,
-                *chosen.notes,
+                *drawn.notes,
                 *(_decisions(settled, about) if source.own else ()),
             ),
         )
         with new_folder(folder, replace=folder.is_dir()) as scratch:
             for part in PARTS:
-                write_part(table, getattr(chosen, part), scratch / f"{part}.parquet")
+                write_part(table, getattr(drawn, part), scratch / f"{part}.parquet")
             manifest.write(prepared, scratch)
     # The same content may be in a file with another name.
     return replace(manifest.read(key), title=source.title)
@@ -88,7 +88,7 @@ def comments(key: str, part: str) -> Comments:
     """The comments of one part (of `PARTS`) of a prepared split.
 
     Raises:
-        DataError: this cache folder does not have it, or it is damaged.
+        DataError: the cache does not have it, or it is damaged.
     """
     file = cache_folder("splits", key) / f"{part}.parquet"
     try:
@@ -106,14 +106,14 @@ def comments(key: str, part: str) -> Comments:
 
 
 def comment_ids(texts: Sequence[str]) -> list[str]:
-    """Short names for comments, so that runs can be matched comment by comment without text."""
+    """Short ids, by which runs are matched comment by comment without their text."""
     return [short_hash(text)[:8] for text in texts]
 
 
 def write_part(table: pa.Table, rows: npt.NDArray[np.int64], file: Path) -> None:
-    """Keep some rows of a corpus as `comments` reads them."""
-    kept = table.select(["text", "label", "toxic_share", "raters"])
-    pq.write_table(kept.take(rows), file, compression="zstd")
+    """Write some rows of a corpus as `comments` reads them."""
+    columns = table.select(["text", "label", "toxic_share", "raters"])
+    pq.write_table(columns.take(rows), file, compression="zstd")
 
 
 def _decisions(settled: Protocol, about: corpus.About) -> tuple[str, str]:

@@ -40,19 +40,19 @@ def find(given: str, runs: Path) -> TrainedModel:
     if path.is_dir():
         card = read_card(path)
         return TrainedModel(path, f"{card.model} in {path}", card)
-    run_name, wanted = _split_name(given, runs)
+    run_name, name = _split_name(given, runs)
     if not run_name:
         return _find_latest(given, runs)
     file = Path(run_name) if run_name.endswith(".json") else runs / f"{run_name}.json"
     run = run_file.load(file)
-    cells = [cell for cell in run.cells if _matches(wanted, cell) or wanted == cell.name]
+    cells = [cell for cell in run.cells if _matches(name, cell) or name == cell.name]
     if not cells:
         known = ", ".join(cell.name for cell in run.cells)
-        raise RunError(f"{file.stem} has no cell {wanted!r}; it has: {known}")
+        raise RunError(f"{file.stem} has no cell {name!r}; it has: {known}")
     model = _find_cached(cells, file.stem)
     if model is None:
         raise RunError(
-            f"the cache {cache_folder()} does not hold {wanted} of {file.stem} (cleared, on another "
+            f"the cache {cache_folder()} does not hold {name} of {file.stem} (cleared, on another "
             f"machine, or its training failed); {_MEASURE}"
         )
     return model
@@ -60,19 +60,19 @@ def find(given: str, runs: Path) -> TrainedModel:
 
 def _split_name(given: str, runs: Path) -> tuple[str, str]:
     """Run and model. A model's name may contain a colon; the run is empty if only a model is named."""
-    file, suffix, wanted = given.partition(".json:")
+    file, suffix, name = given.partition(".json:")
     if suffix:
-        return f"{file}.json", wanted
-    run_name, _, wanted = given.partition(":")
-    is_code = is_own(given) and wanted not in MODELS
+        return f"{file}.json", name
+    run_name, _, name = given.partition(":")
+    is_code = is_own(given) and name not in MODELS
     if given.startswith(HF) or (is_code and not (runs / f"{run_name}.json").is_file()):
         return "", given
-    return (run_name, wanted) if wanted else ("", given)
+    return (run_name, name) if name else ("", given)
 
 
-def _matches(wanted: str, cell: CellRecord) -> bool:
+def _matches(name: str, cell: CellRecord) -> bool:
     code = cell.setup and cell.setup.code
-    return wanted in (cell.model, code) or (row_name(wanted) == cell.model and code is None)
+    return name in (cell.model, code) or (row_name(name) == cell.model and code is None)
 
 
 def _find_latest(model: str, runs: Path) -> TrainedModel:

@@ -25,19 +25,19 @@ _DIGITS = range(9, 16)  # of a telephone number; at most 15 by E.164
 
 
 def _has_address(text: str) -> bool:
-    return any(_is_address(found) for found in _ADDRESS.findall(text))
+    return any(_is_address(match) for match in _ADDRESS.findall(text))
 
 
-def _is_address(found: str) -> bool:
+def _is_address(text: str) -> bool:
     try:
-        ipaddress.ip_address(found)
+        ipaddress.ip_address(text)
     except ValueError:
         return False
-    return found.strip(":") != ""  # "::" is punctuation
+    return text.strip(":") != ""  # "::" is punctuation
 
 
 def _has_phone(text: str) -> bool:
-    return any(sum(map(str.isdigit, found)) in _DIGITS for found in _PHONE.findall(text))
+    return any(sum(map(str.isdigit, match)) in _DIGITS for match in _PHONE.findall(text))
 
 
 #: hint → True if a text has it

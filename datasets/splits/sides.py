@@ -109,18 +109,14 @@ def split_as_given(
         [rng.permutation(rows[(side == s) & (labels[rows] == k)]) for k in reversed(range(kinds))]
         for s in (_TRAIN, _VALIDATION, _TEST)
     )
-    nothing = [part[:0] for part in test]
-    if not plan.balance:
-        sides = Sides(train, validation, test, nothing, given)
-    else:
-        fewest = len(min(test, key=len))
-        surplus = [part[fewest:] for part in test]
-        sides = Sides(_even(train), _even(validation), _even(test), surplus, given)
+    surplus = [part[:0] for part in test]
+    if plan.balance:
+        surplus = [part[len(min(test, key=len)) :] for part in test]
+        train, validation, test = _even(train), _even(validation), _even(test)
     if group is None and not any(map(len, validation)):
-        counts = [len(part) for part in sides.train]
-        parts = _take_validation(sides.train, sum(counts), counts, plan)
-        sides = Sides(*parts, sides.test, sides.surplus, given)
-    return sides
+        counts = [len(part) for part in train]
+        train, validation = _take_validation(train, sum(counts), counts, plan)
+    return Sides(train, validation, test, surplus, given)
 
 
 def _even(parts: ByClass) -> ByClass:
@@ -172,8 +168,8 @@ def _draw_groups(
     best = int(np.argmin(distance))
     if np.isinf(distance[best]):
         return np.flatnonzero(among)[:0]
-    chosen = drawn if distance[0] <= np.log(2) or best == 0 else order[best - 1]
-    return np.flatnonzero(among & np.isin(group, names[chosen]))
+    selected = drawn if distance[0] <= np.log(2) or best == 0 else order[best - 1]
+    return np.flatnonzero(among & np.isin(group, names[selected]))
 
 
 def _validation_target(counts: Rows, plan: Plan) -> Rows:
@@ -187,11 +183,11 @@ def _validation_target(counts: Rows, plan: Plan) -> Rows:
 
 def _fill(counts: Rows, target: Rows) -> list[int]:
     """Places of groups in turn, without those that would take a class over its target."""
-    left, places = target.tolist(), []
+    remaining, places = target.tolist(), []
     for place, of_group in enumerate(counts.tolist()):
-        after = [have - count for have, count in zip(left, of_group, strict=True)]
+        after = [have - count for have, count in zip(remaining, of_group, strict=True)]
         if min(after) >= 0:
-            left = after
+            remaining = after
             places.append(place)
     return places
 
