@@ -17,7 +17,7 @@ _LINE_BREAK = re.compile(rb"\n *")
 
 
 def save(run: Any, file: Path) -> None:
-    """Write a run whole; a reader sees the old file or the new one, never half of either."""
+    """Write a run atomically: a reader sees the old file or the new one, never a part."""
     lines = msgspec.json.format(msgspec.json.encode(run), indent=1)
     # One line per list of numbers: thousands of comments would hide everything else.
     write_whole(file, _PLAIN_LIST.sub(lambda match: _LINE_BREAK.sub(b"", match[0]), lines))
