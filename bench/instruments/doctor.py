@@ -17,7 +17,7 @@ from worthit.bench.saved import run_file
 from worthit.bench.saved.record import Figure, Run, significant, unavailable
 from worthit.datasets.errors import CellError, DeviceError, RunError
 
-Outcome = Literal["ok", "off", "skipped"]
+CheckResult = Literal["ok", "off", "skipped"]
 
 _SLEEP_S, _SLEEPS, _SLEEP_OFF = 0.05, 21, 0.01
 _ALLOCATION_OFF = 0.02
@@ -38,7 +38,7 @@ class Check:
     name: str
     expected: str
     value: str
-    verdict: Outcome
+    verdict: CheckResult
     remark: str = ""
 
 
@@ -151,7 +151,7 @@ def noise_check(noise: Figure) -> Check:
     )
 
 
-def _verdict(is_ok: bool) -> Outcome:
+def _verdict(is_ok: bool) -> CheckResult:
     return "ok" if is_ok else "off"
 
 
