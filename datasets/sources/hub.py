@@ -17,8 +17,7 @@ import pyarrow as pa
 from worthit.datasets.cache import sha256_of
 from worthit.datasets.errors import DataError
 from worthit.datasets.registry import Source
-from worthit.datasets.tables import assemble as own
-from worthit.datasets.tables import files, formats
+from worthit.datasets.tables import assemble, files, whole
 from worthit.datasets.tables.columns import SIDES, Choices
 
 _INSTALL = "pip install 'worthit[hub]'"
@@ -160,7 +159,7 @@ def _named(split: Any) -> pa.Table:
 def _fingerprint(splits: dict[str, pa.Table], choices: Choices) -> str:
     """Of the content: the same rows are the same data set, wherever they come from."""
     chosen = asdict(replace(choices, test_file=None))
-    digest = hashlib.sha256(json.dumps([own.VERSION, chosen]).encode())
+    digest = hashlib.sha256(json.dumps([assemble.VERSION, chosen]).encode())
     if choices.test_file is not None:
         digest.update(sha256_of(files.existing(choices.test_file)).encode())
     for name, table in sorted(splits.items()):
@@ -188,14 +187,14 @@ class _Digest:
 
 def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Table:
     if choices.test_file is not None:
-        rows = formats.read(files.existing(choices.test_file))
+        rows = whole.read(files.existing(choices.test_file))
         if "train" not in splits:
             raise DataError(f"{title} has no split `train` to go with --test-file; leave it out")
         pieces = [
-            own.Piece(formats.from_arrow(title, splits["train"]), "train"),
-            own.Piece(rows, "test"),
+            assemble.Piece(whole.from_arrow(title, splits["train"]), "train"),
+            assemble.Piece(rows, "test"),
         ]
-        return own.corpus_of(pieces, choices)
+        return assemble.corpus_of(pieces, choices)
     known = {name: side for name in splits if (side := SIDES.get(name.lower()))}
     if not known and len(splits) > 1:
         raise DataError(
@@ -206,13 +205,13 @@ def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Tab
     if len(chosen) == 1:
         chosen = dict.fromkeys(chosen)
     pieces = [
-        own.Piece(formats.from_arrow(f"{title}, {name}", splits[name]), side)
+        assemble.Piece(whole.from_arrow(f"{title}, {name}", splits[name]), side)
         for name, side in chosen.items()
     ]
     if left_out := sorted(splits.keys() - chosen.keys()):
         note = f"splits left out, whose names are neither train nor test: {', '.join(left_out)}"
         pieces[0] = replace(pieces[0], rows=replace(pieces[0].rows, notes=(note,)))
-    return own.corpus_of(pieces, choices)
+    return assemble.corpus_of(pieces, choices)
 
 
 def source(argument: str, choices: Choices) -> Source:

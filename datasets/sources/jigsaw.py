@@ -14,7 +14,7 @@ from worthit.datasets.cache import sha256_of
 from worthit.datasets.corpus import comments
 from worthit.datasets.errors import DataError, OptionError
 from worthit.datasets.registry import Source
-from worthit.datasets.tables import files, formats
+from worthit.datasets.tables import files, whole
 
 _TEXT, _LABEL = "comment_text", "toxic"
 # Kaggle's zip of everything holds a zip of each file.
@@ -38,7 +38,7 @@ class Jigsaw:
             return sha256_of(self.path)
 
     def read(self) -> pa.Table:
-        table = formats.delimited(files.unpacked(self.path, _MEMBERS)).table
+        table = whole.read(self.path, "csv", _MEMBERS).table
         missing = [name for name in (_TEXT, _LABEL) if name not in table.column_names]
         if missing:
             raise DataError(

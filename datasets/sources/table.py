@@ -15,11 +15,9 @@ import pyarrow as pa
 from worthit.datasets.cache import sha256_of
 from worthit.datasets.errors import DataError
 from worthit.datasets.registry import Source
-from worthit.datasets.tables import assemble as own
-from worthit.datasets.tables import files, formats
+from worthit.datasets.tables import assemble, files, formats, whole
 from worthit.datasets.tables.columns import SIDES, Choices
 
-_PACKED = (".gz", ".zst", ".zip")
 _MOST_FILES = 1_000
 
 
@@ -42,11 +40,11 @@ class Table:
             with files.readable(file):
                 hashes.append(f"{side}:{file.name}:{sha256_of(file)}")
         chosen = asdict(replace(self.choices, test_file=None))
-        return "; ".join((own.VERSION, *hashes, json.dumps(chosen)))
+        return "; ".join((assemble.VERSION, *hashes, json.dumps(chosen)))
 
     def read(self) -> pa.Table:
-        pieces = [own.Piece(formats.read(file), side) for side, file in self._files()]
-        return own.corpus_of(pieces, self.choices)
+        pieces = [assemble.Piece(whole.read(file), side) for side, file in self._files()]
+        return assemble.corpus_of(pieces, self.choices)
 
     def _files(self) -> Iterator[tuple[str | None, Path]]:
         """Each file, and the side of the split it holds."""
@@ -70,7 +68,7 @@ def _in_folder(folder: Path) -> list[tuple[str | None, Path]]:
     if not tables or len(tables) > _MOST_FILES:
         held = f"{len(tables):,} tables" if tables else "no table"
         raise DataError(
-            f"the folder {folder} holds {held} ({', '.join(formats.FORMATS)}); give a folder of one or a "
+            f"the folder {folder} holds {held} ({', '.join(formats.SUFFIXES)}); give a folder of one or a "
             "few, or one file"
         )
     sided = [(_side(file.relative_to(folder)), file) for file in tables]
@@ -85,8 +83,8 @@ def _in_folder(folder: Path) -> list[tuple[str | None, Path]]:
 
 def _is_table(file: Path, folder: Path) -> bool:
     within = file.relative_to(folder)
-    bare = Path(file.stem) if file.suffix.lower() in _PACKED else file
-    known = bare.suffix.lower() in formats.FORMATS and bare.suffix.lower() != ".txt"
+    bare = Path(file.stem) if file.suffix.lower() in files.PACKED else file
+    known = bare.suffix.lower() in formats.SUFFIXES and bare.suffix.lower() != ".txt"
     return known and file.is_file() and not any(part.startswith(".") for part in within.parts)
 
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worthit.datasets.errors import OutputError
-from worthit.datasets.tables.stream import DELIMITERS, Values
+from worthit.datasets.tables.formats import DELIMITERS
+from worthit.datasets.tables.stream import Values
 
 #: name → values, all of the same number
 Columns = dict[str, Values]
@@ -26,7 +27,7 @@ def encoder(form: str, begun: Path | None = None) -> Encoder:
     """How chunks of one file become bytes that may follow each other.
 
     Args:
-        form: one of `worthit.datasets.tables.stream.FORMATS`. Parquet keeps its index at the end, so its
+        form: one of `worthit.datasets.tables.formats.STREAMED`. Parquet keeps its index at the end, so its
             chunks are those of an Arrow stream, which `to_parquet` turns into Parquet.
         begun: a file of the same encoding that is to be gone on with.
     """

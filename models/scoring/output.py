@@ -20,7 +20,8 @@ import msgspec
 
 from worthit.datasets.cache import write_whole
 from worthit.datasets.errors import OutputError
-from worthit.datasets.tables.stream import Rows, Values
+from worthit.datasets.tables.comments import CommentChunk
+from worthit.datasets.tables.stream import Values
 from worthit.models.scoring import encoding
 
 _NOTE_EVERY_S = 1.0
@@ -40,7 +41,7 @@ class Output(ABC):
     """Takes scored chunks in order."""
 
     @abstractmethod
-    def skip(self, rows: Rows) -> bool:
+    def skip(self, rows: CommentChunk) -> bool:
         """Whether these rows have been written before an interruption.
 
         Raises:
@@ -48,7 +49,7 @@ class Output(ABC):
         """
 
     @abstractmethod
-    def append(self, rows: Rows, scores: encoding.Columns) -> None: ...
+    def append(self, rows: CommentChunk, scores: encoding.Columns) -> None: ...
 
     @abstractmethod
     def finish(self) -> None:
@@ -59,7 +60,7 @@ class Output(ABC):
         return ""
 
 
-def columns(rows: Rows, scores: encoding.Columns) -> encoding.Columns:
+def columns(rows: CommentChunk, scores: encoding.Columns) -> encoding.Columns:
     """The number of each row (from 1), what is carried along, its scores."""
     numbers: dict[str, Values] = {"row": list(range(rows.first, rows.last + 1))}
     return numbers | rows.kept | scores
@@ -72,10 +73,10 @@ class Pipe(Output):
         self._stream, self._encode, self._empty = stream, encoding.encoder(form), empty
         self._is_first = True
 
-    def skip(self, rows: Rows) -> bool:
+    def skip(self, rows: CommentChunk) -> bool:
         return False
 
-    def append(self, rows: Rows, scores: encoding.Columns) -> None:
+    def append(self, rows: CommentChunk, scores: encoding.Columns) -> None:
         self._write(columns(rows, scores))
 
     def finish(self) -> None:
@@ -99,7 +100,7 @@ class File(Output):
 
     Args:
         target: what it is called when it is whole.
-        form: one of `worthit.datasets.tables.stream.FORMATS`.
+        form: one of `worthit.datasets.tables.formats.STREAMED`.
         empty: the table without rows.
         begun_with: the model and the settings that decide the output, for people.
         resume: whether to go on with a partial file if there is one.
@@ -130,7 +131,7 @@ class File(Output):
         self._rows_seen = 0
         self._take_note()
 
-    def skip(self, rows: Rows) -> bool:
+    def skip(self, rows: CommentChunk) -> bool:
         self._take_in(rows)
         if rows.last < self._rows_done:
             return True
@@ -140,7 +141,7 @@ class File(Output):
             raise self._other_input()
         return True
 
-    def append(self, rows: Rows, scores: encoding.Columns) -> None:
+    def append(self, rows: CommentChunk, scores: encoding.Columns) -> None:
         self._write(columns(rows, scores))
         self._note = dataclasses.replace(
             self._note,
@@ -212,7 +213,7 @@ class File(Output):
             file.seek(size)
         return file
 
-    def _take_in(self, rows: Rows) -> None:
+    def _take_in(self, rows: CommentChunk) -> None:
         """Into the digest, all that the output depends on."""
         kept = {name: encoding.plain(name, values) for name, values in rows.kept.items()}
         self._digest.update(msgspec.json.Encoder(enc_hook=str).encode([rows.texts, kept]))

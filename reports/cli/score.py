@@ -4,11 +4,9 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 from tqdm import tqdm
@@ -17,8 +15,10 @@ from worthit.bench.saved import trained_models
 from worthit.bench.saved.record import significant
 from worthit.bench.saved.trained_models import Kept
 from worthit.datasets.cache import sha256_of, short_hash
-from worthit.datasets.errors import DataError, OptionError, OutputError, WorthitError
-from worthit.datasets.tables import stream as rows
+from worthit.datasets.errors import OptionError, OutputError, WorthitError
+from worthit.datasets.tables import comments, formats, stream
+from worthit.datasets.tables.comments import CommentReader
+from worthit.datasets.tables.files import Input, existing
 from worthit.models import contract, registry
 from worthit.models.hardware import processor
 from worthit.models.scoring import output as score_output
@@ -28,7 +28,7 @@ _MODEL = (
     "MODEL as trained by the latest complete run, RUN:MODEL, RUN:CELL, or a folder that "
     "`worthit export` wrote"
 )
-_FORMATS = ", ".join(rows.FORMATS)
+_FORMATS = ", ".join(formats.STREAMED)
 _INTERRUPTED = 130  # as shells call what Ctrl-C ended
 
 
@@ -49,18 +49,18 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
     for name in ("input", "output"):
         scored.add_argument(
             f"--{name}-format",
-            choices=rows.FORMATS,
+            choices=formats.STREAMED,
             metavar="FORMAT",
             help=f"of the {name} (see below)",
         )
     scored.add_argument(
-        "--text-column", default="text", metavar="NAME", help="of the comments (%(default)s)"
+        "--text-column", metavar="NAME", help="of the comments (guessed as in a benchmark)"
     )
     scored.add_argument(
         "--keep",
         default="",
         metavar="NAME,…",
-        help=f"columns to carry along to the output; `{rows.ALL}`: all but the text",
+        help=f"columns to carry along to the output; `{comments.ALL}`: all but the text",
     )
     scored.add_argument("--device", default="cpu", choices=contract.DEVICES, help="(%(default)s)")
     scored.add_argument(
@@ -108,15 +108,15 @@ def _score(parsed: argparse.Namespace) -> int:
     found = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
     trained_models.require_trusted(found, parsed.code)
     registry.require_able(found.card.model, parsed.device)
-    input_form = parsed.input_format or _form(parsed.input, "--input-format")
-    output_form = parsed.output_format or _form(parsed.output, "--output-format")
+    output_form = parsed.output_format or _output_format(parsed.output)
     if parsed.output is None and output_form == "parquet":
         raise OptionError("Parquet cannot be written to a pipe; give --output FILE")
     keep = [name for name in parsed.keep.split(",") if name]
-    with _input(parsed.input) as (stream, name):
-        source = rows.source(stream, name, input_form, parsed.text_column, keep)
-        output = _output(parsed, found, source, input_form, output_form)
-        return _run(parsed, found, source, output)
+    source = CommentReader(_open(parsed), parsed.text_column, keep)
+    output = _output(parsed, found, source, output_form)
+    for note in source.notes:
+        _say(note)
+    return _run(parsed, found, source, output)
 
 
 def _check(parsed: argparse.Namespace) -> None:
@@ -128,36 +128,30 @@ def _check(parsed: argparse.Namespace) -> None:
         raise OptionError("there is nothing to score; give a file as INPUT, or pipe comments in")
 
 
-def _form(file: str | Path | None, option: str) -> str:
-    """The format by a file's suffix, that of pipes without a file."""
-    if file is None:
-        return "jsonl"
-    found = rows.format_of(str(file))
-    if found is None:
-        raise OptionError(f"the suffix of {file} tells no format; give {option}: {_FORMATS}")
+def _output_format(file: Path | None) -> str:
+    """The format by a file's suffix; JSON lines for a pipe."""
+    found = "jsonl" if file is None else formats.format_of(file.name)
+    if found not in formats.STREAMED:
+        raise OptionError(
+            f"the suffix of {file} does not name a format; give --output-format: {_FORMATS}"
+        )
     return found
 
 
-@contextmanager
-def _input(given: str | None) -> Iterator[tuple[IO[bytes], str]]:
-    if given is None:
-        yield sys.stdin.buffer, "stdin"
-        return
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(Path(given).open("rb"))
-        except OSError as error:
-            raise DataError(
-                f"{given} cannot be read ({error.strerror}); give another file"
-            ) from error
-        yield stream, given
+def _open(parsed: argparse.Namespace) -> stream.TableReader:
+    """The table of a file, a named pipe or stdin."""
+    if parsed.input is None:
+        source = Input(Path("stdin"), sys.stdin.buffer)
+        return stream.open_table(source, parsed.input_format or "jsonl")
+    path = Path(parsed.input)
+    source = Input(path, path.open("rb")) if path.is_fifo() else Input(existing(path))
+    return stream.open_table(source, parsed.input_format, "--input-format")
 
 
 def _output(
     parsed: argparse.Namespace,
     found: Kept,
-    source: rows.Source,
-    input_form: str,
+    source: CommentReader,
     output_form: str,
 ) -> Output:
     from worthit.models.scoring import chunks as scoring
@@ -177,9 +171,9 @@ def _output(
         "the model": f"{found.card.model} {_identity(found.folder)}",
         "--device": parsed.device,
         "--batch-size": str(parsed.batch_size),
-        "--input-format": input_form,
+        "--input-format": str(parsed.input_format),
         "--output-format": output_form,
-        "--text-column": parsed.text_column,
+        "--text-column": source.text_column,
         "--keep": ",".join(source.kept),
     }
     return score_output.File(parsed.output, output_form, empty, begun_with, resume=parsed.resume)
@@ -198,7 +192,7 @@ class _Count:
     seconds: float = 0.0  # of scoring and writing, of what this process did
 
 
-def _run(parsed: argparse.Namespace, found: Kept, source: rows.Source, output: Output) -> int:
+def _run(parsed: argparse.Namespace, found: Kept, source: CommentReader, output: Output) -> int:
     count, start = _Count(), time.perf_counter()
     try:
         model = _loaded(parsed, found)
@@ -231,7 +225,7 @@ def _loaded(parsed: argparse.Namespace, found: Kept) -> Any:
 
 
 def _stream(
-    model: Any, batch_size: int | None, source: rows.Source, output: Output, count: _Count
+    model: Any, batch_size: int | None, source: CommentReader, output: Output, count: _Count
 ) -> None:
     from worthit.models.scoring import chunks as scoring
 

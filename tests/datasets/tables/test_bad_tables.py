@@ -18,7 +18,7 @@ import pytest
 from worthit.datasets import prepare, registry
 from worthit.datasets.errors import WorthitError
 from worthit.datasets.splits.protocol import Protocol
-from worthit.datasets.tables import files, formats
+from worthit.datasets.tables import files, whole
 from worthit.datasets.tables.columns import Choices
 
 WORDS = "river music history maps garden photograph source article vote edit".split()
@@ -75,7 +75,7 @@ def unquoted(*more: str) -> str:
 
 
 TEXTS = [text(i) for i in range(40)]
-BOMB = bytes(2_000_000)
+BOMB = b"a,b\n" * 500_000
 ONE_LABEL = csv(labels="1")
 GERMAN = "\n".join(
     ["text,label"]

@@ -10,13 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.scored_comments import COMMENTS, read, saved, written
-from worthit.datasets.tables import stream as rows
+from worthit.datasets.tables import formats, stream
+from worthit.datasets.tables.comments import CommentReader
+from worthit.datasets.tables.files import Input
 from worthit.models import registry
 from worthit.models.scoring import chunks as scoring
 
 
-@pytest.mark.parametrize("into", rows.FORMATS)
-@pytest.mark.parametrize("out_of", rows.FORMATS)
+@pytest.mark.parametrize("into", formats.STREAMED)
+@pytest.mark.parametrize("out_of", formats.STREAMED)
 def test_every_format_goes_into_every_other(
     out_of: str, into: str, comments: list[str | None], lsa_model: Path, score: Any, tmp_path: Path
 ) -> None:
@@ -70,7 +72,7 @@ def stopped_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "scores", stopping)
 
 
-@pytest.mark.parametrize("form", rows.FORMATS)
+@pytest.mark.parametrize("form", formats.STREAMED)
 def test_going_on_ends_as_if_there_had_been_no_interruption(
     form: str,
     comments: list[str | None],

@@ -1,0 +1,158 @@
+"""Rows of CSV and TSV (RFC 4180) with a header; other delimiters are found in the header."""
+
+import csv
+import io
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from worthit.datasets.errors import DataError
+from worthit.datasets.tables import quoting
+from worthit.datasets.tables.files import Input
+from worthit.datasets.tables.quoting import SpanningRows
+
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_LONGEST_NAME = 100
+_LONGEST_HEADER = 100_000
+# Beyond it, a quote that is never closed would read the rest of the input as one text.
+_LONGEST_FIELD = 1 << 26
+
+#: called with a row that spans lines and the line it begins in
+_OnSpanning = Callable[[list[str], int], None]
+
+
+class Delimited:
+    """A table in CSV or TSV.
+
+    Attributes:
+        header: the names of the columns, without outer white space.
+        rows: the others, each as wide as the header; blank lines are skipped.
+        notes: a line on each repair.
+
+    Raises:
+        DataError: a row is malformed; names its line.
+    """
+
+    def __init__(self, source: Input, name: str, usual: str) -> None:
+        self._name = name
+        self.notes: tuple[str, ...] = ()
+        csv.field_size_limit(_LONGEST_FIELD)
+        lines = source.lines("")
+        head = _first_row(lines)
+        self._delimiter = _delimiter(head, usual)
+        if self._delimiter != usual:
+            self.notes += (f"{name} is separated by {_DELIMITERS[self._delimiter]}",)
+        if source.rereadable:
+            lines.close()
+            rows = self._reread(partial(source.lines, ""))
+        else:
+            rows = self._rows(itertools.chain(head, lines), on_spanning=self._refuse_whole_rows())
+        self.header = next(rows)
+        self.rows = rows
+
+    def _reread(self, lines: Callable[[], Iterator[str]]) -> Iterator[list[str]]:
+        if self._delimiter != "\t":
+            return self._rows(lines())
+
+        def counted(spanning: SpanningRows) -> Iterator[list[str]]:
+            return self._rows(lines(), on_spanning=lambda row, line: spanning.add(row))
+
+        unquoted = partial(self._rows, quoted=False)
+        if quoting.encloses_texts(self._name, counted, unquoted(lines())):
+            return self._rows(lines())
+        self.notes += (f"quotes in {self._name} are read as part of the texts",)
+        return unquoted(lines())
+
+    def _refuse_whole_rows(self) -> _OnSpanning | None:
+        """In a pipe, rows before it may be scored already, too late to read their quotes again."""
+        spanning = SpanningRows()
+
+        def add(row: list[str], line: int) -> None:
+            spanning.add(row)
+            if spanning.mostly_whole_rows:
+                raise quoting.whole_rows_quoted(
+                    f"{self._name} (from line {line:,} on)", "give the file itself, not a pipe, or "
+                )
+
+        return add if self._delimiter == "\t" else None
+
+    def _rows(
+        self, lines: Iterable[str], on_spanning: _OnSpanning | None = None, *, quoted: bool = True
+    ) -> Iterator[list[str]]:
+        """The header, then all other rows."""
+        rows = self._numbered(lines, on_spanning, csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
+        header = next(
+            (cells for _, row in rows if any(cells := [cell.strip() for cell in row])), None
+        )
+        self._require_names(header)
+        assert header is not None
+        yield header
+        width = len(header)
+        for line, row in rows:
+            if len(row) > width and not any(row[width:]):
+                row = row[:width]  # spreadsheets append empty cells
+            if len(row) != width:
+                raise DataError(
+                    f"{self._name} is not a well-formed CSV: the row that begins in line {line:,} has "
+                    f"{len(row)} columns, the header {width}; put texts that contain "
+                    f"{_DELIMITERS[self._delimiter]} in double quotes"
+                )
+            yield row
+
+    def _numbered(
+        self, lines: Iterable[str], on_spanning: _OnSpanning | None, quoting: int
+    ) -> Iterator[tuple[int, list[str]]]:
+        """Rows that are not blank, each with the line it begins in."""
+        reader = csv.reader(lines, delimiter=self._delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
+        begins = 1
+        try:
+            for row in reader:
+                if on_spanning is not None and reader.line_num > begins:
+                    on_spanning(row, begins)
+                if row:
+                    yield begins, row
+                begins = reader.line_num + 1
+        except csv.Error as error:
+            raise DataError(
+                f"{self._name} is not a well-formed CSV: {error} (the row that begins in line "
+                f"{begins:,}); double the quotes within quoted texts"
+            ) from error
+
+    def _require_names(self, header: list[str] | None) -> None:
+        if header is None:
+            raise DataError(f"{self._name} is empty; give a table with a header and rows")
+        if any(len(cell) > _LONGEST_NAME or _is_number(cell) for cell in header):
+            raise DataError(
+                f"{self._name} has no header: its first line holds values, not column names; add one"
+            )
+
+
+def _first_row(lines: Iterator[str]) -> list[str]:
+    """Lines up to the end of the first row that is not blank."""
+    head: list[str] = []
+    quotes = characters = 0
+    for line in lines:
+        head.append(line)
+        quotes, characters = quotes + line.count('"'), characters + len(line)
+        is_whole = line.strip() and quotes % 2 == 0
+        if is_whole or characters > _LONGEST_HEADER:
+            break
+    return head
+
+
+def _delimiter(head: list[str], usual: str) -> str:
+    """The delimiter that splits the header into most columns; the usual one on a tie."""
+    text = "".join(head)[:_LONGEST_HEADER].lstrip("\r\n")
+
+    def columns(delimiter: str) -> int:
+        return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), []))
+
+    return max((usual, *_DELIMITERS), key=columns)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
