@@ -146,12 +146,12 @@ def require(
 
     Args:
         name: of the table.
-        unusable: column → what it holds instead of values.
+        unusable: column → why it has no values.
         option: names another column.
     """
     if column in unusable:
         raise DataError(
-            f"the column {column} of {name} holds {unusable[column]}; name another with {option}"
+            f"the column {column} of {name} {unusable[column]}; name another with {option}"
         )
     if column not in present:
         raise DataError(
@@ -178,7 +178,6 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
     lengths = {name: _mean_length(head, name) for name in free}
     if not any(lengths.values()):
         _explain_unusable(rows, _TEXTS, "--text-column")
-    if not free:
         raise DataError(
             f"{rows.name} has the columns {_list(rows.table.column_names)}, none of which can be the "
             "text; name it with --text-column"

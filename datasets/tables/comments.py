@@ -90,7 +90,7 @@ class CommentReader:
         except NotTextError as error:
             raise DataError(
                 f"rows {chunk.first:,} to {chunk.last:,} of {self._table.name}: the column "
-                f"{self.text_column} holds {error}; name another with --text-column"
+                f"{self.text_column} {error}; name another with --text-column"
             ) from error
         texts = pc.utf8_trim_whitespace(pc.replace_substring(strings, "\0", ""))
         return [text or None for text in texts.to_pylist()]

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import pyarrow as pa
 
@@ -90,7 +90,7 @@ class Unpacked:
 
 
 class Input:
-    """A file, packed or not, or an open stream such as stdin.
+    """A file, packed or not, or an open stream such as stdin. A context that closes what it opened.
 
     Args:
         path: of the file; of a stream its name, for messages.
@@ -114,6 +114,13 @@ class Input:
         self._start = stream.tell() if stream is not None and self.rereadable else 0
         self._packed: BinaryIO | None = stream
         self._size = _size(stream) if stream is not None and self.rereadable else 0
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._opened.close()
 
     @contextmanager
     def open(self) -> Iterator[Unpacked]:
@@ -130,6 +137,7 @@ class Input:
         with ExitStack() as stack:
             with readable(self.path):
                 file: BinaryIO = stack.enter_context(self.path.open("rb"))
+                self._opened.callback(file.close)  # after an error, readers may still be halfway
                 self._packed, self._size = file, _size(file)
                 if self.in_memory and self._size > LARGEST_BYTES:
                     raise self._too_large()

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias, cast
 
@@ -49,7 +49,7 @@ class TableReader(ABC):
     Attributes:
         name: of the file, for messages.
         notes: a line on each repair.
-        unusable: column → what it holds instead of values, of columns that no chunk has.
+        unusable: column → why no chunk has it.
     """
 
     name: str
@@ -128,8 +128,7 @@ class _RecordReader(TableReader):
         self._source, self.name, self.unusable = source, name, {}
 
     def head(self) -> Chunk:
-        first = list(itertools.islice(self._records, HEAD_ROWS))
-        self._records = itertools.chain(first, self._records)
+        first = list(self._read_ahead())
         columns = self._columns(first, None) if first else {name: [] for name in self.names()}
         return Chunk(1, len(first), columns)
 
@@ -141,6 +140,21 @@ class _RecordReader(TableReader):
 
     def share_read(self) -> float | None:
         return self._source.share_read()
+
+    def _read_ahead(self) -> Generator[Any, None, None]:
+        """The first `HEAD_ROWS` records, which stay to be read."""
+        first: list[Any] = []
+        rest = self._records
+        try:
+            for record in itertools.islice(self._records, HEAD_ROWS):
+                first.append(record)
+                yield record
+        except DataError as error:
+            if not first:
+                raise
+            rest = _raise_later(error)  # rows before it can be used
+        finally:
+            self._records = itertools.chain(first, rest)
 
     @abstractmethod
     def _columns(self, records: list[Any], names: Sequence[str] | None) -> dict[str, Values]: ...
@@ -176,14 +190,12 @@ class _JsonReader(_RecordReader):
         )
 
     def names(self, wanted: Collection[str] = ()) -> list[str]:
-        first: list[dict[str, Any]] = []
         present: dict[str, None] = {}
-        for record in itertools.islice(self._records, HEAD_ROWS):
-            first.append(record)
-            present |= dict.fromkeys(record)
-            if wanted and present.keys() >= set(wanted):
-                break
-        self._records = itertools.chain(first, self._records)
+        with closing(self._read_ahead()) as records:
+            for record in records:
+                present |= dict.fromkeys(record)
+                if wanted and present.keys() >= set(wanted):
+                    break
         return list(present)
 
     def _columns(
@@ -248,9 +260,14 @@ class _Parquet(TableReader):
                 yield pq.ParquetFile(copy)
 
 
+def _raise_later(error: DataError) -> Iterator[Any]:
+    raise error
+    yield
+
+
 def _repeated(names: Sequence[str]) -> dict[str, str]:
     counts = {name: names.count(name) for name in names}
-    return {name: f"{times} columns of that name" for name, times in counts.items() if times > 1}
+    return {name: f"appears {times} times" for name, times in counts.items() if times > 1}
 
 
 def _plain(column: pa.Array) -> pa.Array:

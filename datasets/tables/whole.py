@@ -18,7 +18,7 @@ _CHUNK_ROWS = 1 << 16
 
 
 class NotTextError(Exception):
-    """A column has values that are not strings or numbers; says what it holds."""
+    """A column has values that are not strings or numbers."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class StringTable:
 
     name: str  # of the file, for messages
     table: pa.Table
-    unusable: dict[str, str] = field(default_factory=dict)  # column → what it holds instead
+    unusable: dict[str, str] = field(default_factory=dict)  # column → why
     notes: tuple[str, ...] = ()  # a line on each repair
 
 
@@ -40,10 +40,12 @@ def read(path: Path, form: str | None = None, members: Sequence[str] = ()) -> St
     Raises:
         DataError: it cannot be read, is not of a known format, or a row is malformed.
     """
-    reader = open_table(Input(path, members=members, in_memory=True), form)
-    chunks, unusable = [], dict(reader.unusable)
-    for chunk in reader.chunks(_CHUNK_ROWS):
-        chunks.append(_strings(chunk.columns, unusable))
+    chunks, unusable = [], {}
+    with Input(path, members=members, in_memory=True) as source:
+        reader = open_table(source, form)
+        unusable |= reader.unusable
+        for chunk in reader.chunks(_CHUNK_ROWS):
+            chunks.append(_strings(chunk.columns, unusable))
     if not chunks:
         raise DataError(f"{reader.name} has no rows; give a table with a header and rows")
     table = pa.concat_tables(chunks, promote_options="default")
@@ -82,21 +84,21 @@ def as_strings(values: Values | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """
     if isinstance(values, list):
         if any(isinstance(value, dict | list) for value in values):
-            raise NotTextError("lists or objects")
+            raise NotTextError("holds lists or objects")
         return pa.array(map(_as_string, values), pa.string())
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_nested(values.type):
-        raise NotTextError(f"{values.type}, not text")
+        raise NotTextError(f"holds {values.type}, not text")
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), None, values)
     try:
         return values.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise NotTextError(
-            f"more than {LARGEST_COLUMN_BYTES / 1e9:.1f} GB of text"
+            f"holds more than {LARGEST_COLUMN_BYTES / 1e9:.1f} GB of text"
             if pa.types.is_large_string(values.type)
-            else f"{values.type}, not text"
+            else f"holds {values.type}, not text"
         ) from error
 
 

@@ -16,9 +16,10 @@ from worthit.bench.saved.record import significant
 from worthit.bench.saved.trained_models import Kept
 from worthit.datasets.cache import sha256_of, short_hash
 from worthit.datasets.errors import OptionError, OutputError, WorthitError
-from worthit.datasets.tables import comments, formats, stream
-from worthit.datasets.tables.comments import CommentReader
+from worthit.datasets.tables import formats
+from worthit.datasets.tables.comments import ALL, CommentReader
 from worthit.datasets.tables.files import Input, existing
+from worthit.datasets.tables.stream import open_table
 from worthit.models import contract, registry
 from worthit.models.hardware import processor
 from worthit.models.scoring import output as score_output
@@ -60,7 +61,7 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         "--keep",
         default="",
         metavar="NAME,…",
-        help=f"columns to carry along to the output; `{comments.ALL}`: all but the text",
+        help=f"columns to carry along to the output; `{ALL}`: all but the text",
     )
     scored.add_argument("--device", default="cpu", choices=contract.DEVICES, help="(%(default)s)")
     scored.add_argument(
@@ -112,11 +113,14 @@ def _score(parsed: argparse.Namespace) -> int:
     if parsed.output is None and output_form == "parquet":
         raise OptionError("Parquet cannot be written to a pipe; give --output FILE")
     keep = [name for name in parsed.keep.split(",") if name]
-    source = CommentReader(_open(parsed), parsed.text_column, keep)
-    output = _output(parsed, found, source, output_form)
-    for note in source.notes:
-        _say(note)
-    return _run(parsed, found, source, output)
+    with _input(parsed) as source:
+        default_format = "jsonl" if parsed.input is None else None
+        table = open_table(source, parsed.input_format or default_format, "--input-format")
+        comments = CommentReader(table, parsed.text_column, keep)
+        output = _output(parsed, found, comments, output_form)
+        for note in comments.notes:
+            _say(note)
+        return _run(parsed, found, comments, output)
 
 
 def _check(parsed: argparse.Namespace) -> None:
@@ -138,14 +142,12 @@ def _output_format(file: Path | None) -> str:
     return found
 
 
-def _open(parsed: argparse.Namespace) -> stream.TableReader:
-    """The table of a file, a named pipe or stdin."""
+def _input(parsed: argparse.Namespace) -> Input:
+    """A file, a named pipe or stdin."""
     if parsed.input is None:
-        source = Input(Path("stdin"), sys.stdin.buffer)
-        return stream.open_table(source, parsed.input_format or "jsonl")
+        return Input(Path("stdin"), sys.stdin.buffer)
     path = Path(parsed.input)
-    source = Input(path, path.open("rb")) if path.is_fifo() else Input(existing(path))
-    return stream.open_table(source, parsed.input_format, "--input-format")
+    return Input(path, path.open("rb")) if path.is_fifo() else Input(existing(path))
 
 
 def _output(

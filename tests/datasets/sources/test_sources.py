@@ -74,7 +74,7 @@ def test_one_class_is_refused(tmp_path: Path, label: str, word: str) -> None:
 
 
 def test_a_header_without_rows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no comments"):
+    with pytest.raises(DataError, match="has no rows"):
         prepare.prepare(f"jigsaw:{written(tmp_path, HEADER)}", Protocol())
 
 

@@ -12,7 +12,7 @@ from worthit.datasets import corpus, prepare, registry
 from worthit.datasets.errors import DataError, WorthitError
 from worthit.datasets.prepare import Prepared
 from worthit.datasets.splits.protocol import AtMost, Protocol, Split, split
-from worthit.datasets.tables import assemble, formats, labels
+from worthit.datasets.tables import assemble, labels, whole
 from worthit.datasets.tables.columns import Choices
 
 SMALL = Protocol(
@@ -47,9 +47,9 @@ def test_more_text_than_a_column_can_hold_is_refused_in_one_line() -> None:
     table = pa.table({"text": megabytes_64, "label": ["0", "1", "0"] * 11})
     said = Choices(text_column="text", label_column="label")
     with pytest.raises(DataError) as caught:
-        assemble.corpus_of([assemble.Piece(formats.Rows("mine.csv", table))], said)
+        assemble.corpus_of([assemble.Piece(whole.StringTable("mine.csv", table))], said)
     assert str(caught.value) == (
-        "the column text holds 2.2 GB of text, and up to 2.1 GB of a column are read; give a part of it"
+        "the column text holds 2.2 GB of text, the limit is 2.1 GB per column; give a part of it"
     )
 
 
@@ -57,8 +57,8 @@ def test_a_text_type_that_is_too_long_for_a_column_is_not_called_no_text() -> No
     size = 2**31  # of zeros that no memory is taken for
     buffers = [pa.py_buffer(np.array([0, size])), pa.py_buffer(np.zeros(size, np.uint8))]
     texts = pa.LargeStringArray.from_buffers(1, *buffers)
-    rows = formats.from_arrow("mine.parquet", pa.table({"text": texts, "label": ["1"]}))
-    assert rows.unusable == {"text": "more than 2.1 GB of text"}
+    rows = whole.from_arrow("mine.parquet", pa.table({"text": texts, "label": ["1"]}))
+    assert rows.unusable == {"text": "holds more than 2.1 GB of text"}
     assert rows.table.column_names == ["label"]
 
 
@@ -183,7 +183,7 @@ def test_a_validation_side_is_tested_on_where_there_is_no_other(tmp_path: Path) 
     rows = [f"comment {i},{i % 2},{'train' if i < 80 else 'dev'}" for i in range(100)]
     made = prepared(csv(tmp_path, "mine.csv", "text,label,split", rows))
     assert step(made, "test") == (10, 10)
-    assert "the validation side is tested on: no labelled row is of a test side" in made.notes
+    assert "the validation side is the test side: no labelled row is on a test side" in made.notes
 
 
 def test_a_folder_of_unclear_sides_is_refused(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_no_author_is_on_two_sides(tmp_path: Path, balance: bool) -> None:
     assert len(parts["validation"]) > 0
     assert 0.05 < len(authors["test"]) / 60 < 0.2
     assert (
-        "61 groups by author stay on one side of the split, 1 rows without one are each their own"
+        "61 groups by author stay on one side of the split, 1 rows without a group are each a group"
         in made.notes
     )
 

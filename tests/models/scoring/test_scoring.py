@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.scored_comments import COMMENTS, read, saved, written
+from worthit.datasets.errors import DataError
 from worthit.datasets.tables import formats, stream
 from worthit.datasets.tables.comments import CommentReader
 from worthit.datasets.tables.files import Input
@@ -149,25 +150,27 @@ def test_going_on_with_other_rows_is_refused(
     ("name", "content", "message"),
     [
         ("a.jsonl", b'{"text": "a"}\n{"text": "b"\n', "line 2 of"),
-        ("a.jsonl", b'{"text": "a"}\n\n{"texts": "b"}\n', "line 3 of"),
-        ("a.jsonl", b'{"text": 3}\n', "text is a int, not a text"),
-        ("a.jsonl", b'{"text": "\xff"}\n', "line 1 of"),
+        ("a.jsonl", b'{"text": ["a"]}\n', "the column text of a.jsonl holds lists or objects; name another"),
+        ("a.jsonl", b'{"text": "\xff"}\n', "a.jsonl is not UTF-8 (line 1)"),
         ("a.jsonl", b'{"text": ' + b"[" * 200_000 + b"\n", "line 1 of"),
-        ("a.tsv", b'id\ttext\n1\ta\n2\t"b\n3\tc\n4\td"\n5\te\n', "takes in whole rows of"),
-        ("a.csv", b"", "is empty; its first line names the columns"),
-        ("a.csv", b"id,comment\n1,a\n", "has id, comment, but no 'text'"),
-        ("a.csv", b"id,text\n1,a\n2,b,c\n", "row 2 of"),
+        ("a.json", b'[{"text": "a"}, {"text": "b"}', "object 2: expected one of ,], got the end"),
+        ("a.csv", b"", "is empty; give a table with a header and rows"),
+        ("a.jsonl", b'{"text": "a"}\n' * 1000 + b'{"text": ["a"]}\n', "rows 1,001 to 1,001 of a.jsonl: the column"),
+        ("a.csv", b"id,label\n1,a\n", "none of which can be the text; name it with --text-column"),
+        ("a.csv", b"id,text\n1,a\n2,b,c\n", "the row that begins in line 3 has 3 columns"),
         ("a.csv", b'text\na\n"b\n', "unexpected end of data"),
-        ("a.csv", b"text\na\n\xff\n", "line 3 (not UTF-8)"),
-        ("a.csv", b"text,text\na,b\n", "names a column twice"),
-        ("a.parquet", b"PAR1, or is it", "cannot be read as Parquet"),
-        ("a.docx", b"", "tells no format; give --input-format"),
+        ("a.csv", b"text\na\n\xff\n", "is not UTF-8 (line 3)"),
+        ("a.csv", b"text,text\na,b\n", "the column text of a.csv appears 2 times"),
+        ("a.parquet", b"PAR1, or is it", "cannot be read or unpacked"),
+        ("a.docx", b"", "is not in a known format; known: .csv, "),
+        ("no/such.csv", None, "there is no file"),
     ],
 )
 def test_malformed_input_is_refused_in_one_line(
-    name: str, content: bytes, message: str, score: Any, tmp_path: Path
+    name: str, content: bytes | None, message: str, score: Any, tmp_path: Path
 ) -> None:
-    (tmp_path / name).write_bytes(content)
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
     code, said = score(tmp_path / name)
     assert code == 2
     assert message in said
@@ -192,7 +195,7 @@ def test_what_came_before_a_malformed_row_is_kept(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--keep", "nobody"], "but no 'nobody'"),
+        (["--keep", "nobody"], "but not nobody; name one of them with --keep"),
         (["--keep", "id,id"], "names a column twice"),
         (["--keep", "score"], "a column score of its own"),
         (["--batch-size", "0"], "a number from 1 up"),
@@ -222,24 +225,65 @@ def test_no_rows_yield_a_header(score: Any, tmp_path: Path) -> None:
     assert (tmp_path / "out.jsonl").read_text() == ""
 
 
-def test_memory_holds_one_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader takes no more lines than a chunk has."""
+class Pipe(io.RawIOBase):
+    """Bytes that are read once; counts them."""
 
-    class Counted(io.BytesIO):
-        taken = 0
+    def __init__(self, content: bytes) -> None:
+        self._content, self.bytes_read = io.BytesIO(content), 0
 
-        def __next__(self) -> bytes:
-            Counted.taken += 1
-            return super().__next__()
+    def readable(self) -> bool:
+        return True
 
-        def fileno(self) -> int:
-            raise OSError
+    def readinto(self, buffer: Any) -> int:
+        found = self._content.readinto(buffer)
+        self.bytes_read += found
+        return found
 
-        def seekable(self) -> bool:
-            return False
 
-    stream = Counted(b'{"text": "a"}\n' * 100)
-    chunks = rows.source(stream, "made", "jsonl", "text", []).chunks(10)
+def comments_of(pipe: Pipe, form: str, text_column: str | None, *keep: str) -> CommentReader:
+    source = Input(Path("stdin"), io.BufferedReader(pipe, 100))
+    return CommentReader(stream.open_table(source, form), text_column, keep)
+
+
+def test_memory_holds_one_chunk() -> None:
+    """A reader takes no more of a pipe than a chunk and what is buffered."""
+    line = b'{"text": "' + b"a" * 10_000 + b'"}\n'
+    pipe = Pipe(line * 100)
+    chunks = comments_of(pipe, "jsonl", "text").chunks(10)
     assert next(chunks).last == 10
-    assert Counted.taken == 10
+    assert 10 * len(line) <= pipe.bytes_read <= 12 * len(line)
     assert next(chunks).first == 11
+
+
+def test_a_text_column_is_guessed_in_a_pipe_too() -> None:
+    pipe = Pipe(b'{"id": 1, "body": "you idiot"}\n' * 3000)
+    reader = comments_of(pipe, "jsonl", None, "id")
+    assert reader.text_column == "body"
+    assert reader.notes == ("text column: body (guessed; --text-column changes it)",)
+    chunks = list(reader.chunks(700))
+    assert sum(len(chunk.texts) for chunk in chunks) == 3000
+    assert chunks[0].kept == {"id": [1] * 700}
+
+
+def test_unquoted_quotes_of_a_tsv_are_read_in_a_file_and_refused_in_a_pipe(
+    score: Any, tmp_path: Path
+) -> None:
+    content = b'id\ttext\n1\ta\n2\t"b\n3\tc\n4\td"\n5\te\n'
+    (tmp_path / "a.tsv").write_bytes(content)
+    code, said = score(tmp_path / "a.tsv", "--output", tmp_path / "out.csv")
+    assert code == 0
+    assert "quotes in a.tsv are read as part of the texts" in said
+    assert len(read(tmp_path / "out.csv")) == 5
+    with pytest.raises(DataError, match=r"enclose whole rows of stdin .*give the file itself"):
+        list(comments_of(Pipe(content), "tsv", None).chunks(10))
+
+
+def test_a_key_that_comes_late_is_refused_if_all_columns_are_kept(
+    score: Any, tmp_path: Path
+) -> None:
+    lines = ['{"text": "a", "id": 1}'] * 1_000 + ['{"text": "a", "late": 1}']
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    code, said = score(tmp_path / "a.jsonl", "--keep", "all", "--output", tmp_path / "out.csv")
+    assert code == 2
+    assert "rows 1,001 to 1,001 of a.jsonl have late" in said
+    assert "1,000 rows are kept" in said
