@@ -168,7 +168,7 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
         DataError: no column can be the text.
     """
     head = rows.table.slice(0, HEAD_ROWS)
-    free = [
+    free: list[str] = [
         name
         for name in head.column_names
         if name not in taken and (not head.num_rows or head[name].null_count < head.num_rows)
@@ -196,7 +196,7 @@ def _mean_length(table: pa.Table, name: str) -> float:
 
 
 def _guess_label(rows: StringTable, taken: set[str | None]) -> str:
-    free = [name for name in rows.table.column_names if name not in taken]
+    free: list[str] = [name for name in rows.table.column_names if name not in taken]
     if named := _known(free, _LABELS):
         return named[0]
     most = min(labels.MOST_CLASSES, max(2, rows.table.num_rows // 5))

@@ -29,7 +29,9 @@ LARGEST_BYTES = 4_000_000_000
 # Text packs to a tenth, at best to a fiftieth. A file that unpacks to more than this is not text.
 _LARGEST_RATIO = 300
 _SMALL_BYTES = 50_000_000  # below it the ratio does not matter
-_BLOCK = 1 << 20
+#: of text, in characters
+BLOCK = 1 << 16
+_BUFFER_BYTES = 1 << 20
 _HEAD_BYTES = 1_000
 
 _ZIP, _GZIP, _ZSTD = b"PK\x03\x04", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -162,8 +164,8 @@ class Input:
         return self._text(iter, newline)
 
     def blocks(self) -> Iterator[str]:
-        """The text in blocks of about a million characters."""
-        return self._text(lambda text: iter(partial(text.read, _BLOCK), ""), "\n")
+        """The text in blocks of `BLOCK` characters."""
+        return self._text(lambda text: iter(partial(text.read, BLOCK), ""), "\n")
 
     def _text(
         self, split: Callable[[io.TextIOWrapper], Iterable[str]], newline: str
@@ -245,7 +247,7 @@ class Input:
         limit = max(_SMALL_BYTES, _LARGEST_RATIO * packed_bytes)
         if self.in_memory:
             limit = min(limit, LARGEST_BYTES)
-        return io.BufferedReader(_Bounded(stream, limit, self._too_large()), _BLOCK)
+        return io.BufferedReader(_Bounded(stream, limit, self._too_large()), _BUFFER_BYTES)
 
     def _too_large(self) -> DataError:
         limit = f"{LARGEST_BYTES / 1e9:g} GB, or " if self.in_memory else ""

@@ -2,18 +2,17 @@
 
 import itertools
 import json
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from worthit.datasets.errors import DataError
-from worthit.datasets.tables.files import one_line
+from worthit.datasets.tables.files import BLOCK, one_line
 
 _LONGEST_OBJECT = 1 << 26
-_BLANK = re.compile(r"\s*")
-_MALFORMED = (msgspec.MsgspecError, RecursionError, UnicodeError, json.JSONDecodeError)
+_MALFORMED = (msgspec.MsgspecError, RecursionError, ValueError)  # of encoding, too
+_find_value = json.JSONDecoder().raw_decode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -35,71 +34,45 @@ def of_lines(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
 
 
 def of_array(blocks: Iterator[str], name: str) -> Iterator[dict[str, Any]]:
-    """The objects of one array. Memory holds a block and an object.
+    """The objects of an array. Memory holds a block and an object.
+
+    Args:
+        blocks: of text that begins with [.
 
     Raises:
         DataError: it is not an array of objects; names the object.
     """
-    number = 0
-    text = _Text(blocks)
+    number, ends = 0, "["
+    text = next(blocks).lstrip().removeprefix("[").lstrip()
+    if text.startswith("]"):
+        ends, text = "]", text[1:]
     try:
-        text.take("[")
-        if text.peek() == "]":
-            text.take("]")
-        else:
-            for number in itertools.count(1):
-                yield _decode(text.take_value())
-                if text.take(",]") == "]":
-                    break
-        if text.peek():
+        while ends != "]":
+            number += 1
+            value, ends, text = _next_value(text, blocks)
+            yield _decode(value)
+        if text.strip() or any(not block.isspace() for block in blocks):
             raise ValueError("text after the end of the array")
-    except (*_MALFORMED, ValueError) as error:
+    except _MALFORMED as error:
         raise DataError(
             f"{name} is not an array of JSON objects (object {number:,}: {one_line(error)}); "
             "write JSON lines"
         ) from error
 
 
-class _Text:
-    """Text that is read a block at a time."""
-
-    def __init__(self, blocks: Iterator[str]) -> None:
-        self._blocks, self._text, self._at = blocks, "", 0
-        self._find_value = json.JSONDecoder().raw_decode
-
-    def peek(self) -> str:
-        """The next character that is not white space; empty at the end."""
-        while True:
-            match = _BLANK.match(self._text, self._at)
-            self._at = match.end() if match else self._at
-            if self._at < len(self._text) or not self._read_more():
-                return self._text[self._at : self._at + 1]
-
-    def take(self, allowed: str) -> str:
-        found = self.peek()
-        if not found or found not in allowed:
-            raise ValueError(f"expected one of {allowed}, got {found or 'the end of the file'}")
-        self._at += 1
-        return found
-
-    def take_value(self) -> str:
-        self.peek()
-        while True:
-            begins = self._at
-            try:
-                _, self._at = self._find_value(self._text, begins)
-            except json.JSONDecodeError:
-                left = len(self._text) - begins
-                if left > _LONGEST_OBJECT or not self._read_more(left):
-                    raise
-            else:
-                return self._text[begins : self._at]
-
-    def _read_more(self, characters: int = 1) -> bool:
-        """Drop what was taken, and append at least as many characters if there are any."""
-        parts, length = [self._text[self._at :]], 0
-        while length < characters and (block := next(self._blocks, "")):
-            parts.append(block)
-            length += len(block)
-        self._text, self._at = "".join(parts), 0
-        return length > 0
+def _next_value(text: str, blocks: Iterator[str]) -> tuple[str, str, str]:
+    """The next value, the comma or bracket after it, and the rest of the text."""
+    while True:
+        text = text.lstrip()
+        try:
+            _, end = _find_value(text)
+            rest = text[end:].lstrip()
+            if rest[:1] in (",", "]"):
+                return text[:end], rest[0], rest[1:]
+            problem = ValueError("no comma or bracket after it")
+        except json.JSONDecodeError as error:
+            problem = error
+        more = "".join(itertools.islice(blocks, 1 + len(text) // BLOCK))
+        if not more or len(text) > _LONGEST_OBJECT:
+            raise problem
+        text += more

@@ -170,9 +170,7 @@ class _DelimitedReader(_RecordReader):
     def names(self, wanted: Collection[str] = ()) -> list[str]:
         return [name for name in self._header if name not in self.unusable]
 
-    def _columns(
-        self, records: list[list[str]], names: Sequence[str] | None
-    ) -> dict[str, Values]:
+    def _columns(self, records: list[list[str]], names: Sequence[str] | None) -> dict[str, Values]:
         by_place = list(zip(*records, strict=True))
         return {
             name: list(by_place[self._header.index(name)])

@@ -40,7 +40,8 @@ def read(path: Path, form: str | None = None, members: Sequence[str] = ()) -> St
     Raises:
         DataError: it cannot be read, is not of a known format, or a row is malformed.
     """
-    chunks, unusable = [], {}
+    chunks: list[pa.Table] = []
+    unusable: dict[str, str] = {}
     with Input(path, members=members, in_memory=True) as source:
         reader = open_table(source, form)
         unusable |= reader.unusable

@@ -35,12 +35,18 @@ def test_a_table_that_trains_can_be_scored(
     scored: list[str | None] = []
     compute = chunks.scores
     monkeypatch.setattr(
-        chunks, "scores", lambda model, texts, size: scored.extend(texts) or compute(model, texts, size)
+        chunks,
+        "scores",
+        lambda model, texts, size: scored.extend(texts) or compute(model, texts, size),
     )
     code, said = score(path, "--output", tmp_path / "scores.jsonl")
     assert code == 0
     trained = table["text"].to_pylist()
     assert len(scored) == len(trained) + about.unlabelled + (kind == "a missing key") * 0
     assert [text or "" for text in scored if text in {*trained, None}] == trained
-    repairs = [note for note in about.notes if " is read as " in note or "separated" in note or "quotes" in note]
+    repairs = [
+        note
+        for note in about.notes
+        if " is read as " in note or "separated" in note or "quotes" in note
+    ]
     assert all(note in said for note in repairs)

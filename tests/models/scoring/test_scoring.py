@@ -150,12 +150,20 @@ def test_going_on_with_other_rows_is_refused(
     ("name", "content", "message"),
     [
         ("a.jsonl", b'{"text": "a"}\n{"text": "b"\n', "line 2 of"),
-        ("a.jsonl", b'{"text": ["a"]}\n', "the column text of a.jsonl holds lists or objects; name another"),
+        (
+            "a.jsonl",
+            b'{"text": ["a"]}\n',
+            "the column text of a.jsonl holds lists or objects; name another",
+        ),
         ("a.jsonl", b'{"text": "\xff"}\n', "a.jsonl is not UTF-8 (line 1)"),
         ("a.jsonl", b'{"text": ' + b"[" * 200_000 + b"\n", "line 1 of"),
-        ("a.json", b'[{"text": "a"}, {"text": "b"}', "object 2: expected one of ,], got the end"),
+        ("a.json", b'[{"text": "a"}, {"text": "b"}', "object 2: no comma or bracket after it"),
         ("a.csv", b"", "is empty; give a table with a header and rows"),
-        ("a.jsonl", b'{"text": "a"}\n' * 1000 + b'{"text": ["a"]}\n', "rows 1,001 to 1,001 of a.jsonl: the column"),
+        (
+            "a.jsonl",
+            b'{"text": "a"}\n' * 1000 + b'{"text": ["a"]}\n',
+            "rows 1,001 to 1,001 of a.jsonl: the column",
+        ),
         ("a.csv", b"id,label\n1,a\n", "none of which can be the text; name it with --text-column"),
         ("a.csv", b"id,text\n1,a\n2,b,c\n", "the row that begins in line 3 has 3 columns"),
         ("a.csv", b'text\na\n"b\n', "unexpected end of data"),
