@@ -1,8 +1,8 @@
-"""A data set of the Hugging Face hub, or one saved to disk by the `datasets` library.
+"""A dataset of the Hugging Face hub, or one saved to disk by the `datasets` library.
 
-That library is an extra. Its name is that of our folder, and the two get along because ours is no
-regular package: `import datasets` finds theirs wherever it is installed, and an empty namespace where
-it is not. Since its version 4 it runs no code of a data set's own.
+That library is an extra. It has the same name as our folder. Both work because ours is not a regular
+package: `import datasets` finds theirs if it is installed, and else an empty namespace. From version 4
+on it does not run code that comes with a dataset.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _INSTALL = "pip install 'worthit[hub]'"
 
 @dataclass(frozen=True)
 class Hub:
-    """A data set of the hub, by id, with its configuration where it has several."""
+    """A dataset of the hub, by id, with its configuration if it has several."""
 
     id: str
     configuration: str | None
@@ -41,7 +41,7 @@ class Hub:
 
     @property
     def citation(self) -> str:
-        return "from the Hugging Face hub; its page there tells whose it is and its licence"
+        return "from the Hugging Face hub; see its page for authors and licence"
 
     def fingerprint(self) -> str:
         return _fingerprint(self._splits(), self.choices)
@@ -63,7 +63,7 @@ class Saved:
     choices: Choices
 
     name = "saved"
-    citation = "own data"
+    citation = "the user's data"
     own = True
 
     @property
@@ -82,8 +82,8 @@ class Saved:
             return _tables(library.load_from_disk(str(self.path)))
         except Exception as error:
             raise DataError(
-                f"{self.path} looks like a saved data set but cannot be read ({files.one_line(error)}); "
-                "save it anew, or save it as Parquet"
+                f"{self.path} looks like a saved dataset but cannot be read ({files.one_line(error)}); "
+                "save it again, or as Parquet"
             ) from error
 
 
@@ -92,8 +92,8 @@ def _library(wanted: str) -> Any:
     library = importlib.import_module("datasets")
     if not hasattr(library, "load_dataset"):
         raise DataError(
-            f"there is no file or folder {wanted}, or it takes Hugging Face's library to read it, which is "
-            f"not installed; {_INSTALL}"
+            f"there is no file or folder {wanted}; if it is a Hugging Face dataset, install the library that "
+            f"reads it: {_INSTALL}"
         )
     return library
 
@@ -111,43 +111,45 @@ def _from_hub(dataset_id: str, configuration: str | None) -> Any:
             f"the hub cannot be reached for {dataset_id}, and it is not in its cache; go online (and unset "
             "HF_HUB_OFFLINE), or give a file"
         ) from error
-    except Exception as error:  # any reader of the library, on any file of the hub
+    except Exception as error:  # any reader of the library may fail
         raise DataError(_unreadable(dataset_id, error)) from error
 
 
-def _not_found(dataset_id: str, words: str) -> str:
-    if "gated" in words:
+def _not_found(dataset_id: str, reason: str) -> str:
+    if "gated" in reason:
         return (
             f"{dataset_id} is gated; accept its terms at https://huggingface.co/datasets/{dataset_id}, "
             "run `hf auth login`, and run again"
         )
     return (
-        f"there is no file or folder {dataset_id}, and no data set of that id on the hub, or it is private; "
+        f"there is no file or folder {dataset_id}, and no public dataset with that id on the hub; "
         "check the spelling, or run `hf auth login`"
     )
 
 
 def _unreadable(dataset_id: str, error: Exception) -> str:
-    words = files.one_line(error)
-    if "onfig name is missing" in words:
-        return f"{dataset_id} has several configurations; name one: hub:{dataset_id}:NAME ({words})"
-    return f"{dataset_id} cannot be read from the hub ({words}); download it as Parquet and give the file"
+    reason = files.one_line(error)
+    if "onfig name is missing" in reason:
+        return (
+            f"{dataset_id} has several configurations; name one: hub:{dataset_id}:NAME ({reason})"
+        )
+    return f"{dataset_id} cannot be read from the hub ({reason}); download it as Parquet and give the file"
 
 
 def _tables(loaded: Any) -> dict[str, pa.Table]:
-    """Split by split, as plain Arrow, with the names of classes in place of their numbers."""
+    """Each split as plain Arrow, with the names of classes in place of their numbers."""
     splits = loaded if isinstance(loaded, dict) else {"train": loaded}
     return {str(name): _named(split.with_format(None)) for name, split in splits.items()}
 
 
 def _named(split: Any) -> pa.Table:
-    if split._indices is not None:  # filtered or shuffled lazily: put in order
+    if split._indices is not None:  # filtered or shuffled lazily
         split = split.flatten_indices()
     table: pa.Table = split.data.table
     for name, feature in split.features.items():
         names = getattr(feature, "names", None)
         if names and pa.types.is_integer(table[name].type):
-            # -1 stands for a label that is kept secret.
+            # -1 stands for a secret label.
             known = [
                 names[i] if i is not None and i >= 0 else None for i in table[name].to_pylist()
             ]
@@ -157,7 +159,7 @@ def _named(split: Any) -> pa.Table:
 
 
 def _fingerprint(splits: dict[str, pa.Table], choices: Choices) -> str:
-    """Of the content: the same rows are the same data set, wherever they come from."""
+    """A hash of the content: identical rows are the same dataset, wherever they come from."""
     chosen = asdict(replace(choices, test_file=None))
     digest = hashlib.sha256(json.dumps([assemble.VERSION, chosen]).encode())
     if choices.test_file is not None:
@@ -189,7 +191,9 @@ def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Tab
     if choices.test_file is not None:
         rows = whole.read(files.existing(choices.test_file))
         if "train" not in splits:
-            raise DataError(f"{title} has no split `train` to go with --test-file; leave it out")
+            raise DataError(
+                f"{title} has no split `train` to go with --test-file; omit that option"
+            )
         pieces = [
             assemble.Piece(whole.from_arrow(title, splits["train"]), "train"),
             assemble.Piece(rows, "test"),
@@ -198,7 +202,7 @@ def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Tab
     known = {name: side for name in splits if (side := SIDES.get(name.lower()))}
     if not known and len(splits) > 1:
         raise DataError(
-            f"{title} has the splits {', '.join(splits)}, none of them called train or test; save one as "
+            f"{title} has the splits {', '.join(splits)}, none of them train or test; save one as "
             "Parquet and give the file"
         )
     chosen: dict[str, str | None] = {**known} or dict.fromkeys(splits)
@@ -209,7 +213,7 @@ def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Tab
         for name, side in chosen.items()
     ]
     if left_out := sorted(splits.keys() - chosen.keys()):
-        note = f"splits left out, whose names are neither train nor test: {', '.join(left_out)}"
+        note = f"splits that are neither train nor test, left out: {', '.join(left_out)}"
         pieces[0] = replace(pieces[0], rows=replace(pieces[0].rows, notes=(note,)))
     return assemble.corpus_of(pieces, choices)
 

@@ -1,7 +1,7 @@
 """The Kaggle Toxic Comment Classification Challenge's train.csv, from a path the user gives.
 
-159,571 comments with six labels, of which only `toxic` is read. Kaggle asks for an account, so
-nothing is downloaded: https://www.kaggle.com/c/jigsaw-toxic-comment-classification-challenge.
+159,571 comments with six labels; only `toxic` is read. Kaggle requires an account, so nothing is
+downloaded: https://www.kaggle.com/c/jigsaw-toxic-comment-classification-challenge.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from worthit.datasets.registry import Source
 from worthit.datasets.tables import files, whole
 
 _TEXT, _LABEL = "comment_text", "toxic"
-# Kaggle's zip of everything holds a zip of each file.
+# Kaggle's zip of the whole challenge holds a zip of each file.
 _MEMBERS = ("train.csv", "train.csv.zip")
 
 

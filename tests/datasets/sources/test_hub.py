@@ -67,7 +67,7 @@ def test_splits_and_names_of_classes_are_kept_to(monkeypatch: pytest.MonkeyPatch
         f"comment number {i}" for i in range(80, 100)
     }
     assert made.steps[0].name == "in the corpus, 20 rows without a label left out"
-    assert "splits left out, whose names are neither train nor test: unsupervised" in made.notes
+    assert "splits that are neither train nor test, left out: unsupervised" in made.notes
 
 
 def test_a_data_set_of_one_split_is_split_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ def test_its_fingerprint_is_of_its_content_and_columns(monkeypatch: pytest.Monke
     ("error", "line"),
     [
         (NotFoundError("Dataset 'a/b' doesn't exist on the Hub or cannot be accessed."),
-         "there is no file or folder a/b, and no data set of that id on the hub, or it is private; check the "
+         "there is no file or folder a/b, and no public dataset with that id on the hub; check the "
          "spelling, or run `hf auth login`"),
         (NotFoundError("Dataset 'a/b' is a gated dataset on the Hub. Visit the page."),
          "a/b is gated; accept its terms at https://huggingface.co/datasets/a/b, run `hf auth login`, and run again"),
@@ -121,7 +121,9 @@ def test_what_the_hub_refuses_is_one_line(
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = SimpleNamespace()  # what `import datasets` finds where theirs is not installed
     monkeypatch.setattr(hub, "importlib", SimpleNamespace(import_module=lambda name: ours))
-    with pytest.raises(DataError, match=r"which is not installed; pip install 'worthit\[hub\]'$"):
+    with pytest.raises(
+        DataError, match=r"install the library that reads it: pip install 'worthit\[hub\]'$"
+    ):
         prepare.prepare("a/b", Protocol())
 
 
@@ -155,7 +157,7 @@ def test_a_data_set_saved_to_disk_is_read(tmp_path: Path) -> None:
 def test_a_damaged_saved_data_set_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text("{}")
     with pytest.raises(
-        DataError, match=r"looks like a saved data set but cannot be read|not installed"
+        DataError, match=r"looks like a saved dataset but cannot be read|install the library"
     ) as caught:
         prepare.prepare(str(tmp_path), Protocol())
     assert "\n" not in str(caught.value)

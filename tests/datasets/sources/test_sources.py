@@ -107,7 +107,7 @@ def test_broken_archives_are_refused(tmp_path: Path, name: str, content: bytes) 
         ("jigsaw", OptionError, "jigsaw needs the path"),
         ("jigsaw:/does/not/exist.csv", DataError, "there is no file /does/not/exist.csv"),
         ("synthetic:ten", OptionError, "was given 'ten'; try synthetic:4000"),
-        ("synthetic:5", OptionError, "from 100 up"),
+        ("synthetic:5", OptionError, "at least 100"),
         ("wikipedia:x", OptionError, "takes no argument"),
     ],
 )

@@ -252,7 +252,7 @@ def test_missing_labels_are_counted_and_named_in_the_first_step(tmp_path: Path) 
         ("/no/such/folder/", "there is no file /no/such/folder; give the path of one that exists"),
         ("/dev/zero", "there is no file /dev/zero; give the path of one that exists"),
         ("{here}", "the folder {here} holds no table (.csv, .tsv, .jsonl, .json, .parquet, .ndjson, .tab, "
-                   ".txt, .pq); give a folder of one or a few, or one file"),
+                   ".txt, .pq); give a file, or a folder with a few"),
     ],
 )  # fmt: skip
 def test_what_is_no_file_is_refused(tmp_path: Path, given: str, line: str) -> None:
@@ -262,7 +262,5 @@ def test_what_is_no_file_is_refused(tmp_path: Path, given: str, line: str) -> No
 
 
 def test_a_built_in_dataset_takes_no_columns() -> None:
-    with pytest.raises(
-        WorthitError, match=r"^--text-column is for a table of your own; synthetic has"
-    ):
+    with pytest.raises(WorthitError, match=r"^--text-column is for your own table; synthetic has"):
         registry.source("synthetic", Choices(text_column="x"))
