@@ -1,4 +1,4 @@
-"""`worthit score` and `worthit export`: using the models that a benchmark has trained."""
+"""`worthit score` and `worthit export`: use the models that a benchmark has trained."""
 
 import argparse
 import os
@@ -30,7 +30,7 @@ _MODEL = (
     "`worthit export` wrote"
 )
 _FORMATS = ", ".join(formats.STREAMED)
-_INTERRUPTED = 130  # as shells call what Ctrl-C ended
+_INTERRUPTED = 130  # the exit code of shells after Ctrl-C
 
 
 def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
@@ -38,15 +38,15 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
     scored: argparse.ArgumentParser = commands.add_parser(
         "score",
         help="score comments with a trained model",
-        description="Score comments with a trained model. Each row of the output has the number of "
-        "its row in the input (from 1), the columns to keep, and `score`, the probability of the positive "
-        "class (toxic); of more than two classes `predicted` and `p_CLASS`, the most probable one and the "
-        "probability of each. All are empty where there is no text. Memory does not grow with the input.",
-        epilog=f"formats: {_FORMATS}; by a file's suffix, jsonl for pipes",
+        description="Score comments with a trained model. Each output row has the number of the input "
+        "row (from 1), the columns to keep, and `score`, the probability of the positive class (toxic). "
+        "With more than two classes it has `predicted`, the most probable class, and `p_CLASS`, the "
+        "probability of each. Scores are empty for rows without text. Memory does not grow with the input.",
+        epilog=f"formats: {_FORMATS}; by default by the suffix of the file, jsonl for pipes",
     )
     scored.add_argument("input", nargs="?", metavar="INPUT", help="a file (stdin)")
     scored.add_argument("--model", required=True, help=_MODEL)
-    scored.add_argument("--output", type=Path, metavar="FILE", help="where to (stdout)")
+    scored.add_argument("--output", type=Path, metavar="FILE", help="(stdout)")
     for name in ("input", "output"):
         scored.add_argument(
             f"--{name}-format",
@@ -61,29 +61,29 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         "--keep",
         default="",
         metavar="NAME,…",
-        help=f"columns to carry along to the output; `{ALL}`: all but the text",
+        help=f"columns to copy to the output; `{ALL}`: all but the text",
     )
     scored.add_argument("--device", default="cpu", choices=contract.DEVICES, help="(%(default)s)")
     scored.add_argument(
-        "--batch-size", type=int, metavar="N", help="computed together (the model's own choice)"
+        "--batch-size", type=int, metavar="N", help="comments per batch (the model's default)"
     )
     scored.add_argument(
         "--checkpoint",
         metavar="ID_OR_PATH",
-        help="the weights a llama model was trained on top of, if they have moved",
+        help="the weights that a llama model was trained on, if they have moved",
     )
     scored.add_argument(
         "--code",
         metavar="MODULE:CLASS",
-        help="the code of your own that a FOLDER needs, which is run: name it if you trust it",
+        help="your code that the model in FOLDER needs; it is run, so name it only if you trust it",
     )
     scored.add_argument(
-        "--resume", action="store_true", help="go on where an interrupted --output FILE ends"
+        "--resume", action="store_true", help="continue an interrupted --output FILE"
     )
     scored.set_defaults(action=_score)
 
     exported: argparse.ArgumentParser = commands.add_parser(
-        "export", help="copy a trained model out of the cache, to keep or to take along"
+        "export", help="copy a trained model out of the cache"
     )
     exported.add_argument("model", metavar="MODEL", help=_MODEL)
     exported.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder")
@@ -97,8 +97,8 @@ def _export(parsed: argparse.Namespace) -> int:
     print(f"{found.title} is in {parsed.folder} ({size_mb:,.1f} MB)")
     if base := found.card.base:
         print(
-            f"it needs the checkpoint {base.checkpoint} too ({base.origin}, {base.identity[:16]}), "
-            "which the folder does not hold"
+            f"it also needs the checkpoint {base.checkpoint} ({base.origin}, {base.identity[:16]}), "
+            "which is not in the folder"
         )
     print(f"use it: worthit score --model {parsed.folder} comments.jsonl --output scores.jsonl")
     return 0
@@ -125,9 +125,9 @@ def _score(parsed: argparse.Namespace) -> int:
 
 def _check(parsed: argparse.Namespace) -> None:
     if parsed.batch_size is not None and parsed.batch_size < 1:
-        raise OptionError(f"--batch-size is {parsed.batch_size}; it takes a number from 1 up")
+        raise OptionError(f"--batch-size is {parsed.batch_size}; it must be at least 1")
     if parsed.resume and parsed.output is None:
-        raise OptionError("--resume goes on with a file; give the one begun with --output FILE")
+        raise OptionError("--resume continues a file; name it with --output FILE")
     if parsed.input is None and sys.stdin.isatty():
         raise OptionError("there is nothing to score; give a file as INPUT, or pipe comments in")
 
@@ -158,15 +158,17 @@ def _output(
 ) -> Output:
     from worthit.models.scoring import chunks as scoring
 
-    own = scoring.columns(found.card.classes)
-    names = ("row", *source.kept, *own)
-    if clash := {*source.kept} & {"row", *own}:
+    score_columns = scoring.columns(found.card.classes)
+    names = ("row", *source.kept, *score_columns)
+    if clash := {*source.kept} & {"row", *score_columns}:
         raise OptionError(
-            f"the output has a column {min(clash)} of its own; leave that of the input out of --keep"
+            f"{min(clash)} is a column of the output; omit that of the input from --keep"
         )
     if len(set(names)) < len(names):
         raise OptionError(f"--keep {parsed.keep} names a column twice; name it once")
-    empty: dict[str, Any] = {name: pa.array([], own.get(name, pa.string())) for name in names}
+    empty: dict[str, Any] = {
+        name: pa.array([], score_columns.get(name, pa.string())) for name in names
+    }
     if parsed.output is None:
         return score_output.Pipe(sys.stdout.buffer, output_form, empty)
     begun_with = {
@@ -182,7 +184,7 @@ def _output(
 
 
 def _identity(folder: Path) -> str:
-    """Changes with whatever is in a saved model."""
+    """A hash of all files of a saved model."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     return short_hash(*(sha256_of(file) for file in files))
 
@@ -191,7 +193,7 @@ def _identity(folder: Path) -> str:
 class _Count:
     rows: int = 0
     without_text: int = 0
-    seconds: float = 0.0  # of scoring and writing, of what this process did
+    seconds: float = 0.0  # of scoring and writing, in this process
 
 
 def _run(parsed: argparse.Namespace, found: Kept, source: CommentReader, output: Output) -> int:
@@ -200,16 +202,16 @@ def _run(parsed: argparse.Namespace, found: Kept, source: CommentReader, output:
         model = _loaded(parsed, found)
         start = time.perf_counter()
         _stream(model, parsed.batch_size, source, output, count)
-    except BrokenPipeError:  # who reads has had enough, as `head` does
+    except BrokenPipeError:  # the reader has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        _say(f"stopped{_more(output.keep())}")
+        _say(f"stopped{_more(output.suspend())}")
         return _INTERRUPTED
     except WorthitError as error:
-        how_to_go_on = output.keep()
-        # What is wrong with the output says itself how to go on.
-        _say(f"{error}{'' if isinstance(error, OutputError) else _more(how_to_go_on)}")
+        how_to_resume = output.suspend()
+        # Errors of the output already say how to continue.
+        _say(f"{error}{'' if isinstance(error, OutputError) else _more(how_to_resume)}")
         return 2
     count.seconds = time.perf_counter() - start
     _say(_summary(found, count))
@@ -221,7 +223,7 @@ def _loaded(parsed: argparse.Namespace, found: Kept) -> Any:
         import torch
         from transformers.utils import logging
 
-        torch.set_num_threads(processor.allowed_cores())  # as it was measured
+        torch.set_num_threads(processor.allowed_cores())  # as in the benchmark
         logging.disable_progress_bar()
     return registry.load(found.folder, parsed.device, parsed.checkpoint)
 
@@ -256,8 +258,8 @@ def _summary(found: Kept, count: _Count) -> str:
     return f"{found.title} scored {count.rows:,} rows in {count.seconds:,.1f} s{rate}{without}"
 
 
-def _more(how_to_go_on: str) -> str:
-    return f"; {how_to_go_on}" if how_to_go_on else ""
+def _more(how_to_resume: str) -> str:
+    return f"; {how_to_resume}" if how_to_resume else ""
 
 
 def _say(text: str) -> None:

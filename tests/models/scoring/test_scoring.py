@@ -91,7 +91,7 @@ def test_going_on_ends_as_if_there_had_been_no_interruption(
         stopped_after(2, patched)
         code, said = score(source, "--keep", "id", "--output", target)
     assert code == 130
-    assert "16 rows are kept; the same command with --resume goes on" in said
+    assert "16 rows are written; continue with the same command and --resume" in said
     assert not target.exists()
     partial = tmp_path / f"out.{form}.partial"
     with partial.open("ab") as file:
@@ -127,11 +127,11 @@ def test_going_on_with_another_model_or_settings_is_refused(
     code, said = score(source, "--output", begun, "--resume", "--keep", "id")
     assert (code, "was begun with --keep" in said) == (2, True)
     code, said = score(source, "--output", begun)
-    assert (code, "go on with --resume" in said) == (2, True)
+    assert (code, "continue with --resume" in said) == (2, True)
     code, said = score(source, "--output", begun, "--resume")
     assert (code, "scored 24 rows" in said) == (0, True)
     code, said = score(source, "--output", begun, "--resume")
-    assert (code, "is there already" in said) == (2, True)
+    assert (code, "exists; give another --output" in said) == (2, True)
 
 
 @pytest.mark.parametrize("rows_left", [40, 10])
@@ -141,8 +141,8 @@ def test_going_on_with_other_rows_is_refused(
     others = ["another comment", *comments[1:]][:rows_left]
     code, said = score(written("csv", tmp_path, others, "other"), "--output", begun, "--resume")
     assert code == 2
-    assert "the first 16 rows are not those that" in said
-    assert said.endswith("to begin anew\n")
+    assert "the first 16 rows are not those in" in said
+    assert said.endswith("to start over\n")
     assert score(tmp_path / "in.csv", "--output", begun, "--resume")[0] == 0
 
 
@@ -194,7 +194,7 @@ def test_what_came_before_a_malformed_row_is_kept(
     code, said = score(source, "--output", target)
     assert code == 2
     assert "line 21 of" in said
-    assert "16 rows are kept" in said
+    assert "16 rows are written" in said
     source.write_text(good, "utf-8")
     assert score(source, "--output", target, "--resume")[0] == 0
     assert len(read(target)) == COMMENTS
@@ -205,8 +205,8 @@ def test_what_came_before_a_malformed_row_is_kept(
     [
         (["--keep", "nobody"], "but not nobody; name one of them with --keep"),
         (["--keep", "id,id"], "names a column twice"),
-        (["--keep", "score"], "a column score of its own"),
-        (["--batch-size", "0"], "a number from 1 up"),
+        (["--keep", "score"], "score is a column of the output"),
+        (["--batch-size", "0"], "it must be at least 1"),
         (["--resume"], "--output FILE"),
         (["--output-format", "parquet"], "cannot be written to a pipe"),
         (["--device", "cuda"], "lsa runs on cpu only"),
@@ -294,4 +294,4 @@ def test_a_key_that_comes_late_is_refused_if_all_columns_are_kept(
     code, said = score(tmp_path / "a.jsonl", "--keep", "all", "--output", tmp_path / "out.csv")
     assert code == 2
     assert "rows 1,001 to 1,001 of a.jsonl have late" in said
-    assert "1,000 rows are kept" in said
+    assert "1,000 rows are written" in said
