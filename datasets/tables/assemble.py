@@ -12,7 +12,7 @@ from worthit.datasets.corpus import SIDES, About, comments
 from worthit.datasets.errors import DataError
 from worthit.datasets.tables import labels
 from worthit.datasets.tables.columns import SIDES as SIDE_NAMES
-from worthit.datasets.tables.columns import Choices, ColumnRoles, find_columns, require_in
+from worthit.datasets.tables.columns import Choices, ColumnRoles, find_columns, require
 from worthit.datasets.tables.whole import LARGEST_COLUMN_BYTES, StringTable
 
 #: part of fingerprints; increase it when a table is read differently, so that older caches are not used
@@ -74,10 +74,10 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
 
 
 def _require_all(rows: StringTable, columns: ColumnRoles) -> None:
-    require_in(rows, columns.text, "--text-column")
-    require_in(rows, columns.label, "--label-column")
+    require(rows, columns.text, "--text-column")
+    require(rows, columns.label, "--label-column")
     if columns.group is not None:
-        require_in(rows, columns.group, "--group-column")
+        require(rows, columns.group, "--group-column")
 
 
 def _values(pieces: Sequence[Piece], column: str) -> pa.Array:
@@ -106,7 +106,7 @@ def _sides(pieces: Sequence[Piece], columns: ColumnRoles) -> npt.NDArray[np.int8
     by_piece = []
     for piece in pieces:
         if columns.split is not None:
-            require_in(piece.rows, columns.split, "--split-column")
+            require(piece.rows, columns.split, "--split-column")
             by_piece.append(_side_by_column(piece.rows, columns.split))
         else:
             side = _NO_SIDE if piece.side is None else SIDES.index(piece.side)

@@ -4,7 +4,7 @@ Each guess is a line that is shown before anything is trained, and saved with th
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +107,7 @@ def find_columns(
         ("--split-column", choices.split_column),
     ):
         if given is not None:
-            require_in(rows, given, option)
+            require(rows, given, option)
     taken = {choices.label_column, choices.group_column, choices.split_column}
     text = choices.text_column or guess_text(rows, taken)
     split = choices.split_column
@@ -134,28 +134,20 @@ def guess_note(role: str, column: str) -> str:
     return f"{role} column: {column} (guessed; --{role}-column changes it)"
 
 
-def require_in(rows: StringTable, column: str, option: str) -> None:
-    """Raises DataError unless the table has that column, with values to use."""
-    require(rows.name, rows.table.column_names, rows.unusable, column, option)
-
-
-def require(
-    name: str, present: Sequence[str], unusable: Mapping[str, str], column: str, option: str
-) -> None:
-    """Raises DataError unless that column is present; says which are.
+def require(rows: StringTable, column: str, option: str) -> None:
+    """Raises DataError unless the table has that column, with values to use.
 
     Args:
-        name: of the table.
-        unusable: column → why it has no values.
         option: names another column.
     """
-    if column in unusable:
+    if column in rows.unusable:
         raise DataError(
-            f"the column {column} of {name} {unusable[column]}; name another with {option}"
+            f"the column {column} of {rows.name} {rows.unusable[column]}; name another with {option}"
         )
-    if column not in present:
+    if column not in rows.table.column_names:
         raise DataError(
-            f"{name} has the columns {_list(present)}, but not {column}; name one of them with {option}"
+            f"{rows.name} has the columns {_list(rows.table.column_names)}, but not {column}; "
+            f"name one of them with {option}"
         )
 
 
@@ -229,7 +221,7 @@ def _guess_split(rows: StringTable, taken: set[str | None]) -> str | None:
 def _explain_unusable(rows: StringTable, known: Sequence[str], option: str) -> None:
     """Raises DataError if the column with such a name is unusable."""
     for name in _known([*rows.unusable], known):
-        require_in(rows, name, option)
+        require(rows, name, option)
 
 
 def _known(present: Sequence[str], known: Sequence[str]) -> list[str]:

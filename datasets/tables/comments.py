@@ -45,21 +45,23 @@ class CommentReader:
     def __init__(self, table: TableReader, text_column: str | None, keep: Sequence[str]) -> None:
         self._table, self.notes = table, table.notes
         self.share_read = table.share_read
+        first = table.head()
+        head = of_chunk(table.name, first, table.unusable)
+        is_empty = not (first.columns or table.unusable)  # no rows of JSON
+        if text_column is None and not is_empty:
+            text_column = columns.guess_text(head)
+            if text_column != _USUAL:
+                self.notes += (columns.guess_note("text", text_column),)
+        self.text_column = text_column or _USUAL
         self._keeps_all = list(keep) == [ALL]
-        if text_column is None:
-            text_column = self._guess()
-        self.text_column = text_column
-        names = table.names(() if self._keeps_all else (text_column, *keep))
-        if names or table.unusable:
-            self._require(names, text_column, "--text-column")
         if self._keeps_all:
-            for name in filter(None, table.unusable):
-                self._require(names, name, "--keep")
-            self.kept = tuple(name for name in names if name != text_column)
-        else:
-            self.kept = tuple(keep)
-            for name in keep if names else ():
-                self._require(names, name, "--keep")
+            repeated = [name for name in table.unusable if name]
+            keep = [*repeated, *(name for name in first.columns if name != self.text_column)]
+        self.kept = tuple(keep)
+        if not is_empty:
+            columns.require(head, self.text_column, "--text-column")
+            for name in (name for name in keep if name not in first.columns):
+                columns.require(head, name, "--keep")
 
     def chunks(self, size: int) -> Iterator[CommentChunk]:
         """All comments in order, `size` at a time.
@@ -74,15 +76,6 @@ class CommentReader:
             kept = {name: chunk.columns.get(name, missing) for name in self.kept}
             yield CommentChunk(chunk.first, self._texts(chunk), kept)
 
-    def _guess(self) -> str:
-        head = self._table.head()
-        if not head.columns and not self._table.unusable:
-            return _USUAL
-        found = columns.guess_text(of_chunk(self._table.name, head, self._table.unusable))
-        if found != _USUAL:
-            self.notes += (columns.guess_note("text", found),)
-        return found
-
     def _texts(self, chunk: Chunk) -> list[str | None]:
         values = chunk.columns.get(self.text_column, [None] * chunk.rows)
         try:
@@ -94,9 +87,6 @@ class CommentReader:
             ) from error
         texts = pc.utf8_trim_whitespace(pc.replace_substring(strings, "\0", ""))
         return [text or None for text in texts.to_pylist()]
-
-    def _require(self, names: Sequence[str], column: str, option: str) -> None:
-        columns.require(self._table.name, names, self._table.unusable, column, option)
 
     def _require_known(self, chunk: Chunk, wanted: Sequence[str]) -> None:
         """JSON may have further keys that the output has no column for."""

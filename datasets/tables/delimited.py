@@ -3,8 +3,8 @@
 import csv
 import io
 import itertools
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections import deque
+from collections.abc import Iterable, Iterator
 
 from worthit.datasets.errors import DataError
 from worthit.datasets.tables import quoting
@@ -16,9 +16,6 @@ _LONGEST_NAME = 100
 _LONGEST_HEADER = 100_000
 # Beyond it, a quote that is never closed would read the rest of the input as one text.
 _LONGEST_FIELD = 1 << 26
-
-#: called with a row that spans lines and the line it begins in
-_OnSpanning = Callable[[list[str], int], None]
 
 
 class Delimited:
@@ -34,7 +31,7 @@ class Delimited:
     """
 
     def __init__(self, source: Input, name: str, usual: str) -> None:
-        self._name = name
+        self._name, self._is_pipe = name, not source.rereadable
         self.notes: tuple[str, ...] = ()
         csv.field_size_limit(_LONGEST_FIELD)
         lines = source.lines("")
@@ -42,50 +39,47 @@ class Delimited:
         self._delimiter = _delimiter(head, usual)
         if self._delimiter != usual:
             self.notes += (f"{name} is separated by {_DELIMITERS[self._delimiter]}",)
-        if source.rereadable:
-            lines.close()
-            rows = self._reread(partial(source.lines, ""))
+        if self._is_pipe:
+            spanning = SpanningRows() if self._delimiter == "\t" else None
+            rows = self._rows(itertools.chain(head, lines), spanning=spanning)
         else:
-            rows = self._rows(itertools.chain(head, lines), on_spanning=self._refuse_whole_rows())
-        self.header = next(rows)
-        self.rows = rows
+            lines.close()
+            rows = self._rows(source.lines(""), is_quoted=self._is_quoted(source))
+        self.header, self.rows = next(rows), rows
 
-    def _reread(self, lines: Callable[[], Iterator[str]]) -> Iterator[list[str]]:
+    def _is_quoted(self, source: Input) -> bool:
+        """True if quotes enclose texts. Reads a TSV whole, at most once each way."""
         if self._delimiter != "\t":
-            return self._rows(lines())
-
-        def counted(spanning: SpanningRows) -> Iterator[list[str]]:
-            return self._rows(lines(), on_spanning=lambda row, line: spanning.add(row))
-
-        unquoted = partial(self._rows, quoted=False)
-        if quoting.encloses_texts(self._name, counted, unquoted(lines())):
-            return self._rows(lines())
+            return True
+        spanning, problem = SpanningRows(), None
+        try:
+            _read_all(self._rows(source.lines(""), spanning=spanning))
+        except DataError:
+            pass
+        else:
+            if not spanning.mostly_whole_rows:
+                return True
+            problem = quoting.unclear(self._name)
+        try:
+            _read_all(self._rows(source.lines(""), is_quoted=False))
+        except DataError as error:
+            raise (problem or error) from error
         self.notes += (f"quotes in {self._name} are read as part of the texts",)
-        return unquoted(lines())
-
-    def _refuse_whole_rows(self) -> _OnSpanning | None:
-        """In a pipe, rows before it may be scored already, too late to read their quotes again."""
-        spanning = SpanningRows()
-
-        def add(row: list[str], line: int) -> None:
-            spanning.add(row)
-            if spanning.mostly_whole_rows:
-                raise quoting.whole_rows_quoted(
-                    f"{self._name} (from line {line:,} on)", "give the file itself, not a pipe, or "
-                )
-
-        return add if self._delimiter == "\t" else None
+        return False
 
     def _rows(
-        self, lines: Iterable[str], on_spanning: _OnSpanning | None = None, *, quoted: bool = True
+        self,
+        lines: Iterable[str],
+        *,
+        is_quoted: bool = True,
+        spanning: SpanningRows | None = None,
     ) -> Iterator[list[str]]:
         """The header, then all other rows."""
-        rows = self._numbered(lines, on_spanning, csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
+        rows = self._numbered(lines, is_quoted, spanning)
         header = next(
-            (cells for _, row in rows if any(cells := [cell.strip() for cell in row])), None
+            (cells for _, row in rows if any(cells := [cell.strip() for cell in row])), []
         )
         self._require_names(header)
-        assert header is not None
         yield header
         width = len(header)
         for line, row in rows:
@@ -100,15 +94,25 @@ class Delimited:
             yield row
 
     def _numbered(
-        self, lines: Iterable[str], on_spanning: _OnSpanning | None, quoting: int
+        self, lines: Iterable[str], is_quoted: bool, spanning: SpanningRows | None
     ) -> Iterator[tuple[int, list[str]]]:
         """Rows that are not blank, each with the line it begins in."""
-        reader = csv.reader(lines, delimiter=self._delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
+        reader = csv.reader(
+            lines,
+            delimiter=self._delimiter,
+            quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE,
+            strict=True,
+        )
         begins = 1
         try:
             for row in reader:
-                if on_spanning is not None and reader.line_num > begins:
-                    on_spanning(row, begins)
+                if spanning is not None and reader.line_num > begins:
+                    spanning.add(row)
+                    if self._is_pipe and spanning.mostly_whole_rows:
+                        raise quoting.unclear(
+                            f"{self._name} (from line {begins:,} on)",
+                            "give the file itself, not a pipe, or ",
+                        )
                 if row:
                     yield begins, row
                 begins = reader.line_num + 1
@@ -118,13 +122,17 @@ class Delimited:
                 f"{begins:,}); double the quotes within quoted texts"
             ) from error
 
-    def _require_names(self, header: list[str] | None) -> None:
-        if header is None:
+    def _require_names(self, header: list[str]) -> None:
+        if not header:
             raise DataError(f"{self._name} is empty; give a table with a header and rows")
         if any(len(cell) > _LONGEST_NAME or _is_number(cell) for cell in header):
             raise DataError(
                 f"{self._name} has no header: its first line holds values, not column names; add one"
             )
+
+
+def _read_all(rows: Iterator[object]) -> None:
+    deque(rows, maxlen=0)
 
 
 def _first_row(lines: Iterator[str]) -> list[str]:

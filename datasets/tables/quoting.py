@@ -5,8 +5,7 @@ another text ends with one. All rows between are read as one, and a parser repor
 """
 
 import re
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 from worthit.datasets.errors import DataError
 
@@ -40,39 +39,8 @@ def _is_whole_rows(row: Sequence[str]) -> bool:
     return len(lines) > 1 and all(line.count("\t") == len(row) - 1 for line in lines)
 
 
-def whole_rows_quoted(name: str, remedy: str = "") -> DataError:
+def unclear(name: str, remedy: str = "") -> DataError:
     return DataError(
         f"texts in double quotes enclose whole rows of {name}, so quotes may be part of the texts; "
         f"{remedy}quote every text that has some and double them, or write JSON lines"
     )
-
-
-def encloses_texts(
-    name: str, rows: Callable[[SpanningRows], Iterator[object]], unquoted: Iterator[object]
-) -> bool:
-    """True if the quotes of a TSV enclose texts. Reads it whole, at most once each way.
-
-    Args:
-        rows: reads it with quoting, and counts the rows that span lines.
-        unquoted: reads it without.
-
-    Raises:
-        DataError: it is well-formed neither way, or unclear.
-    """
-    spanning = SpanningRows()
-    try:
-        _read_all(rows(spanning))
-    except DataError:
-        _read_all(unquoted)
-        return False
-    if not spanning.mostly_whole_rows:
-        return True
-    try:
-        _read_all(unquoted)
-    except DataError as error:
-        raise whole_rows_quoted(name) from error
-    return False
-
-
-def _read_all(rows: Iterator[object]) -> None:
-    deque(rows, maxlen=0)

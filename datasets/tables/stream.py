@@ -8,8 +8,8 @@ import itertools
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias, cast
 
@@ -23,7 +23,8 @@ from worthit.datasets.tables.files import LARGEST_BYTES, Input, encoding_of, rea
 from worthit.datasets.tables.formats import DELIMITERS, SUFFIXES, format_of
 
 #: guesses look at this many rows
-HEAD_ROWS = 1_000
+HEAD_ROWS = 512
+_BEFORE_JSON = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"  # white space and byte-order marks
 _MOST_ROWS = 50_000_000  # a Parquet file of one repeated text packs to nothing
 
 #: one column of a chunk: values of JSON, texts of CSV, or what Parquet holds, with its type
@@ -55,10 +56,6 @@ class TableReader(ABC):
     name: str
     notes: tuple[str, ...] = ()
     unusable: dict[str, str]
-
-    @abstractmethod
-    def names(self, wanted: Collection[str] = ()) -> list[str]:
-        """The columns. JSON is read ahead for them, up to `HEAD_ROWS`, until all wanted are present."""
 
     @abstractmethod
     def head(self) -> Chunk:
@@ -105,32 +102,36 @@ def open_table(source: Input, form: str | None = None, option: str = "") -> Tabl
     if form == "parquet":
         return _Parquet(source, name)
     require_text(name, head)
-    reader: TableReader = (
-        _DelimitedReader(source, name, DELIMITERS[form])
-        if form in DELIMITERS
-        else _JsonReader(source, name, is_array=form == "json" and _begins_array(head))
-    )
+    if form in DELIMITERS:
+        reader: TableReader = _DelimitedReader(source, name, DELIMITERS[form])
+    elif form == "json" and head.lstrip(_BEFORE_JSON).startswith(b"["):
+        reader = _JsonReader(source, name, json_objects.of_array(source.blocks(), name))
+    else:
+        reader = _JsonReader(source, name, json_objects.of_lines(source.lines("\n"), name))
     if encoding := encoding_of(head):
         reader.notes = (f"{name} is read as {encoding.upper()}", *reader.notes)
     return reader
 
 
-def _begins_array(head: bytes) -> bool:
-    return head.lstrip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe").startswith(b"[")
-
-
 class _RecordReader(TableReader):
     """Formats of text: records one after the other."""
 
-    _records: Iterator[Any]
-
-    def __init__(self, source: Input, name: str) -> None:
-        self._source, self.name, self.unusable = source, name, {}
+    def __init__(self, source: Input, name: str, records: Iterator[Any]) -> None:
+        self._source, self._records = source, records
+        self.name, self.unusable = name, {}
 
     def head(self) -> Chunk:
-        first = list(self._read_ahead())
-        columns = self._columns(first, None) if first else {name: [] for name in self.names()}
-        return Chunk(1, len(first), columns)
+        first: list[Any] = []
+        rest = self._records
+        try:
+            for record in itertools.islice(self._records, HEAD_ROWS):
+                first.append(record)
+        except DataError as error:
+            if not first:
+                raise
+            rest = _raise_later(error)
+        self._records = itertools.chain(first, rest)
+        return Chunk(1, len(first), self._columns(first, None))
 
     def chunks(self, size: int, names: Sequence[str] | None = None) -> Iterator[Chunk]:
         first = 1
@@ -141,61 +142,25 @@ class _RecordReader(TableReader):
     def share_read(self) -> float | None:
         return self._source.share_read()
 
-    def _read_ahead(self) -> Generator[Any, None, None]:
-        """The first `HEAD_ROWS` records, which stay to be read."""
-        first: list[Any] = []
-        rest = self._records
-        try:
-            for record in itertools.islice(self._records, HEAD_ROWS):
-                first.append(record)
-                yield record
-        except DataError as error:
-            if not first:
-                raise
-            rest = _raise_later(error)  # rows before it can be used
-        finally:
-            self._records = itertools.chain(first, rest)
-
     @abstractmethod
     def _columns(self, records: list[Any], names: Sequence[str] | None) -> dict[str, Values]: ...
 
 
 class _DelimitedReader(_RecordReader):
     def __init__(self, source: Input, name: str, usual: str) -> None:
-        super().__init__(source, name)
         table = Delimited(source, name, usual)
-        self._header, self._records, self.notes = table.header, table.rows, table.notes
-        self.unusable = _repeated(self._header)
-
-    def names(self, wanted: Collection[str] = ()) -> list[str]:
-        return [name for name in self._header if name not in self.unusable]
+        super().__init__(source, name, table.rows)
+        self.notes, self.unusable = table.notes, _repeated(table.header)
+        self._places = {name: i for i, name in enumerate(table.header) if name not in self.unusable}
 
     def _columns(self, records: list[list[str]], names: Sequence[str] | None) -> dict[str, Values]:
-        by_place = list(zip(*records, strict=True))
         return {
-            name: list(by_place[self._header.index(name)])
-            for name in (self.names() if names is None else names)
+            name: [row[self._places[name]] for row in records]
+            for name in (self._places if names is None else names)
         }
 
 
 class _JsonReader(_RecordReader):
-    def __init__(self, source: Input, name: str, *, is_array: bool) -> None:
-        super().__init__(source, name)
-        self._records = (
-            json_objects.of_array(source.blocks(), name)
-            if is_array
-            else json_objects.of_lines(source.lines("\n"), name)
-        )
-
-    def names(self, wanted: Collection[str] = ()) -> list[str]:
-        present: dict[str, None] = {}
-        with closing(self._read_ahead()) as records:
-            for record in records:
-                present |= dict.fromkeys(record)
-                if wanted and present.keys() >= set(wanted):
-                    break
-        return list(present)
-
     def _columns(
         self, records: list[dict[str, Any]], names: Sequence[str] | None
     ) -> dict[str, Values]:
@@ -214,7 +179,7 @@ class _Parquet(TableReader):
             )
         self._source, self.name, self._rows_read = source, name, 0
         with self._open() as file:
-            self._names, self._rows = file.schema_arrow.names, file.metadata.num_rows
+            names, self._rows = file.schema_arrow.names, file.metadata.num_rows
             groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
         unpacked_bytes = sum(group.total_byte_size for group in groups)
         if source.in_memory and (unpacked_bytes > LARGEST_BYTES or self._rows > _MOST_ROWS):
@@ -222,25 +187,19 @@ class _Parquet(TableReader):
                 f"{name} holds {self._rows:,} rows, {unpacked_bytes / 1e9:.1f} GB unpacked; the limits "
                 f"are {_MOST_ROWS:,} rows and {LARGEST_BYTES / 1e9:g} GB: give a part of it"
             )
-        self.unusable = _repeated(self._names)
-
-    def names(self, wanted: Collection[str] = ()) -> list[str]:
-        return [name for name in self._names if name not in self.unusable]
+        self.unusable = _repeated(names)
+        self._names = [name for name in names if name not in self.unusable]
 
     def head(self) -> Chunk:
-        empty = Chunk(1, 0, {name: [] for name in self.names()})
-        return next(self._chunks(HEAD_ROWS, self.names()), empty)
+        return next(self.chunks(HEAD_ROWS), Chunk(1, 0, {name: [] for name in self._names}))
 
     def chunks(self, size: int, names: Sequence[str] | None = None) -> Iterator[Chunk]:
-        for chunk in self._chunks(size, self.names() if names is None else names):
-            self._rows_read = chunk.last
-            yield chunk
-
-    def _chunks(self, size: int, names: Sequence[str]) -> Generator[Chunk, None, None]:
+        names = self._names if names is None else names
         first = 1
         with self._open() as file:
             for batch in file.iter_batches(size, columns=list(names)):
                 columns = {name: _plain(batch.column(name)) for name in names}
+                self._rows_read = first + batch.num_rows - 1
                 yield Chunk(first, batch.num_rows, columns)
                 first += batch.num_rows
 
