@@ -67,7 +67,7 @@ def _download(package: Package, folder: Path) -> Path:
         tempfile.TemporaryDirectory(dir=folder) as temporary,
         subprocess.Popen(
             command,
-            env=_environment(temporary),
+            env=os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -83,10 +83,6 @@ def _download(package: Package, folder: Path) -> Path:
     if process.returncode != 0 or len(wheels) != 1:
         raise _refusal(package, complaint)
     return wheels[0]
-
-
-def _environment(temporary: str) -> dict[str, str]:
-    return os.environ | {"TMPDIR": temporary, "TEMP": temporary, "TMP": temporary}
 
 
 def _wait(

@@ -8,7 +8,9 @@ on it does not run code that comes with a dataset.
 import hashlib
 import importlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +26,17 @@ _INSTALL = "pip install 'worthit[hub]'"
 
 
 @dataclass(frozen=True)
-class Hub:
-    """A dataset of the hub, by id, with its configuration if it has several."""
+class SplitDataset:
+    """A dataset with named splits, which Hugging Face's library loads."""
 
-    id: str
-    configuration: str | None
+    name: str
+    title: str
+    citation: str
     choices: Choices
+    load: Callable[[], Any]
     _loaded: dict[str, pa.Table] = field(default_factory=dict, compare=False, repr=False)
 
-    name = "hub"
     own = True
-
-    @property
-    def title(self) -> str:
-        return f"{self.id} ({self.configuration})" if self.configuration else self.id
-
-    @property
-    def citation(self) -> str:
-        return "from the Hugging Face hub; see its page for authors and licence"
 
     def fingerprint(self) -> str:
         return _fingerprint(self._splits(), self.choices)
@@ -51,40 +46,8 @@ class Hub:
 
     def _splits(self) -> dict[str, pa.Table]:
         if not self._loaded:
-            self._loaded.update(_tables(_from_hub(self.id, self.configuration)))
+            self._loaded.update(_tables(self.load()))
         return self._loaded
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A folder made by `save_to_disk`."""
-
-    path: Path
-    choices: Choices
-
-    name = "saved"
-    citation = "the user's data"
-    own = True
-
-    @property
-    def title(self) -> str:
-        return self.path.name
-
-    def fingerprint(self) -> str:
-        return _fingerprint(self._splits(), self.choices)
-
-    def read(self) -> pa.Table:
-        return _corpus(self._splits(), self.title, self.choices)
-
-    def _splits(self) -> dict[str, pa.Table]:
-        library = _library(str(self.path))
-        try:
-            return _tables(library.load_from_disk(str(self.path)))
-        except Exception as error:
-            raise DataError(
-                f"{self.path} looks like a saved dataset but cannot be read ({files.one_line(error)}); "
-                "save it again, or as Parquet"
-            ) from error
 
 
 def _library(wanted: str) -> Any:
@@ -113,6 +76,17 @@ def _from_hub(dataset_id: str, configuration: str | None) -> Any:
         ) from error
     except Exception as error:  # any reader of the library may fail
         raise DataError(_unreadable(dataset_id, error)) from error
+
+
+def _from_disk(path: Path) -> Any:
+    library = _library(str(path))
+    try:
+        return library.load_from_disk(str(path))
+    except Exception as error:  # any reader of the library may fail
+        raise DataError(
+            f"{path} looks like a saved dataset but cannot be read ({files.one_line(error)}); "
+            "save it again, or as Parquet"
+        ) from error
 
 
 def _not_found(dataset_id: str, reason: str) -> str:
@@ -194,10 +168,8 @@ def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Tab
             raise DataError(
                 f"{title} has no split `train` to go with --test-file; omit that option"
             )
-        pieces = [
-            assemble.Piece(whole.from_arrow(title, splits["train"]), "train"),
-            assemble.Piece(rows, "test"),
-        ]
+        train = whole.from_arrow(title, splits["train"])
+        pieces = [assemble.Piece(train, "train"), assemble.Piece(rows, "test")]
         return assemble.corpus_of(pieces, choices)
     known = {name: side for name in splits if (side := SIDES.get(name.lower()))}
     if not known and len(splits) > 1:
@@ -219,9 +191,14 @@ def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Tab
 
 
 def source(argument: str, choices: Choices) -> Source:
+    """A dataset of the hub, by id, with its configuration if it has several."""
     dataset_id, _, configuration = argument.partition(":")
-    return Hub(dataset_id, configuration or None, choices)
+    title = f"{dataset_id} ({configuration})" if configuration else dataset_id
+    citation = "from the Hugging Face hub; see its page for authors and licence"
+    load = partial(_from_hub, dataset_id, configuration or None)
+    return SplitDataset("hub", title, citation, choices, load)
 
 
 def saved(path: Path, choices: Choices) -> Source:
-    return Saved(path, choices)
+    """A folder made by `save_to_disk`."""
+    return SplitDataset("saved", path.name, "the user's data", choices, partial(_from_disk, path))

@@ -40,13 +40,13 @@ class Note:
 class Output(ABC):
     """Takes scored chunks in order."""
 
-    @abstractmethod
     def skip(self, rows: CommentChunk) -> bool:
         """True if these rows were written before an interruption.
 
         Raises:
             OutputError: other rows were written.
         """
+        return False
 
     @abstractmethod
     def append(self, rows: CommentChunk, scores: encoding.ScoreTable) -> None: ...
@@ -72,9 +72,6 @@ class Pipe(Output):
     def __init__(self, stream: IO[bytes], form: str, empty: encoding.ScoreTable) -> None:
         self._stream, self._encode, self._empty = stream, encoding.encoder(form), empty
         self._is_first = True
-
-    def skip(self, rows: CommentChunk) -> bool:
-        return False
 
     def append(self, rows: CommentChunk, scores: encoding.ScoreTable) -> None:
         self._write(columns(rows, scores))
