@@ -36,7 +36,7 @@ def saved(name: str, folder: Path, seed: int = 0) -> Path:
 def scorer(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str]]:
-    """Runs the command; returns its exit code and what it says."""
+    """Runs the command; returns its exit code and its messages."""
     monkeypatch.setattr(chunks, "_CLASSICAL_CHUNK", CHUNK)
 
     def run(*arguments: Any, with_model: Path = model) -> tuple[int, str]:

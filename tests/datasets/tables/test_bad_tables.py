@@ -1,6 +1,6 @@
-"""Malformed tables: for each the exact line that refuses it, or the line that says how it was mended.
+"""Malformed tables: the exact error of each, or the note on its repair.
 
-Files are called mine.csv unless the case says otherwise; {here} stands for the folder they are in.
+In messages {here} stands for the folder of the file.
 """
 
 import gzip
@@ -51,7 +51,7 @@ def zipped(**members: bytes) -> bytes:
 
 
 def encrypted() -> bytes:
-    """A zip whose member says that it takes a password."""
+    """A zip whose member needs a password."""
     whole = bytearray(zipped(mine_csv=csv().encode()))
     for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         whole[whole.index(signature) + place] |= 1
@@ -82,7 +82,7 @@ GERMAN = "\n".join(
     + [f'"Diese Seite Nummer {i} wurde gestern ohne jede Diskussion gelöscht",{i % 2}' for i in range(40)]
 )  # fmt: skip
 
-#: what is wrong → the file's name, its content, what the user says, the line
+#: problem → name and content of the file, the user's choices, the error
 REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "empty": ("mine.csv", "", {}, "mine.csv is empty; give a table with a header and rows"),
     "only white space": ("mine.csv", " \n\n", {}, "mine.csv is empty; give a table with a header and rows"),
@@ -155,12 +155,12 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
 }  # fmt: skip
 
 
-def prepared(path: Path, said: dict[str, Any]) -> prepare.Prepared:
-    said = dict(said)
-    protocol = Protocol(language=said.pop("language", None))
-    if "test_file" in said:
-        said["test_file"] = path.parent / said["test_file"]
-    return prepare.prepare(str(path), protocol, Choices(**said))
+def prepared(path: Path, choices: dict[str, Any]) -> prepare.Prepared:
+    choices = dict(choices)
+    protocol = Protocol(language=choices.pop("language", None))
+    if "test_file" in choices:
+        choices["test_file"] = path.parent / choices["test_file"]
+    return prepare.prepare(str(path), protocol, Choices(**choices))
 
 
 def written(folder: Path, name: str, content: str | bytes) -> Path:
@@ -169,19 +169,19 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("wrong", REFUSED)
+@pytest.mark.parametrize("problem", REFUSED)
 def test_a_malformed_table_is_refused_in_one_line(
-    tmp_path: Path, wrong: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "_SMALL_BYTES", 1_000_000)  # a bomb need not be large here
-    name, content, said, line = REFUSED[wrong]
+    name, content, choices, line = REFUSED[problem]
     with pytest.raises(WorthitError) as caught:
-        prepared(written(tmp_path, name, content), said)
+        prepared(written(tmp_path, name, content), choices)
     assert str(caught.value).replace(str(tmp_path), "{here}") == line
     assert "\n" not in line
 
 
-MENDED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
+REPAIRED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "semicolons": ("mine.csv", csv().replace(",", ";"), {}, "mine.csv is separated by semicolons"),
     "tabs in a CSV": ("mine.csv", csv().replace(",", "\t"), {}, "mine.csv is separated by tabs"),
     "quotes in a TSV": (
@@ -216,10 +216,10 @@ MENDED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("form", MENDED)
-def test_a_table_that_can_be_mended_is_and_says_so(tmp_path: Path, form: str) -> None:
-    name, content, said, line = MENDED[form]
-    made = prepared(written(tmp_path, name, content), said)
+@pytest.mark.parametrize("form", REPAIRED)
+def test_a_repairable_table_is_read_and_the_repair_is_noted(tmp_path: Path, form: str) -> None:
+    name, content, choices, line = REPAIRED[form]
+    made = prepared(written(tmp_path, name, content), choices)
     assert made.steps[0].counts[0] >= 19
     assert made.steps[0].counts[1] >= 19
     assert not line or line in made.notes
@@ -239,7 +239,7 @@ def test_quoted_texts_of_several_lines_stay_whole(delimiter: str, tmp_path: Path
     assert not any("quotes" in note for note in rows.notes)
 
 
-def test_missing_labels_are_counted_and_named_in_the_first_step(tmp_path: Path) -> None:
+def test_missing_labels_are_counted_in_the_first_step(tmp_path: Path) -> None:
     made = prepared(written(tmp_path, "mine.csv", labelled("0", "1", "NaN", "")), {})
     assert made.steps[0].name == "in the corpus, 40 rows without a label left out"
     assert made.steps[0].counts == (20, 20)
@@ -255,7 +255,7 @@ def test_missing_labels_are_counted_and_named_in_the_first_step(tmp_path: Path) 
                    ".txt, .pq); give a file, or a folder with a few"),
     ],
 )  # fmt: skip
-def test_what_is_no_file_is_refused(tmp_path: Path, given: str, line: str) -> None:
+def test_a_path_without_a_table_is_refused(tmp_path: Path, given: str, line: str) -> None:
     with pytest.raises(WorthitError) as caught:
         prepare.prepare(given.format(here=tmp_path), Protocol())
     assert str(caught.value) == line.format(here=tmp_path)

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.datasets.tables.test_bad_tables import MENDED, TEXTS, jsonl, written
+from tests.datasets.tables.test_bad_tables import REPAIRED, TEXTS, jsonl, written
 from worthit.datasets import corpus, registry
 from worthit.models.scoring import chunks
 
 #: further kinds of readable files → name and content
 READABLE: dict[str, tuple[str, str | bytes]] = {
-    **{kind: (name, content) for kind, (name, content, _, _) in MENDED.items()},
+    **{kind: (name, content) for kind, (name, content, _, _) in REPAIRED.items()},
     "a padded header": ("mine.csv", " comment ; verdict \n" + "a b;up\nc d;down\n" * 20),
     "columns without a name": ("mine.csv", "v1,v2,,,\n" + "up,a b,,,\ndown,c d,,,\n" * 20),
     "a missing key": ("mine.jsonl", jsonl() + '{"label": 1}\n'),

@@ -62,19 +62,19 @@ def test_types_of_parquet_survive(score: Any, tmp_path: Path) -> None:
 
 
 def stopped_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain, calls = scoring.scores, [0]
+    compute, calls = scoring.scores, [0]
 
     def stopping(*arguments: Any) -> Any:
         calls[0] += 1
         if calls[0] > chunks:
             raise KeyboardInterrupt
-        return plain(*arguments)
+        return compute(*arguments)
 
     monkeypatch.setattr(scoring, "scores", stopping)
 
 
 @pytest.mark.parametrize("form", formats.STREAMED)
-def test_going_on_ends_as_if_there_had_been_no_interruption(
+def test_a_resumed_output_equals_an_uninterrupted_one(
     form: str,
     comments: list[str | None],
     score: Any,
@@ -114,7 +114,7 @@ def begun(
     return target
 
 
-def test_going_on_with_another_model_or_settings_is_refused(
+def test_resuming_with_another_model_or_settings_is_refused(
     begun: Path, score: Any, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -135,7 +135,7 @@ def test_going_on_with_another_model_or_settings_is_refused(
 
 
 @pytest.mark.parametrize("rows_left", [40, 10])
-def test_going_on_with_other_rows_is_refused(
+def test_resuming_with_other_rows_is_refused(
     rows_left: int, begun: Path, comments: list[str | None], score: Any, tmp_path: Path
 ) -> None:
     others = ["another comment", *comments[1:]][:rows_left]
@@ -185,7 +185,7 @@ def test_malformed_input_is_refused_in_one_line(
     assert said.count("\n") == 1
 
 
-def test_what_came_before_a_malformed_row_is_kept(
+def test_rows_before_a_malformed_row_are_kept(
     comments: list[str | None], score: Any, tmp_path: Path
 ) -> None:
     source, target = written("jsonl", tmp_path, comments), tmp_path / "out.jsonl"
@@ -214,7 +214,7 @@ def test_what_came_before_a_malformed_row_is_kept(
         (["--output", "no/such/folder/out.csv"], "cannot be written"),
     ],
 )
-def test_options_that_make_no_sense_are_refused_in_one_line(
+def test_invalid_options_are_refused_in_one_line(
     options: list[str], message: str, score: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "in.csv").write_text("id,score,text\n1,2,a\n")
