@@ -67,13 +67,13 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def existing(given: Path) -> Path:
-    """The absolute path of a regular file.
+    """The absolute path of a regular file. A link keeps its name, which tells the format.
 
     Raises:
         DataError: there is no such file.
     """
     with readable(given):
-        path = given.expanduser().resolve()
+        path = given.expanduser().absolute()
         if not path.is_file():
             raise DataError(f"there is no file {given}; give the path of one that exists")
     return path

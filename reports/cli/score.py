@@ -4,6 +4,8 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,12 +144,18 @@ def _output_format(file: Path | None) -> str:
     return found
 
 
-def _input(parsed: argparse.Namespace) -> Input:
+@contextmanager
+def _input(parsed: argparse.Namespace) -> Iterator[Input]:
     """A file, a named pipe or stdin."""
+    path = Path(parsed.input or "stdin")
     if parsed.input is None:
-        return Input(Path("stdin"), sys.stdin.buffer)
-    path = Path(parsed.input)
-    return Input(path, path.open("rb")) if path.is_fifo() else Input(existing(path))
+        yield Input(path, sys.stdin.buffer)
+    elif path.is_fifo():
+        with path.open("rb") as stream:
+            yield Input(path, stream)
+    else:
+        with Input(existing(path)) as source:
+            yield source
 
 
 def _output(

@@ -1,8 +1,11 @@
 """Using a trained model: rows in, scores out, in every format, interrupted or not."""
 
+import gzip
 import io
+import os
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pyarrow as pa
@@ -283,8 +286,26 @@ def test_unquoted_quotes_of_a_tsv_are_read_in_a_file_and_refused_in_a_pipe(
     assert code == 0
     assert "quotes in a.tsv are read as part of the texts" in said
     assert len(read(tmp_path / "out.csv")) == 5
+    with (tmp_path / "a.tsv").open("rb") as redirected:
+        table = stream.open_table(Input(Path("stdin"), redirected), "tsv")
+        (chunk,) = CommentReader(table, None, ["id"]).chunks(10)
+    assert chunk.texts == ["a", '"b', "c", 'd"', "e"]
     with pytest.raises(DataError, match=r"enclose whole rows of stdin .*give the file itself"):
         list(comments_of(Pipe(content), "tsv", None).chunks(10))
+
+
+def test_a_named_pipe_and_a_link_to_a_packed_file_are_read(score: Any, tmp_path: Path) -> None:
+    lines = b'{"body": "you idiot"}\n{"body": null}\n'
+    os.mkfifo(tmp_path / "pipe")
+    Thread(target=(tmp_path / "pipe").write_bytes, args=(lines,), daemon=True).start()
+    options = ("--input-format", "jsonl", "--output", tmp_path / "1.csv")
+    code, said = score(tmp_path / "pipe", *options)
+    assert (code, "text column: body (guessed" in said) == (0, True)
+    (tmp_path / "blob").write_bytes(gzip.compress(lines))
+    (tmp_path / "a.jsonl.gz").symlink_to(tmp_path / "blob")
+    assert score(tmp_path / "a.jsonl.gz", "--output", tmp_path / "2.csv")[0] == 0
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
+    assert len(read(tmp_path / "2.csv")) == 2
 
 
 def test_a_key_that_comes_late_is_refused_if_all_columns_are_kept(
