@@ -150,7 +150,7 @@ class _DelimitedReader(_RecordReader):
     def __init__(self, source: Input, name: str, usual: str) -> None:
         table = Delimited(source, name, usual)
         super().__init__(source, name, table.rows)
-        self.notes, self.unusable = table.notes, _repeated(table.header)
+        self.notes, self.unusable = table.notes, repeated(table.header)
         self._places = {name: i for i, name in enumerate(table.header) if name not in self.unusable}
 
     def _columns(self, records: list[list[str]], names: Sequence[str] | None) -> dict[str, Values]:
@@ -187,7 +187,7 @@ class _Parquet(TableReader):
                 f"{name} holds {self._rows:,} rows, {unpacked_bytes / 1e9:.1f} GB unpacked; the limits "
                 f"are {_MOST_ROWS:,} rows and {LARGEST_BYTES / 1e9:g} GB: give a part of it"
             )
-        self.unusable = _repeated(names)
+        self.unusable = repeated(names)
         self._names = [name for name in names if name not in self.unusable]
 
     def head(self) -> Chunk:
@@ -222,7 +222,8 @@ def _raise_later(error: DataError) -> Iterator[Any]:
     yield
 
 
-def _repeated(names: Sequence[str]) -> dict[str, str]:
+def repeated(names: Sequence[str]) -> dict[str, str]:
+    """The names that several columns have, and why these columns are unusable."""
     counts = {name: names.count(name) for name in names}
     return {name: f"appears {times} times" for name, times in counts.items() if times > 1}
 

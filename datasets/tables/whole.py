@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from worthit.datasets.errors import DataError
 from worthit.datasets.tables.files import Input
-from worthit.datasets.tables.stream import Chunk, Values, open_table
+from worthit.datasets.tables.stream import Chunk, Values, open_table, repeated
 
 LARGEST_COLUMN_BYTES = 2**31 - 1  # what Arrow's strings can hold in one piece
 _CHUNK_ROWS = 1 << 16
@@ -60,9 +60,9 @@ def of_chunk(name: str, chunk: Chunk, unusable: Mapping[str, str]) -> StringTabl
 
 
 def from_arrow(name: str, table: pa.Table) -> StringTable:
-    """A typed table without dictionaries or columns of the same name."""
-    unusable: dict[str, str] = {}
-    columns = {column: table[column] for column in table.column_names}
+    """A typed table as strings."""
+    unusable = repeated(table.column_names)
+    columns = {column: table[column] for column in table.column_names if column not in unusable}
     return StringTable(name, _strings(columns, unusable), unusable)
 
 

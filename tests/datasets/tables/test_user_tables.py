@@ -62,6 +62,13 @@ def test_a_text_column_that_is_too_long_is_reported_as_too_long() -> None:
     assert rows.table.column_names == ["label"]
 
 
+def test_columns_of_the_same_name_are_unusable_in_a_typed_table_too() -> None:
+    table = pa.Table.from_arrays([pa.array(["a"])] * 3, ["text", "x", "x"])
+    rows = whole.from_arrow("hub", table)
+    assert rows.table.column_names == ["text"]
+    assert rows.unusable == {"x": "appears 2 times"}
+
+
 def step(made: Prepared | Split, name: str) -> tuple[int, ...]:
     return next(step.counts for step in made.steps if step.name.startswith(name))
 

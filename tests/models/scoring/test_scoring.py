@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.scored_comments import COMMENTS, read, saved, written
-from worthit.datasets.errors import DataError
+from worthit.datasets.errors import DataError, OptionError
 from worthit.datasets.tables import formats, stream
 from worthit.datasets.tables.comments import CommentReader
 from worthit.datasets.tables.files import Input
@@ -275,6 +275,11 @@ def test_a_text_column_is_guessed_in_a_pipe_too() -> None:
     chunks = list(reader.chunks(700))
     assert sum(len(chunk.texts) for chunk in chunks) == 3000
     assert chunks[0].kept == {"id": [1] * 700}
+
+
+def test_parquet_is_refused_in_a_pipe() -> None:
+    with pytest.raises(OptionError, match="Parquet cannot be read from a pipe"):
+        comments_of(Pipe(b"PAR1, and so on"), "jsonl", None)
 
 
 def test_unquoted_quotes_of_a_tsv_are_read_in_a_file_and_refused_in_a_pipe(
