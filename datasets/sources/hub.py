@@ -134,8 +134,8 @@ def _named(split: Any) -> pa.Table:
 
 def _fingerprint(splits: dict[str, pa.Table], choices: Choices) -> str:
     """A hash of the content: identical rows are the same dataset, wherever they come from."""
-    chosen = asdict(replace(choices, test_file=None))
-    digest = hashlib.sha256(json.dumps([assemble.VERSION, chosen]).encode())
+    settings = asdict(replace(choices, test_file=None))
+    digest = hashlib.sha256(json.dumps([assemble.VERSION, settings]).encode())
     if choices.test_file is not None:
         digest.update(sha256_of(files.existing(choices.test_file)).encode())
     for name, table in sorted(splits.items()):
@@ -177,14 +177,14 @@ def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Tab
             f"{title} has the splits {', '.join(splits)}, none of them train or test; save one as "
             "Parquet and give the file"
         )
-    chosen: dict[str, str | None] = {**known} or dict.fromkeys(splits)
-    if len(chosen) == 1:
-        chosen = dict.fromkeys(chosen)
+    sides: dict[str, str | None] = {**known} or dict.fromkeys(splits)
+    if len(sides) == 1:
+        sides = dict.fromkeys(sides)
     pieces = [
         assemble.Piece(whole.from_arrow(f"{title}, {name}", splits[name]), side)
-        for name, side in chosen.items()
+        for name, side in sides.items()
     ]
-    if left_out := sorted(splits.keys() - chosen.keys()):
+    if left_out := sorted(splits.keys() - sides.keys()):
         note = f"splits that are neither train nor test, left out: {', '.join(left_out)}"
         pieces[0] = replace(pieces[0], rows=replace(pieces[0].rows, notes=(note,)))
     return assemble.corpus_of(pieces, choices)

@@ -39,8 +39,8 @@ class Table:
         for side, file in self._files():
             with files.readable(file):
                 hashes.append(f"{side}:{file.name}:{sha256_of(file)}")
-        chosen = asdict(replace(self.choices, test_file=None))
-        return "; ".join((assemble.VERSION, *hashes, json.dumps(chosen)))
+        settings = asdict(replace(self.choices, test_file=None))
+        return "; ".join((assemble.VERSION, *hashes, json.dumps(settings)))
 
     def read(self) -> pa.Table:
         pieces = [assemble.Piece(whole.read(file), side) for side, file in self._files()]
@@ -48,16 +48,16 @@ class Table:
 
     def _files(self) -> Iterator[tuple[str | None, Path]]:
         """Each file and its side of the split."""
-        found = _in_folder(self.path) if self.path.is_dir() else [(None, self.path)]
+        sided = _in_folder(self.path) if self.path.is_dir() else [(None, self.path)]
         if self.choices.test_file is None:
-            yield from found
+            yield from sided
             return
-        if any(side == "test" for side, _ in found):
+        if any(side == "test" for side, _ in sided):
             raise DataError(
                 f"{self.title} already has a test side; omit --test-file, or give the training file "
                 "itself"
             )
-        for side, file in found:
+        for side, file in sided:
             yield side or "train", file
         yield "test", files.existing(self.choices.test_file)
 

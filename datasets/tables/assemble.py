@@ -49,7 +49,7 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
     for piece in pieces:
         _require_all(piece.rows, columns)
     values = _values(pieces, columns.label)
-    classes = labels.classes(
+    classes = labels.to_classes(
         values.to_pylist(), columns.label, choices.positive_label, first.rows.name
     )
     labelled = classes.indices >= 0
@@ -58,12 +58,12 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
     groups, group_notes = _groups(pieces, columns)
 
     order = np.argsort(-sides, kind="stable")  # test, validation, train
-    kept = order[labelled[order]]
+    rows = order[labelled[order]]
     return comments(
-        texts.take(kept),
-        pa.array(classes.indices[kept]),
-        sides=None if (sides == _NO_SIDE).all() else pa.array(sides[kept]),
-        groups=None if groups is None else pa.array(groups[kept]),
+        texts.take(rows),
+        pa.array(classes.indices[rows]),
+        sides=None if (sides == _NO_SIDE).all() else pa.array(sides[rows]),
+        groups=None if groups is None else pa.array(groups[rows]),
         about=About(
             classes.classes,
             (*dict.fromkeys(note for piece in pieces for note in piece.rows.notes), *columns.notes,

@@ -20,7 +20,7 @@ class CommentChunk:
 
     first: int  # number of the first row, from 1
     texts: list[str | None]  # as models are trained on them; None: no text, or only white space
-    kept: dict[str, Values]
+    extras: dict[str, Values]  # the columns to carry along
 
     @property
     def last(self) -> int:
@@ -35,7 +35,7 @@ class CommentReader:
         keep: further columns to carry along; `[ALL]` for all there are.
 
     Attributes:
-        text_column, kept: the columns, in order.
+        text_column, extras: the columns, in order.
         notes: a line on each repair and guess.
 
     Raises:
@@ -57,7 +57,7 @@ class CommentReader:
         if self._keeps_all:
             repeated = [name for name in table.unusable if name]
             keep = [*repeated, *(name for name in first.columns if name != self.text_column)]
-        self.kept = tuple(keep)
+        self.extras = tuple(keep)
         if not is_empty:
             columns.require(head, self.text_column, "--text-column")
             for name in (name for name in keep if name not in first.columns):
@@ -69,12 +69,12 @@ class CommentReader:
         Raises:
             DataError: a row is malformed; names it.
         """
-        wanted = (self.text_column, *self.kept)
+        wanted = (self.text_column, *self.extras)
         for chunk in self._table.chunks(size, None if self._keeps_all else wanted):
             self._require_known(chunk, wanted)
             missing = [None] * chunk.rows
-            kept = {name: chunk.columns.get(name, missing) for name in self.kept}
-            yield CommentChunk(chunk.first, self._texts(chunk), kept)
+            extras = {name: chunk.columns.get(name, missing) for name in self.extras}
+            yield CommentChunk(chunk.first, self._texts(chunk), extras)
 
     def _texts(self, chunk: Chunk) -> list[str | None]:
         values = chunk.columns.get(self.text_column, [None] * chunk.rows)

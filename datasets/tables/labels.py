@@ -62,7 +62,9 @@ def count_values(values: Sequence[str | None], most: int = MOST_CLASSES) -> int:
     return len(seen)
 
 
-def classes(values: Sequence[str | None], column: str, positive: str | None, name: str) -> Labels:
+def to_classes(
+    values: Sequence[str | None], column: str, positive: str | None, name: str
+) -> Labels:
     """Turn labels as written into classes.
 
     Args:
@@ -89,12 +91,12 @@ def classes(values: Sequence[str | None], column: str, positive: str | None, nam
         )
     notes = _repair_notes(spellings, merged, column)
     names = {label: _name(label, spellings) for label in counts}
-    order, shown, more = _ordered(counts, names, column, positive)
+    order, class_names, more = _ordered(counts, names, column, positive)
     place = {label: order.index(merged.get(label, label)) if merged.get(label, label) in order else 0
              for label in spellings}  # fmt: skip
     keys = (canonical(value) for value in values)
     indices = np.array([-1 if key is None else place[key] for key in keys], np.int16)
-    return Labels(shown, indices, (*notes, *more))
+    return Labels(class_names, indices, (*notes, *more))
 
 
 def _require_classes(counts: dict[str, int], column: str, name: str) -> None:
@@ -162,23 +164,27 @@ def _ordered(
         order = sorted(counts, key=_natural_order)
         line = f"{len(order)} classes in {column}: {_list([names[label] for label in order])}"
         return order, tuple(names[label] for label in order), (line,)
-    chosen, why = _positive(counts)
-    order = [next(label for label in counts if label != chosen), chosen]
-    shown = _class_names(order, names, column)
-    return order, shown, (f"positive class: {names[chosen]} ({why}; --positive-label changes it)",)
+    positive, why = _positive(counts)
+    order = [next(label for label in counts if label != positive), positive]
+    class_names = _class_names(order, names, column)
+    return (
+        order,
+        class_names,
+        (f"positive class: {names[positive]} ({why}; --positive-label changes it)",),
+    )
 
 
 def _around(
-    chosen: str, names: dict[str, str], column: str
+    positive: str, names: dict[str, str], column: str
 ) -> tuple[list[str], tuple[str, ...], tuple[str, ...]]:
-    others = [label for label in names if label != chosen]
+    others = [label for label in names if label != positive]
     if len(others) == 1:
-        order = [others[0], chosen]
+        order = [others[0], positive]
         return order, _class_names(order, names, column), ()
     rest = _list([names[label] for label in sorted(others, key=_natural_order)])
-    line = f"{names[chosen]} against the rest as one class: {rest}"
+    line = f"{names[positive]} against the rest as one class: {rest}"
     # All other labels have the first index.
-    return ["", chosen], (f"not {names[chosen]}", names[chosen]), (line,)
+    return ["", positive], (f"not {names[positive]}", names[positive]), (line,)
 
 
 def _label_of(positive: str, names: dict[str, str]) -> str:

@@ -16,7 +16,7 @@ _BATCHES_SORTED_TOGETHER = 16
 _USUAL_BATCH = 32
 
 
-def columns(classes: Sequence[str]) -> dict[str, pa.DataType]:
+def score_types(classes: Sequence[str]) -> dict[str, pa.DataType]:
     """The columns of scores, and their types.
 
     For two classes `score`, the probability of the second. For more `predicted`, the most probable
@@ -34,7 +34,7 @@ def chunk_size(model: str, batch_size: int | None) -> int:
     return _BATCHES_SORTED_TOGETHER * (batch_size or _USUAL_BATCH)
 
 
-def scores(
+def score_chunk(
     model: Classifier[Any], texts: Sequence[str | None], batch_size: int | None = None
 ) -> dict[str, pa.Array]:
     """Score one chunk.
@@ -43,7 +43,7 @@ def scores(
         texts: n comments; None for a row without text.
 
     Returns:
-        For each of `columns` n values, probabilities to 6 digits; null for a row without text.
+        For each of `score_types` n values, probabilities to 6 digits; null for a row without text.
 
     Raises:
         CellError: the model runs out of memory, or yields values that are not finite.
@@ -60,7 +60,7 @@ def scores(
     place = np.full(len(texts), -1)
     place[present] = np.arange(len(present))
     rows = pa.array(place, mask=place < 0)
-    types = columns(model.classes)
+    types = score_types(model.classes)
     values = [*np.round(probabilities, 6).T]
     if len(model.classes) == 2:
         values = values[1:]

@@ -39,7 +39,7 @@ def encoder(form: str, begun: Path | None = None) -> Encoder:
 
 
 def _json_lines(columns: ScoreTable, is_first: bool) -> bytes:
-    names, values = list(columns), [plain(name, column) for name, column in columns.items()]
+    names, values = list(columns), [to_python(name, column) for name, column in columns.items()]
     records = (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
     return msgspec.json.Encoder(enc_hook=str).encode_lines(records)
 
@@ -49,7 +49,7 @@ def _delimited(columns: ScoreTable, is_first: bool, delimiter: str) -> bytes:
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     if is_first:
         writer.writerow(columns)
-    values = [map(_cell, plain(name, column)) for name, column in columns.items()]
+    values = [map(_cell, to_python(name, column)) for name, column in columns.items()]
     writer.writerows(zip(*values, strict=True))
     return text.getvalue().encode()
 
@@ -61,7 +61,7 @@ def _cell(value: Any) -> Any:
     return msgspec.json.Encoder(enc_hook=str).encode(value).decode()
 
 
-def plain(name: str, values: Values) -> list[Any]:
+def to_python(name: str, values: Values) -> list[Any]:
     """One column as Python values.
 
     Raises:

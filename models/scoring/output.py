@@ -60,10 +60,10 @@ class Output(ABC):
         return ""
 
 
-def columns(rows: CommentChunk, scores: encoding.ScoreTable) -> encoding.ScoreTable:
+def _with_scores(rows: CommentChunk, scores: encoding.ScoreTable) -> encoding.ScoreTable:
     """The number of each row (from 1), the columns carried along, and the scores."""
     numbers: dict[str, Values] = {"row": list(range(rows.first, rows.last + 1))}
-    return numbers | rows.kept | scores
+    return numbers | rows.extras | scores
 
 
 class Pipe(Output):
@@ -74,7 +74,7 @@ class Pipe(Output):
         self._is_first = True
 
     def append(self, rows: CommentChunk, scores: encoding.ScoreTable) -> None:
-        self._write(columns(rows, scores))
+        self._write(_with_scores(rows, scores))
 
     def finish(self) -> None:
         if self._is_first:  # a header without rows
@@ -139,7 +139,7 @@ class File(Output):
         return True
 
     def append(self, rows: CommentChunk, scores: encoding.ScoreTable) -> None:
-        self._write(columns(rows, scores))
+        self._write(_with_scores(rows, scores))
         self._note = dataclasses.replace(
             self._note,
             rows=rows.last,
@@ -213,8 +213,8 @@ class File(Output):
 
     def _add_to_digest(self, rows: CommentChunk) -> None:
         """Add everything that the output depends on."""
-        kept = {name: encoding.plain(name, values) for name, values in rows.kept.items()}
-        self._digest.update(msgspec.json.Encoder(enc_hook=str).encode([rows.texts, kept]))
+        extras = {name: encoding.to_python(name, values) for name, values in rows.extras.items()}
+        self._digest.update(msgspec.json.Encoder(enc_hook=str).encode([rows.texts, extras]))
         self._rows_seen = rows.last
 
     def _write(self, table: encoding.ScoreTable) -> None:

@@ -94,10 +94,10 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
 
 
 def _export(parsed: argparse.Namespace) -> int:
-    found = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
-    size_mb = trained_models.export(found, parsed.folder)
-    print(f"{found.title} is in {parsed.folder} ({size_mb:,.1f} MB)")
-    if base := found.card.base:
+    trained = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
+    size_mb = trained_models.export(trained, parsed.folder)
+    print(f"{trained.title} is in {parsed.folder} ({size_mb:,.1f} MB)")
+    if base := trained.card.base:
         print(
             f"it also needs the checkpoint {base.checkpoint} ({base.origin}, {base.identity[:16]}), "
             "which is not in the folder"
@@ -108,9 +108,9 @@ def _export(parsed: argparse.Namespace) -> int:
 
 def _score(parsed: argparse.Namespace) -> int:
     _check(parsed)
-    found = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
-    trained_models.require_trusted(found, parsed.code)
-    registry.require_able(found.card.model, parsed.device)
+    trained = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
+    trained_models.require_trusted(trained, parsed.code)
+    registry.require_able(trained.card.model, parsed.device)
     output_form = parsed.output_format or _output_format(parsed.output)
     if parsed.output is None and output_form == "parquet":
         raise OptionError("Parquet cannot be written to a pipe; give --output FILE")
@@ -119,10 +119,10 @@ def _score(parsed: argparse.Namespace) -> int:
         default_format = "jsonl" if parsed.input is None else None
         table = open_table(source, parsed.input_format or default_format, "--input-format")
         comments = CommentReader(table, parsed.text_column, keep)
-        output = _output(parsed, found, comments, output_form)
+        output = _output(parsed, trained, comments, output_form)
         for note in comments.notes:
             _say(note)
-        return _run(parsed, found, comments, output)
+        return _run(parsed, trained, comments, output)
 
 
 def _check(parsed: argparse.Namespace) -> None:
@@ -136,12 +136,12 @@ def _check(parsed: argparse.Namespace) -> None:
 
 def _output_format(file: Path | None) -> str:
     """The format by a file's suffix; JSON lines for a pipe."""
-    found = "jsonl" if file is None else formats.format_of(file.name)
-    if found not in formats.STREAMED:
+    form = "jsonl" if file is None else formats.format_of(file.name)
+    if form not in formats.STREAMED:
         raise OptionError(
             f"the suffix of {file} does not name a format; give --output-format: {_FORMATS}"
         )
-    return found
+    return form
 
 
 @contextmanager
@@ -160,33 +160,31 @@ def _input(parsed: argparse.Namespace) -> Iterator[Input]:
 
 def _output(
     parsed: argparse.Namespace,
-    found: Kept,
+    trained: Kept,
     source: CommentReader,
     output_form: str,
 ) -> Output:
     from worthit.models.scoring import chunks as scoring
 
-    score_columns = scoring.columns(found.card.classes)
-    names = ("row", *source.kept, *score_columns)
-    if clash := {*source.kept} & {"row", *score_columns}:
+    types = scoring.score_types(trained.card.classes)
+    names = ("row", *source.extras, *types)
+    if clash := {*source.extras} & {"row", *types}:
         raise OptionError(
             f"{min(clash)} is a column of the output; omit that of the input from --keep"
         )
     if len(set(names)) < len(names):
         raise OptionError(f"--keep {parsed.keep} names a column twice; name it once")
-    empty: dict[str, Any] = {
-        name: pa.array([], score_columns.get(name, pa.string())) for name in names
-    }
+    empty: dict[str, Any] = {name: pa.array([], types.get(name, pa.string())) for name in names}
     if parsed.output is None:
         return score_output.Pipe(sys.stdout.buffer, output_form, empty)
     begun_with = {
-        "the model": f"{found.card.model} {_identity(found.folder)}",
+        "the model": f"{trained.card.model} {_identity(trained.folder)}",
         "--device": parsed.device,
         "--batch-size": str(parsed.batch_size),
         "--input-format": str(parsed.input_format),
         "--output-format": output_form,
         "--text-column": source.text_column,
-        "--keep": ",".join(source.kept),
+        "--keep": ",".join(source.extras),
     }
     return score_output.File(parsed.output, output_form, empty, begun_with, resume=parsed.resume)
 
@@ -204,10 +202,10 @@ class _Count:
     seconds: float = 0.0  # of scoring and writing, in this process
 
 
-def _run(parsed: argparse.Namespace, found: Kept, source: CommentReader, output: Output) -> int:
+def _run(parsed: argparse.Namespace, trained: Kept, source: CommentReader, output: Output) -> int:
     count, start = _Count(), time.perf_counter()
     try:
-        model = _loaded(parsed, found)
+        model = _load(parsed, trained)
         start = time.perf_counter()
         _stream(model, parsed.batch_size, source, output, count)
     except BrokenPipeError:  # the reader has ended, as `head` does
@@ -222,18 +220,18 @@ def _run(parsed: argparse.Namespace, found: Kept, source: CommentReader, output:
         _say(f"{error}{'' if isinstance(error, OutputError) else _more(how_to_resume)}")
         return 2
     count.seconds = time.perf_counter() - start
-    _say(_summary(found, count))
+    _say(_summary(trained, count))
     return 0
 
 
-def _loaded(parsed: argparse.Namespace, found: Kept) -> Any:
-    if "torch" in registry.model_class(found.card.model).libraries:
+def _load(parsed: argparse.Namespace, trained: Kept) -> Any:
+    if "torch" in registry.model_class(trained.card.model).libraries:
         import torch
         from transformers.utils import logging
 
         torch.set_num_threads(processor.allowed_cores())  # as in the benchmark
         logging.disable_progress_bar()
-    return registry.load(found.folder, parsed.device, parsed.checkpoint)
+    return registry.load(trained.folder, parsed.device, parsed.checkpoint)
 
 
 def _stream(
@@ -252,7 +250,7 @@ def _stream(
     ) as bar:
         for chunk in source.chunks(scoring.chunk_size(model.name, batch_size)):
             if not output.skip(chunk):
-                output.append(chunk, scoring.scores(model, chunk.texts, batch_size))
+                output.append(chunk, scoring.score_chunk(model, chunk.texts, batch_size))
                 count.rows += len(chunk.texts)
                 count.without_text += chunk.texts.count(None)
             bar.set_postfix_str(f"{chunk.last:,} rows", refresh=False)
@@ -260,10 +258,10 @@ def _stream(
         output.finish()
 
 
-def _summary(found: Kept, count: _Count) -> str:
+def _summary(trained: Kept, count: _Count) -> str:
     without = f"; {count.without_text:,} without text have no score" if count.without_text else ""
     rate = f", {significant(count.rows / count.seconds)} rows/s" if count.rows else ""
-    return f"{found.title} scored {count.rows:,} rows in {count.seconds:,.1f} s{rate}{without}"
+    return f"{trained.title} scored {count.rows:,} rows in {count.seconds:,.1f} s{rate}{without}"
 
 
 def _more(how_to_resume: str) -> str:

@@ -141,7 +141,7 @@ def test_a_positive_label_makes_one_class_of_the_rest(tmp_path: Path) -> None:
     ],
 )
 def test_classes_and_which_is_positive(values: str, column: str, classes: tuple[str, ...]) -> None:
-    found = labels.classes(values.split() * 3, column, None, "mine.csv")
+    found = labels.to_classes(values.split() * 3, column, None, "mine.csv")
     assert found.classes == classes
     assert [classes[i] for i in found.indices[: len(values.split())]] == [
         {"0": classes[0], "no": classes[0], "1": classes[1], "yes": classes[1]}.get(value, value)

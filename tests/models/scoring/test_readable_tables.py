@@ -36,10 +36,10 @@ def test_a_table_that_trains_can_be_scored(
     table = registry.source(str(path)).read()
     about = corpus.about(table)
     scored: list[str | None] = []
-    compute = chunks.scores
+    compute = chunks.score_chunk
     monkeypatch.setattr(
         chunks,
-        "scores",
+        "score_chunk",
         lambda model, texts, size: scored.extend(texts) or compute(model, texts, size),
     )
     code, said = score(path, "--output", tmp_path / "scores.jsonl")

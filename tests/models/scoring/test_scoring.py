@@ -65,7 +65,7 @@ def test_types_of_parquet_survive(score: Any, tmp_path: Path) -> None:
 
 
 def stopped_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    compute, calls = scoring.scores, [0]
+    compute, calls = scoring.score_chunk, [0]
 
     def stopping(*arguments: Any) -> Any:
         calls[0] += 1
@@ -73,7 +73,7 @@ def stopped_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
         return compute(*arguments)
 
-    monkeypatch.setattr(scoring, "scores", stopping)
+    monkeypatch.setattr(scoring, "score_chunk", stopping)
 
 
 @pytest.mark.parametrize("form", formats.STREAMED)
@@ -274,7 +274,7 @@ def test_a_text_column_is_guessed_in_a_pipe_too() -> None:
     assert reader.notes == ("text column: body (guessed; --text-column changes it)",)
     chunks = list(reader.chunks(700))
     assert sum(len(chunk.texts) for chunk in chunks) == 3000
-    assert chunks[0].kept == {"id": [1] * 700}
+    assert chunks[0].extras == {"id": [1] * 700}
 
 
 def test_parquet_is_refused_in_a_pipe() -> None:
