@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 
 import pyarrow as pa
 
@@ -197,8 +197,7 @@ class Input:
                     text.detach()  # else it would close stdin
 
     def _unpack(self, file: BinaryIO, name: str, size: int, stack: ExitStack) -> Unpacked:
-        first = file.read(4)
-        file.seek(0)
+        first = Unpacked(name, file).head()[:4]
         suffix = Path(name).suffix.lower()
         bare = name[: -len(suffix)] if suffix in PACKED else name
         if suffix in _SHEETS:
@@ -240,8 +239,8 @@ class Input:
                     f"{self.path} holds another zip, {name}; unpack it and give the file itself"
                 )
             inner = stream.read()  # a zip is read from its end
-            return self._unpack(io.BytesIO(inner), name, len(inner), stack)
-        return Unpacked(name, stream)
+            stream = cast("BinaryIO", io.BufferedReader(io.BytesIO(inner)))
+        return self._unpack(stream, name, size, stack)
 
     def _bounded(self, stream: Any, packed_bytes: int) -> BinaryIO:
         limit = max(_SMALL_BYTES, _LARGEST_RATIO * packed_bytes)

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.datasets.tables.test_bad_tables import REPAIRED, TEXTS, jsonl, parquet, written
+from tests.datasets.tables.test_bad_tables import (
+    REPAIRED,
+    TEXTS,
+    csv,
+    jsonl,
+    parquet,
+    written,
+    zipped,
+)
 from worthit.datasets import corpus, registry
 from worthit.models.scoring import chunks
 
@@ -22,6 +30,7 @@ READABLE: dict[str, tuple[str, str | bytes]] = {
         "mine.json", json.dumps([{"text": text, "label": i % 2} for i, text in enumerate(TEXTS)], indent=1)),
     "a long array": ("mine.json", json.dumps([{"text": "a ]}" * 30_000 + str(i), "label": i % 2} for i in range(20)])),
     "a packed Parquet file": ("mine.parquet.gz", gzip.compress(parquet(text=TEXTS, label=[1, 0] * 20))),
+    "gzip in a zip": ("mine.zip", zipped(mine_csv_gz=gzip.compress(csv().encode()))),
     "JSON lines in UTF-16": ("mine.jsonl", jsonl().encode("utf-16")),
     "a text file": ("mine.txt", "text|label\n" + "a b|up\nc d|down\n" * 20),
     "outer white space": ("mine.tsv", "text\tlabel\n" + "  a b \tup\n\u00a0c d\tdown\n" * 20),
