@@ -63,7 +63,9 @@ class Delimited:
         try:
             _read_all(self._rows(source.lines(""), is_quoted=False))
         except DataError as error:
-            raise (problem or error) from error
+            if problem is None:
+                raise
+            raise problem from error
         self.notes += (f"quotes in {self._name} are read as part of the texts",)
         return False
 
@@ -76,9 +78,9 @@ class Delimited:
     ) -> Iterator[list[str]]:
         """The header, then all other rows."""
         rows = self._numbered(lines, is_quoted, spanning)
-        header = next(
-            (cells for _, row in rows if any(cells := [cell.strip() for cell in row])), []
-        )
+        header = [cell.strip() for cell in next(rows, (1, []))[1]]
+        if not any(header) and next(rows, None) is None:
+            raise DataError(f"{self._name} is empty; give a table with a header and rows")
         self._require_names(header)
         yield header
         width = len(header)
@@ -123,9 +125,8 @@ class Delimited:
             ) from error
 
     def _require_names(self, header: list[str]) -> None:
-        if not header:
-            raise DataError(f"{self._name} is empty; give a table with a header and rows")
-        if any(len(cell) > _LONGEST_NAME or _is_number(cell) for cell in header):
+        named = [cell for cell in header if cell]
+        if not named or any(len(cell) > _LONGEST_NAME or _is_number(cell) for cell in named):
             raise DataError(
                 f"{self._name} has no header: its first line holds values, not column names; add one"
             )
