@@ -80,10 +80,12 @@ def to_classes(
     for value in values:
         if (label := canonical(value)) is not None:
             spellings.setdefault(label, Counter())[(value or "").strip()] += 1
-    counts = {label: spelt.total() for label, spelt in spellings.items()}
-    _require_classes(counts, column, name)
-    merged = _truth_values(counts)
-    counts = _add_counts(counts, merged)
+    totals = {label: spelt.total() for label, spelt in spellings.items()}
+    _require_classes(totals, column, name)
+    merged = _truth_values(totals)
+    counts: Counter[str] = Counter()
+    for label, total in totals.items():
+        counts[merged.get(label, label)] += total
     if len(counts) < 2:
         raise DataError(
             f"all {sum(counts.values()):,} labels of {name} are {next(iter(counts))!r}; "
@@ -91,11 +93,12 @@ def to_classes(
         )
     notes = _repair_notes(spellings, merged, column)
     names = {label: _name(label, spellings) for label in counts}
-    order, class_names, more = _ordered(counts, names, column, positive)
-    place = {label: order.index(merged.get(label, label)) if merged.get(label, label) in order else 0
-             for label in spellings}  # fmt: skip
-    keys = (canonical(value) for value in values)
-    indices = np.array([-1 if key is None else place[key] for key in keys], np.int16)
+    order, class_names, more = _order(counts, names, column, positive)
+    place: dict[str | None, int] = {
+        label: order.index(key) if (key := merged.get(label, label)) in order else 0
+        for label in spellings
+    }
+    indices = np.array([place.get(canonical(value), -1) for value in values], np.int16)
     return Labels(class_names, indices, (*notes, *more))
 
 
@@ -130,14 +133,6 @@ def _truth_values(counts: dict[str, int]) -> dict[str, str]:
     return {label: "1" if label in _TRUE else "0" for label in counts}
 
 
-def _add_counts(counts: dict[str, int], merged: dict[str, str]) -> dict[str, int]:
-    summed: dict[str, int] = {}
-    for label, count in counts.items():
-        key = merged.get(label, label)
-        summed[key] = summed.get(key, 0) + count
-    return summed
-
-
 def _repair_notes(
     spellings: dict[str, Counter[str]], merged: dict[str, str], column: str
 ) -> tuple[str, ...]:
@@ -154,17 +149,17 @@ def _name(label: str, spellings: dict[str, Counter[str]]) -> str:
     return spellings[label].most_common(1)[0][0]
 
 
-def _ordered(
+def _order(
     counts: dict[str, int], names: dict[str, str], column: str, positive: str | None
 ) -> tuple[list[str], tuple[str, ...], tuple[str, ...]]:
     """Labels in order, the names of their classes, and notes."""
     if positive is not None:
-        return _around(_label_of(positive, names), names, column)
+        return _one_against_rest(_label_of(positive, names), names, column)
     if len(counts) > 2:
         order = sorted(counts, key=_natural_order)
         line = f"{len(order)} classes in {column}: {_list([names[label] for label in order])}"
         return order, tuple(names[label] for label in order), (line,)
-    positive, why = _positive(counts)
+    positive, why = _guess_positive(counts)
     order = [next(label for label in counts if label != positive), positive]
     class_names = _class_names(order, names, column)
     return (
@@ -174,7 +169,7 @@ def _ordered(
     )
 
 
-def _around(
+def _one_against_rest(
     positive: str, names: dict[str, str], column: str
 ) -> tuple[list[str], tuple[str, ...], tuple[str, ...]]:
     others = [label for label in names if label != positive]
@@ -199,7 +194,7 @@ def _label_of(positive: str, names: dict[str, str]) -> str:
     )
 
 
-def _positive(counts: dict[str, int]) -> tuple[str, str]:
+def _guess_positive(counts: dict[str, int]) -> tuple[str, str]:
     """The positive one of two labels, and why."""
     for label, other in (tuple(counts), tuple(counts)[::-1]):
         if (label in _TRUE and other not in _TRUE) or (label == "1" and other == "-1"):
