@@ -1,4 +1,4 @@
-"""The user's cache folder: where it is, and how things get into it whole or not at all."""
+"""The cache folder: where it is, and how to write to it atomically."""
 
 import errno
 import hashlib
@@ -18,7 +18,7 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIS
 
 
 def cache_folder(*parts: str) -> Path:
-    """The cache folder, or a place below it. WORTHIT_CACHE overrides the platform's own."""
+    """The cache folder or a path below it. WORTHIT_CACHE overrides the platform's default."""
     root = os.environ.get("WORTHIT_CACHE")
     base = Path(root).expanduser() if root else platformdirs.user_cache_path("worthit")
     return base.joinpath(*parts)
@@ -39,18 +39,18 @@ def room_in_cache() -> Iterator[None]:
 
 def _disk_reason(error: Exception) -> str:
     number = error.errno if isinstance(error, OSError) else None
-    # safetensors and others tell of a full disk in words only.
+    # safetensors and others report a full disk only in their message.
     if number in _FULL or any(os.strerror(code) in str(error) for code in _FULL):
         return "is full: free some space (a cold default run needs about 700 MB)"
-    return "cannot be written to: mend its permissions" if number in _FORBIDDEN else ""
+    return "cannot be written to: check its permissions" if number in _FORBIDDEN else ""
 
 
 @contextmanager
 def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     """Yield a scratch folder beside `target` that becomes `target` when the block succeeds.
 
-    Whoever reads `target` sees all of it or none of it. Of two writers the first one wins, unless
-    `replace` is set.
+    Readers of `target` see all of it or none. Of two writers the first one wins, unless `replace` is
+    set.
     """
     with room_in_cache():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
         try:
             yield scratch
             if replace:
-                with suppress(FileNotFoundError):  # it may be another writer's turn to replace it
+                with suppress(FileNotFoundError):  # another writer may be replacing it
                     target.rename(old)
             try:
                 scratch.rename(target)
@@ -72,7 +72,7 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
 
 
 def write_whole(target: Path, content: bytes) -> None:
-    """Write a file so that no reader ever sees half of it, not even after a power cut."""
+    """Write a file atomically: no reader sees half of it, not even after a power cut."""
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = _beside(target)
     try:
@@ -86,7 +86,7 @@ def write_whole(target: Path, content: bytes) -> None:
 
 
 def _beside(target: Path) -> Path:
-    """A name of nobody's in the same folder, from which a rename is all or nothing."""
+    """An unused name in the same folder, so that a rename is atomic."""
     return target.with_name(f".{target.name}.{uuid.uuid4().hex}")
 
 
@@ -97,5 +97,5 @@ def sha256_of(path: Path) -> str:
 
 
 def short_hash(*parts: str) -> str:
-    """16 hexadecimal digits that stand for these texts, in this order."""
+    """16 hexadecimal digits of a hash of these texts, in this order."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]

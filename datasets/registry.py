@@ -19,7 +19,7 @@ DATASETS = {
     "table": ("worthit.datasets.sources.table", "a file (.csv, .tsv, .jsonl, .parquet) or folder"),
     "hub": ("worthit.datasets.sources.hub", "hub:OWNER/NAME[:CONFIGURATION]"),
 }
-#: those of the user, whose `source` takes the choices of columns too
+#: the user's data, whose `source` takes the choices of columns, too
 OWN = ("table", "hub")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
 
@@ -32,33 +32,33 @@ class Source(Protocol):
 
     @property
     def title(self) -> str:
-        """For people: what it is, from where."""
+        """Its name, for people."""
 
     @property
     def citation(self) -> str:
-        """Who made it, and under which licence."""
+        """Its authors and licence."""
 
     @property
     def own(self) -> bool:
-        """Whether it is the user's, of any language and with any classes."""
+        """True for the user's data, in any language and with any classes."""
 
     def fingerprint(self) -> str:
-        """What decides whether a cached copy still stands for it."""
+        """A text that changes whenever the data does; cached copies depend on it."""
 
     def read(self) -> pa.Table:
-        """The comments, as `worthit.datasets.corpus.comments` makes them."""
+        """The comments, from `worthit.datasets.corpus.comments`."""
 
 
 @dataclass(frozen=True)
 class DatasetName:
-    """What a user writes after --dataset, taken apart: `jigsaw:train.csv`, or just `mine.csv`."""
+    """A value of --dataset, parsed: `jigsaw:train.csv`, or just `mine.csv`."""
 
     name: str
     argument: str
 
     @property
     def shown(self) -> str:
-        """As it was written, but a path shortened to its name."""
+        """As it was written, with a path shortened to its name."""
         if self.name == "hub":
             return f"hub:{self.argument}"
         argument = Path(self.argument).expanduser().resolve().name if self.argument else ""
@@ -68,10 +68,10 @@ class DatasetName:
 
 
 def parse(given: str) -> DatasetName:
-    """Take `NAME`, `NAME:ARGUMENT`, a path or a hub id apart.
+    """Parse `NAME`, `NAME:ARGUMENT`, a path or a hub id.
 
     Raises:
-        UnknownNameError: nobody registered that name; the message lists those known.
+        UnknownNameError: the name is not registered; lists the known ones.
     """
     name, _, argument = given.partition(":")
     if name in DATASETS and not (name in OWN and not argument):
@@ -84,7 +84,7 @@ def parse(given: str) -> DatasetName:
 
 
 def _is_path(given: str) -> bool:
-    """Something that is there, or is written as only paths are."""
+    """True if it exists, or can only be a path."""
     if given.startswith(("/", "./", "../", "~")) or "\\" in given:
         return True
     try:
@@ -94,18 +94,18 @@ def _is_path(given: str) -> bool:
 
 
 def source(given: str, choices: Choices = NOTHING) -> Source:
-    """The source that a user named; its file is imported only now.
+    """The source of a dataset. Only its module is imported.
 
     Raises:
-        UnknownNameError, OptionError: the name or what follows it is not allowed.
+        UnknownNameError, OptionError: the name or its argument is not allowed.
         DataError: there is no such file.
     """
     parsed = parse(given)
     module = importlib.import_module(DATASETS[parsed.name][0])
     if parsed.name not in OWN and (unused := choices.options()):
         raise OptionError(
-            f"{next(iter(unused))} is for a table of your own; {parsed.name} has its columns, labels and "
-            "split: leave it out"
+            f"{next(iter(unused))} is for your own table; {parsed.name} has fixed columns, labels and "
+            "split: omit it"
         )
     arguments = (parsed.argument, choices) if parsed.name in OWN else (parsed.argument,)
     made: Source = module.source(*arguments)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from worthit.datasets import registry as datasets
-from worthit.datasets.tables import stream
+from worthit.datasets.tables import formats
 from worthit.models import registry
 from worthit.models.scoring import chunks
 from worthit.reports.cli import main
@@ -36,7 +36,7 @@ def saved(name: str, folder: Path, seed: int = 0) -> Path:
 def scorer(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str]]:
-    """Runs the command; returns its exit code and what it says."""
+    """Runs the command; returns its exit code and its messages."""
     monkeypatch.setattr(chunks, "_CLASSICAL_CHUNK", CHUNK)
 
     def run(*arguments: Any, with_model: Path = model) -> tuple[int, str]:
@@ -60,18 +60,18 @@ def written(form: str, folder: Path, texts: list[str | None], name: str = "in") 
         file.write_text("\n".join(lines) + "\n", "utf-8")
     else:
         with file.open("w", encoding="utf-8", newline="") as opened:
-            writer = csv.writer(opened, delimiter=stream.DELIMITERS[form])
+            writer = csv.writer(opened, delimiter=formats.DELIMITERS[form])
             writer.writerow(["id", "text", "note"])
             writer.writerows(zip(ids, texts, notes, strict=True))
     return file
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    form = stream.format_of(file.name)
+    form = formats.format_of(file.name)
     if form == "parquet":
         return list(pq.read_table(file).to_pylist())
     if form == "jsonl":
         return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     assert form is not None
     with file.open(encoding="utf-8", newline="") as opened:
-        return list(csv.DictReader(opened, delimiter=stream.DELIMITERS[form]))
+        return list(csv.DictReader(opened, delimiter=formats.DELIMITERS[form]))

@@ -1,14 +1,16 @@
-"""A data set of the Hugging Face hub, or one saved to disk by the `datasets` library.
+"""A dataset of the Hugging Face hub, or one saved to disk by the `datasets` library.
 
-That library is an extra. Its name is that of our folder, and the two get along because ours is no
-regular package: `import datasets` finds theirs wherever it is installed, and an empty namespace where
-it is not. Since its version 4 it runs no code of a data set's own.
+That library is an extra. It has the same name as our folder. Both work because ours is not a regular
+package: `import datasets` finds theirs if it is installed, and else an empty namespace. From version 4
+on it does not run code that comes with a dataset.
 """
 
 import hashlib
 import importlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +19,24 @@ import pyarrow as pa
 from worthit.datasets.cache import sha256_of
 from worthit.datasets.errors import DataError
 from worthit.datasets.registry import Source
-from worthit.datasets.tables import assemble as own
-from worthit.datasets.tables import files, formats
+from worthit.datasets.tables import assemble, files, whole
 from worthit.datasets.tables.columns import SIDES, Choices
 
 _INSTALL = "pip install 'worthit[hub]'"
 
 
 @dataclass(frozen=True)
-class Hub:
-    """A data set of the hub, by id, with its configuration where it has several."""
+class SplitDataset:
+    """A dataset with named splits, which Hugging Face's library loads."""
 
-    id: str
-    configuration: str | None
+    name: str
+    title: str
+    citation: str
     choices: Choices
+    load: Callable[[], Any]
     _loaded: dict[str, pa.Table] = field(default_factory=dict, compare=False, repr=False)
 
-    name = "hub"
     own = True
-
-    @property
-    def title(self) -> str:
-        return f"{self.id} ({self.configuration})" if self.configuration else self.id
-
-    @property
-    def citation(self) -> str:
-        return "from the Hugging Face hub; its page there tells whose it is and its licence"
 
     def fingerprint(self) -> str:
         return _fingerprint(self._splits(), self.choices)
@@ -52,40 +46,8 @@ class Hub:
 
     def _splits(self) -> dict[str, pa.Table]:
         if not self._loaded:
-            self._loaded.update(_tables(_from_hub(self.id, self.configuration)))
+            self._loaded.update(_tables(self.load()))
         return self._loaded
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A folder made by `save_to_disk`."""
-
-    path: Path
-    choices: Choices
-
-    name = "saved"
-    citation = "own data"
-    own = True
-
-    @property
-    def title(self) -> str:
-        return self.path.name
-
-    def fingerprint(self) -> str:
-        return _fingerprint(self._splits(), self.choices)
-
-    def read(self) -> pa.Table:
-        return _corpus(self._splits(), self.title, self.choices)
-
-    def _splits(self) -> dict[str, pa.Table]:
-        library = _library(str(self.path))
-        try:
-            return _tables(library.load_from_disk(str(self.path)))
-        except Exception as error:
-            raise DataError(
-                f"{self.path} looks like a saved data set but cannot be read ({files.one_line(error)}); "
-                "save it anew, or save it as Parquet"
-            ) from error
 
 
 def _library(wanted: str) -> Any:
@@ -93,8 +55,8 @@ def _library(wanted: str) -> Any:
     library = importlib.import_module("datasets")
     if not hasattr(library, "load_dataset"):
         raise DataError(
-            f"there is no file or folder {wanted}, or it takes Hugging Face's library to read it, which is "
-            f"not installed; {_INSTALL}"
+            f"there is no file or folder {wanted}; if it is a Hugging Face dataset, install the library that "
+            f"reads it: {_INSTALL}"
         )
     return library
 
@@ -112,43 +74,56 @@ def _from_hub(dataset_id: str, configuration: str | None) -> Any:
             f"the hub cannot be reached for {dataset_id}, and it is not in its cache; go online (and unset "
             "HF_HUB_OFFLINE), or give a file"
         ) from error
-    except Exception as error:  # any reader of the library, on any file of the hub
+    except Exception as error:  # any reader of the library may fail
         raise DataError(_unreadable(dataset_id, error)) from error
 
 
-def _not_found(dataset_id: str, words: str) -> str:
-    if "gated" in words:
+def _from_disk(path: Path) -> Any:
+    library = _library(str(path))
+    try:
+        return library.load_from_disk(str(path))
+    except Exception as error:  # any reader of the library may fail
+        raise DataError(
+            f"{path} looks like a saved dataset but cannot be read ({files.one_line(error)}); "
+            "save it again, or as Parquet"
+        ) from error
+
+
+def _not_found(dataset_id: str, reason: str) -> str:
+    if "gated" in reason:
         return (
             f"{dataset_id} is gated; accept its terms at https://huggingface.co/datasets/{dataset_id}, "
             "run `hf auth login`, and run again"
         )
     return (
-        f"there is no file or folder {dataset_id}, and no data set of that id on the hub, or it is private; "
+        f"there is no file or folder {dataset_id}, and no public dataset with that id on the hub; "
         "check the spelling, or run `hf auth login`"
     )
 
 
 def _unreadable(dataset_id: str, error: Exception) -> str:
-    words = files.one_line(error)
-    if "onfig name is missing" in words:
-        return f"{dataset_id} has several configurations; name one: hub:{dataset_id}:NAME ({words})"
-    return f"{dataset_id} cannot be read from the hub ({words}); download it as Parquet and give the file"
+    reason = files.one_line(error)
+    if "onfig name is missing" in reason:
+        return (
+            f"{dataset_id} has several configurations; name one: hub:{dataset_id}:NAME ({reason})"
+        )
+    return f"{dataset_id} cannot be read from the hub ({reason}); download it as Parquet and give the file"
 
 
 def _tables(loaded: Any) -> dict[str, pa.Table]:
-    """Split by split, as plain Arrow, with the names of classes in place of their numbers."""
+    """Each split as plain Arrow, with the names of classes in place of their numbers."""
     splits = loaded if isinstance(loaded, dict) else {"train": loaded}
     return {str(name): _named(split.with_format(None)) for name, split in splits.items()}
 
 
 def _named(split: Any) -> pa.Table:
-    if split._indices is not None:  # filtered or shuffled lazily: put in order
+    if split._indices is not None:  # filtered or shuffled lazily
         split = split.flatten_indices()
     table: pa.Table = split.data.table
     for name, feature in split.features.items():
         names = getattr(feature, "names", None)
         if names and pa.types.is_integer(table[name].type):
-            # -1 stands for a label that is kept secret.
+            # -1 stands for a secret label.
             known = [
                 names[i] if i is not None and i >= 0 else None for i in table[name].to_pylist()
             ]
@@ -158,9 +133,9 @@ def _named(split: Any) -> pa.Table:
 
 
 def _fingerprint(splits: dict[str, pa.Table], choices: Choices) -> str:
-    """Of the content: the same rows are the same data set, wherever they come from."""
-    chosen = asdict(replace(choices, test_file=None))
-    digest = hashlib.sha256(json.dumps([own.VERSION, chosen]).encode())
+    """A hash of the content: identical rows are the same dataset, wherever they come from."""
+    settings = asdict(replace(choices, test_file=None))
+    digest = hashlib.sha256(json.dumps([assemble.VERSION, settings]).encode())
     if choices.test_file is not None:
         digest.update(sha256_of(files.existing(choices.test_file)).encode())
     for name, table in sorted(splits.items()):
@@ -188,37 +163,42 @@ class _Digest:
 
 def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Table:
     if choices.test_file is not None:
-        rows = formats.read(files.existing(choices.test_file))
+        rows = whole.read(files.existing(choices.test_file))
         if "train" not in splits:
-            raise DataError(f"{title} has no split `train` to go with --test-file; leave it out")
-        pieces = [
-            own.Piece(formats.from_arrow(title, splits["train"]), "train"),
-            own.Piece(rows, "test"),
-        ]
-        return own.corpus_of(pieces, choices)
+            raise DataError(
+                f"{title} has no split `train` to go with --test-file; omit that option"
+            )
+        train = whole.from_arrow(title, splits["train"])
+        pieces = [assemble.Piece(train, "train"), assemble.Piece(rows, "test")]
+        return assemble.corpus_of(pieces, choices)
     known = {name: side for name in splits if (side := SIDES.get(name.lower()))}
     if not known and len(splits) > 1:
         raise DataError(
-            f"{title} has the splits {', '.join(splits)}, none of them called train or test; save one as "
+            f"{title} has the splits {', '.join(splits)}, none of them train or test; save one as "
             "Parquet and give the file"
         )
-    chosen: dict[str, str | None] = {**known} or dict.fromkeys(splits)
-    if len(chosen) == 1:
-        chosen = dict.fromkeys(chosen)
+    sides: dict[str, str | None] = {**known} or dict.fromkeys(splits)
+    if len(sides) == 1:
+        sides = dict.fromkeys(sides)
     pieces = [
-        own.Piece(formats.from_arrow(f"{title}, {name}", splits[name]), side)
-        for name, side in chosen.items()
+        assemble.Piece(whole.from_arrow(f"{title}, {name}", splits[name]), side)
+        for name, side in sides.items()
     ]
-    if left_out := sorted(splits.keys() - chosen.keys()):
-        note = f"splits left out, whose names are neither train nor test: {', '.join(left_out)}"
+    if left_out := sorted(splits.keys() - sides.keys()):
+        note = f"splits that are neither train nor test, left out: {', '.join(left_out)}"
         pieces[0] = replace(pieces[0], rows=replace(pieces[0].rows, notes=(note,)))
-    return own.corpus_of(pieces, choices)
+    return assemble.corpus_of(pieces, choices)
 
 
 def source(argument: str, choices: Choices) -> Source:
+    """A dataset of the hub, by id, with its configuration if it has several."""
     dataset_id, _, configuration = argument.partition(":")
-    return Hub(dataset_id, configuration or None, choices)
+    title = f"{dataset_id} ({configuration})" if configuration else dataset_id
+    citation = "from the Hugging Face hub; see its page for authors and licence"
+    load = partial(_from_hub, dataset_id, configuration or None)
+    return SplitDataset("hub", title, citation, choices, load)
 
 
 def saved(path: Path, choices: Choices) -> Source:
-    return Saved(path, choices)
+    """A folder made by `save_to_disk`."""
+    return SplitDataset("saved", path.name, "the user's data", choices, partial(_from_disk, path))

@@ -1,7 +1,7 @@
 """The Kaggle Toxic Comment Classification Challenge's train.csv, from a path the user gives.
 
-159,571 comments with six labels, of which only `toxic` is read. Kaggle asks for an account, so
-nothing is downloaded: https://www.kaggle.com/c/jigsaw-toxic-comment-classification-challenge.
+159,571 comments with six labels; only `toxic` is read. Kaggle requires an account, so nothing is
+downloaded: https://www.kaggle.com/c/jigsaw-toxic-comment-classification-challenge.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from worthit.datasets.cache import sha256_of
 from worthit.datasets.corpus import comments
 from worthit.datasets.errors import DataError, OptionError
 from worthit.datasets.registry import Source
-from worthit.datasets.tables import files, formats
+from worthit.datasets.tables import files, whole
 
 _TEXT, _LABEL = "comment_text", "toxic"
-# Kaggle's zip of everything holds a zip of each file.
+# Kaggle's zip of the whole challenge holds a zip of each file.
 _MEMBERS = ("train.csv", "train.csv.zip")
 
 
@@ -38,7 +38,7 @@ class Jigsaw:
             return sha256_of(self.path)
 
     def read(self) -> pa.Table:
-        table = formats.delimited(files.unpacked(self.path, _MEMBERS)).table
+        table = whole.read(self.path, "csv", _MEMBERS).table
         missing = [name for name in (_TEXT, _LABEL) if name not in table.column_names]
         if missing:
             raise DataError(

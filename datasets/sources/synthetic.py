@@ -1,11 +1,11 @@
-"""Comments made by code, for tests and for people offline. Nobody wrote them; nobody is hurt.
+"""Synthetic comments, for tests and for use offline.
 
-Each comment is polite or rude; words of either kind are drawn with overlap, and some labels are
-flipped as raters would, so that a good classifier gets near, but not to, 100 %.
+Each comment is polite or rude. Words of both kinds overlap, and some labels are flipped, as raters do.
+A good classifier comes close to 100 % but does not reach it.
 
     python -m worthit.datasets.sources.synthetic 15000 > mine.csv
 
-writes them as a table such as users have.
+writes them as a table like those of users.
 """
 
 import argparse
@@ -41,7 +41,7 @@ class Synthetic:
 
     name = "synthetic"
     own = False
-    citation = "made by worthit, free of any rights"
+    citation = "synthetic, by worthit; free of any rights"
 
     @property
     def title(self) -> str:
@@ -66,11 +66,10 @@ class Synthetic:
 def _comment(rng: np.random.Generator, rude: bool) -> str:
     length = int(np.clip(rng.lognormal(2.7, 0.7), 4, 200))
     words = rng.choice(_NEUTRAL, size=length)
-    told = rng.random(length) < 0.25
-    kinds = rng.random(length) < (0.7 if rude else 0.08)
-    words = np.where(
-        told, np.where(kinds, rng.choice(_RUDE, length), rng.choice(_KIND, length)), words
-    )
+    is_telling = rng.random(length) < 0.25
+    is_rude = rng.random(length) < (0.7 if rude else 0.08)
+    telling = np.where(is_rude, rng.choice(_RUDE, length), rng.choice(_KIND, length))
+    words = np.where(is_telling, telling, words)
     text = " ".join(words)
     return text.upper() if rng.random() < (0.15 if rude else 0.03) else text.capitalize() + "."
 
@@ -80,14 +79,14 @@ def source(argument: str) -> Source:
         return Synthetic()
     if not argument.isdecimal() or int(argument) < 100:
         raise OptionError(
-            f"synthetic takes a number of comments from 100 up, was given {argument!r}; try synthetic:4000"
+            f"synthetic takes a number of comments, at least 100, but was given {argument!r}; try synthetic:4000"
         )
     return Synthetic(int(argument))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write comments to stdout as CSV: id, rude (yes or no), text."""
-    parser = argparse.ArgumentParser(description="Write comments made by code to stdout, as CSV.")
+    parser = argparse.ArgumentParser(description="Write synthetic comments to stdout, as CSV.")
     parser.add_argument("comments", nargs="?", default="", help=f"how many ({_DEFAULT_COMMENTS:,})")
     try:
         table = source(parser.parse_args(arguments).comments).read()

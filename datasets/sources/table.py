@@ -1,7 +1,7 @@
-"""A user's own table, from a file or a folder: nothing is downloaded, and nothing leaves the machine.
+"""A user's table, from a file or a folder. Nothing is downloaded, and nothing leaves the machine.
 
-In a folder, files or the folders they are in are named by the side of the split that they hold, as
-in train.csv and test.csv; or none of them is, and all are read as one.
+In a folder, either all files, or the folders they are in, are named after a side of the split, such as
+train.csv and test.csv; or none is, and all are read as one table.
 """
 
 import json
@@ -15,11 +15,9 @@ import pyarrow as pa
 from worthit.datasets.cache import sha256_of
 from worthit.datasets.errors import DataError
 from worthit.datasets.registry import Source
-from worthit.datasets.tables import assemble as own
-from worthit.datasets.tables import files, formats
+from worthit.datasets.tables import assemble, files, formats, whole
 from worthit.datasets.tables.columns import SIDES, Choices
 
-_PACKED = (".gz", ".zst", ".zip")
 _MOST_FILES = 1_000
 
 
@@ -29,7 +27,7 @@ class Table:
     choices: Choices
 
     name = "table"
-    citation = "own data"
+    citation = "the user's data"
     own = True
 
     @property
@@ -41,25 +39,25 @@ class Table:
         for side, file in self._files():
             with files.readable(file):
                 hashes.append(f"{side}:{file.name}:{sha256_of(file)}")
-        chosen = asdict(replace(self.choices, test_file=None))
-        return "; ".join((own.VERSION, *hashes, json.dumps(chosen)))
+        settings = asdict(replace(self.choices, test_file=None))
+        return "; ".join((assemble.VERSION, *hashes, json.dumps(settings)))
 
     def read(self) -> pa.Table:
-        pieces = [own.Piece(formats.read(file), side) for side, file in self._files()]
-        return own.corpus_of(pieces, self.choices)
+        pieces = [assemble.Piece(whole.read(file), side) for side, file in self._files()]
+        return assemble.corpus_of(pieces, self.choices)
 
     def _files(self) -> Iterator[tuple[str | None, Path]]:
-        """Each file, and the side of the split it holds."""
-        found = _in_folder(self.path) if self.path.is_dir() else [(None, self.path)]
+        """Each file and its side of the split."""
+        sided = _in_folder(self.path) if self.path.is_dir() else [(None, self.path)]
         if self.choices.test_file is None:
-            yield from found
+            yield from sided
             return
-        if any(side == "test" for side, _ in found):
+        if any(side == "test" for side, _ in sided):
             raise DataError(
-                f"{self.title} has a test side of its own; leave out --test-file, or give the training "
-                "file itself"
+                f"{self.title} already has a test side; omit --test-file, or give the training file "
+                "itself"
             )
-        for side, file in found:
+        for side, file in sided:
             yield side or "train", file
         yield "test", files.existing(self.choices.test_file)
 
@@ -68,30 +66,30 @@ def _in_folder(folder: Path) -> list[tuple[str | None, Path]]:
     with files.readable(folder):
         tables = sorted(file for file in folder.rglob("*") if _is_table(file, folder))
     if not tables or len(tables) > _MOST_FILES:
-        held = f"{len(tables):,} tables" if tables else "no table"
+        content = f"{len(tables):,} tables" if tables else "no table"
         raise DataError(
-            f"the folder {folder} holds {held} ({', '.join(formats.FORMATS)}); give a folder of one or a "
-            "few, or one file"
+            f"the folder {folder} holds {content} ({', '.join(formats.SUFFIXES)}); give a file, or a "
+            "folder with a few"
         )
     sided = [(_side(file.relative_to(folder)), file) for file in tables]
     without = [file for side, file in sided if side is None]
     if without and len(without) < len(tables):
         raise DataError(
-            f"the folder {folder} holds {without[0].name}, whose name says neither train nor test, beside "
-            "files that do; move it, or give one file (and --test-file)"
+            f"the folder {folder} holds {without[0].name}, whose name says neither train nor test, while "
+            "others do; move it, or give one file (and --test-file)"
         )
     return sided
 
 
 def _is_table(file: Path, folder: Path) -> bool:
     within = file.relative_to(folder)
-    bare = Path(file.stem) if file.suffix.lower() in _PACKED else file
-    known = bare.suffix.lower() in formats.FORMATS and bare.suffix.lower() != ".txt"
+    bare = Path(file.stem) if file.suffix.lower() in files.PACKED else file
+    known = bare.suffix.lower() in formats.SUFFIXES and bare.suffix.lower() != ".txt"
     return known and file.is_file() and not any(part.startswith(".") for part in within.parts)
 
 
 def _side(within: Path) -> str | None:
-    """What the file is called, or else the folder it is in: train-00000-of-00001.parquet."""
+    """The side in the name of the file (train-00000-of-00001.parquet), or else of its folder."""
     for part in reversed(within.parts):
         for word in re.split(r"[^a-z]+", part.lower()):
             if word in SIDES:

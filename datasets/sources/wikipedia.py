@@ -1,7 +1,7 @@
 """Wikipedia Talk Labels: Toxicity, 159,686 English-Wikipedia comments, about ten raters each.
 
-Wulczyn, Thain, Dixon: "Ex Machina: Personal Attacks Seen at Scale", WWW 2017; the corpus from
-which the Jigsaw challenge was drawn. Labels are CC0, the text CC BY-SA 3.0. It comes inside the
+Wulczyn, Thain, Dixon: "Ex Machina: Personal Attacks Seen at Scale", WWW 2017; the source of
+the Jigsaw challenge. Labels are CC0, the text CC BY-SA 3.0. It comes inside the
 `aif360` wheel.
 """
 
@@ -47,8 +47,8 @@ class Wikipedia:
 def by_majority(texts: pa.Table, votes: pa.Table) -> pa.Table:
     """Join comments (rev_id, comment) with votes (rev_id, toxicity 0 or 1).
 
-    A comment is toxic when more than half of its raters said so; the share of raters and their
-    number are kept. Rows are ordered by revision, so that a seed means the same rows everywhere.
+    A comment is toxic if more than half of its raters said so. Rows are ordered by revision, so that a
+    seed means the same rows everywhere.
     """
     counted = votes.group_by("rev_id").aggregate([("toxicity", "mean"), ("toxicity", "count")])
     rows = texts.select(["rev_id", "comment"]).join(counted, "rev_id").sort_by("rev_id")
@@ -78,6 +78,6 @@ def _tsv(content: bytes) -> pa.Table:
 def source(argument: str) -> Source:
     if argument:
         raise OptionError(
-            f"wikipedia takes no argument, was given {argument!r}; use --dataset wikipedia"
+            f"wikipedia takes no argument, but was given {argument!r}; use --dataset wikipedia"
         )
     return Wikipedia()

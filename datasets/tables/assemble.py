@@ -1,4 +1,4 @@
-"""A user's own labelled comments: tables as read, with a split or without, made into a corpus."""
+"""Turns a user's labelled tables, with a given split or without, into one corpus."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 
 from worthit.datasets.corpus import SIDES, About, comments
 from worthit.datasets.errors import DataError
-from worthit.datasets.tables import columns as chosen_by_user
 from worthit.datasets.tables import labels
-from worthit.datasets.tables.columns import Choices, Columns
-from worthit.datasets.tables.formats import LARGEST_COLUMN_BYTES, Rows
+from worthit.datasets.tables.columns import SIDES as SIDE_NAMES
+from worthit.datasets.tables.columns import Choices, ColumnRoles, find_columns, require
+from worthit.datasets.tables.whole import LARGEST_COLUMN_BYTES, StringTable
 
-#: part of fingerprints; raised whenever what is read of a table changes, so that caches are left alone
+#: part of fingerprints; increase it when a table is read differently, so that older caches are not used
 VERSION = "2"
 
 _TRAIN, _VALIDATION, _TEST = range(len(SIDES))
@@ -24,131 +24,130 @@ _NO_SIDE = -1
 
 @dataclass(frozen=True)
 class Piece:
-    """One table, and the side of the split that it is, if it is one."""
+    """One table, and its side of a given split."""
 
-    rows: Rows
+    rows: StringTable
     side: str | None = None  # one of SIDES
 
 
 def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
     """All pieces as one corpus, the test side first.
 
-    Of comments that are on both sides the protocol keeps the first, so it is the training side that
-    loses them.
+    The protocol keeps the first of duplicates, so the training side loses comments that are on both.
 
     Raises:
-        DataError, OptionError: a column or class is not there, or cannot be guessed.
+        DataError, OptionError: a column or class is missing, or cannot be guessed.
     """
     first = next((piece for piece in pieces if piece.side in (None, "train")), pieces[0])
     choices = choices.of(first.rows.table.column_names)
     if first.side is not None and choices.split_column is not None:
         raise DataError(
-            f"--split-column {choices.split_column} was given, and the files are sides of a split "
-            "already; leave one out"
+            f"--split-column {choices.split_column} was given, but the files are sides of a split "
+            "already; omit one"
         )
-    columns = chosen_by_user.columns(first.rows, choices, split_by_files=first.side is not None)
+    columns = find_columns(first.rows, choices, split_by_files=first.side is not None)
     for piece in pieces:
         _require_all(piece.rows, columns)
     values = _values(pieces, columns.label)
-    found = labels.classes(
+    classes = labels.to_classes(
         values.to_pylist(), columns.label, choices.positive_label, first.rows.name
     )
-    labelled = found.indices >= 0
-    sides, split_notes = _settled(_sides(pieces, columns), labelled)
+    labelled = classes.indices >= 0
+    sides, split_notes = _complete_sides(_sides(pieces, columns), labelled)
     texts, text_notes = _texts(_values(pieces, columns.text))
     groups, group_notes = _groups(pieces, columns)
 
     order = np.argsort(-sides, kind="stable")  # test, validation, train
-    kept = order[labelled[order]]
+    rows = order[labelled[order]]
     return comments(
-        texts.take(kept),
-        pa.array(found.indices[kept]),
-        sides=None if (sides == _NO_SIDE).all() else pa.array(sides[kept]),
-        groups=None if groups is None else pa.array(groups[kept]),
+        texts.take(rows),
+        pa.array(classes.indices[rows]),
+        sides=None if (sides == _NO_SIDE).all() else pa.array(sides[rows]),
+        groups=None if groups is None else pa.array(groups[rows]),
         about=About(
-            found.classes,
+            classes.classes,
             (*dict.fromkeys(note for piece in pieces for note in piece.rows.notes), *columns.notes,
-             *found.notes, *split_notes, *group_notes, *text_notes),
+             *classes.notes, *split_notes, *group_notes, *text_notes),
             int((~labelled).sum()),
         ),
     )  # fmt: skip
 
 
-def _require_all(rows: Rows, columns: Columns) -> None:
-    chosen_by_user.require(rows, columns.text, "--text-column")
-    chosen_by_user.require(rows, columns.label, "--label-column")
+def _require_all(rows: StringTable, columns: ColumnRoles) -> None:
+    require(rows, columns.text, "--text-column")
+    require(rows, columns.label, "--label-column")
     if columns.group is not None:
-        chosen_by_user.require(rows, columns.group, "--group-column")
+        require(rows, columns.group, "--group-column")
 
 
 def _values(pieces: Sequence[Piece], column: str) -> pa.Array:
     chunks = [chunk for piece in pieces for chunk in piece.rows.table[column].chunks]
-    held_bytes = sum(pc.sum(pc.binary_length(chunk)).as_py() or 0 for chunk in chunks)
-    if held_bytes > LARGEST_COLUMN_BYTES:
+    size_bytes = sum(pc.sum(pc.binary_length(chunk)).as_py() or 0 for chunk in chunks)
+    if size_bytes > LARGEST_COLUMN_BYTES:
         raise DataError(
-            f"the column {column} holds {held_bytes / 1e9:.1f} GB of text, and up to "
-            f"{LARGEST_COLUMN_BYTES / 1e9:.1f} GB of a column are read; give a part of it"
+            f"the column {column} holds {size_bytes / 1e9:.1f} GB of text, the limit is "
+            f"{LARGEST_COLUMN_BYTES / 1e9:.1f} GB per column; give a part of it"
         )
     return pa.chunked_array(chunks, pa.string()).combine_chunks()
 
 
 def _texts(values: pa.Array) -> tuple[pa.Array, tuple[str, ...]]:
-    """Texts without NUL characters, empty where there is none."""
+    """Texts without NUL characters; an empty text in place of null."""
     nuls = pc.sum(pc.count_substring(values, "\0")).as_py() or 0
     values = pc.fill_null(values, "")
     if not nuls:
         return values, ()
-    note = f"{nuls:,} NUL characters were taken out of texts"
+    note = f"{nuls:,} NUL characters were removed from texts"
     return pc.replace_substring(values, "\0", ""), (note,)
 
 
-def _sides(pieces: Sequence[Piece], columns: Columns) -> npt.NDArray[np.int8]:
-    """The side of each row, as files or the split column have it; _NO_SIDE where nothing does."""
+def _sides(pieces: Sequence[Piece], columns: ColumnRoles) -> npt.NDArray[np.int8]:
+    """The side of each row, by its file or the split column; _NO_SIDE without either."""
     by_piece = []
     for piece in pieces:
         if columns.split is not None:
-            chosen_by_user.require(piece.rows, columns.split, "--split-column")
-            by_piece.append(_of_column(piece.rows, columns.split))
+            require(piece.rows, columns.split, "--split-column")
+            by_piece.append(_side_by_column(piece.rows, columns.split))
         else:
             side = _NO_SIDE if piece.side is None else SIDES.index(piece.side)
             by_piece.append(np.full(piece.rows.table.num_rows, side, np.int8))
     return np.concatenate(by_piece)
 
 
-def _of_column(rows: Rows, column: str) -> npt.NDArray[np.int8]:
+def _side_by_column(rows: StringTable, column: str) -> npt.NDArray[np.int8]:
     values = [(value or "").strip().casefold() for value in rows.table[column].to_pylist()]
-    unknown = sorted(set(values) - chosen_by_user.SIDES.keys())
+    unknown = sorted(set(values) - SIDE_NAMES.keys())
     if unknown:
         raise DataError(
-            f"the column {column} of {rows.name} has {unknown[0][:30]!r}; a split column says train, "
-            "validation or test in every row"
+            f"the column {column} of {rows.name} has {unknown[0][:30]!r}; every row of a split column must "
+            "be train, validation or test"
         )
-    return np.array([SIDES.index(chosen_by_user.SIDES[value]) for value in values], np.int8)
+    return np.array([SIDES.index(SIDE_NAMES[value]) for value in values], np.int8)
 
 
-def _settled(
+def _complete_sides(
     sides: npt.NDArray[np.int8], labelled: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.int8], tuple[str, ...]]:
-    """Sides with a training and a test side or none at all, and lines on them."""
+    """Both a training and a test side, or neither; and notes."""
     present = set(sides[labelled].tolist())
     if present <= {_NO_SIDE}:
         return sides, ()
     if len(present) == 1:
         name = SIDES[present.pop()]
-        note = f"all labelled rows are of the {name} side; a test side is split off here"
+        note = f"all labelled rows are on the {name} side; a test side is split off"
         return np.full_like(sides, _NO_SIDE), (note,)
     if _TRAIN not in present:
-        raise DataError("there are a validation and a test side, but no training side; add one")
+        raise DataError("there is a validation and a test side, but no training side; add one")
     if _TEST not in present:
         moved = np.where(sides == _VALIDATION, np.int8(_TEST), sides)
-        return moved, ("the validation side is tested on: no labelled row is of a test side",)
+        return moved, ("the validation side is the test side: no labelled row is on a test side",)
     return sides, ("the test side is the one given",)
 
 
 def _groups(
-    pieces: Sequence[Piece], columns: Columns
+    pieces: Sequence[Piece], columns: ColumnRoles
 ) -> tuple[npt.NDArray[np.int64] | None, tuple[str, ...]]:
-    """A number for each group; a row without one is a group of its own."""
+    """A number for each group. A row without a group is a group by itself."""
     if columns.group is None:
         return None, ()
     values = _values(pieces, columns.group)
@@ -156,5 +155,5 @@ def _groups(
     numbers = pc.fill_null(values, "").dictionary_encode().indices.to_numpy(False).astype(np.int64)
     numbers[blank] = -1 - np.flatnonzero(blank)
     groups = len(np.unique(numbers))
-    alone = f", {int(blank.sum()):,} rows without one are each their own" if blank.any() else ""
+    alone = f", {int(blank.sum()):,} rows without a group are each a group" if blank.any() else ""
     return numbers, (f"{groups:,} groups by {columns.group} stay on one side of the split{alone}",)

@@ -1,10 +1,10 @@
-"""What a user says about a table of their own, and guesses at what is left unsaid.
+"""The columns that a user names, and guesses at the others.
 
-Each guess is a line that is shown before anything is trained, and kept with the run.
+Each guess is a line that is shown before anything is trained, and saved with the run.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from worthit.datasets.errors import DataError
 from worthit.datasets.tables import labels
-from worthit.datasets.tables.formats import Rows
+from worthit.datasets.tables.stream import HEAD_ROWS
+from worthit.datasets.tables.whole import StringTable
 
 _TEXTS = (
     "text", "comment", "comment_text", "comments", "content", "message", "body", "sentence", "tweet",
@@ -24,18 +25,19 @@ _LABELS = (
     "spam", "is_spam", "hate", "offensive", "polarity", "intent", "topic", "rating", "stars", "y",
 )  # fmt: skip
 _SPLITS = ("split", "set", "fold", "partition")
-#: what people call the sides of a split
+#: usual names of the sides of a split
 SIDES = {
     "train": "train", "training": "train", "trn": "train",
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
     "development": "validation",
     "test": "test", "testing": "test", "tst": "test", "eval": "test", "evaluation": "test",
 }  # fmt: skip
+_SHOWN = 12
 
 
 @dataclass(frozen=True)
 class Choices:
-    """Of a user's own table; what is None is guessed, or not there."""
+    """What a user says about a table; None is guessed, or absent."""
 
     text_column: str | None = None
     label_column: str | None = None
@@ -54,16 +56,16 @@ class Choices:
         }
 
     def of(self, present: Sequence[str]) -> "Choices":
-        """What is meant of a table with these columns."""
+        """The choices that apply to a table with these columns."""
         return self
 
     def borrowed(self) -> "Choices":
-        """For a table of other origin, whose columns may be called the same."""
+        """For an out-of-domain table, whose columns may have the same names."""
         return _Borrowed(text_column=self.text_column, label_column=self.label_column)
 
 
 class _Borrowed(Choices):
-    """Made for another table: what this one lacks is guessed."""
+    """Made for another table: columns that this one lacks are guessed."""
 
     def of(self, present: Sequence[str]) -> Choices:
         return Choices(
@@ -72,13 +74,13 @@ class _Borrowed(Choices):
         )
 
 
-#: nothing said, everything guessed
+#: everything is guessed
 NOTHING = Choices()
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Which column is what."""
+class ColumnRoles:
+    """The column of each role."""
 
     text: str
     label: str
@@ -87,14 +89,16 @@ class Columns:
     notes: tuple[str, ...]
 
 
-def columns(rows: Rows, choices: Choices, *, split_by_files: bool = False) -> Columns:
+def find_columns(
+    rows: StringTable, choices: Choices, *, split_by_files: bool = False
+) -> ColumnRoles:
     """Find the columns of a table, those named by the user first.
 
     Args:
-        split_by_files: no column is looked at for the split.
+        split_by_files: do not look for a split column.
 
     Raises:
-        DataError: a column named is not there, or none can be guessed.
+        DataError: a named column is missing, or none can be guessed.
     """
     for option, given in (
         ("--text-column", choices.text_column),
@@ -105,64 +109,76 @@ def columns(rows: Rows, choices: Choices, *, split_by_files: bool = False) -> Co
         if given is not None:
             require(rows, given, option)
     taken = {choices.label_column, choices.group_column, choices.split_column}
-    text = choices.text_column or _text(rows, taken)
+    text = choices.text_column or guess_text(rows, taken)
     split = choices.split_column
     if split is None and not split_by_files:
-        split = _split(rows, {text, *taken})
-    label = choices.label_column or _label(rows, {text, choices.group_column, split})
+        split = _guess_split(rows, {text, *taken})
+    label = choices.label_column or _guess_label(rows, {text, choices.group_column, split})
     if text == label:
         raise DataError(
-            f"{text} of {rows.name} is named as the text and the label; name two columns"
+            f"{text} of {rows.name} is named as both the text and the label; name two columns"
         )
     notes = [
-        f"{what} column: {found} (guessed; --{what}-column changes it)"
-        for what, found, given in (
+        guess_note(role, column)
+        for role, column, given in (
             ("text", text, choices.text_column),
             ("label", label, choices.label_column),
             ("split", split, choices.split_column),
         )
-        if given is None and found is not None
+        if given is None and column is not None
     ]
-    return Columns(text, label, choices.group_column, split, tuple(notes))
+    return ColumnRoles(text, label, choices.group_column, split, tuple(notes))
 
 
-def require(rows: Rows, column: str, option: str) -> None:
-    """Raises DataError unless the table has that column, once, and with values to use."""
-    times = rows.table.column_names.count(column)
+def guess_note(role: str, column: str) -> str:
+    return f"{role} column: {column} (guessed; --{role}-column changes it)"
+
+
+def require(rows: StringTable, column: str, option: str) -> None:
+    """Raises DataError unless the table has that column, with values to use.
+
+    Args:
+        option: names another column.
+    """
     if column in rows.unusable:
         raise DataError(
-            f"the column {column} of {rows.name} holds {rows.unusable[column]}; "
-            f"name another with {option}"
+            f"the column {column} of {rows.name} {rows.unusable[column]}; name another with {option}"
         )
-    if times > 1:
+    if column not in rows.table.column_names:
         raise DataError(
-            f"{rows.name} has {times} columns called {column}; rename one of them, or name another "
-            f"with {option}"
-        )
-    if times == 0:
-        raise DataError(
-            f"{rows.name} has the columns {_listed(rows.table.column_names)}, but not {column}; "
+            f"{rows.name} has the columns {_list(rows.table.column_names)}, but not {column}; "
             f"name one of them with {option}"
         )
 
 
-def _text(rows: Rows, taken: set[str | None]) -> str:
-    free: list[str] = [name for name in rows.table.column_names if name not in taken]
-    for name in _by_name(free, _TEXTS):
-        require(rows, name, "--text-column")
-        return name
-    lengths = {name: _mean_length(rows.table, name) for name in dict.fromkeys(free)
-               if free.count(name) == 1}  # fmt: skip
-    if not lengths:
+def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
+    """The text column: by its name, else the one with the longest texts.
+
+    Only the first `HEAD_ROWS` rows are looked at, so that a stream gets the same answer.
+
+    Raises:
+        DataError: no column can be the text.
+    """
+    head = rows.table.slice(0, HEAD_ROWS)
+    free: list[str] = [
+        name
+        for name in head.column_names
+        if name not in taken and (not head.num_rows or head[name].null_count < head.num_rows)
+    ]
+    if named := _known(free, _TEXTS):
+        return named[0]
+    lengths = {name: _mean_length(head, name) for name in free}
+    if not any(lengths.values()):
+        _explain_unusable(rows, _TEXTS, "--text-column")
         raise DataError(
-            f"{rows.name} has the columns {_listed(rows.table.column_names)}, none of which can be the "
+            f"{rows.name} has the columns {_list(rows.table.column_names)}, none of which can be the "
             "text; name it with --text-column"
         )
-    return max(lengths, key=lambda name: lengths[name])
+    return max(free, key=lambda name: lengths[name])
 
 
 def _mean_length(table: pa.Table, name: str) -> float:
-    """In characters; of numbers 0."""
+    """In characters; 0 for numbers."""
     values = table[name]
     if name.strip().casefold() in _LABELS or bool(
         pc.all(pc.match_substring_regex(values, r"^[\d.,:/\s+-]*$")).as_py()
@@ -171,47 +187,49 @@ def _mean_length(table: pa.Table, name: str) -> float:
     return pc.mean(pc.utf8_length(values)).as_py() or 0.0
 
 
-def _label(rows: Rows, taken: set[str | None]) -> str:
+def _guess_label(rows: StringTable, taken: set[str | None]) -> str:
     free: list[str] = [name for name in rows.table.column_names if name not in taken]
-    for name in _by_name(free, _LABELS):
-        require(rows, name, "--label-column")
-        return name
-    found: dict[str, int] = {}
-    for name in free:
-        if free.count(name) == 1:
-            different = labels.count_values(rows.table[name].to_pylist())
-            if 2 <= different <= min(labels.MOST_CLASSES, max(2, rows.table.num_rows // 5)):
-                found[name] = different
-    candidates = [name for name in found if found[name] == 2] or list(found)
+    if named := _known(free, _LABELS):
+        return named[0]
+    most = min(labels.MOST_CLASSES, max(2, rows.table.num_rows // 5))
+    counts = {name: labels.count_values(rows.table[name].to_pylist()) for name in free}
+    possible = [name for name in free if 2 <= counts[name] <= most]
+    candidates = [name for name in possible if counts[name] == 2] or possible
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
         raise DataError(
-            f"the columns {_listed(candidates)} of {rows.name} could all be the label; "
+            f"the columns {_list(candidates)} of {rows.name} could all be the label; "
             "name it with --label-column"
         )
+    _explain_unusable(rows, _LABELS, "--label-column")
     raise DataError(
-        f"{rows.name} has the columns {_listed(rows.table.column_names)}, none of which looks like a "
+        f"{rows.name} has the columns {_list(rows.table.column_names)}, none of which looks like a "
         "label; name it with --label-column"
     )
 
 
-def _split(rows: Rows, taken: set[str | None]) -> str | None:
-    free: list[str] = [name for name in rows.table.column_names if name not in taken]
-    for name in _by_name(free, _SPLITS):
-        if free.count(name) == 1:
+def _guess_split(rows: StringTable, taken: set[str | None]) -> str | None:
+    for name in _known(rows.table.column_names, _SPLITS):
+        if name not in taken:
             values = {(value or "").strip().casefold() for value in rows.table[name].to_pylist()}
             if values <= SIDES.keys() and len({SIDES[value] for value in values}) > 1:
                 return name
     return None
 
 
-def _by_name(present: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Those that are called so, the likeliest first."""
-    places = {re.sub(r"[\s-]+", "_", name.strip().casefold()): name for name in reversed(present)}
-    return [places[name] for name in known if name in places]
+def _explain_unusable(rows: StringTable, known: Sequence[str], option: str) -> None:
+    """Raises DataError if the column with such a name is unusable."""
+    for name in _known([*rows.unusable], known):
+        require(rows, name, option)
 
 
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(name[:40] for name in names[:most]) or "none"
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+def _known(present: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Columns with one of the known names, the likeliest first."""
+    by_name = {re.sub(r"[\s-]+", "_", name.strip().casefold()): name for name in reversed(present)}
+    return [by_name[name] for name in known if name in by_name]
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = ", ".join(name[:40] for name in names[:_SHOWN]) or "none"
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -1,7 +1,7 @@
-"""Labels as people write them, turned into classes: yes/no, 1.0/0.0, True/False, names.
+"""Turns labels as people write them into classes: yes/no, 1.0/0.0, True/False, names.
 
-Case, outer white space and the way a number is written make no class of their own. A label that is
-empty, NaN, NA or null is missing. `none` is not: in many data sets it is the name of a class.
+Labels that differ only in case, outer white space or number format are one class. An empty label,
+NaN, NA or null is missing. `none` is a label: in many data sets it names a class.
 """
 
 import re
@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from worthit.datasets.errors import DataError, OptionError
 
-#: more different labels than this are no classes but numbers, ids or texts
+#: a column with more different labels holds numbers, ids or texts, not classes
 MOST_CLASSES = 64
 
 _MISSING = {"", "nan", "na", "n/a", "<na>", "#n/a", "null"}
 _TRUE = {"1", "true", "yes", "y", "t"}
 _FALSE = {"0", "false", "no", "n", "f"}
-# What a positive class is called, then what the other one is.
+# Usual names of a positive class, then of the other class.
 _POSITIVE = re.compile(
     r"toxic|spam|positive|pos|hate(ful)?|hate.?speech|offensive|abusive|insult(ing)?|harmful|unsafe"
     r"|harassment|obscene|threat(ening)?|bad|relevant|fraud|fake|sarcastic|ironic|irony|sarcasm"
@@ -30,7 +30,7 @@ _NEGATIVE = re.compile(
 )
 _COMMON_NAMES = {"label", "labels", "class", "target", "y", "category", "sentiment", "annotation"}
 _SHOWN = 6
-_FEW_CLASSES = 4  # may be in a table of any size
+_FEW_CLASSES = 4  # allowed in a table of any size
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def canonical(value: str | None) -> str | None:
 
 
 def count_values(values: Sequence[str | None], most: int = MOST_CLASSES) -> int:
-    """How many different labels there are; stops counting past `most`."""
+    """Count the different labels; stops after `most`."""
     seen: set[str] = set()
     for value in values:
         if (label := canonical(value)) is not None:
@@ -62,39 +62,44 @@ def count_values(values: Sequence[str | None], most: int = MOST_CLASSES) -> int:
     return len(seen)
 
 
-def classes(values: Sequence[str | None], column: str, positive: str | None, name: str) -> Labels:
-    """Labels as written, turned into classes.
+def to_classes(
+    values: Sequence[str | None], column: str, positive: str | None, name: str
+) -> Labels:
+    """Turn labels as written into classes.
 
     Args:
-        column: what the labels are called.
-        positive: the class to be found, as the user named it; of more than two the rest is one class.
+        column: the name of the labels.
+        positive: the positive class, as the user named it; all others become one class.
         name: of the file, for messages.
 
     Raises:
-        DataError: one class only, or more different labels than classes can be.
-        OptionError: no label is called as `positive` is.
+        DataError: there is only one class, or too many different labels.
+        OptionError: `positive` is not a label.
     """
     spellings: dict[str, Counter[str]] = {}
     for value in values:
         if (label := canonical(value)) is not None:
             spellings.setdefault(label, Counter())[(value or "").strip()] += 1
-    counts = {label: spelt.total() for label, spelt in spellings.items()}
-    _require_classes(counts, column, name)
-    merged = _truth_values(counts)
-    counts = _summed(counts, merged)
+    totals = {label: spelt.total() for label, spelt in spellings.items()}
+    _require_classes(totals, column, name)
+    merged = _truth_values(totals)
+    counts: Counter[str] = Counter()
+    for label, total in totals.items():
+        counts[merged.get(label, label)] += total
     if len(counts) < 2:
         raise DataError(
             f"all {sum(counts.values()):,} labels of {name} are {next(iter(counts))!r}; "
             "two classes or more are needed"
         )
-    notes = _repairs(spellings, merged, column)
+    notes = _repair_notes(spellings, merged, column)
     names = {label: _name(label, spellings) for label in counts}
-    order, shown, more = _ordered(counts, names, column, positive)
-    place = {label: order.index(merged.get(label, label)) if merged.get(label, label) in order else 0
-             for label in spellings}  # fmt: skip
-    keys = (canonical(value) for value in values)
-    indices = np.array([-1 if key is None else place[key] for key in keys], np.int16)
-    return Labels(shown, indices, (*notes, *more))
+    order, class_names, more = _order(counts, names, column, positive)
+    place: dict[str | None, int] = {
+        label: order.index(key) if (key := merged.get(label, label)) in order else 0
+        for label in spellings
+    }
+    indices = np.array([place.get(canonical(value), -1) for value in values], np.int16)
+    return Labels(class_names, indices, (*notes, *more))
 
 
 def _require_classes(counts: dict[str, int], column: str, name: str) -> None:
@@ -112,89 +117,85 @@ def _require_classes(counts: dict[str, int], column: str, name: str) -> None:
     if len(counts) > max(_FEW_CLASSES, rows // 2):
         raise DataError(
             f"the column {column} of {name} has {len(counts):,} different values in {rows:,} rows, so they "
-            "are no classes; name another with --label-column"
+            "are not classes; name another with --label-column"
         )
     if len(counts) > MOST_CLASSES:
         raise DataError(
-            f"the column {column} of {name} has {len(counts):,} different values, classes are at most "
-            f"{MOST_CLASSES}; name another with --label-column, or group its values into classes"
+            f"the column {column} of {name} has {len(counts):,} different values, the limit is "
+            f"{MOST_CLASSES} classes; name another with --label-column, or group its values into classes"
         )
 
 
 def _truth_values(counts: dict[str, int]) -> dict[str, str]:
-    """yes, true, 1 → 1 and no, false, 0 → 0, where a column mixes them; else nothing."""
+    """yes, true, 1 → 1 and no, false, 0 → 0 if a column mixes them; else empty."""
     if len(counts) < 3 or not counts.keys() <= _TRUE | _FALSE:
         return {}
     return {label: "1" if label in _TRUE else "0" for label in counts}
 
 
-def _summed(counts: dict[str, int], merged: dict[str, str]) -> dict[str, int]:
-    summed: dict[str, int] = {}
-    for label, count in counts.items():
-        key = merged.get(label, label)
-        summed[key] = summed.get(key, 0) + count
-    return summed
-
-
-def _repairs(
+def _repair_notes(
     spellings: dict[str, Counter[str]], merged: dict[str, str], column: str
 ) -> tuple[str, ...]:
     if merged:
-        return (f"{column} mixes {_listed(list(merged))}; they are read as 1 and 0",)
+        return (f"{column} mixes {_list(list(merged))}; they are read as 1 and 0",)
     mixed = [sorted(spelt) for spelt in spellings.values() if len(spelt) > 1]
-    return (f"{column}: {_listed(mixed[0])} are read as one class",) if mixed else ()
+    return (f"{column}: {_list(mixed[0])} are read as one class",) if mixed else ()
 
 
 def _name(label: str, spellings: dict[str, Counter[str]]) -> str:
-    """As it is spelt most often; numbers as short as can be."""
+    """The most frequent spelling; of numbers the shortest."""
     if label not in spellings or re.fullmatch(r"-?\d+", label):
         return label
     return spellings[label].most_common(1)[0][0]
 
 
-def _ordered(
+def _order(
     counts: dict[str, int], names: dict[str, str], column: str, positive: str | None
 ) -> tuple[list[str], tuple[str, ...], tuple[str, ...]]:
-    """Labels in order, the names of their classes, and a line on what was chosen."""
+    """Labels in order, the names of their classes, and notes."""
     if positive is not None:
-        return _around(_found(positive, names), names, column)
+        return _one_against_rest(_label_of(positive, names), names, column)
     if len(counts) > 2:
-        order = sorted(counts, key=_natural)
-        line = f"{len(order)} classes in {column}: {_listed([names[label] for label in order])}"
+        order = sorted(counts, key=_natural_order)
+        line = f"{len(order)} classes in {column}: {_list([names[label] for label in order])}"
         return order, tuple(names[label] for label in order), (line,)
-    chosen, why = _positive(counts)
-    order = [next(label for label in counts if label != chosen), chosen]
-    shown = _shown(order, names, column)
-    return order, shown, (f"positive class: {names[chosen]} ({why}; --positive-label changes it)",)
+    positive, why = _guess_positive(counts)
+    order = [next(label for label in counts if label != positive), positive]
+    class_names = _class_names(order, names, column)
+    return (
+        order,
+        class_names,
+        (f"positive class: {names[positive]} ({why}; --positive-label changes it)",),
+    )
 
 
-def _around(
-    chosen: str, names: dict[str, str], column: str
+def _one_against_rest(
+    positive: str, names: dict[str, str], column: str
 ) -> tuple[list[str], tuple[str, ...], tuple[str, ...]]:
-    others = [label for label in names if label != chosen]
+    others = [label for label in names if label != positive]
     if len(others) == 1:
-        order = [others[0], chosen]
-        return order, _shown(order, names, column), ()
-    rest = _listed([names[label] for label in sorted(others, key=_natural)])
-    line = f"{names[chosen]} is told from the rest as one class: {rest}"
-    # Whoever is not the chosen one is in the first place.
-    return ["", chosen], (f"not {names[chosen]}", names[chosen]), (line,)
+        order = [others[0], positive]
+        return order, _class_names(order, names, column), ()
+    rest = _list([names[label] for label in sorted(others, key=_natural_order)])
+    line = f"{names[positive]} against the rest as one class: {rest}"
+    # All other labels have the first index.
+    return ["", positive], (f"not {names[positive]}", names[positive]), (line,)
 
 
-def _found(positive: str, names: dict[str, str]) -> str:
+def _label_of(positive: str, names: dict[str, str]) -> str:
     wanted = canonical(positive)
     if wanted in names:
         return wanted
     for same in (_TRUE, _FALSE):
-        if wanted in same and (alike := same & names.keys()):
-            return alike.pop()
+        if wanted in same and (identical := same & names.keys()):
+            return identical.pop()
     raise OptionError(
-        f"--positive-label {positive!r} is no label; there are {_listed(list(names.values()))}"
+        f"--positive-label {positive!r} is not a label; there are {_list(list(names.values()))}"
     )
 
 
-def _positive(counts: dict[str, int]) -> tuple[str, str]:
-    """Which of two labels is to be found, and why that one."""
+def _guess_positive(counts: dict[str, int]) -> tuple[str, str]:
+    """The positive one of two labels, and why."""
     for label, other in (tuple(counts), tuple(counts)[::-1]):
         if (label in _TRUE and other not in _TRUE) or (label == "1" and other == "-1"):
             return label, "by its name"
@@ -208,21 +209,21 @@ def _positive(counts: dict[str, int]) -> tuple[str, str]:
     return rarer, "the rarer one"
 
 
-def _shown(order: list[str], names: dict[str, str], column: str) -> tuple[str, ...]:
+def _class_names(order: list[str], names: dict[str, str], column: str) -> tuple[str, ...]:
     """A column `toxic` of 0 and 1 has the classes `not toxic` and `toxic`."""
-    telling = column.strip().casefold() not in _COMMON_NAMES
-    if telling and order[0] in _FALSE and order[1] in _TRUE:
+    is_telling = column.strip().casefold() not in _COMMON_NAMES
+    if is_telling and order[0] in _FALSE and order[1] in _TRUE:
         word = re.sub(r"^is[_ ]", "", column.strip()).replace("_", " ")
         return f"not {word}", word
     return names[order[0]], names[order[1]]
 
 
-def _natural(label: str) -> tuple[bool, int, str]:
+def _natural_order(label: str) -> tuple[bool, int, str]:
     """2 before 10, numbers before words."""
     number = re.fullmatch(r"-?\d+", label)
     return number is None, int(label) if number else 0, label
 
 
-def _listed(values: Sequence[str]) -> str:
+def _list(values: Sequence[str]) -> str:
     more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
     return ", ".join(value[:30] for value in values[:_SHOWN]) + more

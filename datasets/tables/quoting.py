@@ -1,25 +1,22 @@
-"""Whether the quotes in a TSV quote, or are part of texts that nobody quoted.
+"""Decides whether the double quotes in a TSV enclose texts, or are part of them.
 
-Of a file that does not quote, a text that begins with a quote seems to go on until another one ends
-with a quote: the rows between are read as one, and no parser takes offence.
+Many TSV files are written without quoting. A text that begins with a quote then seems to go on until
+another text ends with one. All rows between are read as one, and a parser reports no error.
 """
 
 import re
 from collections.abc import Sequence
 
+from worthit.datasets.errors import DataError
+
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
-REMEDY = (
-    "so quotes may be part of the texts; quote every text that has some, doubling them, or write "
-    "JSON lines"
-)
 
+class SpanningRows:
+    """Counts the rows of a TSV that span several lines.
 
-class Spanning:
-    """Counts the rows of a TSV that span lines.
-
-    A quoted text may look like whole rows by chance, though seldom: of 94,726 Wikipedia comments of
-    several lines 30 do at worst. So the file is taken not to quote where most of its rows do.
+    A quoted text of several lines may look like whole rows by chance: of 94,726 such Wikipedia
+    comments at most 30 do. So the file is taken as not quoting if most of its rows of several lines do.
     """
 
     def __init__(self) -> None:
@@ -35,8 +32,15 @@ class Spanning:
 
 
 def _is_whole_rows(row: Sequence[str]) -> bool:
-    """Whether each line would be a row by itself, as wide as the one that they were read as."""
+    """True if each line would be a row of the same width by itself."""
     if not any("\t" in field for field in row):
         return False
     lines = [line for line in _LINE_BREAK.split("\t".join(row)) if line]
     return len(lines) > 1 and all(line.count("\t") == len(row) - 1 for line in lines)
+
+
+def unclear(name: str, remedy: str = "") -> DataError:
+    return DataError(
+        f"texts in double quotes enclose whole rows of {name}, so quotes may be part of the texts; "
+        f"{remedy}quote every text that has some and double them, or write JSON lines"
+    )

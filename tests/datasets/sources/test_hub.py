@@ -1,6 +1,6 @@
-"""datasets/sources/hub.py: what comes of a hub data set, and one line where none comes.
+"""datasets/sources/hub.py: datasets of the hub, and its errors in one line.
 
-The library is real where it is installed; the hub never is.
+The library is real if it is installed; the hub is always faked.
 """
 
 import importlib
@@ -27,7 +27,7 @@ class Feature:
 
 
 class FakeSplit:
-    """As much of a split as is read."""
+    """The part of a split that is read."""
 
     _indices = None
 
@@ -57,7 +57,7 @@ def rows(first: int, last: int, labelled: bool = True) -> FakeSplit:
     return FakeSplit(sentence=[f"comment number {i}" for i in numbers], label=labels)
 
 
-def test_splits_and_names_of_classes_are_kept_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_splits_and_class_names_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     fake(monkeypatch, {"train": rows(0, 80), "validation": rows(80, 100), "test": rows(100, 120, False),
                        "unsupervised": rows(120, 130, False)})  # fmt: skip
     made = prepare.prepare("someone/mail:plain", Protocol())
@@ -67,25 +67,25 @@ def test_splits_and_names_of_classes_are_kept_to(monkeypatch: pytest.MonkeyPatch
         f"comment number {i}" for i in range(80, 100)
     }
     assert made.steps[0].name == "in the corpus, 20 rows without a label left out"
-    assert "splits left out, whose names are neither train nor test: unsupervised" in made.notes
+    assert "splits that are neither train nor test, left out: unsupervised" in made.notes
 
 
-def test_a_data_set_of_one_split_is_split_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dataset_with_one_split_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
     fake(monkeypatch, {"train": rows(0, 200)})
     made = prepare.prepare("hub:someone/mail", Protocol())
     assert made.step("test, balanced").counts == (10, 10)
 
 
-def test_its_fingerprint_is_of_its_content_and_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fingerprint_depends_on_content_and_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     prints = []
-    for last, said in (
+    for last, choices in (
         (80, Choices()),
         (80, Choices()),
         (81, Choices()),
         (80, Choices(label_column="x")),
     ):
         fake(monkeypatch, {"train": rows(0, last)})
-        prints.append(registry.source("hub:a/b", said).fingerprint())
+        prints.append(registry.source("hub:a/b", choices).fingerprint())
     assert prints[0] == prints[1]
     assert len(set(prints)) == 3
 
@@ -94,7 +94,7 @@ def test_its_fingerprint_is_of_its_content_and_columns(monkeypatch: pytest.Monke
     ("error", "line"),
     [
         (NotFoundError("Dataset 'a/b' doesn't exist on the Hub or cannot be accessed."),
-         "there is no file or folder a/b, and no data set of that id on the hub, or it is private; check the "
+         "there is no file or folder a/b, and no public dataset with that id on the hub; check the "
          "spelling, or run `hf auth login`"),
         (NotFoundError("Dataset 'a/b' is a gated dataset on the Hub. Visit the page."),
          "a/b is gated; accept its terms at https://huggingface.co/datasets/a/b, run `hf auth login`, and run again"),
@@ -109,7 +109,7 @@ def test_its_fingerprint_is_of_its_content_and_columns(monkeypatch: pytest.Monke
          "as Parquet and give the file"),
     ],
 )  # fmt: skip
-def test_what_the_hub_refuses_is_one_line(
+def test_each_error_of_the_hub_is_one_line(
     monkeypatch: pytest.MonkeyPatch, error: Exception, line: str
 ) -> None:
     fake(monkeypatch, error)
@@ -118,14 +118,16 @@ def test_what_the_hub_refuses_is_one_line(
     assert str(caught.value) == line
 
 
-def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = SimpleNamespace()  # what `import datasets` finds where theirs is not installed
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = SimpleNamespace()  # what `import datasets` finds if theirs is not installed
     monkeypatch.setattr(hub, "importlib", SimpleNamespace(import_module=lambda name: ours))
-    with pytest.raises(DataError, match=r"which is not installed; pip install 'worthit\[hub\]'$"):
+    with pytest.raises(
+        DataError, match=r"install the library that reads it: pip install 'worthit\[hub\]'$"
+    ):
         prepare.prepare("a/b", Protocol())
 
 
-def test_a_data_set_saved_to_disk_is_read(tmp_path: Path) -> None:
+def test_a_dataset_saved_to_disk_is_read(tmp_path: Path) -> None:
     library: Any = importlib.import_module("datasets")
     if not hasattr(library, "load_dataset"):
         pytest.skip("the extra `hub` is not installed")
@@ -147,15 +149,15 @@ def test_a_data_set_saved_to_disk_is_read(tmp_path: Path) -> None:
         int(text.split()[1]) % 2 == label
         for text, label in zip(test.texts, test.labels, strict=True)
     )
-    # Tests ask nobody.
+    # Tests are offline.
     with pytest.raises(DataError, match=r"^the hub cannot be reached for nobody/nothing"):
         prepare.prepare("hub:nobody/nothing", Protocol())
 
 
-def test_a_damaged_saved_data_set_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_saved_dataset_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text("{}")
     with pytest.raises(
-        DataError, match=r"looks like a saved data set but cannot be read|not installed"
+        DataError, match=r"looks like a saved dataset but cannot be read|install the library"
     ) as caught:
         prepare.prepare(str(tmp_path), Protocol())
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The datasets' own files: what they read, and what they refuse in one line."""
+"""The built-in datasets: what they read, and their errors in one line."""
 
 import gzip
 import zipfile
@@ -36,7 +36,7 @@ def zipped(name: str, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["plain", "gz", "zip", "zip of zip", "bom"])
-def test_jigsaw_in_every_form_it_comes_in(tmp_path: Path, form: str) -> None:
+def test_jigsaw_is_read_in_every_packing(tmp_path: Path, form: str) -> None:
     content = (HEADER + ROWS).encode()
     name, packed = {
         "plain": ("train.csv", content),
@@ -74,7 +74,7 @@ def test_one_class_is_refused(tmp_path: Path, label: str, word: str) -> None:
 
 
 def test_a_header_without_rows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no comments"):
+    with pytest.raises(DataError, match="has no rows"):
         prepare.prepare(f"jigsaw:{written(tmp_path, HEADER)}", Protocol())
 
 
@@ -107,7 +107,7 @@ def test_broken_archives_are_refused(tmp_path: Path, name: str, content: bytes) 
         ("jigsaw", OptionError, "jigsaw needs the path"),
         ("jigsaw:/does/not/exist.csv", DataError, "there is no file /does/not/exist.csv"),
         ("synthetic:ten", OptionError, "was given 'ten'; try synthetic:4000"),
-        ("synthetic:5", OptionError, "from 100 up"),
+        ("synthetic:5", OptionError, "at least 100"),
         ("wikipedia:x", OptionError, "takes no argument"),
     ],
 )
@@ -126,7 +126,7 @@ def test_majority_of_raters_decides_and_raters_are_kept() -> None:
     assert table["toxic_share"].to_pylist() == pytest.approx([0.5, 2 / 3])
 
 
-def test_synthetic_comments_are_seeded_and_of_the_size_asked_for() -> None:
+def test_synthetic_comments_are_seeded_and_have_the_given_size() -> None:
     first, second = (registry.source("synthetic:300").read() for _ in range(2))
     assert first.equals(second)
     assert first.num_rows == 300
@@ -157,7 +157,7 @@ def test_prepared_comments_come_back_in_order_from_the_cache() -> None:
     assert [labels[text] for text in train.texts] == train.labels.tolist()
 
 
-def test_a_damaged_cache_says_what_to_delete(tmp_path: Path) -> None:
+def test_the_error_of_a_damaged_cache_names_what_to_delete(tmp_path: Path) -> None:
     made = prepare.prepare("synthetic:400", Protocol())
     (tmp_path / "cache" / "splits" / made.key / "test.parquet").write_bytes(b"half")
     with pytest.raises(DataError, match=r"cannot be read; delete that folder"):

@@ -1,6 +1,6 @@
-"""Malformed tables: for each the exact line that refuses it, or the line that says how it was mended.
+"""Malformed tables: the exact error of each, or the note on its repair.
 
-Files are called mine.csv unless the case says otherwise; {here} stands for the folder they are in.
+In messages {here} stands for the folder of the file.
 """
 
 import gzip
@@ -18,7 +18,7 @@ import pytest
 from worthit.datasets import prepare, registry
 from worthit.datasets.errors import WorthitError
 from worthit.datasets.splits.protocol import Protocol
-from worthit.datasets.tables import files, formats
+from worthit.datasets.tables import files, whole
 from worthit.datasets.tables.columns import Choices
 
 WORDS = "river music history maps garden photograph source article vote edit".split()
@@ -51,7 +51,7 @@ def zipped(**members: bytes) -> bytes:
 
 
 def encrypted() -> bytes:
-    """A zip whose member says that it takes a password."""
+    """A zip whose member needs a password."""
     whole = bytearray(zipped(mine_csv=csv().encode()))
     for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         whole[whole.index(signature) + place] |= 1
@@ -75,63 +75,66 @@ def unquoted(*more: str) -> str:
 
 
 TEXTS = [text(i) for i in range(40)]
-BOMB = bytes(2_000_000)
+BOMB = b"a,b\n" * 500_000
 ONE_LABEL = csv(labels="1")
 GERMAN = "\n".join(
     ["text,label"]
     + [f'"Diese Seite Nummer {i} wurde gestern ohne jede Diskussion gelöscht",{i % 2}' for i in range(40)]
 )  # fmt: skip
 
-#: what is wrong → the file's name, its content, what the user says, the line
+#: problem → name and content of the file, the user's choices, the error
 REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
-    "empty": ("mine.csv", "", {}, "mine.csv is empty; give a table of texts and labels"),
-    "only white space": ("mine.csv", " \n\n", {}, "mine.csv is empty; give a table of texts and labels"),
-    "only a header": ("mine.csv", "text,label\n", {}, "mine.csv has no rows; give a table of texts and labels"),
-    "no header": ("mine.csv", csv(header=f'"{text(99)}",1'), {}, "mine.csv has no header: its first line holds values, not the names of columns; add one"),
-    "a long comment for a header": ("mine.csv", csv(header=f"{'x' * 200},yes"), {}, "mine.csv has no header: its first line holds values, not the names of columns; add one"),
+    "empty": ("mine.csv", "", {}, "mine.csv is empty; give a table with a header and rows"),
+    "only white space": ("mine.csv", " \n\n", {}, "mine.csv is empty; give a table with a header and rows"),
+    "only a header": ("mine.csv", "text,label\n", {}, "mine.csv has no rows; give a table with a header and rows"),
+    "no header": ("mine.csv", csv(header=f'"{text(99)}",1'), {}, "mine.csv has no header: its first line holds values, not column names; add one"),
+    "a long comment for a header": ("mine.csv", csv(header=f"{'x' * 200},yes"), {}, "mine.csv has no header: its first line holds values, not column names; add one"),
     "one column": ("mine.csv", "\n".join(["text", *TEXTS]).replace(",", ""), {}, "mine.csv has the columns text, none of which looks like a label; name it with --label-column"),
-    "a row too short": ("mine.csv", csv() + "alone\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 42 has 1 columns, the header 2; put texts that hold commas in double quotes"),
-    "an unquoted comma": ("mine.csv", csv() + "well, well,1\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 42 has 3 columns, the header 2; put texts that hold commas in double quotes"),
+    "a row too short": ("mine.csv", csv() + "alone\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 42 has 1 columns, the header 2; put texts that contain commas in double quotes"),
+    "an unquoted comma": ("mine.csv", csv() + "well, well,1\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 42 has 3 columns, the header 2; put texts that contain commas in double quotes"),
     "an unclosed quote": ("mine.csv", csv() + '"never closed,1\n', {}, "mine.csv is not a well-formed CSV: unexpected end of data (the row that begins in line 42); double the quotes within quoted texts"),
     "a quote within quotes": ("mine.csv", csv() + '"he said "no" twice",1\n', {}, "mine.csv is not a well-formed CSV: ',' expected after '\"' (the row that begins in line 42); double the quotes within quoted texts"),
-    "quotes in a TSV that take in rows, and one that quotes": ("mine.tsv", unquoted('"a\tb"\t1'), {}, "texts in double quotes take in whole rows of mine.tsv, so quotes may be part of the texts; quote every text that has some, doubling them, or write JSON lines"),
+    "quotes in a TSV that take in rows, and one that quotes": ("mine.tsv", unquoted('"a\tb"\t1'), {}, "texts in double quotes enclose whole rows of mine.tsv, so quotes may be part of the texts; quote every text that has some and double them, or write JSON lines"),
     "latin-1": ("mine.csv", (csv() + "café,1\n").encode("latin-1"), {}, "mine.csv is not UTF-8 (line 42); save it as UTF-8 and run again"),
     "mixed encodings": ("mine.csv", "é".encode() + csv().encode() + "\nnaïve,1".encode("cp1252"), {}, "mine.csv is not UTF-8 (line 43); save it as UTF-8 and run again"),
-    "UTF-16 without a mark": ("mine.csv", csv().encode("utf-16-le"), {}, "mine.csv is not UTF-8 text but UTF-16 without a mark, or binary; save it as UTF-8 and run again"),
-    "UTF-16 cut off": ("mine.csv", csv().encode("utf-16")[:-1], {}, "mine.csv has the mark of UTF-16 but breaks off or is damaged; save it as UTF-8 and run again"),
+    "UTF-16 without a mark": ("mine.csv", csv().encode("utf-16-le"), {}, "mine.csv is not UTF-8 text but UTF-16 without a byte-order mark, or binary; save it as UTF-8 and run again"),
+    "UTF-16 cut off": ("mine.csv", csv().encode("utf-16")[:-1], {}, "mine.csv has a UTF-16 byte-order mark but breaks off or is damaged; save it as UTF-8 and run again"),
     "a picture": ("mine.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), {}, "mine.csv is not UTF-8 (line 1); save it as UTF-8 and run again"),
-    "a web page": ("mine.csv", "<!DOCTYPE html><html>sign in</html>", {}, "mine.csv is a web page, not a table; download the file itself, signed in if need be"),
-    "a pointer of Git LFS": ("mine.csv", "version https://git-lfs.github.com/spec/v1\noid x", {}, "mine.csv is a pointer of Git LFS, not a table; run `git lfs pull` for it"),
-    "a spreadsheet": ("mine.xlsx", zipped(sheet_xml=b"<x/>"), {}, "mine.xlsx is of no known format; known: .csv, .tsv, .jsonl, .json, .parquet, .ndjson, .tab, .txt, also packed as .gz, .zst or .zip; save the sheet as CSV"),
-    "a spreadsheet of old": ("mine.xls", b"\xd0\xcf\x11\xe0", {}, "mine.xls is of no known format; known: .csv, .tsv, .jsonl, .json, .parquet, .ndjson, .tab, .txt, also packed as .gz, .zst or .zip; save the sheet as CSV"),
-    "a pickle": ("mine.pkl", b"\x80\x04.", {}, "mine.pkl is of no known format; known: .csv, .tsv, .jsonl, .json, .parquet, .ndjson, .tab, .txt, also packed as .gz, .zst or .zip"),
-    "no gzip": ("mine.csv.gz", csv(), {}, "{here}/mine.csv.gz cannot be read or unpacked (Not a gzipped file (b'te')); mend its permissions, or download it again"),
-    "a gzip cut off": ("mine.csv.gz", gzip.compress(csv().encode())[:-20], {}, "{here}/mine.csv.gz cannot be read or unpacked (Compressed file ended before the end-of-stream marker was reached); mend its permissions, or download it again"),
+    "a web page": ("mine.csv", "<!DOCTYPE html><html>sign in</html>", {}, "mine.csv is a web page, not a table; download the file itself, after signing in if needed"),
+    "a pointer of Git LFS": ("mine.csv", "version https://git-lfs.github.com/spec/v1\noid x", {}, "mine.csv is a Git LFS pointer, not a table; run `git lfs pull` to fetch it"),
+    "a spreadsheet": ("mine.xlsx", zipped(sheet_xml=b"<x/>"), {}, "mine.xlsx is not in a known format; known: .csv, .tsv, .jsonl, .json, .parquet, .ndjson, .tab, .txt, .pq, also packed as .gz, .zst or .zip; save the sheet as CSV"),
+    "a spreadsheet of old": ("mine.xls", b"\xd0\xcf\x11\xe0", {}, "mine.xls is not in a known format; known: .csv, .tsv, .jsonl, .json, .parquet, .ndjson, .tab, .txt, .pq, also packed as .gz, .zst or .zip; save the sheet as CSV"),
+    "a pickle": ("mine.pkl", b"\x80\x04.", {}, "mine.pkl is not in a known format; known: .csv, .tsv, .jsonl, .json, .parquet, .ndjson, .tab, .txt, .pq, also packed as .gz, .zst or .zip"),
+    "no gzip": ("mine.csv.gz", csv(), {}, "{here}/mine.csv.gz cannot be read or unpacked (Not a gzipped file (b'te')); check its permissions, or download it again"),
+    "a gzip cut off": ("mine.csv.gz", gzip.compress(csv().encode())[:-20], {}, "{here}/mine.csv.gz cannot be read or unpacked (Compressed file ended before the end-of-stream marker was reached); check its permissions, or download it again"),
     "a gzip bomb": ("mine.csv.gz", gzip.compress(BOMB), {}, "mine.csv.gz unpacks to more than a table of comments would (over 4 GB, or 300 times its packed size); unpack it and give a part of it"),
     "a zip bomb": ("mine.zip", zipped(mine_csv=BOMB), {}, "mine.zip unpacks to more than a table of comments would (over 4 GB, or 300 times its packed size); unpack it and give a part of it"),
     "a zip of a zip": ("mine.zip", zipped(inner_zip=zipped(mine_csv=csv().encode())), {}, "{here}/mine.zip holds another zip, inner.zip; unpack it and give the file itself"),
-    "a zip of two": ("mine.zip", zipped(a_csv=b"x", b_csv=b"y"), {}, "{here}/mine.zip holds a.csv, b.csv, and one file is read; unpack it and give the file itself"),
-    "an empty zip": ("mine.zip", b"PK\x05\x06" + bytes(18), {}, "{here}/mine.zip holds nothing, and one file is read; unpack it and give the file itself"),
-    "no zip": ("mine.zip", csv(), {}, "{here}/mine.zip is called .zip and is none; mend its name, or download it again"),
+    "a zip of two": ("mine.zip", zipped(a_csv=b"x", b_csv=b"y"), {}, "{here}/mine.zip holds a.csv, b.csv, but must hold one file; unpack it and give the file itself"),
+    "an empty zip": ("mine.zip", b"PK\x05\x06" + bytes(18), {}, "{here}/mine.zip holds nothing, but must hold one file; unpack it and give the file itself"),
+    "no zip": ("mine.zip", csv(), {}, "{here}/mine.zip is not a zip; correct its name, or download it again"),
     "an encrypted zip": ("mine.zip", encrypted(), {}, "{here}/mine.zip is encrypted; unpack it and give the file itself"),
-    "no zstd": ("mine.csv.zst", csv(), {}, "{here}/mine.csv.zst cannot be read or unpacked (ZSTD decompress failed: Unknown frame descriptor); mend its permissions, or download it again"),
-    "no Parquet": ("mine.parquet", csv(), {}, "mine.parquet cannot be read or unpacked (Parquet magic bytes not found in footer. Either the file is corrupted or this is not a parquet file.); mend its permissions, or download it again"),
-    "a Parquet cut off": ("mine.parquet", parquet(text=TEXTS, label=[0, 1] * 20)[:-9], {}, "mine.parquet cannot be read or unpacked (Parquet magic bytes not found in footer. Either the file is corrupted or this is not a parquet file.); mend its permissions, or download it again"),
+    "no zstd": ("mine.csv.zst", csv(), {}, "{here}/mine.csv.zst cannot be read or unpacked (ZSTD decompress failed: Unknown frame descriptor); check its permissions, or download it again"),
+    "no Parquet": ("mine.parquet", csv(), {}, "{here}/mine.parquet cannot be read or unpacked (Parquet magic bytes not found in footer. Either the file is corrupted or this is not a parquet file.); check its permissions, or download it again"),
+    "a Parquet cut off": ("mine.parquet", parquet(text=TEXTS, label=[0, 1] * 20)[:-9], {}, "{here}/mine.parquet cannot be read or unpacked (Parquet magic bytes not found in footer. Either the file is corrupted or this is not a parquet file.); check its permissions, or download it again"),
     "a Parquet of lists": ("mine.parquet", parquet(text=[["a"]] * 40, label=[0, 1] * 20), {"text_column": "text"}, "the column text of mine.parquet holds list<element: string>, not text; name another with --text-column"),
-    "no JSON": ("mine.jsonl", jsonl() + "{text: 1}\n", {}, "line 41 of mine.jsonl is not a JSON object (JSON is malformed: object keys must be strings (byte 1)); JSON lines hold one object a line"),
-    "JSON arrays": ("mine.jsonl", '["a", 1]\n', {}, "line 1 of mine.jsonl is not a JSON object (Expected `object`, got `array`); JSON lines hold one object a line"),
-    "deep JSON": ("mine.jsonl", '{"text":' + "[" * 100_000 + "\n", {}, "line 1 of mine.jsonl is not a JSON object (maximum recursion depth exceeded while deserializing an object); JSON lines hold one object a line"),
-    "half a surrogate": ("mine.jsonl", jsonl() + '{"text": "\\ud800", "label": 1}\n', {}, "line 41 of mine.jsonl is not a JSON object (JSON is malformed: unexpected end of escaped utf-16 surrogate pair (byte 16)); JSON lines hold one object a line"),
+    "no JSON": ("mine.jsonl", jsonl() + "{text: 1}\n", {}, "line 41 of mine.jsonl is not a JSON object (JSON is malformed: object keys must be strings (byte 1)); JSON lines hold one object per line"),
+    "JSON arrays": ("mine.jsonl", '["a", 1]\n', {}, "line 1 of mine.jsonl is not a JSON object (Expected `object`, got `array`); JSON lines hold one object per line"),
+    "deep JSON": ("mine.jsonl", '{"text":' + "[" * 100_000 + "\n", {}, "line 1 of mine.jsonl is not a JSON object (maximum recursion depth exceeded while deserializing an object); JSON lines hold one object per line"),
+    "half a surrogate": ("mine.jsonl", jsonl() + '{"text": "\\ud800", "label": 1}\n', {}, "line 41 of mine.jsonl is not a JSON object (JSON is malformed: unexpected end of escaped utf-16 surrogate pair (byte 16)); JSON lines hold one object per line"),
     "an object for a text": ("mine.jsonl", jsonl(note={"a": 1}), {"text_column": "note"}, "the column note of mine.jsonl holds lists or objects; name another with --text-column"),
-    "a JSON object": ("mine.json", '[{"text": "a"}, 3]', {}, "mine.json is not an array of JSON objects (Expected `object`, got `int` - at `$[1]`); write JSON lines"),
+    "a JSON object": ("mine.json", '[{"text": "a"}, 3]', {}, "mine.json is not an array of JSON objects (object 2: Expected `object`, got `int`); write JSON lines"),
+    "an empty array": ("mine.json", " [ ]\n", {}, "mine.json has no rows; give a table with a header and rows"),
+    "text after an array": ("mine.json", '[{"text": "a"}]]', {}, "mine.json is not an array of JSON objects (object 1: text after the end of the array); write JSON lines"),
+    "an array cut off": ("mine.json", '[{"text": "a"}, {"text": "b', {}, "mine.json is not an array of JSON objects (object 2: Unterminated string starting at: line 1 column 10 (char 9)); write JSON lines"),
     "a column that is not there": ("mine.csv", csv(), {"label_column": "toxic"}, "mine.csv has the columns text, label, but not toxic; name one of them with --label-column"),
-    "two columns of one name": ("mine.csv", csv(header="text,text"), {}, "mine.csv has 2 columns called text; rename one of them, or name another with --text-column"),
-    "the text named twice": ("mine.csv", csv(), {"label_column": "text"}, "the column text of mine.csv has 40 different values in 40 rows, so they are no classes; name another with --label-column"),
+    "two columns of one name": ("mine.csv", csv(header="text,text"), {}, "the column text of mine.csv appears 2 times; name another with --text-column"),
+    "the text named twice": ("mine.csv", csv(), {"label_column": "text"}, "mine.csv has the columns text, label, none of which can be the text; name it with --text-column"),
     "no label to be guessed": ("mine.csv", "text,note\n" + "".join(f"a {i},b {i}\n" for i in range(40)), {}, "mine.csv has the columns text, note, none of which looks like a label; name it with --label-column"),
     "several labels to be guessed": (
         "mine.csv", "text,one,two\n" + "".join(f"a {i},{i % 2},{i % 2}\n" for i in range(40)), {}, "the columns one, two of mine.csv could all be the label; name it with --label-column"),
     "no text to be guessed": ("mine.csv", "label\n1\n0\n", {"label_column": "label"}, "mine.csv has the columns label, none of which can be the text; name it with --text-column"),
-    "ids for labels": ("mine.csv", "text,label\n" + "".join(f"a {i},{i}\n" for i in range(200)), {}, "the column label of mine.csv has 200 different values in 200 rows, so they are no classes; name another with --label-column"),
+    "ids for labels": ("mine.csv", "text,label\n" + "".join(f"a {i},{i}\n" for i in range(200)), {}, "the column label of mine.csv has 200 different values in 200 rows, so they are not classes; name another with --label-column"),
     "scores for labels": ("mine.csv", labelled("0.25", "0.75"), {}, "the column label of mine.csv holds numbers such as 0.25, not classes; add a column of classes (say, 1 from a threshold on), or name another with --label-column"),
     "no label at all": ("mine.csv", labelled("", "NaN"), {}, "no row of mine.csv has a label in the column label; name another with --label-column"),
     "one class": ("mine.csv", ONE_LABEL, {}, "all 40 labels of mine.csv are '1'; two classes or more are needed"),
@@ -141,26 +144,26 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "all texts empty": ("mine.csv", "text,label\n" + ",1\n,0\n" * 20, {}, "too few comments are left after filtering to train and test on: 0 '0', 0 '1'; give at least 10 of each class"),
     "all of them German, English wanted": ("mine.csv", GERMAN, {"language": "en"}, "too few comments are left after filtering to train and test on: 0 '0', 0 '1'; 40 were not English, --language any keeps them; give at least 10 of each class"),
     "a language nobody knows": ("mine.csv", csv(), {"language": "de"}, "--language is 'de'; it takes en or any"),
-    "a positive label nobody has": ("mine.csv", csv(), {"positive_label": "spam"}, "--positive-label 'spam' is no label; there are 0, 1"),
+    "a positive label nobody has": ("mine.csv", csv(), {"positive_label": "spam"}, "--positive-label 'spam' is not a label; there are 0, 1"),
     "a rare class": ("mine.csv", labelled("a", "b") + "one of a kind,c\n", {}, "too few comments are left after filtering to train and test on: 1 'c', 20 'a', 20 'b'; give at least 10 of each class"),
     "a split column of other words": (
         "mine.csv", "text,label,part\n" + "".join(f"a {i},{i % 2},part {i % 3}\n" for i in range(40)),
-        {"split_column": "part"}, "the column part of mine.csv has 'part 0'; a split column says train, validation or test in every row"),
+        {"split_column": "part"}, "the column part of mine.csv has 'part 0'; every row of a split column must be train, validation or test"),
     "sides given twice": (
         "mine.csv", "text,label,part\n" + "".join(f"a {i},{i % 2},train\n" for i in range(40)),
-        {"split_column": "part", "test_file": "mine.csv"}, "--split-column part was given, and the files are sides of a split already; leave one out"),
+        {"split_column": "part", "test_file": "mine.csv"}, "--split-column part was given, but the files are sides of a split already; omit one"),
     "no file to test on": ("mine.csv", csv(), {"test_file": "none.csv"}, "there is no file {here}/none.csv; give the path of one that exists"),
     "groups of one": ("mine.csv", "text,label,author\n" + "".join(f"a {i},{i % 2},me\n" for i in range(40)),
                       {"group_column": "author"}, "there are 1 group(s), and 20 comments of the rarest class; two sides need two of each: choose another --group-column, or omit it"),
 }  # fmt: skip
 
 
-def prepared(path: Path, said: dict[str, Any]) -> prepare.Prepared:
-    said = dict(said)
-    protocol = Protocol(language=said.pop("language", None))
-    if "test_file" in said:
-        said["test_file"] = path.parent / said["test_file"]
-    return prepare.prepare(str(path), protocol, Choices(**said))
+def prepared(path: Path, choices: dict[str, Any]) -> prepare.Prepared:
+    choices = dict(choices)
+    protocol = Protocol(language=choices.pop("language", None))
+    if "test_file" in choices:
+        choices["test_file"] = path.parent / choices["test_file"]
+    return prepare.prepare(str(path), protocol, Choices(**choices))
 
 
 def written(folder: Path, name: str, content: str | bytes) -> Path:
@@ -169,19 +172,19 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("wrong", REFUSED)
+@pytest.mark.parametrize("problem", REFUSED)
 def test_a_malformed_table_is_refused_in_one_line(
-    tmp_path: Path, wrong: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "_SMALL_BYTES", 1_000_000)  # a bomb need not be large here
-    name, content, said, line = REFUSED[wrong]
+    name, content, choices, line = REFUSED[problem]
     with pytest.raises(WorthitError) as caught:
-        prepared(written(tmp_path, name, content), said)
+        prepared(written(tmp_path, name, content), choices)
     assert str(caught.value).replace(str(tmp_path), "{here}") == line
     assert "\n" not in line
 
 
-MENDED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
+REPAIRED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "semicolons": ("mine.csv", csv().replace(",", ";"), {}, "mine.csv is separated by semicolons"),
     "tabs in a CSV": ("mine.csv", csv().replace(",", "\t"), {}, "mine.csv is separated by tabs"),
     "quotes in a TSV": (
@@ -189,10 +192,10 @@ MENDED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
         "quotes in mine.tsv are read as part of the texts"),
     "quotes in a TSV that would take in rows": ("mine.tsv", unquoted(), {}, "quotes in mine.tsv are read as part of the texts"),
     "UTF-8 with a mark": ("mine.csv", csv().encode("utf-8-sig"), {}, ""),
-    "UTF-16": ("mine.csv", csv().encode("utf-16"), {}, "mine.csv is UTF-16; it is read as such"),
-    "UTF-32": ("mine.csv", csv().encode("utf-32"), {}, "mine.csv is UTF-32; it is read as such"),
+    "UTF-16": ("mine.csv", csv().encode("utf-16"), {}, "mine.csv is read as UTF-16"),
+    "UTF-32": ("mine.csv", csv().encode("utf-32"), {}, "mine.csv is read as UTF-32"),
     "Windows line ends": ("mine.csv", csv().replace("\n", "\r\n"), {}, ""),
-    "NUL bytes": ("mine.csv", csv().replace("note", "no\0te", 3), {}, "3 NUL characters were taken out of texts"),
+    "NUL bytes": ("mine.csv", csv().replace("note", "no\0te", 3), {}, "3 NUL characters were removed from texts"),
     "a comment of 10 MB": ("mine.csv", csv() + f'"{"long " * 2_000_000}",1\n', {}, ""),
     "blank lines": ("mine.csv", csv().replace("\n", "\n\n"), {}, ""),
     "empty cells at the end": ("mine.csv", csv().replace("0\n", "0,,\n"), {}, ""),
@@ -216,10 +219,10 @@ MENDED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("form", MENDED)
-def test_a_table_that_can_be_mended_is_and_says_so(tmp_path: Path, form: str) -> None:
-    name, content, said, line = MENDED[form]
-    made = prepared(written(tmp_path, name, content), said)
+@pytest.mark.parametrize("form", REPAIRED)
+def test_a_repairable_table_is_read_and_the_repair_is_noted(tmp_path: Path, form: str) -> None:
+    name, content, choices, line = REPAIRED[form]
+    made = prepared(written(tmp_path, name, content), choices)
     assert made.steps[0].counts[0] >= 19
     assert made.steps[0].counts[1] >= 19
     assert not line or line in made.notes
@@ -228,18 +231,18 @@ def test_a_table_that_can_be_mended_is_and_says_so(tmp_path: Path, form: str) ->
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t"])
-def test_quoted_texts_of_several_lines_stay_whole(delimiter: str) -> None:
+def test_quoted_texts_of_several_lines_stay_whole(delimiter: str, tmp_path: Path) -> None:
     texts = [f'first line, {i}\nName:\tsecond {i}\r\n\nand a "third"\tone' for i in range(20)]
     texts.append("Name:\tlooks like two rows\nthanks")
     buffer = io.StringIO(newline="")
     writer = csv_writer(buffer, delimiter=delimiter)
     writer.writerows([("text", "label"), *((comment, "1") for comment in texts)])
-    rows = formats.parsed(files.Content("mine.tsv", buffer.getvalue().encode()))
+    rows = whole.read(written(tmp_path, "mine.tsv", buffer.getvalue()))
     assert rows.table["text"].to_pylist() == texts
     assert not any("quotes" in note for note in rows.notes)
 
 
-def test_missing_labels_are_counted_and_named_in_the_first_step(tmp_path: Path) -> None:
+def test_missing_labels_are_counted_in_the_first_step(tmp_path: Path) -> None:
     made = prepared(written(tmp_path, "mine.csv", labelled("0", "1", "NaN", "")), {})
     assert made.steps[0].name == "in the corpus, 40 rows without a label left out"
     assert made.steps[0].counts == (20, 20)
@@ -252,17 +255,15 @@ def test_missing_labels_are_counted_and_named_in_the_first_step(tmp_path: Path) 
         ("/no/such/folder/", "there is no file /no/such/folder; give the path of one that exists"),
         ("/dev/zero", "there is no file /dev/zero; give the path of one that exists"),
         ("{here}", "the folder {here} holds no table (.csv, .tsv, .jsonl, .json, .parquet, .ndjson, .tab, "
-                   ".txt); give a folder of one or a few, or one file"),
+                   ".txt, .pq); give a file, or a folder with a few"),
     ],
 )  # fmt: skip
-def test_what_is_no_file_is_refused(tmp_path: Path, given: str, line: str) -> None:
+def test_a_path_without_a_table_is_refused(tmp_path: Path, given: str, line: str) -> None:
     with pytest.raises(WorthitError) as caught:
         prepare.prepare(given.format(here=tmp_path), Protocol())
     assert str(caught.value) == line.format(here=tmp_path)
 
 
 def test_a_built_in_dataset_takes_no_columns() -> None:
-    with pytest.raises(
-        WorthitError, match=r"^--text-column is for a table of your own; synthetic has"
-    ):
+    with pytest.raises(WorthitError, match=r"^--text-column is for your own table; synthetic has"):
         registry.source("synthetic", Choices(text_column="x"))

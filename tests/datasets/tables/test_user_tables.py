@@ -1,4 +1,4 @@
-"""A user's own table: classes, given splits, groups, balance; and what must stay as it was."""
+"""A user's table: classes, given splits, groups, balance, and reproducible splits."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ from worthit.datasets import corpus, prepare, registry
 from worthit.datasets.errors import DataError, WorthitError
 from worthit.datasets.prepare import Prepared
 from worthit.datasets.splits.protocol import AtMost, Protocol, Split, split
-from worthit.datasets.tables import assemble, formats, labels
+from worthit.datasets.tables import assemble, labels, whole
 from worthit.datasets.tables.columns import Choices
 
 SMALL = Protocol(
@@ -38,28 +38,35 @@ def three_classes(folder: Path, name: str = "mine.csv") -> Path:
     return csv(folder, name, "text,label", rows)
 
 
-def prepared(path: Path, protocol: Protocol | None = None, **said: Any) -> Prepared:
-    return prepare.prepare(str(path), protocol or Protocol(), Choices(**said))
+def prepared(path: Path, protocol: Protocol | None = None, **choices: Any) -> Prepared:
+    return prepare.prepare(str(path), protocol or Protocol(), Choices(**choices))
 
 
 def test_more_text_than_a_column_can_hold_is_refused_in_one_line() -> None:
     megabytes_64 = pa.chunked_array([pa.array(["x" * (1 << 26)])] * 33)  # one in memory, 33 times
     table = pa.table({"text": megabytes_64, "label": ["0", "1", "0"] * 11})
-    said = Choices(text_column="text", label_column="label")
+    choices = Choices(text_column="text", label_column="label")
     with pytest.raises(DataError) as caught:
-        assemble.corpus_of([assemble.Piece(formats.Rows("mine.csv", table))], said)
+        assemble.corpus_of([assemble.Piece(whole.StringTable("mine.csv", table))], choices)
     assert str(caught.value) == (
-        "the column text holds 2.2 GB of text, and up to 2.1 GB of a column are read; give a part of it"
+        "the column text holds 2.2 GB of text, the limit is 2.1 GB per column; give a part of it"
     )
 
 
-def test_a_text_type_that_is_too_long_for_a_column_is_not_called_no_text() -> None:
+def test_a_text_column_that_is_too_long_is_reported_as_too_long() -> None:
     size = 2**31  # of zeros that no memory is taken for
     buffers = [pa.py_buffer(np.array([0, size])), pa.py_buffer(np.zeros(size, np.uint8))]
     texts = pa.LargeStringArray.from_buffers(1, *buffers)
-    rows = formats.from_arrow("mine.parquet", pa.table({"text": texts, "label": ["1"]}))
-    assert rows.unusable == {"text": "more than 2.1 GB of text"}
+    rows = whole.from_arrow("mine.parquet", pa.table({"text": texts, "label": ["1"]}))
+    assert rows.unusable == {"text": "holds more than 2.1 GB of text"}
     assert rows.table.column_names == ["label"]
+
+
+def test_columns_of_the_same_name_are_unusable_in_a_typed_table_too() -> None:
+    table = pa.Table.from_arrays([pa.array(["a"])] * 3, ["text", "x", "x"])
+    rows = whole.from_arrow("hub", table)
+    assert rows.table.column_names == ["text"]
+    assert rows.unusable == {"x": "appears 2 times"}
 
 
 def step(made: Prepared | Split, name: str) -> tuple[int, ...]:
@@ -75,7 +82,9 @@ def step(made: Prepared | Split, name: str) -> tuple[int, ...]:
         ("synthetic:4000", SMALL, "8c42674c157704f0"),
     ],
 )
-def test_a_seed_means_the_rows_it_always_meant(given: str, protocol: Protocol, digest: str) -> None:
+def test_a_seed_gives_the_same_rows_in_every_version(
+    given: str, protocol: Protocol, digest: str
+) -> None:
     chosen = split(corpus.load(registry.source(given)), protocol)
     parts = (chosen.train, chosen.validation, chosen.test, chosen.natural)
     content = b"|".join(np.asarray(part, np.int64).tobytes() for part in parts)
@@ -109,7 +118,7 @@ def test_a_small_unbalanced_part_has_the_shares_of_the_whole_and_is_nested(tmp_p
     assert parts[0] < parts[1] < parts[2]
 
 
-def test_one_class_of_many_is_told_from_the_rest(tmp_path: Path) -> None:
+def test_a_positive_label_makes_one_class_of_the_rest(tmp_path: Path) -> None:
     made = prepared(three_classes(tmp_path), positive_label="b")
     assert made.classes == ("not b", "b")
     assert step(made, "in the corpus") == (440, 200)
@@ -132,7 +141,7 @@ def test_one_class_of_many_is_told_from_the_rest(tmp_path: Path) -> None:
     ],
 )
 def test_classes_and_which_is_positive(values: str, column: str, classes: tuple[str, ...]) -> None:
-    found = labels.classes(values.split() * 3, column, None, "mine.csv")
+    found = labels.to_classes(values.split() * 3, column, None, "mine.csv")
     assert found.classes == classes
     assert [classes[i] for i in found.indices[: len(values.split())]] == [
         {"0": classes[0], "no": classes[0], "1": classes[1], "yes": classes[1]}.get(value, value)
@@ -140,7 +149,7 @@ def test_classes_and_which_is_positive(values: str, column: str, classes: tuple[
     ]
 
 
-def test_a_test_file_is_tested_on_as_it_is_and_wins_over_its_twins(tmp_path: Path) -> None:
+def test_a_test_file_is_kept_whole_and_training_loses_its_duplicates(tmp_path: Path) -> None:
     train = csv(
         tmp_path, "a.csv", "text,label", [f"comment {i},{i % 3 == 0:d}" for i in range(300)]
     )
@@ -174,19 +183,19 @@ def test_a_folder_and_a_split_column_and_two_files_make_the_same_sides(tmp_path:
     made = [prepared(folder), prepared(one), prepared(train, test_file=folder / "test.csv")]
     tested = [set(prepare.comments(m.key, "test").texts) for m in made]
     assert tested[0] == tested[1] == tested[2] == {f"comment {i}" for i in range(100, 120)}
-    held = [set(prepare.comments(m.key, "validation").texts) for m in made[:2]]
-    assert held[0] == held[1] == {f"comment {i}" for i in range(80, 100)}
+    validation = [set(prepare.comments(m.key, "validation").texts) for m in made[:2]]
+    assert validation[0] == validation[1] == {f"comment {i}" for i in range(80, 100)}
     assert any(note.startswith("split column: split (guessed") for note in made[1].notes)
 
 
-def test_a_validation_side_is_tested_on_where_there_is_no_other(tmp_path: Path) -> None:
+def test_a_validation_side_becomes_the_test_side_if_there_is_no_other(tmp_path: Path) -> None:
     rows = [f"comment {i},{i % 2},{'train' if i < 80 else 'dev'}" for i in range(100)]
     made = prepared(csv(tmp_path, "mine.csv", "text,label,split", rows))
     assert step(made, "test") == (10, 10)
-    assert "the validation side is tested on: no labelled row is of a test side" in made.notes
+    assert "the validation side is the test side: no labelled row is on a test side" in made.notes
 
 
-def test_a_folder_of_unclear_sides_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_unclear_sides_is_refused(tmp_path: Path) -> None:
     for name in ("train.csv", "test.csv", "sample.csv"):
         csv(tmp_path, name, "text,label", ["a,1", "b,0"])
     with pytest.raises(DataError, match=r"sample\.csv, whose name says neither train nor test"):
@@ -215,12 +224,12 @@ def test_no_author_is_on_two_sides(tmp_path: Path, balance: bool) -> None:
     assert len(parts["validation"]) > 0
     assert 0.05 < len(authors["test"]) / 60 < 0.2
     assert (
-        "61 groups by author stay on one side of the split, 1 rows without one are each their own"
+        "61 groups by author stay on one side of the split, 1 rows without a group are each a group"
         in made.notes
     )
 
 
-def test_training_comments_of_authors_tested_on_go(tmp_path: Path) -> None:
+def test_training_comments_of_authors_on_the_test_side_are_removed(tmp_path: Path) -> None:
     rows = [
         f"comment {i},{i % 2},{i // 4 % 30},{'test' if i % 8 == 0 or i % 8 == 1 else 'train'}"
         for i in range(400)
@@ -232,7 +241,7 @@ def test_training_comments_of_authors_tested_on_go(tmp_path: Path) -> None:
     assert step(made, "test") == (50, 50)
 
 
-def test_other_choices_are_another_corpus_and_the_same_are_not_read_again(tmp_path: Path) -> None:
+def test_a_corpus_is_cached_for_each_choice_of_columns(tmp_path: Path) -> None:
     rows = [f"comment {i},{i % 2},{i % 3 == 0:d},note" for i in range(90)]
     path = csv(tmp_path, "mine.csv", "text,label,spam,why", rows)
     first, again, other = prepared(path), prepared(path), prepared(path, label_column="spam")

@@ -25,11 +25,11 @@ def command(model: Path, *arguments: str) -> list[str]:
     main = (
         "import sys; from worthit.reports.cli import main as cli; code = cli.main(sys.argv[1:])\n"
     )
-    told = "print(*sorted(sys.modules), file=sys.stderr); sys.exit(code)"
-    return [sys.executable, "-P", "-c", main + told, "score", "--model", str(model), *arguments]
+    report = "print(*sorted(sys.modules), file=sys.stderr); sys.exit(code)"
+    return [sys.executable, "-P", "-c", main + report, "score", "--model", str(model), *arguments]
 
 
-def test_a_killed_process_is_gone_on_with(lsa_model: Path, tmp_path: Path) -> None:
+def test_the_output_of_a_killed_process_is_resumed(lsa_model: Path, tmp_path: Path) -> None:
     source, whole, target = (tmp_path / name for name in ("in.jsonl", "whole.csv", "out.csv"))
     chunk = b'{"text": "you idiot"}\n{"text": "thanks for the article"}\n' * 512
     note = tmp_path / "out.csv.partial.json"
@@ -67,7 +67,7 @@ def test_pipes_work_without_torch_or_pictures(tmp_path: Path) -> None:
     assert not {"torch", "transformers", "matplotlib"} & set(modules)
 
 
-def test_a_reader_who_has_had_enough_ends_it_quietly(lsa_model: Path, tmp_path: Path) -> None:
+def test_a_closed_pipe_ends_it_quietly(lsa_model: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_text("text\n" + "you idiot\n" * 20_000)
     with subprocess.Popen(
@@ -83,7 +83,7 @@ def test_a_reader_who_has_had_enough_ends_it_quietly(lsa_model: Path, tmp_path: 
     assert process.returncode == 1
 
 
-def test_an_adapter_is_refused_on_top_of_other_weights(tiny_llama: Path, tmp_path: Path) -> None:
+def test_an_adapter_is_refused_with_other_weights(tiny_llama: Path, tmp_path: Path) -> None:
     base, folder = tmp_path / "base", tmp_path / "saved"
     shutil.copytree(tiny_llama, base)
     folder.mkdir()
@@ -139,7 +139,7 @@ def test_a_damaged_model_is_refused_in_one_line(score: Any, tmp_path: Path) -> N
         ("bert", "config.json", b"{"),
     ],
 )
-def test_any_damaged_file_of_a_model_is_told_of_in_one_line(
+def test_any_damaged_file_of_a_model_is_reported_in_one_line(
     name: str,
     file: str,
     content: bytes,
@@ -155,12 +155,12 @@ def test_any_damaged_file_of_a_model_is_told_of_in_one_line(
     model.fit(["good thing", "bad idea"] * 10, np.array([0, 1] * 10)).save(folder)
     assert (folder / file).is_file()
     (folder / file).write_bytes(content)
-    with pytest.raises(RunError, match=r"cannot be read .*copy it again whole") as told:
+    with pytest.raises(RunError, match=r"cannot be read .*copy it again whole") as caught:
         registry.load(folder)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_the_models_of_runs_are_found_and_taken_along(
+def test_models_of_runs_are_found_and_exported(
     repeated: tuple[Path, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,0 +1,167 @@
+"""Rows of CSV and TSV (RFC 4180) with a header; other delimiters are found in the header."""
+
+import csv
+import io
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from worthit.datasets.errors import DataError
+from worthit.datasets.tables import quoting
+from worthit.datasets.tables.files import Input
+from worthit.datasets.tables.quoting import SpanningRows
+
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_LONGEST_NAME = 100
+_LONGEST_HEADER = 100_000
+# Beyond it, a quote that is never closed would read the rest of the input as one text.
+_LONGEST_FIELD = 1 << 26
+
+
+class Delimited:
+    """A table in CSV or TSV.
+
+    Attributes:
+        header: the names of the columns, without outer white space.
+        rows: the others, each as wide as the header; blank lines are skipped.
+        notes: a line on each repair.
+
+    Raises:
+        DataError: a row is malformed; names its line.
+    """
+
+    def __init__(self, source: Input, name: str, usual: str) -> None:
+        self._name, self._is_pipe = name, not source.rereadable
+        self.notes: tuple[str, ...] = ()
+        csv.field_size_limit(_LONGEST_FIELD)
+        lines = source.lines("")
+        head = _first_row(lines)
+        self._delimiter = _delimiter(head, usual)
+        if self._delimiter != usual:
+            self.notes += (f"{name} is separated by {_DELIMITERS[self._delimiter]}",)
+        if self._is_pipe:
+            spanning = SpanningRows() if self._delimiter == "\t" else None
+            rows = self._rows(itertools.chain(head, lines), spanning=spanning)
+        else:
+            lines.close()
+            rows = self._rows(source.lines(""), is_quoted=self._is_quoted(source))
+        self.header, self.rows = next(rows), rows
+
+    def _is_quoted(self, source: Input) -> bool:
+        """True if quotes enclose texts. Reads a TSV whole, at most once each way."""
+        if self._delimiter != "\t":
+            return True
+        spanning, problem = SpanningRows(), None
+        try:
+            _read_all(self._rows(source.lines(""), spanning=spanning))
+        except DataError:
+            pass
+        else:
+            if not spanning.mostly_whole_rows:
+                return True
+            problem = quoting.unclear(self._name)
+        try:
+            _read_all(self._rows(source.lines(""), is_quoted=False))
+        except DataError as error:
+            if problem is None:
+                raise
+            raise problem from error
+        self.notes += (f"quotes in {self._name} are read as part of the texts",)
+        return False
+
+    def _rows(
+        self,
+        lines: Iterable[str],
+        *,
+        is_quoted: bool = True,
+        spanning: SpanningRows | None = None,
+    ) -> Iterator[list[str]]:
+        """The header, then all other rows."""
+        rows = self._numbered(lines, is_quoted, spanning)
+        header = [cell.strip() for cell in next(rows, (1, []))[1]]
+        if not any(header) and next(rows, None) is None:
+            raise DataError(f"{self._name} is empty; give a table with a header and rows")
+        self._require_names(header)
+        yield header
+        width = len(header)
+        for line, row in rows:
+            if len(row) > width and not any(row[width:]):
+                row = row[:width]  # spreadsheets append empty cells
+            if len(row) != width:
+                raise DataError(
+                    f"{self._name} is not a well-formed CSV: the row that begins in line {line:,} has "
+                    f"{len(row)} columns, the header {width}; put texts that contain "
+                    f"{_DELIMITERS[self._delimiter]} in double quotes"
+                )
+            yield row
+
+    def _numbered(
+        self, lines: Iterable[str], is_quoted: bool, spanning: SpanningRows | None
+    ) -> Iterator[tuple[int, list[str]]]:
+        """Rows that are not blank, each with the line it begins in."""
+        reader = csv.reader(
+            lines,
+            delimiter=self._delimiter,
+            quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE,
+            strict=True,
+        )
+        begins = 1
+        try:
+            for row in reader:
+                if spanning is not None and reader.line_num > begins:
+                    spanning.add(row)
+                    if self._is_pipe and spanning.mostly_whole_rows:
+                        raise quoting.unclear(
+                            f"{self._name} (from line {begins:,} on)",
+                            "give the file itself, not a pipe, or ",
+                        )
+                if row:
+                    yield begins, row
+                begins = reader.line_num + 1
+        except csv.Error as error:
+            raise DataError(
+                f"{self._name} is not a well-formed CSV: {error} (the row that begins in line "
+                f"{begins:,}); double the quotes within quoted texts"
+            ) from error
+
+    def _require_names(self, header: list[str]) -> None:
+        named = [cell for cell in header if cell]
+        if not named or any(len(cell) > _LONGEST_NAME or _is_number(cell) for cell in named):
+            raise DataError(
+                f"{self._name} has no header: its first line holds values, not column names; add one"
+            )
+
+
+def _read_all(rows: Iterator[object]) -> None:
+    deque(rows, maxlen=0)
+
+
+def _first_row(lines: Iterator[str]) -> list[str]:
+    """Lines up to the end of the first row that is not blank."""
+    head: list[str] = []
+    quotes = characters = 0
+    for line in lines:
+        head.append(line)
+        quotes, characters = quotes + line.count('"'), characters + len(line)
+        is_whole = line.strip() and quotes % 2 == 0
+        if is_whole or characters > _LONGEST_HEADER:
+            break
+    return head
+
+
+def _delimiter(head: list[str], usual: str) -> str:
+    """The delimiter that splits the header into most columns; the usual one on a tie."""
+    text = "".join(head)[:_LONGEST_HEADER].lstrip("\r\n")
+
+    def columns(delimiter: str) -> int:
+        return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), []))
+
+    return max((usual, *_DELIMITERS), key=columns)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

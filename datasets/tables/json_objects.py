@@ -1,0 +1,78 @@
+"""Objects of JSON lines (jsonlines.org) and of JSON arrays, one after the other."""
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from worthit.datasets.errors import DataError
+from worthit.datasets.tables.files import BLOCK, one_line
+
+_LONGEST_OBJECT = 1 << 26
+_MALFORMED = (msgspec.MsgspecError, RecursionError, ValueError)  # of encoding, too
+_find_value = json.JSONDecoder().raw_decode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def of_lines(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
+    """One object per line; blank lines are skipped.
+
+    Raises:
+        DataError: a line is not an object; names it.
+    """
+    for number, line in enumerate(lines, 1):
+        if not line.isspace():
+            try:
+                yield _decode(line)
+            except _MALFORMED as error:
+                raise DataError(
+                    f"line {number:,} of {name} is not a JSON object ({one_line(error)}); "
+                    "JSON lines hold one object per line"
+                ) from error
+
+
+def of_array(blocks: Iterator[str], name: str) -> Iterator[dict[str, Any]]:
+    """The objects of an array. Memory holds a block and an object.
+
+    Args:
+        blocks: of text that begins with [.
+
+    Raises:
+        DataError: it is not an array of objects; names the object.
+    """
+    number, ends = 0, "["
+    text = next(blocks).lstrip().removeprefix("[").lstrip()
+    if text.startswith("]"):
+        ends, text = "]", text[1:]
+    try:
+        while ends != "]":
+            number += 1
+            value, ends, text = _next_value(text, blocks)
+            yield _decode(value)
+        if text.strip() or any(not block.isspace() for block in blocks):
+            raise ValueError("text after the end of the array")
+    except _MALFORMED as error:
+        raise DataError(
+            f"{name} is not an array of JSON objects (object {number:,}: {one_line(error)}); "
+            "write JSON lines"
+        ) from error
+
+
+def _next_value(text: str, blocks: Iterator[str]) -> tuple[str, str, str]:
+    """The next value, the comma or bracket after it, and the rest of the text."""
+    while True:
+        text = text.lstrip()
+        try:
+            _, end = _find_value(text)
+            rest = text[end:].lstrip()
+            if rest[:1] in (",", "]"):
+                return text[:end], rest[0], rest[1:]
+            problem = ValueError("no comma or bracket after it")
+        except json.JSONDecodeError as error:
+            problem = error
+        more = "".join(itertools.islice(blocks, 1 + len(text) // BLOCK))
+        if not more or len(text) > _LONGEST_OBJECT:
+            raise problem
+        text += more

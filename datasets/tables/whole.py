@@ -1,0 +1,107 @@
+"""Whole tables in memory: columns of strings, as they are written in the file (`1.0`, `True`, `NA`)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from worthit.datasets.errors import DataError
+from worthit.datasets.tables.files import Input
+from worthit.datasets.tables.stream import Chunk, Values, open_table, repeated
+
+LARGEST_COLUMN_BYTES = 2**31 - 1  # what Arrow's strings can hold in one piece
+_CHUNK_ROWS = 1 << 16
+
+
+class NotTextError(Exception):
+    """A column has values that are not strings or numbers."""
+
+
+@dataclass(frozen=True)
+class StringTable:
+    """A table as read: every column a string, null where the file has no value."""
+
+    name: str  # of the file, for messages
+    table: pa.Table
+    unusable: dict[str, str] = field(default_factory=dict)  # column → why
+    notes: tuple[str, ...] = ()  # a line on each repair
+
+
+def read(path: Path, form: str | None = None, members: Sequence[str] = ()) -> StringTable:
+    """All rows of a file.
+
+    Args:
+        form, members: see `open_table` and `Input`.
+
+    Raises:
+        DataError: it cannot be read, is not of a known format, or a row is malformed.
+    """
+    chunks: list[pa.Table] = []
+    unusable: dict[str, str] = {}
+    with Input(path, members=members, in_memory=True) as source:
+        reader = open_table(source, form)
+        unusable |= reader.unusable
+        for chunk in reader.chunks(_CHUNK_ROWS):
+            chunks.append(_strings(chunk.columns, unusable))
+    if not chunks:
+        raise DataError(f"{reader.name} has no rows; give a table with a header and rows")
+    table = pa.concat_tables(chunks, promote_options="default")
+    table = table.select([name for name in table.column_names if name not in unusable])
+    return StringTable(reader.name, table, unusable, reader.notes)
+
+
+def of_chunk(name: str, chunk: Chunk, unusable: Mapping[str, str]) -> StringTable:
+    all_unusable = dict(unusable)
+    return StringTable(name, _strings(chunk.columns, all_unusable), all_unusable)
+
+
+def from_arrow(name: str, table: pa.Table) -> StringTable:
+    """A typed table as strings."""
+    unusable = repeated(table.column_names)
+    columns = {column: table[column] for column in table.column_names if column not in unusable}
+    return StringTable(name, _strings(columns, unusable), unusable)
+
+
+def _strings(columns: Mapping[str, Values | pa.ChunkedArray], unusable: dict[str, str]) -> pa.Table:
+    """The columns as strings; adds those that are not text to `unusable`."""
+    texts = {}
+    for name, values in columns.items():
+        try:
+            texts[name] = as_strings(values)
+        except NotTextError as error:
+            unusable[name] = str(error)
+    return pa.table(texts)
+
+
+def as_strings(values: Values | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Values as strings; NaN becomes null.
+
+    Raises:
+        NotTextError: they are lists or objects, or too long.
+    """
+    if isinstance(values, list):
+        if any(isinstance(value, dict | list) for value in values):
+            raise NotTextError("holds lists or objects")
+        return pa.array(map(_as_string, values), pa.string())
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_nested(values.type):
+        raise NotTextError(f"holds {values.type}, not text")
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), None, values)
+    try:
+        return values.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise NotTextError(
+            f"holds more than {LARGEST_COLUMN_BYTES / 1e9:.1f} GB of text"
+            if pa.types.is_large_string(values.type)
+            else f"holds {values.type}, not text"
+        ) from error
+
+
+def _as_string(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)  # true, 1, 1.0
