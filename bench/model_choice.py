@@ -40,7 +40,7 @@ def models(given: str | None) -> dict[str, str]:
     names = [_with_whole_path(name) for name in names]
     for name in names:
         registry.entry(name)
-    return registry.rows(names)
+    return registry.name_rows(names)
 
 
 def _with_whole_path(name: str) -> str:

@@ -40,7 +40,7 @@ from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_ha
 from worthit.datasets.errors import CellError
 from worthit.datasets.splits import manifest
 from worthit.models.hardware import processor
-from worthit.models.registry import entry, is_own, model_class, require_able
+from worthit.models.registry import entry, is_user_code, model_class, require_able
 
 if TYPE_CHECKING:  # reading comments takes libraries that are no part of a model's cold start
     from worthit.datasets.prepare import Comments
@@ -93,7 +93,7 @@ class Work:
             versions=machine.library_versions(self._class.libraries),
             thread_pools=machine.thread_pools() | torch_pools,
             kind=entry(self._class.name).kind,
-            code=self._location if is_own(self._location) else None,
+            code=self._location if is_user_code(self._location) else None,
         )
         return self._setup
 
@@ -283,7 +283,7 @@ class Work:
     def _fingerprint(self) -> str:
         """All that decides what training yields; the models' own code included."""
         code = artifacts.model_code()
-        if is_own(self._location):
+        if is_user_code(self._location):
             from worthit.models import user_model
 
             code += user_model.source_files(self._location)
@@ -322,7 +322,7 @@ class Work:
         precision = self._model.get_params().get("precision")
         if precision is None:  # the user's own model, which decides by itself
             return pools
-        dtype = str(devices.chosen_dtype(precision, self._cell.device)).removeprefix("torch.")
+        dtype = str(devices.dtype_for(precision, self._cell.device)).removeprefix("torch.")
         # Decided once and kept with the artifact: a later process might measure otherwise.
         self._decided = {"precision": {"bfloat16": "bf16", "float32": "fp32"}[dtype]}
         self._model.set_params(**self._decided)

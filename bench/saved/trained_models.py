@@ -10,7 +10,7 @@ from worthit.bench.saved.record import CellRecord, Run
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import OptionError, OutputError, RunError
 from worthit.models.contract import CARD, Card, read_card
-from worthit.models.registry import HF, MODELS, is_own, row_name
+from worthit.models.registry import HF, MODELS, is_user_code, row_name
 
 _MEASURE = "measure with: pytest bench/ --benchmark-only"
 
@@ -59,7 +59,7 @@ def _taken_apart(given: str, runs: Path) -> tuple[str, str]:
     if suffix:
         return f"{file}.json", wanted
     run_name, _, wanted = given.partition(":")
-    is_code = is_own(given) and wanted not in MODELS
+    is_code = is_user_code(given) and wanted not in MODELS
     if given.startswith(HF) or (is_code and not (runs / f"{run_name}.json").is_file()):
         return "", given
     return (run_name, wanted) if wanted else ("", given)
@@ -120,7 +120,7 @@ def require_trusted(kept: Kept, code: str | None) -> None:
         OptionError: the model is not worthit's, was not trained here, and nobody named its code.
     """
     here = kept.folder.resolve().is_relative_to(cache_folder("artifacts").resolve())
-    if is_own(kept.card.model) and not here and code != kept.card.model:
+    if is_user_code(kept.card.model) and not here and code != kept.card.model:
         raise OptionError(
             f"{kept.folder} holds a model of the code {kept.card.model}, which would be run; if you trust "
             f"that code, as it is installed here, give --code {kept.card.model}"

@@ -28,7 +28,7 @@ class Gauge:
     def setup(self) -> Reading:
         task = self._task
         devices.require(task.device)
-        self._dtype = devices.chosen_dtype(task.precision, task.device)
+        self._dtype = devices.dtype_for(task.precision, task.device)
         self.slice(0)
         settings = model_class(task.model)().get_params()
         self._checkpoint = task.checkpoint or settings["checkpoint"]
@@ -65,7 +65,7 @@ class Gauge:
 def matmul_parameters(checkpoint: str) -> int:
     """Weights of the linear maps in a model's layers; no embeddings, no output head."""
     folder = checkpoints.resolve(checkpoint).folder
-    with checkpoints.refused_in_one_line(checkpoint):
+    with checkpoints.one_line_errors(checkpoint):
         model = checkpoints.without_weights(transformers.AutoModel, folder)
     return sum(
         math.prod(module.weight.shape)

@@ -52,7 +52,7 @@ def prompts(
 class _Llm:
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._dtype = devices.chosen_dtype(task.precision, task.device)
+        self._dtype = devices.dtype_for(task.precision, task.device)
 
     def load(self) -> None:
         self._open(Path(self._task.fitted) / "merged")
@@ -204,7 +204,7 @@ def merged(adapter: Path, checkpoint: str, precision: str, device: str, target: 
     """Write the dense model that saved adapters make of their checkpoint, with its tokenizer."""
     folder = checkpoints.resolve(checkpoint).folder
     base = checkpoints.network(
-        transformers.AutoModelForCausalLM, folder, dtype=devices.chosen_dtype(precision, device)
+        transformers.AutoModelForCausalLM, folder, dtype=devices.dtype_for(precision, device)
     )
     adapted = peft.PeftModel.from_pretrained(base, adapter, autocast_adapter_dtype=False)
     adapted.merge_and_unload().save_pretrained(target)

@@ -1,4 +1,4 @@
-"""Packed sequences attend as each would by itself, in any layout and backwards."""
+"""Packed sequences attend as each does alone, in any layout, with the same gradients."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def plainly(
     window: int | None = None,
     softcap: float | None = None,
 ) -> torch.Tensor:
-    """Of one sequence by itself, whose last tokens alone ask."""
+    """Attention of one sequence's last tokens, written plainly."""
     key, value = (state.repeat_interleave(HEADS // KEY_HEADS, dim=1) for state in (key, value))
     scores = torch.einsum("qhs,khs->hqk", query, key) * SCALING
     if softcap:
