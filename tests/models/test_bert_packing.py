@@ -30,6 +30,12 @@ def bert(tuned: Callable[..., Path]) -> Bert:
     return Bert.load(tuned("bert"))
 
 
+def set_dropout(network: torch.nn.Module, probability: float) -> None:
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = probability
+
+
 def pad(model: Encoder[Any]) -> None:
     """Compute with padding, as for other architectures."""
     model._model.set_attn_implementation(devices.attention("cpu", model.settings.max_length))
@@ -56,6 +62,7 @@ def test_a_step_of_training_has_the_loss_and_gradients_of_a_padded_one(
     model = bert
     model._dtype = dtype
     network = model._model.train()
+    set_dropout(network, 0.0)
     tokens, labels = model._tokens(TEXTS[:4]), torch.from_numpy(LABELS[TOXIC][:4])
 
     def step() -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -75,9 +82,7 @@ def test_dropout_thins_what_is_packed_in_training_alone(tiny_bert: Path) -> None
     model = Bert(settings).fit(TEXTS, LABELS[TOXIC])
     tokens = model._tokens(TEXTS)
     assert torch.equal(model._logits(tokens), model._logits(tokens))
-    for module in model._model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
+    set_dropout(model._model, 0.0)
     attention = model._model.bert.encoder.layer[0].attention.self
     attention.dropout.p = 0.5
     model._model.train()

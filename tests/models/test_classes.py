@@ -192,7 +192,7 @@ def test_scores_of_another_shape_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     texts, labels = comments(30)
     model = LSA(classes=THREE).fit(texts, labels)
     monkeypatch.setattr(LSA, "_score", lambda self, texts: np.zeros(len(texts)))
-    with pytest.raises(CellError, match=r"shape \(30,\), not \(30, 3\): a row each"):
+    with pytest.raises(CellError, match=r"shape \(30,\), not \(30, 3\): one row per comment"):
         model.predict_proba(texts)
 
 

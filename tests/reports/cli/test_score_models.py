@@ -153,7 +153,7 @@ def test_any_damaged_file_of_a_model_is_told_of_in_one_line(
     model.fit(["good thing", "bad idea"] * 10, np.array([0, 1] * 10)).save(folder)
     assert (folder / file).is_file()
     (folder / file).write_bytes(content)
-    with pytest.raises(RunError, match=r"cannot be read .*copy it again whole") as told:
+    with pytest.raises(RunError, match=r"cannot be read .*copy the whole folder again") as told:
         registry.load(folder)
     assert "\n" not in str(told.value)
 
