@@ -70,6 +70,9 @@ class Bert(Encoder[BertSettings]):
         if head is not None:
             head.register_forward_pre_hook(lambda module, inputs: (inputs[0].float(), *inputs[1:]))
 
+    def base(self) -> None:
+        """All weights are saved."""
+
     def full_precision_network(self) -> Any:
         """The trained network in fp32, which is saved and converted."""
         return self._trained if self._folder is None else self._network(self._folder)

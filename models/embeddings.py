@@ -16,7 +16,7 @@ import transformers
 from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 
-from worthit.models.contract import Base, Labels, Progress, Size
+from worthit.models.contract import Labels, Progress, Size
 from worthit.models.transformer import batches
 from worthit.models.transformer.classifiers import Encoder
 from worthit.models.weights import checkpoints
@@ -92,11 +92,8 @@ class Embeddings(Encoder[EmbeddingsSettings]):
     def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
         return self._embed(tokens) @ self._weights.T + self._biases
 
-    def base(self) -> Base:
-        """Only the head is saved; the encoder is unchanged."""
-        return self.checkpoint_base()
-
     def _save(self, folder: Path) -> None:
+        """Save the head only; the encoder is unchanged."""
         head = {"coef": self._weights.cpu().numpy(), "intercept": self._biases.cpu().numpy()}
         save_file(head, folder / _HEAD)
 

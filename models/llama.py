@@ -23,7 +23,7 @@ import transformers
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
 
 from worthit.datasets.errors import CheckpointError, RunError
-from worthit.models.contract import Base, Labels, Progress, Size
+from worthit.models.contract import Labels, Progress, Size
 from worthit.models.hardware import devices
 from worthit.models.transformer import batches, packing, prompts
 from worthit.models.transformer.classifiers import TokenClassifier
@@ -63,15 +63,14 @@ class Llama(TokenClassifier[LlamaSettings]):
         torch.manual_seed(self.seed)
         self._open_checkpoint()
         self._require_known_logits()
-        base, chosen = self._model, self.settings
-        self._model = peft.get_peft_model(
-            base, self._adapter_config(base), autocast_adapter_dtype=False
-        )
+        settings = self.settings
+        adapters = self._adapter_config(self._model)
+        self._model = peft.get_peft_model(self._model, adapters, autocast_adapter_dtype=False)
         self._model.train()
-        if chosen.learning_rate is None:
+        if settings.learning_rate is None:
             small = self._parameters < 300e6
-            self.settings = chosen = replace(chosen, learning_rate=1e-3 if small else 2e-4)
-        recipe = Recipe.of(chosen)
+            self.settings = settings = replace(settings, learning_rate=1e-3 if small else 2e-4)
+        recipe = Recipe.of(settings)
         trained = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
         finetune(self._logits, trained, self._tokens(texts), labels, recipe, self.seed, progress)
         self._merge_adapters()
@@ -80,12 +79,12 @@ class Llama(TokenClassifier[LlamaSettings]):
         self._trained_parameters = sum(parameter.numel() for parameter in trained)
 
     def _adapter_config(self, base: Any) -> peft.LoraConfig:
-        chosen = self.settings
+        settings = self.settings
         return peft.LoraConfig(
             task_type="CAUSAL_LM",
-            r=chosen.r,
-            lora_alpha=chosen.alpha,
-            lora_dropout=chosen.dropout,
+            r=settings.r,
+            lora_alpha=settings.alpha,
+            lora_dropout=settings.dropout,
             target_modules=self._targets(base),
         )
 
@@ -117,8 +116,7 @@ class Llama(TokenClassifier[LlamaSettings]):
         placed = {parameter.device.type for parameter in base.parameters()}
         if placed != {self.device}:
             raise CheckpointError(
-                f"{self.settings.checkpoint} should load on {self.device} but loaded on "
-                f"{', '.join(sorted(placed))}"
+                f"{self.settings.checkpoint} loaded on {', '.join(sorted(placed))}, not {self.device}"
             )
         self._parameters = int(base.num_parameters())
         self._prompt = prompts.prompt(self.classes, self._first_tokens, self.settings.checkpoint)
@@ -235,11 +233,8 @@ class Llama(TokenClassifier[LlamaSettings]):
             return 0.0
         return float(np.mean([len(tokens) > limit for tokens in self._comment_tokens(texts)]))
 
-    def base(self) -> Base | None:
-        """Only the adapters are saved."""
-        return self.checkpoint_base()
-
     def _save(self, folder: Path) -> None:
+        """Save the adapters only."""
         if isinstance(self._model, peft.PeftModel):
             self._model.save_pretrained(folder)
         else:  # loaded: the adapters are merged, but their files are where they were

@@ -29,15 +29,17 @@ class TfIdf(Classifier[TfIdfSettings]):
     Settings = TfIdfSettings
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        chosen = self.settings
-        word_options = NGramOptions("word", (1, chosen.word_ngrams), True, "unicode")
+        settings = self.settings
+        word_options = NGramOptions("word", (1, settings.word_ngrams), True, "unicode")
         character_options = NGramOptions(
-            "char_wb", (chosen.char_ngrams_from, chosen.char_ngrams_to), True, "unicode"
+            "char_wb", (settings.char_ngrams_from, settings.char_ngrams_to), True, "unicode"
         )
-        self._words, words = Vectorizer.fit(texts, word_options, chosen.min_comments)
-        self._characters, characters = Vectorizer.fit(texts, character_options, chosen.min_comments)
+        self._words, words = Vectorizer.fit(texts, word_options, settings.min_comments)
+        self._characters, characters = Vectorizer.fit(
+            texts, character_options, settings.min_comments
+        )
         features = sparse.hstack([words, characters], format="csr")
-        self._head = estimators.fit_head(features, labels, C=chosen.C, max_iter=chosen.max_iter)
+        self._head = estimators.fit_head(features, labels, C=settings.C, max_iter=settings.max_iter)
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:

@@ -1,8 +1,8 @@
 """A list of words: a comment with one of them is positive. It is the filter that forums start with.
 
 The list is learned. Candidates are words that are several times as common in the training comments
-of class 1 as elsewhere. Those whose presence depends most on the class by the chi-squared test are
-kept (Yang and Pedersen 1997, "A Comparative Study on Feature Selection in Text Categorization").
+of class 1 as elsewhere. Those whose presence depends most on the class by the chi-squared test
+form the list (Yang and Pedersen 1997, "A Comparative Study on Feature Selection in Text Categorization").
 The false discovery rate is bounded (Benjamini and Hochberg 1995, "Controlling the False Discovery
 Rate"), so few of them are there by chance.
 
@@ -67,19 +67,19 @@ class WordList(Classifier[WordListSettings]):
         """
         from scipy import stats
 
-        chosen = self.settings
+        settings = self.settings
         in_class, elsewhere = (
             np.asarray(present[rows].sum(axis=0), float).ravel() for rows in (inside, ~inside)
         )
         sizes = float(inside.sum()), float((~inside).sum())
         strength = chi_squared(in_class, elsewhere, *sizes)
         adjusted_p = stats.false_discovery_control(stats.chi2.sf(strength, df=1))
-        typical = (adjusted_p <= chosen.false_discovery_rate) & (
-            in_class * sizes[1] >= chosen.times_as_common * elsewhere * sizes[0]
+        typical = (adjusted_p <= settings.false_discovery_rate) & (
+            in_class * sizes[1] >= settings.times_as_common * elsewhere * sizes[0]
         )
         # Equally strong words stay in alphabetical order, which is that of the columns.
         strongest = np.argsort(-strength, kind="stable")
-        return frozenset(terms[strongest[typical[strongest]][: chosen.words]].tolist())
+        return frozenset(terms[strongest[typical[strongest]][: settings.words]].tolist())
 
     def _best_list(self, texts: Sequence[str]) -> npt.NDArray[np.intp]:
         """The list with most words of each comment, counted from 1, shape (n,); 0 for none."""

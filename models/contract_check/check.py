@@ -23,9 +23,7 @@ Make = Callable[[Sequence[str]], Classifier[Any]]
 
 _COMMENTS, _HELD_OUT = 120, 100
 _TOLERANCE = 0.02  # bf16 products depend on the batch's shape
-_LOWEST_AUC = (
-    0.25  # held-out comments are rarely below by chance, and mostly if classes are swapped
-)
+_LOWEST_AUC = 0.25  # rarely lower by chance, and mostly lower if classes are swapped
 _ODD_COMMENTS = {
     "an empty comment": "",
     "white space": " \n\t",

@@ -32,21 +32,20 @@ class TokenClassifier(Classifier[S]):
     def prepare(self) -> None:
         checkpoints.import_architecture(self.settings.checkpoint, self.network_class)
 
-    def _open_checkpoint(self) -> Path:
-        """Open the pretrained tokenizer and network on the device; returns their folder."""
+    def _open_checkpoint(self) -> None:
+        """Open the pretrained tokenizer and network on the device."""
         devices.use(self.device)
         folder = checkpoints.resolve(self.settings.checkpoint).folder
         with checkpoints.one_line_errors(self.settings.checkpoint):
             self._open(folder)
-        return folder
 
     def _open(self, folder: Path) -> None:
         self._dtype = devices.dtype_for(self.settings.precision, self.device)
         self._tokenizer = checkpoints.tokenizer(folder)
         self._model = self._network(folder)
 
-    def checkpoint_base(self) -> Base:
-        """The pretrained weights, for models that do not save them."""
+    def base(self) -> Base | None:
+        """The pretrained weights; models that save all weights return None."""
         checkpoint = checkpoints.resolve(self.settings.checkpoint)
         return Base(checkpoint.given, checkpoint.origin, checkpoint.identity)
 

@@ -50,16 +50,16 @@ def prompt(classes: Sequence[str], first_tokens: FirstTokens, checkpoint: str) -
     Raises:
         CheckpointError: the tokenizer has too few distinct first tokens.
     """
-    chosen = _by_names(classes, first_tokens)
-    if chosen is None or len(set(chosen.tokens)) < len(classes):
-        chosen = _by_letters(classes, first_tokens)
-    if len(chosen.tokens) < len(classes):
+    candidate = _by_names(classes, first_tokens)
+    if candidate is None or len(set(candidate.tokens)) < len(classes):
+        candidate = _by_letters(classes, first_tokens)
+    if len(candidate.tokens) < len(classes):
         raise CheckpointError(
-            f"{checkpoint} has first tokens for {len(chosen.tokens)} answers only, there are "
+            f"{checkpoint} has first tokens for {len(candidate.tokens)} answers only, there are "
             f"{len(classes)} classes; use another checkpoint, or fewer classes (--positive-label "
             "CLASS compares one with the rest)"
         )
-    return chosen
+    return candidate
 
 
 def _by_names(classes: Sequence[str], first_tokens: FirstTokens) -> Prompt | None:
@@ -76,12 +76,12 @@ def _by_letters(classes: Sequence[str], first_tokens: FirstTokens) -> Prompt:
     letter_of: dict[int, str] = {}
     for token, letter in zip(first_tokens([f" {a}" for a in _LETTERS]), _LETTERS, strict=True):
         letter_of.setdefault(token, letter)
-    chosen = list(letter_of.items())[: len(classes)]
+    letters = list(letter_of.items())[: len(classes)]
     lines = [
-        f"{letter}: {_one_line(name)}" for (_, letter), name in zip(chosen, classes, strict=False)
+        f"{letter}: {_one_line(name)}" for (_, letter), name in zip(letters, classes, strict=False)
     ]
     question = "\n".join(["Which of these is this comment? Answer with its letter.", *lines])
-    return Prompt(_with_comment(question), tuple(token for token, _ in chosen))
+    return Prompt(_with_comment(question), tuple(token for token, _ in letters))
 
 
 def _with_comment(question: str) -> str:

