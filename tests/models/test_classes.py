@@ -19,7 +19,7 @@ from worthit.bench.cells import cell_run
 from worthit.bench.cells.work import Work
 from worthit.bench.saved import record
 from worthit.datasets import prepare
-from worthit.datasets.errors import CellError, CheckpointError, DataError, RunError
+from worthit.datasets.errors import CellError, DataError, RunError
 from worthit.datasets.splits import manifest
 from worthit.datasets.splits.protocol import Protocol
 from worthit.datasets.tables.columns import Choices
@@ -30,7 +30,6 @@ from worthit.models.contract_check.pickles import is_pickle
 from worthit.models.lsa import LSA
 from worthit.models.scoring import chunks
 from worthit.models.tfidf import TfIdf
-from worthit.models.transformer import batches, prompts
 from worthit.reports.cli import main
 
 THREE = ("rivers", "music", "insults")
@@ -202,84 +201,6 @@ def test_berts_configuration_names_the_classes(tiny_bert: Path, tmp_path: Path) 
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["id2label"] == {"0": "rivers", "1": "music", "2": "insults"}
     assert config["label2id"] == {"rivers": 0, "music": 1, "insults": 2}
-
-
-def test_batches_are_put_back_in_order() -> None:
-    import torch
-
-    tokens = [[1], [2, 2, 2], [3, 3]]
-    found = batches.score(
-        lambda batch: torch.tensor([[10.0 * (t[0] == c) for c in (1, 2, 3)] for t in batch]),
-        tokens,
-        2,
-        "cpu",
-    )
-    assert found.argmax(axis=1).tolist() == [0, 1, 2]
-    assert found.sum(axis=1) == pytest.approx([1, 1, 1])
-
-
-def by_start(characters: int) -> prompts.FirstTokens:
-    """A tokenizer whose first token is the first characters of a word."""
-    known: dict[str, int] = {}
-    return lambda answers: [known.setdefault(a.strip()[:characters], len(known)) for a in answers]
-
-
-@pytest.mark.parametrize(
-    ("classes", "question", "answers"),
-    [
-        (TOXIC, "Is this comment toxic? Answer True or False.", ("False", "True")),
-        (("not spam", "spam"), "Is this comment spam? Answer True or False.", ("False", "True")),
-        (
-            ("ham", "spam"),
-            "Which of these is this comment: ham, spam? Answer with one of them.",
-            ("ham", "spam"),
-        ),
-        (
-            THREE,
-            "Which of these is this comment: rivers, music, insults? Answer with one of them.",
-            THREE,
-        ),
-        (
-            ("negative", "neutral", "neutral too"),  # the last two begin alike
-            "Which of these is this comment? Answer with its letter.\n"
-            "A: negative\nB: neutral\nC: neutral too",
-            ("A", "B", "C"),
-        ),
-        (
-            ("1", "2", "10"),
-            "Which of these is this comment? Answer with its letter.\nA: 1\nB: 2\nC: 10",
-            ("A", "B", "C"),
-        ),
-        (
-            ("a,\n b", "x" * 99),
-            f"Which of these is this comment? Answer with its letter.\nA: a, b\nB: {'x' * 59}…",
-            ("A", "B"),
-        ),
-    ],
-)
-def test_the_question_depends_on_the_classes(
-    classes: tuple[str, ...], question: str, answers: tuple[str, ...]
-) -> None:
-    first = by_start(7)
-    found = prompts.prompt(classes, first, "tiny")
-    assert found.question == f"{question}\n\nComment:"
-    assert list(found.tokens) == first([f" {answer}" for answer in answers])
-
-
-def test_letters_are_used_while_their_tokens_differ() -> None:
-    many = [str(number) for number in range(64)]
-    found = prompts.prompt(many, by_start(2), "tiny")
-    assert len(set(found.tokens)) == 64
-    for line in ("\nZ: 25\n", "\na: 26\n", "\nz: 51\n", "\nAA: 52\n", "\nAL: 63\n\nComment:"):
-        assert line in found.question
-    with pytest.raises(
-        CheckpointError, match="tiny has first tokens for 52 answers only, there are 64"
-    ):
-        prompts.prompt(many, by_start(1), "tiny")
-    uncased = prompts.prompt(
-        many[:30], lambda answers: by_start(2)([a.lower() for a in answers]), ""
-    )
-    assert "\nZ: 25\nAA: 26\n" in uncased.question  # a is the same as A
 
 
 def test_a_llama_answers_by_letters_where_names_are_numbers(

@@ -9,15 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from worthit.datasets import registry
-from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import CheckpointError, DeviceError, RunError, UnknownNameError
+from worthit.datasets.errors import CheckpointError, RunError
 from worthit.models.bert import Bert
 from worthit.models.embeddings import Embeddings
-from worthit.models.hardware import devices
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.llama_qlora import LlamaQLoRA
 from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
-from worthit.models.transformer import batches, finetuning
 from worthit.models.transformer.bert_settings import BertSettings
 from worthit.models.transformer.prompts import CUE
 
@@ -240,21 +237,6 @@ def test_a_checkpoint_of_another_kind_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_training_batches_hold_each_comment_once_and_like_lengths() -> None:
-    lengths = np.random.default_rng(0).integers(1, 200, 500)
-    made = batches.for_training(lengths, 8, np.random.default_rng(1))
-    assert sorted(np.concatenate(made)) == list(range(500))
-    spread = np.mean([np.ptp(lengths[rows]) for rows in made])
-    shuffled = np.mean([np.ptp(lengths[i : i + 8]) for i in range(0, 496, 8)])
-    assert spread < shuffled / 3
-
-
-def test_scoring_batches_hold_each_comment_once_longest_first() -> None:
-    lengths = np.array([5, 50, 7, 1])
-    made = list(batches.for_scoring(lengths, 3, most_tokens=10_000))
-    assert [rows.tolist() for rows in made] == [[1, 2, 0], [3]]
-
-
 def test_the_learning_rate_depends_on_the_checkpoints_size(
     tiny_bert: Path, tiny_llama: Path
 ) -> None:
@@ -264,104 +246,6 @@ def test_the_learning_rate_depends_on_the_checkpoints_size(
     assert llama.settings.learning_rate == 1e-3
     given = Bert(BertSettings(checkpoint=str(tiny_bert), learning_rate=1e-5)).fit(TEXTS, LABELS)
     assert given.settings.learning_rate == 1e-5
-
-
-def test_the_learning_rate_warms_up_and_decays() -> None:
-    recipe = finetuning.Recipe(1.0, 8, 1, 0.1, 0.0)
-    rates = [finetuning.learning_rate(step, 100, recipe) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == rates[9] == 1.0
-    assert rates == sorted(rates[:10]) + sorted(rates[10:], reverse=True)
-    assert 0 < rates[-1] < 0.02
-
-
-def test_small_updates_of_bf16_parameters_are_not_lost() -> None:
-    parameter = torch.nn.Parameter(torch.ones(1, dtype=torch.bfloat16))
-    optimizer = finetuning.MasterAdamW([parameter], finetuning.Recipe(1e-4, 1, 1, 0, 0.0))
-    for _ in range(100):
-        parameter.grad = torch.ones_like(parameter)
-        optimizer.step(1e-4)
-    assert parameter.item() == pytest.approx(0.99, abs=0.004)  # bf16 alone would still be 1
-
-
-def test_missing_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    for device in ("cuda", "mps"):
-        with pytest.raises(DeviceError, match=f"device {device} is not available"):
-            devices.require(device)
-    with pytest.raises(UnknownNameError, match="unknown device 'tpu'; known: cpu, cuda, mps"):
-        devices.require("tpu")
-
-
-@pytest.mark.parametrize(("bf16_s", "expected"), [(0.1, torch.bfloat16), (0.9, torch.float32)])
-def test_bf16_is_chosen_where_it_is_measured_to_be_faster(
-    monkeypatch: pytest.MonkeyPatch, bf16_s: float, expected: torch.dtype
-) -> None:
-    devices.worthwhile_dtype.cache_clear()
-    times = {torch.float32: 1.0, torch.bfloat16: bf16_s}
-    monkeypatch.setattr(devices, "gemm_seconds", lambda device, dtype: times[dtype])
-    assert devices.worthwhile_dtype("cpu") is expected
-    devices.worthwhile_dtype.cache_clear()
-
-
-def test_precision_is_decided_once_per_machine(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    probed: list[torch.dtype] = []
-
-    def decided(bf16_s: float) -> torch.dtype:
-        """The decision of a new process that measures `bf16_s` for bf16, and 1 s for fp32."""
-        devices.worthwhile_dtype.cache_clear()
-
-        def seconds(device: str, dtype: torch.dtype) -> float:
-            probed.append(dtype)
-            return bf16_s if dtype == torch.bfloat16 else 1.0
-
-        monkeypatch.setattr(devices, "gemm_seconds", seconds)
-        return devices.dtype_for("auto", "cpu")
-
-    assert decided(0.1) is torch.bfloat16
-    assert decided(0.9) is torch.bfloat16
-    assert len(probed) == 2
-    (file,) = cache_folder("precision").glob("*/*")
-    file.write_bytes(b"\xff")
-    assert decided(0.9) is torch.float32
-    assert decided(0.1) is torch.float32
-    monkeypatch.setattr(devices.processor, "allowed_cores", lambda: 97)
-    assert decided(0.1) is torch.bfloat16
-    monkeypatch.setattr(devices.processor, "cpu_name", lambda: "another")
-    assert decided(0.9) is torch.float32
-    monkeypatch.setattr(torch, "__version__", "another")
-    assert decided(0.1) is torch.bfloat16
-    devices.worthwhile_dtype.cache_clear()
-
-
-def test_the_first_of_two_processes_decides_the_precision(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def busy(device: str) -> str:
-        """Let another process decide while this one measures."""
-        monkeypatch.setattr(devices, "_measure_worthwhile", lambda device: "bf16")
-        devices.worthwhile_dtype.cache_clear()
-        assert devices.worthwhile_dtype(device) is torch.bfloat16
-        return "fp32"
-
-    monkeypatch.setattr(devices, "_measure_worthwhile", busy)
-    devices.worthwhile_dtype.cache_clear()
-    assert devices.worthwhile_dtype("cpu") is torch.bfloat16
-    devices.worthwhile_dtype.cache_clear()
-
-
-def test_an_unknown_precision_lists_the_known() -> None:
-    with pytest.raises(UnknownNameError, match="unknown precision 'int3'; known: auto, fp32, bf16"):
-        devices.dtype_for("int3", "cpu")
-
-
-def test_a_batch_to_score_has_no_more_tokens_than_fit_a_cache() -> None:
-    lengths = np.array([50, 3, 4, 90, 5, 2])
-    made = [rows.tolist() for rows in batches.for_scoring(lengths, 3, most_tokens=12)]
-    assert made == [[3], [0], [4, 2], [1, 5]]  # long ones are alone
 
 
 def test_layers_without_keys_and_values_are_refused_in_one_line(

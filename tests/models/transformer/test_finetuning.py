@@ -9,7 +9,7 @@ import torch
 from worthit.models import bert
 from worthit.models.bert import Bert
 from worthit.models.transformer.bert_settings import BertSettings
-from worthit.models.transformer.finetuning import MasterAdamW, Recipe
+from worthit.models.transformer.finetuning import MasterAdamW, Recipe, learning_rate
 from worthit.models.transformer.used_rows import UsedRows
 
 TEXTS = ["you stupid idiot", "thanks for the nice article", "the page", "you"] * 6
@@ -67,3 +67,21 @@ def test_gradients_are_clipped_as_torch_clips_them(dtype: torch.dtype, size: flo
             rtol=1e-2 if dtype == torch.bfloat16 else 1e-5,
             atol=1e-4 if dtype == torch.bfloat16 else 1e-6,
         )
+
+
+def test_the_learning_rate_warms_up_and_decays() -> None:
+    recipe = Recipe(1.0, 8, 1, 0.1, 0.0)
+    rates = [learning_rate(step, 100, recipe) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == 1.0
+    assert rates == sorted(rates[:10]) + sorted(rates[10:], reverse=True)
+    assert 0 < rates[-1] < 0.02
+
+
+def test_small_updates_of_bf16_parameters_are_not_lost() -> None:
+    parameter = torch.nn.Parameter(torch.ones(1, dtype=torch.bfloat16))
+    optimizer = MasterAdamW([parameter], Recipe(1e-4, 1, 1, 0, 0.0))
+    for _ in range(100):
+        parameter.grad = torch.ones_like(parameter)
+        optimizer.step(1e-4)
+    assert parameter.item() == pytest.approx(0.99, abs=0.004)  # bf16 alone would still be 1

@@ -1,10 +1,8 @@
 """Packed sequences attend as each does alone, in any layout, with the same gradients."""
 
-import numpy as np
 import pytest
 import torch
 
-from worthit.models.transformer import batches
 from worthit.models.transformer.packing import Pack
 
 LENGTHS = [5, 1, 3]
@@ -133,11 +131,3 @@ def test_dropout_leaves_out_weights_and_makes_up_for_them() -> None:
     found = Pack([200] * 2, "cpu", causal=False).attend(None, query, key, value, 0.1, dropout=0.5)
     assert found.std().item() > 0.01
     assert found.mean().item() == pytest.approx(1, abs=0.01)
-
-
-def test_a_packed_batch_is_bounded_by_real_tokens() -> None:
-    lengths = np.array([50, 3, 4, 90, 5, 2])
-    made = batches.for_scoring(lengths, 3, most_tokens=12, packed=True)
-    assert [rows.tolist() for rows in made] == [[3], [0], [4, 2, 1], [5]]
-    made = batches.for_scoring(lengths, 6, most_tokens=145, packed=True)
-    assert [rows.tolist() for rows in made] == [[3, 0, 4], [2, 1, 5]]
