@@ -81,7 +81,7 @@ def test_int8_scores_stay_near_and_of_the_same_class(
 
 
 @multiplies
-def test_a_comment_scores_the_same_whatever_is_scored_with_it(bert: Path) -> None:
+def test_a_score_does_not_depend_on_the_batch(bert: Path) -> None:
     model = BertInt8().convert(bert)
     embedding = model._model.get_input_embeddings()
     embedding.weight.data[model._tokenizer.convert_tokens_to_ids("idiot")] *= 1e4
@@ -137,9 +137,9 @@ def test_a_network_without_plain_linear_layers_is_refused(tiny_bert: Path, tmp_p
     )  # fmt: skip
     transformers.AlbertModel(config).save_pretrained(tmp_path)
     model = BertInt8().set_params(checkpoint=str(tmp_path))
-    with pytest.raises(CheckpointError, match="has no plain linear layers") as told:
+    with pytest.raises(CheckpointError, match="has no plain linear layers") as caught:
         model.fit(TEXTS, LABELS[TOXIC])
-    assert "omit bert-int8, or give another checkpoint with --checkpoint bert=" in str(told.value)
+    assert "omit bert-int8, or give another checkpoint with --checkpoint bert=" in str(caught.value)
 
 
 def test_where_the_kernel_is_wrong_nothing_is_trained(

@@ -151,9 +151,9 @@ def test_eight_bits_are_refused_where_their_products_overflow(
     BertOnnxInt8().convert(bert).save(tmp_path)
     registry.load(tmp_path)
     monkeypatch.setattr(processor, "int8_products_saturate", lambda: True)
-    with pytest.raises(DeviceError, match="converted for processors with VNNI") as told:
+    with pytest.raises(DeviceError, match="converted for processors with VNNI") as caught:
         registry.load(tmp_path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
     BertOnnxInt8().convert(bert).save(tmp_path)
     registry.load(tmp_path)
 
@@ -246,7 +246,8 @@ def test_an_artifact_is_converted_once_for_each_training(
     assert work.convert("bert-abc").artifact != converted.artifact
 
 
-def test_it_follows_berts_options_and_has_none_of_its_own(tiny_bert: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("small_split")
+def test_it_follows_berts_options(tiny_bert: Path, tmp_path: Path) -> None:
     given = {
         "preset_name": "reference", "models": "bert-onnx-int8,bert", "devices": "cpu", "dataset": "synthetic:600",
         "train_size": 60, "test_size": 20, "max_length": 24, "checkpoints": [f"bert={tiny_bert}"], "seeds": 2,

@@ -77,7 +77,7 @@ def test_a_step_of_training_has_the_loss_and_gradients_of_a_padded_one(
     torch.testing.assert_close(packed, step(), rtol=tolerance, atol=tolerance)
 
 
-def test_dropout_thins_what_is_packed_in_training_alone(tiny_bert: Path) -> None:
+def test_dropout_applies_to_packed_rows_only_in_training(tiny_bert: Path) -> None:
     settings = BertSettings(checkpoint=str(tiny_bert), dropout=None, precision="fp32")
     model = Bert(settings).fit(TEXTS, LABELS[TOXIC])
     tokens = model._tokens(TEXTS)

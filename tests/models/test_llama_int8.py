@@ -93,7 +93,7 @@ def test_int8_scores_stay_near_and_of_the_same_class(
 
 
 @multiplies
-def test_a_comment_scores_the_same_whatever_is_scored_with_it(llama: Path) -> None:
+def test_a_score_does_not_depend_on_the_batch(llama: Path) -> None:
     model = LlamaInt8().convert(llama)
     decoder = model._decoder()
     decoder.embed_tokens.weight.data[model._tokenizer("liar")["input_ids"]] *= 1e4

@@ -260,7 +260,7 @@ def test_the_gauge_counts_real_tokens_and_times_products(
     measured = gemm.Gauge(task)
     reading = measured.setup()
     model = llama.Llama().set_params(checkpoint=str(tiny_llama), precision="fp32")
-    model._open()
+    model._open_checkpoint()
     texts = prepare.comments(split, "train").texts[:8]
     question = len(model._tokenizer(model._prompt.question)["input_ids"])
     tokens = [question + len(rest) for rest in model._tokens(texts)]

@@ -102,7 +102,7 @@ def test_pickled_weights_are_never_a_fallback(tmp_path: Path, tiny_llama: Path) 
         checkpoints.network(kind, folder)
 
 
-def test_a_damaged_gguf_file_is_refused_and_not_kept(tmp_path: Path) -> None:
+def test_a_damaged_gguf_file_is_refused_and_not_cached(tmp_path: Path) -> None:
     file = tmp_path / "broken.gguf"
     file.write_bytes(b"no gguf at all")
     with pytest.raises(CheckpointError, match=r"broken\.gguf cannot be used"):
@@ -115,12 +115,12 @@ def test_only_direct_members_of_a_packaged_folder_are_taken() -> None:
     assert checkpoints._members(names, "m/model/") == ["m/model/config.json"]
 
 
-def with_code(source: Path, folder: Path, file: str, told: dict[str, Any], part: str) -> Path:
-    """A copy of a checkpoint that brings its own class for that part; run, it leaves a trace."""
+def with_code(source: Path, folder: Path, file: str, changes: dict[str, Any], part: str) -> Path:
+    """A copy of a checkpoint with its own class for that part; if it runs, it creates a file `ran`."""
     shutil.copytree(source, folder)
     auto_map = {part: "code.Theirs" if part == "AutoConfig" else ["code.Theirs", None]}
     known = json.loads((folder / file).read_text("utf-8"))
-    (folder / file).write_text(json.dumps(known | told | {"auto_map": auto_map}), "utf-8")
+    (folder / file).write_text(json.dumps(known | changes | {"auto_map": auto_map}), "utf-8")
     (folder / "code.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\n", "utf-8")
     return folder
 
@@ -136,9 +136,9 @@ def test_code_of_an_architecture_is_neither_run_nor_offered(
     for use in (model.prepare, lambda: model.fit(["a", "b"], np.array([0, 1]))):
         with pytest.raises(
             CheckpointError, match="needs its own Python code, which is never run"
-        ) as told:
+        ) as caught:
             use()
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
     assert yes.tell() == 0
     assert not (folder / "ran").exists()
 
