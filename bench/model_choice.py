@@ -39,7 +39,7 @@ def models(given: str | None) -> dict[str, str]:
     ]
     for name in selected:
         registry.entry(name)
-    return registry.rows(selected)
+    return registry.name_rows(selected)
 
 
 def _with_absolute_path(name: str) -> str:

@@ -1,9 +1,10 @@
-"""What every classifier is: fit, score, save, load. scikit-learn's vocabulary, settings by dataclass.
+"""What every classifier is: fit, score, save, load. Settings are a dataclass.
 
 A new model is one file with a subclass of `Classifier`, and one line in `registry.py`.
 """
 
 import dataclasses
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,43 +17,43 @@ import numpy.typing as npt
 
 from worthit.datasets.errors import CellError, CheckpointError, DataError, OptionError, RunError
 
-#: Called with (done, total) comments as training goes on.
-Progress = Callable[[int, int], None]
 Labels = npt.NDArray[np.int8]
 Probabilities = npt.NDArray[np.float64]
+#: called with (done, total) comments during training
+Progress = Callable[[int, int], None]
 S = TypeVar("S")
 
-#: the classes of a task that names none; all that models saved before there were others tell apart
+DEVICES = ("cpu", "cuda", "mps")
+#: the classes of a task that names none, and of a card without classes
 TOXIC = ("not toxic", "toxic")
 #: the file that makes a folder a saved model
 CARD = "worthit.json"
 
-_SHOWN = 6  # classes that a message names
+_CLASSES_NAMED = 6  # in an error message
+
+
+def silent(done: int, total: int) -> None:
+    """Ignore progress."""
 
 
 Kind = Literal["classical", "encoder", "llm"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class ModelEntry:
+    """One line of the registry."""
+
     location: str  # module:class, or hf:CHECKPOINT
-    kind: Kind | None = "classical"  # None: the checkpoint tells
+    kind: Kind | None = "classical"  # None: depends on the checkpoint
     devices: tuple[str, ...] = ("cpu",)
     pretrained: bool = False
-    default: bool = True  # runs unless others are named
+    default: bool = True  # runs unless --models names others
     trained_as: str | None = None  # the model whose artifact, settings and checkpoint it shares
-
-
-DEVICES = ("cpu", "cuda", "mps")
-
-
-def silent(done: int, total: int) -> None:
-    """Report progress to nobody."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How big a fitted classifier is. None where the notion does not apply."""
+    """Numbers in a fitted classifier; None where counting them makes no sense."""
 
     parameters: int | None
     trained_parameters: int | None
@@ -60,21 +61,21 @@ class Size:
 
 @dataclass(frozen=True)
 class Base:
-    """Pretrained weights that a saved model needs beside its own files."""
+    """Pretrained weights that a saved model needs in addition to its own files."""
 
-    checkpoint: str  # as it was given when the model was trained
+    checkpoint: str  # as given at training
     origin: str
     identity: str  # changes whenever the weights do
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a saved model says of itself."""
+    """The description in a saved model's folder."""
 
     model: str
     seed: int
     settings: dict[str, Any]
-    base: Base | None = None  # None: the folder holds all there is
+    base: Base | None = None  # None: the folder is complete
     classes: tuple[str, ...] = TOXIC  # in the order of their indices
 
 
@@ -84,28 +85,28 @@ def read_card(folder: Path) -> Card:
         return msgspec.json.decode((folder / CARD).read_bytes(), type=Card)
     except (OSError, msgspec.DecodeError) as error:
         raise RunError(
-            f"{folder} holds no saved model ({CARD} is missing or damaged); copy it again whole, "
-            "or train again (--retrain)"
+            f"{folder} holds no saved model ({CARD} is missing or damaged); copy the whole folder "
+            "again, or train again (--retrain)"
         ) from error
 
 
 class Classifier(ABC, Generic[S]):
-    """A text classifier of k classes, known by their indices; of two the second is the positive one.
+    """A text classifier of k classes, identified by index; of two, the second is the positive one.
 
     Args:
-        settings: all that may be tuned, as this model's own frozen dataclass; None for defaults.
+        settings: the tunable values, as this model's own frozen dataclass; None for defaults.
         device: `cpu`, `cuda` or `mps`.
         seed: decides everything random in training.
-        classes: the k names, in the order of the indices; those of a saved model are in its card.
+        classes: the k names, in the order of the indices. A saved model's card has them.
     """
 
     name: ClassVar[str]
     Settings: ClassVar[type[Any]]
-    #: whether `fit` trains anything at all
+    #: False if `fit` trains nothing
     trains: ClassVar[bool] = True
-    #: what to say of its numbers' precision, beyond the dtype it scores in
+    #: what to report about precision, in addition to the dtype used for scoring
     dtype_note: ClassVar[str] = ""
-    #: libraries whose version decides what training yields
+    #: libraries whose version affects the trained model
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy", "scikit-learn")
 
     settings: S
@@ -131,7 +132,7 @@ class Classifier(ABC, Generic[S]):
         """Replace some settings.
 
         Raises:
-            OptionError: a name this model does not have, or a value of another type.
+            OptionError: unknown name, or a value of the wrong type.
         """
         known = self.get_params()
         for name in params:
@@ -144,9 +145,9 @@ class Classifier(ABC, Generic[S]):
         return self
 
     def prepare(self) -> None:
-        """Import now what loading or training would import, so that neither is timed with it.
+        """Import what loading or training needs, so that imports are not timed with it.
 
-        The checkpoint, if any, is in its place.
+        The checkpoint, if any, is already on this machine.
         """
 
     def fit(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> Self:
@@ -155,10 +156,10 @@ class Classifier(ABC, Generic[S]):
         Args:
             texts: n comments.
             labels: shape (n,), the index of each comment's class, from 0 to k - 1.
-            progress: told (done, total) comments now and then.
+            progress: called with (done, total) comments during training.
 
         Raises:
-            DataError: the lengths differ, a class has no comment, or a label is of no class.
+            DataError: the lengths differ, a class has no comment, or a label has no class.
         """
         if len(texts) != len(labels):
             raise DataError(
@@ -169,40 +170,41 @@ class Classifier(ABC, Generic[S]):
         return self
 
     def _require_all_classes(self, labels: Labels) -> None:
-        found, known = set(np.unique(labels).tolist()), range(len(self.classes))
-        if beyond := found.difference(known):
+        present, known = set(np.unique(labels).tolist()), range(len(self.classes))
+        if unknown := present.difference(known):
             raise DataError(
-                f"{self.name} was given the label {min(beyond)}; its {len(known)} classes have the "
+                f"{self.name} was given the label {min(unknown)}; its {len(known)} classes have the "
                 f"labels 0 to {known[-1]}"
             )
-        if absent := [self.classes[label] for label in known if label not in found]:
+        if absent := [self.classes[label] for label in known if label not in present]:
+            names = ", ".join(absent[:_CLASSES_NAMED])
             raise DataError(
                 f"{self.name} needs comments of each of the {len(known)} classes to train on; there "
-                f"are none of {', '.join(absent[:_SHOWN])}{', …' if absent[_SHOWN:] else ''}"
+                f"are none of {names}{', …' if absent[_CLASSES_NAMED:] else ''}"
             )
 
     def predict_proba(self, texts: Sequence[str], batch_size: int | None = None) -> Probabilities:
         """Score n comments.
 
         Args:
-            batch_size: how many are computed together; None for the model's own choice.
+            batch_size: comments per batch; None for the model's own choice.
 
         Returns:
-            Shape (n, k), on the host: the probability of each class, each row summing to 1.
+            Shape (n, k), on the host: the probability of each class; each row sums to 1.
 
         Raises:
-            CellError: what the model computes has another shape.
+            CellError: the model returned another shape.
         """
         shape = (len(texts), len(self.classes))
         if not len(texts):
             return np.empty(shape)
-        found = np.asarray(self._score_batches(texts, batch_size), dtype=np.float64)
-        if found.shape != shape:
+        scores = np.asarray(self._score_batches(texts, batch_size), dtype=np.float64)
+        if scores.shape != shape:
             raise CellError(
-                f"{self.name} scored {len(texts):,} comments in the shape {found.shape}, not {shape}: "
-                "a row each, with the probability of each class"
+                f"{self.name} scored {len(texts):,} comments in the shape {scores.shape}, not {shape}: "
+                "one row per comment, one probability per class"
             )
-        return found
+        return scores
 
     def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
         size = batch_size or len(texts)
@@ -210,29 +212,29 @@ class Classifier(ABC, Generic[S]):
         return np.concatenate(batches)
 
     def truncated_share(self, texts: Sequence[str]) -> float:
-        """Share of these comments of which the model reads only the head; 0 without a limit."""
+        """Share of these comments that the model reads only in part; 0 without a limit."""
         return 0.0
 
     def base(self) -> Base | None:
-        """The pretrained weights that a saved model needs besides; None if it is whole."""
+        """The pretrained weights that a saved model also needs; None if its folder is complete."""
         return None
 
     def save(self, folder: Path) -> None:
-        """Write the fitted model to an existing, empty folder; nothing in it is a pickle."""
+        """Write the fitted model to an existing, empty folder, without any pickle."""
         card = Card(self.name, self.seed, self.get_params(), self.base(), self.classes)
         (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card)))
         self._save(folder)
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu", checkpoint: str | None = None) -> Self:
-        """Read back what `save` wrote, ready to score on `device`.
+        """Read what `save` wrote, ready to score on `device`.
 
         Args:
-            checkpoint: where the weights are that it was trained on top of, if not where they were.
+            checkpoint: where its pretrained weights are now, if they have moved.
 
         Raises:
             RunError: the folder holds no such model.
-            CheckpointError: those weights cannot be had, or are others.
+            CheckpointError: the weights are missing, or differ from those it was trained with.
         """
         card = read_card(folder)
         if card.model != cls.name:
@@ -240,24 +242,24 @@ class Classifier(ABC, Generic[S]):
         model = cls(device=device, seed=card.seed, classes=card.classes).set_params(**card.settings)
         if checkpoint is not None:
             if card.base is None:
-                raise OptionError(f"{folder} holds all its weights; leave --checkpoint away")
+                raise OptionError(f"{folder} holds all its weights; omit --checkpoint")
             model.set_params(checkpoint=checkpoint)
         model._require_base(card.base)
         model._load(folder)
         return model
 
     def _require_base(self, trained_on: Base | None) -> None:
-        found = self.base()
-        if found == trained_on or (found and trained_on and found.identity == trained_on.identity):
+        base = self.base()
+        if base == trained_on or (base and trained_on and base.identity == trained_on.identity):
             return
-        if found is None or trained_on is None:
+        if base is None or trained_on is None:
             raise RunError(
-                f"this {self.name} was saved by another version of worthit, which noted its "
-                "checkpoint otherwise; train it again (--retrain)"
+                f"this {self.name} was saved by another version of worthit, which describes its "
+                "checkpoint differently; train it again (--retrain)"
             )
         raise CheckpointError(
-            f"{self.name} was trained on top of {trained_on.checkpoint} ({trained_on.origin}, "
-            f"{trained_on.identity[:16]}), but {found.checkpoint} here is {found.identity[:16]}; "
+            f"{self.name} was trained on {trained_on.checkpoint} ({trained_on.origin}, "
+            f"{trained_on.identity[:16]}), but {base.checkpoint} here is {base.identity[:16]}; "
             "give the same weights with --checkpoint ID_OR_PATH"
         )
 
@@ -280,12 +282,39 @@ class Classifier(ABC, Generic[S]):
 
 
 class Variant(Classifier[S]):
-    """Another model converted for scoring, once that is trained; `trained_as` of the registry names it.
+    """A trained model of another class, converted for faster scoring.
 
-    The converted model is an artifact of its own, so that loading it neither converts nor needs
-    what training needed. `fit` trains the other model first, for who has none.
+    The registry's `trained_as` names the original. The converted model is an artifact of its own:
+    loading it converts nothing and needs none of the training libraries.
     """
 
-    @abstractmethod
     def convert(self, folder: Path) -> Self:
-        """Become what the trained model saved in `folder` is converted to."""
+        """Convert the trained original saved in `folder`."""
+        self.require_support()
+        trained = self.original().load(folder, self.device)
+        self.settings, self.seed, self.classes = trained.settings, trained.seed, trained.classes
+        self._convert(trained)
+        return self
+
+    def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
+        """Train the original, then convert it."""
+        self.require_support()
+        original = self.original()(
+            self.settings, device=self.device, seed=self.seed, classes=self.classes
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            original.fit(texts, labels, progress).save(Path(folder))
+            del original  # one model in memory at a time
+            self.convert(Path(folder))
+
+    @classmethod
+    @abstractmethod
+    def original(cls) -> type[Classifier[S]]:
+        """The class of the original, imported now."""
+
+    @abstractmethod
+    def require_support(self) -> None:
+        """Raise DeviceError or ModelError unless conversion works here."""
+
+    @abstractmethod
+    def _convert(self, trained: Any) -> None: ...

@@ -1,9 +1,9 @@
-"""Word vectors made of those of character n-grams too: a word never seen has one as well.
+"""Word vectors made from character n-grams too, so that unseen words have a vector.
 
 Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information" (fastText's skip-gram). A
-word's vector is the mean of its own and those of its n-grams, which share so many buckets by hash;
-a word that training did not see has its n-grams' alone. As in `word2vec`, the mean of a comment's
-vectors is what logistic regression is fitted on, and the embedding sees training comments only.
+word's vector is the mean of its own vector and those of its n-grams, which share hash buckets; an
+unseen word has the vectors of its n-grams alone. The rest is as in `word2vec`: logistic regression
+on the mean of a comment's vectors, trained on the training comments only.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _OFFSET, _PRIME = np.uint32(2_166_136_261), np.uint32(16_777_619)
 
 @dataclass(frozen=True)
 class FastTextSettings(Word2VecSettings):
-    learning_rate: float = 0.1  # at the start; fastText's 0.05 wants twice the epochs
+    learning_rate: float = 0.1  # at the start; fastText's 0.05 needs twice the epochs
     buckets: int = 50_000  # the paper's 2 million take 800 MB
 
 
@@ -35,8 +35,8 @@ class FastText(Word2Vec):
     Settings = FastTextSettings
     settings: FastTextSettings
 
-    def _train(self, sentences: Sequence[Sequence[str]]) -> None:
-        import gensim.models  # a second of start-up that scoring has no need of
+    def _train_vectors(self, sentences: Sequence[Sequence[str]]) -> None:
+        import gensim.models  # takes a second, and scoring does not need it
 
         embedding = gensim.models.FastText(
             sentences,
@@ -45,20 +45,20 @@ class FastText(Word2Vec):
             bucket=self.settings.buckets,
             min_n=_SHORTEST,
             max_n=_LONGEST,
-            **self._training(),
+            **self._gensim_options(),
         ).wv
         self._buckets: Vectors = embedding.vectors_ngrams
-        self._take(embedding.index_to_key, embedding.vectors)
+        self._set_vectors(embedding.index_to_key, embedding.vectors)
 
-    def _take(self, words: Sequence[str], vectors: Vectors) -> None:
-        """Score with these from now on: of known words, their n-grams' vectors included."""
+    def _set_vectors(self, words: Sequence[str], vectors: Vectors) -> None:
+        """Score with these vectors of known words, which include those of their n-grams."""
         self._words, self._vectors = words, vectors
         self._rows = {word: row for row, word in enumerate(words)}
 
     def _means(self, texts: Sequence[str]) -> Vectors:
-        """The mean vector of each comment's words, shape (n, dimensions); 0 if it has none."""
+        """The mean vector of each comment's words, shape (n, dimensions); 0 without any."""
         lowered = [text.lower() for text in texts]
-        words, occurrences = ngrams.distinct_words(lowered, ngrams.words_of)
+        words, occurrences = ngrams.distinct_words(lowered, ngrams.split_words)
         sizes = np.diff(occurrences.indptr).reshape(-1, 1).astype(np.float32)
         sums = occurrences.astype(np.float32) @ self._vectors_of(words)
         means: Vectors = sums / np.maximum(sizes, 1)
@@ -70,12 +70,12 @@ class FastText(Word2Vec):
         vectors = self._vectors[rows]
         unknown = np.flatnonzero(rows < 0)
         if len(unknown):
-            counts = ngram_counts([words[row] for row in unknown.tolist()], len(self._buckets))
+            counts = count_ngrams([words[row] for row in unknown.tolist()], len(self._buckets))
             vectors[unknown] = (counts @ self._buckets) / counts.sum(axis=1).reshape(-1, 1)
         return vectors
 
     def _save(self, folder: Path) -> None:
-        """The words' vectors as `word2vec` saves them; those of the buckets beside them."""
+        """Write the buckets' vectors beside what `word2vec` saves."""
         super()._save(folder)
         save_file({"buckets": self._buckets}, folder / _BUCKETS)
 
@@ -85,33 +85,33 @@ class FastText(Word2Vec):
 
     def size(self) -> Size:
         trained = (super().size().parameters or 0) + int(self._buckets.size)
-        return Size(parameters=trained, trained_parameters=trained)
+        return Size(trained, trained)
 
 
-def ngram_counts(words: Sequence[str], buckets: int) -> sparse.csr_array:
-    """How many of each word's n-grams are in each bucket, shape (words, buckets).
+def count_ngrams(words: Sequence[str], buckets: int) -> sparse.csr_array:
+    """Count each word's n-grams in each bucket, shape (words, buckets).
 
-    The numbers are fastText's own, which gensim computes too: `<` and `>` stand at a word's ends, and
-    an n-gram's bucket is the FNV-1a hash of its UTF-8 bytes, taken for signed numbers. Here all
-    n-grams of all words grow by a character at a time.
+    The buckets are those of fastText and gensim: a word is enclosed in `<` and `>`, and an n-gram's
+    bucket is the FNV-1a hash of its UTF-8 bytes, read as signed numbers. All n-grams of all words
+    grow by one character at a time.
     """
-    wrapped = [f"<{word}>" for word in words]
-    text = np.frombuffer("".join(wrapped).encode(), np.int8)
-    begins = np.flatnonzero(text >= -64)  # of characters; what follows in one is from 0x80 to 0xBF
+    enclosed = [f"<{word}>" for word in words]
+    text = np.frombuffer("".join(enclosed).encode(), np.int8)
+    begins = np.flatnonzero(text >= -64)  # of characters; continuation bytes are 0x80 to 0xBF
     widths = np.diff(begins, append=len(text))
     values = text.astype(np.int32).view(np.uint32)
-    characters = np.fromiter(map(len, wrapped), np.int64, len(wrapped))
+    characters = np.fromiter(map(len, enclosed), np.int64, len(enclosed))
     word = np.repeat(np.arange(len(words), dtype=np.int32), characters)
     left = np.cumsum(characters)[word] - np.arange(len(word))  # in the word, from each character on
     starts, hashes = np.arange(len(word)), np.full(len(word), _OFFSET)
     rows, columns = [], []
     for length in range(1, _LONGEST + 1):
-        whole = left[starts] >= length
-        starts, hashes = starts[whole], hashes[whole]
-        added = starts + length - 1
+        complete = left[starts] >= length
+        starts, hashes = starts[complete], hashes[complete]
+        last = starts + length - 1
         for byte in range(widths.max(initial=0)):
-            has = np.flatnonzero(widths[added] > byte)
-            hashes[has] = (hashes[has] ^ values[begins[added[has]] + byte]) * _PRIME
+            present = np.flatnonzero(widths[last] > byte)
+            hashes[present] = (hashes[present] ^ values[begins[last[present]] + byte]) * _PRIME
         if length >= _SHORTEST:
             rows.append(word[starts])
             columns.append((hashes % np.uint32(buckets)).astype(np.int32))

@@ -1,4 +1,4 @@
-"""The `llama` model without any tuning: what the pretrained weights know by themselves."""
+"""The `llama` model without training: what the pretrained weights already know."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ class LlamaZeroShot(Llama):
     trains = False
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        self._model = self._open().eval()
-        self._require_own_logits()
+        self._open_checkpoint()
+        self._require_known_logits()
         self._read_question()
 
     def _save(self, folder: Path) -> None:
-        """There is nothing to keep but the settings, which the card holds."""
+        """The card holds the settings, and there is nothing else to save."""
 
     def _load(self, folder: Path) -> None:
-        self._model = self._open().eval()
+        self._open_checkpoint()
         self._read_question()
 
     def size(self) -> Size:

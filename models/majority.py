@@ -1,6 +1,7 @@
-"""The same answer to every comment: how common each class was in training. The floor of any table.
+"""The same answer to every comment: each class's share of the training comments.
 
-scikit-learn's DummyClassifier calls it `prior`. Whatever is not clearly better has learned nothing.
+It is the floor of any table: a model that is not clearly better has learned nothing. scikit-learn's
+DummyClassifier calls it `prior`.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+
+_SHARES = "shares.safetensors"
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,11 @@ class Majority(Classifier[MajoritySettings]):
         return np.tile(self._shares, (len(texts), 1))
 
     def _save(self, folder: Path) -> None:
-        save_file({"shares": self._shares}, folder / "shares.safetensors")
+        save_file({"shares": self._shares}, folder / _SHARES)
 
     def _load(self, folder: Path) -> None:
-        self._shares = load_file(folder / "shares.safetensors")["shares"]
+        self._shares = load_file(folder / _SHARES)["shares"]
 
     def size(self) -> Size:
         free = len(self._shares) - 1
-        return Size(parameters=free, trained_parameters=free)
+        return Size(free, free)

@@ -1,15 +1,16 @@
 """The known models. A new one is a file with a `Classifier`, and a line here.
 
-A model's file is imported only when that model is used, so what has to be known before is told
-here: what kind of model it is, the devices it runs on, and whether it starts from pretrained weights.
+A model's file is imported only when the model is used. So a line has what must be known before: the
+kind of model, its devices, and whether it starts from pretrained weights.
 
-Models that nobody registered are named by where they are: `module:Class` is the user's own code,
-`hf:CHECKPOINT` further weights for one of the recipes here.
+Unregistered models have two forms of name: `module:Class` is the user's code, and `hf:CHECKPOINT`
+is other weights for a model here.
 """
 
 import importlib
 import re
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,76 +21,60 @@ from worthit.datasets.errors import (
     WorthitError,
     is_out_of_memory,
 )
-from worthit.models.contract import DEVICES, Classifier, Entry, read_card
+from worthit.models.contract import DEVICES, Classifier, ModelEntry, read_card
 
 HF = "hf:"
-_OWN = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 USAGES = ("module:Class", "hf:CHECKPOINT")
+_USER_CODE = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
+
+_pretrained = partial(ModelEntry, pretrained=True)
 
 MODELS = {
-    # Each pair more makes the paired tests stricter: what says little beside others is no default.
-    "majority": Entry("worthit.models.majority:Majority", default=False),
-    "word-list": Entry("worthit.models.word_list:WordList", default=False),
-    "lsa": Entry("worthit.models.lsa:LSA"),
-    "word2vec": Entry("worthit.models.word2vec:Word2Vec"),
-    "fasttext": Entry("worthit.models.fasttext:FastText", default=False),
-    "tfidf": Entry("worthit.models.tfidf:TfIdf"),
-    "embeddings": Entry(
-        "worthit.models.embeddings:Embeddings", "encoder", DEVICES, pretrained=True
+    # Each additional pair makes the paired tests stricter, so less informative models are not default.
+    "majority": ModelEntry("worthit.models.majority:Majority", default=False),
+    "word-list": ModelEntry("worthit.models.word_list:WordList", default=False),
+    "lsa": ModelEntry("worthit.models.lsa:LSA"),
+    "word2vec": ModelEntry("worthit.models.word2vec:Word2Vec"),
+    "fasttext": ModelEntry("worthit.models.fasttext:FastText", default=False),
+    "tfidf": ModelEntry("worthit.models.tfidf:TfIdf"),
+    "embeddings": _pretrained("worthit.models.embeddings:Embeddings", "encoder", DEVICES),
+    "bert": _pretrained("worthit.models.bert:Bert", "encoder", DEVICES),
+    "bert-int8": _pretrained(
+        "worthit.models.bert_int8:BertInt8", "encoder", default=False, trained_as="bert"
     ),
-    "bert": Entry("worthit.models.bert:Bert", "encoder", DEVICES, pretrained=True),
-    "bert-int8": Entry(
-        "worthit.models.bert_int8:BertInt8",
-        "encoder",
-        pretrained=True,
-        default=False,
-        trained_as="bert",
+    "bert-onnx-int8": _pretrained(
+        "worthit.models.bert_onnx_int8:BertOnnxInt8", "encoder", default=False, trained_as="bert"
     ),
-    "bert-onnx-int8": Entry(
-        "worthit.models.bert_onnx_int8:BertOnnxInt8",
-        "encoder",
-        pretrained=True,
-        default=False,
-        trained_as="bert",
+    "llama": _pretrained("worthit.models.llama:Llama", "llm", DEVICES),
+    "llama-int8": _pretrained(
+        "worthit.models.llama_int8:LlamaInt8", "llm", default=False, trained_as="llama"
     ),
-    "llama": Entry("worthit.models.llama:Llama", "llm", DEVICES, pretrained=True),
-    "llama-int8": Entry(
-        "worthit.models.llama_int8:LlamaInt8",
-        "llm",
-        pretrained=True,
-        default=False,
-        trained_as="llama",
-    ),
-    "llama-zero-shot": Entry(
-        "worthit.models.llama_zero_shot:LlamaZeroShot", "llm", DEVICES, pretrained=True
-    ),
-    "llama-qlora": Entry(
-        "worthit.models.llama_qlora:LlamaQLoRA", "llm", ("cpu", "cuda"), pretrained=True
-    ),
+    "llama-zero-shot": _pretrained("worthit.models.llama_zero_shot:LlamaZeroShot", "llm", DEVICES),
+    "llama-qlora": _pretrained("worthit.models.llama_qlora:LlamaQLoRA", "llm", ("cpu", "cuda")),
 }
 
 
-def entry(name: str) -> Entry:
-    """What is to be known of a model before it is used; the user's own code is imported for it.
+def entry(name: str) -> ModelEntry:
+    """The registry line of a model; the user's own code is imported for it.
 
     Raises:
-        UnknownNameError: nobody registered it, and it is no place either.
-        ModelError: the user's own cannot be used; says why.
+        UnknownNameError: the name is not registered and has neither form of `USAGES`.
+        ModelError: the user's model cannot be used.
     """
     if name in MODELS:
         return MODELS[name]
     if name.removeprefix(HF) and name.startswith(HF):
-        return Entry(name, None, DEVICES, pretrained=True)
-    if is_own(name):
-        from worthit.models import user_model as own
+        return _pretrained(name, None, DEVICES)
+    if is_user_code(name):
+        from worthit.models import user_model
 
-        return own.entry(name, MODELS.values())
+        return user_model.entry(name, MODELS.values())
     raise UnknownNameError("model", name, (*MODELS, *USAGES))
 
 
-def is_own(name: str) -> bool:
-    """Whether this names code of the user's."""
-    return name not in MODELS and not name.startswith(HF) and bool(_OWN.fullmatch(name))
+def is_user_code(name: str) -> bool:
+    """True if the name has the form module:Class."""
+    return name not in MODELS and not name.startswith(HF) and bool(_USER_CODE.fullmatch(name))
 
 
 def model_class(name: str) -> type[Classifier[Any]]:
@@ -97,70 +82,69 @@ def model_class(name: str) -> type[Classifier[Any]]:
 
     Raises:
         UnknownNameError, ModelError: as for `entry`.
-        CheckpointError: those weights cannot be had, or no recipe takes them.
+        CheckpointError: the weights are missing, or no model here takes them.
     """
     if name.startswith(HF):
         from worthit.models.weights import checkpoints
 
         return model_class(checkpoints.recipe(name.removeprefix(HF)))
-    location = entry(name).location
-    if name not in MODELS:
-        from worthit.models import user_model as own
+    if is_user_code(name):
+        from worthit.models import user_model
 
-        return own.classifier(location)
-    module, _, attribute = location.partition(":")
-    found: type[Classifier[Any]] = getattr(importlib.import_module(module), attribute)
-    return found
+        return user_model.classifier(name)
+    module, _, attribute = entry(name).location.partition(":")
+    registered: type[Classifier[Any]] = getattr(importlib.import_module(module), attribute)
+    return registered
 
 
 def settings(name: str) -> dict[str, Any]:
-    """The settings that a model's name decides."""
+    """The settings that a model's name implies."""
     return {"checkpoint": name.removeprefix(HF)} if name.startswith(HF) else {}
 
 
-def rows(given: Iterable[str]) -> dict[str, str]:
-    """What to call the models of a run: a row's name → what the user named.
+def name_rows(given: Iterable[str]) -> dict[str, str]:
+    """Short, unique row names for the models of a run: row name → what the user named.
 
-    Names are fit for tests and pictures, as short as can be, and tell no folder of the user's:
-    `my_package.my_module:MyClassifier` is `MyClassifier`, `hf:distilbert/distilbert-base-uncased`
-    is `hf:distilbert-base-uncased`, and of two that would be the same the second has all of it.
+    The names suit tests and pictures, and hide the user's folders. `my_package.my_module:MyClassifier`
+    becomes `MyClassifier`, and `hf:distilbert/distilbert-base-uncased` becomes
+    `hf:distilbert-base-uncased`. If two short names are equal, the second is written in full.
     """
     named: dict[str, str] = {}
     for name in dict.fromkeys(given):
         row, number = row_name(name), 2
         if row in named:
             row = row_name(name, short=False)
-        while row in named:  # two folders of one name
+        while row in named:  # two folders with the same name
             row, number = f"{row_name(name)}.{number}", number + 1
         named[row] = name
     return named
 
 
 def row_name(given: str, *, short: bool = True) -> str:
-    """One model's name in a run that has no other of that name; any other name stays as it is."""
-    if is_own(given):
+    """The row name of one model; registered names stay as they are."""
+    if is_user_code(given):
         name = given.rpartition(":")[2]
         return name if short and name not in MODELS else given.replace(":", ".")
     if not given.startswith(HF):
         return given
     path = Path(given.removeprefix(HF)).expanduser()
-    own_path = path.is_absolute() or path.exists()
-    name = path.name if short or own_path else str(path).replace("/", "--")
+    is_local = path.is_absolute() or path.exists()
+    name = path.name if short or is_local else str(path).replace("/", "--")
     return HF + re.sub(r"[^\w.-]+", "-", name.removesuffix(".gguf"))
 
 
 def require_able(name: str, device: str) -> None:
-    """Raises DeviceError unless that model can run on that kind of device."""
+    """Raise DeviceError unless the model can run on that kind of device."""
     able = entry(name).devices
     if device not in able:
         raise DeviceError(f"{name} runs on {', '.join(able)} only")
 
 
 def load(folder: Path, device: str = "cpu", checkpoint: str | None = None) -> Classifier[Any]:
-    """A saved model of whatever kind, ready to score on `device`; see `Classifier.load`.
+    """Load any saved model, ready to score on `device`; see `Classifier.load`.
 
     Raises:
-        RunError: the folder holds none, or a damaged one.
+        RunError: the folder holds no model, or a damaged one.
         UnknownNameError, DeviceError, CheckpointError: this worthit or machine cannot run it.
     """
     kind = model_class(name := read_card(folder).model)
@@ -169,10 +153,10 @@ def load(folder: Path, device: str = "cpu", checkpoint: str | None = None) -> Cl
         return kind.load(folder, device, checkpoint)
     except WorthitError:
         raise
-    except Exception as error:  # damaged files have each library raise something of its own
+    except Exception as error:  # each library raises its own errors for damaged files
         if is_out_of_memory(error):
             raise
         reason = " ".join(str(error).split())[:200]
         raise RunError(
-            f"the {name} model in {folder} cannot be read ({reason}); copy it again whole"
+            f"the {name} model in {folder} cannot be read ({reason}); copy the whole folder again"
         ) from error

@@ -1,6 +1,6 @@
 """Word and character n-grams, tf-idf, logistic regression: the cheap baseline an LLM must beat.
 
-Wang and Manning 2012, "Baselines and Bigrams", is why it is strong.
+Wang and Manning 2012, "Baselines and Bigrams", explains why it is strong.
 """
 
 from collections.abc import Sequence
@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.features import estimators
-from worthit.models.features.vectorizer import Options, Vectorizer
+from worthit.models.features.vectorizer import NGramOptions, Vectorizer
 
 
 @dataclass(frozen=True)
 class TfIdfSettings:
     word_ngrams: int = 2  # words, and pairs of them
     char_ngrams_from: int = 2
-    char_ngrams_to: int = 5  # within words: catches spellings meant to evade
-    min_comments: int = 2  # an n-gram of one comment alone says nothing of others
+    char_ngrams_to: int = 5  # within words: catches evasive spellings
+    min_comments: int = 2  # an n-gram of a single comment predicts nothing
     C: float = 5.0
     max_iter: int = 1000
 
@@ -30,28 +29,22 @@ class TfIdf(Classifier[TfIdfSettings]):
     Settings = TfIdfSettings
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        chosen = self.settings
-        word_options = Options(
-            ngram_range=(1, chosen.word_ngrams), sublinear_tf=True, strip_accents="unicode"
+        settings = self.settings
+        word_options = NGramOptions("word", (1, settings.word_ngrams), True, "unicode")
+        character_options = NGramOptions(
+            "char_wb", (settings.char_ngrams_from, settings.char_ngrams_to), True, "unicode"
         )
-        character_options = Options(
-            analyzer="char_wb",
-            ngram_range=(chosen.char_ngrams_from, chosen.char_ngrams_to),
-            sublinear_tf=True,
-            strip_accents="unicode",
+        self._words, words = Vectorizer.fit(texts, word_options, settings.min_comments)
+        self._characters, characters = Vectorizer.fit(
+            texts, character_options, settings.min_comments
         )
-        self._words, of_words = Vectorizer.fit(texts, word_options, chosen.min_comments)
-        self._characters, of_characters = Vectorizer.fit(
-            texts, character_options, chosen.min_comments
-        )
-        head = LogisticRegression(C=chosen.C, max_iter=chosen.max_iter)
-        matrix = sparse.hstack([of_words, of_characters], format="csr")
-        self._head = estimators.fitted(head, matrix, labels)
+        features = sparse.hstack([words, characters], format="csr")
+        self._head = estimators.fit_head(features, labels, C=settings.C, max_iter=settings.max_iter)
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        parts = [self._words.transform(texts), self._characters.transform(texts)]
-        return estimators.probabilities(self._head, *parts)
+        features = self._words.transform(texts), self._characters.transform(texts)
+        return estimators.score(self._head, *features)
 
     def _save(self, folder: Path) -> None:
         estimators.save_vectorizer(self._words, folder, "words")
@@ -64,5 +57,5 @@ class TfIdf(Classifier[TfIdfSettings]):
         self._head = estimators.load_head(folder)
 
     def size(self) -> Size:
-        trained = estimators.parameters(self._head)
-        return Size(parameters=trained, trained_parameters=trained)
+        trained = estimators.count_parameters(self._head)
+        return Size(trained, trained)

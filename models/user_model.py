@@ -1,11 +1,11 @@
-"""Classifiers of the user's own, named `module:Class`: found, checked, and wrapped if need be.
+"""The user's own classifiers, named `module:Class`: imported, checked, and wrapped if necessary.
 
-Three kinds are taken: a subclass of `worthit.models.contract.Classifier`; a class with
-`fit(texts, labels)` and `predict_proba(texts)` that is made without arguments; and a function
-without arguments that makes such an object, or any scikit-learn pipeline over texts.
+Three kinds are accepted: a subclass of `worthit.models.contract.Classifier`; a class without
+constructor arguments that has `fit(texts, labels)` and `predict_proba(texts)`; and a function without
+arguments that returns such an object, or any scikit-learn pipeline over texts.
 
-An object without `save(folder)` and `load(folder)` is kept by skops, which, unlike pickle, runs no
-code but that of types it was told to trust (https://skops.readthedocs.io/en/stable/persistence.html).
+An object without `save(folder)` and `load(folder)` is saved by skops. Unlike pickle, skops runs code
+of trusted types only (https://skops.readthedocs.io/en/stable/persistence.html).
 """
 
 import functools
@@ -22,100 +22,106 @@ import numpy as np
 
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import ModelError, RunError, WorthitError
-from worthit.models import contract
-from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+from worthit.models.contract import (
+    Classifier,
+    Labels,
+    ModelEntry,
+    Probabilities,
+    Progress,
+    Size,
+)
 
 _METHODS = "fit(texts, labels) and predict_proba(texts) or decision_function(texts)"
+_SCORING = ("predict_proba", "decision_function")
 _SKOPS_FILE = "model.skops"
 
 
-def entry(location: str, registered: Iterable[contract.Entry]) -> contract.Entry:
-    """What to know of the user's model: what its class says, else what it inherits from a known one.
+def entry(location: str, registered: Iterable[ModelEntry]) -> ModelEntry:
+    """What the user's class declares, or else inherits from a registered model.
 
     Raises:
-        ModelError: it cannot be used; says why.
+        ModelError: the model cannot be used.
     """
-    found = classifier(location)
-    known = {known.location: known for known in registered}
-    ancestors = (f"{kind.__module__}:{kind.__qualname__}" for kind in found.__mro__)
-    inherited = next((known[name] for name in ancestors if name in known), contract.Entry(location))
-    says = getattr(found, "declared", found)
-    return contract.Entry(
+    user_class = classifier(location)
+    known = {entry.location: entry for entry in registered}
+    ancestors = (f"{kind.__module__}:{kind.__qualname__}" for kind in user_class.__mro__)
+    inherited = next((known[name] for name in ancestors if name in known), ModelEntry(location))
+    declared = getattr(user_class, "declared", user_class)
+    return ModelEntry(
         location,
-        getattr(says, "kind", inherited.kind),
-        tuple(getattr(says, "devices", inherited.devices)),
+        getattr(declared, "kind", inherited.kind),
+        tuple(getattr(declared, "devices", inherited.devices)),
         inherited.pretrained,
     )
 
 
 @functools.cache
 def classifier(location: str) -> type[Classifier[Any]]:
-    """The user's model as a `Classifier`, whose name is where it is.
+    """The user's model as a `Classifier` whose name is its location.
 
     Args:
-        location: `module:Class` or `module:function`, installed or in the folder one stands in.
+        location: `module:Class` or `module:function`, installed or in the current folder.
 
     Raises:
-        ModelError: there is no such thing, or it is no classifier; says which.
+        ModelError: there is no such object, or it is not a classifier.
     """
-    found = _imported(location)
-    if inspect.isclass(found) and issubclass(found, Classifier):
-        _require_whole(found, location)
-        return type(found.__name__, (found,), {"name": location, "__module__": found.__module__})
-    if not callable(found):
+    named = _import(location)
+    if inspect.isclass(named) and issubclass(named, Classifier):
+        _require_complete(named, location)
+        return type(named.__name__, (named,), {"name": location, "__module__": named.__module__})
+    if not callable(named):
         raise ModelError(
-            f"{location} is a {type(found).__name__}, no class; give a class or a function that makes a "
+            f"{location} is a {type(named).__name__}; give a class, or a function that returns a "
             "classifier"
         )
-    sample = _made(found, location, 0)
+    sample = make(named, location, 0)
     if not _is_classifier(sample):
         raise ModelError(f"{location} makes a {type(sample).__name__} without {_METHODS}")
-    parts = {"name": location, "make": staticmethod(found), "declared": found}
-    return type("Wrapped", (Wrapped,), parts)
+    attributes = {"name": location, "make": staticmethod(named), "declared": named}
+    return type("Wrapped", (Wrapped,), attributes)
 
 
 def source_files(location: str) -> list[Path]:
-    """The user's code that a model is made by: its package's, and what else is in the folder it is in.
+    """The user's code behind a model: its package, and other modules of the current folder.
 
-    Of modules outside of a package only those imported by now.
+    Modules outside of a package count if they are imported by now.
     """
     module = sys.modules[location.partition(":")[0]]
     top = sys.modules[module.__name__.partition(".")[0]]
     files = set()
     for folder in getattr(top, "__path__", ()):
-        # Some editors lock a file by a link to nowhere beside it.
+        # Some editors leave a dangling link beside a file as a lock.
         files |= {file for file in Path(folder).rglob("*.py") if file.is_file()}
-    for name in (module.__name__, *_Here.found):
+    for name in (module.__name__, *_CurrentFolder.imported):
         file = getattr(sys.modules.get(name), "__file__", None)
         files |= {Path(file)} if file else set()
     return sorted(files)
 
 
-class _Here:
-    """Finds modules in the folder one stands in, after all that are installed.
+class _CurrentFolder:
+    """Finds modules in the current folder, after all installed ones.
 
-    That folder is not put on the path: any folder in it would become a package, and one that is
-    called `datasets` is in transformers' way. Bare folders are packages to nobody but to who names
-    them.
+    The folder is not added to `sys.path`: every folder in it would become a package, and one named
+    `datasets` breaks transformers. Folders without `__init__.py` are packages only if named.
     """
 
-    wanted: ClassVar[set[str]] = set()
-    found: ClassVar[dict[str, None]] = {}
+    named: ClassVar[set[str]] = set()
+    imported: ClassVar[dict[str, None]] = {}
 
     @classmethod
     def find_spec(cls, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, [str(Path.cwd())]) if path is None else None
-        if spec is None or (spec.origin is None and name not in cls.wanted):
+        if spec is None or (spec.origin is None and name not in cls.named):
             return None
-        cls.found[name] = None
+        cls.imported[name] = None
         return spec
 
 
-def _imported(location: str) -> Any:
+def _import(location: str) -> Any:
     name, _, attribute = location.partition(":")
-    if _Here not in sys.meta_path:
-        sys.meta_path.append(_Here)
-    _Here.wanted.add(name.partition(".")[0])
+    if _CurrentFolder not in sys.meta_path:
+        sys.meta_path.append(_CurrentFolder)
+    _CurrentFolder.named.add(name.partition(".")[0])
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -143,19 +149,19 @@ def _imported(location: str) -> Any:
         ) from error
 
 
-def _require_whole(found: type[Classifier[Any]], location: str) -> None:
-    missing = sorted(found.__abstractmethods__)
-    missing += [] if hasattr(found, "Settings") else ["Settings"]
+def _require_complete(user_class: type[Classifier[Any]], location: str) -> None:
+    missing = sorted(user_class.__abstractmethods__)
+    missing += [] if hasattr(user_class, "Settings") else ["Settings"]
     if missing:
         raise ModelError(f"{location} is a Classifier but lacks {', '.join(missing)}")
 
 
-def _made(make: Callable[..., Any], location: str, seed: int) -> Any:
-    """One untrained object; who takes a `seed` or `random_state`, or has such a parameter, gets it."""
+def make(maker: Callable[..., Any], location: str, seed: int) -> Any:
+    """An untrained object. `seed` or `random_state` get the seed, as arguments or as parameters."""
     try:
-        takes = inspect.signature(make).parameters
-        names = [name for name in ("seed", "random_state") if name in takes][:1]
-        made = make(**dict.fromkeys(names, seed))
+        accepted = inspect.signature(maker).parameters
+        names = [name for name in ("seed", "random_state") if name in accepted][:1]
+        made = maker(**dict.fromkeys(names, seed))
         if hasattr(made, "get_params") and hasattr(made, "set_params"):
             known = [name for name in made.get_params() if name.endswith("random_state")]
             made.set_params(**dict.fromkeys(known, seed))
@@ -169,12 +175,9 @@ def _made(make: Callable[..., Any], location: str, seed: int) -> Any:
 
 
 def _is_classifier(made: Any) -> bool:
-    # A pipeline has such methods only if its last step has.
+    # A pipeline has such methods only if its last step has them.
     scores = any(callable(getattr(made, name, None)) for name in _SCORING)
     return callable(getattr(made, "fit", None)) and scores
-
-
-_SCORING = ("predict_proba", "decision_function")
 
 
 def _one_line(error: BaseException) -> str:
@@ -183,30 +186,31 @@ def _one_line(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class NoSettings:
-    """The user's own code has its settings in itself."""
+    """The user's code holds its settings."""
 
 
 class Wrapped(Classifier[NoSettings]):
-    """An object with scikit-learn's methods, held to the contract."""
+    """An object with scikit-learn's methods, as a `Classifier`."""
 
     Settings = NoSettings
     make: ClassVar[Callable[..., Any]]
-    #: what says `kind` or `devices`, if anything does
+    #: the class or function that may declare `kind` or `devices`
     declared: ClassVar[Any]
 
     def prepare(self) -> None:
-        if not _saves_itself(_made(self.make, self.name, self.seed)):
+        if not _saves_itself(make(self.make, self.name, self.seed)):
             _skops(self.name)
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        self._made = _made(self.make, self.name, self.seed)
+        self._made = make(self.make, self.name, self.seed)
         self._made.fit(list(texts), np.asarray(labels, dtype=np.int64))
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        """Probabilities as they are; of a decision function the softmax, uncalibrated.
+        """Return probabilities unchanged; convert a decision function by softmax, uncalibrated.
 
-        Of two classes that is the logistic function: scikit-learn gives the second one's margin.
+        For two classes scikit-learn gives the second one's margin, and the softmax is the logistic
+        function.
         """
         method = next(name for name in _SCORING if callable(getattr(self._made, name, None)))
         scores = np.asarray(getattr(self._made, method)(list(texts)), dtype=np.float64)
@@ -220,10 +224,11 @@ class Wrapped(Classifier[NoSettings]):
             )
         if method == "predict_proba":
             return scores
+        from scipy.special import softmax  # scikit-learn has imported it
+
         margins = np.column_stack([np.zeros(len(texts)), scores]) if one_margin else scores
-        powers = np.exp(margins - margins.max(axis=1, keepdims=True))
-        found: Probabilities = powers / powers.sum(axis=1, keepdims=True)
-        return found
+        probabilities: Probabilities = softmax(margins, axis=1)
+        return probabilities
 
     def _save(self, folder: Path) -> None:
         if _saves_itself(self._made):
@@ -233,56 +238,60 @@ class Wrapped(Classifier[NoSettings]):
         try:
             io.dump(self._made, folder / _SKOPS_FILE)
             trusted = io.get_untrusted_types(file=folder / _SKOPS_FILE)
-            io.load(folder / _SKOPS_FILE, trusted=trusted)  # of a lambda it keeps but the name
+            io.load(
+                folder / _SKOPS_FILE, trusted=trusted
+            )  # fails for a lambda: only its name is saved
         except Exception as error:
             raise ModelError(
-                f"skops cannot save {self.name} ({_one_line(error)}); give it save(folder) and load(folder)"
+                f"skops cannot save {self.name} ({_one_line(error)}); add save(folder) and load(folder)"
             ) from error
         if trusted:
-            print(f"{self.name}: besides its own types skops loads {', '.join(trusted)}")
+            print(f"{self.name}: in addition to its own types, skops loads {', '.join(trusted)}")
 
     def _load(self, folder: Path) -> None:
-        made = _made(self.make, self.name, self.seed)
+        made = make(self.make, self.name, self.seed)
         if _saves_itself(made):
-            # A class method, as scikit-learn's users write it, or one that fills the object.
+            # `load` is a class method, or fills the object and returns None.
             loaded = made.load(folder)
             self._made = made if loaded is None else loaded
             return
         file = folder / _SKOPS_FILE
         if not file.is_file():
-            raise RunError(f"{folder} holds no {_SKOPS_FILE} of {self.name}; copy it again whole")
-        self._made = _skops(self.name).load(file, trusted=self.trusted_types(folder))
+            raise RunError(
+                f"{folder} holds no {_SKOPS_FILE} of {self.name}; copy the whole folder again"
+            )
+        self._made = _skops(self.name).load(file, trusted=self._trusted_types(folder))
 
-    def trusted_types(self, folder: Path) -> list[str]:
-        """The types beyond skops' own that are loaded from a saved model.
+    def _trusted_types(self, folder: Path) -> list[str]:
+        """The types to load from a saved model in addition to skops' own.
 
         Raises:
-            RunError: it was trained elsewhere, and needs types that the user has not named.
+            RunError: the model was trained elsewhere, and needs types outside the user's package.
         """
-        found: list[str] = _skops(self.name).get_untrusted_types(file=folder / _SKOPS_FILE)
-        named = self.name.partition(":")[0].partition(".")[0]
-        foreign = [kind for kind in found if not _is_defined_in(named, kind)]
+        types: list[str] = _skops(self.name).get_untrusted_types(file=folder / _SKOPS_FILE)
+        package = self.name.partition(":")[0].partition(".")[0]
+        foreign = [name for name in types if not _is_defined_in(package, name)]
         if foreign and not folder.resolve().is_relative_to(cache_folder("artifacts").resolve()):
             raise RunError(
                 f"{folder} was trained elsewhere and would run {', '.join(foreign)}, which is not "
-                f"defined in {named}; train it here (pytest bench/ --models {self.name})"
+                f"defined in {package}; train it here (pytest bench/ --models {self.name})"
             )
-        return found
+        return types
 
     def size(self) -> Size:
         return Size(None, None)
 
 
 def _is_defined_in(package: str, name: str) -> bool:
-    """Whether what is called so is the package's own, and not what it imports from elsewhere."""
+    """True if the package defines that object itself, and does not import it from elsewhere."""
     module, _, attribute = name.rpartition(".")
     if name.partition(".")[0] != package:
         return False
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        named = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError):
         return False
-    return str(getattr(found, "__module__", "")).partition(".")[0] == package
+    return str(getattr(named, "__module__", "")).partition(".")[0] == package
 
 
 def _saves_itself(made: Any) -> bool:
@@ -294,7 +303,7 @@ def _skops(name: str) -> Any:
         import skops.io
     except ImportError as error:
         raise ModelError(
-            f"{name} has no save(folder) and load(folder), so skops has to keep it: "
+            f"{name} has no save(folder) and load(folder), and saving it otherwise needs skops: "
             "pip install 'worthit[sklearn]'"
         ) from error
     return skops.io

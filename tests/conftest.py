@@ -1,9 +1,11 @@
-"""What tests share: a cache of their own, warnings as errors, and what several files start from."""
+"""What tests share: an empty cache, warnings as errors, and models and runs to start from."""
 
 import contextlib
+import functools
 import io
 import json
 import os
+import shutil
 import string
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -94,6 +96,45 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformers.LlamaForCausalLM(config).save_pretrained(folder)
     assert json.loads((folder / "config.json").read_text("utf-8"))["model_type"] == "llama"
     return folder
+
+
+@pytest.fixture(scope="session")
+def tuned(
+    tiny_bert: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """`tuned("bert", classes, precision)` is the folder of a model that separates the classes.
+
+    Each is trained once in a session.
+    """
+    from tests import int8_products
+
+    weights = {"bert": tiny_bert, "llama": tiny_llama}
+
+    @functools.cache
+    def train_once(name: str, *options: Any) -> Path:
+        folder = tmp_path_factory.mktemp("tuned")
+        return int8_products.tune(name, weights[name], folder, *options)
+
+    return train_once
+
+
+@pytest.fixture(scope="session")
+def prepared_cache(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    from worthit.datasets import prepare
+    from worthit.datasets.splits.protocol import Protocol
+
+    cache = tmp_path_factory.mktemp("prepared")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("WORTHIT_CACHE", str(cache))
+        return cache, prepare.prepare("synthetic:600", Protocol(train_size=60, test_size=20)).key
+
+
+@pytest.fixture
+def small_split(prepared_cache: tuple[Path, str], tmp_path: Path) -> str:
+    """The key of 60 training and 20 test comments, which are in the test's cache."""
+    cache, key = prepared_cache
+    shutil.copytree(cache, tmp_path / "cache", dirs_exist_ok=True)
+    return key
 
 
 @pytest.fixture(scope="session")

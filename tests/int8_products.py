@@ -1,4 +1,4 @@
-"""What tests of int8 models share: comments, what is asked of each, and which need exact products."""
+"""What the tests of int8 models share: comments, tuned models, and checks of each."""
 
 import shutil
 from pathlib import Path
@@ -12,10 +12,8 @@ from worthit.bench.cell import Cell
 from worthit.bench.cells.work import Work
 from worthit.bench.saved import artifacts
 from worthit.bench.saved.record import Setup
-from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import DeviceError, OptionError, RunError
-from worthit.datasets.splits.protocol import Protocol
 from worthit.models import registry
 from worthit.models.contract import TOXIC, read_card, silent
 from worthit.models.transformer import int8_linear
@@ -26,10 +24,30 @@ TEXTS = [
     "the page",
     "",
 ] * 6
-LABELS = {TOXIC: np.array([1, 0, 0, 0] * 6), ("a", "b", "c"): np.array([1, 2, 0, 0] * 6)}
+THREE = ("a", "b", "c")
+LABELS = {TOXIC: np.array([1, 0, 0, 0] * 6), THREE: np.array([1, 2, 0, 0] * 6)}
+#: settings with which tiny random weights learn these comments
+_LEARNING: dict[str, dict[str, Any]] = {
+    "bert": {"epochs": 40, "learning_rate": 3e-3, "max_length": 8},
+    "llama": {"epochs": 20, "learning_rate": 1e-2, "adapted_share": 1.0, "max_length": 12},
+}
 
 
-def _able() -> bool:
+def tune(
+    name: str,
+    weights: Path,
+    folder: Path,
+    classes: tuple[str, ...] = TOXIC,
+    precision: str = "fp32",
+) -> Path:
+    """Save a model that separates the classes to `folder`."""
+    model = registry.model_class(name)(classes=classes)
+    model.set_params(checkpoint=str(weights), precision=precision, **_LEARNING[name])
+    model.fit(TEXTS, LABELS[classes]).save(folder)
+    return folder
+
+
+def _is_supported() -> bool:
     try:
         int8_linear.require("this test")
     except DeviceError:
@@ -37,7 +55,7 @@ def _able() -> bool:
     return True
 
 
-multiplies = pytest.mark.skipif(not _able(), reason="needs exact int8 products")
+multiplies = pytest.mark.skipif(not _is_supported(), reason="needs exact int8 products")
 
 #: the registered models, as parameters; one that cannot run here is skipped
 MODELS = [
@@ -46,15 +64,26 @@ MODELS = [
 ]
 
 
+def assert_converted(plain: Any, model: Any, classes: tuple[str, ...]) -> None:
+    """The scores are close to the original's, and predict the same classes."""
+    expected, found = plain.predict_proba(TEXTS), model.predict_proba(TEXTS)
+    assert found.shape == (len(TEXTS), len(classes))
+    assert found == pytest.approx(expected, abs=0.05)
+    assert found.sum(axis=1) == pytest.approx(np.ones(len(TEXTS)))
+    assert np.ptp(expected, axis=0).max() > 0.3  # equal scores would prove nothing
+    assert found.argmax(axis=1).tolist() == expected.argmax(axis=1).tolist()
+    assert found.tolist() != expected.tolist()  # something was rounded
+
+
 def assert_saved_whole(
     converted: Any, plain: Any, auto_class: Any, weights: Path, folder: Path
 ) -> None:
-    """It scores without what it was trained from, which is deleted, and without what it was saved to.
+    """It scores after the pretrained weights and its first folder are deleted.
 
     Args:
-        plain: the model it was converted from; its comments are cut at 12 tokens.
-        auto_class: of transformers, which is not to take the folder for a whole model.
-        weights: the pretrained ones.
+        plain: the original; it cuts comments at `max_length`.
+        auto_class: of transformers; it must refuse the folder, and not load half a model.
+        weights: the pretrained ones, which are deleted.
     """
     first, second = folder / "first", folder / "second"
     first.mkdir()
@@ -75,7 +104,7 @@ def assert_saved_whole(
         assert model.size() == converted.size()
         assert model.truncated_share(long) == converted.truncated_share(long)
     assert read_card(second).base is None
-    with pytest.raises(OptionError, match="holds all its weights; leave --checkpoint away"):
+    with pytest.raises(OptionError, match="holds all its weights; omit --checkpoint"):
         registry.load(second, checkpoint=str(weights))
     with pytest.raises(OSError, match="no file named model"):  # and no wrong model instead
         auto_class.from_pretrained(second)
@@ -90,16 +119,14 @@ def assert_refused_if_damaged(converted: Any, folder: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def converted_in_a_cell(name: str, tuned: Path, weights: Path) -> Setup:
-    """Has a cell make it of a tuned model in the cache, and asserts that it scores nearly the same."""
+def convert_in_a_cell(name: str, tuned: Path, weights: Path, split: str) -> Setup:
+    """Convert a tuned model in the cache as a cell does, and assert that it scores nearly the same."""
     source, training = cache_folder("artifacts", "tuned-abc"), small_runs.cell().training
     shutil.copytree(tuned, source)
     assert training is not None
     artifacts.write_record(training, source)
-    split = prepare.prepare("synthetic:600", Protocol(train_size=60, test_size=20)).key
-    work = Work(
-        Cell(name, "cpu", 0, split, {"checkpoint": str(weights), "precision": "fp32"}), silent
-    )
+    settings = {"checkpoint": str(weights), "precision": "fp32"}
+    work = Work(Cell(name, "cpu", 0, split, settings), silent)
     setup = work.setup()
     converted = work.convert("tuned-abc")
     assert converted.artifact.startswith(f"{name}-")

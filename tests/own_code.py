@@ -1,5 +1,6 @@
-"""A module of models as users write them, good ones and what is none."""
+"""A module of models as users write them, valid and invalid ones."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ class TwoMethods:
 
 
 class KeepsItself:
-    """Exclamation marks, of all things."""
+    """Capital letters only."""
 
     kind, devices = "llm", ("cpu", "cuda")
 
@@ -86,11 +87,11 @@ number = 3
 '''
 
 
-def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, test: str) -> str:
-    """The name of a module with all of the above, in the folder where the user stands.
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, test: str) -> str:
+    """Write the module to the folder and make it the current one; returns the module's name.
 
     Args:
-        test: which test it is for; each has a module of its own, as Python imports a name but once.
+        test: the test's id; each test has its own module, because Python imports a name once.
     """
     name = f"code_{abs(hash(test))}"
     (folder / f"{name}.py").write_text(CODE)
@@ -98,9 +99,13 @@ def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, test: str) -> str:
     return name
 
 
-def broken(location: str) -> dict[str, str]:
-    """What each rule that a model breaks found, by its name."""
+def examine(location: str) -> Iterator[check.Check]:
     kind = registry.model_class(location)
-    checks = list(check.examine(lambda classes: kind(classes=classes)))
-    assert len(checks) > 1 or checks[0].verdict == "off"
-    return {row.name: row.found for row in checks if row.verdict == "off"}
+    return check.examine(lambda classes: kind(classes=classes))
+
+
+def broken_rules(location: str) -> dict[str, str]:
+    """What the check finds of each broken rule, by the rule's name."""
+    rows = list(examine(location))
+    assert len(rows) > 1 or rows[0].verdict == "off"
+    return {row.name: row.found for row in rows if row.verdict == "off"}

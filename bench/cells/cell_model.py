@@ -15,7 +15,7 @@ from worthit.bench.saved.record import Setup
 from worthit.datasets.cache import cache_folder, sha256_of, short_hash
 from worthit.datasets.splits import manifest
 from worthit.models.hardware import processor
-from worthit.models.registry import entry, is_own, model_class, require_able
+from worthit.models.registry import entry, is_user_code, model_class, require_able
 
 
 class CellModel:
@@ -57,7 +57,7 @@ class CellModel:
             versions=machine.library_versions(self._class.libraries),
             thread_pools=machine.thread_pools() | self._torch_pools,
             kind=entry(self._class.name).kind,
-            code=self._location if is_own(self._location) else None,
+            code=self._location if is_user_code(self._location) else None,
         )
 
     def make(self) -> Any:
@@ -81,7 +81,7 @@ class CellModel:
     def fingerprint(self) -> str:
         """Changes with everything that affects the trained model, such as the models' code."""
         code = artifacts.model_code()
-        if is_own(self._location):
+        if is_user_code(self._location):
             from worthit.models import user_model
 
             code += user_model.source_files(self._location)
@@ -105,7 +105,7 @@ class CellModel:
         torch.set_num_threads(self._threads)
         precision = self.unfitted.get_params().get("precision")
         if precision is not None:  # a model of the user's may have none
-            dtype = str(devices.chosen_dtype(precision, self._cell.device))
+            dtype = str(devices.dtype_for(precision, self._cell.device))
             self._dtype = dtype.removeprefix("torch.")
             # Settled here, since a later process might choose another one.
             self._settled = {"precision": {"bfloat16": "bf16", "float32": "fp32"}[self._dtype]}

@@ -11,7 +11,7 @@ from worthit.bench.saved.record import CellRecord
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import OptionError, OutputError, RunError
 from worthit.models.contract import CARD, Card, read_card
-from worthit.models.registry import HF, MODELS, is_own, row_name
+from worthit.models.registry import HF, MODELS, is_user_code, row_name
 
 _MEASURE = "measure with: pytest bench/ --benchmark-only"
 
@@ -64,7 +64,7 @@ def _split_name(given: str, runs: Path) -> tuple[str, str]:
     if suffix:
         return f"{file}.json", name
     run_name, _, name = given.partition(":")
-    is_code = is_own(given) and name not in MODELS
+    is_code = is_user_code(given) and name not in MODELS
     if given.startswith(HF) or (is_code and not (runs / f"{run_name}.json").is_file()):
         return "", given
     return (run_name, name) if name else ("", given)
@@ -119,7 +119,7 @@ def require_named_code(model: TrainedModel, code: str | None) -> None:
         OptionError: the folder needs the user's code, was not trained here, and `code` does not name it.
     """
     here = model.folder.resolve().is_relative_to(cache_folder("artifacts").resolve())
-    if is_own(model.card.model) and not here and code != model.card.model:
+    if is_user_code(model.card.model) and not here and code != model.card.model:
         raise OptionError(
             f"{model.folder} holds a model of the code {model.card.model}, which would run; if you trust "
             f"that code, as it is installed here, give --code {model.card.model}"

@@ -23,7 +23,7 @@ _REFERENCE_RATE = 2e-5
 class _Bert:
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._dtype = devices.chosen_dtype(task.precision, task.device)
+        self._dtype = devices.dtype_for(task.precision, task.device)
 
     def load(self) -> None:
         self._open(Path(self._task.weights_folder) / "ours", self._dtype)

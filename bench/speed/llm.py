@@ -52,7 +52,7 @@ def prompts(
 class _Llm:
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._dtype = devices.chosen_dtype(task.precision, task.device)
+        self._dtype = devices.dtype_for(task.precision, task.device)
 
     def load(self) -> None:
         self._open(Path(self._task.weights_folder) / "merged")
@@ -203,7 +203,7 @@ def train_with_trainer(
 def save_merged(adapter: Path, task: Task, target: Path) -> None:
     """Merge saved adapters into the task's checkpoint, and save the dense model and its tokenizer."""
     folder = checkpoints.resolve(task.checkpoint).folder
-    dtype = devices.chosen_dtype(task.precision, task.device)
+    dtype = devices.dtype_for(task.precision, task.device)
     base = checkpoints.network(transformers.AutoModelForCausalLM, folder, dtype=dtype)
     adapted = peft.PeftModel.from_pretrained(base, adapter, autocast_adapter_dtype=False)
     adapted.merge_and_unload().save_pretrained(target)

@@ -44,7 +44,7 @@ class WorkloadMeter:
     def setup(self) -> Workload:
         task = self._task
         devices.require(task.device)
-        self._dtype = devices.chosen_dtype(task.precision, task.device)
+        self._dtype = devices.dtype_for(task.precision, task.device)
         self.slice(0)
         settings = model_class(task.model)().get_params()
         checkpoint = task.checkpoint or settings["checkpoint"]

@@ -1,8 +1,8 @@
-"""Whether a file is a pickle, or holds one: by what is in it, whatever it is called.
+"""Detects pickles by their content, whatever the file's name.
 
-Loading a pickle runs what is in it (https://docs.python.org/3/library/pickle.html). Found are those
-of all protocols, in zip archives (torch.save's, NumPy's .npz), compressed as joblib does (zlib, gzip,
-bz2, lzma, xz), and NumPy arrays of objects. LZ4 is not unpacked.
+Loading a pickle can execute code (https://docs.python.org/3/library/pickle.html). Detected are
+pickles of all protocols, also in zip archives (torch.save, NumPy's .npz), compressed like joblib's
+(zlib, gzip, bz2, lzma, xz), and NumPy arrays of objects. LZ4 is not unpacked.
 """
 
 import bz2
@@ -21,16 +21,16 @@ import numpy as np
 
 Stream = IO[bytes]
 
-_MOST_BYTES = 64 << 20  # that are unpacked of a zlib stream, which has no reader of its own
+_MOST_BYTES = 64 << 20  # to unpack of a zlib stream, which has no reader of its own
 
 
-def _zlib(packed: Stream) -> Stream:
+def _open_zlib(packed: Stream) -> Stream:
     return io.BytesIO(zlib.decompressobj().decompress(packed.read(), _MOST_BYTES))
 
 
-#: how a compressed file begins → what reads it
-_PACKED: dict[bytes, Callable[[Stream], Any]] = {
-    b"x": _zlib,
+#: the first bytes of a compressed file → its reader
+_READERS: dict[bytes, Callable[[Stream], Any]] = {
+    b"x": _open_zlib,
     b"\x1f\x8b": lambda packed: gzip.GzipFile(fileobj=packed),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ": lzma.LZMAFile,
@@ -39,36 +39,36 @@ _PACKED: dict[bytes, Callable[[Stream], Any]] = {
 
 
 def is_pickle(file: Path) -> bool:
-    """Whether whoever loads that file as what it is runs what is in it.
+    """True if loading this file could execute code from it.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
-            return any(_holds_pickle(archive.open(name)) for name in archive.namelist())
-    with file.open("rb") as opened:
-        return _holds_pickle(opened)
+            return any(_contains_pickle(archive.open(name)) for name in archive.namelist())
+    with file.open("rb") as stream:
+        return _contains_pickle(stream)
 
 
-def _holds_pickle(stream: Stream) -> bool:
+def _contains_pickle(stream: Stream) -> bool:
     start = stream.read(6)
     stream.seek(0)
     if start == b"\x93NUMPY":
-        return _of_objects(stream)
-    if _is_pickled(stream):
+        return _holds_objects(stream)
+    if _is_pickle_stream(stream):
         return True
-    for magic, unpacked in _PACKED.items():
+    for magic, unpack in _READERS.items():
         if start.startswith(magic):
             stream.seek(0)
             try:
-                return _is_pickled(unpacked(stream))
-            except (OSError, EOFError, zlib.error, lzma.LZMAError):  # something else begins so, too
+                return _is_pickle_stream(unpack(stream))
+            except (OSError, EOFError, zlib.error, lzma.LZMAError):  # another format
                 return False
     return False
 
 
-def _of_objects(array: Stream) -> bool:
+def _holds_objects(array: Stream) -> bool:
     read = (
         np.lib.format.read_array_header_1_0
         if np.lib.format.read_magic(array) == (1, 0)
@@ -78,16 +78,16 @@ def _of_objects(array: Stream) -> bool:
     return bool(dtype.hasobject)
 
 
-def _is_pickled(stream: Stream) -> bool:
+def _is_pickle_stream(stream: Stream) -> bool:
     start = stream.read(2)
     stream.seek(0)
-    # From protocol 2 on, which is what pickle and joblib write; arrays may interrupt what follows.
+    # pickle and joblib write protocol 2 or later, and arrays may interrupt the rest of the file.
     if len(start) == 2 and start[0] == 0x80 and 2 <= start[1] <= 5:
         return True
-    # Earlier ones begin as any text may, so all of the file has to make sense as one.
+    # Earlier protocols begin like any text, so the whole file has to be valid.
     try:
         with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
             pickletools.dis(stream, nowhere)
-    except Exception:  # of many kinds, at what is none
+    except Exception:  # many kinds, for anything else
         return False
     return not stream.read().strip()

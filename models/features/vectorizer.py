@@ -1,7 +1,7 @@
 """Comments as tf-idf vectors: what scikit-learn's TfidfVectorizer computes, many times as fast.
 
-Fitting counts each distinct word's n-grams of characters once and leaves the rest to scikit-learn;
-scoring leaves the counting to `ngrams`.
+Fitting counts the character n-grams of each distinct word once and leaves the rest to scikit-learn.
+Scoring counts with `ngrams`.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from worthit.datasets.errors import DataError
 from worthit.models.features import ngrams
 
-_WORD = r"(?u)\b\w\w+\b"  # of two characters or more, as `ngrams` is told too
-_AT_ONCE = 512  # comments: more gain nothing, but need memory
+_WORD = r"(?u)\b\w\w+\b"  # two characters or more, as in `ngrams.WordNGrams(shortest=2)`
+_CHUNK = 512  # comments; larger chunks are not faster and need more memory
 
 
 @dataclass(frozen=True)
-class Options:
-    """TfidfVectorizer's parameters of the same names, as far as they matter after fitting."""
+class NGramOptions:
+    """The parameters of TfidfVectorizer, with the same names, that matter after fitting."""
 
     analyzer: str = "word"  # or "char_wb"
     ngram_range: tuple[int, int] = (1, 1)
@@ -36,17 +36,17 @@ class Vectorizer:
     """A fitted TfidfVectorizer.
 
     Args:
-        options: what it was fitted with.
+        options: those it was fitted with.
         terms: its vocabulary in column order.
         idf: shape (terms,), the weight of each.
     """
 
     def __init__(
-        self, options: Options, terms: Sequence[str], idf: npt.NDArray[np.float64]
+        self, options: NGramOptions, terms: Sequence[str], idf: npt.NDArray[np.float64]
     ) -> None:
         self.options = options
         self.idf = idf
-        # As strings they would need ten times the memory, and scoring has no use for them.
+        # A list of strings takes ten times the memory, and scoring does not use it.
         self._terms = "\n".join(terms).encode("utf-8", "surrogatepass")
         self._counter: ngrams.WordNGrams | ngrams.CharacterNGrams
         if options.analyzer == "char_wb":
@@ -56,30 +56,29 @@ class Vectorizer:
 
     @classmethod
     def fit(
-        cls, texts: Sequence[str], options: Options, min_df: int = 1
+        cls, texts: Sequence[str], options: NGramOptions, min_df: int = 1
     ) -> tuple[Self, sparse.csr_array]:
-        """Learn the terms that at least `min_df` comments have, and their weights.
+        """Learn the terms that at least `min_df` comments contain, and their weights.
 
         Returns:
-            The vectorizer, and what its `transform` makes of `texts`.
+            The vectorizer, and the vectors of `texts`.
 
         Raises:
-            DataError: no term is in so many comments.
+            DataError: no term is in that many comments.
         """
-        cleaned = _cleaned(texts, options)
+        count = _count_characters if options.analyzer == "char_wb" else _count_words
         try:
-            if options.analyzer == "char_wb":
-                terms, counts = _count_characters(cleaned, options)
-            else:
-                terms, counts = _count_words(cleaned, options)
-        except ValueError as error:  # scikit-learn's, of an empty vocabulary
+            terms, counts = count(_normalize(texts, options), options)
+        except ValueError as error:  # from scikit-learn, for an empty vocabulary
             raise DataError("the comments to train on have no words") from error
-        kept = np.flatnonzero(counts.count_nonzero(axis=0) >= min_df)
-        if not len(kept):
-            raise DataError(f"no word is in {min_df} of the comments to train on; give it more")
+        frequent = np.flatnonzero(counts.count_nonzero(axis=0) >= min_df)
+        if not len(frequent):
+            raise DataError(
+                f"no word is in {min_df} of the comments to train on; give more comments"
+            )
         weights = TfidfTransformer(sublinear_tf=options.sublinear_tf)
-        vectors = weights.fit_transform(counts[:, kept])
-        return cls(options, terms[kept].tolist(), weights.idf_), vectors
+        vectors = weights.fit_transform(counts[:, frequent])
+        return cls(options, terms[frequent].tolist(), weights.idf_), vectors
 
     @property
     def terms(self) -> list[str]:
@@ -87,23 +86,22 @@ class Vectorizer:
         return self._terms.decode("utf-8", "surrogatepass").split("\n")
 
     def transform(self, texts: Sequence[str]) -> sparse.csr_array:
-        """The vectors of n comments, shape (n, terms), each of length 1, or 0 if no term is known."""
-        if len(texts) > _AT_ONCE:
-            starts = range(0, len(texts), _AT_ONCE)
-            parts = [self.transform(texts[start : start + _AT_ONCE]) for start in starts]
-            return sparse.vstack(parts, format="csr")
-        vectors = self._counter.count(_cleaned(texts, self.options))
+        """The vectors of n comments, shape (n, terms), each of length 1; 0 without a known term."""
+        if len(texts) > _CHUNK:
+            starts = range(0, len(texts), _CHUNK)
+            chunks = [self.transform(texts[start : start + _CHUNK]) for start in starts]
+            return sparse.vstack(chunks, format="csr")
+        vectors = self._counter.count(_normalize(texts, self.options))
         if self.options.sublinear_tf:
             vectors.data = 1 + np.log(vectors.data)
         vectors.data *= self.idf[vectors.indices]
-        sizes = np.diff(vectors.indptr)
-        rows = np.repeat(np.arange(len(texts)), sizes)
+        rows = np.repeat(np.arange(len(texts)), np.diff(vectors.indptr))
         squared = np.bincount(rows, vectors.data * vectors.data, len(texts))
         vectors.data /= np.sqrt(squared)[rows]
         return vectors
 
 
-def _cleaned(texts: Sequence[str], options: Options) -> Sequence[str]:
+def _normalize(texts: Sequence[str], options: NGramOptions) -> Sequence[str]:
     if options.lowercase:
         texts = [text.lower() for text in texts]
     if options.strip_accents:
@@ -111,7 +109,9 @@ def _cleaned(texts: Sequence[str], options: Options) -> Sequence[str]:
     return texts
 
 
-def _count_words(texts: Sequence[str], options: Options) -> tuple[np.ndarray, sparse.csr_array]:
+def _count_words(
+    texts: Sequence[str], options: NGramOptions
+) -> tuple[np.ndarray, sparse.csr_array]:
     counter = CountVectorizer(
         lowercase=False, ngram_range=options.ngram_range, token_pattern=options.token_pattern
     )
@@ -120,9 +120,9 @@ def _count_words(texts: Sequence[str], options: Options) -> tuple[np.ndarray, sp
 
 
 def _count_characters(
-    texts: Sequence[str], options: Options
+    texts: Sequence[str], options: NGramOptions
 ) -> tuple[np.ndarray, sparse.csr_array]:
     words, occurrences = ngrams.distinct_words(texts)
     counter = CountVectorizer(lowercase=False, analyzer="char_wb", ngram_range=options.ngram_range)
-    of_words = counter.fit_transform(words)
-    return counter.get_feature_names_out(), occurrences @ of_words
+    counts = counter.fit_transform(words)
+    return counter.get_feature_names_out(), occurrences @ counts

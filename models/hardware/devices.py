@@ -1,4 +1,4 @@
-"""What a device can do: whether it is there, its name, waiting for it, the precision worth using."""
+"""Compute devices: availability, names, synchronisation, and the fastest precision and attention."""
 
 import functools
 import time
@@ -11,17 +11,17 @@ from worthit.datasets.errors import DeviceError, UnknownNameError
 from worthit.models.contract import DEVICES
 from worthit.models.hardware import malloc, processor
 
-#: up to here plain attention is faster on CPUs than torch's fused one, forwards and backwards; it
-#: needs memory by the square of the length
+#: up to this length plain attention is faster on CPUs than torch's fused one, in both directions;
+#: its memory grows with the square of the length
 SHORT_TOKENS = 512
-# bf16 must be clearly faster to be worth its 8 bits of mantissa.
+# bf16 must be clearly faster to justify its 8 bits of mantissa.
 _WORTHWHILE_SPEEDUP = 1.5
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _DECISION = "precision"
 
 
 def require(device: str) -> None:
-    """Raises UnknownNameError or DeviceError unless torch can compute on `device` here."""
+    """Raise UnknownNameError or DeviceError unless torch can compute on `device` here."""
     if device not in DEVICES:
         raise UnknownNameError("device", device, DEVICES)
     if device == "cuda" and not torch.cuda.is_available():
@@ -32,9 +32,9 @@ def require(device: str) -> None:
 
 
 def use(device: str) -> None:
-    """What a model calls before it opens on `device`; raises as `require` does.
+    """Prepare to load a model on `device`; raises like `require`.
 
-    On a CPU the process keeps the memory it frees from then on.
+    On a CPU, the process keeps the memory that it frees from now on.
     """
     require(device)
     if device == "cpu":
@@ -42,7 +42,7 @@ def use(device: str) -> None:
 
 
 def synchronize(device: str) -> None:
-    """Wait until the device has finished all it was given; on a CPU calls return finished."""
+    """Wait until the device has finished its work; on a CPU, calls return when they are done."""
     if device == "cuda":
         torch.cuda.synchronize()
     elif device == "mps":
@@ -51,34 +51,34 @@ def synchronize(device: str) -> None:
 
 @functools.cache
 def worthwhile_dtype(device: str) -> torch.dtype:
-    """bf16 where it is measured to multiply matrices at least 1.5 times as fast, else fp32.
+    """bf16 if it multiplies matrices at least 1.5 times as fast as fp32 here, else fp32.
 
-    Measured once on a machine, and kept in the cache folder: a busy machine can change its mind,
-    and a model trained in one precision is another one than that trained in the other.
+    Measured once per machine and saved in the cache folder. Repeated measurements could differ on a
+    busy machine, and the precision changes the trained model.
 
     Raises:
-        CacheError: the decision cannot be kept.
+        CacheError: the decision cannot be saved.
     """
     cores = str(processor.allowed_cores())
     kind = name(device) or processor.cpu_name()
     key = short_hash(device, kind, cores, torch.__version__, sha256_of(Path(__file__)))
     folder = cache_folder("precision", key)
-    if (decided := _decided(folder)) is not None:
-        return decided
-    damaged, measured = folder.exists(), _worthwhile(device)
+    if (saved := _saved_decision(folder)) is not None:
+        return saved
+    damaged, measured = folder.exists(), _measure_worthwhile(device)
     with new_folder(folder, replace=damaged) as scratch:
         write_whole(scratch / _DECISION, measured.encode())
-    return _decided(folder) or _DTYPES[measured]  # of two processes at once the first one decides
+    return _saved_decision(folder) or _DTYPES[measured]  # the first of two processes decides
 
 
-def _decided(folder: Path) -> torch.dtype | None:
+def _saved_decision(folder: Path) -> torch.dtype | None:
     try:
         return _DTYPES.get((folder / _DECISION).read_text("utf-8"))
     except (OSError, UnicodeDecodeError):
         return None
 
 
-def _worthwhile(device: str) -> str:
+def _measure_worthwhile(device: str) -> str:
     if device == "mps" and not _can_multiply_bf16(device):
         return "fp32"
     speedup = gemm_seconds(device, torch.float32) / gemm_seconds(device, torch.bfloat16)
@@ -87,19 +87,18 @@ def _worthwhile(device: str) -> str:
 
 def _can_multiply_bf16(device: str) -> bool:
     try:
-        torch.ones(2, 2, dtype=torch.bfloat16, device=device) @ torch.ones(
-            2, 2, dtype=torch.bfloat16, device=device
-        )
+        matrix = torch.ones(2, 2, dtype=torch.bfloat16, device=device)
+        matrix @ matrix
     except (RuntimeError, TypeError):  # macOS before 14
         return False
     return True
 
 
 def gemm_seconds(device: str, dtype: torch.dtype, side: int = 768, repeats: int = 5) -> float:
-    """The fastest of a few products of two square matrices, in seconds."""
+    """Seconds of the fastest of a few products of two square matrices."""
     a, b = (torch.ones(side, side, dtype=dtype, device=device) for _ in range(2))
     best = float("inf")
-    for _ in range(repeats + 1):  # the first one sets kernels up and is rarely the fastest
+    for _ in range(repeats + 1):  # the first one sets up kernels
         synchronize(device)
         start = time.perf_counter()
         a @ b
@@ -109,17 +108,17 @@ def gemm_seconds(device: str, dtype: torch.dtype, side: int = 768, repeats: int 
 
 
 def name(device: str) -> str | None:
-    """The accelerator's name; None for the CPU, whose name torch does not know."""
+    """The accelerator's name; None for the CPU, which `processor` names."""
     if device == "cuda":
         return str(torch.cuda.get_device_name())
     return "Apple GPU" if device == "mps" else None
 
 
-def chosen_dtype(precision: str, device: str) -> torch.dtype:
-    """The dtype that a model's `precision` setting stands for on this device.
+def dtype_for(precision: str, device: str) -> torch.dtype:
+    """The dtype of a model's `precision` setting on this device.
 
     Raises:
-        UnknownNameError: it is neither auto, fp32 nor bf16.
+        UnknownNameError: the precision is not auto, fp32 or bf16.
     """
     if precision == "auto":
         return worthwhile_dtype(device)
@@ -129,20 +128,20 @@ def chosen_dtype(precision: str, device: str) -> torch.dtype:
 
 
 def attention(device: str, longest: int | None) -> str:
-    """The transformers implementation of attention that is fastest here.
+    """The fastest attention implementation of transformers.
 
-    On CPUs torch's fused one takes about twice the time of plain products at a hundred tokens,
-    forwards and backwards.
+    On CPUs torch's fused one takes about twice the time of plain products at a hundred tokens, in
+    both directions.
 
     Args:
-        longest: tokens of a comment at most; None for no limit.
+        longest: the most tokens of a comment; None for no limit.
     """
     short = longest is not None and longest <= SHORT_TOKENS
     return "eager" if device == "cpu" and short else "sdpa"
 
 
 def fuse_norms(model: torch.nn.Module) -> None:
-    """Have torch's fused RMS norm take the place of a model's own steps, where it computes the same."""
+    """Use torch's fused RMS norm in place of a model's own steps, where the result is the same."""
     for module in model.modules():
         weight, epsilon = (getattr(module, name, None) for name in ("weight", "variance_epsilon"))
         if isinstance(weight, torch.nn.Parameter) and isinstance(epsilon, float):

@@ -1,18 +1,18 @@
-"""Main memory that the process frees is kept for what it allocates next, where glibc decides."""
+"""Keeps freed main memory in the process for its next allocations, under glibc."""
 
 import ctypes
 import sys
 
-# Of mallopt(3).
+# From mallopt(3).
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 
 def keep_freed() -> None:
-    """Have glibc reuse freed blocks of any size, instead of giving big ones back to the system.
+    """Make glibc reuse freed blocks of any size instead of returning large ones to the system.
 
-    It would fault them in anew, and the kernel fill them with zeros, in each training step: up to a
-    sixth of its time. What the process holds stays at its peak; `malloc_trim` still returns it.
-    Does nothing where another C library allocates.
+    Returned blocks fault in again and the kernel fills them with zeros, in every training step: up
+    to a sixth of its time. The process keeps its peak memory; `malloc_trim` still returns it. Other
+    C libraries are left alone.
     """
     if sys.platform != "linux":
         return

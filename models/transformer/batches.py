@@ -1,4 +1,4 @@
-"""Batches of token sequences: like lengths together, padded to the longest of the batch or packed."""
+"""Batches of token sequences of similar length, padded to the longest of the batch or packed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:  # a model that scores without torch must not pay for its import
+if TYPE_CHECKING:  # a model that scores without torch must not import it
     import torch
 
 Tokens = Sequence[int]
 #: token sequences of one batch → logits, shape (batch, k), fp32
 Logits = Callable[[Sequence[Tokens]], "torch.Tensor"]
-Rows = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
-# More tokens at once than this leave a CPU's caches: rates fall by half. Accelerators want many.
+# More tokens at once overflow a CPU's caches and halve the throughput. Accelerators want many.
 MOST_TOKENS = {"cpu": 1_024, "cuda": 65_536, "mps": 16_384}
-# Training sorts by length within this many batches: little padding, yet batches stay random.
+# Training sorts by length within this many batches: little padding, and batches stay random.
 _BATCHES_SORTED_TOGETHER = 16
 
 
 def for_training(
     lengths: npt.NDArray[np.int64], batch_size: int, rng: np.random.Generator
-) -> list[Rows]:
-    """One epoch's batches, in random order, each of comments of like length.
+) -> list[Indices]:
+    """One epoch's batches, in random order, each of comments of similar length.
 
     Args:
         lengths: shape (n,), tokens of each comment.
@@ -41,11 +41,11 @@ def for_training(
 
 def for_scoring(
     lengths: npt.NDArray[np.int64], batch_size: int, most_tokens: int, *, packed: bool = False
-) -> Iterator[Rows]:
-    """All rows once, longest first, so that a batch too big for the memory fails at once.
+) -> Iterator[Indices]:
+    """All rows once, longest first, so that a batch too large for the memory fails at once.
 
-    A batch has `batch_size` rows, or fewer if they have more than `most_tokens`: with their padding,
-    unless they are packed.
+    A batch has `batch_size` rows, or fewer if they have more than `most_tokens` tokens. Padding
+    counts, unless the batch is packed.
     """
     order = np.argsort(-lengths, kind="stable")
     ends = lengths[order].cumsum()
@@ -61,7 +61,7 @@ def for_scoring(
         start = end
 
 
-def scored(
+def score(
     logits: Logits,
     tokens: Sequence[Tokens],
     batch_size: int,
@@ -69,24 +69,23 @@ def scored(
     *,
     packed: bool = False,
 ) -> npt.NDArray[np.float64]:
-    """The probabilities of the k classes for each token sequence, in their order: shape (n, k).
+    """The probabilities of the k classes for each token sequence, shape (n, k).
 
     Args:
-        logits: takes the sequences of one batch, returns shape (batch, k).
-        batch_size: how many are computed together at most; fewer if they are long.
-        packed: whether sequences are computed without padding.
+        batch_size: the most sequences per batch; long ones share smaller batches.
+        packed: True if `logits` computes sequences without padding.
     """
     import torch
 
     lengths = np.array([len(sequence) for sequence in tokens])
     order = list(for_scoring(lengths, batch_size, MOST_TOKENS[device], packed=packed))
     with torch.inference_mode():
-        found = [logits([tokens[row] for row in rows]).cpu().double() for rows in order]
-    scores: npt.NDArray[np.float64] = torch.softmax(torch.cat(found), dim=1).numpy()
+        results = [logits([tokens[row] for row in rows]).cpu().double() for rows in order]
+    scores: npt.NDArray[np.float64] = torch.softmax(torch.cat(results), dim=1).numpy()
     return scores[np.argsort(np.concatenate(order))]
 
 
-def padded(
+def pad(
     sequences: Sequence[Tokens], pad_token: int, device: str
 ) -> "tuple[torch.Tensor, torch.Tensor]":
     """Token ids padded on the right, and each sequence's length.
@@ -97,14 +96,14 @@ def padded(
     import torch
 
     lengths = torch.tensor([len(sequence) for sequence in sequences])
-    ids = torch.full((len(sequences), int(lengths.max())), pad_token)
-    for row, sequence in enumerate(sequences):
-        ids[row, : len(sequence)] = torch.tensor(sequence)
+    ids = torch.nn.utils.rnn.pad_sequence(
+        [torch.tensor(each, dtype=torch.long) for each in sequences], True, pad_token
+    )
     return ids.to(device), lengths.to(device)
 
 
 def row(sequences: Sequence[Tokens], device: str) -> "torch.Tensor":
-    """Token ids of all sequences one after another, shape (1, tokens)."""
+    """The token ids of all sequences, concatenated, shape (1, tokens)."""
     import torch
 
     return torch.tensor([[token for sequence in sequences for token in sequence]]).to(device)

@@ -16,7 +16,7 @@ from worthit.models.transformer import batches
 
 @dataclass(frozen=True)
 class Recipe:
-    """The part of a model's settings that the loop needs."""
+    """The settings that the training loop needs."""
 
     learning_rate: float
     batch_size: int
@@ -26,7 +26,7 @@ class Recipe:
 
     @classmethod
     def of(cls, settings: Any) -> Self:
-        """Out of a model's settings, which have fields of the same names."""
+        """Copy the fields of the same names from a model's settings."""
         return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
 
 
@@ -42,7 +42,7 @@ def finetune(
     """Minimise cross-entropy over `tokens`, changing `parameters` in place.
 
     Returns:
-        What decay would have left of a weight of 1 that never had a gradient.
+        What weight decay leaves of a weight of 1 that never has a gradient.
     """
     rng = np.random.default_rng(seed)
     lengths = np.array([len(sequence) for sequence in tokens])
@@ -51,13 +51,13 @@ def finetune(
         for _ in range(recipe.epochs)
         for rows in batches.for_training(lengths, recipe.batch_size, rng)
     ]
-    optimizer = _MasterAdamW(parameters, recipe)
+    optimizer = MasterAdamW(parameters, recipe)
     done, total, decay = 0, recipe.epochs * len(tokens), 1.0
     for number, rows in enumerate(steps):
         targets = torch.from_numpy(labels[rows].astype(np.int64))
         scores = logits([tokens[row] for row in rows])
         torch.nn.functional.cross_entropy(scores, targets.to(scores.device)).backward()  # type: ignore[no-untyped-call]
-        rate = _rate(number, len(steps), recipe)
+        rate = learning_rate(number, len(steps), recipe)
         optimizer.step(rate)
         decay *= 1 - rate * recipe.weight_decay
         done += len(rows)
@@ -65,39 +65,43 @@ def finetune(
     return decay
 
 
-def _rate(step: int, steps: int, recipe: Recipe) -> float:
-    """Linear warm-up to the full learning rate, then linear decay towards 0."""
+def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
+    """Linear warm-up to the full learning rate, then linear decay towards 0.
+
+    transformers' `get_linear_schedule_with_warmup` wastes the first step on a rate of 0.
+    """
     warmup = max(1.0, recipe.warmup_share * steps)
     decay = (steps - step) / max(1.0, steps - warmup)
     return recipe.learning_rate * min((step + 1) / warmup, decay, 1.0)
 
 
-class _MasterAdamW:
-    """AdamW on fp32 copies of the parameters: in bf16 small updates would round to nothing.
+class MasterAdamW:
+    """AdamW on fp32 copies of the parameters: in bf16, small updates would round to nothing.
 
     Parameters that are fp32 already are their own copies.
     """
 
     def __init__(self, parameters: Sequence[torch.nn.Parameter], recipe: Recipe) -> None:
         self._parameters = list(parameters)
-        self._masters = [p if p.dtype == torch.float32 else p.detach().float() for p in parameters]
+        self.masters = [p if p.dtype == torch.float32 else p.detach().float() for p in parameters]
+        self._copies = [
+            pair
+            for pair in zip(self.masters, self._parameters, strict=True)
+            if pair[0] is not pair[1]
+        ]
         self._optimizer = torch.optim.AdamW(
-            self._masters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+            self.masters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
 
     def step(self, rate: float) -> None:
+        """Clip the gradients to a norm of 1, update the parameters, and drop the gradients."""
         torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
-        copies = [
-            pair
-            for pair in zip(self._masters, self._parameters, strict=True)
-            if pair[0] is not pair[1]
-        ]
-        for master, parameter in copies:
+        for master, parameter in self._copies:
             master.grad = None if parameter.grad is None else parameter.grad.float()
             parameter.grad = None
         self._optimizer.param_groups[0]["lr"] = rate
         self._optimizer.step()
         self._optimizer.zero_grad()
         with torch.no_grad():
-            for master, parameter in copies:
+            for master, parameter in self._copies:
                 parameter.copy_(master)

@@ -1,4 +1,4 @@
-"""Encoders as ONNX graphs: what ONNX Runtime scores with, ours and the yardstick's."""
+"""Encoders as ONNX graphs for ONNX Runtime, used by `bert-onnx-int8` and the speed comparison."""
 
 import warnings
 from pathlib import Path
@@ -11,27 +11,27 @@ _OPSET = 17
 
 
 def export(network: Any, file: Path) -> None:
-    """Write an encoder that classifies as an fp32 graph.
+    """Write an encoder with a classification head as an fp32 graph.
 
-    Inputs `input_ids` and `attention_mask` of shape (batch, length), int64; output `logits` of shape
-    (batch, k). torch's older exporter is used: in the graphs of the newer one ONNX Runtime finds no
-    attention to fuse, and it needs onnxscript, too.
+    The inputs `input_ids` and `attention_mask` have the shape (batch, length), int64; the output
+    `logits` has the shape (batch, k). This uses torch's older exporter: ONNX Runtime finds no
+    attention to fuse in the graphs of the newer one, which also needs onnxscript.
 
     Args:
-        network: of transformers, fp32 on the CPU. Its attention becomes the plain form, whose fusion
-            ONNX Runtime knows.
+        network: from transformers, fp32 on the CPU. Its attention becomes the plain form, which
+            ONNX Runtime can fuse.
     """
     network.eval().set_attn_implementation("eager")
     sample = torch.ones(2, 8, dtype=torch.long)
     mask = sample.clone()
-    mask[1, 5:] = 0  # where nothing is padded, transformers may leave the mask out of the graph
+    mask[1, 5:] = 0  # without padding, transformers may leave the mask out of the graph
     axes = {0: "batch", 1: "length"}
     with torch.no_grad(), warnings.catch_warnings():
-        # That it is the older one, and which checks of shapes it cannot trace.
+        # Warnings about the older exporter and about shape checks that cannot be traced.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
-            (sample, mask),  # the first two that any encoder takes
+            (sample, mask),  # the first two arguments of any encoder
             str(file),
             input_names=[IDS, MASK],
             output_names=[LOGITS],

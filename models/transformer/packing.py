@@ -1,11 +1,11 @@
-"""Sequences of any lengths computed as one row without padding; attention alone keeps them apart.
+"""Sequences of any lengths computed as one row without padding; only attention separates them.
 
 Krell et al. 2021, "Efficient Sequence Packing without Cross-contamination". All layers but attention
-work on the row, on real tokens only. Attention, a small part of the work at these lengths, lays
-its queries, keys and values out as padded batches, and its result as a row again.
+work on the row of real tokens. Attention, a small part of the work at these lengths, arranges its
+queries, keys and values as padded batches, and its result as a row again.
 
-What all sequences begin with is read once: either the row begins with it, or its keys and values
-are known from before (Gim et al. 2023, "Prompt Cache").
+A prefix that all sequences share is read once. Either the row begins with it, or its keys and
+values are already known (Gim et al. 2023, "Prompt Cache").
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,22 +16,22 @@ import transformers
 
 from worthit.models.hardware import devices
 
-#: what transformers calls this attention
+#: the name of this attention in transformers
 ATTENTION = "worthit_packed"
-#: of each layer: shape (tokens, key heads, head size) both
+#: by layer: both have the shape (tokens, key heads, head size)
 KeysAndValues = Mapping[int, tuple[torch.Tensor, torch.Tensor]]
 
 
 class Pack:
-    """A row of sequences, and what attention needs to know of it.
+    """A row of sequences, and how attention separates them.
 
     Args:
-        lengths: tokens of each sequence, in the order in which they follow one another.
-        device: where the row is.
-        head: tokens at the row's beginning that precede every sequence.
-        known: keys and values of what precedes every sequence and is not in the row.
-        causal: whether a token sees those before it alone.
-        keep: whether to keep the row's own keys and values, as `known` takes them.
+        lengths: tokens of each sequence, in the row's order.
+        device: of the row.
+        head: tokens of the shared prefix at the beginning of the row.
+        known: keys and values of a shared prefix that is not in the row.
+        causal: True if a token sees only earlier ones.
+        keep: True to store the row's keys and values in `seen`, for `known` of another pack.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Pack:
         starts = sizes.cumsum(0) - sizes
         places = torch.arange(int(sizes.max()))
         real = places < sizes[:, None]
-        # Where a sequence is padded its last token stands again: finite, and seen by nobody.
+        # Padding repeats the sequence's last token: it is finite, and no token sees it.
         grid = starts[:, None] + torch.minimum(places, sizes[:, None] - 1)
         positions = torch.cat([torch.arange(head), (self._before + places).expand_as(grid)[real]])
         self._sizes, self._grid = sizes.to(device), grid.to(device)
@@ -58,11 +58,11 @@ class Pack:
         self._plain = device == "cpu" and self._before + len(places) <= devices.SHORT_TOKENS
         self._layouts: dict[int, _Layout] = {}
         self._biases: dict[tuple[Any, ...], torch.Tensor] = {}
-        #: where in the row each sequence begins and ends, shape (sequences,)
+        #: index in the row of each sequence's first and last token, shape (sequences,)
         self.first, self.last = (head + starts).to(device), (head + starts + sizes - 1).to(device)
-        #: of each token of the row in its sequence, what precedes all sequences included
+        #: position of each token in its sequence, including the shared prefix
         self.positions = positions.to(device)
-        #: of the layers that have attended, if they are kept
+        #: the keys and values of each layer so far, if `keep`
         self.seen: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def attend(
@@ -77,22 +77,22 @@ class Pack:
         softcap: float | None = None,
         dropout: float = 0.0,
     ) -> torch.Tensor:
-        """Softmax attention of each token to those of its sequence and to what precedes all.
+        """Softmax attention of each token to its sequence and the shared prefix.
 
         Args:
-            layer: whose keys and values these are; None where none are known or kept.
+            layer: the layer's number; None is allowed without `known` and `keep`.
             query: shape (tokens, heads, head size).
-            key: shape (tokens, key heads, head size); of these heads each serves as many of the
-                query's that follow one another.
-            value: likewise.
-            window: how many tokens back one sees, itself included; None: all.
-            softcap: what scores are softly bounded by; None: by nothing.
+            key: shape (tokens, key heads, head size); each key head serves a group of
+                consecutive query heads.
+            value: like `key`.
+            window: number of tokens that one sees, including itself; None: all.
+            softcap: soft bound of the scores; None: no bound.
 
         Returns:
-            Of the query's shape.
+            The query's shape.
         """
         if self._keep or self._known:
-            assert layer is not None  # else a layer would go without what precedes all
+            assert layer is not None  # otherwise a layer would miss the prefix
             if self._keep:
                 self.seen[layer] = key, value
             if self._known:
@@ -106,33 +106,33 @@ class Pack:
         if layout is None:
             layout = self._layouts[heads] = _Layout(self._grid, self._cells, self._before, heads)
         rest = query[self._head :]
-        found = self._product(
+        padded = self._product(
             layout.queries(rest.reshape(len(rest), heads, -1), size),
             layout.keys(key),
             layout.keys(value),
             self._before,
             *options,
         )
-        found = layout.row(found).view(rest.shape)
+        result = layout.row(padded).view(rest.shape)
         if self._head:
             first = (state[: self._head] for state in (query, key, value))
-            found = torch.cat([self._alone(*first, *options), found])
-        return found
+            result = torch.cat([self._alone(*first, *options), result])
+        return result
 
     def _alone(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *options: Any
     ) -> torch.Tensor:
-        """Of one sequence, which needs no other layout; keys may precede it."""
+        """Attention within one sequence, which needs no padding; a prefix's keys may precede it."""
         tokens, (heads, size) = len(query), key.shape[1:]
         grouped = query.reshape(tokens, heads, -1).transpose(0, 1)
-        found = self._product(
+        result = self._product(
             grouped.reshape(heads, -1, size),
             key.transpose(0, 1),
             value.transpose(0, 1),
             len(key) - tokens,
             *options,
         )
-        return found.view(grouped.shape).transpose(0, 1).reshape(query.shape)
+        return result.view(grouped.shape).transpose(0, 1).reshape(query.shape)
 
     def _product(
         self,
@@ -145,11 +145,14 @@ class Pack:
         softcap: float | None,
         dropout: float,
     ) -> torch.Tensor:
-        """Of batches: queries (n, places · groups, size), keys and values (n, before + places, size)."""
+        """Attention in a batch.
+
+        Queries have the shape (n, places · groups, size); keys and values (n, before + places, size).
+        """
         groups = query.shape[1] // (key.shape[1] - before)
         if not (self._plain or softcap):
-            # torch has fused kernels for four dimensions alone; groups are one, and share a bias.
-            found = torch.nn.functional.scaled_dot_product_attention(
+            # torch's fused kernels need four dimensions; one is for the groups, which share a bias.
+            result = torch.nn.functional.scaled_dot_product_attention(
                 query.view(len(query), -1, groups, query.shape[2]).transpose(1, 2),
                 key[:, None].expand(-1, groups, -1, -1),
                 value[:, None].expand(-1, groups, -1, -1),
@@ -157,12 +160,12 @@ class Pack:
                 dropout,
                 scale=scaling,
             )
-            return found.transpose(1, 2).flatten(1, 2)
+            return result.transpose(1, 2).flatten(1, 2)
         bias = self._bias(query, key.shape[1], before, window, groups)
         scores = torch.baddbmm(bias, query, key.transpose(1, 2), alpha=scaling)
-        if softcap:  # what is not seen has a score of -inf, and of -softcap would be seen
+        if softcap:  # the cap would raise the scores of hidden keys, so the bias is added again
             scores = softcap * torch.tanh(scores / softcap) + bias
-        # On a CPU twice as fast as in bf16, where its width is no multiple of a vector's.
+        # In fp32, twice as fast on a CPU as bf16 with a width that is not a multiple of a vector's.
         weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(value.dtype)
         if dropout:
             weights = torch.nn.functional.dropout(weights, dropout)
@@ -171,9 +174,13 @@ class Pack:
     def _bias(
         self, query: torch.Tensor, keys: int, before: int, window: int | None, groups: int
     ) -> torch.Tensor:
-        """0 where a query sees a key, else the lowest number: (n or 1, places · groups or 1, keys)."""
-        known = before, window, groups, query.dtype, len(query)
-        if known not in self._biases:
+        """0 where a query sees a key, else the lowest number.
+
+        Returns:
+            Shape (n or 1, places · groups or 1, keys).
+        """
+        arguments = before, window, groups, query.dtype, len(query)
+        if arguments not in self._biases:
             at = torch.arange(keys, device=query.device)
             if self._causal:
                 behind = (at[before:, None] - at).repeat_interleave(groups, dim=0)
@@ -184,17 +191,17 @@ class Pack:
                 seen = (at < before + self._sizes[:, None])[:, None]
                 seen = seen.repeat_interleave(len(query) // len(seen), dim=0)
             bias = torch.zeros(seen.shape, dtype=query.dtype, device=query.device)
-            self._biases[known] = bias.masked_fill_(~seen, torch.finfo(query.dtype).min)
-        return self._biases[known]
+            self._biases[arguments] = bias.masked_fill_(~seen, torch.finfo(query.dtype).min)
+        return self._biases[arguments]
 
 
 class _Layout:
-    """From a row to padded batches and back, for so many key heads.
+    """Converts a row to padded batches and back, for a number of key heads.
 
     Args:
-        grid: shape (sequences, longest), which token of the row stands there.
-        cells: shape (tokens,), where in the flattened grid each token stands.
-        before: tokens that precede every sequence.
+        grid: shape (sequences, longest), the row's token at each place.
+        cells: shape (tokens,), the index in the flattened grid of each token.
+        before: tokens of the shared prefix.
     """
 
     def __init__(self, grid: torch.Tensor, cells: torch.Tensor, before: int, heads: int) -> None:
@@ -202,7 +209,7 @@ class _Layout:
         self._heads, head = heads, torch.arange(heads, device=grid.device)
         places = torch.arange(before, device=grid.device).expand(len(grid), -1)
         whole = torch.cat([places, before + grid], dim=1)
-        # Of tensors of shape (tokens, heads, …) and (sequences, heads, places, …), flattened.
+        # Indices into flattened (tokens, heads, …) and (sequences, heads, places, …).
         self._into, self._keys_into = (
             (tokens[:, None] * heads + head[:, None]).flatten() for tokens in (grid, whole)
         )
@@ -211,45 +218,32 @@ class _Layout:
 
     def queries(self, row: torch.Tensor, size: int) -> torch.Tensor:
         """Shape (tokens, heads, groups · size) to (sequences · heads, places · groups, size)."""
-        padded: torch.Tensor = _Padded.apply(row.flatten(0, 1), self._into, self._back)  # type: ignore[no-untyped-call]
-        return padded.view(self._sequences * self._heads, -1, size)
+        padded = self._pad(row, self._into, 0)
+        return padded.view(len(padded), -1, size)
 
     def keys(self, row: torch.Tensor) -> torch.Tensor:
         """Shape (before + tokens, heads, size) to (sequences · heads, before + places, size)."""
-        batch = self._sequences, self._heads, self._before
-        found: torch.Tensor = _PaddedKeys.apply(  # type: ignore[no-untyped-call]
-            row.flatten(0, 1), self._keys_into, self._back, batch
-        )
-        return found
+        return self._pad(row, self._keys_into, self._before)
+
+    def _pad(self, row: torch.Tensor, into: torch.Tensor, before: int) -> torch.Tensor:
+        batch = self._sequences, self._heads, before
+        padded: torch.Tensor = _Padded.apply(row.flatten(0, 1), into, self._back, batch)  # type: ignore[no-untyped-call]
+        return padded
 
     def row(self, padded: torch.Tensor) -> torch.Tensor:
         """Shape (sequences · heads, places · groups, size) to (tokens · heads, groups · size)."""
         places = len(self._into) // (self._sequences * self._heads)
         grouped = padded.reshape(len(self._into), padded.shape[1] // places * padded.shape[2])
-        found: torch.Tensor = _Row.apply(grouped, self._back)  # type: ignore[no-untyped-call]
-        return found
+        row: torch.Tensor = _Row.apply(grouped, self._back)  # type: ignore[no-untyped-call]
+        return row
 
 
 class _Padded(torch.autograd.Function):
-    """Rows by their index.
+    """Selects rows by index, as a batch of shape (sequences · heads, before + places, …).
 
-    The gradients of padding are 0, so that each row has but one to take: adding up, as torch does for
-    any index, would take many times as long.
+    Padding has gradients of 0, so each row after the prefix takes exactly one gradient. torch adds
+    gradients up for any index, which takes many times as long.
     """
-
-    @staticmethod
-    def forward(ctx: Any, rows: torch.Tensor, into: torch.Tensor, back: torch.Tensor) -> Any:
-        ctx.save_for_backward(back)
-        return rows.index_select(0, into)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> Any:
-        (back,) = ctx.saved_tensors
-        return gradient.index_select(0, back), None, None
-
-
-class _PaddedKeys(torch.autograd.Function):
-    """The same of sequences behind what precedes them all, whose gradients do add up."""
 
     @staticmethod
     def forward(
@@ -269,13 +263,15 @@ class _PaddedKeys(torch.autograd.Function):
         (back,) = ctx.saved_tensors
         sequences, heads, before = ctx.batch
         size = gradient.shape[-1]
-        shared = gradient[:, :before].view(sequences, heads, before, size).sum(0).transpose(0, 1)
-        own = gradient[:, before:].reshape(-1, size).index_select(0, back)
-        return torch.cat([shared.reshape(-1, size), own]), None, None, None
+        rows = gradient[:, before:].reshape(-1, size).index_select(0, back)
+        if before:
+            prefix = gradient[:, :before].view(sequences, heads, before, size)
+            rows = torch.cat([prefix.sum(0).transpose(0, 1).reshape(-1, size), rows])
+        return rows, None, None, None
 
 
 class _Row(torch.autograd.Function):
-    """Back from padded places, which get gradients of 0."""
+    """Selects rows back from padded places, which get gradients of 0."""
 
     @staticmethod
     def forward(ctx: Any, padded: torch.Tensor, back: torch.Tensor) -> Any:
@@ -286,8 +282,8 @@ class _Row(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
         (back,) = ctx.saved_tensors
-        found = gradient.new_zeros(ctx.places, gradient.shape[1])
-        return found.index_copy_(0, back, gradient), None
+        zeros = gradient.new_zeros(ctx.places, gradient.shape[1])
+        return zeros.index_copy_(0, back, gradient), None
 
 
 def _attend(
@@ -304,9 +300,9 @@ def _attend(
     softcap: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """As transformers calls it: of shape (1, heads, tokens, size)."""
+    """The interface of transformers: shape (1, heads, tokens, size)."""
     queries, keys, values = (state[0].transpose(0, 1) for state in (query, key, value))
-    found = packed.attend(
+    result = packed.attend(
         getattr(module, "layer_idx", None),
         queries,
         keys,
@@ -316,7 +312,7 @@ def _attend(
         softcap=softcap,
         dropout=dropout,
     )
-    return found[None], None
+    return result[None], None
 
 
 transformers.AttentionInterface.register(ATTENTION, _attend)

@@ -1,7 +1,7 @@
-"""Training those rows of an embedding that occur in the data; of the others there are many more.
+"""Trains only the embedding rows whose tokens occur in the data; most rows do not occur.
 
-AdamW, to which a row without gradient is a row like any other, does nothing to it but decay it. So
-what is left out here changes no weight, and saves gradients and moments of a whole vocabulary.
+AdamW only decays a row without gradient, so this changes no weight. It saves the gradients and
+moments of a whole vocabulary.
 """
 
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ from worthit.models.transformer.batches import Tokens
 
 
 class UsedRows:
-    """An embedding's rows of the tokens given, in place of all of them until `restore`.
+    """Replaces an embedding's rows by those of the given tokens until `restore`.
 
     Args:
-        embedding: of a network that does nothing else with the tokens it is given.
-        tokens: all sequences to train on.
+        embedding: of a network that uses token ids for nothing else.
+        tokens: all training sequences.
     """
 
     def __init__(self, embedding: torch.nn.Embedding, tokens: Sequence[Tokens]) -> None:
         self._embedding, self._whole = embedding, embedding.weight
-        self._padding = embedding.padding_idx  # whose row gets no gradient
+        self._padding = embedding.padding_idx  # its row gets no gradient
         padding = [] if self._padding is None else [self._padding]
         self._rows = np.unique(np.concatenate([*tokens, padding]).astype(np.int64))
         self._index = torch.from_numpy(self._rows).to(self._whole.device)
@@ -30,12 +30,12 @@ class UsedRows:
         if self._padding is not None:
             embedding.padding_idx = int(np.searchsorted(self._rows, self._padding))
 
-    def renumbered(self, tokens: Sequence[Tokens]) -> list[list[int]]:
-        """The sequences, as the embedding knows their tokens for now."""
+    def renumber(self, tokens: Sequence[Tokens]) -> list[list[int]]:
+        """The sequences with the token ids that the embedding has for now."""
         return [np.searchsorted(self._rows, sequence).tolist() for sequence in tokens]
 
     def restore(self, decay: float) -> None:
-        """Put the trained rows among all others, which are multiplied by `decay`."""
+        """Put the trained rows back among the others, which are multiplied by `decay`."""
         with torch.no_grad():
             self._whole.mul_(decay).index_copy_(0, self._index, self._embedding.weight)
         self._embedding.weight, self._embedding.padding_idx = self._whole, self._padding

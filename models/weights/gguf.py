@@ -1,6 +1,6 @@
-"""Converts a GGUF file to a bf16 checkpoint: python -m worthit.models.weights.gguf FILE.gguf FOLDER
+"""Convert a GGUF file to a bf16 checkpoint: python -m worthit.models.weights.gguf FILE.gguf FOLDER
 
-A packed GGUF model can be read but not trained, so its weights are dequantised.
+A quantised GGUF model cannot be trained, so its weights are dequantised.
 """
 
 import sys
@@ -13,7 +13,7 @@ from worthit.models.weights import checkpoints
 
 
 def convert(file: Path, folder: Path) -> None:
-    """Write model and tokenizer of a causal LM to a folder, as `from_pretrained` reads them."""
+    """Write the model and tokenizer of a causal LM to a folder for `from_pretrained`."""
     tokenizer = checkpoints.tokenizer(file.parent, gguf_file=file.name)
     model = checkpoints.network(
         transformers.AutoModelForCausalLM,

@@ -202,7 +202,9 @@ class _Count:
     seconds: float = 0.0  # of scoring and writing, in this process
 
 
-def _run(parsed: argparse.Namespace, trained: TrainedModel, source: CommentReader, output: Output) -> int:
+def _run(
+    parsed: argparse.Namespace, trained: TrainedModel, source: CommentReader, output: Output
+) -> int:
     count, start = _Count(), time.perf_counter()
     try:
         model = _load(parsed, trained)

@@ -1,6 +1,8 @@
 """An encoder without padding is the encoder with it, scoring and training."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,43 +15,54 @@ from worthit.models.contract import TOXIC
 from worthit.models.embeddings import Embeddings
 from worthit.models.hardware import devices
 from worthit.models.transformer.bert_settings import BertSettings
+from worthit.models.transformer.classifiers import Encoder
 
-KINDS: list[type[Bert]] = [Bert, Embeddings]
+KINDS: list[type[Encoder[Any]]] = [Bert, Embeddings]
 
 
-def fitted(kind: type[Bert], weights: Path) -> Bert:
+def fitted(kind: type[Encoder[Any]], weights: Path) -> Any:
     model = kind().set_params(checkpoint=str(weights), max_length=12, precision="fp32")
-    if kind is Bert:
-        model.set_params(epochs=40, learning_rate=3e-3)
     return model.fit(TEXTS, LABELS[TOXIC])
 
 
-def pad(model: Bert) -> None:
-    """Have it compute as other architectures do."""
+@pytest.fixture
+def bert(tuned: Callable[..., Path]) -> Bert:
+    return Bert.load(tuned("bert"))
+
+
+def set_dropout(network: torch.nn.Module, probability: float) -> None:
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = probability
+
+
+def pad(model: Encoder[Any]) -> None:
+    """Compute with padding, as for other architectures."""
     model._model.set_attn_implementation(devices.attention("cpu", model.settings.max_length))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("together", [1, 5, 24])
 def test_scores_are_those_of_padded_batches(
-    tiny_bert: Path, kind: type[Bert], together: int
+    tiny_bert: Path, bert: Bert, kind: type[Encoder[Any]]
 ) -> None:
-    model = fitted(kind, tiny_bert)
+    model = bert if kind is Bert else fitted(kind, tiny_bert)
     assert model._packs
-    packed = model.predict_proba(TEXTS, together)
+    packed = [model.predict_proba(TEXTS, batch_size) for batch_size in (1, 5, 24)]
     pad(model)
     assert not model._packs
-    assert packed == pytest.approx(model.predict_proba(TEXTS, together), abs=1e-5)
-    assert np.ptp(packed[:, 1]) > 0.1  # of scores all alike, that would say nothing
+    padded = [model.predict_proba(TEXTS, batch_size) for batch_size in (1, 5, 24)]
+    assert np.stack(packed) == pytest.approx(np.stack(padded), abs=1e-5)
+    assert np.ptp(packed[0][:, 1]) > 0.1  # equal scores would prove nothing
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_step_of_training_has_the_loss_and_gradients_of_a_padded_one(
-    tiny_bert: Path, dtype: torch.dtype
+    bert: Bert, dtype: torch.dtype
 ) -> None:
-    model = fitted(Bert, tiny_bert)
+    model = bert
     model._dtype = dtype
     network = model._model.train()
+    set_dropout(network, 0.0)
     tokens, labels = model._tokens(TEXTS[:4]), torch.from_numpy(LABELS[TOXIC][:4])
 
     def step() -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -64,14 +77,12 @@ def test_a_step_of_training_has_the_loss_and_gradients_of_a_padded_one(
     torch.testing.assert_close(packed, step(), rtol=tolerance, atol=tolerance)
 
 
-def test_dropout_thins_what_is_packed_in_training_alone(tiny_bert: Path) -> None:
+def test_dropout_applies_to_packed_rows_only_in_training(tiny_bert: Path) -> None:
     settings = BertSettings(checkpoint=str(tiny_bert), dropout=None, precision="fp32")
     model = Bert(settings).fit(TEXTS, LABELS[TOXIC])
     tokens = model._tokens(TEXTS)
     assert torch.equal(model._logits(tokens), model._logits(tokens))
-    for module in model._model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
+    set_dropout(model._model, 0.0)
     attention = model._model.bert.encoder.layer[0].attention.self
     attention.dropout.p = 0.5
     model._model.train()

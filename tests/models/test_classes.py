@@ -1,6 +1,7 @@
-"""Any number of classes: models, what they are asked, their cards, records and scores."""
+"""Any number of classes: models, prompts, cards, records and scores."""
 
 import csv
+import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,17 +19,17 @@ from worthit.bench.cells import cell_run
 from worthit.bench.cells.work import Work
 from worthit.bench.saved import record
 from worthit.datasets import prepare
-from worthit.datasets.errors import CellError, CheckpointError, DataError
+from worthit.datasets.errors import CellError, DataError, RunError
 from worthit.datasets.splits import manifest
 from worthit.datasets.splits.protocol import Protocol
 from worthit.datasets.tables.columns import Choices
 from worthit.models import registry
 from worthit.models.bert import Bert
 from worthit.models.contract import CARD, TOXIC, Classifier, read_card
+from worthit.models.contract_check.pickles import is_pickle
 from worthit.models.lsa import LSA
 from worthit.models.scoring import chunks
 from worthit.models.tfidf import TfIdf
-from worthit.models.transformer import batches, prompts
 from worthit.reports.cli import main
 
 THREE = ("rivers", "music", "insults")
@@ -38,19 +39,16 @@ _WORDS = (
     "stupid idiot liar clown".split(),
 )
 _COMMON = "the you a is this comment".split()
-# What makes tiny random weights learn these few words.
+# Settings with which tiny random weights learn these few words.
 LEARNING: dict[str, dict[str, Any]] = {
-    "bert": {"epochs": 8, "learning_rate": 3e-3},
-    "bert-int8": {"epochs": 8, "learning_rate": 3e-3},
-    "bert-onnx-int8": {"epochs": 8, "learning_rate": 3e-3},
-    "llama": {"epochs": 8, "learning_rate": 1e-2, "adapted_share": 1.0},
-    "llama-int8": {"epochs": 8, "learning_rate": 1e-2, "adapted_share": 1.0},
-    "llama-qlora": {"epochs": 8, "learning_rate": 1e-2, "adapted_share": 1.0},
+    "bert": {"epochs": 5, "learning_rate": 3e-3},
+    "llama": {"epochs": 4, "learning_rate": 1e-2, "adapted_share": 1.0},
+    "llama-qlora": {"epochs": 4, "learning_rate": 1e-2, "adapted_share": 1.0},
 }
 
 
 def comments(count: int, seed: int = 0) -> tuple[list[str], np.ndarray]:
-    """Comments of three classes, most of whose words tell which."""
+    """Comments of three classes, which half of the words identify."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % 3)
     texts = [
@@ -60,26 +58,59 @@ def comments(count: int, seed: int = 0) -> tuple[list[str], np.ndarray]:
     return texts, labels
 
 
-@pytest.fixture(scope="module", params=int8_products.MODELS)
-def make(request: pytest.FixtureRequest, tiny_bert: Path, tiny_llama: Path) -> Any:
-    name: str = request.param
-
-    def maker(classes: Sequence[str] = THREE) -> Classifier[Any]:
-        settings = LEARNING.get(name, {})
-        if registry.MODELS[name].pretrained:
-            weights = tiny_bert if registry.MODELS[name].kind == "encoder" else tiny_llama
-            settings = {"checkpoint": str(weights), "max_length": 24, **settings}
-        return registry.model_class(name)(classes=classes).set_params(**settings)
-
-    return maker
+Maker = Callable[..., Classifier[Any]]
 
 
 @pytest.fixture(scope="module")
-def fitted(make: Callable[..., Classifier[Any]]) -> Classifier[Any]:
-    return make().fit(*comments(150))
+def makers(tiny_bert: Path, tiny_llama: Path) -> Callable[[str], Maker]:
+    """For a model's name, makes it for these classes, on tiny weights where it needs any."""
+
+    def maker_of(name: str) -> Maker:
+        def make(classes: Sequence[str] = THREE) -> Classifier[Any]:
+            settings = LEARNING.get(registry.MODELS[name].trained_as or name, {})
+            if registry.MODELS[name].pretrained:
+                weights = tiny_bert if registry.MODELS[name].kind == "encoder" else tiny_llama
+                settings = {"checkpoint": str(weights), "max_length": 24, **settings}
+            return registry.model_class(name)(classes=classes).set_params(**settings)
+
+        return make
+
+    return maker_of
 
 
-def test_every_model_tells_three_classes_apart(fitted: Classifier[Any]) -> None:
+@pytest.fixture(scope="module")
+def fit_once(
+    makers: Callable[[str], Maker], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Any]:
+    @functools.cache
+    def fit(name: str) -> Any:
+        model: Any = makers(name)()
+        original = registry.MODELS[name].trained_as
+        if original is None:
+            return model.fit(*comments(150))
+        folder = tmp_path_factory.mktemp(original)
+        fit(original).save(folder)
+        return model.convert(folder)
+
+    return fit
+
+
+@pytest.fixture(scope="module", params=int8_products.MODELS)
+def name(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def make(name: str, makers: Callable[[str], Maker]) -> Maker:
+    return makers(name)
+
+
+@pytest.fixture(scope="module")
+def fitted(name: str, fit_once: Callable[[str], Any]) -> Any:
+    return fit_once(name)
+
+
+def test_every_model_learns_three_classes(fitted: Classifier[Any]) -> None:
     texts, labels = comments(60, seed=1)
     found = fitted.predict_proba(texts)
     assert found.shape == (60, 3)
@@ -100,8 +131,26 @@ def test_a_saved_model_keeps_its_classes(fitted: Classifier[Any], tmp_path: Path
     assert again.size() == fitted.size()
 
 
+def test_nothing_saved_is_a_pickle(fitted: Classifier[Any], tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    for file in files:
+        assert file.suffix in {".json", ".safetensors", ".onnx", ".bin", ".md", ".txt", ".jinja"}
+        assert not is_pickle(file)
+
+
+def test_a_folder_of_another_model_is_refused(fitted: Classifier[Any], tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="holds no saved"):
+        type(fitted).load(tmp_path)
+    fitted.save(tmp_path)
+    other = registry.model_class("lsa" if fitted.name != "lsa" else "tfidf")
+    with pytest.raises(RunError, match=f"holds a {fitted.name} model"):
+        other.load(tmp_path)
+
+
 def test_labels_of_no_class_and_classes_without_comments_are_refused(
-    make: Callable[..., Classifier[Any]],
+    make: Maker,
 ) -> None:
     texts, labels = comments(30)
     with pytest.raises(DataError, match="label 2; its 2 classes have the labels 0 to 1"):
@@ -112,7 +161,7 @@ def test_labels_of_no_class_and_classes_without_comments_are_refused(
         make().fit(texts, np.where(labels == 1, 0, labels))
 
 
-def test_a_card_of_before_there_were_classes_means_toxic_or_not(tmp_path: Path) -> None:
+def test_a_card_without_classes_means_toxic_or_not(tmp_path: Path) -> None:
     texts, labels = comments(60)
     TfIdf().fit(texts, labels == 2).save(tmp_path)
     card = json.loads((tmp_path / CARD).read_text())
@@ -142,7 +191,7 @@ def test_scores_of_another_shape_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     texts, labels = comments(30)
     model = LSA(classes=THREE).fit(texts, labels)
     monkeypatch.setattr(LSA, "_score", lambda self, texts: np.zeros(len(texts)))
-    with pytest.raises(CellError, match=r"shape \(30,\), not \(30, 3\): a row each"):
+    with pytest.raises(CellError, match=r"shape \(30,\), not \(30, 3\): one row per comment"):
         model.predict_proba(texts)
 
 
@@ -152,84 +201,6 @@ def test_berts_configuration_names_the_classes(tiny_bert: Path, tmp_path: Path) 
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["id2label"] == {"0": "rivers", "1": "music", "2": "insults"}
     assert config["label2id"] == {"rivers": 0, "music": 1, "insults": 2}
-
-
-def test_batches_are_put_back_in_order() -> None:
-    import torch
-
-    tokens = [[1], [2, 2, 2], [3, 3]]
-    found = batches.scored(
-        lambda batch: torch.tensor([[10.0 * (t[0] == c) for c in (1, 2, 3)] for t in batch]),
-        tokens,
-        2,
-        "cpu",
-    )
-    assert found.argmax(axis=1).tolist() == [0, 1, 2]
-    assert found.sum(axis=1) == pytest.approx([1, 1, 1])
-
-
-def by_start(characters: int) -> prompts.FirstTokens:
-    """A tokenizer whose first token is a word's so many first characters."""
-    known: dict[str, int] = {}
-    return lambda answers: [known.setdefault(a.strip()[:characters], len(known)) for a in answers]
-
-
-@pytest.mark.parametrize(
-    ("classes", "question", "answers"),
-    [
-        (TOXIC, "Is this comment toxic? Answer True or False.", ("False", "True")),
-        (("not spam", "spam"), "Is this comment spam? Answer True or False.", ("False", "True")),
-        (
-            ("ham", "spam"),
-            "Which of these is this comment: ham, spam? Answer with one of them.",
-            ("ham", "spam"),
-        ),
-        (
-            THREE,
-            "Which of these is this comment: rivers, music, insults? Answer with one of them.",
-            THREE,
-        ),
-        (
-            ("negative", "neutral", "neutral too"),  # the last two begin alike
-            "Which of these is this comment? Answer with its letter.\n"
-            "A: negative\nB: neutral\nC: neutral too",
-            ("A", "B", "C"),
-        ),
-        (
-            ("1", "2", "10"),
-            "Which of these is this comment? Answer with its letter.\nA: 1\nB: 2\nC: 10",
-            ("A", "B", "C"),
-        ),
-        (
-            ("a,\n b", "x" * 99),
-            f"Which of these is this comment? Answer with its letter.\nA: a, b\nB: {'x' * 59}…",
-            ("A", "B"),
-        ),
-    ],
-)
-def test_the_question_goes_by_the_classes(
-    classes: tuple[str, ...], question: str, answers: tuple[str, ...]
-) -> None:
-    first = by_start(7)
-    found = prompts.prompt(classes, first, "tiny")
-    assert found.question == f"{question}\n\nComment:"
-    assert list(found.tokens) == first([f" {answer}" for answer in answers])
-
-
-def test_letters_go_as_far_as_tokens_differ() -> None:
-    many = [str(number) for number in range(64)]
-    found = prompts.prompt(many, by_start(2), "tiny")
-    assert len(set(found.tokens)) == 64
-    for line in ("\nZ: 25\n", "\na: 26\n", "\nz: 51\n", "\nAA: 52\n", "\nAL: 63\n\nComment:"):
-        assert line in found.question
-    with pytest.raises(
-        CheckpointError, match="tiny has first tokens for 52 answers only, there are 64"
-    ):
-        prompts.prompt(many, by_start(1), "tiny")
-    uncased = prompts.prompt(
-        many[:30], lambda answers: by_start(2)([a.lower() for a in answers]), ""
-    )
-    assert "\nZ: 25\nAA: 26\n" in uncased.question  # a is the same as A
 
 
 def test_a_llama_answers_by_letters_where_names_are_numbers(
@@ -324,7 +295,7 @@ def test_scores_of_many_classes_are_a_name_and_a_probability_each(
     assert found == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_column_of_the_scores_cannot_be_kept(
+def test_columns_with_the_names_of_scores_are_refused(
     topics: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "in.csv").write_text("text,p_music\nold river,1\n")

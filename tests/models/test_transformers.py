@@ -1,5 +1,6 @@
-"""What is particular to bert and llama: prompts, answers, truncation, adapters, artifacts."""
+"""Behaviour specific to bert and llama: answers, truncation, adapters, artifacts, precision."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,13 @@ import torch
 from safetensors.torch import load_file
 
 from worthit.datasets import registry
-from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import CheckpointError, DeviceError, RunError, UnknownNameError
-from worthit.models.bert import Bert, BertSettings
+from worthit.datasets.errors import CheckpointError, RunError
+from worthit.models.bert import Bert
 from worthit.models.embeddings import Embeddings
-from worthit.models.hardware import devices
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.llama_qlora import LlamaQLoRA
 from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
-from worthit.models.transformer import batches, finetuning
+from worthit.models.transformer.bert_settings import BertSettings
 from worthit.models.transformer.prompts import CUE
 
 QUESTION = "Is this comment toxic? Answer True or False.\n\nComment:"
@@ -36,8 +35,8 @@ def zero_shot(folder: Path, **settings: object) -> LlamaZeroShot:
     return model
 
 
-def of_another_kind(tokenizer_from: Path, folder: Path, kind: str, **config: object) -> Path:
-    """A causal LM of another architecture, with random weights, those of the head large enough to matter."""
+def make_causal_lm(tokenizer_from: Path, folder: Path, kind: str, **config: object) -> Path:
+    """A causal LM of another architecture with random weights; the head's are large enough to matter."""
     import transformers
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer_from)
@@ -59,12 +58,12 @@ def of_another_kind(tokenizer_from: Path, folder: Path, kind: str, **config: obj
 
 @pytest.fixture(params=["llama", "phi", "granite", "gemma2"])
 def tiny_llm(request: pytest.FixtureRequest, tiny_llama: Path, tmp_path: Path) -> Path:
-    """Heads as Llama's, and some with a bias, a divisor, and a soft cap."""
+    """A head like Llama's, and heads with a bias, a divisor and a soft cap."""
     particular: dict[str, dict[str, object]] = {
         "llama": {}, "phi": {}, "granite": {"logits_scaling": 8.0},
         "gemma2": {"final_logit_softcapping": 2.0, "tie_word_embeddings": False},
     }  # fmt: skip
-    return of_another_kind(tiny_llama, tmp_path, request.param, **particular[request.param])
+    return make_causal_lm(tiny_llama, tmp_path, request.param, **particular[request.param])
 
 
 def test_scores_are_the_softmax_over_the_two_answers_of_the_whole_model(tiny_llm: Path) -> None:
@@ -84,17 +83,15 @@ def test_scores_are_the_softmax_over_the_two_answers_of_the_whole_model(tiny_llm
     assert zero_shot(tiny_llm).predict_proba(TEXTS[:3])[:, 1] == pytest.approx(expected, abs=1e-4)
 
 
-def test_logits_made_in_another_way_are_refused_before_training(
-    tiny_llama: Path, tmp_path: Path
-) -> None:
-    cohere = of_another_kind(tiny_llama, tmp_path, "cohere", tie_word_embeddings=False)
+def test_unknown_logits_are_refused_before_training(tiny_llama: Path, tmp_path: Path) -> None:
+    cohere = make_causal_lm(tiny_llama, tmp_path, "cohere", tie_word_embeddings=False)
     for kind in (Llama, LlamaQLoRA, LlamaZeroShot):
         model = kind().set_params(checkpoint=str(cohere))
         with pytest.raises(
-            CheckpointError, match="makes logits of its last layer in a way"
-        ) as told:
+            CheckpointError, match="computes logits from its last layer in an unknown way"
+        ) as caught:
             model.fit(TEXTS, LABELS, lambda done, total: pytest.fail("it was trained"))
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
 
 
 def test_the_comment_is_cut_and_never_the_cue(tiny_llama: Path) -> None:
@@ -107,19 +104,16 @@ def test_the_comment_is_cut_and_never_the_cue(tiny_llama: Path) -> None:
     assert zero_shot(tiny_llama, max_length=None).truncated_share(["the page " * 50]) == 0
 
 
-def test_tuning_moves_scores_towards_the_labels(tiny_llama: Path) -> None:
-    settings = LlamaSettings(
-        checkpoint=str(tiny_llama), epochs=20, learning_rate=1e-2, adapted_share=1.0
-    )
-    tuned = Llama(settings).fit(TEXTS, LABELS).predict_proba(TEXTS)[:, 1]
-    assert tuned[LABELS == 1].mean() > tuned[LABELS == 0].mean() + 0.5
+def test_tuning_moves_scores_towards_the_labels(tuned: Callable[..., Path]) -> None:
+    scores = Llama.load(tuned("llama")).predict_proba(TEXTS)[:, 1]
+    assert scores[LABELS == 1].mean() > scores[LABELS == 0].mean() + 0.5
 
 
 def test_four_bit_weights_stay_trainable_and_unpacked(tiny_llama: Path, tmp_path: Path) -> None:
     import bitsandbytes
 
     settings = LlamaSettings(
-        checkpoint=str(tiny_llama), epochs=20, learning_rate=1e-2, adapted_share=1.0
+        checkpoint=str(tiny_llama), epochs=12, learning_rate=1e-2, adapted_share=1.0
     )
     model = LlamaQLoRA(settings)
     model.fit(TEXTS, LABELS)
@@ -158,21 +152,18 @@ def test_the_adapter_opens_with_peft_and_scores_the_same(tiny_llama: Path, tmp_p
         Llama.load(tmp_path)
 
 
-def test_bert_learns_and_opens_with_transformers(tiny_bert: Path, tmp_path: Path) -> None:
+def test_bert_learns_and_opens_with_transformers(tuned: Callable[..., Path]) -> None:
     import transformers
 
-    settings = BertSettings(
-        checkpoint=str(tiny_bert), epochs=40, learning_rate=3e-3, precision="fp32"
-    )
-    model = Bert(settings)
-    scores = model.fit(TEXTS, LABELS).predict_proba(TEXTS)[:, 1]
+    folder = tuned("bert")
+    scores = Bert.load(folder).predict_proba(TEXTS)[:, 1]
     assert scores[LABELS == 1].mean() > scores[LABELS == 0].mean() + 0.5
-    model.save(tmp_path)
-    opened = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    opened = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    texts = [TEXTS[0], TEXTS[2]]
     with torch.no_grad():
-        logits = opened(**tokenizer(TEXTS[:2], padding=True, return_tensors="pt")).logits.double()
-    assert scores[:2] == pytest.approx(torch.softmax(logits, 1)[:, 1].numpy(), abs=1e-4)
+        logits = opened(**tokenizer(texts, padding=True, return_tensors="pt")).logits.double()
+    assert scores[[0, 2]] == pytest.approx(torch.softmax(logits, 1)[:, 1].numpy(), abs=1e-4)
 
 
 def test_bert_scores_are_not_rounded_to_ties(tiny_bert: Path, tmp_path: Path) -> None:
@@ -186,9 +177,7 @@ def test_bert_scores_are_not_rounded_to_ties(tiny_bert: Path, tmp_path: Path) ->
         assert len(np.unique(scores)) > 0.9 * len(texts)
 
 
-def test_what_bert_saves_is_not_rounded_and_scores_as_before(
-    tiny_bert: Path, tmp_path: Path
-) -> None:
+def test_bert_saves_full_precision_and_scores_as_before(tiny_bert: Path, tmp_path: Path) -> None:
     settings = BertSettings(checkpoint=str(tiny_bert), precision="bf16")
     model, folders = Bert(settings).fit(TEXTS, LABELS), [tmp_path / "once", tmp_path / "again"]
     scores = model.predict_proba(TEXTS)
@@ -228,7 +217,7 @@ def test_positions_that_begin_after_padding_are_not_overrun(
         assert max(map(len, model._tokens(["the page " * 100]))) == 39
 
 
-def test_bert_cuts_at_its_limit_and_tells_the_share(tiny_bert: Path) -> None:
+def test_bert_cuts_at_its_limit_and_reports_the_share(tiny_bert: Path) -> None:
     model = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=6))
     model.fit(TEXTS, LABELS)
     assert max(map(len, model._tokens(["the page " * 50]))) == 8  # with [CLS] and [SEP]
@@ -248,126 +237,15 @@ def test_a_checkpoint_of_another_kind_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_training_batches_hold_each_comment_once_and_like_lengths() -> None:
-    lengths = np.random.default_rng(0).integers(1, 200, 500)
-    made = batches.for_training(lengths, 8, np.random.default_rng(1))
-    assert sorted(np.concatenate(made)) == list(range(500))
-    spread = np.mean([np.ptp(lengths[rows]) for rows in made])
-    shuffled = np.mean([np.ptp(lengths[i : i + 8]) for i in range(0, 496, 8)])
-    assert spread < shuffled / 3
-
-
-def test_scoring_batches_hold_each_comment_once_longest_first() -> None:
-    lengths = np.array([5, 50, 7, 1])
-    made = list(batches.for_scoring(lengths, 3, most_tokens=10_000))
-    assert [rows.tolist() for rows in made] == [[1, 2, 0], [3]]
-
-
-def test_the_learning_rate_goes_by_the_checkpoints_size(tiny_bert: Path, tiny_llama: Path) -> None:
+def test_the_learning_rate_depends_on_the_checkpoints_size(
+    tiny_bert: Path, tiny_llama: Path
+) -> None:
     bert = Bert(BertSettings(checkpoint=str(tiny_bert))).fit(TEXTS, LABELS)
     assert bert.settings.learning_rate == 2e-4
     llama = Llama(LlamaSettings(checkpoint=str(tiny_llama))).fit(TEXTS, LABELS)
     assert llama.settings.learning_rate == 1e-3
     given = Bert(BertSettings(checkpoint=str(tiny_bert), learning_rate=1e-5)).fit(TEXTS, LABELS)
     assert given.settings.learning_rate == 1e-5
-
-
-def test_the_learning_rate_warms_up_and_decays() -> None:
-    recipe = finetuning.Recipe(1.0, 8, 1, 0.1, 0.0)
-    rates = [finetuning._rate(step, 100, recipe) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == rates[9] == 1.0
-    assert rates == sorted(rates[:10]) + sorted(rates[10:], reverse=True)
-    assert 0 < rates[-1] < 0.02
-
-
-def test_small_updates_of_bf16_parameters_are_not_lost() -> None:
-    parameter = torch.nn.Parameter(torch.ones(1, dtype=torch.bfloat16))
-    optimizer = finetuning._MasterAdamW([parameter], finetuning.Recipe(1e-4, 1, 1, 0, 0.0))
-    for _ in range(100):
-        parameter.grad = torch.ones_like(parameter)
-        optimizer.step(1e-4)
-    assert parameter.item() == pytest.approx(0.99, abs=0.004)  # bf16 alone would still be 1
-
-
-def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    for device in ("cuda", "mps"):
-        with pytest.raises(DeviceError, match=f"device {device} is not available"):
-            devices.require(device)
-    with pytest.raises(UnknownNameError, match="unknown device 'tpu'; known: cpu, cuda, mps"):
-        devices.require("tpu")
-
-
-@pytest.mark.parametrize(("bf16_s", "expected"), [(0.1, torch.bfloat16), (0.9, torch.float32)])
-def test_bf16_is_chosen_where_it_is_measured_to_pay(
-    monkeypatch: pytest.MonkeyPatch, bf16_s: float, expected: torch.dtype
-) -> None:
-    devices.worthwhile_dtype.cache_clear()
-    times = {torch.float32: 1.0, torch.bfloat16: bf16_s}
-    monkeypatch.setattr(devices, "gemm_seconds", lambda device, dtype: times[dtype])
-    assert devices.worthwhile_dtype("cpu") is expected
-    devices.worthwhile_dtype.cache_clear()
-
-
-def test_precision_is_decided_once_for_all_processes_of_a_machine(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    probed: list[torch.dtype] = []
-
-    def decided(bf16_s: float) -> torch.dtype:
-        """What a new process decides that measures so many seconds for bf16, and 1 for fp32."""
-        devices.worthwhile_dtype.cache_clear()
-
-        def seconds(device: str, dtype: torch.dtype) -> float:
-            probed.append(dtype)
-            return bf16_s if dtype == torch.bfloat16 else 1.0
-
-        monkeypatch.setattr(devices, "gemm_seconds", seconds)
-        return devices.chosen_dtype("auto", "cpu")
-
-    assert decided(0.1) is torch.bfloat16
-    assert decided(0.9) is torch.bfloat16
-    assert len(probed) == 2
-    (file,) = cache_folder("precision").glob("*/*")
-    file.write_bytes(b"\xff")
-    assert decided(0.9) is torch.float32
-    assert decided(0.1) is torch.float32
-    monkeypatch.setattr(devices.processor, "allowed_cores", lambda: 97)
-    assert decided(0.1) is torch.bfloat16
-    monkeypatch.setattr(devices.processor, "cpu_name", lambda: "another")
-    assert decided(0.9) is torch.float32
-    monkeypatch.setattr(torch, "__version__", "another")
-    assert decided(0.1) is torch.bfloat16
-    devices.worthwhile_dtype.cache_clear()
-
-
-def test_of_two_processes_that_decide_at_once_the_first_one_does(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def busy(device: str) -> str:
-        """While this process measures, another has decided."""
-        monkeypatch.setattr(devices, "_worthwhile", lambda device: "bf16")
-        devices.worthwhile_dtype.cache_clear()
-        assert devices.worthwhile_dtype(device) is torch.bfloat16
-        return "fp32"
-
-    monkeypatch.setattr(devices, "_worthwhile", busy)
-    devices.worthwhile_dtype.cache_clear()
-    assert devices.worthwhile_dtype("cpu") is torch.bfloat16
-    devices.worthwhile_dtype.cache_clear()
-
-
-def test_an_unknown_precision_lists_the_known() -> None:
-    with pytest.raises(UnknownNameError, match="unknown precision 'int3'; known: auto, fp32, bf16"):
-        devices.chosen_dtype("int3", "cpu")
-
-
-def test_a_batch_to_score_has_no_more_tokens_than_fit_a_cache() -> None:
-    lengths = np.array([50, 3, 4, 90, 5, 2])
-    made = [rows.tolist() for rows in batches.for_scoring(lengths, 3, most_tokens=12)]
-    assert made == [[3], [0], [4, 2], [1, 5]]  # those too long for it by themselves
 
 
 def test_layers_without_keys_and_values_are_refused_in_one_line(
@@ -385,8 +263,6 @@ def test_layers_without_keys_and_values_are_refused_in_one_line(
     transformers.Lfm2ForCausalLM(config).save_pretrained(tmp_path)
     tuned = Llama(LlamaSettings(checkpoint=str(tmp_path), precision="fp32"))
     for fit in (lambda: zero_shot(tmp_path), lambda: tuned.fit(TEXTS, LABELS)):
-        with pytest.raises(
-            CheckpointError, match="has layers that keep no keys and values"
-        ) as told:
+        with pytest.raises(CheckpointError, match="has layers without keys and values") as caught:
             fit()
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Models that nobody registered: the user's own code, and further checkpoints as rows of their own."""
+"""Unregistered models: the user's code, and other checkpoints as rows of their own."""
 
 import importlib.util
 import json
@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from tests.command_line import options
-from tests.own_code import broken, installed
+from tests.own_code import broken_rules, install
 from worthit.bench.cell import Cell
 from worthit.bench.cells.work import Work
 from worthit.bench.saved import artifacts, trained_models
-from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import (
     CheckpointError,
@@ -26,7 +25,6 @@ from worthit.datasets.errors import (
     UnknownNameError,
     WorthitError,
 )
-from worthit.datasets.splits.protocol import Protocol
 from worthit.models import contract, registry, user_model
 from worthit.models.contract import silent
 from worthit.models.weights import checkpoints
@@ -35,18 +33,18 @@ from worthit.reports.cli import main
 
 @pytest.fixture
 def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    return installed(tmp_path, monkeypatch, request.node.nodeid)
+    return install(tmp_path, monkeypatch, request.node.nodeid)
 
 
 @pytest.mark.parametrize(
     "name", ["pipeline", "margins", "TwoMethods", "KeepsItself", "FillsItself", "Contract"]
 )
-def test_every_kind_of_own_model_keeps_the_contract(code: str, name: str) -> None:
-    assert broken(f"{code}:{name}") == {}
+def test_every_kind_of_user_model_keeps_the_contract(code: str, name: str) -> None:
+    assert broken_rules(f"{code}:{name}") == {}
 
 
 @pytest.mark.parametrize("name", ["pipeline", "margins", "TwoMethods", "KeepsItself"])
-def test_own_models_of_three_classes_are_scored_or_refused(code: str, name: str) -> None:
+def test_user_models_of_three_classes_are_scored_or_refused(code: str, name: str) -> None:
     texts, labels = ["good thing", "bad thing", "odd thing"] * 4, np.arange(12) % 3
     model = registry.model_class(f"{code}:{name}")(classes=("good", "bad", "odd"))
     model.fit(texts, labels)
@@ -69,7 +67,7 @@ def test_own_models_of_three_classes_are_scored_or_refused(code: str, name: str)
             "there is no module no_such for no_such.place:X, neither installed nor",
         ),
         ("{code}:Nothing", "has no Nothing; it has: pipeline, margins, TwoMethods"),
-        ("{code}:number", "is a int, no class"),
+        ("{code}:number", "is a int; give a class"),
         ("{code}:NoMethods", r"makes a NoMethods without fit\(texts, labels\) and predict_proba"),
         ("{code}:NeedsArguments", "cannot be made without arguments: TypeError: .*depth"),
         ("{code}:Lacking", "is a Classifier but lacks size"),
@@ -78,7 +76,9 @@ def test_own_models_of_three_classes_are_scored_or_refused(code: str, name: str)
         ("{code}_needs:X", "cannot be imported: it needs no_such_library; pip install it"),
     ],
 )
-def test_what_is_no_classifier_is_refused_in_one_line(code: str, name: str, message: str) -> None:
+def test_anything_but_a_classifier_is_refused_in_one_line(
+    code: str, name: str, message: str
+) -> None:
     Path(f"{code}_bad.py").write_text("1 / 0")
     Path(f"{code}_quits.py").write_text("raise SystemExit(3)")
     Path(f"{code}_needs.py").write_text("import no_such_library")
@@ -88,12 +88,12 @@ def test_what_is_no_classifier_is_refused_in_one_line(code: str, name: str, mess
 
 
 @pytest.mark.parametrize("name", ["gpt", "hf:", "a:b:c", "my-package:X", "module:"])
-def test_what_is_no_name_at_all_lists_what_is(name: str) -> None:
+def test_a_malformed_name_lists_the_valid_ones(name: str) -> None:
     with pytest.raises(UnknownNameError, match=r"known: majority, .*, module:Class, hf:CHECKPOINT"):
         registry.entry(name)
 
 
-def test_own_code_says_what_it_is_or_inherits_it(code: str) -> None:
+def test_user_code_declares_or_inherits_its_kind(code: str) -> None:
     said = registry.entry(f"{code}:KeepsItself")
     assert (said.kind, said.devices, said.pretrained) == ("llm", ("cpu", "cuda"), False)
     assert registry.entry(f"{code}:TwoMethods").devices == ("cpu",)
@@ -107,9 +107,7 @@ def test_own_code_says_what_it_is_or_inherits_it(code: str) -> None:
     assert inherited.devices == contract.DEVICES
 
 
-def test_the_folder_one_stands_in_makes_no_packages_of_its_folders(
-    code: str, tmp_path: Path
-) -> None:
+def test_folders_in_the_current_folder_do_not_become_packages(code: str, tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / f"{code}_inside.py").write_text("class X: ...")
     registry.model_class(f"{code}:TwoMethods")
@@ -119,7 +117,7 @@ def test_the_folder_one_stands_in_makes_no_packages_of_its_folders(
         registry.entry(f"bare.{code}_inside:X")
 
 
-def test_what_editors_leave_beside_code_is_no_code(
+def test_lock_links_of_editors_are_not_code(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / f"{code}_package"
@@ -130,42 +128,46 @@ def test_what_editors_leave_beside_code_is_no_code(
     files = user_model.source_files(f"{package.name}:TwoMethods")
     assert package / "__init__.py" in files
     assert all(file.is_file() for file in files)
-    monkeypatch.setattr(artifacts, "__file__", str(tmp_path / "bench" / "artifacts.py"))
+    monkeypatch.setattr(artifacts, "__file__", str(tmp_path / "bench" / "saved" / "artifacts.py"))
     shutil.copytree(package, tmp_path / "models", symlinks=True)
     assert artifacts.model_code() == [tmp_path / "models" / "__init__.py"]
 
 
-def test_code_that_has_changed_is_another_model_which_the_cache_does_not_hold(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_changed_code_is_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_split: str
 ) -> None:
-    split = prepare.prepare("synthetic:600", Protocol()).key
-    name = installed(tmp_path, monkeypatch, "changing")
+    name = install(tmp_path, monkeypatch, "changing")
     file, cached = Path(f"{name}.py"), []
     for code in (file.read_text(), file.read_text(), file.read_text() + "\n# changed\n"):
         file.write_text(code)
         location = f"{name}:KeepsItself"
-        work = Work(Cell("KeepsItself", "cpu", 0, split, location=location), silent)
+        work = Work(Cell("KeepsItself", "cpu", 0, small_split, location=location), silent)
         work.setup()
         cached.append(work.train().cached)
     assert cached == [False, True, False]
 
 
-def test_seeds_reach_own_code(code: str) -> None:
-    assert user_model._made(user_model._imported(f"{code}:KeepsItself"), "", 3).seed == 3
-    pipeline = user_model._made(user_model._imported(f"{code}:pipeline"), "", 3)
+def test_seeds_reach_user_code(code: str) -> None:
+    def imported(name: str) -> Any:
+        return user_model.classifier(f"{code}:{name}").declared
+
+    assert user_model.make(imported("KeepsItself"), "", 3).seed == 3
+    pipeline = user_model.make(imported("pipeline"), "", 3)
     assert pipeline.get_params()["sgdclassifier__random_state"] == 3
 
 
-def test_without_skops_only_who_keeps_itself_is_kept(
+def test_without_skops_a_model_has_to_save_itself(
     code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "skops", None)
     registry.model_class(f"{code}:KeepsItself")().prepare()
-    with pytest.raises(ModelError, match=r"skops has to keep it: pip install 'worthit\[sklearn\]'"):
+    with pytest.raises(
+        ModelError, match=r"otherwise needs skops: pip install 'worthit\[sklearn\]'"
+    ):
         registry.model_class(f"{code}:TwoMethods")().prepare()
 
 
-def test_what_skops_cannot_keep_is_refused_in_one_line(code: str, tmp_path: Path) -> None:
+def test_a_model_that_skops_cannot_save_is_refused_in_one_line(code: str, tmp_path: Path) -> None:
     Path(f"{code}_lambda.py").write_text(
         "from sklearn.feature_extraction.text import TfidfVectorizer\n"
         "from sklearn.naive_bayes import MultinomialNB\n"
@@ -173,7 +175,7 @@ def test_what_skops_cannot_keep_is_refused_in_one_line(code: str, tmp_path: Path
         "def made():\n    words = TfidfVectorizer(tokenizer=lambda t: t.split(), token_pattern=None)\n"
         "    return make_pipeline(words, MultinomialNB())"
     )
-    found = broken(f"{code}_lambda:made")["saved, loaded"]
+    found = broken_rules(f"{code}_lambda:made")["saved, loaded"]
     assert f"skops cannot save {code}_lambda:made" in found
 
 
@@ -194,7 +196,7 @@ def test_types_from_elsewhere_are_loaded_only_where_they_were_trained(
         kind.load(elsewhere)
 
 
-def test_what_ones_own_code_imports_is_not_trusted_for_it(code: str, tmp_path: Path) -> None:
+def test_imports_of_user_code_are_not_trusted(code: str, tmp_path: Path) -> None:
     Path(f"{code}_clean.py").write_text(
         "from subprocess import check_output\n"
         f"from {code} import pipeline\n"
@@ -217,20 +219,20 @@ def test_what_ones_own_code_imports_is_not_trusted_for_it(code: str, tmp_path: P
         kind.load(tmp_path)
 
 
-def test_rows_are_short_unique_and_tell_no_folder(tmp_path: Path) -> None:
+def test_row_names_are_short_and_unique_and_hide_folders(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name / "my model").mkdir(parents=True)
     given = ["lsa", "pack.mod:Mine", "other:Mine", "odd:lsa", "hf:distilbert/distilbert-base", "hf:x/y",
              "hf:z/y", "hf:distilbert/distilbert-base",
              *(f"hf:{tmp_path / name / 'my model'}" for name in ("a", "b"))]  # fmt: skip
-    assert list(registry.rows(given)) == [
+    assert list(registry.name_rows(given)) == [
         "lsa", "Mine", "other.Mine", "odd.lsa", "hf:distilbert-base", "hf:y", "hf:z--y",
         "hf:my-model", "hf:my-model.2",
     ]  # fmt: skip
-    assert registry.rows(given)["hf:z--y"] == "hf:z/y"
+    assert registry.name_rows(given)["hf:z--y"] == "hf:z/y"
 
 
-def test_a_checkpoints_config_tells_its_recipe(
+def test_a_checkpoints_config_decides_its_model(
     tiny_bert: Path, tiny_llama: Path, tmp_path: Path
 ) -> None:
     assert checkpoints.recipe(str(tiny_bert)) == "bert"
@@ -241,9 +243,9 @@ def test_a_checkpoints_config_tells_its_recipe(
     for number, (config, message) in enumerate([
         ({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}, "is a T5ForCond"),
         ({"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}, "is a LlamaF"),
-        ({"model_type": "no-such"}, "is a no-such; hf: takes encoders that classify"),
-        ({}, "has no config.json that tells its architecture"),
-        ([], "has no config.json that tells its architecture"),
+        ({"model_type": "no-such"}, "is a no-such; hf: accepts encoders with a classification head"),
+        ({}, "has no config.json with its architecture"),
+        ([], "has no config.json with its architecture"),
     ]):  # fmt: skip
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -269,14 +271,14 @@ def test_all_and_default_stand_for_their_models() -> None:
         ("{code}:Nothing", "bert=y", ModelError, "has no Nothing"),
     ],
 )
-def test_bad_choices_of_own_models_are_refused(
+def test_bad_choices_of_user_models_are_refused(
     code: str, models: str, checkpoint: str, error: type[WorthitError], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         options("--models", models.format(code=code), "--checkpoint", checkpoint.format(code=code))
 
 
-def test_a_folder_does_not_decide_which_code_is_run(
+def test_a_folder_does_not_decide_which_code_runs(
     code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     location, folder = f"{code}:KeepsItself", tmp_path / "taken"
@@ -292,7 +294,7 @@ def test_a_folder_does_not_decide_which_code_is_run(
     assert (tmp_path / "out.csv").read_text() == "row,score\n1,0.9\n"
 
 
-def test_a_model_of_ones_own_is_found_by_any_of_its_names(tmp_path: Path) -> None:
+def test_a_missing_user_model_is_reported_for_any_form_of_name(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="there is no model or folder 'Mine'"):
         trained_models.find("Mine", tmp_path)
     for given in ("pack.mod:Mine", "hf:some/model"):

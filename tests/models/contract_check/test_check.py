@@ -1,4 +1,4 @@
-"""models/contract_check/check.py and its command: what a model breaks of the rules the benchmark relies on."""
+"""The contract check and its command find each rule that a model breaks."""
 
 import gzip
 import io
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from tests.own_code import broken, installed
+from tests.own_code import examine, install
 from worthit.models.contract import silent as silent_progress
 from worthit.models.contract_check import check
 from worthit.models.contract_check.pickles import is_pickle
@@ -93,28 +93,30 @@ class RunsOut(Good):
 
 @pytest.fixture
 def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    return installed(tmp_path, monkeypatch, request.node.nodeid)
+    return install(tmp_path, monkeypatch, request.node.nodeid)
 
 
 @pytest.mark.parametrize(
     ("name", "rule", "found"),
     [
-        ("Swapped", "order of classes", "column 1 is to be class 1's"),
+        ("Swapped", "order of classes", "column 1 must be class 1"),
         ("OneColumn", "probabilities", "predict_proba gave shape (100,)"),
-        ("NoNumbers", "an empty comment", "1 rows are no numbers"),
-        ("Random", "asked twice", "they differ by up to 0.0"),
+        ("NoNumbers", "an empty comment", "1 rows are not numbers"),
+        ("Random", "scored twice", "they differ by up to 0.0"),
         ("LuckyTraining", "trained again", "they differ by up to"),
         ("ByTheBatch", "alone or together", "they differ by up to"),
         ("TooMuch", "probabilities", "from 0."),
         ("Forgets", "saved, loaded", "they differ by up to"),
-        ("Pickles", "files", "model.bin: whoever loads one runs what is in it"),
+        ("Pickles", "files", "model.bin: loading a pickle can execute code"),
         ("Fails", "training", "ValueError: no mood"),
         ("RunsOut", "training", "MemoryError"),
     ],
 )
-def test_the_check_finds_what_a_model_breaks(code: str, name: str, rule: str, found: str) -> None:
+def test_the_check_finds_the_broken_rule(code: str, name: str, rule: str, found: str) -> None:
     Path(f"{code}_worse.py").write_text(BAD.replace("{code}", code))
-    assert found in broken(f"{code}_worse:{name}")[rule]
+    row = next(row for row in examine(f"{code}_worse:{name}") if row.name == rule)
+    assert row.verdict == "off"
+    assert found in row.found
 
 
 def broken_rules(make: check.Make) -> dict[str, str]:
@@ -134,7 +136,7 @@ def test_rules_of_the_contract_itself_are_checked(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Classifier, "fit", lenient)
     (row,) = check.examine(make)
-    assert row.found == "the comments or labels given were changed"
+    assert row.found == "the comments or labels were changed"
 
     def silent(self: Any, texts: Any, labels: Any, progress: Any = None) -> Any:
         self._shares = np.full(len(self.classes), 1 / len(self.classes))
@@ -153,7 +155,7 @@ def test_rules_of_the_contract_itself_are_checked(monkeypatch: pytest.MonkeyPatc
         return silent(self, texts, labels)
 
     monkeypatch.setattr(Classifier, "fit", counts_steps)
-    assert broken_rules(make)["progress"] == "it told of 1 comments, there are 120"
+    assert broken_rules(make)["progress"] == "it reported 1 comments, there are 120"
 
 
 ARRAY = np.arange(3.0)
@@ -196,7 +198,7 @@ def zipped(content: bytes) -> bytes:
         (safetensors.numpy.save({"a": ARRAY}), False),
     ],
 )
-def test_pickles_are_known_by_what_is_in_them(
+def test_pickles_are_detected_by_their_content(
     content: bytes, expected: bool, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(content)
@@ -218,7 +220,7 @@ def test_the_command_checks_any_model_within_80_columns(
     assert main.main(["check-model", "gpt"]) == 2
     assert capsys.readouterr().err.startswith("worthit: unknown model 'gpt'; known: ")
     assert main.main(["check-model", "lsa", "--checkpoint", "x"]) == 2
-    assert "lsa has no checkpoint to choose" in capsys.readouterr().err
+    assert "lsa takes no other checkpoint; omit --checkpoint" in capsys.readouterr().err
     assert main.main(["check-model", f"hf:{tiny_bert}"]) == 0
 
 

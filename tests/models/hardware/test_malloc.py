@@ -1,4 +1,4 @@
-"""Freed memory is kept by glibc alone, returned when asked for, and nothing breaks without glibc."""
+"""Only glibc keeps freed memory, `malloc_trim` returns it, and other C libraries are left alone."""
 
 import ctypes
 import subprocess
@@ -12,12 +12,12 @@ from worthit.models.hardware import malloc
 _KEEPS = """
 import ctypes, psutil
 import numpy as np
-from worthit.models import memory
+from worthit.models.hardware import malloc
 
 def resident():
     return psutil.Process().memory_info().rss / 1e6
 
-memory.keep_freed()
+malloc.keep_freed()
 before = resident()
 del (block := {"": np.ones(12_500_000)})[""]
 kept = resident() - before

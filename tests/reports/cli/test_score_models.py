@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.own_code import installed
+from tests.own_code import install
 from tests.scored_comments import COMMENTS, read, saved, written
 from worthit.bench.saved import trained_models
 from worthit.datasets.errors import CheckpointError, OptionError, RunError
@@ -100,7 +100,7 @@ def test_an_adapter_is_refused_with_other_weights(tiny_llama: Path, tmp_path: Pa
     config = json.loads((moved / "config.json").read_text("utf-8"))
     (moved / "config.json").write_text(json.dumps(config | {"rope_theta": 5.0}), "utf-8")
     checkpoints.resolve.cache_clear()
-    with pytest.raises(CheckpointError, match=r"was trained on top of .*but .*moved here is") as no:
+    with pytest.raises(CheckpointError, match=r"was trained on .*but .*moved here is") as no:
         registry.load(folder, checkpoint=str(moved))
     assert "\n" not in str(no.value)
 
@@ -148,14 +148,14 @@ def test_any_damaged_file_of_a_model_is_reported_in_one_line(
     tiny_bert: Path,
 ) -> None:
     if name == "own":
-        name = f"{installed(tmp_path, monkeypatch, str(tmp_path))}:pipeline"
+        name = f"{install(tmp_path, monkeypatch, str(tmp_path))}:pipeline"
     settings = {"checkpoint": str(tiny_bert)} if name == "bert" else {}
     model = registry.model_class(name)().set_params(**settings)
     (folder := tmp_path / "saved").mkdir()
     model.fit(["good thing", "bad idea"] * 10, np.array([0, 1] * 10)).save(folder)
     assert (folder / file).is_file()
     (folder / file).write_bytes(content)
-    with pytest.raises(RunError, match=r"cannot be read .*copy it again whole") as caught:
+    with pytest.raises(RunError, match=r"cannot be read .*copy the whole folder again") as caught:
         registry.load(folder)
     assert "\n" not in str(caught.value)
 
