@@ -86,7 +86,7 @@ def _tokens_per_comment(task: Task, checkpoint: str, max_length: int | None) -> 
 def matmul_parameters(checkpoint: str) -> int:
     """The number of weights in the linear maps of a model's layers, without embeddings and head."""
     folder = checkpoints.resolve(checkpoint).folder
-    with checkpoints.refused_in_one_line(checkpoint):
+    with checkpoints.one_line_errors(checkpoint):
         model = checkpoints.without_weights(transformers.AutoModel, folder)
     return sum(
         math.prod(module.weight.shape)
