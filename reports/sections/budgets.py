@@ -7,7 +7,7 @@ from worthit.reports.analysis.budgets import Fit
 from worthit.reports.analysis.run_view import name
 from worthit.reports.sections.glossary import link
 from worthit.reports.text.format import Footnotes, joined, written
-from worthit.reports.text.tables import listed, table
+from worthit.reports.text.tables import table
 
 
 def section(analysis: Analysis) -> list[str]:
@@ -23,14 +23,14 @@ def section(analysis: Analysis) -> list[str]:
         ]
         for cell in run.cells
     ]
-    headings = [
+    limits = [
         f"{fit.key} {'≥' if fit.at_least else '≤'} {fit.limit:g}" for fit in fits[run.cells[0].name]
     ]
+    headings = ["model", "in all", *limits]
     return [
         "## Budget",
         _conclusion(body),
-        *table("Each model and limit", ["model", "in all", *headings], body, left=2 + len(headings)),
-        *listed(notes.lines()),
+        *table("Each model and limit", headings, body, notes, left=len(headings)),
     ]
 
 
@@ -38,10 +38,10 @@ def _conclusion(body: list[list[str]]) -> str:
     within, borderline = (
         [model for model, overall, *_ in body if overall == kind] for kind in ("fits", "borderline")
     )
-    text = f"Within the whole budget: {joined(within) or 'no model'}."
+    text = f"Within the whole budget: {joined(within or ['no model'])}."
     if borderline:
         text += f" {link('borderline', 'Borderline')}: {joined(borderline)}."
-    return f"{text} Percentages are shares of the limit ({link('borderline', 'how figures are judged')})."
+    return f"{text} In brackets: the part of the limit that is left, or the {link('borderline', 'bounds')}."
 
 
 def _entry(fit: Fit, notes: Footnotes) -> str:

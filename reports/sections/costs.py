@@ -142,9 +142,7 @@ def _known_to(latency: Latency) -> str:
 def _memory(analysis: Analysis) -> list[str]:
     """Peak memory of scoring, and its parts."""
     run = analysis.run
-    peaks = {
-        name(run, cell): cell.memory.peak_mb for cell in run.cells if cell.memory is not None
-    }
+    peaks = {name(run, cell): cell.memory.peak_mb for cell in run.cells if cell.memory is not None}
     if not peaks:
         return []
     on_accelerator = any(cell.device != "cpu" for cell in run.cells)

@@ -20,9 +20,7 @@ def section(analysis: Analysis) -> list[str]:
         "## Data",
         f"{data.title} ({data.citation}). Split with seed {data.seed}; key `{data.split}`.",
         *listed(data.notes),
-        *folded(
-            "Comments left after each step", tabulated(["step", "comments", *headings], body)
-        ),
+        *folded("Comments left after each step", tabulated(["step", "comments", *headings], body)),
     ]
 
 

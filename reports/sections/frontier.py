@@ -6,7 +6,7 @@ from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.frontier import CascadePoint, Frontier, Point, Standing
 from worthit.reports.sections.glossary import link
 from worthit.reports.text.format import Footnotes, joined
-from worthit.reports.text.tables import listed, table
+from worthit.reports.text.tables import table
 
 _ESTIMATES = "estimated from rated power and load; a cost with estimates only is not ranked"
 
@@ -14,7 +14,10 @@ _ESTIMATES = "estimated from rated power and load; a cost with estimates only is
 def section(analysis: Analysis) -> list[str]:
     """Which models are on the frontier of which costs."""
     if len([cell for cell in analysis.run.cells if cell.quality is not None]) < 2:
-        return ["## Frontier", "The run measured fewer than two models: there is nothing to compare."]
+        return [
+            "## Frontier",
+            "The run measured fewer than two models: there is nothing to compare.",
+        ]
     frontiers, notes = analysis.frontiers, Footnotes()
     body = [
         [points[0].label, *(_entry(point, notes) for point in points)]
@@ -28,26 +31,29 @@ def section(analysis: Analysis) -> list[str]:
     return [
         "## Frontier",
         _conclusion(frontiers),
-        *table("Standing of each model, cost by cost", headings, body, left=len(headings)),
-        *listed(notes.lines()),
+        *table("Standing of each model, cost by cost", headings, body, notes, left=len(headings)),
     ]
 
 
 def _conclusion(frontiers: Sequence[Frontier]) -> str:
-    ranked = [frontier for frontier in frontiers if frontier.ranked]
-    sentences = [
-        f"More accurate and {link('cheaper')} mean by more than chance and noise.",
-        _models_on(ranked),
-        *_replacements(ranked),
-        _guessing(frontiers),
+    ranked = [
+        frontier
+        for frontier in frontiers
+        if frontier.ranked and any(point.is_known for point in frontier.points)
     ]
-    return " ".join(filter(None, (*sentences[1:], sentences[0])))
+    sentences = (
+        _models_on(ranked),
+        _replacements(ranked),
+        _guessing(frontiers),
+        f"{link('cheaper', 'Cheaper')} means by more than the uncertainty of the figures.",
+    )
+    return " ".join(filter(None, sentences))
 
 
 def _models_on(ranked: Sequence[Frontier]) -> str:
     """Models by the costs whose frontier they are on, those on most frontiers first."""
     if not ranked:
-        return "No cost is ranked: each is only estimated for some models."
+        return "No cost is ranked."
     groups: dict[tuple[str, ...], list[str]] = {}
     for points in zip(*(frontier.points for frontier in ranked), strict=True):
         costs = tuple(
@@ -69,7 +75,7 @@ def _costs(costs: Sequence[str], ranked: int) -> str:
     return "every ranked cost" if len(costs) == ranked else joined(costs)
 
 
-def _replacements(ranked: Sequence[Frontier]) -> list[str]:
+def _replacements(ranked: Sequence[Frontier]) -> str:
     """Which cascades replace their expensive model at a lower cost."""
     costs: dict[str, list[str]] = {}
     for frontier in ranked:
@@ -77,10 +83,8 @@ def _replacements(ranked: Sequence[Frontier]) -> list[str]:
             if point.pays:
                 costs.setdefault(point.label, []).append(_heading(frontier))
     texts = [f"{label} ({joined(headings)})" for label, headings in costs.items()]
-    if not texts:
-        return []
-    word = "Cascades" if len(texts) > 1 else "A cascade"
-    return [f"{word} {link('in place of Y', 'in place of the expensive model')}: {'; '.join(texts)}."]
+    what = link("in place of Y", "in place of the expensive model")
+    return f"Cascades {what}: {'; '.join(texts)}." if texts else ""
 
 
 def _guessing(frontiers: Sequence[Frontier]) -> str:

@@ -36,8 +36,7 @@ def section(analysis: Analysis) -> list[str]:
         f"({link('learning curve', 'method')}).",
         *table("Test accuracy", headings, accuracies),
         "Training time, s.",
-        *table("Training time", headings, seconds),
-        *listed(notes.lines()),
+        *table("Training time", headings, seconds, notes),
     ]
 
 

@@ -12,7 +12,7 @@ from worthit.reports.analysis.run_view import name
 from worthit.reports.options import ReportOptions
 from worthit.reports.sections.glossary import link
 from worthit.reports.text.format import Footnotes, written
-from worthit.reports.text.tables import listed, table
+from worthit.reports.text.tables import table
 
 Costs = Mapping[str, tuple[Bounded, Bounded]]  # model → one training, scoring a million
 
@@ -83,7 +83,7 @@ def _costs(run: Run, options: ReportOptions) -> list[str]:
         [name(run, cell), *(_cost(read(cell), notes) for read in columns.values())]
         for cell in run.cells
     ]
-    return [*table("Prices", ["model", *columns], body), *listed(notes.lines())]
+    return table("Prices", ["model", *columns], body, notes)
 
 
 def _cost(cost: Bounded, notes: Footnotes) -> str:
@@ -111,8 +111,7 @@ def _break_evens(run: Run, options: ReportOptions) -> list[str]:
     return [
         "Number of comments from which each model costs less than another choice, training included and "
         f"quality ignored ({link('break-even', 'method')}).",
-        *table("Break-even", ["model", *(f"against {rival}" for rival in rivals)], body),
-        *listed(notes.lines()),
+        *table("Break-even", ["model", *(f"against {rival}" for rival in rivals)], body, notes),
     ]
 
 
@@ -123,9 +122,7 @@ def _rivals(costs: Costs, options: ReportOptions) -> Costs:
     """
     rivals: dict[str, tuple[Bounded, Bounded]] = {}
     known = {
-        model: both
-        for model, both in costs.items()
-        if all(part.value is not None for part in both)
+        model: both for model, both in costs.items() if all(part.value is not None for part in both)
     }
     trained = [model for model, (training, _) in known.items() if not training.nothing]
     has_measured_parts = all(part.measured_part for both in known.values() for part in both)

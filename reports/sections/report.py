@@ -75,9 +75,7 @@ def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) ->
         *errors.section(analysis),
         *illustrated(by_class.confusion(analysis), *confusion),
         *costs.section(analysis),
-        *budgets.section(analysis),
-        *prices.section(analysis),
-        _unused_options(analysis),
+        *_budget_and_prices(analysis),
         *data_audit.section(analysis),
         *data.section(analysis),
         *models.section(analysis),
@@ -140,19 +138,23 @@ def _verdict(verdict: Verdict) -> list[str]:
     return [f"## {verdict.headline}", *listed(first), *folded(more, *details)]
 
 
-def _unused_options(analysis: Analysis) -> str:
-    """Which options of `worthit report` would add sections to this report."""
+def _budget_and_prices(analysis: Analysis) -> list[str]:
+    """Both sections, and the options of `worthit report` that would add to them."""
     options = analysis.options
-    texts = []
+    hints = []
     if not options.limits:
-        texts.append("`--budget latency_ms=20,accuracy=0.9` shows which models stay within limits")
+        hints.append("`--budget latency_ms=20,accuracy=0.9` shows which models stay within limits")
     if not options.has_price and options.api_per_million is None:
-        texts.append(
-            "`--machine-price`, `--electricity-price` and `--api-price` show what a million comments cost"
+        hints.append(
+            "`--machine-price`, `--electricity-price`, `--api-price` and `--volume` show what a million "
+            "comments cost"
         )
     if options.carbon_g_per_kwh is None:
-        texts.append("`--carbon-intensity` shows the emissions")
-    return f"`worthit report {analysis.run.run_id}` with {'; '.join(texts)}." if texts else ""
+        hints.append("`--carbon-intensity` shows what they emit")
+    sections = [*budgets.section(analysis), *prices.section(analysis)]
+    heading = [] if sections else ["## Budget and prices"]
+    hint = f"`worthit report {analysis.run.run_id}` with {'; '.join(hints)}." if hints else ""
+    return [*heading, *sections, hint]
 
 
 def _images(pictures: Mapping[str, str], *shown: str) -> str:

@@ -23,7 +23,9 @@ def section(analysis: Analysis) -> list[str]:
         return []
     body = [[model, str(len(cells)), *_row(run, cells)] for model, cells in several.items()]
     accuracies = {model: _accuracies(run, cells) for model, cells in several.items()}
-    widest = max(accuracies, key=lambda model: np.ptp(accuracies[model]) if accuracies[model] else 0)
+    widest = max(
+        accuracies, key=lambda model: np.ptp(accuracies[model]) if accuracies[model] else 0
+    )
     points = 100 * float(np.ptp(accuracies[widest])) if accuracies[widest] else 0.0
     headings = ["model", "seeds", "test accuracy", "ROC AUC", "training, s"]
     return [
@@ -45,7 +47,9 @@ def _row(run: Run, cells: Sequence[CellRecord]) -> list[str]:
         [value for value in seconds if value is not None],
     )
     return [
-        f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}" if len(values) == len(cells) else "n/a"
+        f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
+        if len(values) == len(cells)
+        else "n/a"
         for values in figures
     ]
 
