@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from worthit.reports.text.format import Footnotes
+
 #: a table with more rows is folded
 MOST_ROWS = 12
 
@@ -53,8 +55,15 @@ def folded(summary: str, *paragraphs: str) -> list[str]:
 
 
 def table(
-    summary: str, headings: Sequence[str], body: Sequence[Sequence[str]], *, left: int = 1
+    summary: str,
+    headings: Sequence[str],
+    body: Sequence[Sequence[str]],
+    notes: Footnotes | None = None,
+    *,
+    left: int = 1,
 ) -> list[str]:
-    """A Markdown table, folded below its summary if it has more than `MOST_ROWS` rows."""
-    text = tabulated(headings, body, left=left)
-    return [text] if len(body) <= MOST_ROWS else folded(f"{summary} ({len(body)} rows)", text)
+    """A Markdown table and its footnotes, folded if it has more than `MOST_ROWS` rows."""
+    paragraphs = [tabulated(headings, body, left=left), *listed(notes.lines() if notes else ())]
+    if len(body) <= MOST_ROWS:
+        return paragraphs
+    return folded(f"{summary} ({len(body)} rows)", *paragraphs)
