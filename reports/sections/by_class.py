@@ -8,14 +8,14 @@ import numpy.typing as npt
 from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.pictures.titles import MOST_CLASSES_DRAWN
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import percent
 from worthit.reports.text.tables import folded, table, tabulated
 
-#: the most classes for which a picture of the confusion matrix is readable
-MOST_DRAWN = 20
-_MOST_PAIRS = 5  # confusions per model, beside its picture
+_CONFUSION = "## Confusion matrices"
+_MOST_PAIRS = 5  # errors per model, beside its picture
 _MOST_WITHOUT_PICTURE = 10
 
 Counts = npt.NDArray[np.int64]
@@ -51,11 +51,40 @@ def section(analysis: Analysis) -> list[str]:
 
 
 def confusion(analysis: Analysis) -> list[str]:
-    """The classes that each model confuses most often, without a heading; nothing for two classes."""
-    run = analysis.run
-    matrices, names = _matrices(analysis), class_names.names(run.data)
-    most = _MOST_PAIRS if len(names) <= MOST_DRAWN else _MOST_WITHOUT_PICTURE
-    body = []
+    """What the pictures of confusion matrices show; for more than two classes, the most frequent errors."""
+    run, matrices = analysis.run, _matrices(analysis)
+    if not matrices:
+        return []
+    if class_names.of_two(run):
+        predicted = f"{class_names.positive(run)} from a probability of {metrics.THRESHOLD:g}"
+        return [_CONFUSION, f"On the {run.data.test_set}; predicted {predicted}."]
+    classes = len(run.data.classes)
+    drawn = classes <= MOST_CLASSES_DRAWN
+    unreadable = "" if drawn else f" A matrix of {classes} classes is too large for a picture."
+    return [
+        _CONFUSION,
+        f"{_most_frequent(analysis, sum(matrices.values()))} On the {run.data.test_set}; predicted is the "
+        f"most probable class.{unreadable}",
+        *_frequent(analysis, matrices, _MOST_PAIRS if drawn else _MOST_WITHOUT_PICTURE),
+    ]
+
+
+def _most_frequent(analysis: Analysis, counts: Counts) -> str:
+    """The most frequent error of all models together."""
+    names, errors = class_names.names(analysis.run.data), counts - np.diag(counts.diagonal())
+    if not errors.any():
+        return "No model confuses any classes."
+    true, predicted = divmod(int(errors.argmax()), len(errors))
+    together = "" if len(analysis.models) == 1 else " by all models together"
+    return (
+        f"The most frequent error{together}: {names[predicted]} is predicted for {names[true]} "
+        f"({errors.max():,} times)."
+    )
+
+
+def _frequent(analysis: Analysis, matrices: Mapping[str, Counts], most: int) -> list[str]:
+    """A table of the most frequent errors of each model."""
+    names, body = class_names.names(analysis.run.data), []
     for model, counts in matrices.items():
         errors = counts - np.diag(counts.diagonal())
         for cell in np.argsort(-errors, axis=None, kind="stable")[:most].tolist():
@@ -64,13 +93,10 @@ def confusion(analysis: Analysis) -> list[str]:
                 share = percent(errors[true, predicted] / counts[true].sum())
                 count = f"{errors[true, predicted]:,}"
                 body.append([model, names[true], names[predicted], count, share])
-    if class_names.of_two(run) or not body:
+    if not body:
         return []
     headings = ["model", "class", "predicted", "comments", "of the class"]
-    return [
-        f"The most frequent confusions of each model, at most {most}:",
-        *table("The most frequent confusions", headings, body, left=3),
-    ]
+    return table(f"The most frequent errors of each model, at most {most}", headings, body, left=3)
 
 
 def _matrices(analysis: Analysis) -> dict[str, Counts]:

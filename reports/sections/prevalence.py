@@ -15,7 +15,7 @@ from worthit.reports.text.format import (
     percent,
     percent_with_interval,
 )
-from worthit.reports.text.tables import listed, table
+from worthit.reports.text.tables import table
 
 HEADING = "## At natural prevalence"
 
@@ -49,8 +49,7 @@ def section(analysis: Analysis) -> list[str]:
         HEADING,
         f"{_best(run, reached, recall)}The figures are of {which} of {len(labels):,} comments, {sum(labels):,} "
         f"of them {class_names.positive(run)}: the {link('natural prevalence')}, {percent(run.data.prevalence)}.",
-        *table("Figures at natural prevalence", headings, body),
-        *listed(notes.lines()),
+        *table("Figures at natural prevalence", headings, body, notes),
         f"The last two columns: the highest threshold that finds {100 * recall:g} % of the "
         f"{class_names.positive(run)} comments (`--recall`), chosen on these comments, and its precision.",
     ]

@@ -12,11 +12,7 @@ from worthit.reports.analysis.run_view import test_scores
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, conjoined, estimate, p_value, percent, points
-from worthit.reports.text.tables import folded, listed, table, tabulated
-
-ROC = "ROC curves"
-RELIABILITY = "reliability diagram"
-PRECISION_RECALL = "precision-recall curves"
+from worthit.reports.text.tables import folded, table, tabulated
 
 NO_SCORES = "No model has scores in this run."
 
@@ -115,7 +111,7 @@ def _table(measures: Sequence[Measure], estimates: _Estimates) -> list[str]:
         for row, of in estimates.items()
     ]
     headings = ["model", *(measure.heading for measure in measures)]
-    return [*table("Figures of all models", headings, body), *listed(notes.lines())]
+    return table("Figures of all models", headings, body, notes)
 
 
 def _fixed(value: float) -> str:
@@ -170,8 +166,7 @@ def _differences(analysis: Analysis) -> list[str]:
     return [
         "### Statistically significant differences",
         _significant_pairs(pairs, auc),
-        *table("Models without a significant difference", headings, rows, left=3),
-        *listed(notes.lines()),
+        *table("Models without a significant difference", headings, rows, notes, left=3),
         *folded(f"All {len(pairs)} pairs, first minus second", every_pair),
     ]
 

@@ -81,8 +81,8 @@ def _of_set(analysis: Analysis, other: OtherSet) -> Iterator[str]:
         f"{area}, out-of-domain", "in-domain", "difference", "p",
     ]  # fmt: skip
     body = [_row(run, result, notes) for result in _results(analysis, other)]
-    yield from table("Out-of-domain and in-domain", headings, body)
-    yield from listed([*notes.lines(), *other.notes])
+    yield from table("Out-of-domain and in-domain", headings, body, notes)
+    yield from listed(other.notes)
     yield from _significant_pairs(analysis, other)
 
 
