@@ -10,7 +10,7 @@ from worthit.datasets.audit.audit import Side
 from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import test_scores
-from worthit.reports.text.format import Footnotes, conjoined, percent, points, written
+from worthit.reports.text.format import Footnotes, joined, percent, points, written
 from worthit.reports.text.tables import folded, listed, tabulated
 
 HEADING = "## Data audit"
@@ -44,7 +44,7 @@ def section(analysis: Analysis) -> list[str]:
     table = tabulated(["what", "training side", "test set"], list(_rows(run, audit, notes)))
     return [
         HEADING,
-        f"{len(to_do)} of {len(checks)} checks ask for action{': ' if to_do else ''}{conjoined(to_do)}.",
+        f"{len(to_do)} of {len(checks)} checks ask for action{': ' if to_do else ''}{joined(to_do)}.",
         *listed([check.line for check in checks]),
         *folded(
             "Counts on both sides of the split",

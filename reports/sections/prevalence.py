@@ -10,8 +10,8 @@ from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import (
     Footnotes,
-    conjoined,
     estimate,
+    joined,
     percent,
     percent_with_interval,
 )
@@ -104,7 +104,7 @@ def _best(run: Run, reached: dict[str, _Reached | None], recall: float) -> str:
     names = [name(run, cell) for cell in run.cells if precisions.get(cell.name) == highest]
     which = "the highest precision:" if len(precisions) > 1 else "a precision of"
     return (
-        f"At a recall of {100 * recall:g} %, {conjoined(names)} {'has' if len(names) == 1 else 'have'} {which} "
+        f"At a recall of {100 * recall:g} %, {joined(names)} {'has' if len(names) == 1 else 'have'} {which} "
         f"{percent(highest)}. "
     )
 

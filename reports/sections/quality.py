@@ -11,7 +11,7 @@ from worthit.reports.analysis.paired_tests import Pair
 from worthit.reports.analysis.run_view import test_scores
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
-from worthit.reports.text.format import Footnotes, conjoined, estimate, p_value, percent, points
+from worthit.reports.text.format import Footnotes, estimate, joined, p_value, percent, points
 from worthit.reports.text.tables import folded, table, tabulated
 
 NO_SCORES = "No model has scores in this run."
@@ -69,7 +69,7 @@ def _best(estimates: _Estimates, two: bool) -> str:
             highest.setdefault(rows, []).append(f"{measure.heading}, {number(most)}")
     best = "the highest " if len(estimates) > 1 else "an "
     return " ".join(
-        f"{conjoined(rows)} {'has' if len(rows) == 1 else 'have'} {best}{' and '.join(figures)}."
+        f"{joined(rows)} {'has' if len(rows) == 1 else 'have'} {best}{' and '.join(figures)}."
         for rows, figures in highest.items()
     )
 
@@ -80,12 +80,12 @@ def _predicted(run: Run) -> str:
     if class_names.of_two(run):
         return (
             f"Predicted {class_names.positive(run)} from a probability of {metrics.THRESHOLD:g} "
-            f"({conjoined(terms)})"
+            f"({joined(terms)})"
         )
     classes, occurring = len(run.data.classes), len(set(run.data.test.labels))
     averaged = f"{classes} classes" if occurring == classes else f"{occurring} of {classes} classes"
     return (
-        f"Predicted is the most probable class ({conjoined(terms)}); macro figures are "
+        f"Predicted is the most probable class ({joined(terms)}); macro figures are "
         f"{link('macro', 'means')} over {averaged}"
     )
 
@@ -93,7 +93,7 @@ def _predicted(run: Run) -> str:
 def _from_probabilities(two: bool) -> str:
     terms = ["ROC AUC", "average precision", "Brier score", "calibration error"]
     macro = "" if two else f"; areas are {link('macro')}"
-    return f"From the probabilities ({conjoined([link(term) for term in terms])}{macro})"
+    return f"From the probabilities ({joined([link(term) for term in terms])}{macro})"
 
 
 def _table(measures: Sequence[Measure], estimates: _Estimates) -> list[str]:
