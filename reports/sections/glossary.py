@@ -131,6 +131,35 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "learning curve": "each model is trained on growing parts of the same comments. Accuracies are compared "
     "by McNemar's test, corrected for the number of comparisons (Holm).",
     # quality
+    "95 % interval": "the percentiles 2.5 and 97.5 of a figure over 1,000 bootstrap resamples of the comments, "
+    "and of the seeds if there are several; the figure itself is then the mean over seeds. Precision, recall "
+    "and accuracy at natural prevalence, and test accuracy in the results table, have Wilson intervals.",
+    "statistically significant": "p < 0.05 in a paired test on the same comments: McNemar's exact test for accuracy, "
+    "the paired bootstrap for ROC AUC. The p values are corrected for the number of pairs (Holm), the intervals "
+    "are not. Of several seeds, the first is tested.",
+    "balanced accuracy": "the mean recall of the classes.",
+    "precision": "the share of the comments predicted positive that are positive. It is lower if positive comments "
+    "are rarer.",
+    "recall": "the share of the positive comments that are predicted positive.",
+    "F1": "the harmonic mean of precision and recall.",
+    "macro": "a mean over the classes that occur in the test set, each with the same weight. Each class is "
+    "compared with the rest. Precision is 0 for a class that is never predicted.",
+    "ROC AUC": "the probability that a positive comment scores higher than a negative one; 0.5 is chance.",
+    "average precision": "the mean precision over the thresholds of the positive comments. Chance raises its "
+    "macro mean; the interval corrects for that.",
+    "Brier score": "the mean squared difference of probability and label; 0 is best, and 1 is worst. For more "
+    "than two classes, the differences of all classes are summed, and 2 is worst.",
+    "calibration error": "the expected calibration error over 10 bins of equal width, for more than two classes "
+    "that of the predicted class; 0 is best. Chance raises it; the interval corrects for that.",
+    "one rater": "how often one human rater agrees with the majority of the other raters of a comment; a tie of the "
+    "others counts half. Models are compared with the majority of all raters. For a rater, the own vote is "
+    "excluded, because it would count in the rater's favour.",
+    "natural prevalence": "the share of positive comments in the corpus. Precision at this share is what moderators "
+    "get in practice.",
+    "out-of-domain": "comments of another dataset than the training comments; none of them is in the training side or "
+    "in an in-domain test set. A difference is out-of-domain minus in-domain, with the 95 % interval of an "
+    "unpaired bootstrap; its p value is corrected for all models and sets (Holm). If the classes keep their own "
+    "shares, balanced accuracy replaces accuracy.",
     # throughput, latency, memory, energy
     "throughput": "comments per second if all comments are available at once and scored in batches of the "
     "best size; they may be sorted by length. Batch sizes grow until two in a row gain less than 3 %, until "

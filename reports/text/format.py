@@ -1,13 +1,13 @@
-"""Numbers, shares and figures as text, with their footnotes."""
+"""Numbers, shares, figures and lists of words as text, with their footnotes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from worthit.bench.saved.record import Figure, significant
 
 
 class Footnotes:
-    """Reasons below a table, each once, numbered in the order in which they come up."""
+    """Reasons below a table, numbered in the order of their first use, each once."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -24,10 +24,10 @@ class Footnotes:
 
 
 def written(figure: Figure, notes: Footnotes, number: Callable[[float], str] = significant) -> str:
-    """A figure in a table, with its value formatted by `number`.
+    """A figure as a table shows it, its value formatted by `number`.
 
-    Measured values are plain, estimates are in italics with ≈, cached values have a mark, and
-    missing ones are n/a with a footnote.
+    Measured figures are plain, estimates have ≈ and italics, cached figures have a mark, and missing
+    ones are n/a with a footnote.
     """
     if figure.value is None:
         return notes.missing(figure.reason)
@@ -35,6 +35,11 @@ def written(figure: Figure, notes: Footnotes, number: Callable[[float], str] = s
     if "estimated" in (figure.origin, figure.was):
         text = f"*≈{text}*"
     return f"{text} (cached)" if figure.origin == "cached" else text
+
+
+def conjoined(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def percent(share: float) -> str:
@@ -90,9 +95,3 @@ def p_value(p: float, is_significant: bool) -> str:
     """A p value in a table, in bold if it is significant."""
     text = "< 0.001" if p < 0.001 else f"{p:.3f}"
     return f"**{text}**" if is_significant else text
-
-
-def joined(names: list[str]) -> str:
-    """Names as part of a sentence: "a, b and c"."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
