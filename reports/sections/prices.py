@@ -48,16 +48,12 @@ def _conclusion(run: Run, options: ReportOptions) -> str:
     priced = {name(run, cell): prices.scoring(run, cell, options) for cell in run.cells}
     known = {model: cost for model, cost in priced.items() if cost.value is not None}
     if not known:
-        return f"{at}, the price of scoring is unknown."
+        return f"{at}. The price of scoring is unknown."
     ends = [
-        f"{_price(known[model])} with {model}"
+        f"{written(known[model].figure, Footnotes())} ({model})"
         for model in (end(known, key=lambda one: known[one].value or 0.0) for end in (min, max))
     ]
-    return f"{at}, scoring a million comments costs {' to '.join(dict.fromkeys(ends))}."
-
-
-def _price(cost: Bounded) -> str:
-    return written(cost.figure, Footnotes())
+    return f"{at}. Scoring a million comments costs {' to '.join(dict.fromkeys(ends))}."
 
 
 def _costs(run: Run, options: ReportOptions) -> list[str]:
