@@ -61,9 +61,10 @@ def confusion(analysis: Analysis) -> list[str]:
     classes = len(run.data.classes)
     drawn = classes <= MOST_CLASSES_DRAWN
     unreadable = "" if drawn else f" A matrix of {classes} classes is too large for a picture."
+    total = np.sum(list(matrices.values()), axis=0)
     return [
         _CONFUSION,
-        f"{_most_frequent(analysis, np.sum(list(matrices.values()), axis=0))} On the {run.data.test_set}; predicted is the "
+        f"{_most_frequent(analysis, total)} On the {run.data.test_set}; predicted is the "
         f"most probable class.{unreadable}",
         *_frequent(analysis, matrices, _MOST_PAIRS if drawn else _MOST_WITHOUT_PICTURE),
     ]
