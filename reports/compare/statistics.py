@@ -78,13 +78,13 @@ def ratio_interval(base_ms: Sequence[float], later_ms: Sequence[float], share: f
     """
     rng = np.random.default_rng(0)
     base, later = (
-        _resampled_quantile(np.sort(np.asarray(samples)), share, rng)
+        resampled_quantile(np.sort(np.asarray(samples)), share, rng)
         for samples in (base_ms, later_ms)
     )
     return Interval(*map(float, np.percentile(later / base, _TAILS)))
 
 
-def _resampled_quantile(ordered: Floats, share: float, rng: np.random.Generator) -> Floats:
+def resampled_quantile(ordered: Floats, share: float, rng: np.random.Generator) -> Floats:
     """A quantile of many resamples of ordered samples, shape (resamples,), interpolated as in numpy.
 
     No resample is drawn. Its k-th smallest value is the sample at the k-th smallest of n uniform
