@@ -18,7 +18,7 @@ def test_the_picture_marks_the_selected_thresholds_of_its_models_only() -> None:
     analysis = dataclasses.replace(analysis, cascades=tests)
     figure = cascade.draw(analysis)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["tfidf → llama", "the threshold chosen", "tfidf", "llama"]
+    assert labels == ["tfidf → llama", "selected threshold", "tfidf", "llama"]
     axes = figure.axes[0]
     at = tests[0].cascade
     marked = [line for line in axes.lines if line.get_marker() == "h" and len(line.get_xdata())]
