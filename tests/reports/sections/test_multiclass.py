@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from tests.multiclass_runs import NOISES, THREE, many, part, row, run, section, told
+from tests.multiclass_runs import NOISES, THREE, draw_scores, many, part, row, run, section
 from worthit.datasets.errors import RunError
 from worthit.reports.analysis import metrics as quality
 from worthit.reports.analysis import mistakes
@@ -28,7 +28,7 @@ def test_a_report_of_three_classes() -> None:
     assert "Called the class of the highest probability" in figures
     assert "means over the 3 classes" in figures
     assert "raters' votes tell one class from the rest, and here are 3" in figures
-    scored = told(made.data.test.labels, 3, NOISES["bert"], 1)
+    scored = draw_scores(made.data.test.labels, 3, NOISES["bert"], 1)
     f1 = metrics.f1_score(made.data.test.labels, scored.argmax(axis=1), average=None)
     assert (
         row(section(text, "Class by class").split("<details>")[0], "sport")[3]
@@ -56,7 +56,7 @@ def test_a_report_of_three_classes() -> None:
 def test_balanced_sets_of_many_classes_have_a_second_one_at_their_own_shares() -> None:
     made = run(THREE, NOISES, balanced=True)
     text = section(report.render(made, {}), "At natural prevalence")
-    scored = told(made.data.natural.labels, 3, NOISES["bert"], 1)
+    scored = draw_scores(made.data.natural.labels, 3, NOISES["bert"], 1)
     share = (scored.argmax(axis=1) == np.asarray(made.data.natural.labels)).mean()
     assert row(text, "bert")[1].startswith(f"{100 * share:.1f} % (")
     assert f"right for {100 * quality.guessing(made.data.natural.labels):.1f} %" in text
@@ -132,7 +132,7 @@ def test_mistakes_by_votes_are_for_two_classes() -> None:
 def test_most_confused_are_none_where_nothing_is_wrong() -> None:
     made = run(THREE, {"bert": 0.0})
     assert by_class.confused(made) == []
-    assert "100.0 %" in "\n".join(by_class.told(made))
+    assert "100.0 %" in "\n".join(by_class.draw_scores(made))
 
 
 def test_runs_of_many_classes_are_compared() -> None:
@@ -143,7 +143,7 @@ def test_runs_of_many_classes_are_compared() -> None:
     assert "### ROC AUC, macro" in found.text
     accuracies = [
         (
-            told(before.data.test.labels, 3, noise, 1).argmax(axis=1) == before.data.test.labels
+            draw_scores(before.data.test.labels, 3, noise, 1).argmax(axis=1) == before.data.test.labels
         ).mean()
         for noise in (1.0, 2.5)
     ]
