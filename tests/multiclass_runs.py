@@ -55,7 +55,9 @@ def cell(model: str, run: record.Run, noise: float, seed: int = 0) -> record.Cel
     nothing, milliseconds = unavailable("MB", "CPU"), tuple(np.linspace(5, 9, 400).tolist())
     memory = record.Memory(measured(700, "MB", "m"), measured(300, "MB", "m"), nothing)
     fewer = record.CurvePoint(
-        100, measured(1, "s", "c"), flat(draw_scores(run.data.test.labels, kinds, 3 * noise, number))
+        100,
+        measured(1, "s", "c"),
+        flat(draw_scores(run.data.test.labels, kinds, 3 * noise, number)),
     )
     return record.CellRecord(
         model, "cpu", seed,

@@ -63,7 +63,9 @@ def macro(labels: Any, probabilities: np.ndarray) -> tuple[float, float]:
 
 
 def home_scores(made: record.Run) -> np.ndarray:
-    return multiclass.draw_scores(multiclass.draw_labels(300, 3), 3, 1.0, 2)  # of llama, the third by its seed
+    return multiclass.draw_scores(
+        multiclass.draw_labels(300, 3), 3, 1.0, 2
+    )  # of llama, the third by its seed
 
 
 def test_of_three_classes_figures_are_macro_here_and_at_home() -> None:

@@ -43,7 +43,9 @@ def test_the_section_opens_with_the_best_models() -> None:
     same = quality.section(Analysis.of(run(labels, better, dataclasses.replace(better, model="b"))))
     assert same[1].startswith("a and b have the highest accuracy, 75.0 %")
     split = quality.section(Analysis.of(run(labels, better, cell("b", (0.9, 0.1, 0.5, 0.49)))))
-    assert split[1].startswith("b has the highest accuracy, 100.0 %. a and b have the highest ROC AUC")
+    assert split[1].startswith(
+        "b has the highest accuracy, 100.0 %. a and b have the highest ROC AUC"
+    )
 
 
 def test_a_report_is_reproducible_and_has_no_nan() -> None:
@@ -113,6 +115,6 @@ def test_training_figures_do_not_change_the_section() -> None:
         {}, "a", measured(1, "MB", "c"), None, None, 1, 0.0,
     )  # fmt: skip
     scores = cell("a", (0.9, 0.1))
-    assert quality_text(run((1, 0), dataclasses.replace(scores, training=training))) == quality_text(
-        run((1, 0), scores)
-    )
+    assert quality_text(
+        run((1, 0), dataclasses.replace(scores, training=training))
+    ) == quality_text(run((1, 0), scores))
