@@ -1,11 +1,12 @@
-"""Runs of which every cost is known, and what reports say of budgets and prices."""
+"""Runs with known costs, and the tables of their reports."""
 
 import dataclasses
 from typing import Any
 
 from worthit.bench.saved import record
 from worthit.bench.saved.record import NOT_TUNED, Figure, measured, unavailable
-from worthit.reports.sections import report
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.sections import budgets, prices
 
 LABELS = (1, 0) * 50
 
@@ -73,12 +74,7 @@ def rated(model: str, comments_per_s: float, train_s: float, wrong: int = 10) ->
     return cell(model, wrong, training=training, throughput=record.Throughput((rate,), "no gain"))
 
 
-def section(found: record.Run) -> str:
-    text = report.render(found, {}).split("## Budgets and prices\n\n")[1]
-    return text.split("\n\n## ")[0]
-
-
-def entries(text: str, heading: str) -> list[list[str]]:
-    """The body of the first table whose header holds the heading."""
-    table = next(part for part in text.split("\n\n") if part.startswith("|") and heading in part)
-    return [[entry.strip() for entry in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
+def sections(found: record.Run) -> str:
+    """The sections on the budget and on prices."""
+    analysis = Analysis.of(found)
+    return "\n\n".join([*budgets.section(analysis), *prices.section(analysis)])

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from worthit.bench.saved.record import CellRecord, OtherSet, Part, Run
 from worthit.reports.analysis import bootstrap, metrics
@@ -83,7 +84,7 @@ class _Comments:
     """The comments of one set that are compared, with their resamples."""
 
     labels: tuple[int, ...]
-    rows: np.ndarray
+    rows: npt.NDArray[np.bool_]
     resamples: Matrix
     classes: int
 

@@ -1,69 +1,83 @@
-"""The part of a report that tells whether the data can be trusted, and what to do about it."""
+"""Whether the data can be trusted: copies, labels, balance, length, languages, personal data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Figure, Run, Trust, significant
 from worthit.datasets.audit.audit import Side
-from worthit.datasets.errors import RunError
-from worthit.reports.analysis import metrics, mistakes
-from worthit.reports.analysis.run_view import by_model, test_scores
-from worthit.reports.text import class_names
-from worthit.reports.text.escaping import cut
-from worthit.reports.text.format import Footnotes, percent, written
-from worthit.reports.text.tables import listed, tabulated
+from worthit.reports.analysis import metrics
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.text.format import Footnotes, joined, percent, points, written
+from worthit.reports.text.tables import folded, listed, tabulated
 
-HEADING = "## Can the data be trusted?"
+HEADING = "## Data audit"
 
-#: from here on length alone goes some way to tell the classes apart
-TELLING_LENGTH_AUC = 0.65
-#: a class with a smaller share of the training side is a rare one
-RARE = 0.1
-#: with more comments than this in another language, or of languages unsure, tokenizers matter
-_MIXED = 0.05
+_SEPARATING_AUC = 0.65  # of length alone: a shortcut that models may take
+_RARE = 0.1  # share of the training side
+_MIXED = 0.05  # share of comments in other languages from which tokenizers matter
 _MOST_LANGUAGES = 4
 
 
-def section(run: Run) -> list[str]:
-    """What was found, side by side, and what to do about what stands out."""
-    found = run.data.trust
-    if found is None:
-        return [HEADING, "Not looked into: this run is from before it was."]
+@dataclass(frozen=True)
+class _Check:
+    name: str
+    finding: str
+    action: str = ""  # empty if there is nothing to do
+
+    @property
+    def line(self) -> str:
+        action = f" To do: {self.action}." if self.action else ""
+        return f"**{self.name}**: {self.finding}{action}"
+
+
+def section(analysis: Analysis) -> list[str]:
+    """What to do about the data, and the counts on both sides of the split."""
+    run, audit = analysis.run, analysis.run.data.trust
+    if audit is None:
+        return [HEADING, "The data of this run were not audited."]
+    checks = list(_checks(analysis, audit))
+    to_do = [check.name.lower() for check in checks if check.action]
     notes = Footnotes()
-    table = tabulated(["what", "training side", "test set"], list(_rows(run, found, notes)))
+    table = tabulated(["what", "training side", "test set"], list(_rows(run, audit, notes)))
     return [
         HEADING,
-        "Counted on this machine; no comment's text is kept. The training side has its validation "
-        "comments with it.",
-        table,
-        *listed(notes.lines()),
-        *listed(list(_advice(run, found))),
+        f"{len(to_do)} of {len(checks)} checks ask for action{': ' if to_do else ''}{joined(to_do)}.",
+        *listed([check.line for check in checks]),
+        *folded(
+            "Counts on both sides of the split",
+            "The training side includes the validation comments. The counts were made on the machine of "
+            "the run; the saved run contains no text of a comment.",
+            table,
+            *listed(notes.lines()),
+        ),
     ]
 
 
-def _rows(run: Run, found: Trust, notes: Footnotes) -> Iterator[list[str]]:
-    sides = (found.train, found.test)
+def _rows(run: Run, audit: Trust, notes: Footnotes) -> Iterator[list[str]]:
+    sides = (audit.train, audit.test)
     yield ["comments", *(f"{side.comments:,}" for side in sides)]
     for index, label in enumerate(run.data.classes):
-        yield [f"class {label}", *(_of(side.counts[index], side) for side in sides)]
+        yield [f"class {label}", *(_count(side.counts[index], side) for side in sides)]
     yield [
-        "nearly repeat an earlier one of that side",
-        *(_of(side.repeated, side) for side in sides),
+        "near-duplicates of an earlier comment of the side",
+        *(_count(side.repeated, side) for side in sides),
     ]
-    twins = {*found.twin_ids} & {*run.data.test.ids}
-    yield ["nearly repeat one of the training side", "", _of(len(twins), found.test)]
-    wrong = (found.wrong_train_labels, found.wrong_test_labels)
+    copies = {*audit.twin_ids} & {*run.data.test.ids}
+    yield ["near-duplicates of a comment of the training side", "", _count(len(copies), audit.test)]
+    wrong = (audit.wrong_train_labels, audit.wrong_test_labels)
     yield ["labels that look wrong", *(_wrong(figure, notes) for figure in wrong)]
     yield ["characters: 5 %, median, 95 %", *map(_characters, sides)]
     for index, label in enumerate(run.data.classes):
         yield [f"median of {label}", *(f"{side.median_characters[index]:,}" for side in sides)]
-    yield ["languages", *map(_languages, sides)]
-    for hint in found.train.personal:
-        yield [f"{hint}, comments with", *(_of(side.personal[hint], side) for side in sides)]
+    yield ["languages", *map(_shares_of_languages, sides)]
+    for hint in audit.train.personal:
+        yield [f"comments with {hint}", *(_count(side.personal[hint], side) for side in sides)]
 
 
-def _of(count: int, side: Side) -> str:
+def _count(count: int, side: Side) -> str:
     return f"{count:,} ({percent(count / side.comments)})" if count else "0"
 
 
@@ -71,201 +85,150 @@ def _wrong(figure: Figure, notes: Footnotes) -> str:
     text = written(figure, notes)
     if figure.value is None:
         return text
-    why = notes.mark(f"estimated by {figure.instrument}: {figure.reason}")
-    return f"{text} ({percent(figure.value / figure.samples)}) {why}"
+    method = notes.mark(f"estimated by {figure.instrument}: {figure.reason}")
+    return f"{text} ({percent(figure.value / figure.samples)}) {method}"
 
 
 def _characters(side: Side) -> str:
     return ", ".join(f"{value:,}" for value in side.characters)
 
 
-def _languages(side: Side) -> str:
-    shown = list(side.languages.items())
-    rest = sum(count for _, count in shown[_MOST_LANGUAGES:])
+def _shares_of_languages(side: Side) -> str:
+    languages = list(side.languages.items())
     entries = [
-        f"{code} {percent(count / side.comments)}" for code, count in shown[:_MOST_LANGUAGES]
+        f"{code} {percent(count / side.comments)}" for code, count in languages[:_MOST_LANGUAGES]
     ]
-    return ", ".join([*entries, *([f"others {percent(rest / side.comments)}"] if rest else [])])
+    others = sum(count for _, count in languages[_MOST_LANGUAGES:])
+    return ", ".join([*entries, *([f"others {percent(others / side.comments)}"] if others else [])])
 
 
-def _advice(run: Run, found: Trust) -> Iterator[str]:
-    yield _twins(run, found)
-    yield _labels(run, found)
-    yield _balance(run, found)
-    yield _length(run, found)
-    yield _mixed(found)
-    yield _personal(found)
+def _checks(analysis: Analysis, audit: Trust) -> Iterator[_Check]:
+    classes = analysis.run.data.classes
+    yield _copies(analysis, audit)
+    yield _labels(analysis.run, audit)
+    yield _balance(classes, audit.train)
+    if audit.length_auc is not None:  # two classes
+        yield _length(classes, audit.length_auc)
+    yield _languages(audit.train)
+    yield _personal_data(audit)
 
 
-def _twins(run: Run, found: Trust) -> str:
-    """Copies across the split: what they do to the scores."""
-    count, tested = int(found.twins.value or 0), found.twins.samples
+def _copies(analysis: Analysis, audit: Trust) -> _Check:
+    """Near-duplicates across the split, and their effect on test accuracy."""
+    count, tested = int(audit.twins.value or 0), audit.twins.samples
     if not count:
-        return (
-            f"**Copies**: none of the {tested:,} comments tested on nearly repeats one of the training "
-            f"side ({found.twins.instrument}). Nothing to do."
+        return _Check(
+            "Copies",
+            f"none of the {tested:,} test comments is a near-duplicate of a training comment "
+            f"({audit.twins.instrument}).",
         )
-    other = (
-        f"; {found.twins_other_label:,} of them with another label, which cannot both be right"
-        if found.twins_other_label
-        else ""
+    other = f", {audit.twins_other_label:,} of them with another label" * bool(
+        audit.twins_other_label
     )
-    return (
-        f"**Copies**: {count:,} of the {tested:,} comments tested on nearly repeat one of the training "
-        f"side{other} ({found.twins.instrument}). {_without_twins(run, found)}To do: split by what "
-        "the copies share, such as author, thread or template (`--group-column`), or leave them out."
+    return _Check(
+        "Copies",
+        f"{count:,} of the {tested:,} test comments are near-duplicates of a training comment{other} "
+        f"({audit.twins.instrument}).{_without_copies(analysis, audit)}",
+        "split by what the copies share, such as author, thread or template (`--group-column`), or "
+        "remove them",
     )
 
 
-def _without_twins(run: Run, found: Trust) -> str:
-    """The largest change of a model's test accuracy when the copies are left out."""
-    kept = ~np.isin(run.data.test.ids, found.twin_ids)
-    models = by_model(run)
-    if kept.all() or not kept.any() or not models:
+def _without_copies(analysis: Analysis, audit: Trust) -> str:
+    """The largest change of a model's test accuracy without the copies."""
+    unique = ~np.isin(analysis.run.data.test.ids, audit.twin_ids)
+    if unique.all() or not unique.any() or not analysis.models:
         return ""
-    changes = {model: _change(cells[0], run, kept) for model, cells in models.items()}
+    changes = {
+        model: _change(cells[0], analysis.run, unique) for model, cells in analysis.models.items()
+    }
     model = max(changes, key=lambda name: abs(changes[name]))
     return (
-        f"Without those of the test set, test accuracy changes by {100 * changes[model]:+.1f} points at "
-        f"most ({model}). "
+        f" Without those in the test set, test accuracy changes by at most {points(changes[model])} "
+        f"points ({model})."
     )
 
 
-def _change(cell: CellRecord, run: Run, kept: np.ndarray) -> float:
+def _change(cell: CellRecord, run: Run, unique: np.ndarray) -> float:
     assert cell.quality is not None
-    right = metrics.called(test_scores(run, cell.quality)) == np.asarray(run.data.test.labels)
-    return float(right[kept].mean() - right.mean())
+    correct = metrics.predicted(test_scores(run, cell.quality)) == np.asarray(run.data.test.labels)
+    return float(correct[unique].mean() - correct.mean())
 
 
-def _labels(run: Run, found: Trust) -> str:
-    wrong = found.wrong_test_labels
+def _labels(run: Run, audit: Trust) -> _Check:
+    wrong = audit.wrong_test_labels
     if wrong.value is None:
-        return f"**Labels**: how many are wrong is not known: {wrong.reason}."
-    share = percent(wrong.value / wrong.samples)
-    judge = percent(found.judge_accuracy or 0.0)
-    return (
-        f"**Labels**: ≈{share} of the test labels look wrong, an estimate: the model that says so tells "
-        f"{judge} of the training comments right, and takes hard comments for wrong labels, too. Where "
-        "labels are wrong, no model can be shown to be right: differences smaller than this share may "
-        f"be about labels. To do: look at the likeliest wrong ones first, which `worthit report {run.run_id} "
-        "--suspects 20` prints where the comments are; this run's record lists the ids of "
-        f"{len(found.suspect_ids):,} test comments in that order (`suspect_ids`)."
+        return _Check("Labels", f"the number of wrong labels is unknown: {wrong.reason}.")
+    return _Check(
+        "Labels",
+        f"≈{percent(wrong.value / wrong.samples)} of the test labels look wrong. The estimate comes from a "
+        f"model that classifies {percent(audit.judge_accuracy or 0.0)} of the training comments correctly, "
+        "and includes comments that are only hard. Differences between models below this share may be "
+        "due to the labels.",
+        f"check the {len(audit.suspect_ids):,} likeliest ones: `worthit report {run.run_id} --suspects 20` "
+        "prints them on a machine that has the comments, `suspect_ids` of the saved run lists their ids"
+        if audit.suspect_ids
+        else "",
     )
 
 
-def _balance(run: Run, found: Trust) -> str:
-    shares = np.asarray(found.train.counts) / found.train.comments
+def _balance(classes: tuple[str, ...], side: Side) -> _Check:
+    shares = np.asarray(side.counts) / side.comments
     rarest = int(shares.argmin())
-    label = run.data.classes[rarest]
+    label, share = classes[rarest], percent(float(shares[rarest]))
     if shares[rarest] == shares.max():
-        return "**Balance**: the training side has as many comments of each class. Nothing to do."
-    if shares[rarest] >= RARE:
-        return (
-            f"**Balance**: the rarest class, {label}, is {percent(float(shares[rarest]))} of the training "
-            "side. Nothing to do."
+        return _Check("Balance", "all classes have the same number of training comments.")
+    if shares[rarest] >= _RARE:
+        return _Check("Balance", f"the rarest class, {label}, is {share} of the training side.")
+    return _Check(
+        "Balance",
+        f"{label} is {side.counts[rarest]:,} of {side.comments:,} training comments ({share}). Accuracy "
+        "says little about such a rare class; see its precision and recall.",
+        "label more comments of it, or train on the same number of each class (`--balance`)",
+    )
+
+
+def _length(classes: tuple[str, ...], auc: float) -> _Check:
+    if abs(auc - 0.5) < _SEPARATING_AUC - 0.5:
+        return _Check("Length", f"it hardly separates the classes (ROC AUC {auc:.2f}).")
+    longer = classes[1] if auc > 0.5 else classes[0]
+    return _Check(
+        "Length",
+        f"comments of class {longer} are longer; length alone separates the classes with a ROC AUC of "
+        f"{max(auc, 1 - auc):.2f}. Models learn this even if it only reflects how the comments were "
+        "collected.",
+        "collect both classes in the same way, or compare the accuracies by length (Where models err)",
+    )
+
+
+def _languages(side: Side) -> _Check:
+    language, count = next(iter(side.languages.items()))
+    others = 1 - count / side.comments
+    if others <= _MIXED:
+        return _Check(
+            "Languages", f"{language}, except for {percent(others)} of the training side."
         )
-    return (
-        f"**Balance**: {label} is {found.train.counts[rarest]:,} of {found.train.comments:,} training comments "
-        f"({percent(float(shares[rarest]))}). Accuracy says little of so rare a class: look at its recall "
-        "and precision. To do: label more of it, or train on as many of each (`--balance`)."
+    return _Check(
+        "Languages",
+        f"{percent(others)} of the training side are not identified as {language} (short comments and "
+        "names are `unsure`).",
+        "choose checkpoints that know these languages, and check that the test set has the same shares",
     )
 
 
-def _length(run: Run, found: Trust) -> str:
-    auc = found.length_auc
-    if auc is None:
-        return "**Length**: n/a as a shortcut, which is asked of two classes only."
-    if abs(auc - 0.5) < TELLING_LENGTH_AUC - 0.5:
-        return f"**Length**: alone it hardly tells the classes apart (ROC AUC {auc:.2f}). Nothing to do."
-    longer = run.data.classes[1] if auc > 0.5 else run.data.classes[0]
-    return (
-        f"**Length**: comments that are {longer} are longer, and length alone tells the classes apart with "
-        f"a ROC AUC of {max(auc, 1 - auc):.2f}. If that is how the comments were collected rather than how "
-        "they are, a model learns it all the same. To do: collect both classes alike, or compare the "
-        "accuracies by length above."
-    )
-
-
-def _mixed(found: Trust) -> str:
-    languages = found.train.languages
-    first = next(iter(languages))
-    share = 1 - languages[first] / found.train.comments
-    if share <= _MIXED:
-        return f"**Languages**: {first} but for {percent(share)}. Nothing to do."
-    return (
-        f"**Languages**: {percent(share)} of the training side are not told to be {first} (short ones and "
-        "names are `unsure`). To do: choose checkpoints that know these languages, and see whether the "
-        "test set has them in the same shares."
-    )
-
-
-def _personal(found: Trust) -> str:
-    hints = {
-        hint: count + found.test.personal[hint] for hint, count in found.train.personal.items()
+def _personal_data(audit: Trust) -> _Check:
+    counts: Mapping[str, int] = {
+        hint: count + audit.test.personal[hint] for hint, count in audit.train.personal.items()
     }
-    some = [f"{significant(count)} with {hint}" for hint, count in hints.items() if count]
-    if not some:
-        return (
-            "**Personal data**: no hints of contact details were found; names are not looked for."
+    hints = [f"{significant(count)} with {hint}" for hint, count in counts.items() if count]
+    if not hints:
+        return _Check(
+            "Personal data",
+            "no contact details were found by pattern; names were not searched for.",
         )
-    return (
-        f"**Personal data**: comments {', '.join(some)} (hints by pattern; names are not looked for). "
-        "Trained models keep words of their comments: the vocabularies of `lsa`, `word2vec` and `tfidf` "
-        "in plain sight. To do: mask these before training if a model is to leave this machine."
+    return _Check(
+        "Personal data",
+        f"comments by pattern: {', '.join(hints)}; names were not searched for. Trained models contain "
+        "words of their comments; the vocabularies of `lsa`, `word2vec` and `tfidf` are readable.",
+        "mask them before training if a model is to leave this machine",
     )
-
-
-def suspects(run: Run, most: int, width: int) -> list[str]:
-    """Lines on the test comments whose labels look wrong, the likeliest first.
-
-    Their text comes from this machine's cache, escaped and cut.
-
-    Args:
-        most: comments to show.
-        width: columns of the terminal.
-
-    Raises:
-        OptionError: `most` is not positive.
-        RunError: labels were not judged, or the comments are not in this machine's cache.
-    """
-    mistakes.require_some("--suspects", most)
-    found = run.data.trust
-    if found is None:
-        raise RunError(f"{run.run_id} is from before labels were judged; measure it again")
-    wrong = found.wrong_test_labels
-    if wrong.value is None:
-        raise RunError(f"which labels of {run.run_id} look wrong is not known: {wrong.reason}")
-    if not found.suspect_ids:
-        return ["no label of a test comment looks wrong"]
-    places = {id_: place for place, id_ in enumerate(run.data.test.ids)}
-    texts, told_wrong = mistakes.texts(run), _told_wrong(run)
-    lines = []
-    for id_ in found.suspect_ids[:most]:
-        lines += [
-            f"{id_}: {_labelled(run, places[id_])}{told_wrong[places[id_]]}",
-            "  " + cut(texts[id_], width - 2),
-        ]
-    kept, more = len(found.suspect_ids), int(wrong.value) - len(found.suspect_ids)
-    if most > kept and more > 0:
-        lines.append(f"{more:,} more look wrong; a run keeps which the likeliest {kept:,} are")
-    return lines
-
-
-def _labelled(run: Run, place: int) -> str:
-    """A test comment's label, and whose it is."""
-    part = run.data.test
-    label, share = part.labels[place], part.toxic_share[place]
-    name = class_names.names(run.data)[label]
-    if share is None or part.raters[place] is None or not class_names.of_two(run):
-        return f"{name} by its label"
-    agree = share if label == 1 else 1 - share
-    return f"{name} to {percent(agree)} of {part.raters[place]} raters"
-
-
-def _told_wrong(run: Run) -> list[str]:
-    """How many models tell each test comment otherwise than its label does; nothing without models."""
-    scored = [test_scores(run, cell.quality) for cell in run.cells if cell.quality is not None]
-    if not scored:
-        return [""] * len(run.data.test.labels)
-    shares = mistakes.wrong(run.data.test.labels, scored)
-    return [f", missed by {round(share * len(scored))} of {len(scored)}" for share in shares]

@@ -22,7 +22,9 @@ from worthit.reports.cli import main as cli
 
 
 def command(model: Path, *arguments: str) -> list[str]:
-    main = "import sys; from worthit.reports.cli import main as cli; code = cli.main(sys.argv[1:])\n"
+    main = (
+        "import sys; from worthit.reports.cli import main as cli; code = cli.main(sys.argv[1:])\n"
+    )
     told = "print(*sorted(sys.modules), file=sys.stderr); sys.exit(code)"
     return [sys.executable, "-P", "-c", main + told, "score", "--model", str(model), *arguments]
 
