@@ -165,13 +165,13 @@ def _add_model_legend(figure: Figure, spare: Axes | None, models: Styles) -> Non
 def _kinds_of_marker(*, cascades: bool) -> list[Line2D]:
     handles = [
         Line2D([], [], marker="o", color=_GREY,
-               label="on the frontier: more accurate than every cheaper model"),
+               label="on the frontier: beats all cheaper models"),
         Line2D([], [], marker="o", color=_GREY, markerfacecolor="white", linestyle="",
                label="not on the frontier"),
     ]  # fmt: skip
     if cascades:
         kinds = (
-            (_GREY, "black", "cascade that can replace the model of its colour"),
+            (_GREY, "black", "cascade: replaces the model of its colour"),
             ("white", _GREY, "other cascade"),
         )
         handles += [

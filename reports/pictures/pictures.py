@@ -22,7 +22,8 @@ def draw(analysis: Analysis, folder: Path) -> dict[str, str]:
     with plt.rc_context(style.SETTINGS):
         for title, file, figure in _pictures(analysis):
             # Without dates and versions the same run gives the same bytes.
-            figure.savefig(folder / file, metadata={"Software": None})
+            # The layout cuts off labels of square axes without a tight box.
+            figure.savefig(folder / file, bbox_inches="tight", metadata={"Software": None})
             plt.close(figure)
             files[title] = file
     return files

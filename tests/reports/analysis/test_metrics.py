@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn import metrics
 
-from tests.scored_runs import drawn
+from tests.scored_runs import draw
 from worthit.reports.analysis import bootstrap, paired_tests
 from worthit.reports.analysis import metrics as quality
 from worthit.reports.analysis.ranking_curve import Curve
@@ -81,7 +81,7 @@ def test_resamples_have_as_many_comments_and_are_always_the_same() -> None:
 def test_resampled_figures_are_those_of_scikit_learn_with_weights(
     comments: int, noise: float
 ) -> None:
-    probabilities, labels = drawn(comments, noise)
+    probabilities, labels = draw(comments, noise)
     times = bootstrap.counts(comments, 20)
     found = bootstrap.resampled(times, labels, probabilities)
     for measure, reference in SCIKIT_LEARN.items():
@@ -97,7 +97,7 @@ def test_resampled_figures_are_those_of_scikit_learn_with_weights(
 
 @pytest.mark.parametrize("decimals", [1, 9])  # with many ties, and with none
 def test_figures_are_those_of_scikit_learn(decimals: int) -> None:
-    probabilities, labels = drawn(200, 0.6, share=0.3)
+    probabilities, labels = draw(200, 0.6, share=0.3)
     rounded = np.round(probabilities, decimals)
     for measure, reference in SCIKIT_LEARN.items():
         found = measure.value(tuple(rounded), labels)
@@ -120,7 +120,7 @@ def test_intervals_and_tests_of_shares_are_those_of_scipy(hits: int, comments: i
 
 
 def test_resampled_precision_at_a_recall_is_that_of_the_comments_repeated() -> None:
-    probabilities, labels = drawn(60, 0.6, share=0.2)
+    probabilities, labels = draw(60, 0.6, share=0.2)
     times = bootstrap.counts(60, 20)
     precision, threshold = Curve.of(times, labels, probabilities).at_recall(0.8)
     for number, weights in enumerate(times.T):

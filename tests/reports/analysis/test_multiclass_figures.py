@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from tests.multiclass_runs import NOISES, THREE, Floats, Labels, drawn, run, told
+from tests.multiclass_runs import NOISES, THREE, Floats, Labels, draw_labels, draw_scores, run
 from worthit.reports.analysis import bootstrap, cascade, paired_tests
 from worthit.reports.analysis import metrics as quality
 from worthit.reports.text import class_names
@@ -38,8 +38,8 @@ def scikit_learn(labels: Labels, scored: Floats, weights: Floats) -> dict[qualit
     ("comments", "kinds"), [(60, 3), (60, 12)]
 )  # with 12 some resamples lack one
 def test_figures_and_resamples_are_those_of_scikit_learn(comments: int, kinds: int) -> None:
-    labels = drawn(comments, kinds)
-    scored = told(labels, kinds, 2.0, 3)
+    labels = draw_labels(comments, kinds)
+    scored = draw_scores(labels, kinds, 2.0, 3)
     times = bootstrap.counts(comments, 12)
     assert (kinds == 3) == all(
         len(np.unique(np.asarray(labels)[drawn > 0])) == kinds for drawn in times.T
@@ -86,13 +86,13 @@ def test_where_one_class_occurs_there_is_no_area() -> None:
 
 def test_the_interval_of_macro_average_precision_makes_up_for_what_chance_adds() -> None:
     kinds, covered = 15, 0.0  # the rarest has one or two comments
-    everything = drawn(20_000, kinds, seed=7)
-    truth = quality.average_precision(told(everything, kinds, 2.0, 8), everything)
+    everything = draw_labels(20_000, kinds, seed=7)
+    truth = quality.average_precision(draw_scores(everything, kinds, 2.0, 8), everything)
     assert truth is not None
     times = bootstrap.counts(150, 200)
     for seed in range(40):
-        labels = drawn(150, kinds, seed=100 + seed)
-        scored = told(labels, kinds, 2.0, 200 + seed)
+        labels = draw_labels(150, kinds, seed=100 + seed)
+        scored = draw_scores(labels, kinds, 2.0, 200 + seed)
         found = bootstrap.estimates(times, labels, [scored])[quality.MACRO_AVERAGE_PRECISION]
         assert found.low is not None
         assert found.high is not None
@@ -113,7 +113,7 @@ def test_pairs_are_told_apart_by_what_is_right_and_by_macro_auc() -> None:
     made = run(THREE, NOISES)
     found = paired_tests.between(paired_tests.pairs(made), "bert-cpu", "tfidf-cpu")
     labels = made.data.test.labels
-    first, second = (told(labels, 3, NOISES[model], place) for model, place in (("bert", 1), ("tfidf", 0)))  # fmt: skip
+    first, second = (draw_scores(labels, 3, NOISES[model], place) for model, place in (("bert", 1), ("tfidf", 0)))  # fmt: skip
     areas = [
         metrics.roc_auc_score(labels, scored / scored.sum(axis=1, keepdims=True), multi_class="ovr")
         for scored in (first, second)

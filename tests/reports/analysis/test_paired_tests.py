@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from sklearn import metrics
 
-from tests.scored_runs import cell, drawn, run, three_models
+from tests.scored_runs import cell, draw, run, three_models
 from worthit.reports.analysis import paired_tests
 from worthit.reports.analysis.paired_tests import between
 
@@ -68,7 +68,7 @@ def test_pairs_of_models_on_the_same_comments() -> None:
 def test_more_seeds_change_nothing_about_a_pair_of_models() -> None:
     once = three_models()
     again = [
-        cell(f"{one.model}", drawn(300, 0.5, seed=20 + seed)[0], seed=seed)
+        cell(f"{one.model}", draw(300, 0.5, seed=20 + seed)[0], seed=seed)
         for one in once.cells
         for seed in (1, 2)
     ]

@@ -30,7 +30,7 @@ def of_many(
     cells = []
     for cell in made.cells:
         assert cell.quality is not None
-        probabilities = elsewhere.get(cell.model, multiclass.told(labels, kinds, 2.5, 0))
+        probabilities = elsewhere.get(cell.model, multiclass.draw_scores(labels, kinds, 2.5, 0))
         also = (record.OtherScores("other.csv", multiclass.flat(probabilities)),)
         cells.append(
             dataclasses.replace(cell, quality=dataclasses.replace(cell.quality, also=also))
@@ -63,12 +63,14 @@ def macro(labels: Any, probabilities: np.ndarray) -> tuple[float, float]:
 
 
 def home_scores(made: record.Run) -> np.ndarray:
-    return multiclass.told(multiclass.drawn(300, 3), 3, 1.0, 2)  # of llama, the third by its seed
+    return multiclass.draw_scores(
+        multiclass.draw_labels(300, 3), 3, 1.0, 2
+    )  # of llama, the third by its seed
 
 
 def test_of_three_classes_figures_are_macro_here_and_at_home() -> None:
-    labels = multiclass.drawn(400, 3, seed=9)
-    scores = multiclass.told(labels, 3, 3.5, 7)
+    labels = multiclass.draw_labels(400, 3, seed=9)
+    scores = multiclass.draw_scores(labels, 3, 3.5, 7)
     made = of_many(labels, {"llama": scores})
     one = found(made)
     recall, area = macro(labels, scores)
@@ -95,7 +97,7 @@ def test_of_three_classes_figures_are_macro_here_and_at_home() -> None:
 
 def test_balanced_sets_of_three_classes_are_told_by_accuracy() -> None:
     labels = (0, 1, 2) * 100
-    scores = multiclass.told(labels, 3, 1.5, 7)
+    scores = multiclass.draw_scores(labels, 3, 1.5, 7)
     made = of_many(labels, {"llama": scores}, balanced=True)
     right = scores.argmax(axis=1) == np.asarray(labels)
     assert found(made).share.value == pytest.approx(right.mean())
@@ -103,8 +105,8 @@ def test_balanced_sets_of_three_classes_are_told_by_accuracy() -> None:
 
 
 def test_classes_missing_elsewhere_are_left_out_at_home_and_said_to_be() -> None:
-    labels = tuple(label % 2 for label in multiclass.drawn(400, 3, seed=9))
-    made = of_many(labels, {"llama": multiclass.told(labels, 3, 1.0, 7)})
+    labels = tuple(label % 2 for label in multiclass.draw_labels(400, 3, seed=9))
+    made = of_many(labels, {"llama": multiclass.draw_scores(labels, 3, 1.0, 7)})
     one = found(made)
     home = np.asarray(made.data.test.labels)
     recall, area = macro(home[home < 2], home_scores(made)[home < 2])
@@ -123,10 +125,10 @@ def test_classes_missing_elsewhere_are_left_out_at_home_and_said_to_be() -> None
 
 
 def test_classes_missing_at_home_are_left_out_elsewhere_and_said_to_be() -> None:
-    labels = multiclass.drawn(400, 3, seed=9)
-    scores = multiclass.told(labels, 3, 1.0, 7)
+    labels = multiclass.draw_labels(400, 3, seed=9)
+    scores = multiclass.draw_scores(labels, 3, 1.0, 7)
     kept = np.asarray(labels) < 2
-    at_home = tuple(min(label, 1) for label in multiclass.drawn(300, 3))
+    at_home = tuple(min(label, 1) for label in multiclass.draw_labels(300, 3))
     made = of_many(labels, {"llama": scores}, at_home=at_home)
     recall, area = macro(np.asarray(labels)[kept], scores[kept])
     assert found(made).share.value == pytest.approx(recall)
@@ -182,12 +184,12 @@ def test_of_several_classes_guessing_is_one_in_so_many(
 
 
 def test_the_verdict_on_three_classes_names_a_set_on_which_the_llm_only_guesses() -> None:
-    labels = multiclass.drawn(400, 3, seed=9)
+    labels = multiclass.draw_labels(400, 3, seed=9)
     guesses = judged(of_many(labels, {"llama": same(labels, 3)}))
     assert guesses.answer == "practical if"
     assert "on other.csv it is not shown to beat guessing" in guesses.headline
     said = " ".join(guesses.reasons)
     assert "the balanced accuracy (macro recall) of llama is 33.3 % (-" in said
     assert "the paired test of accuracy supports that tfidf is better" in said
-    carries = judged(of_many(labels, {"llama": multiclass.told(labels, 3, 1.0, 7)}))
+    carries = judged(of_many(labels, {"llama": multiclass.draw_scores(labels, 3, 1.0, 7)}))
     assert carries.answer == "practical"
