@@ -43,7 +43,7 @@ def filled(section: str, root: Path, run: str) -> str:
     *_, report, answer, _, _ = _FENCED.findall(section)
     _, _, verdict, _ = typed(report, root).split("\n\n")
     rendered = (root / "reports" / "runs" / run / "README.md").read_text("utf-8")
-    tables = iter(_TABLE.findall(rendered.partition("\n## Budgets and prices\n")[2]))
+    tables = iter(_TABLE.findall(rendered.partition("\n## Budget\n")[2]))
     section = section.replace(answer, f"{_LEFT_OUT}{verdict}\n")
     return _TABLE.sub(lambda shown: _rows(next(tables), like=shown[0]), section)
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from worthit.bench.instruments.throughput import WORTHWHILE_GAIN
-from worthit.bench.saved.record import CellRecord, Figure, Latency, Throughput, significant
+from worthit.bench.saved.record import CellRecord, Latency, Throughput, significant
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
 from worthit.reports.analysis.serving import highest_rate_per_s
 from worthit.reports.sections.glossary import link
 from worthit.reports.sections.results_table import figure_table
-from worthit.reports.text.format import Footnotes, joined, written
+from worthit.reports.text.format import Footnotes, joined, span, written
 from worthit.reports.text.tables import folded, listed, tabulated
 
 
@@ -42,7 +42,7 @@ def _throughput(analysis: Analysis) -> list[str]:
         body.append([model, *(rates.get(size, "") for size in sizes), _end(sweep)])
     best = {model: sweep.best.comments_per_s for model, sweep in sweeps}
     rising = [model for model, sweep in sweeps if _is_rising(sweep)]
-    text = f"Best {link('throughput')}: {_range(best, 'comments/s')}."
+    text = f"Best {link('throughput')}: {span(best, 'comments/s')}."
     if rising:
         text += f" Still rising at the largest batch: {joined(rising)}."
     return [
@@ -83,7 +83,7 @@ def _latency(analysis: Analysis) -> list[str]:
     medians = {model: latency.p50_ms for model, latency in timed}
     return [
         "## Latency",
-        f"Median {link('latency')}: {_range(medians, 'ms')}. {_servers(rates, limit_ms)}",
+        f"Median {link('latency')}: {span(medians, 'ms')}. {_servers(rates, limit_ms)}",
         *folded(
             "Quantiles, cold start, latency by length, and serving",
             figure_table(run, "latency"),
@@ -149,7 +149,7 @@ def _memory(analysis: Analysis) -> list[str]:
     sections = ("memory", "accelerator") if on_accelerator else "memory"
     return [
         "## Memory",
-        f"{link('peak memory', 'Peak memory')} while scoring: {_range(peaks, 'MB')}.",
+        f"{link('peak memory', 'Peak memory')} while scoring: {span(peaks, 'MB')}.",
         *folded("Parts of memory", figure_table(run, "memory", sections)),
     ]
 
@@ -165,10 +165,9 @@ def _energy(analysis: Analysis) -> list[str]:
     trained = [cell for cell in run.cells if cell.training is not None]
     if not joules and not trained:
         return []
-    conclusion = f"CPU {link('energy')} of scoring: {_range(joules, 'J/comment')}."
     return [
         "## Energy",
-        *([conclusion] if joules else []),
+        f"CPU {link('energy')} of scoring: {span(joules, 'J/comment')}.",
         *listed([text for cell in run.cells if (text := _doubt(name(run, cell), cell))]),
         *folded(
             "Energy by component",
@@ -183,16 +182,3 @@ def _doubt(model: str, cell: CellRecord) -> str:
     if cell.energy is None or not cell.energy.idle_disagreement:
         return ""
     return f"{model}: {cell.energy.idle_disagreement}; its net figures are doubtful"
-
-
-def _range(figures: dict[str, Figure], unit: str) -> str:
-    """From the lowest figure to the highest, with their models."""
-    known = {model: figure for model, figure in figures.items() if figure.value is not None}
-    if not known:
-        return "not available"
-    notes = Footnotes()
-    ends = [
-        f"{written(known[model], notes)} {unit} ({model})"
-        for model in (end(known, key=lambda one: known[one].value or 0.0) for end in (min, max))
-    ]
-    return " to ".join(dict.fromkeys(ends))

@@ -11,7 +11,7 @@ from worthit.reports.analysis.prices import J_PER_KWH, MILLION, Gain
 from worthit.reports.analysis.run_view import name
 from worthit.reports.options import ReportOptions
 from worthit.reports.sections.glossary import link
-from worthit.reports.text.format import Footnotes, written
+from worthit.reports.text.format import Footnotes, span, written
 from worthit.reports.text.tables import table
 
 Costs = Mapping[str, tuple[Bounded, Bounded]]  # model → one training, scoring a million
@@ -33,27 +33,21 @@ def section(analysis: Analysis) -> list[str]:
 
 
 def _conclusion(run: Run, options: ReportOptions) -> str:
-    given = {
+    parts = {
         "{:g} per hour of the machine at its best throughput": options.machine_per_hour,
         "{:g} per kWh of CPU and GPU, gross": options.electricity_per_kwh,
         "{:g} per million comments of a hosted API": options.api_per_million,
         "{:g} g of CO2e per kWh": options.carbon_g_per_kwh,
     }
-    at = f"At {', '.join(text.format(value) for text, value in given.items() if value is not None)}"
+    texts = [text.format(value) for text, value in parts.items() if value is not None]
+    given = f"Given: {', '.join(texts)}"
     if not options.has_price:
         return (
-            f"{at}. The price of scoring on this machine is unknown; give --machine-price, "
+            f"{given}. The price of scoring on this machine is unknown; give --machine-price, "
             "--electricity-price or both."
         )
-    priced = {name(run, cell): prices.scoring(run, cell, options) for cell in run.cells}
-    known = {model: cost for model, cost in priced.items() if cost.value is not None}
-    if not known:
-        return f"{at}. The price of scoring is unknown."
-    ends = [
-        f"{written(known[model].figure, Footnotes())} ({model})"
-        for model in (end(known, key=lambda one: known[one].value or 0.0) for end in (min, max))
-    ]
-    return f"{at}. Scoring a million comments costs {' to '.join(dict.fromkeys(ends))}."
+    scoring = {name(run, cell): prices.scoring(run, cell, options).figure for cell in run.cells}
+    return f"{given}. Scoring a million comments costs: {span(scoring)}."
 
 
 def _costs(run: Run, options: ReportOptions) -> list[str]:

@@ -153,7 +153,9 @@ def _budget_and_prices(analysis: Analysis) -> list[str]:
         hints.append("`--carbon-intensity` shows what they emit")
     sections = [*budgets.section(analysis), *prices.section(analysis)]
     heading = [] if sections else ["## Budget and prices"]
-    hint = f"`worthit report {analysis.run.run_id}` with {'; '.join(hints)}." if hints else ""
+    hint = (
+        f"Options of `worthit report {analysis.run.run_id}`: {'; '.join(hints)}." if hints else ""
+    )
     return [*heading, *sections, hint]
 
 

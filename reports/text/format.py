@@ -1,6 +1,6 @@
 """Numbers, shares and figures as text, with their footnotes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from worthit.bench.saved.record import Figure, significant
@@ -95,3 +95,16 @@ def p_value(p: float, is_significant: bool) -> str:
 def joined(names: Sequence[str]) -> str:
     """Names in a sentence: `a, b and c`."""
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def span(figures: Mapping[str, Figure], unit: str = "") -> str:
+    """The lowest and the highest of the known figures, with the names of their models."""
+    values = {model: figure.value for model, figure in figures.items() if figure.value is not None}
+    if not values:
+        return "not available"
+    texts = []
+    for value in sorted({min(values.values()), max(values.values())}):
+        models = [model for model in values if values[model] == value]
+        number = written(figures[models[0]], Footnotes())
+        texts.append(f"{number} {unit}".strip() + f" ({joined(models)})")
+    return " to ".join(texts)

@@ -181,7 +181,7 @@ def test_a_saved_run_is_rendered_with_other_options_and_stays_as_it_is(tmp_path:
     )
     report = (tmp_path / "a" / "README.md").read_text()
     assert "fits, 200 (50 % left)" in report
-    assert "At 2 per hour" in report
+    assert "Given: 2 per hour" in report
     assert "training spread over 10 " in report
     assert file.read_bytes() == before
 
@@ -189,11 +189,11 @@ def test_a_saved_run_is_rendered_with_other_options_and_stays_as_it_is(tmp_path:
 def test_without_budget_and_prices_the_report_names_the_options() -> None:
     assert sections(run()) == ""
     (hint,) = (line for line in render(run()).splitlines() if "--budget" in line)
-    assert "`worthit report a-run` with `--budget latency_ms=20" in hint
+    assert "Options of `worthit report a-run`: `--budget latency_ms=20" in hint
     assert "--machine-price" in hint
     assert "--carbon-intensity" in hint
     limited = render(run(budget="memory_mb=400", machine_price="1", carbon_intensity="1"))
-    assert "`worthit report a-run` with" not in limited
+    assert "Options of `worthit" not in limited
 
 
 def test_the_section_opens_with_the_models_within_the_budget() -> None:

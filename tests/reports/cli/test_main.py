@@ -186,9 +186,11 @@ def test_a_report_without_pictures_imports_nothing_slow(tmp_path: Path) -> None:
     run_file.save(run(), tmp_path / "one.json")
     program = (
         "import sys, pathlib; from worthit.bench.saved import run_file; from worthit.reports.cli import main; "
-        "from worthit.reports.sections import report as markdown; "
+        "from worthit.reports.analysis.analysis import Analysis; "
+        "from worthit.reports.sections import report; from worthit.reports.verdict import rules; "
         f"run = run_file.load(pathlib.Path({str(tmp_path / 'one.json')!r})); "
-        "assert markdown.render(run, {}) and markdown.brief(run); "
+        "analysis = Analysis.of(run); verdict = rules.decide(analysis); "
+        "assert report.render(analysis, verdict, {}) and report.brief(analysis, verdict); "
         "print({'torch', 'matplotlib', 'sklearn', 'pandas'} & sys.modules.keys())"
     )
     done = subprocess.run(

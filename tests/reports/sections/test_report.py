@@ -12,7 +12,7 @@ from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.reports.pictures import titles
 from worthit.reports.sections import glossary, results_table
-from worthit.reports.text.format import Footnotes, written
+from worthit.reports.text.format import Footnotes, span, written
 
 
 def test_entries_show_their_origin_and_a_missing_one_its_reason() -> None:
@@ -213,3 +213,11 @@ def test_no_anchor_of_a_term_is_an_anchor_of_a_heading() -> None:
 def test_every_fold_is_closed() -> None:
     text = render(run(cell(), cell(seed=1)))
     assert text.count("<details>") == text.count("</details>") > 3
+
+
+def test_a_span_names_all_models_at_its_ends() -> None:
+    figures = {"a": 1.0, "b": 3.0, "c": 2.0, "d": 1.0}
+    known = {model: measured(value, "ms", "c") for model, value in figures.items()}
+    assert span(known, "ms") == "1 ms (a and d) to 3 ms (b)"
+    assert span({"a": known["a"], "x": unavailable("ms", "no clock")}) == "1 (a)"
+    assert span({"x": unavailable("ms", "no clock")}) == "not available"
