@@ -1,4 +1,4 @@
-"""Runs to compare, which differ by what a test changes."""
+"""Runs to compare that differ only by what a test changes."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ import numpy as np
 from worthit.bench.instruments import machine
 from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, measured, unavailable
-from worthit.reports.compare import compare
+from worthit.reports.compare.compare import Comparison
+from worthit.reports.compare.compare import compare as compare_runs
 
 COMMENTS = 400
 LABELS = tuple(i % 2 for i in range(COMMENTS))
@@ -23,7 +24,7 @@ MACHINE: dict[str, Any] = {key: f"some {key}" for key in machine.FINGERPRINT_KEY
 
 
 def scores(wrong: Sequence[int] = ()) -> tuple[float, ...]:
-    """Every comment told right, but for these."""
+    """Every comment is classified correctly, except these."""
     right = np.where(np.asarray(LABELS) == 1, 0.9, 0.1)
     right[list(wrong)] = 1 - right[list(wrong)]
     return tuple(float(score) for score in right)
@@ -102,17 +103,17 @@ def data(**changed: Any) -> record.Data:
     return dataclasses.replace(run().data, **changed)
 
 
-def compared(*runs: record.Run, **options: Any) -> compare.Comparison:
-    return compare.compared([(f"run{i}", one) for i, one in enumerate(runs)], **options)
+def compare(*runs: record.Run, **options: Any) -> Comparison:
+    return compare_runs([(f"run{i}", one) for i, one in enumerate(runs)], **options)
 
 
-def rows(found: compare.Comparison, heading: str) -> list[list[str]]:
-    section = found.text.split(f"## {heading}\n")[1].split("\n#")[0]
+def rows(comparison: Comparison, heading: str) -> list[list[str]]:
+    section = comparison.text.split(f"## {heading}\n")[1].split("\n#")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[entry.strip() for entry in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def warnings(found: compare.Comparison) -> list[str]:
-    before_tables = found.text.split("## Runs")[0]
-    _, _, listed = before_tables.partition("Mind what else may be behind a difference:\n\n")
+def warnings(comparison: Comparison) -> list[str]:
+    before_tables = comparison.text.split("## Runs")[0]
+    _, _, listed = before_tables.partition("Other possible causes of a difference:\n\n")
     return [line[2:] for line in listed.splitlines() if line]

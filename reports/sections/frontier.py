@@ -45,7 +45,7 @@ def _conclusion(frontiers: Sequence[Frontier]) -> str:
         _models_on(ranked),
         _replacements(ranked),
         _guessing(frontiers),
-        f"{link('cheaper', 'Cheaper')} means by more than the uncertainty of the figures.",
+        f"{link('cheaper', 'Cheaper')} means: by more than the uncertainty of the costs.",
     )
     return " ".join(filter(None, sentences))
 

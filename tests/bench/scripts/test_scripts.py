@@ -71,11 +71,11 @@ _UNLIKE = "the runs do not repeat: see the scores above\n"
         ([_GOOD], [_GOOD, _OTHER], (0, 0), ["same", "only in the second run"], _UNLIKE),
         (
             [_UNSCORED], [_UNSCORED], (0, 0), ["n/a"],
-            "no cell was scored, so nothing shows that runs repeat\n",
+            "no cell has scores, so nothing shows that runs repeat\n",
         ),
         (
             [_GOOD], [_GOOD], (0, 1), ["same"],
-            "the second run ended with exit code 1; try it by itself\n",
+            "the second run ended with exit code 1; run `pytest bench/` to see why\n",
         ),
     ],
 )  # fmt: skip

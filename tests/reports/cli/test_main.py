@@ -105,7 +105,7 @@ def test_a_report_that_cannot_be_written_is_one_line(
     assert main.main(["report", "blk", "--root", str(project)]) == 2
     assert capsys.readouterr().err == (
         f"worthit: the report cannot be written ({reason}: {runs / blocked}); "
-        f"mend that, then: worthit report {runs / 'blk.json'}\n"
+        f"correct that, then: worthit report {runs / 'blk.json'}\n"
     )
 
 
