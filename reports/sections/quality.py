@@ -66,7 +66,7 @@ def _best(estimates: _Estimates, two: bool) -> str:
         if values:
             most = max(values.values())
             rows = tuple(row for row, value in values.items() if value == most)
-            highest.setdefault(rows, []).append(f"{measure.heading}, {number(most)}")
+            highest.setdefault(rows, []).append(f"{measure.heading} ({number(most)})")
     best = "the highest " if len(estimates) > 1 else "an "
     return " ".join(
         f"{joined(rows)} {'has' if len(rows) == 1 else 'have'} {best}{' and '.join(figures)}."
