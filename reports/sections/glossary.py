@@ -133,10 +133,11 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     # quality
     "95 % interval": f"the percentiles 2.5 and 97.5 of a figure over {bootstrap.RESAMPLES:,} bootstrap resamples "
     "of the comments, and of the seeds if there are several; the figure itself is then the mean over seeds. "
-    "Precision, recall and accuracy at natural prevalence, and test accuracy in the results table, have Wilson intervals.",
+    "Precision, recall and accuracy at natural prevalence, and test accuracy in the results table, have "
+    "Wilson intervals.",
     "statistically significant": f"p < {metrics.ALPHA:g} in a paired test on the same comments: McNemar's exact test "
-    "for accuracy, the paired bootstrap for ROC AUC. The p values are corrected for the number of pairs (Holm), the intervals "
-    "are not. Of several seeds, the first is tested.",
+    "for accuracy, the paired bootstrap for ROC AUC. The p values are corrected for the number of pairs (Holm), the "
+    "intervals are not. Of several seeds, the first is tested.",
     "balanced accuracy": "the mean recall of the classes.",
     "precision": "the share of the comments predicted positive that are positive. It is lower if positive comments "
     "are rarer.",
