@@ -5,6 +5,8 @@ from pathlib import Path
 
 from worthit.datasets.errors import RunError
 from worthit.reports import saved_runs
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.pictures import titles
 from worthit.reports.sections import report
 from worthit.reports.verdict import rules
 
@@ -31,15 +33,16 @@ def filled(readme: str, root: Path, run_name: str | None = None) -> str:
     run = saved_runs.load(root / "reports" / "runs" / f"{name}.json")
     if not run.complete:
         raise RunError(f"{name} was interrupted; choose a complete run, see `worthit runs`")
+    analysis = Analysis.of(run)
     folder = f"reports/runs/{name}"
     parts = [
-        f"**{rules.headline(run)}**",
+        f"**{rules.decide(analysis).headline}**",
         report.headline(run) + f" [The whole report]({folder}/README.md).",
         report.noise_warning(run),
-        *report.results(run),
+        *report.results(analysis),
     ]
     if (root / folder / "frontier.png").exists():
-        parts.append(f"![{report.FRONTIER}]({folder}/frontier.png)")
+        parts.append(f"![{titles.FRONTIER}]({folder}/frontier.png)")
     body = "\n\n".join(filter(None, parts))
     return (
         readme[: block.start()]
