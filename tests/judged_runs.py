@@ -72,7 +72,7 @@ def run(*cells: record.CellRecord, **options: str) -> record.Run:
     comments = len(first.test)
 
     def part(size: int) -> record.Part:
-        return record.Part(("a",) * size, labels(size), (None,) * size, (None,) * size)
+        return record.Part(("a",) * size, labels(size), (None,) * size, (None,) * size, (9,) * size)
 
     steps = {"balanced": 30_000, "train": 1_000, "test, balanced": comments, "natural": comments}
     return record.Run(

@@ -45,7 +45,9 @@ def cell(model: str = "lsa", wrong: int = 10, **changed: Any) -> record.CellReco
 def run(*cells: record.CellRecord, **given: str) -> record.Run:
     """Options by name: `machine_price="1"`."""
     blank = (None,) * len(LABELS)
-    part = record.Part(tuple(map(str, range(len(LABELS)))), LABELS, blank, blank)
+    part = record.Part(
+        tuple(map(str, range(len(LABELS)))), LABELS, blank, blank, (9,) * len(LABELS)
+    )
     return record.Run(
         "a-run", "2026-01-02T03:00:00+00:00", "2026-01-02T03:10:00+00:00", 600.0, "quick",
         {f"--{name.replace('_', '-')}": value for name, value in given.items()},

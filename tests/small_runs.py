@@ -12,7 +12,9 @@ GOOD = (0.9, 0.2) * 9 + (0.4, 0.6)
 
 def part(labels: tuple[int, ...] = LABELS) -> record.Part:
     blank = (None,) * len(labels)
-    return record.Part(tuple(f"{i:08x}" for i in range(len(labels))), labels, blank, blank)
+    return record.Part(
+        tuple(f"{i:08x}" for i in range(len(labels))), labels, blank, blank, (9,) * len(labels)
+    )
 
 
 def cell(**changed: Any) -> record.CellRecord:

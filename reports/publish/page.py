@@ -1,7 +1,8 @@
 """A report as a page of one file, with its pictures inside.
 
 markdown-it-py renders the Markdown. A saved run can come from anyone: the only raw HTML that passes is
-that of folded tables, and the page's content security policy forbids scripts and requests.
+that of folds and of the glossary's anchors, and the page's content security policy forbids scripts and
+requests.
 """
 
 import base64
@@ -18,6 +19,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 _FOLD = re.compile(r"<details><summary>[^<>]*</summary>|</details>")
+_ANCHOR = re.compile(r'<a id="term-[a-z0-9-]+">|</a>')
 
 _PAGE = Template("""\
 <!doctype html>
@@ -71,4 +73,5 @@ class _Renderer(RendererHTML):
         return block if _FOLD.fullmatch(block.strip()) else html.escape(block)
 
     def html_inline(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        return html.escape(tokens[idx].content)
+        inline = tokens[idx].content
+        return inline if _ANCHOR.fullmatch(inline) else html.escape(inline)

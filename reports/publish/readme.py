@@ -35,6 +35,7 @@ def filled(readme: str, root: Path, run_name: str | None = None) -> str:
         raise RunError(f"{name} was interrupted; choose a complete run, see `worthit runs`")
     analysis = Analysis.of(run)
     folder = f"reports/runs/{name}"
+    analysis = Analysis.of(run)
     parts = [
         f"**{rules.decide(analysis).headline}**",
         report.headline(run) + f" [The whole report]({folder}/README.md).",

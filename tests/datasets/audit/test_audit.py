@@ -1,23 +1,17 @@
-"""datasets/audit/, reports/sections/data_audit.py: what is wrong with made data is found, and said."""
+"""datasets/audit/: problems put into synthetic data are found."""
 
-import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests import scored_runs
-from worthit.bench.saved import audit_record as recorder
-from worthit.bench.saved import record, run_file
 from worthit.datasets import prepare
 from worthit.datasets.audit import audit, label_noise, near_duplicates, personal_data
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.language import foreign_confidence, identified
 from worthit.datasets.sources.synthetic import Synthetic
 from worthit.datasets.splits.protocol import AtMost, Protocol
-from worthit.reports.cli import main
-from worthit.reports.sections import data_audit as report
 
 TEMPLATE = (
     "welcome to the encyclopedia, please read our policy on sources before you edit page number"
@@ -194,167 +188,3 @@ def test_length_alone_is_measured() -> None:
     assert audit._length_auc(texts, np.array([0, 0, 0, 1, 1, 1])) == 1.0
     assert audit._length_auc(texts, np.array([0, 0, 0, 0, 1, 1])) == pytest.approx(7.5 / 8)
     assert audit._length_auc(texts, np.zeros(6, np.int64)) is None
-
-
-def side(**changed: object) -> audit.Side:
-    personal_hints = dict.fromkeys(personal_data.HINTS, 0)
-    base = audit.Side(20, (10, 10), (5, 50, 500), (40, 60), 0, {"en": 20}, personal_hints)
-    return dataclasses.replace(base, **changed)  # type: ignore[arg-type]
-
-
-def facts(**changed: object) -> audit.Trust:
-    base = audit.Trust(side(), side(), 0.55, (), 0, 30, label_noise.Noise(2, 1, 0.9, ("00000004",)))
-    return dataclasses.replace(base, **changed)  # type: ignore[arg-type]
-
-
-def run(found: audit.Trust | None) -> record.Run:
-    """A model that tells 18 of 20 test comments right, and what was found of its data."""
-    labels, scores = (1, 0) * 10, (0.9, 0.2) * 9 + (0.4, 0.6)
-    blank = (None,) * 20
-    part = record.Part(tuple(f"{i:08x}" for i in range(20)), labels, blank, blank)
-    steps = tuple(record.StepRecord(name, 20, 10) for name in ("balanced", "train", "test"))
-    data = record.Data(
-        "synthetic", "made", "nobody", "f", "key", 42, 0.1, steps, part, part, part,
-        trust=found and recorder.recorded(found),
-    )  # fmt: skip
-    cell = record.CellRecord(
-        "lsa", "cpu", 0, quality=record.Quality(scores, scores, scores, 1.0, 0.0)
-    )
-    on = {"cpu": "a CPU", "cores_allowed": 2, "accelerators": []}
-    return record.Run("a-run", "", "", 1.0, "quick", {}, on, data, (cell,), True)
-
-
-def rendered(found: audit.Trust) -> str:
-    return "\n".join(report.section(run(found)))
-
-
-def test_the_section_marks_estimates_and_has_nothing_to_do_where_all_is_well() -> None:
-    text = rendered(facts())
-    assert "*≈2* (10.0 %)" in text
-    assert "*≈1* (5.0 %)" in text
-    assert text.count("Nothing to do") == 4
-    assert "none of the 30 comments tested on nearly repeats" in text
-    assert "no hints of contact details" in text
-
-
-def test_the_section_says_what_to_do() -> None:
-    text = rendered(
-        facts(
-            # The eleventh comment and the last, of which the models get the last wrong.
-            twins=("0000000a", "00000013", "fffffff"),
-            twins_other_label=1,
-            train=side(counts=(19, 1), personal={**side().personal, "web links": 3},
-                       languages={"de": 12, "en": 8}),
-            length_auc=0.2,
-            noise=label_noise.Noise(None, None, None, reason="too few"),
-        )
-    )  # fmt: skip
-    assert "3 of the 30 comments tested on nearly repeat" in text
-    assert "1 of them with another label" in text
-    assert "**Balance**: toxic is 1 of 20 training comments (5.0 %)" in text
-    assert "not toxic are longer" in text
-    assert "0.80" in text
-    assert "40.0 % of the training side are not told to be de" in text
-    assert "3 with web links" in text
-    assert "n/a [1]" in text
-    assert "how many are wrong is not known: too few" in text
-    # 18 of 20 right; without a right and a wrong one 17 of 18.
-    assert "changes by +4.4 points at most (lsa)" in text
-
-
-def test_what_copies_do_to_accuracy_is_told_of_three_classes_too() -> None:
-    made = run(facts(twins=("00000002", "00000013")))
-    labels = (0, 1, 2, 1) * 5
-    called = (0, 1, 2, 1) * 4 + (0, 1, 2, 0)  # the last comment is told wrong
-    scores = tuple(float(kind == one) for one in called for kind in range(3))
-    test = dataclasses.replace(made.data.test, labels=labels)
-    names, sides = (
-        ("a", "b", "c"),
-        dict.fromkeys(("train", "test"), side(counts=(5, 10, 5), median_characters=(1, 1, 1))),
-    )
-    data = dataclasses.replace(
-        made.data, classes=names, test=test, trust=dataclasses.replace(made.data.trust, **sides)
-    )
-    cell = dataclasses.replace(
-        made.cells[0], quality=dataclasses.replace(made.cells[0].quality, test=scores)
-    )
-    text = "\n".join(report.section(dataclasses.replace(made, data=data, cells=(cell,))))
-    assert "changes by +5.0 points at most (lsa)" in text  # 19 of 20; 18 of 18 without them
-
-
-def test_a_run_from_before_says_so_and_comes_back(tmp_path: Path) -> None:
-    assert "from before" in report.section(run(None))[1]
-    run_file.save(run(facts()), tmp_path / "a.json")
-    assert run_file.load(tmp_path / "a.json") == run(facts())
-
-
-def saved(root: Path, made: record.Run) -> list[str]:
-    """The command that renders a run."""
-    folder = root / "reports" / "runs"
-    folder.mkdir(parents=True)
-    run_file.save(made, folder / "made.json")
-    return ["report", "made", "--root", str(root)]
-
-
-def test_suspects_are_printed_from_the_cache_only_the_likeliest_first(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = [{"text": f"\x1b[31m<b>remark {i}", "label": i % 2} for i in range(200)]
-    (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    key = prepare.prepare(str(tmp_path / "mine.jsonl"), Protocol(test_size=AtMost(20))).key
-    comments = prepare.comments(key, "test")
-    ids, labels = prepare.comment_ids(comments.texts), tuple(map(int, comments.labels))
-    test = scored_runs.part(
-        labels, ids=tuple(ids), toxic_share=(0.75, *[None] * 19), raters=(4,) * 20
-    )
-    scores = tuple(float(1 - label) if i == 7 else float(label) for i, label in enumerate(labels))
-    made = scored_runs.run((), scored_runs.cell("lsa", scores), test=test)
-    found = recorder.recorded(facts(noise=label_noise.Noise(2, 3, 0.9, (ids[7], ids[0]))))
-    data = dataclasses.replace(made.data, split=key, trust=found)
-    render = saved(tmp_path, dataclasses.replace(made, data=data))
-    assert main.main([*render, "--suspects", "5"]) == 0
-    lines = capsys.readouterr().out.splitlines()[-5:]
-    names = ("not toxic", "toxic")
-    assert lines[0] == f"{ids[7]}: {names[labels[7]]} by its label, missed by 1 of 1"
-    number = comments.texts[7].split()[-1]
-    assert lines[1] == f"  \\x1b\\[31m&lt;b&gt;remark {number}"
-    share = ("25.0 %", "75.0 %")[labels[0]]
-    assert lines[2] == f"{ids[0]}: {names[labels[0]]} to {share} of 4 raters, missed by 0 of 1"
-    assert lines[4] == "1 more look wrong; a run keeps which the likeliest 2 are"
-    assert main.main([*render, "--suspects", "1"]) == 0
-    (shown,) = [line for line in capsys.readouterr().out.splitlines() if "missed by" in line]
-    assert shown.startswith(ids[7])
-    text = (tmp_path / "reports" / "runs" / "made" / "README.md").read_text("utf-8")
-    assert "remark" not in text
-    assert "`worthit report made --suspects 20` prints" in text
-
-
-@pytest.mark.parametrize(
-    ("found", "suspects", "message"),
-    [
-        (facts(), "0", "--suspects is 0; it takes a number of comments from 1 up"),
-        (facts(), "3", "are not in this machine's cache"),
-        (None, "3", "a-run is from before labels were judged"),
-        (
-            facts(noise=label_noise.Noise(None, None, None, reason="too few")),
-            "3",
-            "not known: too few",
-        ),
-    ],
-)
-def test_suspects_that_cannot_be_shown_are_refused_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], found: audit.Trust | None, suspects: str,
-    message: str,
-) -> None:  # fmt: skip
-    assert main.main([*saved(tmp_path, run(found)), "--suspects", suspects]) == 2
-    out, error = capsys.readouterr()
-    assert message in error
-    assert error.count("\n") == 1
-    assert not out
-    assert not list(tmp_path.rglob("README.md"))
-
-
-def test_where_no_label_looks_wrong_that_is_said() -> None:
-    assert report.suspects(run(facts(noise=label_noise.Noise(0, 0, 0.9))), 3, 80) == [
-        "no label of a test comment looks wrong"
-    ]

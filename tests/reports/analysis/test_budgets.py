@@ -117,7 +117,7 @@ def test_all_limits_together_fit_as_the_worst_one(limits: str, kind: str) -> Non
 
 BAD = {
     "budget": {
-        "latency=20": "cannot limit 'latency'; it can: latency_ms, latency_p50_ms, throughput_per_s",
+        "latency=20": "cannot limit 'latency'; it can limit: accuracy, train_s, latency_p50_ms",
         "": "cannot limit ''",
         "memory_mb": "gives memory_mb the limit ''; it takes a number above 0",
         "memory_mb=lots": "the limit 'lots'; it takes a number above 0: peak memory, MB, at most",

@@ -45,3 +45,12 @@ def test_a_picture_is_found_by_a_name_of_any_letters(tmp_path: Path) -> None:
     assert 'src="data:image/png;base64,cGljdHVyZQ=="' in page(
         "# A\n\n![a](confusion-модель.png)\n", tmp_path
     )
+
+
+def test_links_to_the_glossary_lead_to_its_anchors(tmp_path: Path) -> None:
+    run_file.save(run(cell(), cell(model="tfidf")), tmp_path / "a.json")
+    assert main.main(["report", str(tmp_path / "a.json"), "--html"]) == 0
+    html = (tmp_path / "a" / "report.html").read_text("utf-8")
+    links = set(re.findall(r'href="#([^"]*)"', html))
+    assert len(links) > 10
+    assert links == set(re.findall(r'<a id="([^"]*)"></a>', html))
