@@ -33,6 +33,7 @@ def filled(readme: str, root: Path, run_name: str | None = None) -> str:
     run = saved_runs.load(root / "reports" / "runs" / f"{name}.json")
     if not run.complete:
         raise RunError(f"{name} was interrupted; choose a complete run, see `worthit runs`")
+    analysis = Analysis.of(run)
     folder = f"reports/runs/{name}"
     analysis = Analysis.of(run)
     parts = [

@@ -46,8 +46,8 @@ def section(analysis: Analysis) -> list[str]:
     return [
         "## Where models err",
         f"{summary}, {(missed & unanimous).sum():,} of them although all raters agree. `worthit report "
-        f"{run.run_id} --errors 20` prints comments that most models miss although all raters agree: the "
-        "label is wrong, or no model here understands the comment.",
+        f"{run.run_id} --errors 20` prints comments that most models miss although all raters agree; they are "
+        "hard, or their labels are wrong.",
         *by_length,
         "Accuracy by the share of raters who agree with the majority:",
         *_accuracies("Accuracy by agreement", by_agreement, shares, {"errors, unanimous": errors}),

@@ -6,7 +6,7 @@ Sections link to a term by `link`. A report prints only the terms that it links 
 import re
 from collections.abc import Callable, Iterable
 
-from worthit.reports.analysis import bounds, metrics
+from worthit.reports.analysis import bootstrap, bounds, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.frontier import Standing
 from worthit.reports.text.format import percent
@@ -131,12 +131,13 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "learning curve": "each model is trained on growing parts of the same comments. Accuracies are compared "
     "by McNemar's test, corrected for the number of comparisons (Holm).",
     # quality
-    "95 % interval": "the percentiles 2.5 and 97.5 of a figure over 1,000 bootstrap resamples of the comments, "
-    "and of the seeds if there are several; the figure itself is then the mean over seeds. Precision, recall "
-    "and accuracy at natural prevalence, and test accuracy in the results table, have Wilson intervals.",
-    "statistically significant": "p < 0.05 in a paired test on the same comments: McNemar's exact test for accuracy, "
-    "the paired bootstrap for ROC AUC. The p values are corrected for the number of pairs (Holm), the intervals "
-    "are not. Of several seeds, the first is tested.",
+    "95 % interval": f"the percentiles 2.5 and 97.5 of a figure over {bootstrap.RESAMPLES:,} bootstrap resamples "
+    "of the comments, and of the seeds if there are several; the figure itself is then the mean over seeds. "
+    "Precision, recall and accuracy at natural prevalence, and test accuracy in the results table, have "
+    "Wilson intervals.",
+    "statistically significant": f"p < {metrics.ALPHA:g} in a paired test on the same comments: McNemar's exact test "
+    "for accuracy, the paired bootstrap for ROC AUC. The p values are corrected for the number of pairs (Holm), the "
+    "intervals are not. Of several seeds, the first is tested.",
     "balanced accuracy": "the mean recall of the classes.",
     "precision": "the share of the comments predicted positive that are positive. It is lower if positive comments "
     "are rarer.",
@@ -149,13 +150,13 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "macro mean; the interval corrects for that.",
     "Brier score": "the mean squared difference of probability and label; 0 is best, and 1 is worst. For more "
     "than two classes, the differences of all classes are summed, and 2 is worst.",
-    "calibration error": "the expected calibration error over 10 bins of equal width, for more than two classes "
-    "that of the predicted class; 0 is best. Chance raises it; the interval corrects for that.",
+    "calibration error": f"the expected calibration error over {metrics.BINS} bins of equal width, for "
+    "more than two classes that of the predicted class; 0 is best. Chance raises it; the interval corrects for that.",
     "one rater": "how often one human rater agrees with the majority of the other raters of a comment; a tie of the "
     "others counts half. Models are compared with the majority of all raters. For a rater, the own vote is "
     "excluded, because it would count in the rater's favour.",
-    "natural prevalence": "the share of positive comments in the corpus. Precision at this share is what moderators "
-    "get in practice.",
+    "natural prevalence": "the share of positive comments in the corpus. The precision at this share is the one to "
+    "expect in use.",
     "out-of-domain": "comments of another dataset than the training comments; none of them is in the training side or "
     "in an in-domain test set. A difference is out-of-domain minus in-domain, with the 95 % interval of an "
     "unpaired bootstrap; its p value is corrected for all models and sets (Holm). If the classes keep their own "

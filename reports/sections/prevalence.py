@@ -48,7 +48,8 @@ def section(analysis: Analysis) -> list[str]:
     return [
         HEADING,
         f"{_best(run, reached, recall)}The figures are of {which} of {len(labels):,} comments, {sum(labels):,} "
-        f"of them {class_names.positive(run)}: the {link('natural prevalence')}, {percent(run.data.prevalence)}.",
+        f"of them {class_names.positive(run)}: the {link('natural prevalence')}, {percent(run.data.prevalence)}. "
+        f"In brackets: {link('95 % interval', '95 % intervals')}.",
         *table("Figures at natural prevalence", headings, body, notes),
         f"The last two columns: the highest threshold that finds {100 * recall:g} % of the "
         f"{class_names.positive(run)} comments (`--recall`), chosen on these comments, and its precision.",

@@ -9,6 +9,7 @@ from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.metrics import Measure
 from worthit.reports.analysis.paired_tests import Pair
 from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.analysis.transfer import auc_measure
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, estimate, joined, p_value, percent, points
@@ -33,40 +34,35 @@ def section(analysis: Analysis) -> list[str]:
         )
         for model, cells in models.items()
     }
-    rater = _rater(analysis)
+    rows = {**estimates, **_rater(analysis)}
     return [
         "## Quality",
-        f"{_best(estimates, two)} All figures are of the {run.data.test_set} of "
+        f"{_best(run, estimates)} All figures are of the {run.data.test_set} of "
         f"{len(run.data.test.labels):,} comments, with {link('95 % interval', '95 % intervals')}.",
         f"{_predicted(run)}:",
-        *_table(metrics.DECISIONS if two else metrics.MACRO_DECISIONS, {**estimates, **rater}),
+        *_table(metrics.DECISIONS if two else metrics.MACRO_DECISIONS, rows),
         f"{_from_probabilities(two)}:",
-        *_table(metrics.SCORES if two else metrics.MACRO_SCORES, {**estimates, **rater}),
+        *_table(metrics.SCORES if two else metrics.MACRO_SCORES, rows),
         _about_rater(analysis),
         *_differences(analysis),
     ]
-
-
-def auc_measure(run: Run) -> Measure:
-    return metrics.ROC_AUC if class_names.of_two(run) else metrics.MACRO_ROC_AUC
 
 
 def _with_seeds(model: str, cells: Sequence[CellRecord]) -> str:
     return model if len(cells) == 1 else f"{model} ({len(cells)} seeds)"
 
 
-def _best(estimates: _Estimates, two: bool) -> str:
+def _best(run: Run, estimates: _Estimates) -> str:
     """Which models have the highest accuracy and ROC AUC."""
-    area = metrics.ROC_AUC if two else metrics.MACRO_ROC_AUC
     highest: dict[tuple[str, ...], list[str]] = {}  # models → figures
-    for measure, number in ((metrics.ACCURACY, percent), (area, _fixed)):
+    for measure, number in ((metrics.ACCURACY, percent), (auc_measure(run), _fixed)):
         values = {
             row: value for row, of in estimates.items() if (value := of[measure].value) is not None
         }
         if values:
             most = max(values.values())
             rows = tuple(row for row, value in values.items() if value == most)
-            highest.setdefault(rows, []).append(f"{measure.heading}, {number(most)}")
+            highest.setdefault(rows, []).append(f"{measure.heading} ({number(most)})")
     best = "the highest " if len(estimates) > 1 else "an "
     return " ".join(
         f"{joined(rows)} {'has' if len(rows) == 1 else 'have'} {best}{' and '.join(figures)}."

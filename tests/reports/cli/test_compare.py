@@ -1,4 +1,4 @@
-"""`worthit compare`: exit codes, what is refused, what is committed."""
+"""`worthit compare`: exit codes, invalid input, committed runs."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_command_says_by_its_exit_code_what_it_found(
+def test_the_exit_code_tells_whether_a_run_is_worse(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["compare", "--root", str(project)]

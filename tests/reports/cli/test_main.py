@@ -1,4 +1,4 @@
-"""reports/cli/main.py, report.py and readme.py: the `worthit` command, and what it loads."""
+"""reports/cli/main.py, publish and readme: the `worthit` command, and the modules it imports."""
 
 import dataclasses
 import errno
@@ -41,7 +41,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_readme_is_filled_then_fresh_then_stale(
+def test_readme_is_filled_then_up_to_date_then_stale(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["readme", "--root", str(project)]
@@ -128,13 +128,13 @@ def test_a_readme_without_the_block_is_refused() -> None:
         readme.filled("nothing here", Path())
 
 
-def test_an_interrupted_run_does_not_get_into_the_readme(project: Path) -> None:
+def test_an_interrupted_run_is_not_published(project: Path) -> None:
     run_file.save(run(complete=False), project / "reports" / "runs" / "2026-01-02-quick.json")
     with pytest.raises(RunError, match="was interrupted"):
         readme.filled((project / "README.md").read_text(), project)
 
 
-def test_runs_lists_them_and_survives_a_broken_one(
+def test_runs_lists_saved_runs_and_unreadable_ones(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = project / "reports" / "runs"
@@ -153,7 +153,7 @@ def test_runs_lists_them_and_survives_a_broken_one(
     assert max(map(len, printed.splitlines())) <= 80
 
 
-def test_the_help_shows_how_to_measure_in_one_piece(
+def test_the_help_shows_how_to_measure_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -182,14 +182,14 @@ def test_reports_import_no_torch() -> None:
     assert done.stdout == "False\n"
 
 
-def test_a_report_without_pictures_imports_nothing_slow(tmp_path: Path) -> None:
+def test_a_report_without_pictures_imports_no_slow_library(tmp_path: Path) -> None:
     run_file.save(run(), tmp_path / "one.json")
     program = (
         "import sys, pathlib; from worthit.bench.saved import run_file; from worthit.reports.cli import main; "
-        "from worthit.reports.analysis.analysis import Analysis; "
-        "from worthit.reports.sections import report; from worthit.reports.verdict import rules; "
-        f"run = run_file.load(pathlib.Path({str(tmp_path / 'one.json')!r})); "
-        "analysis = Analysis.of(run); verdict = rules.decide(analysis); "
+        "from worthit.reports.analysis.analysis import Analysis; from worthit.reports.sections import report; "
+        "from worthit.reports.verdict import rules; "
+        f"analysis = Analysis.of(run_file.load(pathlib.Path({str(tmp_path / 'one.json')!r}))); "
+        "verdict = rules.decide(analysis); "
         "assert report.render(analysis, verdict, {}) and report.brief(analysis, verdict); "
         "print({'torch', 'matplotlib', 'sklearn', 'pandas'} & sys.modules.keys())"
     )

@@ -24,6 +24,8 @@ from tests.compared_runs import (
 from worthit.bench.saved import record
 from worthit.bench.saved.record import measured
 from worthit.datasets.errors import OptionError
+from worthit.reports.analysis import figures
+from worthit.reports.analysis.figures import FigureSpec
 
 
 def test_comments_are_matched_by_id_in_any_order() -> None:
@@ -209,6 +211,22 @@ def test_a_figure_that_no_run_has_is_one_line() -> None:
     found = compare(run(), run())
     assert "### GPU energy" not in found.text
     assert "- GPU energy, mJ/comment: n/a, no GPU" in found.text
+
+
+def test_a_new_figure_is_compared_and_checked_with_one_row_of_the_table_of_figures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    new = FigureSpec(
+        key="new",
+        read=lambda run, cell: measured(run.wall_s, "s", "clock"),
+        heading="new figure, s",
+        compared=True,
+        regression="beyond repeats",
+    )
+    monkeypatch.setattr(figures, "FIGURES", (*figures.FIGURES, new))
+    found = compare(run(), dataclasses.replace(run(), wall_s=1_200.0))
+    assert rows(found, "new figure, s")[0][2:] == ["600", "1,200", "2.00"]
+    assert found.verdict == "regression: bert-cpu new figure (B)"
 
 
 def test_cpu_and_cuda_are_compared_but_not_checked() -> None:

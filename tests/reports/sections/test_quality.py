@@ -39,12 +39,12 @@ def test_the_section_opens_with_the_best_models() -> None:
     labels = (1, 0, 1, 0)
     better = cell("a", (0.9, 0.1, 0.8, 0.6))
     both = quality.section(Analysis.of(run(labels, better, cell("b", (0.4, 0.1, 0.8, 0.6)))))
-    assert both[1].startswith("a has the highest accuracy, 75.0 % and ROC AUC, 1.000.")
+    assert both[1].startswith("a has the highest accuracy (75.0 %) and ROC AUC (1.000).")
     same = quality.section(Analysis.of(run(labels, better, dataclasses.replace(better, model="b"))))
-    assert same[1].startswith("a and b have the highest accuracy, 75.0 %")
+    assert same[1].startswith("a and b have the highest accuracy (75.0 %)")
     split = quality.section(Analysis.of(run(labels, better, cell("b", (0.9, 0.1, 0.5, 0.49)))))
     assert split[1].startswith(
-        "b has the highest accuracy, 100.0 %. a and b have the highest ROC AUC"
+        "b has the highest accuracy (100.0 %). a and b have the highest ROC AUC"
     )
 
 
