@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = parsed.runs_folder or Path(scratch)
         (first, code), (second, second_code) = (
-            _run(folder, Path(scratch), options) for _ in range(2)
+            run_benchmark(folder, Path(scratch), options) for _ in range(2)
         )
     specs = _specs()
     rows, agreements = ratios(first, second)
@@ -106,7 +106,7 @@ def _disagreement(agreements: Sequence[str]) -> list[str]:
     return []
 
 
-def _run(folder: Path, scratch: Path, options: Sequence[str]) -> tuple[Run, int]:
+def run_benchmark(folder: Path, scratch: Path, options: Sequence[str]) -> tuple[Run, int]:
     """Run the benchmark once.
 
     Returns:

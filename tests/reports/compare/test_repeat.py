@@ -59,7 +59,7 @@ def test_runs_repeat_only_if_all_their_scores_are_the_same(
     error: str,
 ) -> None:
     made = iter(zip((small_runs.run(*first), small_runs.run(*second)), codes, strict=True))
-    monkeypatch.setattr(repeat, "_run", lambda *given: next(made))
+    monkeypatch.setattr(repeat, "run_benchmark", lambda *given: next(made))
     assert repeat.main([]) == (1 if error else 0)
     printed = capsys.readouterr()
     rows = printed.out.splitlines()[2:]
