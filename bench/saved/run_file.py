@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -15,7 +16,7 @@ _PLAIN_LIST = re.compile(rb"\[\n[^\[\]{}]*\]")
 _LINE_BREAK = re.compile(rb"\n *")
 
 
-def save(run: Run, file: Path) -> None:
+def save(run: Any, file: Path) -> None:
     """Write a run whole; a reader sees the old file or the new one, never half of either."""
     lines = msgspec.json.format(msgspec.json.encode(run), indent=1)
     # A list of numbers on one line: with a line each, thousands of comments hide all else.

@@ -1,4 +1,4 @@
-"""Other ways to tune an encoder and to score with it, for the yardstick to compare."""
+"""Other implementations of fine-tuning an encoder, and of scoring with it."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -9,13 +9,13 @@ import numpy as np
 import torch
 import transformers
 
-from worthit.bench.speed.implementations import SCORED_TOGETHER, Task, encoder_limit
-from worthit.bench.speed.llm import trained_by_trainer
+from worthit.bench.speed.implementations import SCORING_BATCH, Task, encoder_limit
+from worthit.bench.speed.llm import train_with_trainer
 from worthit.models.contract import Labels, Probabilities, Progress
 from worthit.models.hardware import devices
 from worthit.models.weights import checkpoints
 
-# The reference experiment's.
+# Settings of the reference experiment.
 _REFERENCE_BATCH = 32
 _REFERENCE_RATE = 2e-5
 
@@ -26,7 +26,7 @@ class _Bert:
         self._dtype = devices.chosen_dtype(task.precision, task.device)
 
     def load(self) -> None:
-        self._open(Path(self._task.fitted) / "ours", self._dtype)
+        self._open(Path(self._task.weights_folder) / "ours", self._dtype)
         self._model.eval()
 
     def _open(self, folder: Path, dtype: torch.dtype) -> None:
@@ -37,17 +37,17 @@ class _Bert:
         self._limit = encoder_limit(self._tokenizer, folder, self._task.settings["max_length"])
 
     def _open_for_training(self) -> None:
-        # Weights in fp32 and products in the contest's dtype, for all.
+        # As in our model: weights in fp32, products in the comparison's dtype.
         self._open(checkpoints.resolve(self._task.checkpoint).folder, torch.float32)
 
 
 class Reference(_Bert):
-    """The reference experiment's: batches of 32, every comment padded to the limit."""
+    """The reference experiment: batches of 32, every comment padded to the limit."""
 
     def fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(0)
         self._open_for_training()
-        inputs = self._encoded(texts)
+        inputs = self._encode(texts)
         targets = torch.from_numpy(labels.astype(np.int64)).to(self._task.device)
         optimizer = torch.optim.AdamW(self._model.parameters(), lr=_REFERENCE_RATE)
         self._model.train()
@@ -66,12 +66,12 @@ class Reference(_Bert):
     def score(self, texts: Sequence[str]) -> Probabilities:
         scores = []
         for start in range(0, len(texts), _REFERENCE_BATCH):
-            inputs = self._encoded(texts[start : start + _REFERENCE_BATCH])
+            inputs = self._encode(texts[start : start + _REFERENCE_BATCH])
             logits = self._model(**inputs).logits.double().cpu()
             scores.append(torch.softmax(logits, dim=1)[:, 1].numpy())
         return np.concatenate(scores)
 
-    def _encoded(self, texts: Sequence[str]) -> Any:
+    def _encode(self, texts: Sequence[str]) -> Any:
         return self._tokenizer(
             list(texts),
             truncation=True,
@@ -87,10 +87,10 @@ class Reference(_Bert):
 
 
 class HuggingFace(_Bert):
-    """What the documentation of transformers shows: `Trainer`, and the text-classification pipeline.
+    """The code in the documentation of transformers: `Trainer` and the text-classification pipeline.
 
-    Training has our rate and batch. The pipeline scores comments one by one on a CPU and in our
-    batches on a GPU, as its documentation advises.
+    Training uses our learning rate and batch size. The pipeline scores single comments on a CPU and
+    batches of 32 on a GPU, as its documentation advises.
     """
 
     def load(self) -> None:
@@ -106,7 +106,7 @@ class HuggingFace(_Bert):
             for row, label in enumerate(labels)
         ]
         collator = transformers.DataCollatorWithPadding(self._tokenizer)
-        trained_by_trainer(self._model, examples, collator, self._task, progress)
+        train_with_trainer(self._model, examples, collator, self._task, progress)
         self._model.eval()
         self._make_pipeline()
 
@@ -117,12 +117,11 @@ class HuggingFace(_Bert):
             model=self._model,
             tokenizer=self._tokenizer,
             device=self._task.device,
-            batch_size=1 if on_cpu else SCORED_TOGETHER,
+            batch_size=1 if on_cpu else SCORING_BATCH,
         )
 
     def score(self, texts: Sequence[str]) -> Probabilities:
-        found = self._pipeline(list(texts), truncation=True, max_length=self._limit, top_k=None)
+        outputs = self._pipeline(list(texts), truncation=True, max_length=self._limit, top_k=None)
         toxic = self._model.config.id2label[1]
-        return np.array(
-            [next(each["score"] for each in all_ if each["label"] == toxic) for all_ in found]
-        )
+        scores = ({each["label"]: each["score"] for each in output} for output in outputs)
+        return np.array([by_label[toxic] for by_label in scores])

@@ -1,94 +1,81 @@
-"""Measure our transformers against other ways to do the same, on this machine.
+"""Compare our transformers with other implementations of the same task, on this machine.
 
-    python -m worthit.bench.speed.comparison [--contests llm-score,…] [--readme]
-
-Compared are the reference experiment's way (one comment a step and logits for every position for
-the LLM; batches of 32 padded to the limit for BERT), what the documentation of transformers, peft
-and ONNX Runtime shows, and ours: on the same comments, checkpoint, dtype and length limit. Each
-contestant has a process of its own, warms up on a slice of the comments, and then they take turns,
-slice by slice, so that what else the machine does meets all of them. Between their turns plain
-matrix products tell what the machine can do. Nothing is asserted: the tables say what was found.
+The others are the reference experiment's code (the LLM reads one comment per step and computes
+logits for every position; BERT reads batches of 32, padded to the limit) and the code that the
+documentation of transformers, peft and ONNX Runtime shows. All use the same comments, checkpoint,
+dtype and length limit. Each entry runs in a process of its own and warms up on one slice of the
+comments. Then the entries take turns, slice by slice, so that interference from other programs
+affects all of them. Between the turns, plain matrix products show what the machine can do.
 """
 
-import argparse
-import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
 from worthit.bench.cells import engine
-from worthit.bench.speed import table
 from worthit.bench.speed.entry import Outcome
-from worthit.bench.speed.flops import Reading, useful_flops
 from worthit.bench.speed.implementations import Task
-from worthit.bench.speed.table import Entry, Result
+from worthit.bench.speed.record import ComparisonResult, EntryResult, Workload
 from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import (
-    CellError,
-    DataError,
-    OptionError,
-    UnknownNameError,
-    WorthitError,
-)
+from worthit.datasets.errors import CellError, DataError, OptionError, WorthitError
 from worthit.datasets.splits.protocol import Protocol
 from worthit.models.contract import Progress, silent
+
+T = TypeVar("T")
 
 OURS = "worthit"
 
 
 @dataclass(frozen=True)
-class Contest:
-    """What is compared, in the order in which a table shows it; ours is among it.
-
-    The sizes take ten minutes in all on two slow cores.
-    """
+class Plan:
+    """One comparison. The sizes of all four together take ten minutes on two slow cores."""
 
     model: str
     trains: bool
-    ways: dict[str, str]  # way → what a table calls it
+    entries: dict[str, str]  # implementation → label, in the order of the table; ours is the last
     comments: int  # in all timed slices
-    largest_step: int = 1  # comments that one of the ways trains on at once
-    tuned_on: int = 0  # comments, for the weights to score with
+    largest_batch: int = 1  # comments per training step, the largest of all entries
+    weights_comments: int = 0  # to train the weights that all entries score with
 
 
-CONTESTS = {
-    "llm-train": Contest(
+COMPARISONS = {
+    "llm-train": Plan(
         "llama",
         trains=True,
-        ways={"llm-reference": "reference", "llm-huggingface": "Trainer", OURS: OURS},
+        entries={"llm-reference": "reference", "llm-huggingface": "Trainer", OURS: OURS},
         comments=96,
-        largest_step=8,  # ours and Trainer's
+        largest_batch=8,  # ours and Trainer's
     ),
-    "llm-score": Contest(
+    "llm-score": Plan(
         "llama",
         trains=False,
-        ways={
+        entries={
             "llm-reference": "reference",
             "llm-huggingface": "generate",
             "llm-int8": "llama-int8",
             OURS: OURS,
         },
         comments=128,
-        tuned_on=200,
+        weights_comments=200,
     ),
-    "bert-train": Contest(
+    "bert-train": Plan(
         "bert",
         trains=True,
-        ways={"bert-reference": "reference", "bert-huggingface": "Trainer", OURS: OURS},
+        entries={"bert-reference": "reference", "bert-huggingface": "Trainer", OURS: OURS},
         comments=768,
-        largest_step=32,  # the reference's
+        largest_batch=32,  # the reference's
     ),
-    "bert-score": Contest(
+    "bert-score": Plan(
         "bert",
         trains=False,
-        ways={
+        entries={
             "bert-reference": "reference",
             "bert-huggingface": "pipeline",
             "onnx-fp32": "ONNX fp32",
@@ -97,298 +84,189 @@ CONTESTS = {
             OURS: OURS,
         },
         comments=1_024,
-        tuned_on=1_000,
+        weights_comments=1_000,
     ),
 }
 
-_MODULE = "worthit.bench.speed.entry"
-_LIMIT = engine.Limit(  # of one slice; slower than that is not slow but stuck
+_LIMIT = engine.Limit(  # of one slice; a slice that takes longer is stuck, not slow
     3 * 3600.0, "give smaller --comments-train and --comments-score, or more --slices"
 )
-_TESTED_SHARE = 0.5  # after a training, of as many comments as it was timed on
+_TEST_SHARE = 0.5  # test comments after a training, per timed training comment
 
 
 @dataclass(frozen=True)
-class Options:
+class SpeedOptions:
+    """The options of the command line. None: the default of each plan."""
+
     dataset: str
     device: str
     precision: str
     slices: int
     comments_train: int | None
     comments_score: int | None
-    checkpoints: dict[str, str]
+    checkpoints: dict[str, str]  # model → hub id or folder
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parsed = _parser().parse_args(arguments)
-    try:
-        names = _contests(parsed.contests)
-        options = _options(parsed)
-        readme = parsed.root / "README.md"
-        if parsed.readme:
-            table.block(readme)  # now, not when all is measured
-        results = []
-        for name in names:
-            result = held(name, options)
-            # Decided once: another measurement might decide otherwise.
-            options = replace(options, precision=result.precision)
-            results.append(result)
-            print(table.table(result), end="\n\n", flush=True)
-        print(table.legend(results))
-        if parsed.readme:
-            table.fill(readme, results)
-            print("\nREADME.md filled")
-    except WorthitError as error:
-        print(f"worthit: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m worthit.bench.speed.comparison",
-        description="Compare our transformers with other ways to train and to score.",
-    )
-    parser.add_argument(
-        "--contests", default=",".join(CONTESTS), metavar="NAME,…", help="which (%(default)s)"
-    )
-    parser.add_argument("--dataset", default="wikipedia", help="as for pytest bench/ (%(default)s)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps (%(default)s)")
-    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16 (%(default)s)")
-    parser.add_argument(
-        "--slices", type=int, default=4, metavar="K", help="turns of each contestant (%(default)s)"
-    )
-    sizes = {
-        what: ", ".join(f"{c.comments:,} {n}" for n, c in CONTESTS.items() if c.trains == trains)
-        for what, trains in (("train", True), ("score", False))
-    }
-    for what, about in (("train", "trained on"), ("score", "scored")):
-        parser.add_argument(
-            f"--comments-{what}",
-            type=int,
-            metavar="N",
-            help=f"{about} in the timed slices ({sizes[what]})",
-        )
-    parser.add_argument(
-        "--checkpoint",
-        action="append",
-        default=[],
-        metavar="MODEL=ID_OR_PATH",
-        help="other weights for bert or llama: a hub id or a folder; may be repeated",
-    )
-    parser.add_argument(
-        "--readme", action="store_true", help="put a short table into the README's section Speed"
-    )
-    parser.add_argument(
-        "--root", type=Path, default=Path(), metavar="FOLDER", help="the project's folder (here)"
-    )
-    return parser
-
-
-def _contests(given: str) -> list[str]:
-    names = [name.strip() for name in given.split(",")]
-    for name in names:
-        if name not in CONTESTS:
-            raise UnknownNameError("contest", name, CONTESTS)
-    return names
-
-
-def _options(parsed: argparse.Namespace) -> Options:
-    for name in ("slices", "comments_train", "comments_score"):
-        value = getattr(parsed, name)
-        if value is not None and value < 1:
-            raise OptionError(f"--{name.replace('_', '-')} is {value}; it takes a number from 1 up")
-    checkpoints = {}
-    for pair in parsed.checkpoint:
-        model, _, given = pair.partition("=")
-        if model not in ("bert", "llama") or not given:
-            raise OptionError(f"--checkpoint {pair!r} is not bert=ID_OR_PATH or llama=ID_OR_PATH")
-        checkpoints[model] = given
-    return Options(
-        parsed.dataset,
-        parsed.device,
-        parsed.precision,
-        parsed.slices,
-        parsed.comments_train,
-        parsed.comments_score,
-        checkpoints,
-    )
-
-
-def held(name: str, options: Options) -> Result:
-    """Hold one contest.
+def compare(name: str, options: SpeedOptions) -> ComparisonResult:
+    """Run one comparison.
 
     Raises:
-        WorthitError: ours cannot compete; another that cannot is an entry that says why.
+        WorthitError: our entry fails. Another entry that fails has a reason instead of a result.
     """
-    contest, task = CONTESTS[name], _task(name, options)
+    plan, task = COMPARISONS[name], make_task(name, options)
     with ExitStack() as stack, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        # First, since it decides the dtype; then ours, whose settings the others follow.
-        gauge = _started(stack, replace(task, way="gauge"))
-        reading = gauge.start(Reading, _LIMIT)
+        meter = _start_worker(stack, "workload", task)
+        workload = meter.start(Workload, _LIMIT)
         task = replace(
-            task, precision=reading.precision, checkpoint=reading.checkpoint, fitted=scratch
+            task,
+            precision=workload.precision,
+            checkpoint=workload.checkpoint,
+            weights_folder=scratch,
         )
-        if not contest.trains:
-            _tune(task)
-        entrants = {}
-        for way in sorted(contest.ways, key=lambda way: way != OURS):
-            entrants[way] = _Entrant(
-                contest.ways[way], task, _started(stack, replace(task, way=way))
-            )
-            settings = entrants[way].start()
-            if way == OURS:
+        if not plan.trains:
+            _train_weights(task)
+        entries = {}
+        # Ours starts first, because the others use its settings.
+        for implementation in sorted(plan.entries, key=lambda each: each != OURS):
+            entry_task = replace(task, implementation=implementation)
+            worker = _start_worker(stack, "entry", entry_task)
+            entry = RunningEntry(plan.entries[implementation], entry_task, worker)
+            settings = entry.start()
+            if implementation == OURS:
                 task = replace(task, settings=settings)
-        gemm = _take_turns(name, task.slices, gauge, list(entrants.values()))
-        entries = tuple(entrants[way].finish() for way in contest.ways)
-    if entries[-1].reason:
-        raise CellError(f"{name}: {entries[-1].reason}")
-    flops = useful_flops(
-        reading.matmul_parameters,
-        reading.tokens_per_comment,
-        trains=contest.trains,
-        all_weights=contest.model == "bert",
-    )
-    return Result(
-        contest=name,
-        checkpoint=Path(task.checkpoint).name,
-        precision=reading.precision,
-        device=task.device,
-        max_length=reading.max_length,
-        entries=entries,
-        tokens_per_comment=reading.tokens_per_comment,
-        flops_per_comment=flops,
-        gemm_flops_per_s=max(gemm),
-    )
+            entries[implementation] = entry
+        gemm = _take_turns(name, task.slices, meter, list(entries.values()))
+        results = tuple(entries[implementation].finish() for implementation in plan.entries)
+    if results[-1].reason:
+        raise CellError(f"{name}: {results[-1].reason}")
+    workload = replace(workload, checkpoint=Path(workload.checkpoint).name)
+    return ComparisonResult(name, task.device, workload, gemm, results)
 
 
-def _task(name: str, options: Options) -> Task:
-    """What all contestants of a contest share.
+def make_task(name: str, options: SpeedOptions) -> Task:
+    """The task that all entries of a comparison share.
 
     Raises:
-        OptionError: a slice would be done before it is begun, with the steps of the one before.
-        DataError: the data set has too few comments.
+        OptionError: a slice is smaller than a training step.
+        DataError: the dataset has too few comments.
     """
-    contest = CONTESTS[name]
-    given = options.comments_train if contest.trains else options.comments_score
-    each = -(-(given or contest.comments) // options.slices)
-    if each < contest.largest_step:
+    plan = COMPARISONS[name]
+    comments = (options.comments_train if plan.trains else options.comments_score) or plan.comments
+    slice_comments = -(-comments // options.slices)
+    if slice_comments < plan.largest_batch:
         raise OptionError(
-            f"{name} trains on {contest.largest_step} comments at once, and a slice holds {each}; "
-            f"give --comments-train {contest.largest_step * options.slices} or more, or fewer --slices"
+            f"{name} trains on {plan.largest_batch} comments per step, but a slice has "
+            f"{slice_comments}; give --comments-train {plan.largest_batch * options.slices} or more, "
+            "or fewer --slices"
         )
     task = Task(
-        model=contest.model,
-        way="",
-        trains=contest.trains,
+        model=plan.model,
+        trains=plan.trains,
         device=options.device,
         precision=options.precision,
-        checkpoint=options.checkpoints.get(contest.model, ""),
+        checkpoint=options.checkpoints.get(plan.model, ""),
         split=prepare.prepare(options.dataset, Protocol()).key,
         slices=options.slices,
-        slice_comments=each,
-        test_comments=max(1, round(each * options.slices * _TESTED_SHARE)),
-        tuned_on=contest.tuned_on,
+        slice_comments=slice_comments,
+        test_comments=max(1, round(slice_comments * options.slices * _TEST_SHARE)),
+        weights_comments=plan.weights_comments,
     )
     train, test = (len(prepare.comments(task.split, part)) for part in ("train", "test"))
-    needs = (
-        (task.comments, task.test_comments) if contest.trains else (task.tuned_on, task.comments)
+    needed_train, needed_test = (
+        (task.comments, task.test_comments)
+        if plan.trains
+        else (task.weights_comments, task.comments)
     )
-    if train < needs[0] or test < needs[1]:
+    if train < needed_train or test < needed_test:
         raise DataError(
-            f"{name} needs {needs[0]:,} comments to train on and {needs[1]:,} to score, warm-up "
-            f"included, but {options.dataset} has {train:,} and {test:,}; "
+            f"{name} needs {needed_train:,} training and {needed_test:,} test comments (warm-up "
+            f"included), but {options.dataset} has {train:,} and {test:,}; "
             "give smaller --comments-train and --comments-score, or another --dataset"
         )
     return task
 
 
-def _started(stack: ExitStack, task: Task, progress: Progress = silent) -> engine.Worker:
-    log = cache_folder("logs", f"yardstick-{task.model}-{task.way}.log")
-    worker = engine.Worker(task, log, progress, module=_MODULE)
+def _start_worker(
+    stack: ExitStack, module: str, task: Task, progress: Progress = silent
+) -> engine.Worker:
+    log = cache_folder("logs", f"speed-{task.model}-{task.implementation or module}.log")
+    worker = engine.Worker(task, log, progress, module=f"worthit.bench.speed.{module}")
     stack.callback(worker.close)
     return worker
 
 
-def _tune(task: Task) -> None:
-    """Have the weights made that all score with."""
-    with ExitStack() as stack:
-        bar = stack.enter_context(
-            tqdm(total=task.tuned_on, desc="tuning", unit=" comments", ncols=78, leave=False)
-        )
+def _train_weights(task: Task) -> None:
+    """Train the weights that all entries score with, in a process that then ends."""
+    with (
+        ExitStack() as stack,
+        tqdm(
+            desc="training", total=task.weights_comments, unit=" comments", ncols=78, leave=False
+        ) as bar,
+    ):
 
-        def told(done: int, total: int) -> None:
+        def show(done: int, total: int) -> None:
             bar.update(done - bar.n)
 
-        tuner = _started(stack, replace(task, way="tuner"), told)
-        tuner.start(type(None), _LIMIT)
+        _start_worker(stack, "trained_weights", task, show).start(type(None), _LIMIT)
 
 
 @dataclass
-class _Entrant:
-    """A contestant as the parent sees it; one that fails is out, and the others go on."""
+class RunningEntry:
+    """An entry and its process. If one request fails, no further requests are made."""
 
     label: str
     task: Task
     worker: engine.Worker
-    comments: list[int] = field(default_factory=list)  # of each slice
+    comments: list[int] = field(default_factory=list)  # per slice
     seconds: list[float] = field(default_factory=list)
     reason: str = ""
 
     def start(self) -> dict[str, Any]:
-        """Have it load and warm up; the settings it tells."""
-        settings: dict[str, Any] = {}
-        try:
-            settings = self.worker.start(dict[str, Any], _LIMIT)
-        except WorthitError as error:
-            self.reason = str(error)
-        return settings
+        """Load and warm up. Returns the settings of our model, or nothing for other entries."""
+        return self._attempt(lambda: self.worker.start(dict[str, Any], _LIMIT)) or {}
 
-    def slice(self, number: int) -> None:
-        if not self.reason:
-            try:
-                done = self.worker.ask("slice", int, _LIMIT, number=number)
-                self.comments.append(done)
-                self.seconds.append(self.worker.seconds)
-            except WorthitError as error:
-                self.reason = str(error)
+    def run_slice(self, number: int) -> None:
+        count = self._attempt(lambda: self.worker.ask("slice", int, _LIMIT, number=number))
+        if count is not None:
+            self.comments.append(count)
+            self.seconds.append(self.worker.seconds)
 
-    def finish(self) -> Entry:
-        if not self.reason:
-            try:
-                return self._entry(self.worker.ask("finish", Outcome, _LIMIT))
-            except WorthitError as error:
-                self.reason = str(error)
-        return Entry(self.label, reason=self.reason)
-
-    def _entry(self, outcome: Outcome) -> Entry:
+    def finish(self) -> EntryResult:
+        outcome = self._attempt(lambda: self.worker.ask("finish", Outcome, _LIMIT))
+        if outcome is None:
+            return EntryResult(self.label, reason=self.reason)
         task, scores = self.task, np.array(outcome.scores)
         first = 0 if task.trains else task.slice_comments
-        truth = prepare.comments(task.split, "test").labels[first : first + len(scores)]
+        labels = prepare.comments(task.split, "test").labels[first : first + len(scores)]
         memory = outcome.memory
         peak = memory.peak_mb if task.device == "cpu" else memory.accelerator_peak_mb
-        return Entry(
+        return EntryResult(
             self.label,
             tuple(self.comments),
             tuple(self.seconds),
-            float(np.mean((scores >= 0.5) == truth)),
+            float(np.mean((scores >= 0.5) == labels)),
             len(scores),
             peak.value,
         )
 
+    def _attempt(self, request: Callable[[], T]) -> T | None:
+        if self.reason:
+            return None
+        try:
+            return request()
+        except WorthitError as error:
+            self.reason = str(error)
+            return None
+
 
 def _take_turns(
-    name: str, slices: int, gauge: engine.Worker, entrants: Sequence[_Entrant]
-) -> list[float]:
-    """Have all slices done; the rates of matrix products before, between and after."""
+    name: str, slices: int, meter: engine.Worker, entries: Sequence[RunningEntry]
+) -> tuple[float, ...]:
+    """Run all slices. Returns the rates of matrix products before, between and after the turns."""
     gemm = []
     for number in tqdm(range(1, slices + 1), desc=name, unit=" turn", ncols=78, leave=False):
-        gemm.append(gauge.ask("slice", float, _LIMIT, number=number))
-        # Back and forth, so that nobody always follows the same one.
-        for entrant in entrants[:: 1 if number % 2 else -1]:
-            entrant.slice(number)
-    return [*gemm, gauge.ask("slice", float, _LIMIT, number=0)]
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        gemm.append(meter.ask("slice", float, _LIMIT, number=number))
+        # Reverse the order each time, so that no entry always follows the same one.
+        for entry in entries[:: 1 if number % 2 else -1]:
+            entry.run_slice(number)
+    return (*gemm, meter.ask("slice", float, _LIMIT, number=0))

@@ -1,7 +1,6 @@
-"""A process of the yardstick: a contestant, which works slice by slice, or what prepares for them.
+"""The process of an entry: one implementation, which works slice by slice.
 
-See `worker` for how it is asked. It works only while asked, so that contestants can take turns on
-one machine.
+It works only on request (see `worker`), so that entries can take turns on one machine.
 """
 
 import contextlib
@@ -23,19 +22,21 @@ from worthit.models.contract import Progress
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is left when all slices are done."""
+    """The result of all slices.
 
-    scores: tuple[
-        float, ...
-    ]  # probabilities of toxic: of all but the warm-up, or the test comments
+    Scores are probabilities of toxic: of the test comments after a training, otherwise of all timed
+    comments.
+    """
+
+    scores: tuple[float, ...]
     memory: Memory  # from loading to the last slice
 
 
-class Contestant:
-    """A way at work on a task, in this process.
+class EntryWork:
+    """One implementation at work on a task, in this process.
 
-    Slice 0 warms it up, before anything is timed: what is imported, loaded, compiled or, for
-    training, tokenised once is no part of any slice.
+    Slice 0 is the warm-up, before anything is timed. No timed slice includes importing, loading,
+    compiling or, for training, tokenizing.
     """
 
     def __init__(self, task: Task) -> None:
@@ -43,57 +44,58 @@ class Contestant:
         self._scores: list[float] = []
 
     def setup(self) -> dict[str, Any]:
-        """Load and warm up; the settings of our own model, which others are to follow."""
+        """Load and warm up. Returns the settings of our model, or nothing for other entries."""
         task = self._task
         part = prepare.comments(task.split, "train" if task.trains else "test")
         self._texts, self._labels = part.texts[: task.comments], part.labels[: task.comments]
-        self._way = implementations.named(task.way)(task)
+        self._implementation = implementations.implementation_class(task.implementation)(task)
         self._stack = contextlib.ExitStack()
         self._window = self._stack.enter_context(peak_memory(task.device, resident_bytes()))
         if task.trains:
-            self._training = Sliced(lambda told: self._way.fit(self._texts, self._labels, told))
+            self._training = PausableTraining(
+                lambda progress: self._implementation.fit(self._texts, self._labels, progress)
+            )
         else:
-            self._way.load()
+            self._implementation.load()
         self.slice(0)
         self._scores.clear()
-        return (
-            dict(self._way.model.get_params())
-            if isinstance(self._way, implementations.Ours)
-            else {}
-        )
+        if isinstance(self._implementation, implementations.Ours):
+            return dict(self._implementation.model.get_params())
+        return {}
 
     def slice(self, number: int) -> int:
-        """Work on one slice; how many comments that were."""
+        """Work on one slice. Returns its number of comments."""
         task = self._task
         first, end = (step * task.slice_comments for step in (number, number + 1))
         if task.trains:
-            done = self._training.advance(end)
+            count = self._training.advance(end)
         else:
-            scores = self._way.score(self._texts[first:end])
+            scores = self._implementation.score(self._texts[first:end])
             self._scores += scores.tolist()
-            done = len(scores)
+            count = len(scores)
         if task.device != "cpu":
             from worthit.models.hardware import devices
 
             devices.synchronize(task.device)
-        return done
+        return count
 
     def finish(self) -> Outcome:
+        """End the memory measurement and, after a training, score the test comments."""
         self._stack.close()
         task = self._task
         if task.trains:
-            self._training.advance(task.comments)  # where fewer slices were asked for
+            self._training.advance(task.comments)  # if not all slices were requested
             test = prepare.comments(task.split, "test").texts[: task.test_comments]
-            self._scores = self._way.score(test).tolist()
+            self._scores = self._implementation.score(test).tolist()
         assert self._window.memory is not None
         return Outcome(tuple(self._scores), self._window.memory)
 
 
-class Sliced:
-    """A training that stands still between slices.
+class PausableTraining:
+    """A training that pauses between slices.
 
-    It runs in a thread of its own and blocks where it reports its progress, so that nothing about
-    it has to change.
+    It runs in its own thread and blocks where it reports progress, so the training code does not
+    have to change.
     """
 
     def __init__(self, fit: Callable[[Progress], None]) -> None:
@@ -101,21 +103,21 @@ class Sliced:
         self._done = self._target = 0
         self._ended = False
         self._error: Exception | None = None
-        self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
+        self._resume, self._paused = threading.Semaphore(0), threading.Semaphore(0)
         threading.Thread(target=self._run, daemon=True).start()
 
     def advance(self, target: int) -> int:
-        """Train until `target` comments are done, and at least one step; how many were new.
+        """Train until `target` comments are done, and for at least one step.
 
-        What ends a training belongs to its last slice.
+        The last slice includes the end of the training.
 
-        Raises:
-            CellError: it had ended.
+        Returns:
+            The number of comments trained on by this call; 0 if the training had ended before.
         """
         before, self._target = self._done, max(target, self._done + 1)
         if not self._ended:
-            self._go.release()
-            self._stopped.acquire()
+            self._resume.release()
+            self._paused.acquire()
         if self._error is not None:
             raise self._error
         return self._done - before
@@ -123,31 +125,18 @@ class Sliced:
     def _progress(self, done: int, total: int) -> None:
         self._done = done
         if self._target <= done < total:
-            self._stopped.release()
-            self._go.acquire()
+            self._paused.release()
+            self._resume.acquire()
 
     def _run(self) -> None:
-        self._go.acquire()
+        self._resume.acquire()
         try:
             self._fit(self._progress)
         except Exception as error:
             self._error = error
         self._ended = True
-        self._stopped.release()
-
-
-def _opened(given: Any, progress: Progress) -> Any:
-    task = msgspec.convert(given, Task)
-    if task.way == "gauge":
-        from worthit.bench.speed.gemm import Gauge
-
-        return Gauge(task)
-    if task.way == "tuner":
-        from worthit.bench.speed.trained_weights import Tuner
-
-        return Tuner(task, progress)
-    return Contestant(task)
+        self._paused.release()
 
 
 if __name__ == "__main__":
-    worker.serve(_opened)
+    worker.serve(lambda task, progress: EntryWork(msgspec.convert(task, Task)))

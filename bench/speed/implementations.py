@@ -1,6 +1,7 @@
-"""The implementations that the yardstick compares: what each can do, and ours among them.
+"""The implementations that the speed comparison compares, ours among them.
 
-A new one is a class with the verbs of `Way`, and one line in `WAYS`.
+A new one is a class with the methods of `Implementation`, one line in `IMPLEMENTATIONS`, and its
+label in a plan in `comparison`. Without `fit` it can only score.
 """
 
 import importlib
@@ -13,51 +14,53 @@ from worthit.datasets.errors import CellError
 from worthit.models.contract import Labels, Probabilities, Progress
 from worthit.models.registry import model_class
 
-#: comments that others score together, as is usual
-SCORED_TOGETHER = 32
+#: batch size of other implementations for scoring, a usual value
+SCORING_BATCH = 32
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a contestant does, in what way. A plain value."""
+    """What an entry computes and how, as a plain value."""
 
-    model: str  # of ours that competes: bert, llama
-    way: str  # a key of WAYS
-    trains: bool  # or scores, with the weights in `fitted`
+    model: str  # bert or llama
+    trains: bool  # False: scores with the weights in `weights_folder`
     device: str
-    precision: str  # fp32, bf16; auto for the gauge alone
-    checkpoint: str  # what training begins with; empty: our model's own default
+    precision: str  # fp32 or bf16; auto only until `workload` has chosen one
+    checkpoint: str  # the weights that training starts from; empty: our model's default
     split: str  # key of the prepared comments
     slices: int
     slice_comments: int
-    test_comments: int = 0  # scored at the end of a training
-    tuned_on: int = 0  # comments, for the weights to score with
-    fitted: str = ""  # a folder: ours/, and for the others merged/, int8/ and onnx/
-    settings: dict[str, Any] = field(default_factory=dict)  # ours, for the others to follow
+    test_comments: int = 0  # to score after a training
+    weights_comments: int = 0  # to train the weights in `weights_folder`
+    weights_folder: str = ""  # has ours/ and, for other implementations, merged/, int8/ and onnx/
+    settings: dict[str, Any] = field(default_factory=dict)  # of our model, for the others to use
+    implementation: str = ""  # a key of IMPLEMENTATIONS
 
     @property
     def comments(self) -> int:
-        """All comments worked on, one slice of them to warm up."""
+        """The comments of all slices, warm-up included."""
         return (self.slices + 1) * self.slice_comments
 
 
-class Way(Protocol):
-    """An implementation: of training, of scoring or of both."""
+class Implementation(Protocol):
+    """Code that trains, scores or does both."""
 
     def __init__(self, task: Task) -> None: ...
 
     def fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        """Train one epoch, telling (done, total) after each step."""
+        """Train one epoch and report (done, total) after each step."""
 
     def load(self) -> None:
-        """Get ready to score with the weights in the task's folder `fitted`."""
+        """Prepare to score with the weights in the task's `weights_folder`."""
 
     def score(self, texts: Sequence[str]) -> Probabilities:
         """The probability of toxic, shape (n,)."""
 
 
 class Ours:
-    """This project's own models, as anyone calls them."""
+    """This project's own models, used as a user would."""
+
+    folder = "ours"  # within the weights folder
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -70,15 +73,17 @@ class Ours:
         self.model.fit(texts, labels, progress)
 
     def load(self) -> None:
-        self.model = self._class.load(Path(self._task.fitted) / "ours", self._task.device)
+        self.model = self._class.load(
+            Path(self._task.weights_folder) / self.folder, self._task.device
+        )
 
     def score(self, texts: Sequence[str]) -> Probabilities:
         scores: Probabilities = self.model.predict_proba(texts)[:, 1]
         return scores
 
 
-#: way → module and class; imported in the contestant's process alone
-WAYS = {
+#: name → module and class; imported only in the entry's process
+IMPLEMENTATIONS = {
     "worthit": "worthit.bench.speed.implementations:Ours",
     "llm-reference": "worthit.bench.speed.llm:Reference",
     "llm-huggingface": "worthit.bench.speed.llm:HuggingFace",
@@ -91,22 +96,23 @@ WAYS = {
 }
 
 
-def named(way: str) -> Any:
-    """The class of a way.
+def implementation_class(name: str) -> Any:
+    """Import an implementation.
 
     Raises:
         CellError: it needs a package that is not installed.
     """
-    module, _, name = WAYS[way].partition(":")
+    module, _, class_name = IMPLEMENTATIONS[name].partition(":")
     try:
-        return getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), class_name)
     except ModuleNotFoundError as error:
-        raise CellError(f"{error.name} is not installed: pip install -e '.[yardstick]'") from error
+        raise CellError(f"{error.name} is not installed: pip install -e '.[speed]'") from error
 
 
 def encoder_limit(tokenizer: Any, folder: Path, max_length: int | None) -> int:
-    """Tokens of a comment, with the special ones, that our encoder reads at most."""
-    from worthit.models.weights import checkpoints  # what serves a model is not to load it
+    """The most tokens of a comment that our encoder reads, special tokens included."""
+    # Imported late: the ONNX Runtime process imports this module, but not transformers.
+    from worthit.models.weights import checkpoints
 
     positions = checkpoints.config(folder).max_position_embeddings
     longest = min(positions, tokenizer.model_max_length)

@@ -1,6 +1,6 @@
-"""Other ways to tune a causal LM with LoRA and to have it answer, for the yardstick to compare.
+"""Other implementations of fine-tuning a causal LM with LoRA, and of scoring with it.
 
-All see the very tokens that our model sees: question, comment cut to its limit, cue.
+All read the same tokens as our model: question, comment cut to its limit, cue.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ import peft
 import torch
 import transformers
 
-from worthit.bench.speed.implementations import SCORED_TOGETHER, Task
+from worthit.bench.speed.implementations import SCORING_BATCH, Task
 from worthit.models.contract import TOXIC, Labels, Probabilities, Progress
 from worthit.models.hardware import devices
 from worthit.models.transformer.prompts import CUE, Prompt, prompt
 from worthit.models.weights import checkpoints
 
-_IGNORED = -100  # of labels, by cross-entropy's default
-# The reference experiment's.
+_IGNORED = -100  # the label that cross-entropy ignores by default
+# Settings of the reference experiment.
 _REFERENCE_LORA = {
     "r": 64,
     "lora_alpha": 32,
@@ -29,12 +29,12 @@ _REFERENCE_LORA = {
 _REFERENCE_RATE = 2e-5
 
 
-def asked(tokenizer: Any, checkpoint: str) -> Prompt:
-    """The question and the answers' tokens that our model has."""
+def our_prompt(tokenizer: Any, checkpoint: str) -> Prompt:
+    """The question and the tokens of the answers, as in our model."""
 
     def first_tokens(answers: Sequence[str]) -> list[int]:
-        found = tokenizer(list(answers), add_special_tokens=False)["input_ids"]
-        return [first for first, *_ in found]
+        tokens = tokenizer(list(answers), add_special_tokens=False)["input_ids"]
+        return [first for first, *_ in tokens]
 
     return prompt(TOXIC, first_tokens, checkpoint)
 
@@ -42,8 +42,8 @@ def asked(tokenizer: Any, checkpoint: str) -> Prompt:
 def prompts(
     tokenizer: Any, texts: Sequence[str], checkpoint: str, max_length: int | None
 ) -> list[list[int]]:
-    """What our model reads, one list of tokens a comment."""
-    question = tokenizer(asked(tokenizer, checkpoint).question)["input_ids"]
+    """The tokens that our model reads, one list per comment."""
+    question = tokenizer(our_prompt(tokenizer, checkpoint).question)["input_ids"]
     cue = tokenizer(CUE, add_special_tokens=False)["input_ids"]
     comments = tokenizer([f" {text}" for text in texts], add_special_tokens=False)["input_ids"]
     return [question + comment[:max_length] + cue for comment in comments]
@@ -55,7 +55,7 @@ class _Llm:
         self._dtype = devices.chosen_dtype(task.precision, task.device)
 
     def load(self) -> None:
-        self._open(Path(self._task.fitted) / "merged")
+        self._open(Path(self._task.weights_folder) / "merged")
         self._model.eval()
 
     def _open(self, folder: Path) -> None:
@@ -65,7 +65,7 @@ class _Llm:
         self._model: Any = checkpoints.network(
             transformers.AutoModelForCausalLM, folder, dtype=self._dtype
         ).to(self._task.device)
-        self._answers = asked(self._tokenizer, self._task.checkpoint).tokens
+        self._answers = our_prompt(self._tokenizer, self._task.checkpoint).tokens
 
     def _adapt(self, **lora: Any) -> None:
         self._open(checkpoints.resolve(self._task.checkpoint).folder)
@@ -77,7 +77,7 @@ class _Llm:
         return prompts(self._tokenizer, texts, task.checkpoint, task.settings["max_length"])
 
     def _examples(self, texts: Sequence[str], labels: Labels) -> list[dict[str, list[int]]]:
-        """Prompt and answer, of which the answer alone counts."""
+        """Prompt and answer; only the answer counts towards the loss."""
         return [
             {
                 "input_ids": [*tokens, self._answers[label]],
@@ -88,13 +88,13 @@ class _Llm:
         ]
 
     def _toxic(self, logits: torch.Tensor) -> Any:
-        """Logits over the vocabulary, shape (batch, vocabulary), to probabilities of toxic."""
+        """Probabilities of toxic from logits of shape (batch, vocabulary)."""
         both = logits[:, list(self._answers)].double().cpu()
         return torch.softmax(both, dim=1)[:, 1].numpy()
 
 
 class Reference(_Llm):
-    """The reference experiment's: one comment a step, logits for every position of the prompt."""
+    """The reference experiment: one comment per step, logits for every position of the prompt."""
 
     def fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(0)
@@ -123,35 +123,35 @@ class Reference(_Llm):
 
 
 class HuggingFace(_Llm):
-    """What the documentation of transformers and peft shows: `Trainer`, and `generate` of a token.
+    """The code in the documentation of transformers and peft: `Trainer`, and `generate` of one token.
 
-    Training has our rate, batch and rank, with adapters in all layers as is usual; 32 comments are
-    scored together. Comments come in their given order, padded to the longest of the batch.
+    Training uses our learning rate, batch size and rank, with adapters in all layers, as is usual.
+    Scoring uses batches of 32, in the given order, padded to the longest comment.
     """
 
     def fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        chosen = self._task.settings
+        settings = self._task.settings
         transformers.set_seed(0)
         self._adapt(
-            r=chosen["r"],
-            lora_alpha=chosen["alpha"],
-            lora_dropout=chosen["dropout"],
+            r=settings["r"],
+            lora_alpha=settings["alpha"],
+            lora_dropout=settings["dropout"],
             target_modules="all-linear",
         )
         collator = transformers.DataCollatorForSeq2Seq(
             self._tokenizer, padding=True, label_pad_token_id=_IGNORED
         )
-        trained_by_trainer(
+        train_with_trainer(
             self._model, self._examples(texts, labels), collator, self._task, progress
         )
         self._model = self._model.merge_and_unload().eval()
 
     def score(self, texts: Sequence[str]) -> Probabilities:
-        found, size = self._prompts(texts), SCORED_TOGETHER
+        prompts, size = self._prompts(texts), SCORING_BATCH
         scores = []
-        for start in range(0, len(found), size):
+        for start in range(0, len(prompts), size):
             batch = self._tokenizer.pad(
-                {"input_ids": found[start : start + size]}, return_tensors="pt"
+                {"input_ids": prompts[start : start + size]}, return_tensors="pt"
             ).to(self._task.device)
             answer = self._model.generate(
                 **batch,
@@ -165,24 +165,24 @@ class HuggingFace(_Llm):
         return np.concatenate(scores)
 
 
-def trained_by_trainer(
+def train_with_trainer(
     model: Any, examples: Sequence[Any], collator: Any, task: Task, progress: Progress
 ) -> None:
-    """One epoch of transformers' own `Trainer` with our batch, rate, warm-up and decay."""
-    chosen = task.settings
-    size = chosen["batch_size"]
+    """One epoch of `transformers.Trainer` with our batch size, learning rate, warm-up and weight decay."""
+    settings = task.settings
+    size = settings["batch_size"]
 
-    class Told(transformers.TrainerCallback):  # type: ignore[misc]
+    class ReportProgress(transformers.TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             progress(min(state.global_step * size, len(examples)), len(examples))
 
     arguments = transformers.TrainingArguments(
-        output_dir=task.fitted,
+        output_dir=task.weights_folder,
         num_train_epochs=1,
         per_device_train_batch_size=size,
-        learning_rate=chosen["learning_rate"],
-        warmup_steps=chosen["warmup_share"],  # below 1: a share of all steps
-        weight_decay=chosen["weight_decay"],
+        learning_rate=settings["learning_rate"],
+        warmup_steps=settings["warmup_share"],  # below 1: as a share of all steps
+        weight_decay=settings["weight_decay"],
         bf16=task.precision == "bf16",
         use_cpu=task.device == "cpu",
         save_strategy="no",
@@ -196,16 +196,15 @@ def trained_by_trainer(
         args=arguments,
         train_dataset=list(examples),
         data_collator=collator,
-        callbacks=[Told()],
+        callbacks=[ReportProgress()],
     ).train()
 
 
-def merged(adapter: Path, checkpoint: str, precision: str, device: str, target: Path) -> None:
-    """Write the dense model that saved adapters make of their checkpoint, with its tokenizer."""
-    folder = checkpoints.resolve(checkpoint).folder
-    base = checkpoints.network(
-        transformers.AutoModelForCausalLM, folder, dtype=devices.chosen_dtype(precision, device)
-    )
+def save_merged(adapter: Path, task: Task, target: Path) -> None:
+    """Merge saved adapters into the task's checkpoint, and save the dense model and its tokenizer."""
+    folder = checkpoints.resolve(task.checkpoint).folder
+    dtype = devices.chosen_dtype(task.precision, task.device)
+    base = checkpoints.network(transformers.AutoModelForCausalLM, folder, dtype=dtype)
     adapted = peft.PeftModel.from_pretrained(base, adapter, autocast_adapter_dtype=False)
     adapted.merge_and_unload().save_pretrained(target)
     checkpoints.tokenizer(folder).save_pretrained(target)

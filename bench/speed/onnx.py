@@ -1,7 +1,7 @@
-"""ONNX Runtime scoring with our encoder on a CPU, in fp32 and with dynamically quantised weights.
+"""Our encoder in ONNX Runtime on a CPU, in fp32 and with dynamic quantisation.
 
-https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html. The process that
-scores imports neither torch nor transformers, as one that serves a model would not.
+See https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html. The process that
+scores imports neither torch nor transformers, as a process that serves a model would.
 """
 
 import json
@@ -13,16 +13,16 @@ import numpy as np
 import onnxruntime
 import tokenizers
 
-from worthit.bench.speed.implementations import SCORED_TOGETHER, Task
+from worthit.bench.speed.implementations import SCORING_BATCH, Task
 from worthit.datasets.errors import DeviceError
-from worthit.models.contract import Labels, Probabilities, Progress
+from worthit.models.contract import Probabilities
 from worthit.models.hardware import processor
 
 _MODEL, _QUANTIZED = "model.onnx", "int8.onnx"
 
 
 class Onnx:
-    """Batches of ours' size in the given order, padded to the longest."""
+    """fp32, in batches of 32 in the given order, padded to the longest comment. It only scores."""
 
     file = _MODEL
 
@@ -31,11 +31,8 @@ class Onnx:
             raise DeviceError("compared on CPUs only")
         self._task = task
 
-    def fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        raise DeviceError("ONNX Runtime scores, it does not train")
-
     def load(self) -> None:
-        folder = Path(self._task.fitted)
+        folder = Path(self._task.weights_folder)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = processor.allowed_cores()
         self._session = onnxruntime.InferenceSession(
@@ -45,22 +42,22 @@ class Onnx:
         self._tokenizer = tokenizers.Tokenizer.from_file(str(encoder / "tokenizer.json"))
         self._tokenizer.enable_truncation(self._limit(encoder))
         pad = json.loads((encoder / "config.json").read_text("utf-8")).get("pad_token_id") or 0
-        self._tokenizer.enable_padding(pad_id=pad)  # to the longest of a batch
+        self._tokenizer.enable_padding(pad_id=pad)  # to the longest comment of a batch
 
     def _limit(self, encoder: Path) -> int:
-        """Tokens of a comment with the special ones, as `ways.encoder_limit`."""
+        """As `implementations.encoder_limit`, without transformers."""
         config, card = (
             json.loads((encoder / name).read_text("utf-8"))
             for name in ("config.json", "tokenizer_config.json")
         )
         longest = min(config["max_position_embeddings"], card.get("model_max_length", math.inf))
-        chosen = self._task.settings["max_length"]
-        if chosen is None:
+        max_length = self._task.settings["max_length"]
+        if max_length is None:
             return int(longest)
-        return int(min(chosen + self._tokenizer.num_special_tokens_to_add(False), longest))
+        return int(min(max_length + self._tokenizer.num_special_tokens_to_add(False), longest))
 
     def score(self, texts: Sequence[str]) -> Probabilities:
-        size = SCORED_TOGETHER
+        size = SCORING_BATCH
         scores = []
         for start in range(0, len(texts), size):
             encoded = self._tokenizer.encode_batch(list(texts[start : start + size]))
@@ -74,13 +71,13 @@ class Onnx:
 
 
 class OnnxInt8(Onnx):
-    """The same with weights, and activations as they come, in eight bits."""
+    """Weights in 8 bits, and activations rounded to 8 bits at run time."""
 
     file = _QUANTIZED
 
 
 def export(encoder: Path, target: Path) -> None:
-    """Write a saved encoder to a folder as ONNX models, in fp32 and quantised dynamically.
+    """Save an encoder as two ONNX models, one in fp32 and one with dynamic quantisation.
 
     Raises:
         ModuleNotFoundError: onnx is not installed.

@@ -115,10 +115,19 @@ def _add_runs(commands: Any) -> argparse.ArgumentParser:
 
 def _add_readme(commands: Any) -> argparse.ArgumentParser:
     filled: argparse.ArgumentParser = commands.add_parser(
-        "readme", help="fill the README's results from a committed run"
+        "readme", help="fill the READMEs' results from committed runs"
     )
-    filled.add_argument("run", nargs="?", help="the run's name (the one the README has now)")
-    filled.add_argument("--check", action="store_true", help="change nothing, fail if it is stale")
+    filled.add_argument(
+        "run", nargs="?", help="the name of the run to publish (the one published now)"
+    )
+    filled.add_argument(
+        "--speed",
+        metavar="RUN",
+        help="the name of the speed run to publish, in reports/runs/speed (the one published now)",
+    )
+    filled.add_argument(
+        "--check", action="store_true", help="change nothing; exit code 1 if results are stale"
+    )
     filled.set_defaults(action=_readme)
     return filled
 
@@ -213,28 +222,21 @@ def _run_row(file: Path, notes: Any) -> list[str]:
 def _readme(parsed: argparse.Namespace) -> int:
     from worthit.reports.publish import readme
 
-    file = parsed.root / "README.md"
-    try:
-        text = file.read_text("utf-8")
-    except OSError as error:
-        raise RunError(
-            f"there is no {file}; run this in the project's folder, or give --root"
-        ) from error
-    new = readme.filled(text, parsed.root, parsed.run)
-    if new == text:
-        print("README.md is up to date")
-        return 0
-    if parsed.check:
-        print("worthit: README.md is stale; run `worthit readme` and commit it", file=sys.stderr)
-        return 1
-    try:
-        file.write_text(new, "utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"{file} cannot be written ({error.strerror}); mend that and run this again"
-        ) from error
-    print("README.md filled")
-    return 0
+    stale = readme.stale_files(parsed.root, {"results": parsed.run, "speed": parsed.speed})
+    for file, text in stale.items():
+        if parsed.check:
+            print(f"worthit: {file} is stale; run `worthit readme` and commit it", file=sys.stderr)
+            continue
+        try:
+            file.write_text(text, "utf-8")
+        except OSError as error:
+            raise OutputError(
+                f"{file} cannot be written ({error.strerror}); mend that and run this again"
+            ) from error
+        print(f"{file} filled")
+    if not stale:
+        print("the READMEs are up to date")
+    return int(parsed.check and bool(stale))
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

@@ -1,52 +1,88 @@
-"""The README's results, between two markers, from a committed run."""
+"""Published results: blocks of the READMEs, between two markers, each rendered from a saved run.
 
+A block starts with `<!-- results: RUN -->` or `<!-- speed: RUN -->`, and ends with
+`<!-- end of results -->` or `<!-- end of speed -->`.
+"""
+
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from worthit.bench.speed import record as speed_record
 from worthit.datasets.errors import RunError
 from worthit.reports import saved_runs
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.pictures import titles
-from worthit.reports.sections import report
+from worthit.reports.sections import report, speed
 from worthit.reports.verdict import rules
 
-_BLOCK = re.compile(r"(<!-- results: (?P<run>\S+) -->\n).*?(\n<!-- end of results -->)", re.DOTALL)
+#: the READMEs that may contain blocks, relative to the project's folder
+FILES = ("README.md", "bench/README.md", "reports/README.md")
+
+_BLOCK = re.compile(
+    r"<!-- (?P<kind>results|speed): (?P<run>\S+) -->\n.*?\n<!-- end of (?P=kind) -->", re.DOTALL
+)
 
 
-def filled(readme: str, root: Path, run_name: str | None = None) -> str:
-    """The README's text with its results block rendered anew.
+def stale_files(root: Path, run_names: Mapping[str, str | None]) -> dict[Path, str]:
+    """Render all blocks again.
 
     Args:
-        readme: the text as it is; its marker names the run: `<!-- results: NAME -->`.
-        root: the folder of the README, from which links are relative.
-        run_name: another run to take from now on.
+        root: the project's folder.
+        run_names: for `results` and `speed`, a run to publish from now on; None for the one that
+            the block names.
+
+    Returns:
+        The new text of each file that changes.
 
     Raises:
-        RunError: there is no such block, or no such run, or it is not complete.
+        RunError: a README or a block is missing, or a run is missing, not valid or incomplete.
     """
-    block = _BLOCK.search(readme)
-    if block is None:
+    if not (root / FILES[0]).is_file():
         raise RunError(
-            "README.md has no block <!-- results: RUN --> … <!-- end of results --> to fill"
+            f"there is no {root / FILES[0]}; run this in the project's folder, or give --root"
         )
-    name = run_name or block["run"]
+    texts = {file: file.read_text("utf-8") for name in FILES if (file := root / name).is_file()}
+    found = {block["kind"] for text in texts.values() for block in _BLOCK.finditer(text)}
+    for kind in _RENDERERS.keys() - found:
+        raise RunError(
+            f"no block <!-- {kind}: RUN --> … <!-- end of {kind} --> in {', '.join(FILES)}"
+        )
+    new_texts = {file: _fill(text, root, file.parent, run_names) for file, text in texts.items()}
+    return {file: text for file, text in new_texts.items() if text != texts[file]}
+
+
+def _fill(text: str, root: Path, folder: Path, run_names: Mapping[str, str | None]) -> str:
+    def render(block: re.Match[str]) -> str:
+        kind, name = block["kind"], run_names[block["kind"]] or block["run"]
+        body = _RENDERERS[kind](root, folder, name)
+        return f"<!-- {kind}: {name} -->\n{body}\n<!-- end of {kind} -->"
+
+    return _BLOCK.sub(render, text)
+
+
+def _results(root: Path, folder: Path, name: str) -> str:
+    """Verdict, noise warning, results table and picture; links are relative to `folder`."""
     run = saved_runs.load(root / "reports" / "runs" / f"{name}.json")
     if not run.complete:
         raise RunError(f"{name} was interrupted; choose a complete run, see `worthit runs`")
+    report_folder = root / "reports" / "runs" / name
+    link = Path(os.path.relpath(report_folder, folder)).as_posix()
     analysis = Analysis.of(run)
-    folder = f"reports/runs/{name}"
-    analysis = Analysis.of(run)
-    parts = [
+    paragraphs = [
         f"**{rules.decide(analysis).headline}**",
-        report.headline(run) + f" [The whole report]({folder}/README.md).",
+        report.headline(run) + f" [The whole report]({link}/README.md).",
         report.noise_warning(run),
         *report.results(analysis),
     ]
-    if (root / folder / "frontier.png").exists():
-        parts.append(f"![{titles.FRONTIER}]({folder}/frontier.png)")
-    body = "\n\n".join(filter(None, parts))
-    return (
-        readme[: block.start()]
-        + f"<!-- results: {name} -->\n{body}\n<!-- end of results -->"
-        + readme[block.end() :]
-    )
+    if (report_folder / "frontier.png").exists():
+        paragraphs.append(f"![{titles.FRONTIER}]({link}/frontier.png)")
+    return "\n\n".join(filter(None, paragraphs))
+
+
+def _speed(root: Path, folder: Path, name: str) -> str:
+    return speed.render(speed_record.load(speed_record.path(root, name)))
+
+
+_RENDERERS = {"results": _results, "speed": _speed}

@@ -1,7 +1,6 @@
-"""reports/cli/main.py, publish and readme: the `worthit` command, and the modules it imports."""
+"""reports/cli/main.py and publish.py: the `worthit` command, and the modules it imports."""
 
 import dataclasses
-import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,8 @@ import pytest
 
 from tests.small_runs import cell, run
 from worthit.bench.saved import record, run_file
-from worthit.datasets.errors import RunError
 from worthit.reports.cli import main
-from worthit.reports.publish import publish, readme
+from worthit.reports.publish import publish
 
 
 def test_publishing_writes_pictures_and_report_beside_the_run(tmp_path: Path) -> None:
@@ -36,49 +34,19 @@ def project(tmp_path: Path) -> Path:
     runs = tmp_path / "reports" / "runs"
     runs.mkdir(parents=True)
     run_file.save(run(), runs / "2026-01-02-quick.json")
-    block = "before\n<!-- results: 2026-01-02-quick -->\n<!-- end of results -->\nafter\n"
-    (tmp_path / "README.md").write_text(block.replace("-->\n<!--", "-->\n\n<!--"))
     return tmp_path
-
-
-def test_readme_is_filled_then_up_to_date_then_stale(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ["readme", "--root", str(project)]
-    assert main.main([*arguments, "--check"]) == 1
-    assert "stale" in capsys.readouterr().err
-    assert main.main(arguments) == 0
-    assert main.main([*arguments, "--check"]) == 0
-    text = (project / "README.md").read_text()
-    assert text.startswith("before\n<!-- results: 2026-01-02-quick -->\n")
-    assert text.endswith("<!-- end of results -->\nafter\n")
-    assert "90.0 %" in text
-    assert "**No verdict: this run has no fine-tuned LLM with test scores.**" in text
-    (project / "README.md").write_text(text.replace("90.0 %", "99.0 %"))
-    assert main.main([*arguments, "--check"]) == 1
-
-
-def test_the_readme_says_that_its_run_was_noisy(project: Path) -> None:
-    text = (project / "README.md").read_text()
-    assert "noisy" not in readme.filled(text, project)
-    noisy = dataclasses.replace(run(), noise=record.measured(22.0, "%", "p95 over p5"))
-    run_file.save(noisy, project / "reports" / "runs" / "2026-01-02-quick.json")
-    assert "**Warning: this machine was noisy, 22 %" in readme.filled(text, project)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["report", "nope"], "there is no readable run"),
-        (["readme", "nope"], "there is no readable run"),
-        (["readme", "--root", "/no/folder"], "there is no /no/folder/README.md"),
     ],
 )
 def test_commands_refuse_in_one_line(
     project: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    root = [] if "--root" in arguments else ["--root", str(project)]
-    assert main.main([*arguments, *root]) == 2
+    assert main.main([*arguments, "--root", str(project)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("worthit: ")
     assert message in error
@@ -107,31 +75,6 @@ def test_a_report_that_cannot_be_written_is_one_line(
         f"worthit: the report cannot be written ({reason}: {runs / blocked}); "
         f"correct that, then: worthit report {runs / 'blk.json'}\n"
     )
-
-
-def test_a_readme_that_cannot_be_written_is_one_line(
-    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def read_only(*given: object) -> None:
-        raise OSError(errno.EROFS, "Read-only file system")
-
-    monkeypatch.setattr(Path, "write_text", read_only)
-    assert main.main(["readme", "--root", str(project)]) == 2
-    assert capsys.readouterr().err == (
-        f"worthit: {project / 'README.md'} cannot be written (Read-only file system); "
-        "mend that and run this again\n"
-    )
-
-
-def test_a_readme_without_the_block_is_refused() -> None:
-    with pytest.raises(RunError, match="no block"):
-        readme.filled("nothing here", Path())
-
-
-def test_an_interrupted_run_is_not_published(project: Path) -> None:
-    run_file.save(run(complete=False), project / "reports" / "runs" / "2026-01-02-quick.json")
-    with pytest.raises(RunError, match="was interrupted"):
-        readme.filled((project / "README.md").read_text(), project)
 
 
 def test_runs_lists_saved_runs_and_unreadable_ones(

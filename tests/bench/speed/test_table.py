@@ -1,0 +1,30 @@
+"""bench/speed/table.py: what a terminal shows of a speed run."""
+
+from tests.speed_runs import INT8, REFERENCE, WORTHIT, comparison, speed_run
+from worthit.bench.speed import table
+
+
+def test_the_table_shows_rates_shares_and_ratios_in_80_columns() -> None:
+    lines = table.table(comparison()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "llm-score: tiny, cpu, bf16, 128 tokens, 20 GFLOP/s"
+    reference, missing, worthit = lines[5:8]
+    # 20 comments in 15 s and in 4 s. In the slices: 5 per s against 1, and 5 against 2.
+    assert reference.split() == "reference 1.33 66.7 13% 80.0% 900 3.8× (2.5 to 5.0)".split()
+    assert worthit.split() == "worthit 5 250 50% 90.0% 1,000".split()
+    assert missing.split()[1:] == ["n/a"] * 6
+    assert lines[8] == "llama-int8: it cannot run here"
+
+
+def test_the_legend_fits_80_columns_and_names_the_machine() -> None:
+    lines = table.legend(speed_run()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-1] == "a CPU, 2 cores, a GPU, torch 2.13"
+
+
+def test_other_worthit_models_are_compared_with_all_entries() -> None:
+    assert table.variants(comparison()) == []  # llama-int8 has no result
+    result = comparison(REFERENCE, INT8, WORTHIT)
+    line = "llama-int8 speed-up: 7.5× over reference, 2.0× over worthit"
+    assert table.variants(result) == [line]
+    assert table.table(result).splitlines()[-1] == line
