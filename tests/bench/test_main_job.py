@@ -113,7 +113,7 @@ def test_comments_of_other_origin_are_tested_on_and_the_data_examined(
     assert run["data"]["trust"]["train"]["comments"] > 200
     (report,) = folder.glob("*/README.md")
     assert "### other.csv" in report.read_text()
-    assert "## Can the data be trusted?" in report.read_text()
+    assert "## Data audit" in report.read_text()
     assert not any(text in json.dumps(run) for text in other[:50])
 
 

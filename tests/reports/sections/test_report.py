@@ -221,3 +221,22 @@ def test_a_span_names_all_models_at_its_ends() -> None:
     assert span(known, "ms") == "1 ms (a and d) to 3 ms (b)"
     assert span({"a": known["a"], "x": unavailable("ms", "no clock")}) == "1 (a)"
     assert span({"x": unavailable("ms", "no clock")}) == "not available"
+
+
+@pytest.mark.parametrize(
+    ("rates", "remark"),
+    [
+        ((66.5, 123.0, 147.0, 142.0), ""),  # it fell
+        ((66.5, 123.0, 147.0, 151.0), ""),  # within the 3 % that do not count
+        ((66.5, 123.0, 147.0, 152.0), "still rising"),
+    ],
+)
+def test_a_rate_is_rising_only_if_it_rose(rates: tuple[float, ...], remark: str) -> None:
+    batches = tuple(
+        record.BatchRate(size, measured(rate, "comments/s", "clock"))
+        for size, rate in zip((1, 8, 32, 128), rates, strict=True)
+    )
+    swept = cell(throughput=record.Throughput(batches, "largest size"))
+    text = section(run(swept), "Throughput")
+    assert entries(text, "at the end")[0][-1] == remark
+    assert ("Still rising at the largest batch: lsa." in text) == bool(remark)
