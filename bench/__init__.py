@@ -1,0 +1,1 @@
+"""Measures one cell (model × dataset × device) at a time, in processes of its own."""

@@ -1,0 +1,1 @@
+"""Text classifiers: fit, score, save, load. One file per model."""

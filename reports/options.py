@@ -1,31 +1,18 @@
-"""The options that reports read: pytest saves them with a run, `worthit report` takes them again.
+"""The options of reports: `pytest bench/` saves them with a run, `worthit report` takes them again.
 
-Both commands take them from here, so what is allowed, and what is said of what is not, is the same.
-They are saved as they were written.
+Both commands declare and check them here. A run saves them as they were written.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from worthit.bench.saved.record import DEFAULT_P99_LIMIT_MS, DEFAULT_RECALL, Run
+from worthit.bench.saved.record import DEFAULT_P99_LIMIT_MS, DEFAULT_RECALL
 from worthit.datasets.errors import OptionError
+from worthit.reports.analysis import figures
 
 DEFAULT_VOLUME = 1_000_000.0
-
-#: key of `--budget` → what it limits
-LIMITS = {
-    "latency_ms": "p99 of one comment, ms, at most",
-    "latency_p50_ms": "median of one comment, ms, at most",
-    "throughput_per_s": "comments/s at the best batch size, at least",
-    "memory_mb": "peak memory, MB, at most",
-    "energy_j": "energy of CPU and GPU, J/comment, at most",
-    "train_s": "training, s, at most",
-    "disk_mb": "trained model on disk, MB, at most",
-    "accuracy": "test accuracy, from 0 to 1, at least",
-}
-AT_LEAST = frozenset({"throughput_per_s", "accuracy"})
 
 
 @dataclass(frozen=True)
@@ -43,76 +30,113 @@ class ReportOption:
         return self.flag.removeprefix("--").replace("-", "_")
 
 
-BUDGET = ReportOption(
-    "--budget",
-    "LIMIT=N,…",
-    f"the report then says who keeps within it: {'; '.join(f'{k} ({v})' for k, v in LIMITS.items())}",
-)
-P99_LIMIT = ReportOption(
-    "--p99-limit-ms",
-    "MS",
-    f"serving: how slow 1 answer in 100 may be ({DEFAULT_P99_LIMIT_MS:g})",
-    least=1,
-    default=f"{DEFAULT_P99_LIMIT_MS:g}",
-)
-ELECTRICITY = ReportOption(
-    "--electricity-price",
-    "PRICE",
-    "of a kWh, in any currency: the report then says what scoring costs",
-    unit=", per kWh",
-)
-MACHINE = ReportOption(
-    "--machine-price",
-    "PRICE",
-    "of an hour of this machine, likewise",
-    unit=", per hour",
-)
-API = ReportOption(
-    "--api-price",
-    "PRICE",
-    "of a million comments scored by a hosted API: the report then says from what volume on a "
-    "model of one's own costs less",
-    unit=", per million comments",
-)
-VOLUME = ReportOption(
-    "--volume",
-    "COMMENTS",
-    f"over how many the cost of training is spread ({DEFAULT_VOLUME:,.0f})",
-    least=1,
-)
-CARBON = ReportOption(
-    "--carbon-intensity",
-    "GRAMS",
-    "of CO2e for each kWh: the report then says what scoring emits",
-    unit=", per kWh",
-)
 RECALL = ReportOption(
     "--recall",
     "SHARE",
-    "of positive comments to find at natural prevalence: the report says with what precision "
+    "share of the positive comments to find at natural prevalence; the report gives the precision "
     f"({DEFAULT_RECALL:g})",
     least=0.01,
     most=1.0,
     default=f"{DEFAULT_RECALL:g}",
 )
+P99_LIMIT = ReportOption(
+    "--p99-limit-ms",
+    "MS",
+    f"serving: latency that 99 of 100 requests must stay within ({DEFAULT_P99_LIMIT_MS:g})",
+    least=1,
+    default=f"{DEFAULT_P99_LIMIT_MS:g}",
+)
+BUDGET = ReportOption("--budget", "LIMIT=N,…", "which models stay within these limits")
+ELECTRICITY = ReportOption(
+    "--electricity-price",
+    "PRICE",
+    "price of a kWh, in any currency; the report gives the cost of scoring",
+    unit=", per kWh",
+)
+MACHINE = ReportOption(
+    "--machine-price", "PRICE", "price of an hour of this machine", unit=", per hour"
+)
+API = ReportOption(
+    "--api-price",
+    "PRICE",
+    "price of a million comments scored by a hosted API; the report gives the break-even volume",
+    unit=", per million comments",
+)
+VOLUME = ReportOption(
+    "--volume",
+    "COMMENTS",
+    f"number of comments that share the cost of one training ({DEFAULT_VOLUME:,.0f})",
+    least=1,
+)
+CARBON = ReportOption(
+    "--carbon-intensity",
+    "GRAMS",
+    "grams of CO2e per kWh; the report gives the emissions of scoring",
+    unit=", per kWh",
+)
 OPTIONS = (RECALL, P99_LIMIT, BUDGET, ELECTRICITY, MACHINE, API, VOLUME, CARBON)
 
 
+@dataclass(frozen=True)
+class ReportOptions:
+    """The values of the options; None where one was not given."""
+
+    recall: float
+    p99_limit_ms: float
+    limits: Mapping[str, float]  # key of `--budget` → limit
+    electricity_per_kwh: float | None
+    machine_per_hour: float | None
+    api_per_million: float | None
+    volume: float
+    carbon_g_per_kwh: float | None
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> "ReportOptions":
+        """The values of options as a run saves them: flag → text.
+
+        Raises:
+            OptionError: a value makes no sense.
+        """
+        checked({option.destination: given.get(option.flag) for option in OPTIONS}.get)
+
+        def number(option: ReportOption) -> float | None:
+            return float(given[option.flag]) if option.flag in given else None
+
+        return cls(
+            recall=number(RECALL) or DEFAULT_RECALL,
+            p99_limit_ms=number(P99_LIMIT) or DEFAULT_P99_LIMIT_MS,
+            limits=budget(given[BUDGET.flag]) if given.get(BUDGET.flag) else {},
+            electricity_per_kwh=number(ELECTRICITY),
+            machine_per_hour=number(MACHINE),
+            api_per_million=number(API),
+            volume=number(VOLUME) or DEFAULT_VOLUME,
+            carbon_g_per_kwh=number(CARBON),
+        )
+
+    @property
+    def has_price(self) -> bool:
+        """True if running a model on this machine has a price."""
+        return self.electricity_per_kwh is not None or self.machine_per_hour is not None
+
+
 def add(add_option: Callable[..., Any], *, new_run: bool) -> None:
-    """Declare them to pytest's or argparse's parser; only new runs need defaults."""
+    """Declare the options to the parser of pytest or argparse; only new runs need defaults."""
     for option in OPTIONS:
+        about = option.about
+        if option is BUDGET:
+            about += f": {'; '.join(f'{key} ({_limit_about(key)})' for key in figures.by_limit())}"
         default = option.default if new_run else None
-        add_option(option.flag, metavar=option.metavar, help=option.about, default=default)
+        add_option(option.flag, metavar=option.metavar, help=about, default=default)
 
 
 def checked(get: Callable[[str], str | None]) -> dict[str, str]:
-    """Flag → value as written, of those that were given.
+    """Flag → text of the options that were given.
 
     Args:
-        get: an option's value by its name in the parser's namespace.
+        get: returns an option's text by its name in the parser's namespace.
 
     Raises:
-        OptionError: a value makes no sense; says what does.
+        OptionError: a value makes no sense; says what is allowed.
     """
     given = {}
     for option in OPTIONS:
@@ -121,46 +145,49 @@ def checked(get: Callable[[str], str | None]) -> dict[str, str]:
             if option is BUDGET:
                 budget(value)
             else:
-                _number(option, value)
+                _check_number(option, value)
             given[option.flag] = value
     return given
-
-
-def number(run: Run, option: ReportOption) -> float | None:
-    """An option's value in this run; None if it was not given."""
-    written = run.options.get(option.flag)
-    return None if written is None else float(written)
 
 
 def budget(given: str) -> dict[str, float]:
     """Limits by their keys: `latency_ms=20,accuracy=0.9`.
 
     Raises:
-        OptionError: an unknown key, one that comes twice, or a limit that is no positive number.
+        OptionError: an unknown key, a repeated key, or a limit that is not a positive number.
     """
     limits: dict[str, float] = {}
     for part in given.split(","):
         key, _, limit = (piece.strip() for piece in part.partition("="))
-        if key not in LIMITS:
-            raise OptionError(f"--budget cannot limit {key!r}; it can: {', '.join(LIMITS)}")
+        if key not in figures.by_limit():
+            allowed = ", ".join(figures.by_limit())
+            raise OptionError(f"--budget cannot limit {key!r}; it can limit: {allowed}")
         if key in limits:
             raise OptionError(f"--budget limits {key} twice; give each limit once")
         limits[key] = _positive(key, limit)
     return limits
 
 
+def _limit_about(key: str) -> str:
+    spec = figures.by_limit()[key]
+    assert spec.limit is not None
+    return f"{spec.limit.about}, at {'least' if spec.better == 'higher' else 'most'}"
+
+
 def _positive(key: str, given: str) -> float:
-    most = 1.0 if key == "accuracy" else math.inf
+    spec = figures.by_limit()[key]
+    assert spec.limit is not None
     limit = _parsed(given)
-    if not (0 < limit < math.inf and limit <= most):
-        allowed = "a number above 0" + (" and up to 1" if key == "accuracy" else "")
+    if not (0 < limit < math.inf and limit <= spec.limit.most):
+        most = "" if math.isinf(spec.limit.most) else f" and up to {spec.limit.most:g}"
         raise OptionError(
-            f"--budget gives {key} the limit {given!r}; it takes {allowed}: {LIMITS[key]}"
+            f"--budget gives {key} the limit {given!r}; it takes a number above 0{most}: "
+            f"{_limit_about(key)}"
         )
     return limit
 
 
-def _number(option: ReportOption, given: str) -> None:
+def _check_number(option: ReportOption, given: str) -> None:
     number = _parsed(given)
     if not (option.least <= number <= option.most and number < math.inf):
         most = "" if math.isinf(option.most) else f" to {option.most:g}"

@@ -1,4 +1,4 @@
-"""Saved runs as reports take them: with options that make sense, too."""
+"""Saved runs for reports, their options checked too."""
 
 from pathlib import Path
 
@@ -8,10 +8,11 @@ from worthit.reports import options
 
 
 def load(file: Path) -> record.Run:
-    """Read a saved run and check all that reports rely on.
+    """Load a saved run and check everything that reports rely on.
 
     Raises:
-        RunError: as `worthit.bench.saved.run_file.load`, or an option that reports read makes no sense.
+        RunError: see `worthit.bench.saved.run_file.load`; or an option that reports read has a value
+            that is not allowed.
     """
     run = run_file.load(file)
     flags = {option.destination: option.flag for option in options.OPTIONS}

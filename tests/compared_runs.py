@@ -1,4 +1,4 @@
-"""Runs to compare, which differ by what a test changes."""
+"""Runs to compare that differ only by what a test changes."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,7 +10,8 @@ from tests import factories
 from worthit.bench.instruments import machine
 from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, measured, unavailable
-from worthit.reports.compare import compare
+from worthit.reports.compare.compare import Comparison
+from worthit.reports.compare.compare import compare as compare_runs
 
 COMMENTS = 400
 LABELS = tuple(i % 2 for i in range(COMMENTS))
@@ -24,10 +25,8 @@ MACHINE: dict[str, Any] = {key: f"some {key}" for key in machine.FINGERPRINT_KEY
 
 
 def scores(wrong: Sequence[int] = ()) -> tuple[float, ...]:
-    """Every comment told right, but for these."""
-    right = np.where(np.asarray(LABELS) == 1, 0.9, 0.1)
-    right[list(wrong)] = 1 - right[list(wrong)]
-    return tuple(float(score) for score in right)
+    """Every comment is classified correctly, except these."""
+    return factories.scores(LABELS, wrong)
 
 
 def latency(times: float = 1.0, seed: int = 1, samples: int = 400) -> record.Latency:
@@ -56,10 +55,6 @@ def training(seconds: float = 10.0, **changed: Any) -> record.Training:
     return dataclasses.replace(base, **changed)
 
 
-def throughput(rate: float = 100.0) -> record.Throughput:
-    return factories.throughput(rate)
-
-
 def setup(**changed: Any) -> record.Setup:
     base = factories.setup(
         checkpoint="a hub id", checkpoint_identity="weights", dtype="float32", kind="encoder"
@@ -69,8 +64,8 @@ def setup(**changed: Any) -> record.Setup:
 
 def cell(model: str = "bert", **changed: Any) -> record.CellRecord:
     base = record.CellRecord(
-        model, "cpu", 0, setup(), training(), latency(), throughput(), memory(), energy(),
-        record.Quality(scores(), scores(), scores(), 1.0, 0.25),
+        model, "cpu", 0, setup(), training(), latency(), factories.throughput(100), memory(), energy(),
+        factories.quality(scores()),
     )  # fmt: skip
     return dataclasses.replace(base, **changed)
 
@@ -95,17 +90,17 @@ def data(**changed: Any) -> record.Data:
     return dataclasses.replace(run().data, **changed)
 
 
-def compared(*runs: record.Run, **options: Any) -> compare.Comparison:
-    return compare.compared([(f"run{i}", one) for i, one in enumerate(runs)], **options)
+def compare(*runs: record.Run, **options: Any) -> Comparison:
+    return compare_runs([(f"run{i}", one) for i, one in enumerate(runs)], **options)
 
 
-def rows(found: compare.Comparison, heading: str) -> list[list[str]]:
-    section = found.text.split(f"## {heading}\n")[1].split("\n#")[0]
+def rows(comparison: Comparison, heading: str) -> list[list[str]]:
+    section = comparison.text.split(f"## {heading}\n")[1].split("\n#")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[entry.strip() for entry in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def warnings(found: compare.Comparison) -> list[str]:
-    before_tables = found.text.split("## Runs")[0]
-    _, _, listed = before_tables.partition("Mind what else may be behind a difference:\n\n")
+def warnings(comparison: Comparison) -> list[str]:
+    before_tables = comparison.text.split("## Runs")[0]
+    _, _, listed = before_tables.partition("Other possible causes of a difference:\n\n")
     return [line[2:] for line in listed.splitlines() if line]

@@ -1,7 +1,7 @@
 """Parts of saved runs: valid by default, each field open to change."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from worthit.bench.saved import record
@@ -27,6 +27,12 @@ def part(labels: Sequence[int] = (), **changed: Any) -> record.Part:
         characters=(9,) * size,
     )
     return dataclasses.replace(base, **changed)
+
+
+def scores(labels: Sequence[int], wrong: Collection[int] = ()) -> tuple[float, ...]:
+    """Probabilities of two classes that classify all comments correctly, except these."""
+    correct = {0: 0.1, 1: 0.9}
+    return tuple(correct[label != (i in wrong)] for i, label in enumerate(labels))
 
 
 def steps(names: Sequence[str], comments: int, *counts: int) -> tuple[Step, ...]:
@@ -134,6 +140,11 @@ def energy(cpu: Figure, ram: Figure | None = None, **changed: Any) -> record.Ene
         gpu_net_j_per_comment=net, idle_before_w=idle, idle_after_w=idle,
     )  # fmt: skip
     return dataclasses.replace(base, **changed)
+
+
+def options(**given: str) -> dict[str, str]:
+    """Options of the command line by name: `machine_price="1"`."""
+    return {f"--{name.replace('_', '-')}": value for name, value in given.items()}
 
 
 def quality(test: tuple[float, ...], **changed: Any) -> record.Quality:

@@ -1,4 +1,4 @@
-"""Runs of any number of classes, with scores drawn for them."""
+"""Runs of any number of classes, with random scores."""
 
 import dataclasses
 
@@ -15,15 +15,15 @@ RATES = {"tfidf": 3_000.0, "bert": 400.0, "llama": 40.0}
 THREE = ("news", "sport", "arts")
 
 
-def drawn(comments: int, kinds: int, seed: int = 0) -> Labels:
-    """Class indices, the first classes the commonest, each there at least once."""
+def draw_labels(comments: int, kinds: int, seed: int = 0) -> Labels:
+    """Class indices; the first classes are the most common, and each occurs at least once."""
     rng = np.random.default_rng(seed)
     shares = np.arange(kinds, 0, -1) / np.arange(kinds, 0, -1).sum()
-    found = np.concatenate([np.arange(kinds), rng.choice(kinds, comments - kinds, p=shares)])
-    return tuple(rng.permutation(found).tolist())
+    labels = np.concatenate([np.arange(kinds), rng.choice(kinds, comments - kinds, p=shares)])
+    return tuple(rng.permutation(labels).tolist())
 
 
-def told(labels: Labels, kinds: int, noise: float, seed: int) -> Floats:
+def draw_scores(labels: Labels, kinds: int, noise: float, seed: int) -> Floats:
     """Probabilities that favour the true class, or the next one, shape (n, kinds), with ties."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, noise, (len(labels), kinds))
@@ -34,7 +34,7 @@ def told(labels: Labels, kinds: int, noise: float, seed: int) -> Floats:
 
 
 def flat(probabilities: Floats) -> tuple[float, ...]:
-    """As a record holds them."""
+    """Probabilities as a record saves them."""
     positive = probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
     return tuple(positive.ravel().tolist())
 
@@ -44,16 +44,18 @@ def part(labels: Labels) -> record.Part:
 
 
 def cell(model: str, run: record.Run, noise: float, seed: int = 0) -> record.CellRecord:
-    """A cell with all that a verdict and its cascades look at."""
+    """A cell with everything that a verdict and cascades need."""
     kinds = len(run.data.classes)
     number = list(RATES).index(model) + 10 * seed
     test, natural, validation = (
-        flat(told(side.labels, kinds, noise, number))
+        flat(draw_scores(side.labels, kinds, noise, number))
         for side in (run.data.test, run.data.natural, run.data.validation)
     )
     milliseconds = tuple(np.linspace(5, 9, 400).tolist())
     fewer = record.CurvePoint(
-        100, measured(1, "s", "c"), flat(told(run.data.test.labels, kinds, 3 * noise, number))
+        100,
+        measured(1, "s", "c"),
+        flat(draw_scores(run.data.test.labels, kinds, 3 * noise, number)),
     )
     return record.CellRecord(
         model, "cpu", seed,
@@ -76,7 +78,7 @@ def run(
     balanced: bool = False,
     seeds: int = 1,
 ) -> record.Run:
-    labels, others = drawn(comments, len(names)), drawn(200, len(names), seed=1)
+    labels, others = draw_labels(comments, len(names)), draw_labels(200, len(names), seed=1)
     counts = tuple(np.bincount(labels, minlength=len(names)).tolist())
     steps = factories.steps(("without duplicates", "balanced", "train", "test"), comments, *counts)
     natural = part(others) if balanced else part(labels)
@@ -97,12 +99,3 @@ NOISES = {"tfidf": 2.5, "bert": 1.5, "llama": 1.4}
 
 def many(kinds: int) -> tuple[str, ...]:
     return tuple(f"class-{number}" for number in range(kinds))
-
-
-def row(text: str, begins: str) -> list[str]:
-    (line,) = [line for line in text.splitlines() if line.startswith(f"| {begins} ")]
-    return [entry.strip() for entry in line.split(" | ")]
-
-
-def section(text: str, heading: str) -> str:
-    return text.split(f"## {heading}\n")[1].split("\n## ")[0]

@@ -1,4 +1,4 @@
-"""Runs of which every cost is known, and what reports say of budgets and prices."""
+"""Runs with known costs, and the tables of their reports."""
 
 import dataclasses
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from tests import factories
 from worthit.bench.saved import record
 from worthit.bench.saved.record import NOT_TUNED, Figure, measured, unavailable
-from worthit.reports.sections import report
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.sections import budgets, prices
 
 LABELS = (1, 0) * 50
 
@@ -14,7 +15,7 @@ LABELS = (1, 0) * 50
 def cell(model: str = "lsa", wrong: int = 10, **changed: Any) -> record.CellRecord:
     """Scores 1,000 comments/s at 3.6 J each; trained in 36 s with 3,600 J; 10 ms, 200 MB, 5 MB."""
     memory = factories.memory(200, 1)
-    scores = tuple(abs((i < wrong) - label) * 0.8 + 0.1 for i, label in enumerate(LABELS))
+    scores = factories.scores(LABELS, range(wrong))
     base = record.CellRecord(
         model, "cpu", 0,
         training=factories.training(
@@ -29,16 +30,14 @@ def cell(model: str = "lsa", wrong: int = 10, **changed: Any) -> record.CellReco
         throughput=factories.throughput(1000),
         memory=memory,
         energy=factories.energy(measured(3.6, "J", "RAPL"), Figure(9, "J", "estimated", "constant")),
-        quality=record.Quality(scores, scores, (), 1.0, 0.0),
+        quality=factories.quality(scores, natural=()),
     )  # fmt: skip
     return dataclasses.replace(base, **changed)
 
 
 def run(*cells: record.CellRecord, **given: str) -> record.Run:
-    """Options by name: `machine_price="1"`."""
-    options = {f"--{name.replace('_', '-')}": value for name, value in given.items()}
     data = factories.data(factories.part(LABELS), natural=factories.part(), prevalence=0.5)
-    return factories.run(data, *(cells or (cell(),)), options=options)
+    return factories.run(data, *(cells or (cell(),)), options=factories.options(**given))
 
 
 def untuned(**changed: Any) -> record.CellRecord:
@@ -52,16 +51,10 @@ def untuned(**changed: Any) -> record.CellRecord:
 
 def rated(model: str, comments_per_s: float, train_s: float, wrong: int = 10) -> record.CellRecord:
     training = dataclasses.replace(cell().training, train_s=measured(train_s, "s", "clock"))  # type: ignore[type-var]
-    rate = record.BatchRate(8, measured(comments_per_s, "comments/s", "clock"))
-    return cell(model, wrong, training=training, throughput=record.Throughput((rate,), "no gain"))
+    return cell(model, wrong, training=training, throughput=factories.throughput(comments_per_s))
 
 
-def section(found: record.Run) -> str:
-    text = report.render(found, {}).split("## Budgets and prices\n\n")[1]
-    return text.split("\n\n## ")[0]
-
-
-def entries(text: str, heading: str) -> list[list[str]]:
-    """The body of the first table whose header holds the heading."""
-    table = next(part for part in text.split("\n\n") if part.startswith("|") and heading in part)
-    return [[entry.strip() for entry in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
+def sections(made: record.Run) -> str:
+    """The sections on the budget and on prices."""
+    analysis = Analysis.of(made)
+    return "\n\n".join([*budgets.section(analysis), *prices.section(analysis)])

@@ -11,10 +11,6 @@ LABELS = (1, 0) * 10
 GOOD = (0.9, 0.2) * 9 + (0.4, 0.6)
 
 
-def part(labels: tuple[int, ...] = LABELS) -> record.Part:
-    return factories.part(labels)
-
-
 def cell(**changed: Any) -> record.CellRecord:
     base = record.CellRecord(
         "lsa", "cpu", 0,
@@ -45,7 +41,7 @@ def cell(**changed: Any) -> record.CellRecord:
 
 def run(*cells: record.CellRecord, **changed: Any) -> record.Run:
     base = factories.run(
-        factories.data(part(), title="made comments"), *(cells or (cell(),)),
+        factories.data(factories.part(LABELS), title="made comments"), *(cells or (cell(),)),
         run_id="2026-01-02-quick", options={"--preset": "quick"},
         machine=factories.MACHINE | {"libraries": {"torch": "2"}},
     )  # fmt: skip

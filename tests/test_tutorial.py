@@ -1,7 +1,7 @@
-"""README.md, "From a CSV to a decision": its commands, typed as they stand there, print what it shows.
+"""datasets/README.md, "From a CSV to a decision": its commands print what it shows.
 
-Of what is measured, that which another machine would find too: the comments, the guesses, accuracy,
-scores. What is shown of a published run is compared letter by letter. To show another run there:
+Measured output is compared as far as it does not depend on the machine: comments, guesses, accuracy,
+scores. Output of a published run is compared exactly. To show another run:
 
     python tests/test_tutorial.py RUN
 """
@@ -19,11 +19,11 @@ import pytest
 from worthit.bench.saved import record
 
 ROOT = Path(record.__file__).parents[2]
-README = ROOT / "README.md"
+README = ROOT / "datasets" / "README.md"
 _SECTION = re.compile(r"<!-- tutorial -->\n(.*?)<!-- end of tutorial -->", re.DOTALL)
 _FENCED = re.compile(r"^```(?:sh)?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
-_LEFT_OUT = "…\n"
+_OMITTED = "…\n"
 
 
 def tutorial() -> str:
@@ -31,35 +31,35 @@ def tutorial() -> str:
     return str(section)
 
 
-def named(section: str) -> str:
-    """The run that the figures are of."""
+def run_name(section: str) -> str:
+    """The run whose figures it shows."""
     (name,) = set(re.findall(r"\d{4}-\d\d-\d\d-\d{6}-quick", section))
     return str(name)
 
 
 def filled(section: str, root: Path, run: str) -> str:
-    """The tutorial, with what it shows of a published run taken from this one, rendered as it says."""
-    section = section.replace(named(section), run)
+    """The tutorial with the figures of this published run, rendered with the command it shows."""
+    section = section.replace(run_name(section), run)
     *_, report, answer, _, _ = _FENCED.findall(section)
     _, _, verdict, _ = typed(report, root).split("\n\n")
     rendered = (root / "reports" / "runs" / run / "README.md").read_text("utf-8")
-    tables = iter(_TABLE.findall(rendered.partition("\n## Budgets and prices\n")[2]))
-    section = section.replace(answer, f"{_LEFT_OUT}{verdict}\n")
+    tables = iter(_TABLE.findall(rendered.partition("\n## Budget\n")[2]))
+    section = section.replace(answer, f"{_OMITTED}{verdict}\n")
     return _TABLE.sub(lambda shown: _rows(next(tables), like=shown[0]), section)
 
 
 def _rows(table: str, like: str) -> str:
-    """Those of a Markdown table that another one has too, by their first cell."""
-    kept = set(map(_first_cell, like.splitlines()))
-    return "".join(line for line in table.splitlines(True) if _first_cell(line) in kept)
+    """The rows of a Markdown table whose first cell is also in another table."""
+    shown = set(map(_first_cell, like.splitlines()))
+    return "".join(line for line in table.splitlines(True) if _first_cell(line) in shown)
 
 
 def _first_cell(line: str) -> str:
-    return line.split("|")[1].strip(" :-")  # nothing of the rule below the headings
+    return line.split("|")[1].strip(" :-")  # empty for the rule below the headings
 
 
 def typed(command: str, folder: Path) -> str:
-    """What a shell prints that finds this environment's programs first."""
+    """The output of a shell command with this environment's programs first on the path."""
     bash = shutil.which("bash")
     assert bash is not None
     here = str(Path(sys.executable).parent)
@@ -77,8 +77,8 @@ def typed(command: str, folder: Path) -> str:
     return done.stdout
 
 
-def told(printed: str) -> list[str]:
-    """Accuracy and ROC AUC of tfidf in the results table; what follows them is of the machine."""
+def quality(printed: str) -> list[str]:
+    """Accuracy and ROC AUC of tfidf in the results table; the other figures depend on the machine."""
     (line,) = re.findall(r"^tfidf +[\d.]+ % .*", printed, re.MULTILINE)
     return str(line).split()[:4]
 
@@ -89,7 +89,7 @@ def scores(printed: str) -> list[dict[str, float]]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """What of a checkout the commands need, without its runs."""
+    """The part of a checkout that the commands need, without its runs."""
     shutil.copytree(ROOT / "bench", tmp_path / "bench")
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
@@ -100,10 +100,10 @@ def project(tmp_path: Path) -> Path:
 def test_its_commands_print_what_it_shows(project: Path) -> None:
     measure, measured, _, _, score, scored = _FENCED.findall(tutorial())
     printed = typed(measure, project)
-    comments, guesses, results, verdict = measured.split(_LEFT_OUT)
+    comments, guesses, results, verdict = measured.split(_OMITTED)
     assert printed.startswith(comments)
     assert guesses in printed
-    assert told(results) == told(printed)
+    assert quality(results) == quality(printed)
     assert f"\n{verdict}" in printed
 
     found, shown = scores(typed(score, project)), scores(scored)
@@ -112,9 +112,9 @@ def test_its_commands_print_what_it_shows(project: Path) -> None:
         assert one == pytest.approx(other, abs=0.01)
 
 
-def test_its_figures_are_those_of_the_run_it_names(project: Path) -> None:
+def test_its_figures_come_from_the_run_that_it_names(project: Path) -> None:
     section = tutorial()
-    run = named(section)
+    run = run_name(section)
     shutil.copy(ROOT / "reports" / "runs" / f"{run}.json", project / "reports" / "runs")
     assert filled(section, project, run) == section
 

@@ -1,0 +1,1 @@
+"""A cell's processes, and what they can be asked."""

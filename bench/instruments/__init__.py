@@ -1,0 +1,1 @@
+"""Latency, throughput, memory, energy, the machine, and their check."""

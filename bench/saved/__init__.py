@@ -1,0 +1,1 @@
+"""The saved run: record, file, consistency, trained models."""

@@ -1,0 +1,1 @@
+"""Scripts beside the benchmark: tuning, timing the datasets."""

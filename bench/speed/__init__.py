@@ -1,0 +1,1 @@
+"""The speed comparison with other implementations."""

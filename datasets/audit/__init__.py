@@ -1,0 +1,1 @@
+"""Whether the data can be trusted: copies, label noise, personal data."""

@@ -1,0 +1,1 @@
+"""The data protocol: training, validation and test comments."""

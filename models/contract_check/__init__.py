@@ -1,0 +1,1 @@
+"""What `worthit check-model` tests."""

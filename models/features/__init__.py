@@ -1,0 +1,1 @@
+"""N-grams, tf-idf and saved estimators of the classical models."""

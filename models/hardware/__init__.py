@@ -1,0 +1,1 @@
+"""Devices, processor and memory allocation."""

@@ -1,10 +1,9 @@
-"""How far a figure could be off: the bootstrap over comments (Efron 1979), all resamples at once.
+"""Intervals of metrics by the bootstrap over comments (Efron 1979), all resamples at once.
 
-A resample is a number of times for each comment, so every figure becomes a weighted one. All
-models are given the same resamples: their differences are those on the same comments.
+A resample is a count for each comment, so that every metric becomes a weighted one. All models share
+the resamples, so that their differences are on the same comments.
 """
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,13 +24,13 @@ from worthit.reports.analysis.ranking_curve import (
 
 RESAMPLES = 1_000
 _SEED = 0
-#: distance from the diagonal; and ranks of rare classes, which a resample repeats
+#: chance raises these, and raises them again in a resample
 _RAISED_BY_CHANCE = {metrics.CALIBRATION_ERROR, metrics.MACRO_AVERAGE_PRECISION}
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval; what is None is so for the reason given."""
+    """A figure with its 95 % interval; `reason` says why one of them is None."""
 
     value: float | None
     low: float | None = None
@@ -39,15 +38,14 @@ class Estimate:
     reason: str = ""
 
 
-@functools.lru_cache(maxsize=4)  # many sections of a report resample the same comments
 def counts(comments: int, resamples: int = RESAMPLES, seed: int = _SEED) -> Matrix:
     """How often each comment is in each resample, shape (comments, resamples), read-only.
 
-    The same for the same arguments: what shares them is resampled together.
+    The same arguments give the same counts.
     """
     rng = np.random.default_rng(seed)
-    times = np.empty((resamples, comments), np.uint8)  # bytes are quicker to turn round
-    for row in times:  # one at a time stays in the processor's cache: five times as fast as at once
+    times = np.empty((resamples, comments), np.uint8)  # bytes transpose faster
+    for row in times:  # row by row stays in the processor's cache: five times faster
         row[:] = np.bincount(rng.integers(comments, size=comments), minlength=comments)
     drawn = times.T.astype(np.float32, order="C")
     drawn.flags.writeable = False
@@ -62,9 +60,8 @@ def estimates(
     Args:
         times: of `counts`, shape (n, resamples).
         labels: class indices, shape (n,).
-        trainings: probabilities as `worthit.reports.analysis.metrics` takes them, of each seed the model was
-            trained with. The figure is their mean; with several, each resample draws seeds, then
-            comments.
+        trainings: the probabilities of each seed, as `metrics` takes them. The figure is their mean;
+            with several seeds, each resample draws seeds, then comments.
     """
     drawn = [resampled(times, labels, scores) for scores in trainings]
     found = {}
@@ -76,7 +73,7 @@ def estimates(
             continue
         replicates = over_seeds(np.stack([of_seed[measure] for of_seed in drawn]))
         mean = float(np.mean(known))
-        # What chance adds to these, it adds to a resample once more: so turn the interval round.
+        # Chance adds the same again in a resample: reflect the interval.
         if measure in _RAISED_BY_CHANCE:
             replicates = np.clip(2 * mean - replicates, 0, 1)
         found[measure] = estimate(mean, replicates)
@@ -86,17 +83,19 @@ def estimates(
 def estimate(value: float, replicates: Vector) -> Estimate:
     """A figure and the percentile interval of its replicates, shape (resamples,).
 
-    Resamples in which it is not defined (NaN), for want of a class, do not count.
+    Resamples that lack a class, where the figure is not defined (NaN), do not count.
     """
     defined = replicates[~np.isnan(replicates)]
-    if not len(defined) or np.ptp(defined) < 1e-6:  # no more than float32 tells apart
-        return Estimate(value, reason="no interval: all resamples are alike, as of a perfect score")
+    if not len(defined) or np.ptp(defined) < 1e-6:  # float32 resolves no less
+        return Estimate(
+            value, reason="no interval: all resamples are identical, as for a perfect score"
+        )
     low, high = np.quantile(defined, (0.025, 0.975))
     return Estimate(value, float(low), float(high))
 
 
 def over_seeds(replicates: Matrix) -> Vector:
-    """The mean of as many seeds, drawn anew for each resample, from shape (seeds, resamples)."""
+    """The mean over seeds, drawn with replacement for each resample; from (seeds, resamples)."""
     seeds, resamples = replicates.shape
     drawn = np.random.default_rng(_SEED).integers(seeds, size=(seeds, resamples))
     mean: Vector = np.take_along_axis(replicates, drawn, axis=0).mean(axis=0)
@@ -104,13 +103,13 @@ def over_seeds(replicates: Matrix) -> Vector:
 
 
 def resampled(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dict[Measure, Vector]:
-    """Each figure in each resample, shape (resamples,); NaN where it is not defined."""
+    """Each metric in each resample, shape (resamples,); NaN where it is not defined."""
     of_two = np.ndim(scores) == 1
     return _of_two(times, labels, scores) if of_two else _of_many(times, labels, scores)
 
 
 def _of_two(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dict[Measure, Vector]:
-    positive, called = np.asarray(labels) == 1, metrics.called(scores) == 1
+    positive, called = np.asarray(labels) == 1, metrics.predicted(scores) == 1
     summed = np.stack([positive, ~positive, positive & called, ~positive & called])
     positives, negatives, hits, alarms = summed.astype(times.dtype) @ times
     everything = positives + negatives
@@ -129,7 +128,7 @@ def _of_two(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dict
 
 
 def _of_many(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dict[Measure, Vector]:
-    truth, called, kinds = np.asarray(labels), metrics.called(scores), np.shape(scores)[1]
+    truth, called, kinds = np.asarray(labels), metrics.predicted(scores), np.shape(scores)[1]
     right = np.flatnonzero(called == truth)
     true = _by_class(times, truth, np.arange(len(truth)), kinds)
     answered = _by_class(times, called, np.arange(len(truth)), kinds)
@@ -152,13 +151,13 @@ def _of_many(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dic
 def _by_class(
     times: Matrix, classes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], kinds: int
 ) -> Matrix:
-    """How often comments of some rows are in each resample, by class, shape (kinds, resamples)."""
+    """How often the comments of some rows are in each resample, by class: (kinds, resamples)."""
     ones = np.ones(len(rows), times.dtype)
     return np.asarray(csr_array((ones, (classes[rows], rows)), (kinds, len(times))) @ times)
 
 
 def _areas(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> tuple[Vector, Vector]:
-    """Macro ROC AUC and average precision in each resample; a curve at a time, for memory's sake."""
+    """Macro ROC AUC and average precision in each resample; one curve at a time to save memory."""
     found = [
         (curve.roc_auc(), curve.average_precision()) for curve in one_vs_rest(times, labels, scores)
     ]
@@ -169,7 +168,7 @@ def _areas(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> tuple
 def _of_probabilities(
     times: Matrix, labels: Sequence[int], scores: npt.ArrayLike
 ) -> dict[Measure, Vector]:
-    claims, hits = metrics.claimed(scores, labels)
+    claims, hits = metrics.calibration_pairs(scores, labels)
     by_bin = (claims - hits) * (metrics.bins(claims) == np.arange(metrics.BINS)[:, None])
     summed = np.stack([np.ones(len(claims)), metrics.squares(scores, labels), *by_bin])
     everything, squares, *bins = summed.astype(times.dtype) @ times

@@ -1,11 +1,12 @@
-"""Figures of a cell with the bounds between which they are known, so that claims can respect them.
+"""Figures of a cell with the bounds between which they are known, so that claims respect them.
 
-- A median latency has its 95 % interval and a p99 its two bounds, both over comments, from the
+- A median latency has its 95 % interval and a p99 its two bounds. Both are over comments, from the
   order of samples (`worthit.bench.instruments.quantiles`).
-- Other times, rates and measured energy are known to the noise of the machine, if that was measured.
-- Peak memory is known to `MEMORY_OFF`; sizes on disk are exact.
-- Estimates may be 40 % off, as README.md says of codecarbon's.
-- The energy of a training too short to be metered follows from its time and the power of scoring.
+- Accuracy has its 95 % interval over the test comments.
+- Other times, rates and measured energy are known up to the noise of the machine, if it was measured.
+- Peak memory is known up to `MEMORY_OFF`. Sizes on disk are exact.
+- Estimates may be 40 % off.
+- The energy of a training that is too short to meter follows from its time and the power of scoring.
 """
 
 import math
@@ -21,11 +22,12 @@ from worthit.bench.saved.record import (
     Run,
     unavailable,
 )
+from worthit.reports.analysis import run_view
 from worthit.reports.analysis.run_view import missing
 
 ESTIMATES_OFF = 0.4
-#: the ratio less 1 by which two readings of one peak of memory may differ: identical runs differed by
-#: up to 13 %, in the table of repeats of README.md, "Can the numbers be trusted?"
+#: the ratio less 1 by which two readings of one memory peak may differ: identical runs differed by
+#: up to 13 %
 MEMORY_OFF = 0.15
 
 
@@ -36,8 +38,8 @@ class Bounded:
     figure: Figure
     low: float
     high: float
-    measured_part: bool = True  # False if it is made of nothing but estimates
-    nothing: bool = False  # no such cost by nature, which is a true zero
+    measured_part: bool = True  # False if it consists of estimates only
+    nothing: bool = False  # a true zero: there is no such cost
 
     @property
     def value(self) -> float | None:
@@ -48,11 +50,11 @@ class Bounded:
         return "estimated" in (self.figure.origin, self.figure.was)
 
     def below(self, other: "Bounded") -> bool:
-        """Surely less; False wherever one is unavailable."""
+        """True if it is less whatever the true values are; False if one is unavailable."""
         return self.high < other.low
 
     def times(self, factor: float, unit: str) -> "Bounded":
-        """Scaled by a factor from 0 up."""
+        """The figure times a factor of 0 or more."""
         value = None if self.figure.value is None else self.figure.value * factor
         figure = replace(self.figure, value=value, unit=unit)
         return replace(self, figure=figure, low=self.low * factor, high=self.high * factor)
@@ -63,27 +65,27 @@ def absent(unit: str, reason: str) -> Bounded:
 
 
 def nothing(unit: str) -> Bounded:
-    """A cost that there is not, such as the training of a model that is not trained."""
+    """A cost that does not exist, such as the training of a model that is not trained."""
     return Bounded(Figure(0.0, unit, "measured", "by nature", 0), 0.0, 0.0, nothing=True)
 
 
 def within(figure: Figure, noise: float = 0.0) -> Bounded:
-    """A figure with the bounds its origin suggests.
+    """A figure with the bounds that its origin implies.
 
     Args:
-        noise: the ratio less 1 by which two readings of the same thing may differ.
+        noise: the ratio less 1 by which two readings of the same quantity may differ.
     """
     if figure.value is None:
         return absent(figure.unit, figure.reason)
     if "estimated" in (figure.origin, figure.was):
         low, high = figure.value * (1 - ESTIMATES_OFF), figure.value * (1 + ESTIMATES_OFF)
         return Bounded(figure, low, high, measured_part=False)
-    root = math.sqrt(1 + noise)  # so that two readings differ once one is 1 + noise of the other
+    root = math.sqrt(1 + noise)  # two readings differ from a ratio of 1 + noise on
     return Bounded(figure, figure.value / root, figure.value * root)
 
 
 def total(parts: Sequence[Bounded], unit: str) -> Bounded:
-    """The sum; an estimate if a part is, cached if a part is, unavailable if a part is."""
+    """The sum; estimated, cached or unavailable if a part is."""
     for part in parts:
         if part.value is None:
             return absent(unit, part.figure.reason)
@@ -105,8 +107,18 @@ def total(parts: Sequence[Bounded], unit: str) -> Bounded:
 
 
 def noise(run: Run) -> float:
-    """Of the machine, as a ratio less 1; 0 where it was not measured."""
+    """The machine's noise as a ratio less 1; 0 if it was not measured."""
     return (run.noise.value or 0.0) / 100
+
+
+def test_accuracy(run: Run, cell: CellRecord) -> Bounded:
+    if cell.quality is None:
+        return absent("", missing(cell, "quality"))
+    share = run_view.accuracy(run, cell)
+    if share is None:
+        return absent("", "there are no test comments")
+    figure = Figure(share.value, "", "measured", "test comments", share.comments)
+    return Bounded(figure, share.low, share.high)
 
 
 def training_s(run: Run, cell: CellRecord) -> Bounded:
@@ -118,7 +130,7 @@ def training_s(run: Run, cell: CellRecord) -> Bounded:
 
 
 def training_j(run: Run, cell: CellRecord) -> Bounded:
-    """Of CPU and GPU, gross; an estimate where the training was not metered, as short ones are."""
+    """Energy of CPU and GPU, gross; an estimate if the training was too short to meter."""
     if cell.training is None:
         return absent("J", missing(cell, "training"))
     if cell.training.train_s.reason == NOT_TUNED:
@@ -130,20 +142,20 @@ def training_j(run: Run, cell: CellRecord) -> Bounded:
 def _training_j_by_power(run: Run, cell: CellRecord, unmetered: Bounded) -> Bounded:
     """Training time at the power of scoring.
 
-    Training may keep more cores busy than scoring does, but hardly draws more than the cell that
-    drew most: the upper bound goes by that one.
+    Training may keep more cores busy than scoring, but hardly draws more than the cell with the
+    highest power: the upper bound uses that one.
     """
     seconds, power = training_s(run, cell).figure, scoring_w(run, cell)
     if seconds.value is None or power.value is None:
         return unmetered
-    alike = [scoring_w(run, other) for other in run.cells if other.device == cell.device]
-    most_w = max(other.value for other in alike if other.value is not None)
+    same_device = [scoring_w(run, other) for other in run.cells if other.device == cell.device]
+    most_w = max(other.value for other in same_device if other.value is not None)
     figure = Figure(
         power.value * seconds.value,
         "J",
         "estimated",
         f"training time at the power of scoring; {power.figure.instrument}",
-        reason="the energy of this training was not metered: its time at the power of scoring",
+        reason="the energy of this training was not metered; it is its time at the power of scoring",
     )
     if seconds.origin == "cached":
         figure = replace(figure, origin="cached", was="estimated")
@@ -181,10 +193,10 @@ def comments_per_s(run: Run, cell: CellRecord) -> Bounded:
 
 
 def compute_ms(run: Run, cell: CellRecord) -> Bounded:
-    """Time of the machine for one comment of many at hand: 1,000 / the best comments/s."""
+    """Machine time per comment in batches: 1,000 / the best comments/s."""
     rate = comments_per_s(run, cell)
     if not rate.value:
-        return absent("ms", rate.figure.reason or "no comment was scored in the time given")
+        return absent("ms", rate.figure.reason or "no comment was scored in the time limit")
     figure = replace(rate.figure, value=1e3 / rate.value, unit="ms")
     return Bounded(figure, 1e3 / rate.high, 1e3 / rate.low, rate.measured_part)
 
@@ -202,7 +214,7 @@ def disk_mb(run: Run, cell: CellRecord) -> Bounded:
 
 
 def energy_j(run: Run, cell: CellRecord) -> Bounded:
-    """Of one comment, CPU and GPU, gross."""
+    """Energy per comment of CPU and GPU, gross."""
     if cell.energy is None:
         return absent("J", missing(cell, "energy"))
     return _cpu_and_gpu(run, cell, cell.energy.cpu_j_per_comment, cell.energy.gpu_j_per_comment)
@@ -217,6 +229,6 @@ def scoring_w(run: Run, cell: CellRecord) -> Bounded:
 
 
 def _cpu_and_gpu(run: Run, cell: CellRecord, cpu: Figure, gpu: Figure) -> Bounded:
-    """The sum; the GPU counts if the cell computes on one or if it was metered."""
+    """CPU plus GPU; the CPU alone for a CPU cell without a metered GPU."""
     parts = [cpu] if cell.device == "cpu" and gpu.value is None else [cpu, gpu]
     return total([within(part, noise(run)) for part in parts], "J")

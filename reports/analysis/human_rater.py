@@ -1,8 +1,8 @@
-"""How well people do it: one rater against the majority of the other raters of the same comment.
+"""How well people do: one rater compared with the majority of the other raters of the same comment.
 
-The line to read a model's accuracy against. Exact, from counts: of n raters k said positive, and every
-one of them is left out in turn. Where the others are of two minds, half and half, the comment counts
-half as positive and half as not, so that comments nobody agrees on are not left out.
+A model's accuracy is read against this. It is exact: of n raters, k of whom said positive, each is
+left out in turn. If the others are split evenly, the comment counts half as positive, so that
+comments without agreement are not left out.
 """
 
 from dataclasses import dataclass
@@ -10,32 +10,30 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from worthit.bench.saved.record import Part, Run
+from worthit.bench.saved.record import Part
 from worthit.reports.analysis import bootstrap
 from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.metrics import ROC_AUC
 from worthit.reports.analysis.ranking_curve import Matrix, Vector, ratio
-from worthit.reports.text import class_names
 
 
 @dataclass(frozen=True)
 class Rater:
-    """One rater as a classifier of the comments that have two votes or more."""
+    """One rater as a classifier of the comments with two votes or more."""
 
     comments: int
     accuracy: Estimate
-    auc: Estimate  # of a score that is 0 or 1 it is balanced accuracy
-    recall: float | None  # None where no comment is positive to the others
-    false_alarms: float | None  # share of the comments that are not positive to the others
+    auc: Estimate  # equal to balanced accuracy, since the score is 0 or 1
+    recall: float | None  # None if no comment is positive to the others
+    false_alarms: float | None  # share of the comments that are negative to the others
 
 
-def rater_of(run: Run) -> Rater | None:
-    """One rater on a run's test comments; None without votes, which tell one class from the rest."""
-    return rater(run.data.test) if class_names.of_two(run) else None
+def rater(part: Part, resamples: Matrix) -> Rater | None:
+    """One rater on the comments of a part; None without votes.
 
-
-def rater(part: Part) -> Rater | None:
-    """One rater on the comments of a part; None where there are no votes."""
+    Args:
+        resamples: of the part's comments, see `bootstrap.counts`.
+    """
     voted = [
         (index, share, raters)
         for index, (share, raters) in enumerate(zip(part.toxic_share, part.raters, strict=True))
@@ -45,7 +43,7 @@ def rater(part: Part) -> Rater | None:
         return None
     index, share, raters = (np.asarray(column) for column in zip(*voted, strict=True))
     table = chances(np.rint(share * raters), raters)
-    times = bootstrap.counts(len(part.labels))[index]
+    times = resamples[index]
     drawn = _figures(table.astype(times.dtype) @ times)
     accuracy, recall, false_alarms, auc = _figures(table.sum(axis=1, keepdims=True))
     return Rater(
@@ -60,17 +58,17 @@ def rater(part: Part) -> Rater | None:
 
 
 def chances(positive_votes: Vector, votes: Vector) -> npt.NDArray[np.float64]:
-    """How a rater drawn at random compares with the majority of the others, comment by comment.
+    """How a random rater compares with the majority of the others, comment by comment.
 
     Args:
         positive_votes, votes: shape (n,), at least two votes each.
 
     Returns:
-        Shape (4, n), each column adding to 1: the chances that both say positive, only the others,
-        only the rater, neither.
+        Shape (4, n), columns that add to 1: the probabilities that both say positive, only the
+        others, only the rater, or neither.
     """
     says_positive = positive_votes / votes
-    # The others' majority: 1 positive, 0 not, ½ a tie. It lacks the rater's own vote.
+    # The majority without the rater's own vote: 1 positive, 0 negative, ½ a tie.
     others_if_positive = (np.sign(2 * (positive_votes - 1) - (votes - 1)) + 1) / 2
     others_if_not = (np.sign(2 * positive_votes - (votes - 1)) + 1) / 2
     return np.stack(

@@ -1,11 +1,10 @@
-"""How good a classifier is: from probabilities and labels to figures.
+"""Metrics of classification quality: from probabilities and labels to figures.
 
-Probabilities are those of the positive class, shape (n,), where there are two classes, else of every
-class, (n, classes); labels are class indices, (n,). Of more classes than two, macro figures are means
-over those that occur among the comments, each counted alike however rare it is.
+Of two classes, probabilities are those of the positive class, shape (n,). Of more classes they are
+those of every class, shape (n, classes). Labels are class indices, shape (n,). Macro figures are
+means over the classes that occur among the comments, each with the same weight.
 """
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,18 +17,17 @@ from worthit.reports.analysis.ranking_curve import Curve, mean_defined, one_vs_r
 
 Floats = npt.NDArray[np.float64]
 
-# Called the positive class from here on; on a balanced set neither class is favoured.
+#: a comment is predicted positive from this probability on
 THRESHOLD = 0.5
-#: a difference is claimed where chance alone would show it less often than this
+#: significance level: a difference counts if its p value is smaller
 ALPHA = 0.05
-
 #: of calibration: bins of equal width, from probability 0 to 1
 BINS = 10
 
 
 @dataclass(frozen=True)
 class Share:
-    """A share of comments, with its 95 % Wilson interval (Wilson 1927)."""
+    """A share of comments, with its 95 % interval."""
 
     value: float
     low: float
@@ -37,9 +35,12 @@ class Share:
     comments: int
 
 
-@functools.lru_cache(maxsize=1024)  # every section of a report asks for the same few
 def share(hits: int, comments: int) -> Share | None:
-    """hits / comments with its interval; None where there are no comments to speak of."""
+    """hits / comments with its Wilson interval (Wilson 1927); None without comments.
+
+    Equal to `scipy.stats.binomtest(...).proportion_ci(method="wilson")`, which tests check. Importing
+    scipy.stats takes 0.4 s, longer than rendering most reports.
+    """
     if not comments:
         return None
     z = NormalDist().inv_cdf(0.975)
@@ -50,19 +51,20 @@ def share(hits: int, comments: int) -> Share | None:
 
 
 def accuracy(probabilities: npt.ArrayLike, labels: Sequence[int]) -> Share | None:
-    hits = int((called(probabilities) == np.asarray(labels)).sum())
+    """The share of comments classified correctly."""
+    hits = int((predicted(probabilities) == np.asarray(labels)).sum())
     return share(hits, len(labels))
 
 
-def guessing(labels: Sequence[int]) -> float:
-    """The accuracy of always answering what most comments are, at no cost at all."""
+def majority_accuracy(labels: Sequence[int]) -> float:
+    """The accuracy of predicting the most common class for every comment."""
     return float(np.bincount(labels).max() / len(labels)) if labels else 1.0
 
 
 def roc_auc(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """The chance that a positive comment scores above another; None where a class is missing.
+    """The probability that a positive comment scores above a negative one.
 
-    Of more classes than two the macro mean of each class against the rest.
+    Of more than two classes, the mean over one-vs-rest areas. None if only one class occurs.
     """
     if len(set(labels)) < 2:
         return None
@@ -71,7 +73,7 @@ def roc_auc(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None
 
 
 def balanced_accuracy(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """The mean recall of the classes, which is macro recall; None where only one occurs."""
+    """The mean recall of the classes (macro recall); None if only one class occurs."""
     if len(set(labels)) < 2:
         return None
     counts = confusion(probabilities, labels)
@@ -80,7 +82,7 @@ def balanced_accuracy(probabilities: npt.ArrayLike, labels: Sequence[int]) -> fl
 
 
 def f1(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """The harmonic mean of precision and recall; None where no comment is positive."""
+    """The harmonic mean of precision and recall; None without positive comments."""
     if 1 not in labels:
         return None
     (_, alarms), (missed, hits) = confusion(probabilities, labels)
@@ -88,7 +90,7 @@ def f1(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
 
 
 def macro_precision(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """The mean precision of the classes that occur, 0 of one that no comment is called."""
+    """The mean precision of the classes that occur; 0 for a class that is never predicted."""
     if not labels:
         return None
     counts = confusion(probabilities, labels)
@@ -107,9 +109,9 @@ def macro_f1(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | Non
 
 
 def average_precision(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """Precision at each positive comment's threshold, on average; None where a class is missing.
+    """The mean precision over the thresholds of the positive comments.
 
-    Of more classes than two the macro mean of each against the rest.
+    Of more than two classes, the mean over one-vs-rest values. None if only one class occurs.
     """
     if len(set(labels)) < 2:
         return None
@@ -118,17 +120,15 @@ def average_precision(probabilities: npt.ArrayLike, labels: Sequence[int]) -> fl
 
 
 def brier(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """Mean squared difference of probability and label, 0 to 1, 0 is best (Brier 1950).
+    """Mean squared difference of probability and label (Brier 1950); 0 is best.
 
-    Of more classes than two as Brier has it, 0 to 2: the squared differences of all classes'
-    probabilities from 1 for the true class and 0 for the others, summed. Of two classes that would
-    be twice as much.
+    From 0 to 1 for two classes. For more classes, Brier's original sum over all classes, from 0 to 2.
     """
     return float(squares(probabilities, labels).mean()) if labels else None
 
 
 def squares(probabilities: npt.ArrayLike, labels: Sequence[int]) -> Floats:
-    """What the Brier score is the mean of, shape (n,)."""
+    """The Brier score of each comment, shape (n,)."""
     scores, truth = np.asarray(probabilities), np.asarray(labels)
     if scores.ndim == 1:
         return np.asarray(np.square(scores - truth))
@@ -137,44 +137,43 @@ def squares(probabilities: npt.ArrayLike, labels: Sequence[int]) -> Floats:
 
 
 def calibration_error(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """Expected calibration error, 0 to 1, 0 is best (Naeini, Cooper, Hauskrecht 2015).
+    """Expected calibration error, from 0 to 1 (Naeini, Cooper, Hauskrecht 2015); 0 is best.
 
-    In `BINS` bins of equal width, how far mean probability is from the share of positive comments,
-    averaged by the bins' number of comments. Of more classes than two it is that of the class
-    called, and the share of comments called right (Guo et al. 2017).
+    The difference of mean probability and share of positive comments in `BINS` bins of equal width,
+    weighted by comments. For more than two classes, of the predicted class (Guo et al. 2017).
     """
     if not labels:
         return None
-    claims, hits = claimed(probabilities, labels)
+    claims, hits = calibration_pairs(probabilities, labels)
     return float(np.abs(np.bincount(bins(claims), claims - hits)).sum() / len(labels))
 
 
-def claimed(
+def calibration_pairs(
     probabilities: npt.ArrayLike, labels: Sequence[int]
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """The probabilities whose calibration is looked at, and which came true, shape (n,) each."""
+    """The probabilities to calibrate, and whether each event occurred; shape (n,) each."""
     scores, truth = np.asarray(probabilities), np.asarray(labels)
     if scores.ndim == 1:
         return scores, truth == 1
-    return scores.max(axis=1), called(scores) == truth
+    return scores.max(axis=1), predicted(scores) == truth
 
 
 def bins(probabilities: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """The calibration bin, 0 to BINS - 1, of each probability, shape (n,); 1.0 is in the last."""
+    """The calibration bin of each probability, 0 to BINS - 1, shape (n,)."""
     numbers = np.floor(np.asarray(probabilities) * BINS).astype(np.int64)
     return np.asarray(np.minimum(numbers, BINS - 1))
 
 
 def precision(probabilities: npt.ArrayLike, labels: Sequence[int]) -> Share | None:
-    """Of the comments called positive, the share that is."""
-    positive = called(probabilities) == 1
+    """The share of the comments predicted positive that are positive."""
+    positive = predicted(probabilities) == 1
     return share(int((positive & (np.asarray(labels) == 1)).sum()), int(positive.sum()))
 
 
 def recall(probabilities: npt.ArrayLike, labels: Sequence[int]) -> Share | None:
-    """Of the positive comments, the share that is called so."""
+    """The share of the positive comments that are predicted positive."""
     positive = np.asarray(labels) == 1
-    return share(int(((called(probabilities) == 1) & positive).sum()), int(positive.sum()))
+    return share(int(((predicted(probabilities) == 1) & positive).sum()), int(positive.sum()))
 
 
 def at_recall(
@@ -182,7 +181,7 @@ def at_recall(
 ) -> tuple[float, float] | None:
     """Precision at the highest threshold that reaches a recall, and that threshold.
 
-    Some threshold always does, if only by calling every comment positive; None where none is.
+    None without positive comments.
     """
     if 1 not in labels:
         return None
@@ -191,30 +190,30 @@ def at_recall(
 
 
 def confusion(probabilities: npt.ArrayLike, labels: Sequence[int]) -> npt.NDArray[np.int64]:
-    """Counts, shape (classes, classes): rows are the true class, columns the one called."""
+    """Counts, shape (classes, classes): rows are true classes, columns predicted classes."""
     scores = np.asarray(probabilities)
     kinds = 2 if scores.ndim == 1 else scores.shape[1]
-    cells = kinds * np.asarray(labels, np.int64) + called(scores)
+    cells = kinds * np.asarray(labels, np.int64) + predicted(scores)
     return np.asarray(np.bincount(cells, minlength=kinds**2).reshape(kinds, kinds))
 
 
-def called(probabilities: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """The class each comment is called, shape (n,): of several as likely the first by index."""
+def predicted(probabilities: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """The predicted class of each comment, shape (n,); the first of equally probable ones."""
     scores = np.asarray(probabilities)
     if scores.ndim == 1:
         return (scores >= THRESHOLD).astype(np.int64)
     return np.asarray(scores.argmax(axis=1))
 
 
-def sureness(probabilities: npt.ArrayLike) -> Floats:
-    """The probability of the likeliest class, shape (n,)."""
+def confidence(probabilities: npt.ArrayLike) -> Floats:
+    """The probability of the predicted class, shape (n,)."""
     scores = np.asarray(probabilities)
     return np.asarray(np.maximum(scores, 1 - scores) if scores.ndim == 1 else scores.max(axis=1))
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure of quality: how it is called and written, and how it is had from scores."""
+    """One metric: its heading and format, and how to compute it from probabilities."""
 
     heading: str
     point: Callable[[npt.ArrayLike, Sequence[int]], Share | float | None]
@@ -222,7 +221,7 @@ class Measure:
     undefined: str = "only one class among these comments"
 
     def value(self, probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-        """The figure of all comments; None where it is not defined, for `undefined`."""
+        """The metric over all comments; None where it is not defined (see `undefined`)."""
         found = self.point(probabilities, labels)
         return found.value if isinstance(found, Share) else found
 
@@ -233,11 +232,13 @@ BRIER = Measure("Brier score", brier)
 CALIBRATION_ERROR = Measure("calibration error", calibration_error)
 ACCURACY = Measure("accuracy", accuracy, percent=True)
 BALANCED_ACCURACY = Measure("balanced accuracy", balanced_accuracy, percent=True)
-PRECISION = Measure("precision", precision, percent=True, undefined="no comment is called positive")
+PRECISION = Measure(
+    "precision", precision, percent=True, undefined="no comment is predicted positive"
+)
 RECALL = Measure("recall", recall, percent=True)
 F1 = Measure("F1", f1, percent=True)
 
-#: of the comments called positive or not, at THRESHOLD
+#: of the predictions at THRESHOLD
 DECISIONS = (ACCURACY, BALANCED_ACCURACY, PRECISION, RECALL, F1)
 #: of the probabilities
 SCORES = (ROC_AUC, AVERAGE_PRECISION, BRIER, CALIBRATION_ERROR)
@@ -248,7 +249,7 @@ MACRO_F1 = Measure("macro F1", macro_f1, percent=True)
 MACRO_ROC_AUC = Measure("macro ROC AUC", roc_auc)
 MACRO_AVERAGE_PRECISION = Measure("macro average precision", average_precision)
 
-#: of more classes than two: of the classes that comments are called
+#: the same for more than two classes: of the predicted classes
 MACRO_DECISIONS = (ACCURACY, MACRO_RECALL, MACRO_PRECISION, MACRO_F1)
-#: and of their probabilities
+#: and of the probabilities
 MACRO_SCORES = (MACRO_ROC_AUC, MACRO_AVERAGE_PRECISION, BRIER, CALIBRATION_ERROR)

@@ -1,12 +1,11 @@
-"""Which models differ by more than chance: every two, on the same test comments.
+"""Which models differ significantly: every pair, on the same test comments.
 
-Accuracies by McNemar's test, ROC AUCs (macro, of more classes than two) by the paired bootstrap,
-and p values corrected for how many pairs were looked at. Of several seeds the first stands for its
-model: a pair for each two seeds would ask the same question again, and the correction take back
-what more trainings show.
+Accuracies are compared by McNemar's exact test, ROC AUCs (macro for more than two classes) by the
+paired bootstrap. The p values are corrected for the number of pairs (Holm). Of several seeds, the
+first represents its model: a pair for every two seeds would ask the same question again, and the
+correction would cancel what more trainings show.
 """
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +13,10 @@ from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr  # of scipy.stats, which takes most of a second to import
+from scipy.special import bdtr  # scipy.stats takes 0.4 s to import
 
 from worthit.bench.saved.record import Run
-from worthit.reports.analysis import bootstrap, metrics
+from worthit.reports.analysis import metrics
 from worthit.reports.analysis.ranking_curve import Matrix, Vector, mean_defined, one_vs_rest
 from worthit.reports.analysis.run_view import by_model
 from worthit.reports.text import class_names
@@ -32,8 +31,8 @@ _None = tuple[None, None, None, None]
 class Pair:
     """Two cells on the same comments: first minus second, with 95 % intervals.
 
-    p values are two-sided and hold for all pairs of the run together (Holm); intervals are each for
-    itself. Figures of ROC AUC are None where a class is missing.
+    The two-sided p values are corrected for all pairs of the run (Holm); the intervals are not.
+    Figures of ROC AUC are None if a class is missing.
     """
 
     first: str  # cell names
@@ -55,8 +54,8 @@ class Pair:
     def auc_differs(self) -> bool:
         return self.auc_p is not None and self.auc_p < metrics.ALPHA
 
-    def turned(self) -> "Pair":
-        """The same, second minus first."""
+    def reversed(self) -> "Pair":
+        """The same pair, second minus first."""
         return replace(
             self,
             first=self.second,
@@ -70,29 +69,39 @@ class Pair:
         )
 
 
-def pairs(run: Run) -> tuple[Pair, ...]:
-    """All pairs of models that have quality, in the order of the run; none of fewer than two."""
+def pairs(run: Run, resamples: Matrix) -> tuple[Pair, ...]:
+    """All pairs of models with scores, in the order of the run.
+
+    Args:
+        resamples: of the test comments, see `bootstrap.counts`.
+    """
     cells = [cells[0] for cells in by_model(run).values()]
-    scored = [(cell.name, cell.quality.test) for cell in cells if cell.quality is not None]
-    return pairs_of(run.data.test.labels, tuple(scored), len(run.data.classes))
+    scored = {cell.name: cell.quality.test for cell in cells if cell.quality is not None}
+    return pairs_of(run.data.test.labels, scored, len(run.data.classes), resamples)
 
 
-@functools.lru_cache(maxsize=4)  # a report, its pictures and its summary all ask
 def pairs_of(
-    labels: tuple[int, ...], cells: tuple[tuple[str, tuple[float, ...]], ...], kinds: int
+    labels: Sequence[int], scores: dict[str, tuple[float, ...]], classes: int, resamples: Matrix
 ) -> tuple[Pair, ...]:
-    """All pairs of cells by their names and probabilities of the same comments, as a run keeps them."""
-    which = list(itertools.combinations(range(len(cells)), 2))
+    """All pairs of cells.
+
+    Args:
+        labels: class indices, shape (n,).
+        scores: cell name → probabilities of the same n comments, as a run saves them.
+        classes: number of classes.
+        resamples: of the n comments, see `bootstrap.counts`.
+    """
+    which = list(itertools.combinations(range(len(scores)), 2))
     if not which or not labels:
         return ()
-    times = bootstrap.counts(len(labels))
-    scored = [class_names.shaped(scores, kinds) for _, scores in cells]
-    by_accuracy = _by_accuracy(times, labels, scored, which)
-    by_auc = _by_auc(times, labels, scored, which)
-    names = itertools.combinations((name for name, _ in cells), 2)
+    shaped = [class_names.shaped(flat, classes) for flat in scores.values()]
+    by_accuracy = _by_accuracy(resamples, labels, shaped, which)
+    by_auc = _by_auc(resamples, labels, shaped, which)
     return tuple(
-        Pair(*two, *accuracy, *auc)
-        for two, accuracy, auc in zip(names, by_accuracy, by_auc, strict=True)
+        Pair(*names, *accuracy, *auc)
+        for names, accuracy, auc in zip(
+            itertools.combinations(scores, 2), by_accuracy, by_auc, strict=True
+        )
     )
 
 
@@ -100,27 +109,29 @@ def between(pairs: Iterable[Pair], first: str, second: str) -> Pair:
     """The pair of two cells, by name, as first minus second.
 
     Raises:
-        LookupError: they are no pair of these.
+        LookupError: there is no such pair.
     """
     for pair in pairs:
         if (pair.first, pair.second) == (first, second):
             return pair
         if (pair.first, pair.second) == (second, first):
-            return pair.turned()
+            return pair.reversed()
     raise LookupError(f"no pair of {first} and {second}")
 
 
 def differ(pairs: Iterable[Pair]) -> Callable[[str, str], bool]:
-    """Whether two cells' accuracies differ, by their names."""
-    apart = {frozenset((pair.first, pair.second)) for pair in pairs if pair.accuracy_differs}
-    return lambda first, second: frozenset((first, second)) in apart
+    """A function of two cell names: True if their accuracies differ significantly."""
+    different = {frozenset((pair.first, pair.second)) for pair in pairs if pair.accuracy_differs}
+    return lambda first, second: frozenset((first, second)) in different
 
 
 def mcnemar_p(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
-    """The two-sided p value of McNemar's test (1947), exact: of comments that only one tells right.
+    """The two-sided p value of McNemar's exact test (McNemar 1947).
+
+    statsmodels has it, and Holm's correction; importing them takes 0.6 s.
 
     Args:
-        first, second: which comments each model tells right, shape (n,).
+        first, second: whether each model classifies each comment correctly, shape (n,).
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     if only_first + only_second == 0:
@@ -130,19 +141,19 @@ def mcnemar_p(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> fl
 
 
 def bootstrap_p(difference: float, replicates: Vector) -> float:
-    """The two-sided p value of a difference, from its standard error in resamples.
+    """The two-sided p value of a difference, from its standard error over resamples.
 
-    Normal, as in pROC (Robin et al. 2011): counting resamples beyond 0 could not get below
+    Normal, as in pROC (Robin et al. 2011). Counting resamples beyond 0 cannot give less than
     2 / resamples, which a correction for many pairs would lift above any level.
     """
     error = float(np.nanstd(replicates))
-    if error < 1e-6:  # no more than float32 tells apart: then resamples show no less than this
+    if error < 1e-6:  # float32 resolves no less
         return 1.0 if abs(difference) < 1e-6 else 2 / len(replicates)
     return 2 * NormalDist().cdf(-abs(difference) / error)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p values corrected for their number (Holm 1979), in the order given."""
+    """p values corrected for their number (Holm 1979), in the given order."""
     order = np.argsort(p_values, kind="stable")
     left = np.arange(len(p_values), 0, -1)
     corrected = np.empty(len(p_values))
@@ -151,14 +162,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _by_accuracy(
-    times: Matrix, labels: Sequence[int], scored: Sequence[Probabilities], which: _Which
+    resamples: Matrix, labels: Sequence[int], scores: list[Probabilities], which: _Which
 ) -> list[_Figures]:
-    right = np.stack([metrics.called(scores) == np.asarray(labels) for scores in scored])
-    drawn = right.astype(times.dtype) @ times / len(labels)
-    p_values = holm([mcnemar_p(right[first], right[second]) for first, second in which])
+    correct = np.stack([metrics.predicted(one) == np.asarray(labels) for one in scores])
+    drawn = correct.astype(resamples.dtype) @ resamples / len(labels)
+    p_values = holm([mcnemar_p(correct[first], correct[second]) for first, second in which])
     return [
         (
-            float(right[first].mean() - right[second].mean()),
+            float(correct[first].mean() - correct[second].mean()),
             *_interval(drawn[first] - drawn[second]),
             p,
         )
@@ -167,22 +178,22 @@ def _by_accuracy(
 
 
 def _by_auc(
-    times: Matrix, labels: Sequence[int], scored: Sequence[Probabilities], which: _Which
+    resamples: Matrix, labels: Sequence[int], scores: list[Probabilities], which: _Which
 ) -> Sequence[_Figures | _None]:
-    areas = [area for scores in scored if (area := metrics.roc_auc(scores, labels)) is not None]
-    if len(areas) < len(scored):
+    areas = [area for one in scores if (area := metrics.roc_auc(one, labels)) is not None]
+    if len(areas) < len(scores):
         return [(None, None, None, None)] * len(which)
     drawn = [
-        mean_defined([curve.roc_auc() for curve in one_vs_rest(times, labels, scores)])
-        for scores in scored
+        mean_defined([curve.roc_auc() for curve in one_vs_rest(resamples, labels, one)])
+        for one in scores
     ]
-    found = [
+    differences = [
         (areas[first] - areas[second], drawn[first] - drawn[second]) for first, second in which
     ]
-    p_values = holm([bootstrap_p(difference, replicates) for difference, replicates in found])
+    p_values = holm([bootstrap_p(difference, replicates) for difference, replicates in differences])
     return [
         (difference, *_interval(replicates), p)
-        for (difference, replicates), p in zip(found, p_values, strict=True)
+        for (difference, replicates), p in zip(differences, p_values, strict=True)
     ]
 
 

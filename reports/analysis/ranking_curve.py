@@ -1,7 +1,7 @@
-"""What a ranking of comments is worth, threshold by threshold, in many resamples at once.
+"""ROC and precision-recall figures, threshold by threshold, in many resamples at once.
 
-scikit-learn has the same figures, and tests hold these to its own. It takes one resample at a time
-and a second to import, which is half of what a report may take.
+scikit-learn has the same figures, and tests compare with them. It takes one resample at a time, and
+a second to import, which is half of what a report may take.
 """
 
 import functools
@@ -19,18 +19,18 @@ Vector = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Curve:
-    """What lies at or above each of the k different scores of positive comments, in each resample."""
+    """Counts at or above each of the k distinct scores of positive comments, in each resample."""
 
     thresholds: Vector  # (k,), highest first
-    times: Matrix  # (k, resamples): positive comments that score just that
-    hits: Matrix  # (k, resamples): positive comments that score as high or higher
-    alarms: Matrix  # (k, resamples): others that do
-    tied: Matrix | None  # (k, resamples): others that score just that; None: none does
-    negatives: Vector  # (resamples,): others, in all
+    times: Matrix  # (k, resamples): positive comments with exactly that score
+    hits: Matrix  # (k, resamples): positive comments with that score or a higher one
+    alarms: Matrix  # (k, resamples): negative comments with that score or a higher one
+    tied: Matrix | None  # (k, resamples): negative comments with exactly that score; None: none
+    negatives: Vector  # (resamples,): all negative comments
 
     @classmethod
     def once(cls, labels: Sequence[int], scores: npt.ArrayLike) -> "Curve":
-        """Of one resample in which each comment is once: figures of the comments as they are."""
+        """The curve of the comments as they are: one resample with each comment once."""
         return cls.of(np.ones((len(labels), 1)), labels, scores)
 
     @classmethod
@@ -38,11 +38,11 @@ class Curve:
         positive, score = np.asarray(labels) == 1, np.asarray(scores, np.float64)
         ranks = np.argsort(-score, kind="stable")
         positives, negatives = ranks[positive[ranks]], ranks[~positive[ranks]]
-        thresholds, alike = np.unique(-score[positives], return_counts=True)
-        ends = np.cumsum(alike)
+        thresholds, repeats = np.unique(-score[positives], return_counts=True)
+        ends = np.cumsum(repeats)
         from_here = np.searchsorted(-score[negatives], thresholds, "left")
         to_here = np.searchsorted(-score[negatives], thresholds, "right")
-        at_thresholds = _sums(times, positives, ends - alike, ends)
+        at_thresholds = _sums(times, positives, ends - repeats, ends)
         all_alarms = _sums(
             times, negatives, np.append(0, to_here), np.append(to_here, len(negatives))
         )
@@ -59,7 +59,7 @@ class Curve:
         )
 
     def roc_auc(self) -> Vector:
-        """Pairs of a positive comment and another that are ranked right, ties half; NaN without."""
+        """The share of positive-negative pairs in the right order, ties half; NaN without pairs."""
         beaten = self.negatives - self.alarms
         if self.tied is not None:
             beaten += self.tied / 2
@@ -67,19 +67,19 @@ class Curve:
         return ratio(right, self.times.sum(axis=0) * self.negatives)
 
     def average_precision(self) -> Vector:
-        """As scikit-learn has it: without interpolation; NaN where a class is missing."""
+        """Without interpolation, as in scikit-learn; NaN if a class is missing."""
         precision = np.einsum("kr,kr->r", self.times, self.precision, dtype=np.float64)
         positives = self.times.sum(axis=0)
         return np.where(self.negatives > 0, ratio(precision, positives), np.nan)
 
     @functools.cached_property
     def precision(self) -> Matrix:
-        """At each threshold, shape (k, resamples); 0 where nothing is at or above it."""
+        """At each threshold, shape (k, resamples); 0 if no comment is at or above it."""
         called = self.hits + self.alarms
         return np.divide(self.hits, np.maximum(called, 1, out=called), out=called)
 
     def at_recall(self, recall: float) -> tuple[Vector, Vector]:
-        """Precision and threshold where recall is first reached, (resamples,) each; NaN without."""
+        """Precision and threshold where a recall is first reached, (resamples,) each; else NaN."""
         positives = self.times.sum(axis=0, dtype=np.float64)
         reached = self.hits >= recall * positives - 1e-6  # comments: 0.55 times 100 is above 55
         first = reached.argmax(axis=0)
@@ -91,7 +91,7 @@ class Curve:
 def one_vs_rest(
     times: Matrix, labels: Sequence[int], probabilities: npt.ArrayLike
 ) -> Iterator[Curve]:
-    """The curve of the positive class, or of each class that occurs against all others.
+    """The curve of the positive class, or of each class that occurs against the rest.
 
     Args:
         probabilities: of the positive class, shape (n,), or of each class, (n, classes).
@@ -105,7 +105,7 @@ def one_vs_rest(
 
 
 def mean_defined(figures: Iterable[Vector]) -> Vector:
-    """The mean of figures in each resample, (resamples,), of those defined in it; NaN of none."""
+    """The mean of the figures defined in each resample, (resamples,); NaN if none is."""
     stacked = np.stack(list(figures))
     known = ~np.isnan(stacked)
     return ratio(np.where(known, stacked, 0.0).sum(axis=0), known.sum(axis=0))
@@ -127,7 +127,7 @@ def _sums(
 
 
 def _running(sums: Matrix) -> Matrix:
-    """The sums so far of each column, in place; numpy's cumsum jumps from row to row, slowly."""
+    """Cumulative sums of each column, in place; faster than numpy's cumsum along rows."""
     for before, row in itertools.pairwise(sums):
         row += before
     return sums

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tabulate import tabulate
 
@@ -14,13 +15,13 @@ from worthit.datasets.errors import OptionError, OutputError, RunError, WorthitE
 from worthit.reports import options, saved_runs
 from worthit.reports.cli import check_model, score
 
-# Of columns, which with the gaps make 80.
+# widths of columns; with the gaps, tables are 80 wide
 _DOCTOR_WIDTHS = (18, 14, 8, 7, 25)
 _RUNS_WIDTHS = (31, 24, 14, 5)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; errors of people end in one line on stderr and exit code 2."""
+    """Run a command; an error of the user is one line on stderr and exit code 2."""
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.action(parsed))
@@ -32,59 +33,90 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="worthit",
-        description="Reports of text classifier benchmarks, and use of the models they trained.",
-        epilog="to measure: pytest bench/ --benchmark-only",  # in a line of its own, hence unbroken
+        description="Report on benchmark runs of text classifiers, and use the trained models.",
+        epilog="to measure: pytest bench/ --benchmark-only",  # short enough to stay in one line
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    rendered = commands.add_parser(
-        "report",
-        help="render a saved run again",
-        description="Render a saved run again. Options stand in for those it was measured with; "
-        "the run itself stays as it is.",
+    in_project = (
+        _add_report(commands),
+        _add_compare(commands),
+        _add_runs(commands),
+        _add_readme(commands),
+        _add_doctor(commands),
+        *score.add_to(commands),
     )
-    rendered.add_argument("run", help="a run's name or JSON file")
-    rendered.add_argument(
+    check_model.add_to(commands)
+    for command in in_project:
+        command.add_argument(
+            "--root",
+            type=Path,
+            default=Path(),
+            metavar="FOLDER",
+            help="project folder (default: the current folder)",
+        )
+    return parser
+
+
+def _add_report(commands: Any) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        "report",
+        help="render the report of a saved run again",
+        description="Render the report of a saved run again. Options replace those that the run was "
+        "measured with. The saved run does not change.",
+    )
+    command.add_argument("run", help="name or JSON file of the run")
+    command.add_argument(
         "--errors",
         type=int,
         metavar="N",
-        help="print N comments that most models miss though all raters agree",
+        help="print N comments that most models misclassify although all raters agree",
     )
-    rendered.add_argument(
+    command.add_argument(
         "--suspects",
         type=int,
         metavar="N",
-        help="print N test comments whose labels look wrong, the likeliest first",
+        help="print the N test comments whose labels are most likely wrong",
     )
-    rendered.add_argument(
-        "--html", action="store_true", help="write RUN/report.html too, a page of one file"
+    command.add_argument(
+        "--html", action="store_true", help="also write RUN/report.html, a page of one file"
     )
-    options.add(rendered.add_argument, new_run=False)
-    rendered.set_defaults(action=_report)
+    options.add(command.add_argument, new_run=False)
+    command.set_defaults(action=_report)
+    return command
 
-    compared = commands.add_parser(
+
+def _add_compare(commands: Any) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
         "compare",
-        help="compare saved runs with the first",
-        epilog="exit code 1: a later run is worse than the first; 0: none is, or there "
-        "is no verdict; 2: bad input",
+        help="compare saved runs with the first one",
+        epilog="exit code 0: no later run is worse than the first, or there is no verdict; "
+        "1: a later run is worse; 2: invalid input",
     )
-    compared.add_argument("runs", nargs="+", metavar="RUN", help="a run's name or JSON file")
-    compared.add_argument(
+    command.add_argument("runs", nargs="+", metavar="RUN", help="name or JSON file of a run")
+    command.add_argument(
         "--limit",
         type=float,
         default=10.0,
         metavar="PERCENT",
-        help="how much worse a figure may be (%(default)g)",
+        help="how much worse a figure may be (default: %(default)g)",
     )
-    compared.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the Markdown there, print the verdict"
+    command.add_argument(
+        "--output", type=Path, metavar="FILE", help="write Markdown to FILE, print the verdict only"
     )
-    compared.set_defaults(action=_compare)
+    command.set_defaults(action=_compare)
+    return command
 
-    listed = commands.add_parser("runs", help="list the saved runs")
-    listed.set_defaults(action=_runs)
 
-    filled = commands.add_parser("readme", help="fill the READMEs' results from committed runs")
+def _add_runs(commands: Any) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser("runs", help="list the saved runs")
+    command.set_defaults(action=_runs)
+    return command
+
+
+def _add_readme(commands: Any) -> argparse.ArgumentParser:
+    filled: argparse.ArgumentParser = commands.add_parser(
+        "readme", help="fill the READMEs' results from committed runs"
+    )
     filled.add_argument(
         "run", nargs="?", help="the name of the run to publish (the one published now)"
     )
@@ -97,82 +129,76 @@ def _parser() -> argparse.ArgumentParser:
         "--check", action="store_true", help="change nothing; exit code 1 if results are stale"
     )
     filled.set_defaults(action=_readme)
-
-    examined = commands.add_parser("doctor", help="have the instruments measure themselves")
-    examined.set_defaults(action=_doctor)
-
-    check_model.add_to(commands)
-    for command in (rendered, compared, listed, filled, examined, *score.add_to(commands)):
-        command.add_argument(
-            "--root",
-            type=Path,
-            default=Path(),
-            metavar="FOLDER",
-            help="the project's folder (here)",
-        )
-    return parser
+    return filled
 
 
-# What an action needs it imports itself: of scipy and pictures `score` has no use.
+def _add_doctor(commands: Any) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        "doctor", help="check the instruments against known quantities"
+    )
+    command.set_defaults(action=_doctor)
+    return command
+
+
+# Actions import what they need: `score` needs neither scipy nor matplotlib.
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from worthit.reports.analysis import mistakes
+    from worthit.reports.cli import comments
     from worthit.reports.publish import publish
-    from worthit.reports.sections import data_audit
 
     file = _run_file(parsed.root, parsed.run)
     run, given = saved_runs.load(file), options.checked(vars(parsed).get)
-    run = dataclasses.replace(run, options=run.options | given)
-    width, comments = shutil.get_terminal_size().columns, []
-    # First: what is refused leaves the report as it was.
-    for most, lines in ((parsed.errors, mistakes.missed), (parsed.suspects, data_audit.suspects)):
+    width, lines = shutil.get_terminal_size().columns, []
+    # First, so that an error leaves the report as it was.
+    for most, describe in ((parsed.errors, comments.missed), (parsed.suspects, comments.suspects)):
         if most is not None:
-            comments += ["", *lines(run, most, width)]
-    print(publish.publish(run, file, as_page=parsed.html), *comments, sep="\n")
+            lines += ["", *describe(run, most, width)]
+    print(publish.publish(run, file, given, as_page=parsed.html), *lines, sep="\n")
     return 0
 
 
 def _compare(parsed: argparse.Namespace) -> int:
-    from worthit.reports.compare import compare
+    from worthit.reports.compare.compare import compare
 
-    files = [_run_file(parsed.root, given) for given in parsed.runs]
-    for file in files:
-        if sum(file.resolve() == other.resolve() for other in files) > 1:
-            raise OptionError(f"{file.stem} is given twice; compare it with another run")
-    terminal = parsed.output is None and sys.stdout.isatty()
-    found = compare.compared(
+    files = [_run_file(parsed.root, run) for run in parsed.runs]
+    _require_different(files)
+    to_terminal = parsed.output is None and sys.stdout.isatty()
+    comparison = compare(
         [(file.stem, saved_runs.load(file)) for file in files],
         limit_percent=parsed.limit,
-        form="terminal" if terminal else "markdown",
+        form="terminal" if to_terminal else "markdown",
     )
     if parsed.output is None:
-        print(found.text, end="")
+        print(comparison.text, end="")
     else:
-        try:
-            parsed.output.write_text(found.text, "utf-8")
-        except OSError as error:
-            raise OptionError(
-                f"--output {parsed.output} cannot be written ({error.strerror}); give another file"
-            ) from error
-        print(found.verdict)
-    return int(found.regressed)
+        _write_output(parsed.output, comparison.text)
+        print(comparison.verdict)
+    return int(comparison.regressed)
+
+
+def _require_different(files: Sequence[Path]) -> None:
+    seen = set()
+    for file in files:
+        if file.resolve() in seen:
+            raise OptionError(f"{file.stem} is given twice; compare it with another run")
+        seen.add(file.resolve())
+
+
+def _write_output(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise OptionError(
+            f"--output {file} cannot be written ({error.strerror}); give another file"
+        ) from error
 
 
 def _runs(parsed: argparse.Namespace) -> int:
     from worthit.reports.text.format import Footnotes
 
-    folder = parsed.root / "reports" / "runs"
-    rows, notes = [], Footnotes()
-    for file in sorted(folder.glob("*.json")):
-        try:
-            run = saved_runs.load(file)
-        except RunError as error:
-            rows.append([file.stem, f"unreadable {notes.mark(str(error))}", "", ""])
-            continue
-        state = "" if run.complete else " (interrupted)"
-        dataset = run.options.get("--dataset", run.data.dataset)
-        rows.append([file.stem + state, run.machine["cpu"], dataset, str(len(run.cells))])
+    folder, notes = parsed.root / "reports" / "runs", Footnotes()
+    rows = [_run_row(file, notes) for file in sorted(folder.glob("*.json"))]
     if not rows:
         print(f"no runs in {folder}; measure one with: pytest bench/ --benchmark-only")
         return 0
@@ -181,6 +207,16 @@ def _runs(parsed: argparse.Namespace) -> int:
     for line in notes.lines():
         print(textwrap.fill(line, 80, subsequent_indent="    ", break_on_hyphens=False))
     return 0
+
+
+def _run_row(file: Path, notes: Any) -> list[str]:
+    try:
+        run = saved_runs.load(file)
+    except RunError as error:
+        return [file.stem, f"unreadable {notes.mark(str(error))}", "", ""]
+    state = "" if run.complete else " (interrupted)"
+    dataset = run.options.get("--dataset", run.data.dataset)
+    return [file.stem + state, run.machine["cpu"], dataset, str(len(run.cells))]
 
 
 def _readme(parsed: argparse.Namespace) -> int:
@@ -204,9 +240,9 @@ def _readme(parsed: argparse.Namespace) -> int:
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
-    from worthit.bench.instruments import doctor  # codecarbon and others that no report needs
+    from worthit.bench.instruments import doctor  # imports codecarbon
 
-    print("the instruments measure themselves; leave the machine alone for half a minute")
+    print("checking the instruments for half a minute; leave the machine idle")
     checks = tuple(doctor.examine(parsed.root / "reports" / "runs"))
     headings = [field.name for field in dataclasses.fields(doctor.Check)]
     rows = list(map(dataclasses.astuple, checks))
@@ -214,9 +250,9 @@ def _doctor(parsed: argparse.Namespace) -> int:
     return int(any(check.verdict == "off" for check in checks))
 
 
-def _run_file(root: Path, given: str) -> Path:
-    path = Path(given)
-    return path if path.suffix == ".json" else root / "reports" / "runs" / f"{given}.json"
+def _run_file(root: Path, run: str) -> Path:
+    path = Path(run)
+    return path if path.suffix == ".json" else root / "reports" / "runs" / f"{run}.json"
 
 
 if __name__ == "__main__":

@@ -1,22 +1,20 @@
-"""Whether a later run is worse than the first: only where both did the same work on one machine.
+"""Whether a later run is worse than the first, the base.
 
-There is no verdict on runs whose machines or data (comments, labels, split) differ, nor on a cell
-whose settings or pretrained weights do: more to compute is no regression.
+Runs are checked only if their machines and data (comments, labels, split) are the same. A cell is
+checked only if its device, settings and pretrained weights are the same as its counterpart's.
 
 A regression, beyond a limit in percent, is one of these:
 
-- latency p50: the 95 % interval of the ratio lies wholly beyond the limit, and the Mann-Whitney
-  test, Holm-corrected over all pairs, rejects at 0.05 that the samples are alike;
-- a figure of one sample beyond the limit, and beyond how far such figures differ by chance: memory
-  by `worthit.reports.analysis.bounds.MEMORY_OFF`; training, throughput and measured energy by the noise of
-  both runs, and not at all where that noise was not recorded;
-- test accuracy, over the same comments with the same labels: the 95 % interval of the difference
-  lies wholly below 0, more than half a point is lost, and McNemar's test, corrected likewise,
-  rejects at 0.05;
-- a part of a cell that failed, where the base's did not.
+- latency p50: the 95 % interval of the ratio is beyond the limit, and the Mann-Whitney test,
+  Holm-corrected over all pairs, rejects equal distributions at 0.05;
+- a figure with one sample per run: the ratio is beyond the limit and beyond what such figures differ
+  by from run to run. For memory that is `worthit.reports.analysis.bounds.MEMORY_OFF`. For training,
+  throughput and measured energy it is the noise of both machines; without it they are not checked;
+- test accuracy on the same comments and labels: the 95 % interval of the difference is below 0, the
+  loss is more than half a point, and McNemar's test, Holm-corrected, rejects at 0.05;
+- a part of a cell that failed in the later run only.
 
-An improvement is the same the other way round. Estimates, cached figures, p99 and ROC AUC are shown
-but not checked, nor is a cell whose counterpart ran on another device.
+An improvement is the opposite. Estimates, cached figures, p99 and ROC AUC are not checked.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,175 +22,182 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from worthit.bench.instruments.machine import FINGERPRINT_KEYS
-from worthit.bench.saved.record import Run
-from worthit.reports.analysis import bounds, metrics
+from worthit.bench.saved.record import Figure
+from worthit.reports.analysis import bounds, figures, metrics
+from worthit.reports.analysis.figures import FigureSpec
 from worthit.reports.analysis.paired_tests import holm
-from worthit.reports.compare import conditions, differences
-from worthit.reports.compare.counterparts import (
-    LATENCY_P50,
-    METRICS,
-    Metric,
-    Pair,
-    Side,
-    figure,
-    ratio,
-    scored,
+from worthit.reports.compare import statistics
+from worthit.reports.compare.comparable import ScoredPair, ratio
+from worthit.reports.compare.matching import ComparedRun, Counterparts
+from worthit.reports.compare.setup_differences import work_differences
+from worthit.reports.compare.statistics import (
+    ChangedPredictions,
+    Interval,
+    LatencyShift,
+    PointsDifference,
 )
-from worthit.reports.compare.differences import Difference, Exchange, Interval, Shift
 
 _ACCURACY_POINTS = 0.5
+_MEDIAN = 0.5
 
 
 @dataclass(frozen=True)
-class Tested:
-    """A pair with the tests of its samples; None where there is nothing to test."""
+class CounterpartTests:
+    """The tests of two counterparts' samples; None where either lacks samples."""
 
-    pair: Pair
-    interval: Interval | None  # of the ratio of median latencies
-    shift: Shift | None
+    pair: Counterparts
+    shift: LatencyShift | None
     shift_p: float  # corrected
-    accuracy: Difference | None  # over the same comments
-    exchange: Exchange | None
-    exchange_p: float  # corrected
+    accuracy: PointsDifference | None  # None too if the comments are not the same
+    changed: ChangedPredictions | None
+    changed_p: float  # corrected
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is worse, or better, in a later run."""
-
     kind: Literal["regression", "improvement"]
-    letter: str
+    letter: str  # of the later run
     what: str  # "bert-cpu latency p50"
     how: str  # by how much, or why
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RegressionReport:
     refusal: str  # why there is no verdict; empty if there is one
-    tested: tuple[Tested, ...] = ()
+    tests: tuple[CounterpartTests, ...] = ()
     findings: tuple[Finding, ...] = ()
-    other_work: tuple[Pair, ...] = ()  # not checked: of other settings or weights
+    unchecked: tuple[Counterparts, ...] = ()  # their settings or weights differ
 
-    def of(self, kind: str) -> list[Finding]:
+    def of_kind(self, kind: Literal["regression", "improvement"]) -> list[Finding]:
         return [finding for finding in self.findings if finding.kind == kind]
 
 
-def judged(sides: Sequence[Side], pairs: Sequence[Pair], limit_percent: float) -> Verdict:
-    """The verdict on the later runs, or why there is none."""
-    refusal = "; ".join(text for side in sides[1:] for text in _refusals(sides[0], side))
+def check(
+    runs: Sequence[ComparedRun],
+    pairs: Sequence[Counterparts],
+    scored: Sequence[ScoredPair | None],
+    limit_percent: float,
+) -> RegressionReport:
+    """Check the later runs, or say why they cannot be checked.
+
+    Args:
+        scored: the scores of each pair, see `comparable.scored_pairs`.
+    """
+    refusal = "; ".join(text for later in runs[1:] for text in _refusals(runs[0], later))
     if refusal:
-        return Verdict(refusal)
-    on_one_device = [pair for pair in pairs if pair.one_device]
+        return RegressionReport(refusal)
+    on_one_device = [both for both in zip(pairs, scored, strict=True) if both[0].on_one_device]
     if not on_one_device:
-        return Verdict("no model ran on the same device in the first run and a later one")
-    other_work = tuple(pair for pair in on_one_device if any(conditions.work(pair)))
-    comparable = [pair for pair in on_one_device if not any(conditions.work(pair))]
+        return RegressionReport("no model ran on the same device in the first run and a later one")
+    unchecked = [pair for pair, _ in on_one_device if any(work_differences(pair))]
+    comparable = [both for both in on_one_device if not any(work_differences(both[0]))]
     if not comparable:
-        return Verdict(
+        return RegressionReport(
             "no model has the same settings and weights in the first run and a later one"
         )
-    tested = _tested(comparable)
-    findings = [
-        finding
-        for test in tested
-        for finding in (
-            *_failures(test.pair),
-            *_latency(test, limit_percent),
-            *_accuracy(test),
-            *_single_figures(test.pair, limit_percent),
-        )
-    ]
-    return Verdict("", tuple(tested), tuple(findings), other_work)
+    tests = _tests(comparable)
+    findings = (finding for test in tests for finding in _findings(test, limit_percent))
+    return RegressionReport("", tuple(tests), tuple(findings), tuple(unchecked))
 
 
-def _refusals(base: Side, later: Side) -> Iterator[str]:
-    prints = [side.run.machine.get("fingerprint") for side in (base, later)]
-    if None in prints or prints[0] != prints[1]:
-        yield _unlike(base, later)
+def latency_interval(pair: Counterparts, spec: FigureSpec) -> Interval | None:
+    """The interval of the ratio of a latency quantile; None if either run lacks that quantile."""
+    before, after = pair.base.latency, pair.later.latency
+    if spec.quantile is None or before is None or after is None:
+        return None
+    if any(figure.value is None for figure in read_both(pair, spec)):
+        return None
+    return statistics.ratio_interval(before.samples_ms, after.samples_ms, spec.quantile)
+
+
+def read_both(pair: Counterparts, spec: FigureSpec) -> tuple[Figure, Figure]:
+    """A figure of the base and of the later run."""
+    return spec.read(pair.base_run.run, pair.base), spec.read(pair.later_run.run, pair.later)
+
+
+def p_value(value: float, *, sign: bool = False) -> str:
+    """A p value for a table, or with a sign for a sentence."""
+    if value < 0.001:
+        return "< 0.001"
+    return f"{'= ' if sign else ''}{value:.3f}"
+
+
+def _refusals(base: ComparedRun, later: ComparedRun) -> Iterator[str]:
+    both = f"{base.letter} and {later.letter}"
+    differing = _machine_differences(base.run.machine, later.run.machine)
+    if differing:
+        yield f"the machines of {both} differ in {', '.join(differing)}"
     before, after = base.run.data, later.run.data
     if before.fingerprint != after.fingerprint:
-        yield f"{base.letter} and {later.letter} are of other comments or labels"
+        yield f"{both} have different comments or labels"
     elif before.key != after.key:
         sizes = [f"{data.step('train').comments:,}" for data in (before, after)]
-        of = f", {' and '.join(sizes)} comments to train on" if sizes[0] != sizes[1] else ""
-        yield f"{base.letter} and {later.letter} are of different splits{of}"
+        numbers = f", {' and '.join(sizes)} training comments" if sizes[0] != sizes[1] else ""
+        yield f"{both} have different splits{numbers}"
 
 
-def _unlike(base: Side, later: Side) -> str:
-    """In what the machines of two runs differ, as far as is recorded."""
-    before, after = base.run.machine, later.run.machine
-    known = [key for key in FINGERPRINT_KEYS if key in before and key in after]
-    differing = [_key(key, before[key], after[key]) for key in known if before[key] != after[key]]
-    said = [f"the machines of {base.letter} and {later.letter} differ in {', '.join(differing)}"]
-    if not differing:
-        said = [f"the machines of {base.letter} and {later.letter} may differ"]
-    for side in (base, later):
-        unrecorded = [key for key in FINGERPRINT_KEYS if key not in side.run.machine]
-        if unrecorded:
-            said.append(f"{side.letter} does not record {', '.join(map(_words, unrecorded))}")
-        elif "fingerprint" not in side.run.machine:
-            said.append(f"{side.letter} has no fingerprint")
-    return ", and ".join(said)
+def _machine_differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    differing = [key for key in FINGERPRINT_KEYS if before.get(key) != after.get(key)]
+    return [
+        _libraries(before.get(key, {}), after.get(key, {}))
+        if key == "libraries"
+        else key.replace("_", " ")
+        for key in differing
+    ]
 
 
-def _key(key: str, before: Any, after: Any) -> str:
-    if key != "libraries":
-        return _words(key)
+def _libraries(before: dict[str, str], after: dict[str, str]) -> str:
     names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
     return f"libraries ({', '.join(names)})"
 
 
-def _words(key: str) -> str:
-    return key.replace("_", " ")
-
-
-def _tested(pairs: Sequence[Pair]) -> list[Tested]:
-    shifts = [_shift(pair) for pair in pairs]
-    shift_p = iter(holm([found.p_value for found in shifts if found]))
-    accuracies = [_same_comments(pair) for pair in pairs]
-    exchange_p = iter(holm([found[1].p_value for found in accuracies if found]))
+def _tests(pairs: Sequence[tuple[Counterparts, ScoredPair | None]]) -> list[CounterpartTests]:
+    shifts = [_latency_shift(pair) for pair, _ in pairs]
+    shift_p = iter(holm([shift.p_value for shift in shifts if shift]))
+    qualities = [_quality_tests(scored) for _, scored in pairs]
+    changed_p = iter(holm([changed.p_value for _, changed in qualities if changed]))
     return [
-        Tested(
+        CounterpartTests(
             pair,
-            latency_interval(pair, LATENCY_P50),
             shift,
             next(shift_p) if shift else 1.0,
-            accuracy[0] if accuracy else None,
-            accuracy[1] if accuracy else None,
-            next(exchange_p) if accuracy else 1.0,
+            accuracy,
+            changed,
+            next(changed_p) if changed else 1.0,
         )
-        for pair, shift, accuracy in zip(pairs, shifts, accuracies, strict=True)
+        for (pair, _), shift, (accuracy, changed) in zip(pairs, shifts, qualities, strict=True)
     ]
 
 
-def latency_interval(pair: Pair, metric: Metric) -> Interval | None:
-    """Of the ratio of a quantile of latency; None where either run has not that quantile."""
-    share, before, after = metric.latency_quantile, pair.base.latency, pair.later.latency
-    if share is None or before is None or after is None:
-        return None
-    if figure(pair.base, metric).value is None or figure(pair.later, metric).value is None:
-        return None
-    return differences.ratio_interval(before.samples_ms, after.samples_ms, share)
-
-
-def _shift(pair: Pair) -> Shift | None:
+def _latency_shift(pair: Counterparts) -> LatencyShift | None:
     before, after = pair.base.latency, pair.later.latency
     if before is None or after is None:
         return None
-    return differences.shift(before.samples_ms, after.samples_ms)
+    return statistics.latency_shift(before.samples_ms, after.samples_ms)
 
 
-def _same_comments(pair: Pair) -> tuple[Difference, Exchange] | None:
-    found = scored(pair)
-    if found is None or found[2]:
-        return None
-    before, after, _ = found
-    return differences.accuracy_difference(before, after, paired=True), differences.exchange(
-        before, after
+def _quality_tests(
+    scored: ScoredPair | None,
+) -> tuple[PointsDifference | None, ChangedPredictions | None]:
+    if scored is None or scored.unpaired:
+        return None, None
+    return (
+        statistics.accuracy_difference(scored.base, scored.later),
+        statistics.changed_predictions(scored.base, scored.later),
     )
 
 
-def _failures(pair: Pair) -> Iterator[Finding]:
+def _findings(test: CounterpartTests, limit_percent: float) -> Iterator[Finding]:
+    yield from _failures(test.pair)
+    for spec in figures.FIGURES:
+        if spec.quantile == _MEDIAN:
+            yield from _latency(test, spec, limit_percent)
+    yield from _accuracy(test)
+    for spec in figures.FIGURES:
+        yield from _single_figure(test.pair, spec, limit_percent)
+
+
+def _failures(pair: Counterparts) -> Iterator[Finding]:
     if pair.later.skipped and not pair.base.skipped:
         yield _finding("regression", pair, "skipped", pair.later.skipped)
     known = {reason.partition(":")[0] for reason in pair.base.failures}
@@ -201,67 +206,66 @@ def _failures(pair: Pair) -> Iterator[Finding]:
             yield _finding("regression", pair, "failed", reason)
 
 
-def _latency(test: Tested, limit_percent: float) -> Iterator[Finding]:
-    if test.interval is None or test.shift_p >= metrics.ALPHA:
+def _latency(test: CounterpartTests, spec: FigureSpec, limit_percent: float) -> Iterator[Finding]:
+    interval = latency_interval(test.pair, spec)
+    if interval is None or test.shift_p >= metrics.ALPHA:
         return
-    found = ratio(figure(test.pair.base, LATENCY_P50), figure(test.pair.later, LATENCY_P50)).value
+    times = ratio(*read_both(test.pair, spec)).value
     how = (
-        f"×{found:.2f} ({test.interval.low:.2f} to {test.interval.high:.2f}), "
+        f"×{times:.2f} ({interval.low:.2f} to {interval.high:.2f}), "
         f"p {p_value(test.shift_p, sign=True)}"
     )
-    if test.interval.low > 1 + limit_percent / 100:
-        yield _finding("regression", test.pair, "latency p50", how)
-    elif test.interval.high < 1 / (1 + limit_percent / 100):
-        yield _finding("improvement", test.pair, "latency p50", how)
+    if interval.low > 1 + limit_percent / 100:
+        yield _finding("regression", test.pair, _name(spec), how)
+    elif interval.high < 1 / (1 + limit_percent / 100):
+        yield _finding("improvement", test.pair, _name(spec), how)
 
 
-def _accuracy(test: Tested) -> Iterator[Finding]:
-    found = test.accuracy
-    if found is None or test.exchange_p >= metrics.ALPHA or abs(found.points) <= _ACCURACY_POINTS:
+def _accuracy(test: CounterpartTests) -> Iterator[Finding]:
+    difference = test.accuracy
+    if difference is None or test.changed_p >= metrics.ALPHA:
         return
+    if abs(difference.points) <= _ACCURACY_POINTS:
+        return
+    interval = difference.interval
     how = (
-        f"{found.points:+z.1f} points ({found.interval.low:+z.1f} to "
-        f"{found.interval.high:+z.1f}), p {p_value(test.exchange_p, sign=True)}"
+        f"{difference.points:+z.1f} points ({interval.low:+z.1f} to {interval.high:+z.1f}), "
+        f"p {p_value(test.changed_p, sign=True)}"
     )
-    if found.interval.high < 0:
+    if interval.high < 0:
         yield _finding("regression", test.pair, "test accuracy", how)
-    elif found.interval.low > 0:
+    elif interval.low > 0:
         yield _finding("improvement", test.pair, "test accuracy", how)
 
 
-def _single_figures(pair: Pair, limit_percent: float) -> Iterator[Finding]:
-    noise = _noise_percent(pair.base_run, pair.side.run)
-    for metric in METRICS:
-        found = ratio(figure(pair.base, metric), figure(pair.later, metric))
-        if metric.checked == "no" or found.value is None or found.origin != "measured":
-            continue
-        by_chance = noise if metric.checked == "beyond noise" else 100 * bounds.MEMORY_OFF
-        if by_chance is None:
-            continue
-        beyond = max(limit_percent, by_chance)
-        worse = found.value if metric.better == "lower" else 1 / found.value
-        what, how = metric.heading.partition(",")[0], f"×{found.value:.2f}, one sample each"
-        if worse > 1 + beyond / 100:
-            yield _finding("regression", pair, what, how)
-        elif worse < 1 / (1 + beyond / 100):
-            yield _finding("improvement", pair, what, how)
+def _single_figure(pair: Counterparts, spec: FigureSpec, limit_percent: float) -> Iterator[Finding]:
+    if spec.regression == "not checked":
+        return
+    times = ratio(*read_both(pair, spec))
+    noise = _noise_percent(pair) if spec.regression == "beyond noise" else 100 * bounds.MEMORY_OFF
+    if times.value is None or times.origin != "measured" or noise is None:
+        return
+    limit = 1 + max(limit_percent, noise) / 100
+    worse = times.value if spec.better == "lower" else 1 / times.value
+    how = f"×{times.value:.2f}, one sample each"
+    if worse > limit:
+        yield _finding("regression", pair, _name(spec), how)
+    elif worse < 1 / limit:
+        yield _finding("improvement", pair, _name(spec), how)
 
 
-def _noise_percent(*runs: Run) -> float | None:
-    """The larger noise of the runs' machines; None where it was not measured on each."""
-    values = [run.noise.value for run in runs]
-    known = [value for value in values if value is not None]
-    return max(known) if len(known) == len(runs) else None
+def _noise_percent(pair: Counterparts) -> float | None:
+    """The larger noise of both machines; None if either was not measured."""
+    base, later = pair.base_run.noise_percent, pair.later_run.noise_percent
+    return None if base is None or later is None else max(base, later)
+
+
+def _name(spec: FigureSpec) -> str:
+    """The heading without its unit."""
+    return spec.heading.partition(",")[0]
 
 
 def _finding(
-    kind: Literal["regression", "improvement"], pair: Pair, figure_name: str, how: str
+    kind: Literal["regression", "improvement"], pair: Counterparts, what: str, how: str
 ) -> Finding:
-    return Finding(kind, pair.side.letter, f"{pair.later.name} {figure_name}", how)
-
-
-def p_value(value: float, *, sign: bool = False) -> str:
-    """As a table shows it, or as a sentence does, with a sign."""
-    if value < 0.001:
-        return "< 0.001"
-    return f"{'= ' if sign else ''}{value:.3f}"
+    return Finding(kind, pair.later_run.letter, f"{pair.later.name} {what}", how)

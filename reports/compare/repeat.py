@@ -1,13 +1,12 @@
-"""Run the benchmark twice and tell how well it repeats: the ratio of each figure between the runs.
+"""Run the benchmark twice and print the ratio of each figure between the two runs.
 
     python -m worthit.reports.compare.repeat [options of pytest bench/]
 
-Both runs train anew. The same seed must give the same test predictions, which is checked of every
-cell. With --runs-folder the two runs are kept there, reports included.
+Both runs train anew. The same seed must give the same test predictions; this is checked for every
+cell. `--runs-folder` saves the two runs and their reports there.
 """
 
 import argparse
-import operator
 import subprocess
 import sys
 import tempfile
@@ -19,77 +18,65 @@ from tabulate import tabulate
 
 from worthit.bench.saved import run_file
 from worthit.bench.saved.record import CellRecord, Run
+from worthit.reports.analysis import figures
+from worthit.reports.analysis.figures import FigureSpec
 
 _SAME, _NOT_SCORED = "same", "n/a"
 
-_FIGURES = {
-    "train": "training.train_s",
-    "p50": "latency.p50_ms",
-    "p99": "latency.p99_ms",
-    "rate": "throughput.best.comments_per_s",
-    "memory": "memory.peak_mb",
-    "CPU J": "energy.cpu_j_per_comment",
-}
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run twice, print a table of ratios.
+    """Run twice and print a table of ratios.
 
-    Exit code 1 when predictions differ, when none were made, when a run lacks cells or scores that
-    the other has, and when the benchmark itself failed.
+    Returns:
+        Exit code: 1 if predictions differ, no cell has predictions, a run lacks cells or scores of
+        the other, or the benchmark failed.
     """
-    parser = argparse.ArgumentParser(description="Run the benchmark twice and compare figures.")
-    parser.add_argument("--runs-folder", type=Path, help="where to keep the two runs (nowhere)")
-    parsed, given = parser.parse_known_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        kept = parsed.runs_folder or Path(folder)
-        (first, code), (second, again) = (_run(kept, Path(folder), given) for _ in range(2))
-    rows, agreements = compared(first, second)
-    print(tabulate(rows, ["second / first", *_FIGURES, "scores"], disable_numparse=True))
-    problems = [*_failed((code, again)), *_unlike(agreements)]
+    parser = argparse.ArgumentParser(
+        description="Run the benchmark twice and compare the figures.",
+        epilog="All other options are passed to pytest bench/.",
+    )
+    parser.add_argument(
+        "--runs-folder", type=Path, help="folder that saves the two runs (default: not saved)"
+    )
+    parsed, options = parser.parse_known_args(arguments)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = parsed.runs_folder or Path(scratch)
+        (first, code), (second, second_code) = (
+            run_benchmark(folder, Path(scratch), options) for _ in range(2)
+        )
+    specs = _specs()
+    rows, agreements = ratios(first, second)
+    headings = ["second / first", *(spec.repeat for spec in specs), "scores"]
+    print(tabulate(rows, headings, disable_numparse=True))
+    problems = [*_failures((code, second_code)), *_disagreement(agreements)]
     print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
     return int(bool(problems))
 
 
-def compared(first: Run, second: Run) -> tuple[list[list[str]], list[str]]:
-    """A row of ratios for each cell of either run, and how well its predictions agree."""
+def ratios(first: Run, second: Run) -> tuple[list[list[str]], list[str]]:
+    """A row of ratios for each cell of either run, and whether its predictions are the same."""
     ones, others = ({cell.name: cell for cell in run.cells} for run in (first, second))
+    specs = _specs()
     rows, agreements = [], []
     for name in {**ones, **others}:
         if name in ones and name in others:
-            pair = ones[name], others[name]
-            ratios, agreement = (
-                [_ratio(*pair, path) for path in _FIGURES.values()],
-                _agreement(*pair),
-            )
+            one, other = ones[name], others[name]
+            entries = [_ratio(spec, (first, one), (second, other)) for spec in specs]
+            agreement = _agreement(one, other)
         else:
-            ratios = ["n/a"] * len(_FIGURES)
+            entries = ["n/a"] * len(specs)
             agreement = f"only in the {'first' if name in ones else 'second'} run"
-        rows.append([name, *ratios, agreement])
+        rows.append([name, *entries, agreement])
         agreements.append(agreement)
     return rows, agreements
 
 
-def _failed(codes: Sequence[int]) -> list[str]:
-    return [
-        f"the {which} run ended with exit code {code}; try it by itself"
-        for which, code in zip(("first", "second"), codes, strict=True)
-        if code
-    ]
+def _specs() -> list[FigureSpec]:
+    return [spec for spec in figures.FIGURES if spec.repeat]
 
 
-def _unlike(agreements: Sequence[str]) -> list[str]:
-    """Why predictions are not shown to repeat, in a line; nothing if they are."""
-    if not {*agreements} <= {_SAME, _NOT_SCORED}:
-        return ["the runs do not repeat: see the scores above"]
-    return [] if _SAME in agreements else ["no cell was scored, so nothing shows that runs repeat"]
-
-
-def _ratio(first: CellRecord, second: CellRecord, path: str) -> str:
-    part = path.partition(".")[0]
-    if getattr(first, part) is None or getattr(second, part) is None:
-        return "n/a"
-    before, after = (operator.attrgetter(path)(cell).value for cell in (first, second))
+def _ratio(spec: FigureSpec, first: tuple[Run, CellRecord], second: tuple[Run, CellRecord]) -> str:
+    before, after = spec.read(*first).value, spec.read(*second).value
     return f"{after / before:.2f}" if before and after else "n/a"
 
 
@@ -102,25 +89,46 @@ def _agreement(first: CellRecord, second: CellRecord) -> str:
     return _SAME if difference == 0 else f"differ by up to {difference:.2g}"
 
 
-def _run(kept: Path, scratch: Path, given: Sequence[str]) -> tuple[Run, int]:
-    """One run, saved in `kept`, and the exit code of the benchmark.
+def _failures(codes: Sequence[int]) -> list[str]:
+    return [
+        f"the {which} run ended with exit code {code}; run `pytest bench/` to see why"
+        for which, code in zip(("first", "second"), codes, strict=True)
+        if code
+    ]
+
+
+def _disagreement(agreements: Sequence[str]) -> list[str]:
+    """One line that says why predictions are not shown to repeat; empty if they are."""
+    if not {*agreements} <= {_SAME, _NOT_SCORED}:
+        return ["the runs do not repeat: see the scores above"]
+    if _SAME not in agreements:
+        return ["no cell has scores, so nothing shows that runs repeat"]
+    return []
+
+
+def run_benchmark(folder: Path, scratch: Path, options: Sequence[str]) -> tuple[Run, int]:
+    """Run the benchmark once.
+
+    Returns:
+        The run, saved in `folder`, and the exit code.
 
     Raises:
-        SystemExit: the benchmark saved none.
+        SystemExit: the benchmark saved no run.
     """
-    before = set(kept.glob("*.json"))
+    before = set(folder.glob("*.json"))
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-m", "pytest", "bench/", "--benchmark-only", "--retrain", "-q"]
-    options = ["--runs-folder", str(kept.resolve()), "--benchmark-storage", f"file://{scratch}"]
+    storage = ["--runs-folder", str(folder.resolve()), "--benchmark-storage", f"file://{scratch}"]
     done = subprocess.run(
-        [*command, *options, *given], cwd=root, stdout=subprocess.DEVNULL, check=False
+        [*command, *storage, *options], cwd=root, stdout=subprocess.DEVNULL, check=False
     )
-    made = set(kept.glob("*.json")) - before
-    if not made:
+    saved = set(folder.glob("*.json")) - before
+    if not saved:
         raise SystemExit(
-            f"the benchmark left no run (exit code {done.returncode}); try it by itself"
+            f"the benchmark saved no run (exit code {done.returncode}); "
+            "run `pytest bench/` to see why"
         )
-    return run_file.load(made.pop()), done.returncode
+    return run_file.load(saved.pop()), done.returncode
 
 
 if __name__ == "__main__":

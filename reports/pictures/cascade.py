@@ -1,71 +1,74 @@
-"""The picture of the cascades: what passing on more and more comments costs, and what it buys."""
+"""The picture of the cascades: accuracy against compute, as more comments are passed on."""
 
 import itertools
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis import bounds
-from worthit.reports.analysis.cascade import Tested, swept
-from worthit.reports.analysis.run_view import name, test_accuracy
-from worthit.reports.pictures.style import CASCADE_MARKER, looks, plain_log
+from worthit.bench.saved.record import CellRecord
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.cascade import Cascade, sweep
+from worthit.reports.analysis.run_view import name
+from worthit.reports.pictures.style import (
+    CASCADE_MARKER,
+    CellStyle,
+    cell_styles,
+    plain_frame,
+    plain_log,
+)
 
 _LINES = ("-", "--", "-.", ":")
 
 
-def draw(run: Run, found: Sequence[Tested]) -> Figure:
-    """Up and to the left is better; a line runs from a cheap model alone to a dear one alone.
+def draw(analysis: Analysis) -> Figure:
+    """Up and to the left is better; a line runs from the cheap model alone to the expensive one.
 
-    Args:
-        found: of `worthit.reports.analysis.cascade.chosen`, at least one.
+    There must be at least one cascade.
     """
     figure, axes = plt.subplots(figsize=(7.6, 4.2), layout="constrained")
-    for tested, line in zip(found, itertools.cycle(_LINES), strict=False):
-        _cascade(axes, run, tested, line)
-    axes.plot([], [], CASCADE_MARKER, **_chosen("white"), label="the threshold chosen")
-    taking_part = [cell for one in found for cell in (one.cascade.cheap, one.cascade.dear)]
+    run, styles = analysis.run, cell_styles(analysis)
+    cascades = [test.cascade for test in analysis.cascades]
+    for cascade, line in zip(cascades, itertools.cycle(_LINES), strict=False):
+        _draw_cascade(axes, analysis, cascade, line, styles[name(run, cascade.expensive)].colour)
+    axes.plot([], [], CASCADE_MARKER, **_threshold_style("white"), label="selected threshold")
+    members = [cell for cascade in cascades for cell in (cascade.cheap, cascade.expensive)]
     for cell in run.cells:
-        if cell in taking_part:
-            _model(axes, run, cell)
+        if cell in members:
+            _draw_model(axes, analysis, cell, styles[name(run, cell)])
     axes.set_xscale("log")
     plain_log(axes.xaxis)
     axes.set_xlabel("compute at the best batch size, ms/comment (log)")
     axes.set_ylabel(f"accuracy on the {run.data.test_set}, %")
-    axes.set_title("A cheap model first, a dear one where it is unsure", loc="left")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title("Cascades: cheap model first, expensive model if unsure", loc="left")
+    plain_frame(axes)
     figure.legend(loc="outside right upper", frameon=False)
     return figure
 
 
-def _cascade(axes: Axes, run: Run, tested: Tested, line: str) -> None:
-    """In the colour of its dear model, which it would stand in for."""
-    cheap, dear = tested.cascade.cheap, tested.cascade.dear
-    _, colour = looks(run)[name(run, dear)]
-    sweep = swept(run, cheap, dear)
-    costs = [point.compute_ms for point in sweep]
-    shares = [100 * point.accuracy.value for point in sweep]
-    label = f"{name(run, cheap)} → {name(run, dear)}"
-    axes.plot(costs, shares, line, color=colour, linewidth=1.5, label=label)
-    at = tested.cascade
-    axes.plot(at.compute_ms, 100 * at.accuracy.value, CASCADE_MARKER, **_chosen(colour))
+def _draw_cascade(axes: Axes, analysis: Analysis, cascade: Cascade, line: str, colour: str) -> None:
+    run = analysis.run
+    points = sweep(run, analysis.values, cascade.cheap, cascade.expensive)
+    costs_ms = [point.compute_ms for point in points]
+    shares = [100 * point.accuracy.value for point in points]
+    label = f"{name(run, cascade.cheap)} → {name(run, cascade.expensive)}"
+    axes.plot(costs_ms, shares, line, color=colour, linewidth=1.5, label=label)
+    accuracy = 100 * cascade.accuracy.value
+    axes.plot(cascade.compute_ms, accuracy, CASCADE_MARKER, **_threshold_style(colour))
 
 
-def _chosen(colour: str) -> dict[str, Any]:
+def _threshold_style(colour: str) -> dict[str, Any]:
     return {"color": colour, "markeredgecolor": "black", "markersize": 9, "zorder": 4}
 
 
-def _model(axes: Axes, run: Run, cell: CellRecord) -> None:
-    marker, colour = looks(run)[name(run, cell)]
-    share, cost = test_accuracy(run, cell), bounds.compute_ms(run, cell).value
-    assert share is not None
-    assert cost is not None
+def _draw_model(axes: Axes, analysis: Analysis, cell: CellRecord, style: CellStyle) -> None:
+    share = analysis.values[cell.name, "accuracy"]
+    cost_ms = analysis.values[cell.name, "compute_ms"].value
+    assert share.value is not None
+    assert cost_ms is not None
     errors = [[100 * (share.value - share.low)], [100 * (share.high - share.value)]]
     axes.errorbar(
-        cost, 100 * share.value, errors,
-        fmt=marker, color=colour, capsize=3, elinewidth=1, label=name(run, cell),
+        cost_ms, 100 * share.value, errors,
+        fmt=style.marker, color=style.colour, capsize=3, elinewidth=1, label=name(analysis.run, cell),
     )  # fmt: skip

@@ -1,120 +1,108 @@
-"""The picture of the frontier: a panel for each cost, accuracy up all of them."""
+"""The picture of the frontiers: one panel per cost, with accuracy on the vertical axis."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from worthit.bench.saved.record import Run
-from worthit.reports.analysis.cascade import Tested
-from worthit.reports.analysis.frontier import CascadePoint, Differ, Frontier, Point, frontiers
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.frontier import CascadePoint, Frontier, Point
 from worthit.reports.analysis.run_view import name
-from worthit.reports.pictures.style import CASCADE_MARKER, Looks, plain_log, without_seed
-from worthit.reports.pictures.style import looks as all_looks
+from worthit.reports.pictures.style import (
+    CASCADE_MARKER,
+    CellStyle,
+    cell_styles,
+    plain_log,
+    without_seed,
+)
+
+Styles = Mapping[str, CellStyle]  # by label
 
 _COLUMNS = 3
-_LABELS_IN_A_PANEL = 8
+_MOST_LABELS_IN_PANEL = 8
 _LEGEND_WIDTH, _HANDLE_WIDTH = 110, 7  # characters
 _GREY = "#767676"
 
 
-def draw(run: Run, differ: Differ, cascades: Sequence[Tested] = ()) -> Figure | None:
-    """None where no cost is known of two cells with an accuracy, and nothing can be compared.
-
-    Args:
-        cascades: of `worthit.reports.analysis.cascade.chosen`.
-    """
-    all_found = frontiers(run, differ, cascades)
-    found = [frontier for frontier in all_found if len(_drawn(frontier)) > 1]
-    if not found:
+def draw(analysis: Analysis) -> Figure | None:
+    """None if no cost is known for two cells with an accuracy: there is nothing to compare."""
+    frontiers = [one for one in analysis.frontiers if len(_known(one)) > 1]
+    if not frontiers:
         return None
-    drawn = {point.label for frontier in found for point in _drawn(frontier)}
-    looks = {label: look for label, look in all_looks(run).items() if label in drawn}
-    shared = {name(run, cell): without_seed(run, cell) for cell in run.cells}
-    models = {shared[label]: look for label, look in looks.items()}
-    columns = min(_COLUMNS, len(found))
-    rows = math.ceil(len(found) / columns)
+    labels = {point.label for one in frontiers for point in _known(one)}
+    styles = {label: style for label, style in cell_styles(analysis).items() if label in labels}
+    rows = math.ceil(len(frontiers) / _COLUMNS)
     figure, grid = plt.subplots(
-        rows, columns, sharey=True, squeeze=False, layout="constrained",
+        rows, min(_COLUMNS, len(frontiers)), sharey=True, squeeze=False, layout="constrained",
         figsize=(8.2, 2.4 * rows + 1.2),
     )  # fmt: skip
-    floor = _floor(found)
-    for axes, frontier in zip(grid.flat, found, strict=False):
-        _panel(axes, frontier, looks, floor)
-    spare = grid.flat[len(found) :]
+    floor = _floor(frontiers)
+    for axes, one in zip(grid.flat, frontiers, strict=False):
+        _draw_panel(axes, one, styles, floor)
+    spare = grid.flat[len(frontiers) :]
     for axes in spare:
         axes.set_axis_off()
     for axes in grid[:, 0]:
         axes.set_ylabel("test accuracy, %")
     figure.legend(
-        handles=_fillings(cascades=bool(cascades)),
-        loc="outside upper center",
-        ncols=2,
-        frameon=False,
-    )
-    if len(spare) and len(models) <= _LABELS_IN_A_PANEL:
-        spare[0].legend(handles=_models(models), loc="center", frameon=False)
-    else:
-        fitting = _LEGEND_WIDTH // (max(map(len, models)) + _HANDLE_WIDTH)
-        figure.legend(
-            handles=_models(models), loc="outside lower center", ncols=fitting, frameon=False
-        )
+        handles=_kinds_of_marker(cascades=bool(analysis.cascades)),
+        loc="outside upper center", ncols=2, frameon=False,
+    )  # fmt: skip
+    _add_model_legend(figure, next(iter(spare), None), _by_model(analysis, styles))
     return figure
 
 
-def _drawn(frontier: Frontier) -> list[Point]:
-    return [
-        point
-        for point in frontier.points
-        if point.accuracy is not None and point.cost.value is not None
-    ]
+def _known(frontier: Frontier) -> list[Point]:
+    return [point for point in frontier.points if point.is_known]
 
 
 def _percent(point: Point) -> float:
-    assert point.accuracy is not None
+    assert point.accuracy.value is not None
     return 100 * point.accuracy.value
 
 
-def _floor(found: Sequence[Frontier]) -> float | None:
-    """Just below all that beat guessing: with the others in scale these would be a heap at the top."""
-    points = [point for frontier in found for point in _drawn(frontier)]
-    lows = [100 * p.accuracy.low for p in points if p.accuracy and p.beats_guessing]
+def _floor(frontiers: Iterable[Frontier]) -> float | None:
+    """Where the accuracy axis starts: just below all models that beat guessing.
+
+    The models below are drawn at the edge; in scale, they would push all others together.
+    """
+    points = [point for one in frontiers for point in _known(one)]
+    lows = [100 * point.accuracy.low for point in points if point.beats_guessing]
     if len(lows) == len(points) or not lows:
         return None
     return min(lows) - 0.14 * (100 - min(lows))
 
 
-def _panel(axes: Axes, frontier: Frontier, looks: Looks, floor: float | None) -> None:
-    points = _drawn(frontier)
-    costs = [point.cost.figure.value or 0.0 for point in points]
-    none = min((cost for cost in costs if cost > 0), default=1.0) / 3  # a log scale has no zero
+def _draw_panel(axes: Axes, frontier: Frontier, styles: Styles, floor: float | None) -> None:
+    points = _known(frontier)
+    costs = [point.cost.value or 0.0 for point in points]
+    zero = min((cost for cost in costs if cost > 0), default=1.0) / 3  # a log scale has no zero
     axes.set_xscale("log")
     axes.margins(x=0.12)
-    if len(set(costs)) == 1:  # which spans nothing that a scale could be fitted to
-        axes.set_xlim((costs[0] or none) / 2, (costs[0] or none) * 2)
+    if len(set(costs)) == 1:  # no range to scale the axis to
+        axes.set_xlim((costs[0] or zero) / 2, (costs[0] or zero) * 2)
     for point, cost in zip(points, costs, strict=True):
-        _mark(axes, point, cost or none, looks[point.label], floor)
-    for relay in frontier.cascades:
-        _mark_cascade(axes, relay, looks, none)
+        _draw_point(axes, point, cost or zero, styles[point.label], floor)
+    for cascade in frontier.cascades:
+        _draw_cascade(axes, cascade, styles, zero)
     if 0.0 in costs:
-        axes.axvline(none, color=_GREY, linewidth=0.8, linestyle=":")
-        axes.annotate("none", (none, 1), (3, -8), xycoords=("data", "axes fraction"),
+        axes.axvline(zero, color=_GREY, linewidth=0.8, linestyle=":")
+        axes.annotate("none", (zero, 1), (3, -8), xycoords=("data", "axes fraction"),
                       textcoords="offset points", color=_GREY, fontsize=8)  # fmt: skip
     if floor is not None:
         axes.set_ylim(bottom=floor)
-    _step(axes, points, none)
+    _draw_step(axes, points, zero)
     plain_log(axes.xaxis)
-    axes.set_xlabel(frontier.cost.axis + ("" if frontier.ranked else "\n(estimates: not ranked)"))
+    _, label = frontier.figure.frontier or ("", "")
+    axes.set_xlabel(label + ("" if frontier.ranked else "\n(estimates: not ranked)"))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _mark(axes: Axes, point: Point, x: float, look: tuple[str, str], floor: float | None) -> None:
-    assert point.accuracy is not None
-    marker, colour = look
+def _draw_point(axes: Axes, point: Point, x: float, style: CellStyle, floor: float | None) -> None:
     y, low, high = _percent(point), 100 * point.accuracy.low, 100 * point.accuracy.high
     if floor is not None and not point.beats_guessing:
         axes.annotate(f"{y:.0f} %", (x, floor), (0, 6), textcoords="offset points", ha="center",
@@ -122,57 +110,73 @@ def _mark(axes: Axes, point: Point, x: float, look: tuple[str, str], floor: floa
         y = low = high = floor
     axes.errorbar(
         x, y, [[y - low], [high - y]],
-        None if not point.cost.value else [[x - point.cost.low], [point.cost.high - x]],
-        fmt=marker, color=colour, markersize=9 if marker == "*" else 6.5,
-        markerfacecolor=colour if point.kind == "frontier" else "white",
+        [[x - point.cost.low], [point.cost.high - x]] if point.cost.value else None,
+        fmt=style.marker, color=style.colour, markersize=9 if style.marker == "*" else 6.5,
+        markerfacecolor=style.colour if point.standing == "frontier" else "white",
         markeredgewidth=1.4, elinewidth=1, zorder=3, clip_on=False,
     )  # fmt: skip
 
 
-def _mark_cascade(axes: Axes, point: CascadePoint, looks: Looks, none: float) -> None:
-    if point.cost.value is None or point.dear not in looks:
+def _draw_cascade(axes: Axes, point: CascadePoint, styles: Styles, zero: float) -> None:
+    if point.cost.value is None or point.expensive not in styles:
         return
-    _, colour = looks[point.dear]
+    colour = styles[point.expensive].colour
     axes.plot(
-        point.cost.value or none, 100 * point.accuracy.value, CASCADE_MARKER,
+        point.cost.value or zero, 100 * point.accuracy.value, CASCADE_MARKER,
         color=colour, markersize=8.5, markerfacecolor=colour if point.pays else "white",
         markeredgecolor="black" if point.pays else colour, zorder=4,
     )  # fmt: skip
 
 
-def _step(axes: Axes, points: Sequence[Point], none: float) -> None:
+def _draw_step(axes: Axes, points: Sequence[Point], zero: float) -> None:
     """The best accuracy for a cost, up to the right edge."""
-    reached = sorted(
-        (point.cost.value or none, _percent(point)) for point in points if point.kind == "frontier"
+    steps = sorted(
+        (point.cost.value or zero, _percent(point))
+        for point in points
+        if point.standing == "frontier"
     )
-    if reached:
+    if steps:
         right = axes.get_xlim()[1]
-        costs, shares = zip(*reached, (right, reached[-1][1]), strict=True)
-        axes.step(costs, shares, where="post", color=_GREY, linewidth=1.3, zorder=2)
+        costs, percents = zip(*steps, (right, steps[-1][1]), strict=True)
+        axes.step(costs, percents, where="post", color=_GREY, linewidth=1.3, zorder=2)
         axes.set_xlim(right=right)
 
 
-def _models(looks: Looks) -> list[Line2D]:
-    return [
-        Line2D([], [], marker=marker, color=colour, linestyle="", label=label)
-        for label, (marker, colour) in looks.items()
-    ]
+def _by_model(analysis: Analysis, styles: Styles) -> Styles:
+    """One style for all seeds of a model."""
+    run = analysis.run
+    shared = {name(run, cell): without_seed(run, cell) for cell in run.cells}
+    return {shared[label]: style for label, style in styles.items()}
 
 
-def _fillings(*, cascades: bool) -> list[Line2D]:
+def _add_model_legend(figure: Figure, spare: Axes | None, models: Styles) -> None:
+    """In a spare panel if there is one and it has room, else below all panels."""
     handles = [
-        Line2D([], [], marker="o", color=_GREY, label="on the frontier: better than all that is cheaper"),
+        Line2D([], [], marker=style.marker, color=style.colour, linestyle="", label=label)
+        for label, style in models.items()
+    ]
+    if spare is not None and len(models) <= _MOST_LABELS_IN_PANEL:
+        spare.legend(handles=handles, loc="center", frameon=False)
+    else:
+        columns = _LEGEND_WIDTH // (max(map(len, models)) + _HANDLE_WIDTH)
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def _kinds_of_marker(*, cascades: bool) -> list[Line2D]:
+    handles = [
+        Line2D([], [], marker="o", color=_GREY,
+               label="on the frontier: beats all cheaper models"),
         Line2D([], [], marker="o", color=_GREY, markerfacecolor="white", linestyle="",
-               label="not on it: not shown to be"),
+               label="not on the frontier"),
     ]  # fmt: skip
     if cascades:
-        about = (
-            "cascade in place of the model of its colour",
-            "cascade that is not",
+        kinds = (
+            (_GREY, "black", "cascade: replaces the model of its colour"),
+            ("white", _GREY, "other cascade"),
         )
         handles += [
             Line2D([], [], marker=CASCADE_MARKER, color=_GREY, markerfacecolor=face, markersize=8.5,
                    markeredgecolor=edge, linestyle="", label=label)
-            for face, edge, label in zip((_GREY, "white"), ("black", _GREY), about, strict=True)
+            for face, edge, label in kinds
         ]  # fmt: skip
     return handles

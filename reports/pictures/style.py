@@ -1,44 +1,58 @@
-"""How each cell looks in all pictures of a report: a marker for all its seeds, a colour for its model.
-
-And what classes are called there.
-"""
+"""How the cells of a run look in all its pictures: one marker for all seeds, one colour per model."""
 
 import itertools
 import math
 from dataclasses import replace
+from typing import Any, NamedTuple
 
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis.run_view import name, test_accuracy
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.run_view import name
 
 CASCADE_MARKER = "h"
 _MARKERS = "osD^vP*X<>p"
-# Okabe and Ito (2008), told apart by the colour-blind; without yellow, too pale on white. Then four
-# of Tol's (2021), for runs of many models.
+# Okabe and Ito (2008), safe for colour-blind readers; without yellow, which is too pale on white.
+# Then four of Tol's (2021), for runs of many models.
 _COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255", "#999933",
     "#332288", "#BBBBBB",
 )  # fmt: skip
 
-FONT = "DejaVu Sans"  # which comes with matplotlib
-_WIDEST = 26  # characters of a class's name
+_FONT = "DejaVu Sans"  # comes with matplotlib
+_CLASS_NAME_WIDTH = 26  # characters
 _LEAST_SPAN = 5.0  # of a logarithmic axis, a factor
 
-Looks = dict[str, tuple[str, str]]  # label → marker and colour
+#: settings of matplotlib; a white background is readable on white and on dark pages
+SETTINGS: Any = {
+    "figure.facecolor": "white",
+    "savefig.dpi": 110,
+    "font.size": 10,
+    "font.family": _FONT,
+}
 
 
-def looks(run: Run) -> Looks:
-    """For each cell by its name in reports, the most accurate first; the same for all seeds."""
+class CellStyle(NamedTuple):
+    marker: str
+    colour: str
+
+
+def cell_styles(analysis: Analysis) -> dict[str, CellStyle]:
+    """Name of each cell in reports → its style, the most accurate first."""
+    run = analysis.run
     models = dict.fromkeys(cell.model for cell in run.cells)
     colours = dict(zip(models, itertools.cycle(_COLOURS), strict=False))
-    best_first = sorted(run.cells, key=lambda cell: -_accuracy(run, cell))
-    alike = dict.fromkeys(without_seed(run, cell) for cell in best_first)
-    markers = dict(zip(alike, itertools.cycle(_MARKERS), strict=False))
+    best_first = sorted(
+        run.cells, key=lambda cell: -(analysis.values[cell.name, "accuracy"].value or 0.0)
+    )
+    names = dict.fromkeys(without_seed(run, cell) for cell in best_first)
+    markers = dict(zip(names, itertools.cycle(_MARKERS), strict=False))
     return {
-        name(run, cell): (markers[without_seed(run, cell)], colours[cell.model])
+        name(run, cell): CellStyle(markers[without_seed(run, cell)], colours[cell.model])
         for cell in best_first
     }
 
@@ -49,27 +63,30 @@ def without_seed(run: Run, cell: CellRecord) -> str:
 
 
 def class_names(run: Run) -> list[str]:
-    """Of all classes, by index; by its number (from 1) where the font lacks letters of a name."""
-    font = get_font(findfont(FontProperties(family=FONT)))
+    """The names of all classes, by index; a number, from 1, if the font lacks letters of a name."""
+    font = get_font(findfont(FontProperties(family=_FONT)))
     names = []
-    for number, called in enumerate(run.data.classes, 1):
-        known = all(font.get_char_index(ord(character)) for character in called)
-        short = called if len(called) <= _WIDEST else f"{called[: _WIDEST - 1]}…"
-        # Between two dollar signs matplotlib reads mathematics.
+    for number, class_name in enumerate(run.data.classes, 1):
+        known = all(font.get_char_index(ord(character)) for character in class_name)
+        short = class_name
+        if len(class_name) > _CLASS_NAME_WIDTH:
+            short = f"{class_name[: _CLASS_NAME_WIDTH - 1]}…"
+        # matplotlib reads text between two dollar signs as mathematics
         names.append(short.replace("$", r"\$") if known else f"class {number}")
     return names
 
 
-def _accuracy(run: Run, cell: CellRecord) -> float:
-    share = test_accuracy(run, cell)
-    return share.value if share else 0.0
+def plain_frame(axes: Axes) -> None:
+    """A light grid, and no frame at the top and right."""
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def plain_log(axis: Axis) -> None:
-    """Ticks of a logarithmic axis as plain numbers: 0.1, 1, 10, not powers of ten.
+    """Label a logarithmic axis with plain numbers (0.1, 1, 10), not powers of ten.
 
-    It spans a factor of 5 at least, so that there are two of 1, 2, 5 on it, and what differs by a
-    percent looks like it.
+    The axis spans at least a factor of 5: it then has two labels of 1, 2 and 5, and a difference of
+    one percent looks small.
     """
     low, high = sorted(axis.get_view_interval())
     if high / low < _LEAST_SPAN:

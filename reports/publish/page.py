@@ -1,7 +1,8 @@
-"""A report as a page of one file, to mail or to open anywhere: its Markdown, with its pictures inside.
+"""A report as a page of one file, with its pictures inside.
 
-Rendered by markdown-it-py. A saved run may come from anybody, so of raw HTML only what folds a table away
-is let through, and the page's own policy forbids scripts and any request.
+markdown-it-py renders the Markdown. A saved run can come from anyone: the only raw HTML that passes is
+that of folds and of the glossary's anchors, and the page's content security policy forbids scripts and
+requests.
 """
 
 import base64
@@ -18,6 +19,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 _FOLD = re.compile(r"<details><summary>[^<>]*</summary>|</details>")
+_ANCHOR = re.compile(r'<a id="term-[a-z0-9-]+">|</a>')
 
 _PAGE = Template("""\
 <!doctype html>
@@ -42,11 +44,14 @@ $body
 
 
 def page(markdown: str, folder: Path) -> str:
-    """The page of a report.
+    """The HTML page of a report.
 
     Args:
-        markdown: the report, as written to its `README.md`.
-        folder: where its pictures lie.
+        markdown: the report, as in its `README.md`.
+        folder: contains its pictures.
+
+    Raises:
+        OSError: a picture cannot be read.
     """
     parser = MarkdownIt("commonmark", {"html": True}, renderer_cls=_Renderer).enable("table")
     title = markdown.partition("\n")[0].lstrip("# ")
@@ -57,15 +62,16 @@ def page(markdown: str, folder: Path) -> str:
 
 class _Renderer(RendererHTML):
     def image(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        # The parser has encoded what is not ASCII in the name.
+        # The parser has percent-encoded letters that are not ASCII.
         picture = Path(env["folder"], Path(unquote(str(tokens[idx].attrs["src"]))).name)
         content = base64.b64encode(picture.read_bytes()).decode("ascii")
         tokens[idx].attrs["src"] = f"data:image/png;base64,{content}"
         return super().image(tokens, idx, options, env)
 
     def html_block(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        found = tokens[idx].content
-        return found if _FOLD.fullmatch(found.strip()) else html.escape(found)
+        block = tokens[idx].content
+        return block if _FOLD.fullmatch(block.strip()) else html.escape(block)
 
     def html_inline(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        return html.escape(tokens[idx].content)
+        inline = tokens[idx].content
+        return inline if _ANCHOR.fullmatch(inline) else html.escape(inline)

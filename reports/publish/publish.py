@@ -1,39 +1,53 @@
-"""Publishes a run: pictures and Markdown beside its JSON file, and a summary for the terminal."""
+"""Publishes a run: Markdown and pictures beside its JSON file, and a summary for the terminal."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from worthit.bench.saved.record import Run
 from worthit.datasets.errors import OutputError
+from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.sections import report
+from worthit.reports.verdict import rules
+from worthit.reports.verdict.rules import Verdict
 
 
-def publish(run: Run, run_file: Path, *, as_page: bool = False) -> str:
-    """Write `RUN/README.md` and its pictures beside `RUN.json`; also as a page of one file if asked.
+def publish(
+    run: Run, run_file: Path, options: Mapping[str, str] | None = None, *, as_page: bool = False
+) -> str:
+    """Write `RUN/README.md` and its pictures beside `RUN.json`.
+
+    Args:
+        options: flag → text; they replace the options that the run was measured with.
+        as_page: whether to write `RUN/report.html` too, a page of one file.
 
     Returns:
-        The results table for a terminal, and where the report is.
+        The results table for a terminal, and the files.
 
     Raises:
-        OutputError: a folder or file cannot be written; the run itself is kept.
+        OutputError: a folder or file cannot be written; the run itself is saved.
+        OptionError: an option has a value that is not allowed.
     """
+    analysis = Analysis.of(replace(run, options={**run.options, **(options or {})}))
+    verdict = rules.decide(analysis)
     folder = run_file.with_suffix("")
     try:
-        files = {**_written(run, folder, as_page), "run": run_file}
+        files = {**_write(analysis, verdict, folder, as_page=as_page), "run": run_file}
     except OSError as error:
         raise OutputError(
             f"the report cannot be written ({error.strerror}: {error.filename or folder}); "
-            f"mend that, then: worthit report {_shortest(run_file)}"
+            f"correct that, then: worthit report {_relative(run_file)}"
         ) from error
-    told = (f"{kind + ':':<8}{_shortest(file)}" for kind, file in files.items())
-    return "\n".join([report.brief(run), "", *told])
+    lines = (f"{kind + ':':<8}{_relative(file)}" for kind, file in files.items())
+    return "\n".join([report.brief(analysis, verdict), "", *lines])
 
 
-def _written(run: Run, folder: Path, as_page: bool) -> dict[str, Path]:
+def _write(analysis: Analysis, verdict: Verdict, folder: Path, *, as_page: bool) -> dict[str, Path]:
     from worthit.reports.pictures import pictures  # matplotlib takes half a second to import
 
     folder.mkdir(exist_ok=True)
-    files = {"report": folder / "README.md"}  # which GitHub shows when the folder is opened
-    text = report.render(run, pictures.draw(run, folder))
+    files = {"report": folder / "README.md"}  # GitHub shows it with the folder
+    text = report.render(analysis, verdict, pictures.draw(analysis, folder))
     files["report"].write_text(text, "utf-8")
     if as_page:
         from worthit.reports.publish.page import page
@@ -43,7 +57,8 @@ def _written(run: Run, folder: Path, as_page: bool) -> dict[str, Path]:
     return files
 
 
-def _shortest(path: Path) -> str:
+def _relative(path: Path) -> str:
+    """Relative to the working folder, if it is inside."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:

@@ -12,6 +12,8 @@ from pathlib import Path
 from worthit.bench.speed import record as speed_record
 from worthit.datasets.errors import RunError
 from worthit.reports import saved_runs
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.pictures import titles
 from worthit.reports.sections import report, speed
 from worthit.reports.verdict import rules
 
@@ -67,14 +69,15 @@ def _results(root: Path, folder: Path, name: str) -> str:
         raise RunError(f"{name} was interrupted; choose a complete run, see `worthit runs`")
     report_folder = root / "reports" / "runs" / name
     link = Path(os.path.relpath(report_folder, folder)).as_posix()
+    analysis = Analysis.of(run)
     paragraphs = [
-        f"**{rules.headline(run)}**",
+        f"**{rules.decide(analysis).headline}**",
         report.headline(run) + f" [The whole report]({link}/README.md).",
         report.noise_warning(run),
-        *report.results(run),
+        *report.results(analysis),
     ]
     if (report_folder / "frontier.png").exists():
-        paragraphs.append(f"![{report.FRONTIER}]({link}/frontier.png)")
+        paragraphs.append(f"![{titles.FRONTIER}]({link}/frontier.png)")
     return "\n\n".join(filter(None, paragraphs))
 
 

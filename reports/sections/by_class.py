@@ -1,102 +1,138 @@
-"""Of more classes than two: how each is told, and which are taken for which."""
+"""More than two classes: the figures of each class, and the most frequent confusions."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from worthit.bench.saved.record import Run
 from worthit.reports.analysis import metrics
-from worthit.reports.analysis.run_view import by_model, test_scores
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.pictures.titles import MOST_CLASSES_DRAWN
+from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import percent
-from worthit.reports.text.tables import tabulated
+from worthit.reports.text.tables import folded, table, tabulated
 
-#: so many classes can be read in a picture of a confusion matrix
-MOST_DRAWN = 20
-_MOST_PAIRS = 5  # of classes that a model takes for one another, beside its picture
+_CONFUSION = "## Confusion matrices"
+_MOST_PAIRS = 5  # errors per model, beside its picture
 _MOST_WITHOUT_PICTURE = 10
 
 Counts = npt.NDArray[np.int64]
+Vector = npt.NDArray[np.float64]
 
 
-def matrices(run: Run) -> dict[str, Counts]:
-    """Model → confusion matrix, shape (classes, classes), on the test set; of its first seed."""
+def section(analysis: Analysis) -> list[str]:
+    """F1, precision and recall of each class; nothing for two classes."""
+    run = analysis.run
+    matrices = _matrices(analysis)
+    if class_names.of_two(run) or not matrices:
+        return []
+    names = class_names.names(run.data)
+    comments = np.bincount(run.data.test.labels, minlength=len(names))
+    rows = np.flatnonzero(comments).tolist()
+    figures = {model: _figures(counts) for model, counts in matrices.items()}
+    f1 = [
+        [names[i], f"{comments[i]:,}", *(_share(of[2][i]) for of in figures.values())] for i in rows
+    ]
+    details = [
+        [names[i], *(_share(of[j][i]) for of in figures.values() for j in (0, 1))] for i in rows
+    ]
+    headings = [f"{model}: {what}" for model in figures for what in ("precision", "recall")]
+    text = tabulated(["class", *headings], details)
+    never = "Precision is n/a for a class that is never predicted." if "n/a" in text else ""
+    return [
+        "## Class by class",
+        f"{_lowest(names, figures)} Of each class, {link('F1')} on the {run.data.test_set} and its number "
+        f"of comments, n{_missing(len(names) - len(rows))}. For few comments, F1 is uncertain.",
+        *table("F1 of each class", ["class", "n", *figures], f1),
+        *folded("Precision and recall of each class", text, never),
+    ]
+
+
+def confusion(analysis: Analysis) -> list[str]:
+    """What the pictures of confusion matrices show; for more than two classes, the most frequent errors."""
+    run, matrices = analysis.run, _matrices(analysis)
+    if not matrices:
+        return []
+    if class_names.of_two(run):
+        predicted = f"{class_names.positive(run)} from a probability of {metrics.THRESHOLD:g}"
+        return [_CONFUSION, f"On the {run.data.test_set}; predicted {predicted}."]
+    classes = len(run.data.classes)
+    drawn = classes <= MOST_CLASSES_DRAWN
+    unreadable = "" if drawn else f" A matrix of {classes} classes is too large for a picture."
+    total = np.sum(list(matrices.values()), axis=0)
+    return [
+        _CONFUSION,
+        f"{_most_frequent(analysis, total)} On the {run.data.test_set}; predicted is the "
+        f"most probable class.{unreadable}",
+        *_frequent(analysis, matrices, _MOST_PAIRS if drawn else _MOST_WITHOUT_PICTURE),
+    ]
+
+
+def _most_frequent(analysis: Analysis, counts: Counts) -> str:
+    """The most frequent error of all models together."""
+    names, errors = class_names.names(analysis.run.data), counts - np.diag(counts.diagonal())
+    if not errors.any():
+        return "No model confuses any classes."
+    true, predicted = divmod(int(errors.argmax()), len(errors))
+    together = "" if len(analysis.models) == 1 else " by all models together"
+    return (
+        f"The most frequent error{together}: {names[predicted]} is predicted for {names[true]} "
+        f"({errors.max():,} times)."
+    )
+
+
+def _frequent(analysis: Analysis, matrices: Mapping[str, Counts], most: int) -> list[str]:
+    """A table of the most frequent errors of each model."""
+    names, body = class_names.names(analysis.run.data), []
+    for model, counts in matrices.items():
+        errors = counts - np.diag(counts.diagonal())
+        for cell in np.argsort(-errors, axis=None, kind="stable")[:most].tolist():
+            true, predicted = divmod(cell, len(names))
+            if errors[true, predicted]:
+                share = percent(errors[true, predicted] / counts[true].sum())
+                count = f"{errors[true, predicted]:,}"
+                body.append([model, names[true], names[predicted], count, share])
+    if not body:
+        return []
+    headings = ["model", "class", "predicted", "comments", "of the class"]
+    return table(f"The most frequent errors of each model, at most {most}", headings, body, left=3)
+
+
+def _matrices(analysis: Analysis) -> dict[str, Counts]:
+    """Model → confusion matrix on the test set, shape (classes, classes), of its first seed."""
+    run = analysis.run
     return {
         model: metrics.confusion(test_scores(run, cells[0].quality), run.data.test.labels)
-        for model, cells in by_model(run).items()
+        for model, cells in analysis.models.items()
         if cells[0].quality is not None
     }
 
 
-def told(run: Run) -> list[str]:
-    """F1 of each class by each model, then precision and recall; nothing of two classes."""
-    if class_names.of_two(run):
-        return []
-    found, names = matrices(run), class_names.names(run.data)
-    if not found:
-        return []
-    numbers = np.bincount(run.data.test.labels, minlength=len(names))
-    rows = np.flatnonzero(numbers).tolist()
-    figures = {model: _figures(counts) for model, counts in found.items()}
-    f1_table = tabulated(
-        ["class", "n", *found],
-        [
-            [names[i], f"{numbers[i]:,}", *(_share(of[i][2]) for of in figures.values())]
-            for i in rows
-        ],
-    )
-    headings = [f"{model}: {what}" for model in found for what in ("precision", "recall")]
-    details = tabulated(
-        ["class", *headings],
-        [[names[i], *(_share(of[i][j]) for of in figures.values() for j in (0, 1))] for i in rows],
-    )
-    without = len(names) - len(rows)
-    return [
-        "## Class by class",
-        f"F1 of each class on the {run.data.test_set}, in which it has n comments"
-        + (f"; classes without any ({without}) are left out" if without else "")
-        + ". Of a few comments it says little.",
-        f1_table,
-        "<details><summary>Precision and recall of each class</summary>",
-        details,
-        *(["Precision is n/a of a class that no comment is called."] if "n/a" in details else []),
-        "</details>",
-    ]
-
-
-def _figures(counts: Counts) -> list[tuple[float, float, float]]:
-    """Precision, recall and F1 of each class; NaN where there is none."""
-    right, true, called = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
-    figures = []
-    for hits, of_class, so_called in zip(right, true, called, strict=True):
-        figures.append(
-            (
-                hits / so_called if so_called else np.nan,
-                hits / of_class if of_class else np.nan,
-                2 * hits / (of_class + so_called) if of_class else np.nan,
-            )
+def _figures(counts: Counts) -> tuple[Vector, Vector, Vector]:
+    """Precision, recall and F1 of each class, shape (classes,); NaN if not defined."""
+    hits, true, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        return (
+            hits / predicted,
+            hits / true,
+            np.where(true > 0, 2 * hits / (true + predicted), np.nan),
         )
-    return figures
 
 
-def confused(run: Run) -> list[str]:
-    """The classes most often taken for another, by each model; nothing of two classes."""
-    found, names = matrices(run), class_names.names(run.data)
-    most = _MOST_PAIRS if len(names) <= MOST_DRAWN else _MOST_WITHOUT_PICTURE
-    body = []
-    for model, counts in found.items():
-        wrong = counts - np.diag(counts.diagonal())
-        for cell in np.argsort(-wrong, axis=None, kind="stable")[:most].tolist():
-            true, called = divmod(cell, len(names))
-            if wrong[true, called]:
-                share = percent(wrong[true, called] / counts[true].sum())
-                entries = [names[true], names[called], f"{wrong[true, called]:,}", share]
-                body.append([model, *entries])
-    if class_names.of_two(run) or not body:
-        return []
-    return [
-        f"What each model mistakes for what, at most the {most} commonest.",
-        tabulated(["model", "is", "called", "comments", "of its class"], body, left=3),
-    ]
+def _lowest(names: list[str], figures: Mapping[str, tuple[Vector, Vector, Vector]]) -> str:
+    """The class with the lowest F1 by each model."""
+    lowest: dict[str, list[str]] = {}
+    for model, (_, _, f1) in figures.items():
+        place = int(np.nanargmin(f1))
+        lowest.setdefault(names[place], []).append(f"{model} {percent(float(f1[place]))}")
+    classes = "; ".join(f"{name} ({', '.join(models)})" for name, models in lowest.items())
+    return f"Lowest F1: {classes}."
+
+
+def _missing(classes: int) -> str:
+    return f"; {classes} of the classes have none and are omitted" if classes else ""
 
 
 def _share(value: float) -> str:

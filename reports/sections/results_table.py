@@ -1,103 +1,108 @@
-"""The columns of the results table. A new metric is one field of the record, and one line here."""
+"""The results table of reports and of the README, and a brief one for a terminal of 80 columns."""
 
-import dataclasses
-import operator
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from worthit.bench.saved.record import CellRecord, Figure, Run, unavailable
-from worthit.reports.analysis import metrics
-from worthit.reports.analysis.run_view import missing, name, test_scores
-from worthit.reports.text import class_names
-from worthit.reports.text.format import Footnotes, percent, percent_with_interval, written
-
-Entry = Callable[[Run, CellRecord, Footnotes], str]
+from worthit.bench.saved.record import CellRecord, Figure, Run
+from worthit.reports.analysis import figures
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.figures import FigureSpec
+from worthit.reports.analysis.run_view import name
+from worthit.reports.text.format import Footnotes, written
+from worthit.reports.text.tables import listed, tabulated
 
 
-@dataclass(frozen=True)
-class Column:
-    """A heading, and how to write a cell's entry."""
-
-    heading: str
-    entry: Entry
-
-
-def _figure(path: str, *, scale: float = 1.0) -> Entry:
-    """The entry of one figure of the record, by its path: `latency.p50_ms`."""
-    part_name, _, inside = path.partition(".")
-
-    def entry(run: Run, cell: CellRecord, notes: Footnotes) -> str:
-        part = getattr(cell, part_name)
-        if part is None:
-            return written(unavailable("", missing(cell, part_name)), notes)
-        figure: Figure = operator.attrgetter(inside)(part)
-        if figure.value is not None:
-            figure = dataclasses.replace(figure, value=figure.value * scale)
-        return written(figure, notes)
-
-    return entry
+def table(analysis: Analysis) -> list[str]:
+    """One row per cell, in the order in which they ran; then the footnotes."""
+    run, notes = analysis.run, Footnotes()
+    columns = [spec for spec in figures.FIGURES if spec.results]
+    body = [
+        [name(run, cell), *(_entry(analysis, cell, spec, notes) for spec in columns)]
+        for cell in run.cells
+    ]
+    headings = ["model", *(spec.heading for spec in columns)]
+    return [tabulated(headings, body), *listed(notes.lines())]
 
 
-def _accuracy(part: str, *, interval: bool) -> Entry:
-    def entry(run: Run, cell: CellRecord, notes: Footnotes) -> str:
-        if cell.quality is None:
-            return f"n/a {notes.mark(missing(cell, 'quality'))}"
-        if part == "train" and cell.training is not None and cell.training.train_s.value is None:
-            return f"n/a {notes.mark(cell.training.train_s.reason)}"
-        labels = getattr(run.data, part).labels
-        scores = class_names.probabilities(run.data, getattr(cell.quality, part))
-        found = metrics.accuracy(scores, labels)
-        if found is None:
-            return "n/a"
-        return percent_with_interval(found) if interval else percent(found.value)
-
-    return entry
+def brief_rows(run: Run, notes: Footnotes) -> tuple[list[str], list[list[str]]]:
+    """Headings and body of as many figures as 80 columns hold."""
+    columns = [spec for spec in figures.FIGURES if spec.brief]
+    body = [
+        [
+            name(run, cell),
+            *(_plain(written(spec.read(run, cell), notes, spec.number)) for spec in columns),
+        ]
+        for cell in run.cells
+    ]
+    return ["model", *(spec.brief for spec in columns)], body
 
 
-def _auc(run: Run, cell: CellRecord, notes: Footnotes) -> str:
-    if cell.quality is None:
-        return f"n/a {notes.mark(missing(cell, 'quality'))}"
-    found = metrics.roc_auc(test_scores(run, cell.quality), run.data.test.labels)
-    return "n/a" if found is None else f"{found:.3f}"
+def _entry(analysis: Analysis, cell: CellRecord, spec: FigureSpec, notes: Footnotes) -> str:
+    text = written(spec.read(analysis.run, cell), notes, spec.number)
+    bounded = analysis.values.get((cell.name, spec.key))
+    if not spec.interval or bounded is None or bounded.value is None:
+        return text
+    return f"{text} ({spec.number(bounded.low)} to {spec.number(bounded.high)})"
 
 
-_test_accuracy = _accuracy("test", interval=False)
-_train_s = _figure("training.train_s")
-_p50 = _figure("latency.p50_ms")
-_p99 = _figure("latency.p99_ms")
-_rate = _figure("throughput.best.comments_per_s")
-_peak = _figure("memory.peak_mb")
-_cpu_energy_mj = _figure("energy.cpu_j_per_comment", scale=1e3)
-_gpu_energy_mj = _figure("energy.gpu_j_per_comment", scale=1e3)
-
-#: the results table of reports and of the README
-RESULTS = (
-    Column("model", name),
-    Column("train acc", _accuracy("train", interval=False)),
-    Column("test acc (95 % interval)", _accuracy("test", interval=True)),
-    Column("ROC AUC", _auc),
-    Column("training, s", _train_s),
-    Column("latency p50, ms", _p50),
-    Column("latency p99, ms", _p99),
-    Column("throughput, comments/s", _rate),
-    Column("peak memory, MB", _peak),
-    Column("CPU energy, mJ/comment", _cpu_energy_mj),
-    Column("GPU energy, mJ/comment", _gpu_energy_mj),
-)
-
-#: as much of it as 80 columns hold
-BRIEF = (
-    Column("model", name),
-    Column("test", _test_accuracy),
-    Column("AUC", _auc),
-    Column("train s", _train_s),
-    Column("p50 ms", _p50),
-    Column("per s", _rate),
-    Column("MB", _peak),
-    Column("mJ", _cpu_energy_mj),
-)
+def _plain(entry: str) -> str:
+    """Without Markdown."""
+    return entry.replace("*", "").replace(" (cached)", " c")
 
 
-def rows(columns: tuple[Column, ...], run: Run, notes: Footnotes) -> list[list[str]]:
-    """One row a cell, in the order in which they ran."""
-    return [[column.entry(run, cell, notes) for column in columns] for cell in run.cells]
+def figure_table(run: Run, part: str, section: str | tuple[str, ...] = "") -> str:
+    """The figures of one part of the record in detail, with the instruments they were read from.
+
+    The instruments stand below the table if they are the same for all models, else in each row.
+
+    Args:
+        part: of a cell's record, such as `latency`.
+        section: in `FigureSpec.detail`; that of the part by default.
+    """
+    sections = section or part
+    specs = [spec for spec in figures.FIGURES if spec.detail and spec.detail[0] in sections]
+    notes = Footnotes()
+    body: list[list[str]] = []
+    instruments: list[dict[str, int]] = []  # instrument → the most samples behind a figure
+    for cell in run.cells:
+        if getattr(cell, part) is not None:
+            found = [spec.read(run, cell) for spec in specs]
+            body.append([name(run, cell), *(_with_reason(figure, notes) for figure in found)])
+            instruments.append(_samples(found))
+    headings = ["model", *(spec.detail[1] for spec in specs if spec.detail)]
+    below = notes.lines()
+    known = [row for row in instruments if row]
+    if all(set(row) == set(known[0]) for row in known):
+        shared = {what: [row[what] for row in known] for what in next(iter(known), ())}
+        if shared:
+            below.append(f"read from: {_described(shared)}")
+    else:
+        headings.append("read from")
+        for row, of_row in zip(body, instruments, strict=True):
+            row.append(_described({what: [most] for what, most in of_row.items()}))
+    return "\n\n".join([tabulated(headings, body), *listed(below)])
+
+
+def _with_reason(figure: Figure, notes: Footnotes) -> str:
+    text = written(figure, notes)
+    return (
+        f"{text} {notes.mark(figure.reason)}"
+        if figure.reason and figure.value is not None
+        else text
+    )
+
+
+def _samples(found: list[Figure]) -> dict[str, int]:
+    most: dict[str, int] = {}
+    for figure in found:
+        if figure.instrument:
+            most[figure.instrument] = max(figure.samples, most.get(figure.instrument, 0))
+    return most
+
+
+def _described(samples: dict[str, list[int]]) -> str:
+    """Each instrument, with the number of samples behind its figures if there are several."""
+    return "; ".join(f"{what}{_count(min(n), max(n))}" for what, n in samples.items())
+
+
+def _count(least: int, most: int) -> str:
+    if most < 2:
+        return ""
+    return f" (n = {most:,})" if least == most else f" (n = {least:,} to {most:,})"

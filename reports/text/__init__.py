@@ -1,0 +1,1 @@
+"""Tables, number formats, names and escaping."""

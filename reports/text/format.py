@@ -1,13 +1,13 @@
 """Numbers, shares and figures as text, with their footnotes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from worthit.bench.saved.record import Figure, significant
 
 
 class Footnotes:
-    """Reasons that stand below a table, numbered as they come up, each once."""
+    """Reasons below a table, each once, numbered in the order in which they come up."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -15,18 +15,22 @@ class Footnotes:
     def mark(self, text: str) -> str:
         return f"[{self._numbers.setdefault(text, len(self._numbers) + 1)}]"
 
+    def missing(self, reason: str) -> str:
+        """An entry without a value."""
+        return f"n/a {self.mark(reason)}"
+
     def lines(self) -> list[str]:
         return [f"[{number}] {text}" for text, number in self._numbers.items()]
 
 
 def written(figure: Figure, notes: Footnotes, number: Callable[[float], str] = significant) -> str:
-    """A figure as a table shows it, its value written by `number`.
+    """A figure in a table, with its value formatted by `number`.
 
-    Measured plain; estimated behind ≈ and in italics; cached with a mark, estimates too; missing as
-    n/a with its reason below.
+    Measured values are plain, estimates are in italics with ≈, cached values have a mark, and
+    missing ones are n/a with a footnote.
     """
     if figure.value is None:
-        return f"n/a {notes.mark(figure.reason)}"
+        return notes.missing(figure.reason)
     text = number(figure.value)
     if "estimated" in (figure.origin, figure.was):
         text = f"*≈{text}*"
@@ -37,8 +41,13 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f} %"
 
 
+def points(difference: float) -> str:
+    """A difference of two shares in percentage points."""
+    return f"{100 * difference:+.1f}"
+
+
 class WithInterval(Protocol):
-    """A share, from 0 to 1, and its 95 % interval."""
+    """A value and its 95 % interval."""
 
     @property
     def value(self) -> float: ...
@@ -52,3 +61,50 @@ def percent_with_interval(share: WithInterval | None) -> str:
     if share is None:
         return "n/a"
     return f"{percent(share.value)} ({percent(share.low)} to {percent(share.high)})"
+
+
+class Estimated(Protocol):
+    """A value and its 95 % interval; `reason` says why one of them is None."""
+
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def low(self) -> float | None: ...
+    @property
+    def high(self) -> float | None: ...
+    @property
+    def reason(self) -> str: ...
+
+
+def estimate(estimated: Estimated, notes: Footnotes, number: Callable[[float], str]) -> str:
+    """An estimate in a table: its value and interval, or a footnote why one is missing."""
+    if estimated.value is None:
+        return notes.missing(estimated.reason)
+    value = number(estimated.value)
+    if estimated.low is None or estimated.high is None:
+        return f"{value} {notes.mark(estimated.reason)}"
+    return f"{value} ({number(estimated.low)} to {number(estimated.high)})"
+
+
+def p_value(p: float, is_significant: bool) -> str:
+    """A p value in a table, in bold if it is significant."""
+    text = "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return f"**{text}**" if is_significant else text
+
+
+def joined(names: Sequence[str]) -> str:
+    """Names in a sentence: `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def span(figures: Mapping[str, Figure], unit: str = "") -> str:
+    """The lowest and the highest of the known figures, with the names of their models."""
+    values = {model: figure.value for model, figure in figures.items() if figure.value is not None}
+    if not values:
+        return "not available"
+    texts = []
+    for value in sorted({min(values.values()), max(values.values())}):
+        models = [model for model in values if values[model] == value]
+        number = written(figures[models[0]], Footnotes())
+        texts.append(f"{number} {unit}".strip() + f" ({joined(models)})")
+    return " to ".join(texts)

@@ -1,13 +1,18 @@
-"""Markdown tables and lists, all made the same way."""
+"""Markdown tables, lists and folds, all made the same way."""
 
 import re
 from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from worthit.reports.text.format import Footnotes
+
+#: a table with more rows is folded
+MOST_ROWS = 12
+
 
 def listed(lines: Sequence[str]) -> list[str]:
-    """A bulleted paragraph; nothing of nothing."""
+    """A bulleted list as one paragraph; no paragraph without lines."""
     return ["\n".join(f"- {line}" for line in lines)] if lines else []
 
 
@@ -19,10 +24,11 @@ def tabulated(
     left: int = 1,
     first_width: int | None = None,
 ) -> str:
-    """A table of texts, the first columns aligned left and the others, numbers, right.
+    """A table of texts.
 
     Args:
-        first_width: characters from which on entries of the first column are wrapped.
+        left: number of columns that are aligned left; the others hold numbers and are aligned right.
+        first_width: number of characters at which entries of the first column wrap.
     """
     if form == "pipe":
         headings, *body = (
@@ -39,3 +45,25 @@ def tabulated(
             maxcolwidths=[first_width, *[None] * (len(headings) - 1)] if body else None,
         )
     )
+
+
+def folded(summary: str, *paragraphs: str) -> list[str]:
+    """Paragraphs that a reader has to open; none without paragraphs."""
+    if not any(paragraphs):
+        return []
+    return [f"<details><summary>{summary}</summary>", *filter(None, paragraphs), "</details>"]
+
+
+def table(
+    summary: str,
+    headings: Sequence[str],
+    body: Sequence[Sequence[str]],
+    notes: Footnotes | None = None,
+    *,
+    left: int = 1,
+) -> list[str]:
+    """A Markdown table and its footnotes, folded if it has more than `MOST_ROWS` rows."""
+    paragraphs = [tabulated(headings, body, left=left), *listed(notes.lines() if notes else ())]
+    if len(body) <= MOST_ROWS:
+        return paragraphs
+    return folded(f"{summary} ({len(body)} rows)", *paragraphs)

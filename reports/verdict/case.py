@@ -1,4 +1,4 @@
-"""The case that a verdict is about: one fine-tuned LLM, and the cheaper models beside it."""
+"""The case that a verdict decides: one fine-tuned LLM, and the cheaper models beside it."""
 
 from dataclasses import dataclass
 
@@ -6,73 +6,75 @@ import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run
 from worthit.models.registry import MODELS
-from worthit.reports.analysis import bounds, metrics
-from worthit.reports.analysis.cascade import Tested
+from worthit.reports.analysis import run_view
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.metrics import Share
 from worthit.reports.analysis.paired_tests import Pair, between
-from worthit.reports.analysis.run_view import by_model, name, test_accuracy
 
 
 @dataclass(frozen=True)
 class Case:
-    """What the rules of a verdict look at; all cells in it have scores."""
+    """What the rules of a verdict read; all cells have scores."""
 
-    run: Run
+    analysis: Analysis
     llm: CellRecord
     rivals: tuple[CellRecord, ...]  # cheaper than the LLM, the most accurate first
-    pairs: tuple[Pair, ...]
-    cascades: tuple[Tested, ...]
+
+    @property
+    def run(self) -> Run:
+        return self.analysis.run
 
     @property
     def comments(self) -> int:
-        """How many the models are tested on."""
+        """Number of test comments."""
         return len(self.run.data.test.labels)
 
-    def shown(self, cell: CellRecord) -> str:
-        return name(self.run, cell)
+    def name(self, cell: CellRecord) -> str:
+        return run_view.name(self.run, cell)
 
-    def accuracy(self, cell: CellRecord) -> metrics.Share:
-        return accuracy(self.run, cell)
+    def accuracy(self, cell: CellRecord) -> Share:
+        return test_accuracy(self.analysis, cell)
 
     def compute_ms(self, cell: CellRecord) -> float:
-        return bounds.compute_ms(self.run, cell).value or np.inf
+        return self.analysis.values[cell.name, "compute_ms"].value or np.inf
 
     def lead(self, rival: CellRecord) -> Pair:
-        """The LLM less a rival."""
-        return between(self.pairs, self.llm.name, rival.name)
+        """The LLM minus a rival."""
+        return between(self.analysis.pairs, self.llm.name, rival.name)
 
     def is_better(self, rival: CellRecord) -> bool:
-        """Whether the LLM is, in each of its trainings than in each of the rival's."""
+        """True if the LLM is better than a rival, in each of its trainings than in each of theirs."""
         return self._is_ahead(self.llm, rival)
 
     def is_worse(self, rival: CellRecord) -> bool:
-        """Likewise."""
+        """The opposite of `is_better`, under the same rule."""
         return self._is_ahead(rival, self.llm)
 
     def seeds_disagree(self, rival: CellRecord) -> bool:
-        """Whether the paired test tells the first seeds apart, but other seeds do not bear it out."""
-        told_apart = self.lead(rival).accuracy_differs
-        return told_apart and not (self.is_better(rival) or self.is_worse(rival))
+        """True if the first seeds differ significantly, but other seeds do not confirm it."""
+        differs = self.lead(rival).accuracy_differs
+        return differs and not (self.is_better(rival) or self.is_worse(rival))
 
     def seeds(self) -> int:
-        """How often the LLM was trained."""
+        """Number of trainings of the LLM."""
         return len(self.trainings(self.llm))
 
     def trainings(self, cell: CellRecord) -> list[float]:
         """The accuracy with each seed."""
-        alike = next(cells for cells in by_model(self.run).values() if cell in cells)
-        return [self.accuracy(other).value for other in alike]
+        seeds = next(cells for cells in self.analysis.models.values() if cell in cells)
+        return [self.accuracy(other).value for other in seeds]
 
     def _is_ahead(self, first: CellRecord, second: CellRecord) -> bool:
-        lead = between(self.pairs, first.name, second.name)
+        lead = between(self.analysis.pairs, first.name, second.name)
         supported = lead.accuracy_differs and lead.accuracy_difference > 0
         return supported and min(self.trainings(first)) > max(self.trainings(second))
 
 
-def accuracy(run: Run, cell: CellRecord) -> metrics.Share:
-    """Of a cell that has scores."""
-    share = test_accuracy(run, cell)
-    assert share is not None
-    return share
+def test_accuracy(analysis: Analysis, cell: CellRecord) -> Share:
+    """The test accuracy of a cell with scores."""
+    found = analysis.values[cell.name, "accuracy"]
+    assert found.value is not None
+    return Share(found.value, found.low, found.high, found.figure.samples)
 
 
 def is_llm(cell: CellRecord) -> bool:

@@ -1,49 +1,48 @@
-"""The verdict: is fine-tuning the LLM worth it here, or does something cheaper do?
+"""The verdict: is fine-tuning the LLM worth it here, or does something cheaper do the job?
 
-The rules, in the order in which they are asked. "Better" and "worse" are said of accuracies only
-where McNemar's test, corrected for the number of pairs, tells them apart on the same test comments;
-"cheaper" of compute per comment, and only beyond the bounds of the figures (`worthit.reports.analysis.bounds`).
+The rules, in order. A model is "better" or "worse" only if McNemar's test on the same test comments,
+corrected for the number of pairs, is significant. It is "cheaper" if its compute per comment is
+lower beyond the bounds of both figures (`worthit.reports.analysis.bounds`).
 
-1. No tuned LLM, or no cheaper model beside it, has been measured: no verdict.
-2. The tuned LLM is not shown to beat guessing: not worth it here.
-3. A cheaper model is better, or not told apart from it, or seeds disagree on which is better:
+1. No tuned LLM, or no cheaper model, was measured: no verdict.
+2. The tuned LLM is not shown to beat the majority class: not worth it here.
+3. A cheaper model is better, does not differ significantly, or seeds disagree on which is better:
    - seeds disagree: too little data to tell;
-   - the LLM can be ahead by less than `WORTHWHILE_POINTS` (95 %), or the cheaper one is better: not
+   - the LLM can lead by less than `WORTHWHILE_POINTS` (95 %), or the cheaper one is better: not
      worth it here;
-   - else, with fewer than `ENOUGH_COMMENTS` test comments: too little data to tell;
-   - else: not worth it here, since what may be left is small.
+   - with fewer than `ENOUGH_COMMENTS` test comments: too little data to tell;
+   - else: not worth it here, since a remaining lead is small.
 4. The LLM is better than every cheaper model:
-   - it is not known to keep a limit of the budget, or of p99 where there is no budget: practical if
-     that limit can give way;
-   - on a test set of other origin, its classes called as at home, it is not shown to beat guessing:
-     practical if the comments are like those at home;
-   - a cascade keeps its accuracy and saves half of its compute: practical if a cheap model goes first;
+   - it is not known to stay within a limit of the budget, or of p99 without a budget: practical if
+     that limit can be relaxed;
+   - on an out-of-domain set with the same labels it is not shown to beat guessing: practical if the
+     comments are in-domain;
+   - a cascade keeps its accuracy and saves half of its compute: practical if a cheap model answers
+     first;
    - else: practical.
 
-Of several tuned LLMs the most accurate speaks for all; of several seeds the first, and then the LLM
-is better or worse only if it is with each seed of both. The sentences are in
-`worthit.reports.verdict.wording`.
+The most accurate of several tuned LLMs represents all. The first of several seeds is tested, and the
+LLM is better or worse only if it is with each seed of both. `wording` has the sentences.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from worthit.bench.saved.record import DEFAULT_P99_LIMIT_MS, CellRecord, Run, significant
-from worthit.reports import options
-from worthit.reports.analysis import bounds, budgets, cascade, metrics, transfer
-from worthit.reports.analysis.cascade import Cascade, Tested
-from worthit.reports.analysis.paired_tests import Pair, pairs
-from worthit.reports.analysis.run_view import by_model, name
+from worthit.bench.saved.record import CellRecord, significant
+from worthit.reports.analysis import metrics
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.budgets import Fit
+from worthit.reports.analysis.cascade import Cascade
+from worthit.reports.analysis.run_view import name
 from worthit.reports.text.format import percent
-from worthit.reports.verdict import wording as reasons
-from worthit.reports.verdict.case import Case, accuracy, is_llm, is_tuned_llm
+from worthit.reports.verdict import wording
+from worthit.reports.verdict.case import Case, is_llm, is_tuned_llm, test_accuracy
 
-#: below this lead, in points of accuracy, a dearer model is not worth its cost
+#: below this lead, in points of accuracy, a more expensive model is not worth its cost
 WORTHWHILE_POINTS = 1.0
-#: from so many test comments on, a lead that still does not show is small
+#: with this many test comments, a lead that is not significant is small
 ENOUGH_COMMENTS = 2_000
-#: of an LLM's compute that a cascade has to save to be the better answer
+#: share of an LLM's compute that a cascade has to save to be the better answer
 WORTHWHILE_SAVING = 0.5
 
 Answer = Literal[
@@ -53,47 +52,32 @@ Answer = Literal[
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a reader takes away: an answer, the figures that decide it, what would change it."""
+    """An answer, the figures that decide it, and what would change it."""
 
     answer: Answer
     headline: str
-    reasons: tuple[str, ...] = ()  # three to six sentences; none without a verdict
+    reasons: tuple[str, ...] = ()  # the most important first; empty without a verdict
     changes: tuple[str, ...] = ()  # what would change it
 
 
-def headline(run: Run) -> str:
-    """The verdict in one line."""
-    return verdict(run, pairs(run), cascade.chosen(run)).headline
-
-
-def section(found: Verdict) -> list[str]:
-    """The verdict as the top of a report."""
-    change = "What would change it: " + " ".join(found.changes) if found.changes else ""
-    return [f"## {found.headline}", " ".join(found.reasons), change]
-
-
-def verdict(run: Run, pairs: Sequence[Pair], cascades: Sequence[Tested]) -> Verdict:
-    """Apply the rules to a run.
-
-    Args:
-        pairs: of `worthit.reports.analysis.paired_tests.pairs(run)`.
-        cascades: of `worthit.reports.analysis.cascade.chosen(run)`.
-    """
-    scored = [cells[0] for cells in by_model(run).values()]
+def decide(analysis: Analysis) -> Verdict:
+    """Apply the rules to a run."""
+    run, values = analysis.run, analysis.values
+    scored = [cells[0] for cells in analysis.models.values()]
     tuned = [cell for cell in scored if is_tuned_llm(cell)]
     if not tuned:
         return _none("this run has no fine-tuned LLM with test scores")
-    llm = max(tuned, key=lambda cell: accuracy(run, cell).value)
-    cost = bounds.compute_ms(run, llm)
+    llm = max(tuned, key=lambda cell: test_accuracy(analysis, cell).value)
+    cost = values[llm.name, "compute_ms"]
     if cost.value is None:
         return _none(f"{name(run, llm)} has no throughput: {cost.figure.reason}")
     cheaper = [
-        cell for cell in scored if not is_llm(cell) and bounds.compute_ms(run, cell).below(cost)
+        cell for cell in scored if not is_llm(cell) and values[cell.name, "compute_ms"].below(cost)
     ]
     if not cheaper:
         return _none("this run has no cheaper model to compare with")
-    cheaper.sort(key=lambda cell: -accuracy(run, cell).value)
-    return _judged(Case(run, llm, tuple(cheaper), tuple(pairs), tuple(cascades)))
+    cheaper.sort(key=lambda cell: -test_accuracy(analysis, cell).value)
+    return _decide(Case(analysis, llm, tuple(cheaper)))
 
 
 def _none(reason: str) -> Verdict:
@@ -101,82 +85,87 @@ def _none(reason: str) -> Verdict:
     return Verdict("no verdict", f"No verdict: {reason}.", changes=(change,))
 
 
-def _judged(case: Case) -> Verdict:
-    if case.accuracy(case.llm).low <= metrics.guessing(case.run.data.test.labels):
-        words = f"{case.shown(case.llm)} is not shown to beat guessing"
-        return _given(case, "not worth it here", words, None)
+def _decide(case: Case) -> Verdict:
+    if case.accuracy(case.llm).low <= metrics.majority_accuracy(case.run.data.test.labels):
+        words = f"{case.name(case.llm)} is not shown to beat guessing"
+        return _verdict(case, "not worth it here", words, None)
     rival = _rival(case)
     if rival is not None:
-        return _beaten(case, rival)
+        return _not_better(case, rival)
     best = case.rivals[0]
     gain = (
-        f"{case.shown(case.llm)} brings {100 * case.lead(best).accuracy_difference:.1f} points "
-        f"over {case.shown(best)}"
+        f"{case.name(case.llm)} gains {100 * case.lead(best).accuracy_difference:.1f} points "
+        f"over {case.name(best)}"
     )
     condition = _condition(case)
     if condition:
-        return _given(case, "practical if", f"{condition}: {gain}", best)
-    return _given(case, "practical", gain, best)
+        return _verdict(case, "practical if", f"{condition}: {gain}", best)
+    return _verdict(case, "practical", gain, best)
 
 
 def _rival(case: Case) -> CellRecord | None:
-    """The cheaper model to use instead: the cheapest of those the LLM is not shown to beat.
+    """The cheaper model to use instead: the cheapest of those that the LLM is not shown to beat.
 
-    Those that beat it come first, those on which seeds disagree last.
+    Models that beat the LLM come first, those on which seeds disagree last.
     """
-    good = [rival for rival in case.rivals if not case.is_better(rival)]
-    better = [rival for rival in good if case.is_worse(rival)]
-    alike = [rival for rival in good if not case.lead(rival).accuracy_differs]
-    return min(better or alike or good, key=case.compute_ms, default=None)
+    candidates = [rival for rival in case.rivals if not case.is_better(rival)]
+    better = [rival for rival in candidates if case.is_worse(rival)]
+    equal = [rival for rival in candidates if not case.lead(rival).accuracy_differs]
+    return min(better or equal or candidates, key=case.compute_ms, default=None)
 
 
-def _beaten(case: Case, rival: CellRecord) -> Verdict:
-    own, other = case.shown(case.llm), case.shown(rival)
+def _not_better(case: Case, rival: CellRecord) -> Verdict:
+    llm, other = case.name(case.llm), case.name(rival)
     if case.is_worse(rival):
-        words = f"{other} is more accurate than {own}, and cheaper"
-        return _given(case, "not worth it here", words, rival)
-    times = f"{_about(case.compute_ms(case.llm) / case.compute_ms(rival))} times cheaper to run"
+        words = f"{other} is more accurate than {llm}, and cheaper"
+        return _verdict(case, "not worth it here", words, rival)
+    times = f"{_rounded(case.compute_ms(case.llm) / case.compute_ms(rival))} times cheaper to run"
     if case.seeds_disagree(rival):
         more = "more" if case.lead(rival).accuracy_difference > 0 else "less"
-        words = f"{own} is {more} accurate than {other} with the first seed, not with each"
-        return _given(case, "too little data to tell", f"{words}; {other} is {times}", rival)
+        words = (
+            f"{llm} is {more} accurate than {other} with the first seed, but not with every seed; "
+            f"{other} is {times}"
+        )
+        return _verdict(case, "too little data to tell", words, rival)
     possible_points = 100 * case.lead(rival).accuracy_high
     if possible_points >= WORTHWHILE_POINTS and case.comments < ENOUGH_COMMENTS:
-        words = f"{case.comments:,} test comments do not tell {own} from {other}, which is {times}"
-        return _given(case, "too little data to tell", words, rival)
-    words = f"{other} is {times}, and {own} is not shown to be more accurate"
-    return _given(case, "not worth it here", words, rival)
+        words = (
+            f"on {case.comments:,} test comments, {llm} and {other} do not differ significantly; "
+            f"{other} is {times}"
+        )
+        return _verdict(case, "too little data to tell", words, rival)
+    words = f"{other} is {times}, and {llm} is not shown to be more accurate"
+    return _verdict(case, "not worth it here", words, rival)
 
 
-def _about(ratio: float) -> str:
-    """Two digits: no machine repeats a ratio of times to a third."""
+def _rounded(ratio: float) -> str:
+    """Two digits: a ratio of times does not repeat to a third."""
     return significant(float(f"{ratio:.2g}"))
 
 
 def _condition(case: Case) -> str:
-    """What has to hold for the LLM to be practical, in words; empty if nothing has to."""
+    """What has to hold for the LLM to be practical; empty if nothing has to."""
     limits = _limits(case)
     if limits:
         return " and ".join(limits)
-    elsewhere = transfer.at_chance(case.run, case.llm)
-    if elsewhere:
-        names = ", ".join(other.name for other in elsewhere)
-        return f"comments are like those at home (on {names} it is not shown to beat guessing)"
-    first = _goes_first(case)
+    at_chance = case.analysis.transfers.at_chance(case.llm)
+    if at_chance:
+        names = ", ".join(other.name for other in at_chance)
+        return f"comments are in-domain (on {names} it is not shown to beat guessing)"
+    first = _first_cascade(case)
     if first is not None:
-        return (
-            f"{case.shown(first.cheap)} answers first and passes {percent(first.passed_share)} on"
-        )
+        passed = percent(first.passed_share)
+        return f"{case.name(first.cheap)} answers first and passes {passed} on"
     return ""
 
 
 def _limits(case: Case) -> list[str]:
-    """The limits that the LLM is not known to keep: of the budget, else of p99."""
-    found = budgets.fits(case.run, case.llm)
-    if found:
-        return [_limit(fit) for fit in found if fit.verdict != "fits"]
-    limit_ms = options.number(case.run, options.P99_LIMIT) or DEFAULT_P99_LIMIT_MS
-    p99 = bounds.latency_p99_ms(case.run, case.llm)
+    """The limits that the LLM is not known to stay within: of the budget, else of p99."""
+    fits = case.analysis.fits[case.llm.name]
+    if fits:
+        return [_limit(fit) for fit in fits if fit.kind != "fits"]
+    limit_ms = case.analysis.options.p99_limit_ms
+    p99 = case.analysis.values[case.llm.name, "latency_p99_ms"]
     if p99.value is None:
         return [f"1 answer in 100 may take over {limit_ms:g} ms ({p99.figure.reason})"]
     if p99.value > limit_ms:
@@ -184,34 +173,34 @@ def _limits(case: Case) -> list[str]:
     return []
 
 
-def _limit(fit: budgets.Fit) -> str:
-    if fit.found.value is None:
-        return f"{fit.key}, of which nothing is known, is within {fit.limit:g}"
-    way = "down to" if fit.key in options.AT_LEAST else "up to"
-    return f"{fit.key} {way} {significant(fit.found.value)} will do instead of {fit.limit:g}"
+def _limit(fit: Fit) -> str:
+    if fit.figure.value is None:
+        return f"{fit.key}, which is unknown, is within {fit.limit:g}"
+    way = "down to" if fit.at_least else "up to"
+    return f"{fit.key} {way} {significant(fit.figure.value)} is acceptable instead of {fit.limit:g}"
 
 
-def _goes_first(case: Case) -> Cascade | None:
-    """The cascade that may stand in for the LLM, if it saves enough."""
-    for tested in case.cascades:
-        found = tested.cascade
-        enough = found.saved_share >= WORTHWHILE_SAVING
-        if found.dear == case.llm and tested.replaces and enough:
-            return found
+def _first_cascade(case: Case) -> Cascade | None:
+    """The cascade that can replace the LLM, if it saves enough."""
+    for test in case.analysis.cascades:
+        cascade = test.cascade
+        enough = cascade.saved_share >= WORTHWHILE_SAVING
+        if cascade.expensive == case.llm and test.replaces and enough:
+            return cascade
     return None
 
 
-def _given(case: Case, answer: Answer, words: str, rival: CellRecord | None) -> Verdict:
-    """The verdict in full.
+def _verdict(case: Case, answer: Answer, words: str, rival: CellRecord | None) -> Verdict:
+    """The verdict with its reasons.
 
     Args:
-        words: the headline, behind the answer.
+        words: the headline after the answer.
         rival: the cheaper model that decides it; None if none does.
     """
     opening = "Practical if " if answer == "practical if" else f"{answer.capitalize()}: "
     return Verdict(
         answer,
         f"{opening}{words}.",
-        reasons.sentences(case, rival, _goes_first(case)),
-        tuple(reasons.changes(case, rival, WORTHWHILE_POINTS)),
+        wording.reasons(case, rival, _first_cascade(case)),
+        tuple(wording.changes(case, rival, WORTHWHILE_POINTS)),
     )

@@ -116,7 +116,7 @@ def test_out_of_domain_comments_are_scored_and_the_data_is_examined(
     assert run["data"]["audit"]["train"]["comments"] > 200
     (report,) = folder.glob("*/README.md")
     assert "### other.csv" in report.read_text()
-    assert "## Can the data be trusted?" in report.read_text()
+    assert "## Data audit" in report.read_text()
     assert not any(text in json.dumps(run) for text in other[:50])
 
 

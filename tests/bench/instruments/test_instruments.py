@@ -13,10 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.small_runs import cell, run
 from worthit.bench.instruments import energy, machine_noise, memory, throughput
-from worthit.bench.saved import record
-from worthit.reports.sections import costs
 
 
 @pytest.mark.parametrize(
@@ -60,24 +57,6 @@ def test_a_batch_that_does_not_fit_ends_the_sweep_and_keeps_earlier_rates(error:
     swept = throughput.measure_throughput(score, lambda: None, ["a"] * 10, 0.0, 2048)
     assert [rate.batch_size for rate in swept.batches] == [1, 8]
     assert swept.ended_by == "memory"
-
-
-@pytest.mark.parametrize(
-    ("rates", "remark"),
-    [
-        ((66.5, 123.0, 147.0, 142.0), ""),  # it fell
-        ((66.5, 123.0, 147.0, 151.0), ""),  # within the 3 % that do not count
-        ((66.5, 123.0, 147.0, 152.0), "still rising"),
-    ],
-)
-def test_a_rate_is_called_rising_only_if_it_rose(rates: tuple[float, ...], remark: str) -> None:
-    batches = tuple(
-        record.BatchRate(size, record.measured(rate, "comments/s", "clock"))
-        for size, rate in zip((1, 8, 32, 128), rates, strict=True)
-    )
-    swept = cell(throughput=record.Throughput(batches, "largest size"))
-    row = next(line for line in costs.throughput(run(swept))[1].splitlines() if "66.5" in line)
-    assert row.split("|")[-2].strip() == remark
 
 
 def test_other_errors_are_not_mistaken_for_too_little_memory() -> None:

@@ -25,7 +25,7 @@ NO_CPU = "Object missing required field `cpu` - at `$.machine`"
 
 def whole() -> record.Run:
     """A run that has everything a report looks at."""
-    part = replace(small_runs.part(), toxic_share=(0.5,) * 20, raters=(10,) * 20)
+    part = replace(factories.part(small_runs.LABELS), toxic_share=(0.5,) * 20, raters=(10,) * 20)
     audit = factories.audit(
         near_duplicates=NearDuplicates(("00000003",), 0, 20, "hashes"),
         label_noise=LabelNoise(1, 1, 0.9, ("00000004",)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests import small_runs
+from tests import factories
 from tests.small_runs import GOOD, cell, run
 from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import Figure
@@ -37,7 +37,7 @@ def test_a_run_comes_back_as_it_was_saved(tmp_path: Path) -> None:
 
 def test_a_list_of_numbers_is_one_line_and_text_stays_as_it_is(tmp_path: Path) -> None:
     odd = Step('says "[\n 1,\n 2]", {then}', 2, (1, 1))
-    two = small_runs.part((1, 0))
+    two = factories.part((1, 0))
     data = replace(run().data, steps=(odd, *run().data.steps), train=two)
     found = run(cell(quality=record.Quality((0.25, 1.0), GOOD, GOOD, 1.0, 0.0)), data=data)
     run_file.save(found, tmp_path / "a.json")

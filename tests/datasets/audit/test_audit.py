@@ -1,26 +1,19 @@
-"""datasets/audit/, reports/sections/data_audit.py: weaknesses of synthetic data are found and reported."""
+"""datasets/audit/: problems put into synthetic data are found."""
 
-import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tests import factories, scored_runs
-from worthit.bench.saved import record, run_file
 from worthit.datasets import prepare
 from worthit.datasets.audit import label_noise, near_duplicates, personal_data
-from worthit.datasets.audit.audit import Audit, NearDuplicates, _length_auc, examine
-from worthit.datasets.audit.label_noise import LabelNoise
+from worthit.datasets.audit.audit import Audit, _length_auc, examine
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.language import foreign_confidence, identified
 from worthit.datasets.sources.synthetic import Synthetic
 from worthit.datasets.splits.manifest import Prepared
 from worthit.datasets.splits.protocol import AtMost, Protocol
-from worthit.reports.cli import main
-from worthit.reports.sections import data_audit as report
 
 TEMPLATE = (
     "welcome to the encyclopedia, please read our policy on sources before you edit page number"
@@ -197,143 +190,3 @@ def test_length_alone_is_measured() -> None:
     assert _length_auc(texts, np.array([0, 0, 0, 1, 1, 1])) == 1.0
     assert _length_auc(texts, np.array([0, 0, 0, 0, 1, 1])) == pytest.approx(7.5 / 8)
     assert _length_auc(texts, np.zeros(6, np.int64)) is None
-
-
-def audit(**changed: Any) -> Audit:
-    noise = LabelNoise(2, 1, 0.9, ("00000004",))
-    return factories.audit(**{"label_noise": noise, "length_auc": 0.55, **changed})
-
-
-def copies(*ids: str, other_label: int = 0) -> NearDuplicates:
-    return NearDuplicates(ids, other_label, 30, "hashes")
-
-
-UNKNOWN = LabelNoise(None, None, None, reason="too few")
-
-
-def run(found: Audit) -> record.Run:
-    """A model that classifies 18 of 20 test comments correctly, and the audit of its data."""
-    scores = factories.quality((0.9, 0.2) * 9 + (0.4, 0.6))
-    cell = record.CellRecord("lsa", "cpu", 0, quality=scores)
-    return factories.run(factories.data(factories.part((1, 0) * 10), audit=found), cell)
-
-
-def render(found: Audit) -> str:
-    return "\n".join(report.section(run(found)))
-
-
-def test_the_section_marks_estimates_and_has_nothing_to_do_where_all_is_well() -> None:
-    text = render(audit())
-    assert "*≈2* (10.0 %)" in text
-    assert "*≈1* (5.0 %)" in text
-    assert text.count("Nothing to do") == 4
-    assert "none of the 30 comments tested on nearly repeats" in text
-    assert "no hints of contact details" in text
-
-
-def test_the_section_says_what_to_do() -> None:
-    text = render(
-        audit(
-            # The model classifies the eleventh comment correctly, and the last one not.
-            near_duplicates=copies("0000000a", "00000013", "ffffffff", other_label=1),
-            train=factories.side_audit(
-                counts=(19, 1), languages={"de": 12, "en": 8},
-                personal_data=dict.fromkeys(personal_data.HINTS, 0) | {"web links": 3},
-            ),
-            length_auc=0.2,
-            label_noise=UNKNOWN,
-        )
-    )  # fmt: skip
-    assert "3 of the 30 comments tested on nearly repeat" in text
-    assert "1 of them with another label" in text
-    assert "**Balance**: toxic is 1 of 20 training comments (5.0 %)" in text
-    assert "not toxic are longer" in text
-    assert "0.80" in text
-    assert "40.0 % of the training side are not told to be de" in text
-    assert "3 with web links" in text
-    assert "n/a [1]" in text
-    assert "how many are wrong is not known: too few" in text
-    # 18 of 20 right; without a right and a wrong one 17 of 18.
-    assert "changes by +4.4 points at most (lsa)" in text
-
-
-def test_the_effect_of_copies_on_accuracy_is_shown_for_three_classes_too() -> None:
-    made = run(audit())
-    labels = (0, 1, 2, 1) * 5
-    called = (0, 1, 2, 1) * 4 + (0, 1, 2, 0)  # the last comment is misclassified
-    scores = tuple(float(kind == one) for one in called for kind in range(3))
-    test = dataclasses.replace(made.data.test, labels=labels)
-    found = factories.audit(3, near_duplicates=copies("00000002", "00000013"))
-    data = dataclasses.replace(made.data, classes=("a", "b", "c"), test=test, audit=found)
-    cell = dataclasses.replace(
-        made.cells[0], quality=dataclasses.replace(made.cells[0].quality, test=scores)
-    )
-    text = "\n".join(report.section(dataclasses.replace(made, data=data, cells=(cell,))))
-    assert "changes by +5.0 points at most (lsa)" in text  # 19 of 20; 18 of 18 without them
-
-
-def saved(root: Path, made: record.Run) -> list[str]:
-    """The command that renders a run."""
-    folder = root / "reports" / "runs"
-    folder.mkdir(parents=True)
-    run_file.save(made, folder / "made.json")
-    return ["report", "made", "--root", str(root)]
-
-
-def test_suspects_are_printed_from_the_cache_only_most_likely_first(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = [{"text": f"\x1b[31m<b>remark {i}", "label": i % 2} for i in range(200)]
-    (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    key = prepare.prepare(str(tmp_path / "mine.jsonl"), Protocol(test_size=AtMost(20))).key
-    comments = prepare.comments(key, "test")
-    ids, labels = prepare.comment_ids(comments.texts), tuple(map(int, comments.labels))
-    test = scored_runs.part(
-        labels, ids=tuple(ids), toxic_share=(0.75, *[None] * 19), raters=(4,) * 20
-    )
-    scores = tuple(float(1 - label) if i == 7 else float(label) for i, label in enumerate(labels))
-    made = scored_runs.run((), scored_runs.cell("lsa", scores), test=test)
-    found = audit(label_noise=LabelNoise(2, 3, 0.9, (ids[7], ids[0])))
-    data = dataclasses.replace(made.data, key=key, audit=found)
-    command = saved(tmp_path, dataclasses.replace(made, data=data))
-    assert main.main([*command, "--suspects", "5"]) == 0
-    lines = capsys.readouterr().out.splitlines()[-5:]
-    names = ("not toxic", "toxic")
-    assert lines[0] == f"{ids[7]}: {names[labels[7]]} by its label, missed by 1 of 1"
-    number = comments.texts[7].split()[-1]
-    assert lines[1] == f"  \\x1b\\[31m&lt;b&gt;remark {number}"
-    share = ("25.0 %", "75.0 %")[labels[0]]
-    assert lines[2] == f"{ids[0]}: {names[labels[0]]} to {share} of 4 raters, missed by 0 of 1"
-    assert lines[4] == "1 more look wrong; a run keeps which the likeliest 2 are"
-    assert main.main([*command, "--suspects", "1"]) == 0
-    (shown,) = [line for line in capsys.readouterr().out.splitlines() if "missed by" in line]
-    assert shown.startswith(ids[7])
-    text = (tmp_path / "reports" / "runs" / "made" / "README.md").read_text("utf-8")
-    assert "remark" not in text
-    assert "`worthit report made --suspects 20` prints" in text
-
-
-@pytest.mark.parametrize(
-    ("found", "suspects", "message"),
-    [
-        (audit(), "0", "--suspects is 0; it takes a number of comments from 1 up"),
-        (audit(), "3", "are not in this machine's cache"),
-        (audit(label_noise=UNKNOWN), "3", "not known: too few"),
-    ],
-)
-def test_suspects_that_cannot_be_shown_are_refused_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], found: Audit, suspects: str,
-    message: str,
-) -> None:  # fmt: skip
-    assert main.main([*saved(tmp_path, run(found)), "--suspects", suspects]) == 2
-    out, error = capsys.readouterr()
-    assert message in error
-    assert error.count("\n") == 1
-    assert not out
-    assert not list(tmp_path.rglob("README.md"))
-
-
-def test_a_line_says_so_if_no_label_looks_wrong() -> None:
-    assert report.suspects(run(audit(label_noise=LabelNoise(0, 0, 0.9))), 3, 80) == [
-        "no label of a test comment looks wrong"
-    ]

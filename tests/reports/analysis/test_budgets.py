@@ -1,4 +1,4 @@
-"""reports/analysis/budgets.py and the options of reports, worked out by hand."""
+"""reports/analysis/budgets.py and the options of reports, computed by hand."""
 
 import dataclasses
 import subprocess
@@ -7,19 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.priced_runs import cell, entries, run, section, untuned
-from worthit.bench.saved import run_file
+from tests.priced_runs import cell, run, sections, untuned
+from tests.rendering import entries, render
+from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.datasets.errors import OptionError
 from worthit.reports import options
 from worthit.reports.analysis import bounds, budgets
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.budgets import Fit
 from worthit.reports.cli import main
 
 ROOT = Path(main.__file__).parents[2]
 
 
+def fits(found: record.Run) -> tuple[Fit, ...]:
+    """The fits of the only cell of a run."""
+    return Analysis.of(found).fits[found.cells[0].name]
+
+
 @pytest.mark.parametrize(
-    ("limit", "verdict", "margin"),
+    ("limit", "kind", "margin"),
     [
         ("memory_mb=400", "fits", 0.5),
         ("memory_mb=215", "fits", 0.15 / 2.15),
@@ -42,11 +50,9 @@ ROOT = Path(main.__file__).parents[2]
         ("accuracy=0.99", "misses", -0.09 / 0.99),
     ],
 )
-def test_who_keeps_within_a_limit_and_by_what_margin(
-    limit: str, verdict: str, margin: float
-) -> None:
-    (fit,) = budgets.fits(run(budget=limit), cell())
-    assert fit.verdict == verdict
+def test_a_figure_fits_a_limit_by_a_margin(limit: str, kind: str, margin: float) -> None:
+    (fit,) = fits(run(budget=limit))
+    assert fit.kind == kind
     assert fit.margin == pytest.approx(margin)
 
 
@@ -64,54 +70,54 @@ def test_the_bounds_of_a_p99_come_from_the_order_of_its_samples() -> None:
 
 def test_noise_makes_a_near_limit_borderline() -> None:
     noisy = dataclasses.replace(run(budget="train_s=37"), noise=measured(21, "%", "loop"))
-    (fit,) = budgets.fits(noisy, cell())
-    assert fit.verdict == "borderline"
-    assert (fit.found.low, fit.found.high) == pytest.approx((36 / 1.1, 36 * 1.1))
+    (fit,) = fits(noisy)
+    assert fit.kind == "borderline"
+    assert (fit.figure.low, fit.figure.high) == pytest.approx((36 / 1.1, 36 * 1.1))
 
 
 def test_an_estimate_may_be_40_percent_off() -> None:
     guess = Figure(1.0, "J", "estimated", "load")
     energy = dataclasses.replace(cell().energy, cpu_j_per_comment=guess)  # type: ignore[type-var]
-    verdicts = [
-        budgets.fits(run(budget=f"energy_j={limit}"), cell(energy=energy))[0].verdict
+    kinds = [
+        fits(run(cell(energy=energy), budget=f"energy_j={limit}"))[0].kind
         for limit in (0.59, 0.61, 1.39, 1.41)
     ]
-    assert verdicts == ["misses", "borderline", "borderline", "fits"]
+    assert kinds == ["misses", "borderline", "borderline", "fits"]
 
 
-def test_what_is_not_known_never_fits_and_says_why() -> None:
+def test_an_unknown_figure_never_fits_and_says_why() -> None:
     few = dataclasses.replace(
         cell().latency,
         p99_ms=unavailable("ms", "p99 needs 299 samples, there are 30"),  # type: ignore[type-var]
     )
     found = run(cell(latency=few), budget="latency_ms=1000,memory_mb=1000")
-    assert entries(section(found), "in all") == [
+    assert entries(sections(found), "in all") == [
         ["lsa", "unknown", "unknown [1]", "fits, 200 (80 % left)"]
     ]
-    assert "- [1] p99 needs 299 samples, there are 30" in section(found)
+    assert "- [1] p99 needs 299 samples, there are 30" in sections(found)
 
 
-def test_an_untuned_model_keeps_every_limit_of_training() -> None:
-    assert entries(section(run(untuned(), budget="train_s=1")), "in all") == [
+def test_an_untuned_model_fits_every_limit_of_training() -> None:
+    assert entries(sections(run(untuned(), budget="train_s=1")), "in all") == [
         ["llama-zero-shot", "fits", "fits, none"]
     ]
 
 
 @pytest.mark.parametrize(
-    ("limits", "verdict"),
+    ("limits", "kind"),
     [
         ("memory_mb=100,latency_p50_ms=12", "misses"),
         ("memory_mb=400,latency_p50_ms=12", "borderline"),
         ("memory_mb=400,latency_p50_ms=13", "fits"),
     ],
 )
-def test_all_limits_together_are_kept_as_badly_as_the_worst(limits: str, verdict: str) -> None:
-    assert budgets.overall(budgets.fits(run(budget=limits), cell())) == verdict
+def test_all_limits_together_fit_as_the_worst_one(limits: str, kind: str) -> None:
+    assert budgets.overall(fits(run(budget=limits))) == kind
 
 
 BAD = {
     "budget": {
-        "latency=20": "cannot limit 'latency'; it can: latency_ms, latency_p50_ms, throughput_per_s",
+        "latency=20": "cannot limit 'latency'; it can limit: accuracy, train_s, latency_p50_ms",
         "": "cannot limit ''",
         "memory_mb": "gives memory_mb the limit ''; it takes a number above 0",
         "memory_mb=lots": "the limit 'lots'; it takes a number above 0: peak memory, MB, at most",
@@ -145,21 +151,21 @@ def test_an_option_that_makes_no_sense_is_refused_in_one_line(
     assert "\n" not in str(refused.value)
 
 
-def test_pytest_and_the_command_refuse_alike(
+def test_pytest_and_the_command_refuse_with_the_same_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_file.save(run(), tmp_path / "a.json")
     assert main.main(["report", str(tmp_path / "a.json"), "--budget", "speed=1"]) == 2
-    said = capsys.readouterr().err.removeprefix("worthit: ").strip()
+    message = capsys.readouterr().err.removeprefix("worthit: ").strip()
     done = subprocess.run(
         [sys.executable, "-m", "pytest", str(ROOT / "bench"), "--budget", "speed=1"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert f"ERROR: {said}" in done.stderr.splitlines()
+    assert f"ERROR: {message}" in done.stderr.splitlines()
 
 
-def test_options_are_kept_as_written_and_only_if_given() -> None:
+def test_options_are_saved_as_written_and_only_if_given() -> None:
     assert options.checked({"budget": "train_s=1e3", "volume": "5e6"}.get) == {
         "--budget": "train_s=1e3",
         "--volume": "5e6",
@@ -175,12 +181,23 @@ def test_a_saved_run_is_rendered_with_other_options_and_stays_as_it_is(tmp_path:
     )
     report = (tmp_path / "a" / "README.md").read_text()
     assert "fits, 200 (50 % left)" in report
-    assert "At 2 an hour" in report
+    assert "Given: 2 per hour" in report
     assert "training spread over 10 " in report
     assert file.read_bytes() == before
 
 
-def test_without_budget_and_prices_the_report_says_what_would_bring_them() -> None:
-    text = section(run())
-    assert text.count("\n") == 0
-    assert "worthit report a-run --budget latency_ms=20" in text
+def test_without_budget_and_prices_the_report_names_the_options() -> None:
+    assert sections(run()) == ""
+    (hint,) = (line for line in render(run()).splitlines() if "--budget" in line)
+    assert "Options of `worthit report a-run`: `--budget latency_ms=20" in hint
+    assert "--machine-price" in hint
+    assert "--carbon-intensity" in hint
+    limited = render(run(budget="memory_mb=400", machine_price="1", carbon_intensity="1"))
+    assert "Options of `worthit" not in limited
+
+
+def test_the_section_opens_with_the_models_within_the_budget() -> None:
+    text = sections(run(cell("lsa"), cell("bert", 0), budget="accuracy=0.9"))
+    assert "Within the whole budget: bert." in text
+    assert "Borderline](#term-borderline): lsa." in text
+    assert "Within the whole budget: no model." in sections(run(budget="accuracy=0.99"))

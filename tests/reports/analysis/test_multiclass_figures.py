@@ -1,106 +1,108 @@
-"""reports/: the figures of more classes than two are those of scikit-learn."""
+"""reports/analysis/: figures of more than two classes."""
 
 import dataclasses
 
 import numpy as np
 import pytest
-from sklearn import metrics
+from sklearn import metrics as scikit_learn
 
-from tests.multiclass_runs import NOISES, THREE, Floats, Labels, drawn, run, told
-from worthit.reports.analysis import bootstrap, cascade, paired_tests
-from worthit.reports.analysis import metrics as quality
+from tests.multiclass_runs import NOISES, THREE, Floats, Labels, draw_labels, draw_scores, run
+from worthit.reports.analysis import bootstrap, cascade, metrics, paired_tests
+from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.text import class_names
 
 
-def scikit_learn(labels: Labels, scored: Floats, weights: Floats) -> dict[quality.Measure, float]:
-    """The same figures by scikit-learn; classes that do not occur are left out, as there."""
-    truth, called = np.asarray(labels), scored.argmax(axis=1)
+def reference(labels: Labels, scored: Floats, weights: Floats) -> dict[metrics.Measure, float]:
+    """The figures by scikit-learn, without the classes that do not occur."""
+    truth, predicted = np.asarray(labels), scored.argmax(axis=1)
     occur = np.unique(truth[weights > 0])
     given = {"labels": occur, "average": "macro", "sample_weight": weights, "zero_division": 0}
-    areas = [metrics.roc_auc_score(truth == k, scored[:, k], sample_weight=weights) for k in occur]
+    areas = [
+        scikit_learn.roc_auc_score(truth == k, scored[:, k], sample_weight=weights) for k in occur
+    ]
     precisions = [
-        metrics.average_precision_score(truth == k, scored[:, k], sample_weight=weights)
+        scikit_learn.average_precision_score(truth == k, scored[:, k], sample_weight=weights)
         for k in occur
     ]
-    kept = truth == np.arange(scored.shape[1])[:, None]
+    one_hot = truth == np.arange(scored.shape[1])[:, None]
     return {
-        quality.ACCURACY: metrics.accuracy_score(truth, called, sample_weight=weights),
-        quality.MACRO_RECALL: metrics.recall_score(truth, called, **given),
-        quality.MACRO_PRECISION: metrics.precision_score(truth, called, **given),
-        quality.MACRO_F1: metrics.f1_score(truth, called, **given),
-        quality.MACRO_ROC_AUC: float(np.mean(areas)),
-        quality.MACRO_AVERAGE_PRECISION: float(np.mean(precisions)),
-        quality.BRIER: float(np.average(((scored - kept.T) ** 2).sum(axis=1), weights=weights)),
+        metrics.ACCURACY: scikit_learn.accuracy_score(truth, predicted, sample_weight=weights),
+        metrics.MACRO_RECALL: scikit_learn.recall_score(truth, predicted, **given),
+        metrics.MACRO_PRECISION: scikit_learn.precision_score(truth, predicted, **given),
+        metrics.MACRO_F1: scikit_learn.f1_score(truth, predicted, **given),
+        metrics.MACRO_ROC_AUC: float(np.mean(areas)),
+        metrics.MACRO_AVERAGE_PRECISION: float(np.mean(precisions)),
+        metrics.BRIER: float(np.average(((scored - one_hot.T) ** 2).sum(axis=1), weights=weights)),
     }
 
 
 @pytest.mark.parametrize(
     ("comments", "kinds"), [(60, 3), (60, 12)]
-)  # with 12 some resamples lack one
-def test_figures_and_resamples_are_those_of_scikit_learn(comments: int, kinds: int) -> None:
-    labels = drawn(comments, kinds)
-    scored = told(labels, kinds, 2.0, 3)
+)  # with 12, some resamples lack a class
+def test_figures_and_resamples_equal_those_of_scikit_learn(comments: int, kinds: int) -> None:
+    labels = draw_labels(comments, kinds)
+    scored = draw_scores(labels, kinds, 2.0, 3)
     times = bootstrap.counts(comments, 12)
     assert (kinds == 3) == all(
-        len(np.unique(np.asarray(labels)[drawn > 0])) == kinds for drawn in times.T
+        len(np.unique(np.asarray(labels)[weights > 0])) == kinds for weights in times.T
     )
-    found = bootstrap.resampled(times, labels, scored)
-    assert set(found) == {*quality.MACRO_DECISIONS, *quality.MACRO_SCORES}
-    expected = scikit_learn(labels, scored, np.ones(comments))
+    resampled = bootstrap.resampled(times, labels, scored)
+    assert set(resampled) == {*metrics.MACRO_DECISIONS, *metrics.MACRO_SCORES}
+    expected = reference(labels, scored, np.ones(comments))
     for measure, value in expected.items():
         assert measure.value(scored, labels) == pytest.approx(value), measure.heading
     for number, weights in enumerate(times.T):
-        for measure, value in scikit_learn(labels, scored, weights).items():
-            assert found[measure][number] == pytest.approx(value, abs=1e-5), measure.heading
+        for measure, value in reference(labels, scored, weights).items():
+            assert resampled[measure][number] == pytest.approx(value, abs=1e-5), measure.heading
         rows = np.repeat(np.arange(comments), weights.astype(int))
-        again = quality.calibration_error(scored[rows], [labels[i] for i in rows])
-        assert found[quality.CALIBRATION_ERROR][number] == pytest.approx(again, abs=1e-5)
+        again = metrics.calibration_error(scored[rows], [labels[i] for i in rows])
+        assert resampled[metrics.CALIBRATION_ERROR][number] == pytest.approx(again, abs=1e-5)
 
 
-def test_scores_of_three_comments_by_hand() -> None:
+def test_figures_of_three_comments_are_those_by_hand() -> None:
     scored = np.asarray([(0.7, 0.2, 0.1), (0.2, 0.5, 0.3), (0.1, 0.6, 0.3)])
     labels = (0, 1, 2)
-    assert quality.called(scored).tolist() == [0, 1, 1]
-    assert quality.sureness(scored).tolist() == [0.7, 0.5, 0.6]
+    assert metrics.predicted(scored).tolist() == [0, 1, 1]
+    assert metrics.confidence(scored).tolist() == [0.7, 0.5, 0.6]
     squares = [0.09 + 0.04 + 0.01, 0.04 + 0.25 + 0.09, 0.01 + 0.36 + 0.49]
-    assert quality.brier(scored, labels) == pytest.approx(sum(squares) / 3)
-    # each in a bin of its own: 0.7 right, 0.5 right, 0.6 wrong
-    assert quality.calibration_error(scored, labels) == pytest.approx((0.3 + 0.5 + 0.6) / 3)
-    assert quality.macro_precision(scored, labels) == pytest.approx((1 + 0.5 + 0) / 3)
-    assert quality.macro_f1(scored, labels) == pytest.approx((1 + 2 / 3 + 0) / 3)
-    assert quality.balanced_accuracy(scored, labels) == pytest.approx(2 / 3)
-    assert quality.confusion(scored, labels).tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
-    # 2 is above both others for 0.3, but ties with the second comment
-    assert quality.roc_auc(scored, labels) == pytest.approx((1 + 0.5 + 0.75) / 3)
-    assert quality.guessing((0, 2, 2, 1)) == 0.5
+    assert metrics.brier(scored, labels) == pytest.approx(sum(squares) / 3)
+    # one per bin: 0.7 correct, 0.5 correct, 0.6 wrong
+    assert metrics.calibration_error(scored, labels) == pytest.approx((0.3 + 0.5 + 0.6) / 3)
+    assert metrics.macro_precision(scored, labels) == pytest.approx((1 + 0.5 + 0) / 3)
+    assert metrics.macro_f1(scored, labels) == pytest.approx((1 + 2 / 3 + 0) / 3)
+    assert metrics.balanced_accuracy(scored, labels) == pytest.approx(2 / 3)
+    assert metrics.confusion(scored, labels).tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
+    # class 2: the third comment scores 0.3, more than the first, the same as the second
+    assert metrics.roc_auc(scored, labels) == pytest.approx((1 + 0.5 + 0.75) / 3)
+    assert metrics.majority_accuracy((0, 2, 2, 1)) == 0.5
 
 
-def test_where_one_class_occurs_there_is_no_area() -> None:
-    found = bootstrap.estimates(
+def test_one_class_alone_has_no_auc() -> None:
+    estimates = bootstrap.estimates(
         bootstrap.counts(2), (1, 1), [np.asarray([(0.1, 0.8, 0.1), (0.5, 0.3, 0.2)])]
     )
-    assert found[quality.MACRO_ROC_AUC].value is None
-    assert found[quality.MACRO_RECALL].reason == "only one class among these comments"
-    assert found[quality.ACCURACY].value == 0.5
+    assert estimates[metrics.MACRO_ROC_AUC].value is None
+    assert estimates[metrics.MACRO_RECALL].reason == "only one class among these comments"
+    assert estimates[metrics.ACCURACY].value == 0.5
 
 
-def test_the_interval_of_macro_average_precision_makes_up_for_what_chance_adds() -> None:
+def test_the_interval_of_macro_average_precision_corrects_for_chance() -> None:
     kinds, covered = 15, 0.0  # the rarest has one or two comments
-    everything = drawn(20_000, kinds, seed=7)
-    truth = quality.average_precision(told(everything, kinds, 2.0, 8), everything)
+    population = draw_labels(20_000, kinds, seed=7)
+    truth = metrics.average_precision(draw_scores(population, kinds, 2.0, 8), population)
     assert truth is not None
     times = bootstrap.counts(150, 200)
     for seed in range(40):
-        labels = drawn(150, kinds, seed=100 + seed)
-        scored = told(labels, kinds, 2.0, 200 + seed)
-        found = bootstrap.estimates(times, labels, [scored])[quality.MACRO_AVERAGE_PRECISION]
-        assert found.low is not None
-        assert found.high is not None
-        covered += (found.low <= truth <= found.high) / 40
-    assert covered >= 0.7  # without, a third
+        labels = draw_labels(150, kinds, seed=100 + seed)
+        scored = draw_scores(labels, kinds, 2.0, 200 + seed)
+        estimate = bootstrap.estimates(times, labels, [scored])[metrics.MACRO_AVERAGE_PRECISION]
+        assert estimate.low is not None
+        assert estimate.high is not None
+        covered += (estimate.low <= truth <= estimate.high) / 40
+    assert covered >= 0.7  # a third without the correction
 
 
-def test_a_record_is_read_row_by_row() -> None:
+def test_probabilities_are_read_row_by_row() -> None:
     data = run(THREE, {"bert": 1.0}, comments=10).data
     assert class_names.probabilities(data, (0.1, 0.2, 0.7, 0.6, 0.3, 0.1)).tolist() == [
         [0.1, 0.2, 0.7], [0.6, 0.3, 0.1],
@@ -109,38 +111,36 @@ def test_a_record_is_read_row_by_row() -> None:
     assert class_names.probabilities(of_two, (0.1, 0.2)).tolist() == [0.1, 0.2]
 
 
-def test_pairs_are_told_apart_by_what_is_right_and_by_macro_auc() -> None:
-    made = run(THREE, NOISES)
-    found = paired_tests.between(paired_tests.pairs(made), "bert-cpu", "tfidf-cpu")
-    labels = made.data.test.labels
-    first, second = (told(labels, 3, NOISES[model], place) for model, place in (("bert", 1), ("tfidf", 0)))  # fmt: skip
-    areas = [
-        metrics.roc_auc_score(labels, scored / scored.sum(axis=1, keepdims=True), multi_class="ovr")
-        for scored in (first, second)
+def test_pairs_are_compared_by_accuracy_and_macro_auc() -> None:
+    analysis = Analysis.of(run(THREE, NOISES))
+    pair = paired_tests.between(analysis.pairs, "bert-cpu", "tfidf-cpu")
+    labels = analysis.run.data.test.labels
+    scores = [
+        draw_scores(labels, 3, NOISES[model], seed) for model, seed in (("bert", 1), ("tfidf", 0))
     ]
-    assert found.auc_difference == pytest.approx(areas[0] - areas[1], abs=2e-3)
-    right = [scored.argmax(axis=1) == np.asarray(labels) for scored in (first, second)]
-    assert found.accuracy_difference == pytest.approx(right[0].mean() - right[1].mean())
-    assert found.accuracy_differs
-    assert found.auc_differs
+    areas = [
+        scikit_learn.roc_auc_score(labels, one / one.sum(axis=1, keepdims=True), multi_class="ovr")
+        for one in scores
+    ]
+    assert pair.auc_difference == pytest.approx(areas[0] - areas[1], abs=2e-3)
+    shares = [(one.argmax(axis=1) == np.asarray(labels)).mean() for one in scores]
+    assert pair.accuracy_difference == pytest.approx(shares[0] - shares[1])
+    assert pair.accuracy_differs
+    assert pair.auc_differs
 
 
-def test_a_cascade_passes_on_where_no_class_is_likely() -> None:
-    made = run(THREE, {"tfidf": 1.7, "bert": 1.3}, comments=600)
-    cheap, dear = made.cells
+def test_a_cascade_passes_on_comments_without_a_probable_class() -> None:
+    analysis = Analysis.of(run(THREE, {"tfidf": 1.7, "bert": 1.3}, comments=600))
+    data, (cheap, expensive) = analysis.run.data, analysis.run.cells
     assert cheap.quality is not None
-    sweep = cascade.swept(made, cheap, dear)
+    assert expensive.quality is not None
+    sweep = cascade.sweep(analysis.run, analysis.values, cheap, expensive)
     accuracies = [
-        quality.accuracy(
-            class_names.probabilities(made.data, one.quality.test), made.data.test.labels
-        )
-        for one in made.cells
-        if one.quality is not None
+        metrics.accuracy(class_names.probabilities(data, quality.test), data.test.labels)
+        for quality in (cheap.quality, expensive.quality)
     ]
     assert [sweep[0].accuracy, sweep[-1].accuracy] == accuracies
-    some = sweep[5]
-    sure = class_names.probabilities(made.data, cheap.quality.test).max(axis=1)
-    assert some.passed_share == pytest.approx((sure < some.sure_from).mean())
-    assert 0.1 < some.passed_share < 0.5
-    text = "\n".join(cascade.section(made, cascade.chosen(made)))
-    assert "likeliest class" in text or "No model can spare" in text
+    middle = sweep[5]
+    confidence = class_names.probabilities(data, cheap.quality.test).max(axis=1)
+    assert middle.passed_share == pytest.approx((confidence < middle.threshold).mean())
+    assert 0.1 < middle.passed_share < 0.5

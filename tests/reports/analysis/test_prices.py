@@ -1,16 +1,20 @@
-"""reports/analysis/prices.py, worked out by hand."""
+"""reports/analysis/prices.py, computed by hand."""
 
 import dataclasses
 import math
 
 import pytest
 
-from tests.priced_runs import cell, entries, rated, run, section, untuned
+from tests.priced_runs import cell, rated, run, sections, untuned
+from tests.rendering import entries
 from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.reports.analysis import bounds, prices
+from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bounds import Bounded
-from worthit.reports.analysis.paired_tests import Pair, pairs
+from worthit.reports.analysis.paired_tests import Pair
+from worthit.reports.options import ReportOptions
+from worthit.reports.sections import prices as prices_section
 
 
 @pytest.mark.parametrize(
@@ -25,15 +29,15 @@ from worthit.reports.analysis.paired_tests import Pair, pairs
     ],
 )
 def test_prices_by_hand(given: dict[str, str], scoring: str, training: str, together: str) -> None:
-    written = entries(section(run(**given)), "one training")[0]
+    written = entries(sections(run(**given)), "one training")[0]
     assert written == ["lsa", scoring, training, together]
 
 
 def test_emissions_by_hand() -> None:
-    assert entries(section(run(carbon_intensity="400.0")), "CO2e") == [["lsa", "400"]]
+    assert entries(sections(run(carbon_intensity="400.0")), "CO2e") == [["lsa", "400"]]
 
 
-def test_a_sum_says_where_its_parts_come_from() -> None:
+def test_a_sum_shows_the_origin_of_its_parts() -> None:
     guess = Figure(3.6, "J", "estimated", "load")
     energy = dataclasses.replace(cell().energy, cpu_j_per_comment=guess)  # type: ignore[type-var]
     cached = Figure(36.0, "s", "cached", "clock", was="measured")
@@ -41,21 +45,21 @@ def test_a_sum_says_where_its_parts_come_from() -> None:
     found = run(
         cell(energy=energy, training=training), machine_price="3.6", electricity_price="0.5"
     )
-    assert entries(section(found), "one training") == [
+    assert entries(sections(found), "one training") == [
         ["lsa", "*≈1.5*", "0.0365 (cached)", "*≈1.54* (cached)"]
     ]
     on_gpu = dataclasses.replace(cell(), device="cuda")
-    text = section(run(on_gpu, electricity_price="0.5"))
+    text = sections(run(on_gpu, electricity_price="0.5"))
     assert entries(text, "one training") == [["lsa", "n/a [1]", "n/a [1]", "n/a [1]"]]
     assert "- [1] no GPU" in text
     metered = dataclasses.replace(cell().energy, gpu_j_per_comment=measured(3.6, "J", "NVML"))  # type: ignore[type-var]
     found = run(dataclasses.replace(on_gpu, energy=metered), electricity_price="0.5")
-    assert entries(section(found), "one training")[0][1] == "1"
+    assert entries(sections(found), "one training")[0][1] == "1"
 
 
 def test_an_untuned_model_pays_no_training() -> None:
     found = run(untuned(), machine_price="3.6")
-    assert entries(section(found), "one training") == [["llama-zero-shot", "1", "none", "1"]]
+    assert entries(sections(found), "one training") == [["llama-zero-shot", "1", "none", "1"]]
 
 
 def short(model: str, origin: record.Origin = "measured") -> record.CellRecord:
@@ -81,9 +85,9 @@ def test_a_training_too_short_to_be_metered_is_estimated_by_the_power_of_scoring
     assert joules.value == pytest.approx(144)
     assert joules.low == pytest.approx(144 * 0.6)
     assert joules.high == pytest.approx(2 * 144 * 1.4)  # llama draws twice as much
-    text = section(found)
+    text = sections(found)
     assert entries(text, "one training")[0][2] == "*≈144* [1]"
-    assert "- [1] the energy of this training was not metered: its time at the power" in text
+    assert "- [1] the energy of this training was not metered; it is its time at the power" in text
     assert "n/a" not in text
     assert "against lsa, the cheapest to train" in text
     by_load = run(short("lsa", "estimated"), electricity_price="1")
@@ -96,11 +100,11 @@ def test_a_cached_short_training_stays_an_estimate() -> None:
     cached = Figure(2.0, "s", "cached", "clock", was="measured")
     training = dataclasses.replace(short("lsa").training, train_s=cached)  # type: ignore[type-var]
     found = run(dataclasses.replace(short("lsa"), training=training), electricity_price="3600000")
-    assert entries(section(found), "one training")[0][2] == "*≈144* (cached) [1]"
+    assert entries(sections(found), "one training")[0][2] == "*≈144* (cached) [1]"
 
 
-def test_what_is_not_trained_is_not_called_the_cheapest_to_train() -> None:
-    text = section(run(untuned(), cell("bert"), short("tfidf"), machine_price="1"))
+def test_an_untuned_model_is_not_the_cheapest_to_train() -> None:
+    text = sections(run(untuned(), cell("bert"), short("tfidf"), machine_price="1"))
     assert "against tfidf, the cheapest to train" in text
 
 
@@ -129,16 +133,16 @@ def test_break_even_by_hand(
     assert (found.volume, found.low, found.high) == pytest.approx(expected)
 
 
-def test_break_even_of_what_is_not_known_is_not_known() -> None:
+def test_break_even_with_an_unknown_cost_is_unknown() -> None:
     unknown = bounds.absent("", "no meter")
     assert prices.break_even(unknown, exact(1), exact(1), exact(2)) is None
 
 
-def test_break_evens_are_told_against_the_cheapest_to_train_and_the_api() -> None:
+def test_break_even_is_shown_against_the_cheapest_to_train_and_the_api() -> None:
     # At 3.6 an hour: a million costs 1,000 / rate, a training its seconds / 1,000.
     quick, slow = rated("lsa", 500, 100), rated("bert", 1000, 1100)
     lost = record.CellRecord("llama", "cpu", 0, failures=("training: out of memory",))
-    text = section(run(quick, slow, lost, machine_price="3.6", api_price="1.5"))
+    text = sections(run(quick, slow, lost, machine_price="3.6", api_price="1.5"))
     assert entries(text, "against the API") == [
         ["lsa", "", "never"],  # 2 a million
         ["bert", "1,000,000", "2,200,000"],  # 1 more to train, 1 less a million; 1.1 / 0.5
@@ -156,59 +160,75 @@ def test_the_price_of_further_correct_comments_by_hand() -> None:
     models = [rated(name, 1000 / price, 0) for name, price in
               (("lsa", 1), ("tfidf", 2), ("bert", 4), ("llama", 10))]  # fmt: skip
     found = run(*reversed(models), machine_price="3.6")
-    told = (
+    analysis = Analysis.of(found)
+    tests = (
         pair("tfidf-cpu", "lsa-cpu", 0.10, 0.05, 0.20, 0.01),
         pair("bert-cpu", "tfidf-cpu", 0.01, -0.01, 0.03, 0.4),
         pair("llama-cpu", "tfidf-cpu", 0.04, 0.0, 0.08, 0.04),
     )  # fmt: skip
-    cheapest, tfidf, bert, llama = prices.gains(found, told)
+    cheapest, tfidf, bert, llama = prices.gains(found, tests, analysis.options)
     assert (cheapest.cell.model, cheapest.over) == ("lsa", None)
     # 1 more a million buys 100,000 more correct, at least 50,000 and at most 200,000
     assert (tfidf.price, tfidf.low, tfidf.high) == pytest.approx((1e-5, 5e-6, 2e-5))
     assert (bert.cell.model, bert.price) == ("bert", None)
     assert llama.over is not None
-    assert llama.over.model == "tfidf"  # bert is not worth its price, so nothing is held against it
+    assert (
+        llama.over.model == "tfidf"
+    )  # bert is not worth its price, so nothing is compared with it
     assert (llama.price, llama.low, llama.high) == pytest.approx((2e-4, 1e-4, math.inf))
-    text = "\n\n".join(prices.section(found, told))
+    text = "\n\n".join(prices_section.section(dataclasses.replace(analysis, pairs=tests)))
     assert entries(text, "1,000 more correct") == [
         ["lsa", "", "the cheapest"],
         ["tfidf", "lsa", "0.01 (0.005 to 0.02)"],
-        ["bert", "tfidf", "no supported gain"],
+        ["bert", "tfidf", "no significant gain"],
         ["llama", "tfidf", "0.2 (0.1 to no bound)"],
     ]
 
 
-def test_of_several_seeds_the_first_is_priced() -> None:
+def gains(found: record.Run) -> tuple[prices.Gain, ...]:
+    analysis = Analysis.of(found)
+    return prices.gains(found, analysis.pairs, analysis.options)
+
+
+def test_the_first_of_several_seeds_is_priced() -> None:
     models = [rated("lsa", 1000, 0, wrong=40), rated("llama", 100, 0, wrong=10)]
     once = run(*models, machine_price="3.6")
     seeds = [dataclasses.replace(model, seed=seed) for seed in range(3) for model in models]
     thrice = run(*seeds, machine_price="3.6")
-    found = prices.gains(thrice, pairs(thrice))
-    assert found == prices.gains(once, pairs(once))
-    assert [gain.cell.name for gain in found] == ["lsa-cpu", "llama-cpu"]
-    assert found[1].price is not None
+    first, second = map(gains, (once, thrice))
+    assert first == second
+    assert [gain.cell.name for gain in second] == ["lsa-cpu", "llama-cpu"]
+    assert second[1].price is not None
 
 
-def test_who_is_dearer_and_worse_gains_nothing() -> None:
+def test_a_more_expensive_and_worse_model_gains_nothing() -> None:
     found = run(rated("lsa", 1000, 0), rated("tfidf", 500, 0), machine_price="3.6")
     worse = (pair("tfidf-cpu", "lsa-cpu", -0.1, -0.2, -0.05, 0.01),)
-    assert prices.gains(found, worse)[1].price is None
+    assert prices.gains(found, worse, ReportOptions.of(found.options))[1].price is None
 
 
-def test_costs_made_of_estimates_alone_rank_nobody() -> None:
+def test_costs_with_estimates_only_are_not_ranked() -> None:
     guess = Figure(1.0, "J", "estimated", "load")
     energy = dataclasses.replace(cell().energy, cpu_j_per_comment=guess)  # type: ignore[type-var]
     training = dataclasses.replace(cell().training, cpu_j=guess)  # type: ignore[type-var]
     pair = [cell(name, energy=energy, training=training) for name in ("lsa", "tfidf")]
     found = run(*pair, electricity_price="1", api_price="1")
-    assert prices.gains(found, ()) == ()
-    assert "the cheapest" not in section(found)
-    assert entries(section(found), "against the API")[0][1].startswith("*≈")
+    assert gains(found) == ()
+    assert "the cheapest" not in sections(found)
+    assert entries(sections(found), "against the API")[0][1].startswith("*≈")
 
 
-def test_the_same_run_is_told_the_same_way() -> None:
+def test_the_same_run_has_the_same_sections() -> None:
     found = run(
         cell(), untuned(), cell("bert", 2), machine_price="1", api_price="9", budget="accuracy=0.9"
     )
-    assert section(found) == section(found)
-    assert "no supported gain" in section(found)
+    assert sections(found) == sections(found)
+    assert "no significant gain" in sections(found)
+
+
+def test_the_section_opens_with_the_range_of_prices() -> None:
+    text = sections(run(rated("lsa", 1000, 0), rated("bert", 500, 0), machine_price="3.6"))
+    assert text.startswith("## Prices\n\nGiven: 3.6 per hour of the machine at its best throughput")
+    assert "Scoring a million comments costs: 1 (lsa) to 2 (bert)." in text
+    unknown = sections(run(api_price="1"))
+    assert "give --machine-price, --electricity-price or both" in unknown

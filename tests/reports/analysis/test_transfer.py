@@ -1,4 +1,4 @@
-"""datasets/transfer.py, reports/analysis/transfer.py: tested elsewhere, on comments that were nowhere at home."""
+"""datasets/transfer.py, reports/analysis/transfer.py, sections/transfer.py: out-of-domain comments."""
 
 import dataclasses
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests import factories
+from tests.rendering import render
 from worthit.bench.cell import Cell
 from worthit.bench.cells import work
 from worthit.bench.saved import data_record, record, run_file
@@ -15,13 +16,12 @@ from worthit.datasets import prepare, transfer
 from worthit.datasets.errors import DataError
 from worthit.datasets.splits.protocol import AtMost, Protocol
 from worthit.datasets.tables.columns import Choices
-from worthit.reports.analysis import cascade
-from worthit.reports.analysis import transfer as report
-from worthit.reports.analysis.paired_tests import pairs
-from worthit.reports.sections import report as markdown
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.transfer import transfers
+from worthit.reports.sections import transfer as section
 from worthit.reports.verdict import rules
 
-HOME = ("not toxic", "toxic")
+IN_DOMAIN = ("not toxic", "toxic")
 
 
 def table(path: Path, header: str, rows: list[str]) -> str:
@@ -29,103 +29,107 @@ def table(path: Path, header: str, rows: list[str]) -> str:
     return str(path)
 
 
-def home(folder: Path, **protocol: Any) -> prepare.Prepared:
+def in_domain(folder: Path, **protocol: Any) -> prepare.Prepared:
     rows = [f"{'awful' if i % 2 else 'fine'} remark {i},{i % 2}" for i in range(300)]
-    name = table(folder / "home.csv", "comment,toxic", rows)
+    name = table(folder / "in_domain.csv", "comment,toxic", rows)
     return prepare.prepare(
         name, Protocol(test_size=AtMost(20), **protocol), Choices(label_column="toxic")
     )
 
 
 @pytest.mark.parametrize(
-    ("classes", "at_home", "places", "same_label", "warning"),
+    ("classes", "in_domain_classes", "places", "same_label", "warning"),
     [
-        (("not toxic", "toxic"), HOME, (0, 1), True, ""),
-        (("Toxic", "fine"), HOME, (1, 0), True, ""),
-        (("hate", "neither", "toxic"), HOME, (0, 0, 1), True, "hate, neither of other.csv count as 'not toxic'"),
-        (("ham", "spam"), HOME, (0, 1), False, "'spam' of other.csv is mapped to 'toxic'"),
+        (("not toxic", "toxic"), IN_DOMAIN, (0, 1), True, ""),
+        (("Toxic", "fine"), IN_DOMAIN, (1, 0), True, ""),
+        (("hate", "neither", "toxic"), IN_DOMAIN, (0, 0, 1), True, "hate, neither of other.csv count as 'not toxic'"),
+        (("ham", "spam"), IN_DOMAIN, (0, 1), False, "'spam' of other.csv is mapped to 'toxic'"),
         (("0", "1"), ("0", "1"), (0, 1), False, "their names|the names do not say"),
         (("b", "c", "z"), ("a", "b", "c"), (1, 2, -1), True, "z of other.csv: left out"),
         (("c", "b", "a"), ("a", "b", "c"), (2, 1, 0), True, ""),
     ],
 )  # fmt: skip
 def test_classes_are_matched_by_name(
-    classes: tuple[str, ...], at_home: tuple[str, ...], places: tuple[int, ...], same_label: bool,
+    classes: tuple[str, ...], in_domain_classes: tuple[str, ...], places: tuple[int, ...], same_label: bool,
     warning: str,
 ) -> None:  # fmt: skip
-    found = transfer.match_classes(classes, at_home, "other.csv")
-    assert (found.places, found.same_label) == (places, same_label)
-    assert bool(found.warning) == bool(warning)
-    assert any(part in found.warning for part in warning.split("|"))
+    match = transfer.match_classes(classes, in_domain_classes, "other.csv")
+    assert (match.places, match.same_label) == (places, same_label)
+    assert bool(match.warning) == bool(warning)
+    assert any(part in match.warning for part in warning.split("|"))
 
 
 @pytest.mark.parametrize(
-    ("classes", "at_home"), [(("a", "b", "c"), HOME), (("a", "x"), ("a", "b", "c"))]
+    ("classes", "in_domain_classes"), [(("a", "b", "c"), IN_DOMAIN), (("a", "x"), ("a", "b", "c"))]
 )
 def test_classes_with_nothing_in_common_are_refused(
-    classes: tuple[str, ...], at_home: tuple[str, ...]
+    classes: tuple[str, ...], in_domain_classes: tuple[str, ...]
 ) -> None:
     with pytest.raises(DataError, match=r"--also-test other\.csv has the classes a, "):
-        transfer.match_classes(classes, at_home, "other.csv")
+        transfer.match_classes(classes, in_domain_classes, "other.csv")
 
 
-def test_comments_that_are_at_home_too_are_left_out_and_counted(tmp_path: Path) -> None:
-    at_home = home(tmp_path)
-    train, test = (prepare.comments(at_home.key, part).texts for part in ("train", "test"))
+def test_comments_that_are_in_domain_too_are_omitted_and_counted(tmp_path: Path) -> None:
+    prepared = in_domain(tmp_path)
+    train, test = (prepare.comments(prepared.key, part).texts for part in ("train", "test"))
     new = [f"{'bad' if i % 3 else 'good'} remark {i},{'yes' if i % 3 else 'no'}" for i in range(90)]
     known = [f"{text.upper()},yes" for text in (*train[:7], *test[:4])]
     other = table(tmp_path / "other.csv", "tweet,is_toxic", [*new, *known, *new[:5], ",yes"])
-    found = transfer.prepare_one(other, at_home, Choices(label_column="toxic"))
-    assert [step.comments for step in found.steps] == [107, 106, 101, 101, 94, 90, 20]
-    assert found.same_label
-    assert not found.warning
-    chosen = prepare.comments(found.key, "test")
-    assert sum(chosen.labels) == 10
-    assert not {text.lower() for text in chosen.texts} & {*train, *test}
+    other_set = transfer.prepare_one(other, prepared, Choices(label_column="toxic"))
+    assert [step.comments for step in other_set.steps] == [107, 106, 101, 101, 94, 90, 20]
+    assert other_set.same_label
+    assert not other_set.warning
+    selected = prepare.comments(other_set.key, "test")
+    assert sum(selected.labels) == 10
+    assert not {text.lower() for text in selected.texts} & {*train, *test}
     assert {
-        text.split()[0] for text, label in zip(chosen.texts, chosen.labels, strict=True) if label
+        text.split()[0]
+        for text, label in zip(selected.texts, selected.labels, strict=True)
+        if label
     } == {"bad"}
-    again = transfer.prepare_one(other, at_home, Choices(label_column="toxic"))
-    assert again == found
+    again = transfer.prepare_one(other, prepared, Choices(label_column="toxic"))
+    assert again == other_set
 
 
-def test_sets_keep_their_shares_where_home_does_and_names_are_numbered(tmp_path: Path) -> None:
-    at_home = home(tmp_path, balance=False)
+def test_sets_keep_their_class_shares_if_the_in_domain_set_does_and_names_are_numbered(
+    tmp_path: Path,
+) -> None:
+    prepared = in_domain(tmp_path, balance=False)
     rows = [f"remark no {i},{int(i % 5 == 0)}" for i in range(100)]
     (tmp_path / "b").mkdir()
     places = ("a.csv", "b/a.csv", "c (1).csv", "b/c (1).csv")
     others = [table(tmp_path / place, "text,toxic", rows) for place in places]
-    found = transfer.prepare_all([*others, others[0]], at_home)
-    assert [other.name for other in found] == [
+    other_sets = transfer.prepare_all([*others, others[0]], prepared)
+    assert [other.name for other in other_sets] == [
         "a.csv", "a.csv (2)", "c (1).csv", "c (1).csv (2)", "a.csv (3)",
     ]  # fmt: skip
-    assert found[0].steps[-1].counts == (16, 4)
+    assert other_sets[0].steps[-1].counts == (16, 4)
 
 
-def test_a_set_of_which_one_class_is_left_is_refused(tmp_path: Path) -> None:
-    at_home = home(tmp_path)
-    train = prepare.comments(at_home.key, "train").texts
+def test_a_set_with_one_remaining_class_is_refused(tmp_path: Path) -> None:
+    prepared = in_domain(tmp_path)
+    train = prepare.comments(prepared.key, "train").texts
     rows = [*(f"new remark {i},0" for i in range(9)), *(f"{text},1" for text in train[:5])]
     other = table(tmp_path / "other.csv", "text,toxic", rows)
     with pytest.raises(
         DataError, match=r"--also-test other\.csv: fewer than two classes .* 9 'not toxic'"
     ):
-        transfer.prepare_one(other, at_home)
+        transfer.prepare_one(other, prepared)
 
 
 def test_a_cell_scores_the_sets_in_order(tmp_path: Path) -> None:
-    at_home = home(tmp_path)
+    prepared = in_domain(tmp_path)
     rows = [f"{'awful' if i % 2 else 'fine'} thing {i},{i % 2}" for i in range(40)]
-    found = transfer.prepare_one(table(tmp_path / "o.csv", "text,toxic", rows), at_home)
+    other_set = transfer.prepare_one(table(tmp_path / "o.csv", "text,toxic", rows), prepared)
     at_work = work.Work(
-        Cell("lsa", "cpu", 0, at_home.key, {"components": 5}, also=(("o.csv", found.key),)),
+        Cell("lsa", "cpu", 0, prepared.key, {"components": 5}, also=(("o.csv", other_set.key),)),
         lambda done, total: None,
     )
     at_work.setup()
     at_work.load(at_work.train().artifact)
     (scores,) = at_work.quality().out_of_domain
     assert scores.name == "o.csv"
-    labels = data_record.out_of_domain_data(found).part.labels
+    labels = data_record.out_of_domain_data(other_set).part.labels
     assert len(scores.probabilities) == len(labels) == 20
     assert [p >= 0.5 for p in scores.probabilities] == [label == 1 for label in labels]
 
@@ -134,16 +138,18 @@ COMMENTS = 1_000
 LABELS = (1, 0) * (COMMENTS // 2)
 
 
-def told(right: float) -> tuple[float, ...]:
-    """Probabilities that tell this share of the comments right, whichever of them."""
-    is_right = np.random.default_rng(round(1_000 * right)).permutation(COMMENTS) < right * COMMENTS
-    return tuple(np.where(is_right == (np.asarray(LABELS) == 1), 0.9, 0.1).tolist())
+def draw_scores(correct: float) -> tuple[float, ...]:
+    """Probabilities that classify this share of random comments correctly."""
+    is_correct = (
+        np.random.default_rng(round(1_000 * correct)).permutation(COMMENTS) < correct * COMMENTS
+    )
+    return tuple(np.where(is_correct == (np.asarray(LABELS) == 1), 0.9, 0.1).tolist())
 
 
 def run(
-    elsewhere: dict[str, float], *, same_label: bool = True, at_home: float = 0.95
+    out_of_domain: dict[str, float], *, same_label: bool = True, in_domain_accuracy: float = 0.95
 ) -> record.Run:
-    """Models by how much they tell right elsewhere; at home llama is the better one."""
+    """Models with given out-of-domain accuracies; llama is the better one in-domain."""
     part = factories.part(LABELS)
     other = factories.out_of_domain(
         part, same_label=same_label, warning="" if same_label else "'spam' is mapped to 'toxic'",
@@ -152,11 +158,9 @@ def run(
                *factories.steps(("tested on",), COMMENTS)),
         notes=("text column: body",),
     )  # fmt: skip
-    data = factories.data(part, out_of_domain=(other,))
     cells = []
-    for model, right in elsewhere.items():
-        home_right = at_home if model == "llama" else 0.85
-        scores = told(home_right)
+    for model, accuracy in out_of_domain.items():
+        scores = draw_scores(in_domain_accuracy if model == "llama" else 0.85)
         cells.append(record.CellRecord(
             model, "cpu", 0,
             setup=factories.setup(
@@ -166,79 +170,94 @@ def run(
             throughput=factories.throughput(40.0 if model == "llama" else 3_000.0),
             quality=factories.quality(
                 scores, truncated_share=0.0,
-                out_of_domain=(record.OutOfDomainScores("other.csv", told(right)),),
+                out_of_domain=(record.OutOfDomainScores("other.csv", draw_scores(accuracy)),),
             ),
         ))  # fmt: skip
+    data = factories.data(part, out_of_domain=(other,))
     return factories.run(data, *cells, options={"--budget": "accuracy=0.5"})
 
 
-def judged(found: record.Run) -> rules.Verdict:
-    return rules.verdict(found, pairs(found), cascade.chosen(found))
+def decide(made: record.Run) -> rules.Verdict:
+    return rules.decide(Analysis.of(made))
 
 
-def test_a_fall_is_claimed_where_the_test_supports_it_and_only_there() -> None:
-    found = {one.cell.model: one for one in report.transfers(run({"tfidf": 0.84, "llama": 0.7}))}
-    fall = found["llama"].share_drop
-    assert fall is not None
-    assert fall.difference == pytest.approx(-0.25)
-    assert fall.low < -0.25 < fall.high < -0.2
-    assert fall.is_shown
-    stays = found["tfidf"].share_drop
-    assert stays is not None
-    assert not stays.is_shown
-    assert stays.low < 0 < stays.high
+def test_a_drop_is_claimed_only_if_the_test_supports_it() -> None:
+    drops = {
+        result.cell.model: result.share_drop
+        for result in transfers(run({"tfidf": 0.84, "llama": 0.7})).results
+    }
+    drop, no_drop = drops["llama"], drops["tfidf"]
+    assert drop is not None
+    assert drop.difference == pytest.approx(-0.25)
+    assert drop.low < -0.25 < drop.high < -0.2
+    assert drop.is_significant
+    assert no_drop is not None
+    assert not no_drop.is_significant
+    assert no_drop.low < 0 < no_drop.high
 
 
 def test_the_interval_of_a_drop_is_that_of_two_independent_shares() -> None:
-    (one,) = report.transfers(run({"llama": 0.7}))
-    assert one.share_drop is not None
+    (result,) = transfers(run({"llama": 0.7})).results
+    assert result.share_drop is not None
     error = np.sqrt((0.95 * 0.05 + 0.7 * 0.3) / COMMENTS)
-    assert one.share_drop.high - one.share_drop.low == pytest.approx(2 * 1.96 * error, rel=0.1)
+    assert result.share_drop.high - result.share_drop.low == pytest.approx(
+        2 * 1.96 * error, rel=0.1
+    )
 
 
-def test_the_section_shows_sets_models_and_warnings() -> None:
-    text = "\n".join(report.section(run({"tfidf": 0.84, "llama": 0.7}, same_label=False)))
+def test_the_section_has_sets_models_and_warnings() -> None:
+    made = run({"tfidf": 0.84, "llama": 0.7}, same_label=False)
+    text = "\n\n".join(section.section(Analysis.of(made)))
+    assert text.split("\n\n")[1].startswith("On other.csv, the accuracy of 1 of 2 models differs")
+    assert "in points: llama -25.0." in text
     assert "### other.csv" in text
-    assert "1,000 comments, 500 of them toxic" in text
-    assert "200 left out by 'not in the training side'; drawn from 2,800" in text
+    assert "comments, 500 of them toxic" in text
+    assert "200 omitted by the step 'not in the training side'; drawn from 2,800" in text
+    assert "Guessing gives 50.0 %" in text
     assert "**Warning: 'spam' is mapped to 'toxic'.**" in text
     assert "-25.0 (" in text
     assert "**< 0.001**" in text
-    assert "tfidf over llama by 14.0 points" in text
-    assert report.section(dataclasses.replace(run({"llama": 0.7}), cells=()))[1].startswith(
-        "No model"
-    )
+    assert "in 1 of 1 pair: tfidf over llama by 14.0 points" in text
 
 
-def test_a_report_without_other_sets_has_no_such_section() -> None:
-    found = run({"tfidf": 0.8, "llama": 0.7})
-    assert report.HEADING in markdown.render(found, {})
-    alone = dataclasses.replace(found, data=dataclasses.replace(found.data, out_of_domain=()))
-    assert report.HEADING not in markdown.render(alone, {})
+def test_the_section_says_that_no_model_differs_or_was_scored() -> None:
+    made = run({"tfidf": 0.85})
+    assert "no model's accuracy differs significantly" in section.section(Analysis.of(made))[1]
+    unscored = dataclasses.replace(made, cells=())
+    assert section.section(Analysis.of(unscored))[1].startswith("No model has scores")
+
+
+def test_a_report_without_out_of_domain_sets_has_no_such_section() -> None:
+    made = run({"tfidf": 0.8, "llama": 0.7})
+    assert section.HEADING in render(made)
+    alone = dataclasses.replace(made, data=dataclasses.replace(made.data, out_of_domain=()))
+    assert section.HEADING not in render(alone)
 
 
 def test_the_verdict_names_a_set_on_which_the_llm_only_guesses() -> None:
-    found = judged(run({"tfidf": 0.7, "llama": 0.5}))
-    assert found.answer == "practical if"
-    assert "on other.csv it is not shown to beat guessing" in found.headline
-    said = " ".join(found.reasons)
-    assert "the accuracy of llama is 50.0 % (-45.0 points), of tfidf 70.0 %" in said
-    assert "the paired test of accuracy supports that tfidf is better" in said
+    verdict = decide(run({"tfidf": 0.7, "llama": 0.5}))
+    assert verdict.answer == "practical if"
+    assert "other.csv" in verdict.headline
+    reasons = " ".join(verdict.reasons)
+    assert "llama has an accuracy of 50.0 % (-45.0 points), tfidf 70.0 %" in reasons
+    assert "tfidf is significantly better" in reasons
 
 
-def test_the_verdict_stays_where_the_llm_carries_over_or_the_label_is_another() -> None:
-    carried = judged(run({"tfidf": 0.6, "llama": 0.8}))
-    assert carried.answer == "practical"
-    assert any(
-        "the paired test of accuracy supports that llama is better" in reason
-        for reason in carried.reasons
-    )
-    assert judged(run({"tfidf": 0.6, "llama": 1.0})).answer == "practical"  # no resample errs
-    another = judged(run({"tfidf": 0.5, "llama": 0.5}, same_label=False))
-    assert another.answer == "practical"
-    assert not any("other.csv" in reason for reason in another.reasons)
+def test_the_verdict_stays_if_the_llm_transfers() -> None:
+    verdict = decide(run({"tfidf": 0.6, "llama": 0.8}))
+    assert verdict.answer == "practical"
+    assert any("llama is significantly better" in reason for reason in verdict.reasons)
+    assert (
+        decide(run({"tfidf": 0.6, "llama": 1.0})).answer == "practical"
+    )  # no resample has an error
 
 
-def test_a_run_with_other_sets_comes_back(tmp_path: Path) -> None:
+def test_the_verdict_ignores_sets_with_other_labels() -> None:
+    verdict = decide(run({"tfidf": 0.5, "llama": 0.5}, same_label=False))
+    assert verdict.answer == "practical"
+    assert not any("other.csv" in reason for reason in verdict.reasons)
+
+
+def test_out_of_domain_sets_are_saved_with_their_run(tmp_path: Path) -> None:
     run_file.save(run({"llama": 0.7}), tmp_path / "a.json")
     assert run_file.load(tmp_path / "a.json") == run({"llama": 0.7})

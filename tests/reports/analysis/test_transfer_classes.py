@@ -1,4 +1,4 @@
-"""reports/analysis/transfer.py: models of more classes than two on comments of other origin."""
+"""reports/analysis/transfer.py: models of more than two classes on out-of-domain comments."""
 
 import dataclasses
 from typing import Any
@@ -9,20 +9,24 @@ from sklearn import metrics
 
 from tests import factories
 from tests import multiclass_runs as multiclass
+from tests.rendering import row
 from worthit.bench.saved import record
-from worthit.reports.analysis import cascade
-from worthit.reports.analysis import transfer as report
-from worthit.reports.analysis.paired_tests import pairs
-from worthit.reports.verdict import rules
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.transfer import TOO_FEW_CLASSES, Transfer, transfers
+from worthit.reports.sections import transfer as section
+from worthit.reports.verdict import rules, wording_transfer
+from worthit.reports.verdict.case import Case
 
 
 def of_many(
-    labels: tuple[int, ...], elsewhere: dict[str, np.ndarray], *, balanced: bool = False,
-    at_home: tuple[int, ...] | None = None, kinds: int = 3,
+    labels: tuple[int, ...], out_of_domain: dict[str, np.ndarray], *, balanced: bool = False,
+    in_domain: tuple[int, ...] | None = None, kinds: int = 3,
 ) -> record.Run:  # fmt: skip
-    """Models of several classes by their probabilities of comments elsewhere, shape (n, kinds)."""
+    """Models with given out-of-domain probabilities, shape (n, kinds)."""
     names = multiclass.THREE if kinds == 3 else multiclass.many(kinds)
-    made = multiclass.run(names, dict.fromkeys(elsewhere, 1.0) | {"tfidf": 2.5}, balanced=balanced)
+    made = multiclass.run(
+        names, dict.fromkeys(out_of_domain, 1.0) | {"tfidf": 2.5}, balanced=balanced
+    )
     steps = factories.steps(("in the corpus", "left", "tested on"), len(labels))
     other = factories.out_of_domain(
         multiclass.part(labels), classes=names, mapped_to=names, steps=steps
@@ -30,29 +34,33 @@ def of_many(
     cells = []
     for cell in made.cells:
         assert cell.quality is not None
-        probabilities = elsewhere.get(cell.model, multiclass.told(labels, kinds, 2.5, 0))
+        probabilities = out_of_domain.get(cell.model, multiclass.draw_scores(labels, kinds, 2.5, 0))
         scores = (record.OutOfDomainScores("other.csv", multiclass.flat(probabilities)),)
         quality = dataclasses.replace(cell.quality, out_of_domain=scores)
         cells.append(dataclasses.replace(cell, quality=quality))
     data = dataclasses.replace(made.data, out_of_domain=(other,))
-    if at_home is not None:
-        data = dataclasses.replace(data, test=multiclass.part(at_home))
+    if in_domain is not None:
+        data = dataclasses.replace(data, test=multiclass.part(in_domain))
     return dataclasses.replace(
         made, data=data, cells=tuple(cells), options={"--budget": "accuracy=0.1"}
     )
 
 
-def judged(made: record.Run) -> rules.Verdict:
-    return rules.verdict(made, pairs(made), cascade.chosen(made))
+def decide(made: record.Run) -> rules.Verdict:
+    return rules.decide(Analysis.of(made))
 
 
-def found(made: record.Run, model: str = "llama") -> report.Transfer:
-    (one,) = [one for one in report.transfers(made) if one.cell.model == model]
-    return one
+def of_llama(made: record.Run) -> Transfer:
+    (result,) = [one for one in transfers(made).results if one.cell.model == "llama"]
+    return result
+
+
+def section_text(made: record.Run) -> str:
+    return "\n".join(section.section(Analysis.of(made)))
 
 
 def macro(labels: Any, probabilities: np.ndarray) -> tuple[float, float]:
-    """Recall and ROC AUC as scikit-learn has them, the means over the classes that occur."""
+    """Recall and ROC AUC by scikit-learn, as means over the classes that occur."""
     truth = np.asarray(labels)
     recall = metrics.recall_score(
         truth, probabilities.argmax(axis=1), labels=np.unique(truth), average="macro"
@@ -61,100 +69,115 @@ def macro(labels: Any, probabilities: np.ndarray) -> tuple[float, float]:
     return float(recall), float(np.mean(areas))
 
 
-def home_scores(made: record.Run) -> np.ndarray:
-    return multiclass.told(multiclass.drawn(300, 3), 3, 1.0, 2)  # of llama, the third by its seed
+def sentence(made: record.Run) -> str:
+    """The sentence of the verdict on llama and tfidf."""
+    cells = {cell.model: cell for cell in made.cells}
+    case = Case(Analysis.of(made), cells["llama"], (cells["tfidf"],))
+    return wording_transfer.sentence(case, cells["tfidf"])
 
 
-def test_of_three_classes_figures_are_macro_here_and_at_home() -> None:
-    labels = multiclass.drawn(400, 3, seed=9)
-    scores = multiclass.told(labels, 3, 3.5, 7)
+def in_domain_scores(made: record.Run) -> np.ndarray:
+    return multiclass.draw_scores(
+        multiclass.draw_labels(300, 3), 3, 1.0, 2
+    )  # of llama, the third by its seed
+
+
+def test_figures_of_three_classes_are_macro() -> None:
+    labels = multiclass.draw_labels(400, 3, seed=9)
+    scores = multiclass.draw_scores(labels, 3, 3.5, 7)
     made = of_many(labels, {"llama": scores})
-    one = found(made)
+    result = of_llama(made)
     recall, area = macro(labels, scores)
-    home_recall, home_area = macro(made.data.test.labels, home_scores(made))
-    assert one.share.value == pytest.approx(recall)
-    assert one.auc.value == pytest.approx(area)
-    assert one.home_share == pytest.approx(home_recall)
-    assert one.home_auc == pytest.approx(home_area)
-    for drop, difference in ((one.share_drop, recall - home_recall), (one.auc_drop, area - home_area)):  # fmt: skip
+    recall_in_domain, area_in_domain = macro(made.data.test.labels, in_domain_scores(made))
+    assert result.share.value == pytest.approx(recall)
+    assert result.auc.value == pytest.approx(area)
+    assert result.in_domain_share == pytest.approx(recall_in_domain)
+    assert result.in_domain_auc == pytest.approx(area_in_domain)
+    drops = (
+        (result.share_drop, recall - recall_in_domain),
+        (result.auc_drop, area - area_in_domain),
+    )
+    for drop, difference in drops:
         assert drop is not None
         assert drop.difference == pytest.approx(difference)
         assert drop.low < difference < drop.high < 0
-        assert drop.is_shown
-    text = "\n".join(report.section(made))
+        assert drop.is_significant
+    text = section_text(made)
     counts = np.bincount(labels)
     assert f"{counts[0]} news, {counts[1]} sport, {counts[2]} arts (own data)" in text
-    assert "By guessing: 33.3 %." in text
-    assert "is 1/k of k classes by guessing" in text
-    assert multiclass.row(text, "llama")[1].startswith(f"{100 * recall:.1f} % (")
-    assert "macro ROC AUC here" in text
-    assert "No comment here" not in text
-    assert "of the 3 classes" not in report.in_words(made, one.cell, None)
+    assert "Guessing gives 33.3 % and a ROC AUC of 0.5." in text
+    assert row(text, "llama")[1].startswith(f"{100 * recall:.1f} % (")
+    assert "macro ROC AUC, out-of-domain" in text
+    assert "No comment has the class" not in text
+    assert "of the 3 classes" not in sentence(made)
 
 
-def test_balanced_sets_of_three_classes_are_told_by_accuracy() -> None:
+def test_balanced_sets_of_three_classes_are_compared_by_accuracy() -> None:
     labels = (0, 1, 2) * 100
-    scores = multiclass.told(labels, 3, 1.5, 7)
+    scores = multiclass.draw_scores(labels, 3, 1.5, 7)
     made = of_many(labels, {"llama": scores}, balanced=True)
-    right = scores.argmax(axis=1) == np.asarray(labels)
-    assert found(made).share.value == pytest.approx(right.mean())
-    assert "| accuracy here |" in " ".join("\n".join(report.section(made)).split())
+    correct = scores.argmax(axis=1) == np.asarray(labels)
+    assert of_llama(made).share.value == pytest.approx(correct.mean())
+    assert "| accuracy, out-of-domain |" in " ".join(section_text(made).split())
 
 
-def test_classes_missing_elsewhere_are_left_out_at_home_and_said_to_be() -> None:
-    labels = tuple(label % 2 for label in multiclass.drawn(400, 3, seed=9))
-    made = of_many(labels, {"llama": multiclass.told(labels, 3, 1.0, 7)})
-    one = found(made)
-    home = np.asarray(made.data.test.labels)
-    recall, area = macro(home[home < 2], home_scores(made)[home < 2])
-    assert one.home_share == pytest.approx(recall)
-    assert one.home_auc == pytest.approx(area)
-    assert one.share_drop is not None
-    assert one.share.value is not None
-    assert one.share_drop.difference == pytest.approx(one.share.value - recall)
-    text = "\n".join(report.section(made))
-    assert (
-        "By guessing: 50.0 %. No comment here is called arts: figures at home, too, are of" in text
+def test_classes_missing_out_of_domain_are_excluded_in_domain_and_named() -> None:
+    labels = tuple(label % 2 for label in multiclass.draw_labels(400, 3, seed=9))
+    made = of_many(labels, {"llama": multiclass.draw_scores(labels, 3, 1.0, 7)})
+    result = of_llama(made)
+    labels_in_domain = np.asarray(made.data.test.labels)
+    recall, area = macro(
+        labels_in_domain[labels_in_domain < 2], in_domain_scores(made)[labels_in_domain < 2]
     )
-    assert "On other.csv, of other origin and with 2 of the 3 classes, the balanced accuracy" in (
-        report.in_words(made, one.cell, None)
+    assert result.in_domain_share == pytest.approx(recall)
+    assert result.in_domain_auc == pytest.approx(area)
+    assert result.share_drop is not None
+    assert result.share.value is not None
+    assert result.share_drop.difference == pytest.approx(result.share.value - recall)
+    text = section_text(made)
+    assert "Guessing gives 50.0 %" in text
+    assert "No comment has the class arts: the in-domain figures are without it, too" in text
+    assert "out-of-domain set other.csv, with 2 of the 3 classes, llama has a balanced" in sentence(
+        made
     )
 
 
-def test_classes_missing_at_home_are_left_out_elsewhere_and_said_to_be() -> None:
-    labels = multiclass.drawn(400, 3, seed=9)
-    scores = multiclass.told(labels, 3, 1.0, 7)
+def test_classes_missing_in_domain_are_excluded_out_of_domain_and_named() -> None:
+    labels = multiclass.draw_labels(400, 3, seed=9)
+    scores = multiclass.draw_scores(labels, 3, 1.0, 7)
     kept = np.asarray(labels) < 2
-    at_home = tuple(min(label, 1) for label in multiclass.drawn(300, 3))
-    made = of_many(labels, {"llama": scores}, at_home=at_home)
+    in_domain = tuple(min(label, 1) for label in multiclass.draw_labels(300, 3))
+    made = of_many(labels, {"llama": scores}, in_domain=in_domain)
     recall, area = macro(np.asarray(labels)[kept], scores[kept])
-    assert found(made).share.value == pytest.approx(recall)
-    assert found(made).auc.value == pytest.approx(area)
-    text = "\n".join(report.section(made))
+    assert of_llama(made).share.value == pytest.approx(recall)
+    assert of_llama(made).auc.value == pytest.approx(area)
+    text = section_text(made)
+    excluded = (~kept).sum()
     assert (
-        f"The {(~kept).sum()} comments called arts, of which the test set at home has none" in text
+        f"excludes {excluded} comments of the class arts, which the in-domain test set lacks"
+        in text
     )
-    nothing = of_many((1, 2) * 9, {"llama": scores[:18]}, at_home=(0, 1) * 150)
-    assert found(nothing).share.value is None
-    assert not found(nothing).beats_guessing
-    assert "fewer than two classes are both here and at home" in "\n".join(report.section(nothing))
+    nothing = of_many((1, 2) * 9, {"llama": scores[:18]}, in_domain=(0, 1) * 150)
+    assert of_llama(nothing).share.value is None
+    assert not of_llama(nothing).beats_guessing
+    assert TOO_FEW_CLASSES in section_text(nothing)
 
 
 def same(labels: tuple[int, ...], kinds: int) -> np.ndarray:
-    """One and the same answer to all."""
+    """The same answer for every comment."""
     return np.tile(np.eye(kinds)[0], (len(labels), 1))
 
 
-def often_right(labels: tuple[int, ...], kinds: int) -> np.ndarray:
-    """Right of 45 %, so unsurely that the ranking is worse than chance."""
+def often_correct(labels: tuple[int, ...], kinds: int) -> np.ndarray:
+    """Correct for 45 %, with such low probabilities that the ranking is worse than chance."""
     truth = np.asarray(labels)
-    is_right = np.random.default_rng(4).random(len(labels)) < 0.45
+    is_correct = np.random.default_rng(4).random(len(labels)) < 0.45
     unsure, sure = (np.eye(3)[truth] * 0.04 + 0.32, np.eye(3)[(truth + 1) % 3] * 0.85 + 0.05)
-    return np.where(is_right[:, None], unsure, sure)
+    return np.where(is_correct[:, None], unsure, sure)
 
 
 def ranked(labels: tuple[int, ...], kinds: int) -> np.ndarray:
-    """The same answer to all, but the second class gets more where it is right."""
+    """The same answer for every comment, but the second class has a higher score if it is correct."""
     second = np.where(np.asarray(labels) == 1, 0.3, 0.1)
     return np.column_stack([0.4 + 0 * second, second, 0.6 - second])
 
@@ -165,28 +188,28 @@ def ranked(labels: tuple[int, ...], kinds: int) -> np.ndarray:
         ((0, 1, 2) * 200, same, False),
         ((0,) * 200 + (1, 2), same, False),  # resamples without a class are easier to guess
         ((0,) * 200 + tuple(range(1, 20)), same, False),
-        ((0, 1, 2) * 200, often_right, True),
+        ((0, 1, 2) * 200, often_correct, True),
         ((0, 1, 2) * 200, ranked, True),
         ((0, 1, 2) * 5, lambda labels, kinds: np.eye(kinds)[list(labels)], True),
     ],
 )
-def test_of_several_classes_guessing_is_one_in_so_many(
+def test_guessing_depends_on_the_number_of_classes(
     labels: tuple[int, ...], scored: Any, beats: bool
 ) -> None:
     kinds = max(labels) + 1
     scores = scored(labels, kinds)
-    assert found(of_many(labels, {"llama": scores}, kinds=kinds)).beats_guessing == beats
-    if scored is often_right:
+    assert of_llama(of_many(labels, {"llama": scores}, kinds=kinds)).beats_guessing == beats
+    if scored is often_correct:
         assert macro(labels, scores)[1] < 0.5
 
 
 def test_the_verdict_on_three_classes_names_a_set_on_which_the_llm_only_guesses() -> None:
-    labels = multiclass.drawn(400, 3, seed=9)
-    guesses = judged(of_many(labels, {"llama": same(labels, 3)}))
+    labels = multiclass.draw_labels(400, 3, seed=9)
+    guesses = decide(of_many(labels, {"llama": same(labels, 3)}))
     assert guesses.answer == "practical if"
-    assert "on other.csv it is not shown to beat guessing" in guesses.headline
-    said = " ".join(guesses.reasons)
-    assert "the balanced accuracy (macro recall) of llama is 33.3 % (-" in said
-    assert "the paired test of accuracy supports that tfidf is better" in said
-    carries = judged(of_many(labels, {"llama": multiclass.told(labels, 3, 1.0, 7)}))
-    assert carries.answer == "practical"
+    assert "other.csv" in guesses.headline
+    reasons = " ".join(guesses.reasons)
+    assert "llama has a balanced accuracy (macro recall) of 33.3 % (-" in reasons
+    assert "tfidf is significantly better" in reasons
+    transfers_well = decide(of_many(labels, {"llama": multiclass.draw_scores(labels, 3, 1.0, 7)}))
+    assert transfers_well.answer == "practical"

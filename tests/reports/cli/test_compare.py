@@ -1,4 +1,4 @@
-"""`worthit compare`: exit codes, what is refused, what is committed."""
+"""`worthit compare`: exit codes, invalid input, committed runs."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.compared_runs import cell, compared, memory, run
+from tests.compared_runs import cell, compare, memory, run
 from worthit.bench.saved import record, run_file
 from worthit.reports.cli import main
 
@@ -23,7 +23,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_command_says_by_its_exit_code_what_it_found(
+def test_the_exit_code_tells_whether_a_run_is_worse(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["compare", "--root", str(project)]
@@ -47,8 +47,8 @@ def test_the_command_says_by_its_exit_code_what_it_found(
         (["a", "nope"], "there is no readable run"),
         (["a", "broken"], "is not JSON"),
         (["a", "other"], "no model and seed in common: a has bert-cpu; other has lsa-cpu"),
-        (["a", "b", "--limit", "0"], "--limit is a percentage above 0, got 0"),
-        (["a", "b", "--limit", "nan"], "--limit is a percentage above 0, got nan"),
+        (["a", "b", "--limit", "0"], "--limit is 0; it takes a percentage above 0"),
+        (["a", "b", "--limit", "nan"], "--limit is nan; it takes a percentage above 0"),
         (["a", "b", "--output", "/no/folder/c.md"], "cannot be written"),
     ],
 )
@@ -65,7 +65,7 @@ def test_committed_runs_can_be_compared() -> None:
     folder = Path(record.__file__).parents[2] / "reports" / "runs"
     for file in folder.glob("*.json"):
         found = run_file.load(file)
-        assert "## Figures" in compared(found, found).text
+        assert "## Figures" in compare(found, found).text
 
 
 def test_comparing_imports_no_torch() -> None:

@@ -1,4 +1,4 @@
-"""reports/cli/main.py and publish.py: the `worthit` command, and what it loads."""
+"""reports/cli/main.py and publish.py: the `worthit` command, and the modules it imports."""
 
 import dataclasses
 import subprocess
@@ -73,11 +73,11 @@ def test_a_report_that_cannot_be_written_is_one_line(
     assert main.main(["report", "blk", "--root", str(project)]) == 2
     assert capsys.readouterr().err == (
         f"worthit: the report cannot be written ({reason}: {runs / blocked}); "
-        f"mend that, then: worthit report {runs / 'blk.json'}\n"
+        f"correct that, then: worthit report {runs / 'blk.json'}\n"
     )
 
 
-def test_runs_lists_them_and_survives_a_broken_one(
+def test_runs_lists_saved_runs_and_unreadable_ones(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = project / "reports" / "runs"
@@ -96,7 +96,7 @@ def test_runs_lists_them_and_survives_a_broken_one(
     assert max(map(len, printed.splitlines())) <= 80
 
 
-def test_the_help_shows_how_to_measure_in_one_piece(
+def test_the_help_shows_how_to_measure_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -125,13 +125,15 @@ def test_reports_import_no_torch() -> None:
     assert done.stdout == "False\n"
 
 
-def test_a_report_without_pictures_imports_nothing_slow(tmp_path: Path) -> None:
+def test_a_report_without_pictures_imports_no_slow_library(tmp_path: Path) -> None:
     run_file.save(run(), tmp_path / "one.json")
     program = (
         "import sys, pathlib; from worthit.bench.saved import run_file; from worthit.reports.cli import main; "
-        "from worthit.reports.sections import report as markdown; "
-        f"run = run_file.load(pathlib.Path({str(tmp_path / 'one.json')!r})); "
-        "assert markdown.render(run, {}) and markdown.brief(run); "
+        "from worthit.reports.analysis.analysis import Analysis; from worthit.reports.sections import report; "
+        "from worthit.reports.verdict import rules; "
+        f"analysis = Analysis.of(run_file.load(pathlib.Path({str(tmp_path / 'one.json')!r}))); "
+        "verdict = rules.decide(analysis); "
+        "assert report.render(analysis, verdict, {}) and report.brief(analysis, verdict); "
         "print({'torch', 'matplotlib', 'sklearn', 'pandas'} & sys.modules.keys())"
     )
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""reports/compare/compare.py and counterparts.py: runs that differ in known ways are told apart."""
+"""reports/compare/compare.py and matching.py: runs that differ in known ways."""
 
 import dataclasses
 from typing import Any
@@ -10,7 +10,7 @@ from tests.compared_runs import (
     LABELS,
     MACHINE,
     cell,
-    compared,
+    compare,
     data,
     latency,
     memory,
@@ -25,27 +25,28 @@ from tests.compared_runs import (
 from worthit.bench.saved import record
 from worthit.bench.saved.record import measured, unavailable
 from worthit.datasets.errors import OptionError
-from worthit.reports.analysis import bootstrap
+from worthit.reports.analysis import figures
+from worthit.reports.analysis.figures import FigureSpec
 
 
-def test_comments_are_matched_by_id_whatever_their_order() -> None:
+def test_comments_are_matched_by_id_in_any_order() -> None:
     test = run().data.test
-    turned = dataclasses.replace(test, ids=test.ids[::-1], labels=test.labels[::-1])
+    reversed_part = dataclasses.replace(test, ids=test.ids[::-1], labels=test.labels[::-1])
     wrong = range(0, 40)
     base = cell(quality=record.Quality((), scores(wrong), (), 1.0, 0.25))
     later = cell(quality=record.Quality((), scores(wrong)[::-1], (), 1.0, 0.25))
-    found = compared(run(base), run(later, data=data(test=turned)))
+    found = compare(run(base), run(later, data=data(test=reversed_part)))
     assert rows(found, "Check for regressions")[0][4:6] == ["0", "0"]
     assert rows(found, "test accuracy")[0][5] == "+0.0 to +0.0"
     assert warnings(found) == []
 
 
-def test_other_comments_are_compared_unpaired_and_never_fail() -> None:
+def test_different_comments_are_compared_unpaired_and_are_no_regression() -> None:
     others = dataclasses.replace(
         run().data.test, ids=("other", *run().data.test.ids[1:]), labels=LABELS
     )
     bad = cell(quality=record.Quality((), scores(range(80)), (), 1.0, 0.25))
-    found = compared(run(), run(bad, data=data(test=others)))
+    found = compare(run(), run(bad, data=data(test=others)))
     assert rows(found, "test accuracy")[0][4] == "-20.0 [1]"
     assert "not paired" in found.text
     assert not found.regressed
@@ -55,54 +56,53 @@ def test_other_comments_are_compared_unpaired_and_never_fail() -> None:
 @pytest.mark.parametrize(
     ("other_task", "reason"),
     [
-        ({"classes": ("calm", "insult")}, "other classes in each run"),
+        ({"classes": ("calm", "insult")}, "the classes of the runs differ"),
         (
             {"test": dataclasses.replace(run().data.test, labels=(1,) * 80 + LABELS[80:])},
-            "other labels of the same test comments",
+            "labels of the same test comments differ",
         ),
     ],
 )
-def test_the_same_comments_with_other_labels_are_compared_unpaired_and_never_fail(
+def test_comments_with_different_labels_are_compared_unpaired_and_are_no_regression(
     other_task: dict[str, Any], reason: str
 ) -> None:
     bad = cell(quality=record.Quality((), scores(range(80)), (), 1.0, 0.25))
-    found = compared(run(), run(bad, data=data(**other_task)))
+    found = compare(run(), run(bad, data=data(**other_task)))
     assert rows(found, "test accuracy")[0][4].endswith(" [1]")
     assert f"[1] {reason}, so not paired" in found.text
     assert not found.regressed
     assert rows(found, "Check for regressions")[0][4:] == ["n/a"] * 3
 
 
-def test_changed_labels_are_counted_among_what_differs() -> None:
+def test_changed_labels_are_counted_in_a_warning() -> None:
     corrected = dataclasses.replace(run().data.test, labels=(1,) * 80 + LABELS[80:])
-    (line,) = warnings(compared(run(), run(data=data(test=corrected))))
-    assert line.endswith("data: 40 test comments of another label, so accuracies are not paired")
+    (line,) = warnings(compare(run(), run(data=data(test=corrected))))
+    assert line.endswith("data: 40 test comments with another label, so accuracies are not paired")
 
 
-def test_runs_of_different_machines_get_no_verdict() -> None:
+def test_runs_on_different_machines_get_no_verdict() -> None:
     slow = cell(latency=latency(2), memory=memory(5000), failures=("energy: x",))
     elsewhere = on(cpu="another", libraries={"torch": "3", "numpy": "2"})
-    found = compared(run(), run(slow, machine=elsewhere))
+    found = compare(run(), run(slow, machine=elsewhere))
     assert found.verdict == "no verdict: the machines of A and B differ in cpu, libraries (torch)"
     assert not found.regressed
     assert "Check for regressions" not in found.text
     assert rows(found, "latency p50, ms")[0][4] == "2.00"
 
 
-def test_a_run_without_a_fingerprint_gets_no_verdict() -> None:
-    old = {key: value for key, value in MACHINE.items() if key not in ("fingerprint", "blas")}
-    found = compared(
-        run(machine=old, noise=unavailable("%", "too short")), run(cell(memory=memory(5000)))
-    )
-    assert found.verdict == (
-        "no verdict: the machines of A and B may differ, and A does not record blas"
-    )
-    assert "A: the machine's noise is not recorded" in " ".join(warnings(found))
-    assert compared(run(machine=old), run(machine=old)).verdict.startswith("no verdict")
+def test_a_machine_that_is_not_fully_recorded_gets_no_verdict() -> None:
+    without_blas = {key: value for key, value in MACHINE.items() if key != "blas"}
+    found = compare(run(machine=without_blas), run(cell(memory=memory(5000))))
+    assert found.verdict == "no verdict: the machines of A and B differ in blas"
+
+
+def test_unknown_noise_is_a_warning() -> None:
+    (line,) = warnings(compare(run(noise=unavailable("%", "too short")), run()))
+    assert line.startswith("A: the machine's noise was not measured")
 
 
 def more_work(**changed: Any) -> record.CellRecord:
-    """A cell that took longer, needed more and told less right."""
+    """A cell that is slower, larger and less accurate."""
     return cell(
         latency=latency(2), memory=memory(5000), **{"training": training(100.0), **changed},
         quality=record.Quality((), scores(range(80)), (), 1.0, 0.25),
@@ -112,20 +112,20 @@ def more_work(**changed: Any) -> record.CellRecord:
 @pytest.mark.parametrize(
     ("changed", "refusal"),
     [
-        ({"key": "another"}, "A and B are of different splits"),
+        ({"key": "another"}, "A and B have different splits"),
         (
             {"key": "another", "steps": factories.steps(("train",), 26_460)},
-            "A and B are of different splits, 1,000 and 26,460 comments to train on",
+            "A and B have different splits, 1,000 and 26,460 training comments",
         ),
-        ({"key": "another", "fingerprint": "x"}, "A and B are of other comments or labels"),
+        ({"key": "another", "fingerprint": "x"}, "A and B have different comments or labels"),
     ],
 )
-def test_runs_of_other_data_get_no_verdict(changed: dict[str, Any], refusal: str) -> None:
-    found = compared(run(), run(more_work(), data=data(**changed)))
+def test_runs_with_different_data_get_no_verdict(changed: dict[str, Any], refusal: str) -> None:
+    found = compare(run(), run(more_work(), data=data(**changed)))
     assert found.verdict == f"no verdict: {refusal}"
     assert not found.regressed
     assert rows(found, "training, s")[0][4] == "10"
-    both = compared(run(), run(data=data(**changed), machine=on(cpu="another")))
+    both = compare(run(), run(data=data(**changed), machine=on(cpu="another")))
     assert both.verdict == f"no verdict: the machines of A and B differ in cpu; {refusal}"
 
 
@@ -141,17 +141,17 @@ def test_runs_of_other_data_get_no_verdict(changed: dict[str, Any], refusal: str
         },
     ],
 )
-def test_a_cell_of_other_weights_or_settings_is_not_checked(other: dict[str, Any]) -> None:
-    found = compared(run(cell("lsa"), cell()), run(cell("lsa"), more_work(**other)))
+def test_a_cell_with_different_weights_or_settings_is_not_checked(other: dict[str, Any]) -> None:
+    found = compare(run(cell("lsa"), cell()), run(cell("lsa"), more_work(**other)))
     assert found.verdict == (
-        "no regression beyond 10 %; not checked, of other settings or weights: bert-cpu (B)"
+        "no regression beyond 10 %; not checked, because settings or weights differ: bert-cpu (B)"
     )
     assert not found.regressed
     assert [row[0] for row in rows(found, "Check for regressions")] == ["lsa"]
-    worse = compared(run(cell("lsa"), cell()), run(more_work(model="lsa"), more_work(**other)))
+    worse = compare(run(cell("lsa"), cell()), run(more_work(model="lsa"), more_work(**other)))
     assert worse.verdict.startswith("regression: lsa-cpu ")
     assert "bert-cpu" not in worse.verdict.partition(";")[0]
-    alone = compared(run(), run(more_work(**other)))
+    alone = compare(run(), run(more_work(**other)))
     assert alone.verdict.startswith("no verdict: no model has the same settings and weights")
 
 
@@ -176,29 +176,31 @@ def test_a_cell_of_other_weights_or_settings_is_not_checked(other: dict[str, Any
         ),
         (
             {"cells": (cell(quality=record.Quality((), scores(), (), 1.0, 0.5)),)},
-            "test comments truncated 25.0 % → 50.0 %",
+            "truncated test comments 25.0 % → 50.0 %",
         ),
     ],
 )
-def test_what_else_differs_is_said_on_top(changed: dict[str, Any], warned: str) -> None:
-    (line,) = warnings(compared(run(), dataclasses.replace(run(), **changed)))
+def test_other_differences_are_listed_before_the_tables(
+    changed: dict[str, Any], warned: str
+) -> None:
+    (line,) = warnings(compare(run(), dataclasses.replace(run(), **changed)))
     assert warned in line
 
 
-def test_what_failed_in_the_first_run_too_is_no_regression() -> None:
+def test_a_failure_in_both_runs_is_no_regression() -> None:
     base, later = (
         cell(energy=None, failures=(f"energy: {reason}",)) for reason in ("died", "timed out")
     )
-    assert not compared(run(base), run(later)).regressed
+    assert not compare(run(base), run(later)).regressed
     two = dataclasses.replace(later, failures=(*later.failures, "latency: died"))
-    assert "failed: latency: died" in compared(run(base), run(two)).text
+    assert "failed: latency: died" in compare(run(base), run(two)).text
 
 
-def test_parts_that_are_missing_are_n_a_with_their_reason() -> None:
+def test_missing_parts_are_n_a_with_their_reason() -> None:
     broken = cell(latency=None, quality=None, failures=("latency: out of memory",))
     for found, shown in (
-        (compared(run(), run(broken)), slice(3, 5)),
-        (compared(run(broken), run()), slice(2, 3)),
+        (compare(run(), run(broken)), slice(3, 5)),
+        (compare(run(broken), run()), slice(2, 3)),
     ):
         assert set(rows(found, "latency p50, ms")[0][shown]) == {"n/a [1]"}
         assert "[1] bert-cpu: latency: out of memory" in found.text
@@ -206,28 +208,44 @@ def test_parts_that_are_missing_are_n_a_with_their_reason() -> None:
         assert rows(found, "test accuracy")[0][4] == "n/a"
 
 
-def test_a_metric_that_no_run_has_is_one_line() -> None:
-    found = compared(run(), run())
+def test_a_figure_that_no_run_has_is_one_line() -> None:
+    found = compare(run(), run())
     assert "### GPU energy" not in found.text
     assert "- GPU energy, mJ/comment: n/a, no GPU" in found.text
 
 
-def test_cpu_and_cuda_stand_side_by_side_unchecked() -> None:
+def test_a_new_figure_is_compared_and_checked_with_one_row_of_the_table_of_figures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    new = FigureSpec(
+        key="new",
+        read=lambda run, cell: measured(run.wall_s, "s", "clock"),
+        heading="new figure, s",
+        compared=True,
+        regression="beyond repeats",
+    )
+    monkeypatch.setattr(figures, "FIGURES", (*figures.FIGURES, new))
+    found = compare(run(), dataclasses.replace(run(), wall_s=1_200.0))
+    assert rows(found, "new figure, s")[0][2:] == ["600", "1,200", "2.00"]
+    assert found.verdict == "regression: bert-cpu new figure (B)"
+
+
+def test_cpu_and_cuda_are_compared_but_not_checked() -> None:
     cuda = cell(device="cuda", latency=latency(20), memory=memory(900))
-    found = compared(run(), run(cell(), cuda))
+    found = compare(run(), run(cell(), cuda))
     table = rows(found, "latency p50, ms")
     assert [row[0] for row in table] == ["bert-cpu", "bert-cuda"]
     assert [row[4] for row in table] == ["1.00", "20"]
     assert not found.regressed
     assert "A → B, bert-cuda: on cpu → cuda" in warnings(found)
-    assert "no model ran on the same device" in compared(run(), run(cuda)).verdict
-    both = compared(run(cell(), cuda), run(cell(), cuda))
+    assert "no model ran on the same device" in compare(run(), run(cuda)).verdict
+    both = compare(run(cell(), cuda), run(cell(), cuda))
     assert [row[4] for row in rows(both, "latency p50, ms")] == ["1.00", "1.00"]
-    assert "bert-cuda: in A, not in B" in warnings(compared(run(cell(), cuda), run()))
+    assert "bert-cuda: in A, not in B" in warnings(compare(run(cell(), cuda), run()))
 
 
 def test_three_runs_are_each_compared_with_the_first() -> None:
-    found = compared(run(), run(cell(memory=memory(1000))), run(cell(memory=memory(250))))
+    found = compare(run(), run(cell(memory=memory(1000))), run(cell(memory=memory(250))))
     assert [row[1:] for row in rows(found, "peak memory, MB")] == [
         ["B", "500", "1,000", "2.00"],
         ["C", "500", "250", "0.50"],
@@ -238,15 +256,14 @@ def test_three_runs_are_each_compared_with_the_first() -> None:
 
 def test_seeds_are_matched() -> None:
     slow = cell(seed=1, memory=memory(1000))
-    found = compared(run(cell(), slow), run(slow, cell()))
+    found = compare(run(cell(), slow), run(slow, cell()))
     assert [row[4] for row in rows(found, "peak memory, MB")] == ["1.00", "1.00"]
 
 
 def test_the_same_runs_give_the_same_text() -> None:
     pair = (run(), run(cell(latency=latency(seed=5))))
-    first = compared(*pair).text
-    bootstrap.counts.cache_clear()
-    assert compared(*pair).text == first
+    first = compare(*pair).text
+    assert compare(*pair).text == first
 
 
 def test_a_terminal_gets_80_columns_and_no_markup() -> None:
@@ -258,7 +275,7 @@ def test_a_terminal_gets_80_columns_and_no_markup() -> None:
     ]  # fmt: skip
     base = [dataclasses.replace(one, latency=latency(1)) for one in cells]
     cpu = on(cpu="A processor with a name that goes on and on and on for ever and a day " * 2)
-    found = compared(run(*base), run(*cells, machine=cpu), run(*cells), form="terminal")
+    found = compare(run(*base), run(*cells, machine=cpu), run(*cells), form="terminal")
     assert max(map(len, found.text.splitlines())) <= 80
     assert "0.0" in found.text
     assert not any(mark in found.text for mark in ("*", "|", "#"))
@@ -267,4 +284,4 @@ def test_a_terminal_gets_80_columns_and_no_markup() -> None:
 @pytest.mark.parametrize("count", [1, 27])
 def test_too_few_or_too_many_runs_are_refused(count: int) -> None:
     with pytest.raises(OptionError, match=f"2 to 26 runs, got {count}"):
-        compared(*[run()] * count)
+        compare(*[run()] * count)

@@ -1,4 +1,4 @@
-"""reports/compare/regression.py: what is a regression, and what is not."""
+"""reports/compare/regression.py: what counts as a regression."""
 
 import dataclasses
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from tests import factories
 from tests.compared_runs import (
     cell,
-    compared,
+    compare,
     data,
     energy,
     latency,
@@ -16,7 +16,6 @@ from tests.compared_runs import (
     rows,
     run,
     scores,
-    throughput,
     training,
     warnings,
 )
@@ -30,7 +29,7 @@ RATIOS = (
 
 
 def test_identical_runs_are_equal_in_everything() -> None:
-    found = compared(run(), run())
+    found = compare(run(), run())
     assert [rows(found, heading)[0][4].strip("*≈") for heading in RATIOS] == ["1.00"] * 6
     assert [rows(found, heading)[0][4] for heading in ("test accuracy", "ROC AUC")] == ["+0.0"] * 2
     assert rows(found, "test accuracy")[0][5] == "+0.0 to +0.0"
@@ -40,41 +39,41 @@ def test_identical_runs_are_equal_in_everything() -> None:
     assert "Better:" not in found.text
 
 
-def test_a_slowed_model_is_a_regression_and_named() -> None:
+def test_a_slower_model_is_a_regression_and_is_named() -> None:
     slow = cell(latency=latency(1.3, seed=2))
-    found = compared(run(cell("lsa"), cell()), run(cell("lsa", latency=latency(seed=3)), slow))
+    found = compare(run(cell("lsa"), cell()), run(cell("lsa", latency=latency(seed=3)), slow))
     assert found.regressed
     assert found.verdict == "regression: bert-cpu latency p50 (B)"
     assert "- B, bert-cpu latency p50: ×1.3" in found.text
     assert f"**{found.verdict}**" in found.text
     assert rows(found, "Check for regressions")[1][3] == "< 0.001"
-    assert compared(run(), run(slow), limit_percent=80).verdict == "no regression beyond 80 %"
-    back = compared(run(slow), run(cell()))
+    assert compare(run(), run(slow), limit_percent=80).verdict == "no regression beyond 80 %"
+    back = compare(run(slow), run(cell()))
     assert not back.regressed
     assert "Better:\n\n- B, bert-cpu latency p50: ×0.7" in back.text
 
 
-def test_a_shift_below_the_limit_passes_though_it_is_significant() -> None:
-    found = compared(run(cell(latency=latency(samples=5000))),
+def test_a_significant_shift_below_the_limit_passes() -> None:
+    found = compare(run(cell(latency=latency(samples=5000))),
                      run(cell(latency=latency(1.05, samples=5000))))  # fmt: skip
     assert rows(found, "Check for regressions")[0][3] == "< 0.001"
     assert found.verdict == "no regression beyond 10 %"
 
 
-def test_a_ratio_beyond_the_limit_that_few_samples_cannot_support_passes() -> None:
-    found = compared(run(cell(latency=latency(samples=6))),
+def test_a_ratio_beyond_the_limit_passes_if_it_has_too_few_samples() -> None:
+    found = compare(run(cell(latency=latency(samples=6))),
                      run(cell(latency=latency(1.3, samples=6))))  # fmt: skip
     assert rows(found, "latency p50, ms")[0][4] == "1.30"
     assert not found.regressed
     assert "- latency p99, ms: n/a, p99 needs 299 samples" in found.text
 
 
-def test_three_samples_are_no_evidence_however_far_apart() -> None:
+def test_three_samples_are_never_evidence() -> None:
     def three(*samples_ms: float) -> record.CellRecord:
         p50 = measured(samples_ms[1], "ms", "clock", 3)
         return cell(latency=dataclasses.replace(latency(), samples_ms=samples_ms, p50_ms=p50))
 
-    found = compared(run(three(1.0, 1.01, 1.02)), run(three(2.0, 2.01, 2.02)))
+    found = compare(run(three(1.0, 1.01, 1.02)), run(three(2.0, 2.01, 2.02)))
     assert rows(found, "Check for regressions")[0][2:4] == ["+1.00", "0.100"]
     assert not found.regressed
 
@@ -84,7 +83,7 @@ def test_three_samples_are_no_evidence_however_far_apart() -> None:
     [
         ({"memory": memory(580)}, "peak memory", "×1.16, one sample each"),
         ({"training": training(11.5)}, "training", "×1.15, one sample each"),
-        ({"throughput": throughput(80)}, "throughput", "×0.80, one sample each"),
+        ({"throughput": factories.throughput(80)}, "throughput", "×0.80, one sample each"),
         ({"energy": energy(0.003, "measured")}, "CPU energy", "×1.50, one sample each"),
         ({"failures": ("energy: out of memory",)}, "failed", "energy: out of memory"),
         ({"skipped": "no CUDA"}, "skipped", "no CUDA"),
@@ -94,45 +93,45 @@ def test_figures_of_one_sample_and_failures_are_regressions(
     changed: dict[str, Any], what: str, how: str
 ) -> None:
     base = cell(energy=energy(origin="measured"))
-    found = compared(run(base), run(dataclasses.replace(base, **changed)))
+    found = compare(run(base), run(dataclasses.replace(base, **changed)))
     assert found.verdict == f"regression: bert-cpu {what} (B)"
     assert f"Worse:\n\n- B, bert-cpu {what}: {how}\n" in found.text
     assert found.regressed
-    assert not compared(run(dataclasses.replace(base, **changed)), run(base)).regressed
+    assert not compare(run(dataclasses.replace(base, **changed)), run(base)).regressed
 
 
 @pytest.mark.parametrize("noise", [measured(30.0, "%", "p95 over p5"), unavailable("%", "x")])
 def test_times_of_one_sample_must_exceed_the_noise(noise: Figure) -> None:
-    later = cell(training=training(12), throughput=throughput(80), energy=energy(0.0025))
+    later = cell(training=training(12), throughput=factories.throughput(80), energy=energy(0.0025))
     noisy = run(later, noise=noise)
-    found = compared(run(), noisy)
+    found = compare(run(), noisy)
     assert not found.regressed
     assert any("noise" in line or "noisy, 30 %" in line for line in warnings(found))
-    assert not compared(noisy, run()).text.count("Better:")
-    assert compared(run(), run(cell(memory=memory(600)), noise=noise)).regressed
+    assert not compare(noisy, run()).text.count("Better:")
+    assert compare(run(), run(cell(memory=memory(600)), noise=noise)).regressed
     worst = cell(training=training(14))
-    assert compared(run(), run(worst, noise=noise)).regressed == (noise.value is not None)
+    assert compare(run(), run(worst, noise=noise)).regressed == (noise.value is not None)
 
 
-def test_memory_must_exceed_what_it_differs_by_from_run_to_run() -> None:
-    assert not compared(run(), run(cell(memory=memory(570)))).regressed
-    assert not compared(run(), run(cell(memory=memory(570))), limit_percent=5).regressed
-    assert "Better:" not in compared(run(cell(memory=memory(570))), run()).text
-    found = compared(run(), run(cell(memory=memory(580))), limit_percent=5)
+def test_memory_must_exceed_its_variation_between_runs() -> None:
+    assert not compare(run(), run(cell(memory=memory(570)))).regressed
+    assert not compare(run(), run(cell(memory=memory(570))), limit_percent=5).regressed
+    assert "Better:" not in compare(run(cell(memory=memory(570))), run()).text
+    found = compare(run(), run(cell(memory=memory(580))), limit_percent=5)
     assert found.verdict == "regression: bert-cpu peak memory (B)"
-    assert not compared(run(), run(cell(memory=memory(580))), limit_percent=20).regressed
+    assert not compare(run(), run(cell(memory=memory(580))), limit_percent=20).regressed
 
 
-def test_neither_estimates_nor_cached_figures_fail_the_check() -> None:
+def test_estimates_and_cached_figures_are_not_checked() -> None:
     cached = training(train_s=Figure(20, "s", "cached", "clock"))
-    found = compared(run(), run(cell(energy=energy(0.02), training=cached)))
+    found = compare(run(), run(cell(energy=energy(0.02), training=cached)))
     assert not found.regressed
     assert rows(found, "CPU energy, mJ/comment")[0][2:] == ["*≈2*", "*≈20*", "*≈10*"]
     assert rows(found, "training, s")[0][2:] == ["10", "20 (cached)", "2.00 (cached)"]
 
 
-def test_measured_over_estimated_energy_is_refused() -> None:
-    found = compared(run(), run(cell(energy=energy(0.2, "measured"))))
+def test_measured_and_estimated_energy_have_no_ratio() -> None:
+    found = compare(run(), run(cell(energy=energy(0.2, "measured"))))
     assert rows(found, "CPU energy, mJ/comment")[0][2:] == ["*≈2*", "200", "n/a [1]"]
     assert "would compare instruments" in found.text
     assert not found.regressed
@@ -142,24 +141,24 @@ def test_accuracy_lost_on_the_same_comments_is_a_regression() -> None:
     def scored(wrong: int) -> record.CellRecord:
         return cell(quality=record.Quality((), scores(range(wrong)), (), 1.0, 0.25))
 
-    found = compared(run(), run(scored(20)))
+    found = compare(run(), run(scored(20)))
     assert found.verdict == "regression: bert-cpu test accuracy (B)"
     assert "bert-cpu test accuracy: -5.0 points (" in found.text
     assert rows(found, "test accuracy")[0][2:5] == ["100.0 %", "95.0 %", "-5.0"]
     assert rows(found, "Check for regressions")[0][4:6] == ["20", "0"]
-    assert not compared(run(), run(scored(5))).regressed  # 5 to 0: McNemar's p is 0.06
-    assert "Better:\n\n- B, bert-cpu test accuracy: +5.0" in compared(run(scored(20)), run()).text
+    assert not compare(run(), run(scored(5))).regressed  # 5 to 0: McNemar's p is 0.06
+    assert "Better:\n\n- B, bert-cpu test accuracy: +5.0" in compare(run(scored(20)), run()).text
 
 
-def test_less_than_half_a_point_of_accuracy_may_be_lost_even_surely() -> None:
+def test_a_significant_loss_of_less_than_half_a_point_passes() -> None:
     many = factories.part((1,) * 2000)
 
     def lost(comments: int) -> record.Run:
-        told = (0.1,) * comments + (0.9,) * (2000 - comments)
-        one = cell(quality=record.Quality((), told, (), 1.0, 0.25))
+        probabilities = (0.1,) * comments + (0.9,) * (2000 - comments)
+        one = cell(quality=record.Quality((), probabilities, (), 1.0, 0.25))
         return run(one, data=data(test=many))
 
-    found = compared(lost(0), lost(9))
+    found = compare(lost(0), lost(9))
     assert float(rows(found, "Check for regressions")[0][6]) < 0.05
     assert not found.regressed
-    assert compared(lost(0), lost(11)).regressed
+    assert compare(lost(0), lost(11)).regressed

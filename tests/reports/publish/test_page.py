@@ -1,4 +1,4 @@
-"""reports/publish/page.py: a report as one file that needs and asks for nothing else."""
+"""reports/publish/page.py: a report as one file that makes no requests."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_a_report_becomes_one_file(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "<details><summary>" in found
 
 
-def test_html_of_others_is_shown_not_run(tmp_path: Path) -> None:
+def test_foreign_html_is_escaped(tmp_path: Path) -> None:
     found = page(
         "# A <b>run\n\n<script>alert(1)</script>\n\na <i onclick=x>b</i>\n\n"
         "<details><summary>All</summary>\n\nfolded\n\n</details>\n\n[x](javascript:alert(1))\n",
@@ -40,8 +40,17 @@ def test_html_of_others_is_shown_not_run(tmp_path: Path) -> None:
     assert "</details>" in found
 
 
-def test_a_picture_is_found_by_a_name_of_any_letters(tmp_path: Path) -> None:
+def test_a_picture_may_have_a_name_in_any_letters(tmp_path: Path) -> None:
     (tmp_path / "confusion-модель.png").write_bytes(b"picture")
     assert 'src="data:image/png;base64,cGljdHVyZQ=="' in page(
         "# A\n\n![a](confusion-модель.png)\n", tmp_path
     )
+
+
+def test_links_to_the_glossary_lead_to_its_anchors(tmp_path: Path) -> None:
+    run_file.save(run(cell(), cell(model="tfidf")), tmp_path / "a.json")
+    assert main.main(["report", str(tmp_path / "a.json"), "--html"]) == 0
+    html = (tmp_path / "a" / "report.html").read_text("utf-8")
+    links = set(re.findall(r'href="#([^"]*)"', html))
+    assert len(links) > 10
+    assert links == set(re.findall(r'<a id="([^"]*)"></a>', html))

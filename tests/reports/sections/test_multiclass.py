@@ -1,112 +1,154 @@
-"""reports/: what is rendered of more classes than two, and of two that are not called toxic."""
+"""reports/sections/: runs of more than two classes, and of two that are not called toxic."""
 
 import dataclasses
-from pathlib import Path
+import functools
 
 import numpy as np
 import pytest
 from sklearn import metrics
 
-from tests.multiclass_runs import NOISES, THREE, many, part, row, run, section, told
+from tests.multiclass_runs import NOISES, THREE, draw_scores, many, part, run
+from tests.rendering import brief, render, row, section
+from worthit.bench.saved.record import Run
 from worthit.datasets.errors import RunError
-from worthit.reports.analysis import metrics as quality
+from worthit.reports.analysis import metrics as figures
 from worthit.reports.analysis import mistakes
-from worthit.reports.compare import compare
-from worthit.reports.pictures import pictures
-from worthit.reports.sections import by_class, report
-from worthit.reports.sections import quality as scores
-from worthit.reports.verdict import rules
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.cli import comments
+from worthit.reports.sections import by_class
 
 
-def test_a_report_of_three_classes() -> None:
-    made = run(THREE, NOISES)
-    text = report.render(made, {})
+@pytest.fixture(scope="module")
+def three() -> Run:
+    return run(THREE, NOISES)
+
+
+def confusion(made: Run) -> np.ndarray:
+    """The confusion matrix of bert, by scikit-learn."""
+    labels = made.data.test.labels
+    predicted = draw_scores(labels, len(made.data.classes), NOISES["bert"], 1).argmax(axis=1)
+    return np.asarray(metrics.confusion_matrix(labels, predicted))
+
+
+@functools.cache
+def report_of_three() -> str:
+    return render(run(THREE, NOISES))
+
+
+def test_a_report_of_three_classes_says_how_classes_are_averaged() -> None:
+    text = report_of_three()
     assert "toxic" not in text
     assert "nan" not in text.lower()
-    figures = section(text, "Quality")
-    assert "| macro precision |" in " ".join(figures.split())
-    assert "Called the class of the highest probability" in figures
-    assert "means over the 3 classes" in figures
-    assert "raters' votes tell one class from the rest, and here are 3" in figures
-    scored = told(made.data.test.labels, 3, NOISES["bert"], 1)
-    f1 = metrics.f1_score(made.data.test.labels, scored.argmax(axis=1), average=None)
+    assert "3 classes, 300 training" in text
+    quality = text.split("## Quality\n")[1].split("\n## ")[0]
+    assert "| macro precision |" in " ".join(quality.split())
+    assert "Predicted is the most probable class" in quality
+    assert "over 3 classes" in quality
+    assert "One rater: n/a, since votes are for or against one class" in quality
+    assert "no significant difference in macro ROC AUC from" in quality
+    assert render(run(THREE, NOISES)) == text
+
+
+def test_the_terminal_says_how_classes_are_averaged(three: Run) -> None:
+    assert "each against the rest" in brief(three)
+
+
+def test_each_class_has_its_f1(three: Run) -> None:
+    labels = three.data.test.labels
+    predicted = draw_scores(labels, 3, NOISES["bert"], 1).argmax(axis=1)
+    f1 = metrics.f1_score(labels, predicted, average=None)
+    text = "\n\n".join(by_class.section(Analysis.of(three)))
+    assert row(text.split("<details>")[0], "sport")[3] == f"{100 * f1[1]:.1f} %"
+    lowest = int(f1.argmin())
+    assert f"bert {100 * f1[lowest]:.1f} %" in text.split("\n\n")[1].split(THREE[lowest])[1]
+
+
+def test_the_most_frequent_errors_are_those_of_the_confusion_matrix(three: Run) -> None:
+    paragraphs = by_class.confusion(Analysis.of(three))
+    rows = [
+        line.split("|")[1:-1] for line in "\n".join(paragraphs).splitlines() if "| bert" in line
+    ]
+    _, is_class, predicted, count, share = (entry.strip() for entry in rows[0])
+    counts = confusion(three)
+    true, answer = THREE.index(is_class), THREE.index(predicted)
+    assert count == str(counts[true, answer])
+    assert share == f"{100 * counts[true, answer] / counts[true].sum():.1f} %"
+    np.fill_diagonal(counts, 0)
+    assert counts[true, answer] == counts.max()
+
+
+def test_the_most_frequent_error_of_all_models_comes_first(three: Run) -> None:
+    labels = three.data.test.labels
+    matrices = [
+        metrics.confusion_matrix(labels, draw_scores(labels, 3, noise, seed).argmax(axis=1))
+        for seed, noise in enumerate(NOISES.values())
+    ]
+    errors = np.sum(matrices, axis=0)
+    np.fill_diagonal(errors, 0)
+    true, predicted = divmod(int(errors.argmax()), 3)
     assert (
-        row(section(text, "Class by class").split("<details>")[0], "sport")[3]
-        == f"{100 * f1[1]:.1f} %"
+        f"{THREE[predicted]} is predicted for {THREE[true]} ({errors.max()} times)"
+        in by_class.confusion(Analysis.of(three))[1]
     )
-    assert "macro ROC AUC not told apart from" in text
-    assert "this run has 3 classes" in section(text, "At natural prevalence")
-    assert "the classes' own shares already" in section(text, "At natural prevalence")
-    confusion = metrics.confusion_matrix(made.data.test.labels, scored.argmax(axis=1))
-    confused = section(text, "Confusion matrices")
-    entries = [line.split("|")[1:-1] for line in confused.splitlines() if line.startswith("| bert")]
-    worst = [entry.strip() for entry in entries[0]]
-    true, called = THREE.index(worst[1]), THREE.index(worst[2])
-    assert worst[3] == str(confusion[true, called])
-    np.fill_diagonal(confusion, 0)
-    assert confusion[true, called] == confusion.max()
-    assert row(section(text, "Data"), "step")[2:] == ["news", "sport", "arts |"]
-    assert "3 classes, 300 comments to train on" in text
-    assert "each class against the rest" in section(text, "Results")
-    assert "each class against the rest" in report.brief(made)
-    assert "## Learning curves" in text
-    assert report.render(made, {}) == text
 
 
-def test_balanced_sets_of_many_classes_have_a_second_one_at_their_own_shares() -> None:
+def test_natural_prevalence_needs_one_positive_class() -> None:
+    text = section_of_three("At natural prevalence")
+    assert "this run has 3 classes" in text
+    assert "natural shares of the classes already" in text
+
+
+def section_of_three(heading: str) -> str:
+    return report_of_three().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def test_balanced_sets_of_three_classes_have_a_second_set_with_natural_shares() -> None:
     made = run(THREE, NOISES, balanced=True)
-    text = section(report.render(made, {}), "At natural prevalence")
-    scored = told(made.data.natural.labels, 3, NOISES["bert"], 1)
-    share = (scored.argmax(axis=1) == np.asarray(made.data.natural.labels)).mean()
+    text = section(made, "At natural prevalence")
+    labels = made.data.natural.labels
+    scores = draw_scores(labels, 3, NOISES["bert"], 1)
+    share = (scores.argmax(axis=1) == np.asarray(labels)).mean()
     assert row(text, "bert")[1].startswith(f"{100 * share:.1f} % (")
-    assert f"right for {100 * quality.guessing(made.data.natural.labels):.1f} %" in text
+    assert f"alone gives {100 * figures.majority_accuracy(labels):.1f} %" in text
 
 
-def test_a_report_of_more_classes_than_can_be_drawn(tmp_path: Path) -> None:
+def test_more_classes_than_a_picture_can_show_have_more_errors_in_the_table() -> None:
     made = run(many(24), {"tfidf": 2.0, "llama": 1.0}, comments=400, seeds=2)
-    found = pictures.draw(made, tmp_path)
-    assert not any(title.startswith(report.CONFUSION) for title in found)
-    assert scores.ROC in found
-    assert scores.PRECISION_RECALL not in found
-    text = report.render(made, found)
-    confused = section(text, "Confusion matrices")
-    assert "A matrix of 24 classes is too large to read" in confused
-    assert len([line for line in confused.splitlines() if line.startswith("| llama")]) == 10
-    assert row(section(text, "Data"), "step")[2:] == ["of the rarest class", "of the commonest |"]
-    assert row(section(text, "Quality").split("By the prob")[0], "llama (2 seeds)")
-    assert rules.headline(made)
+    text = render(made)
+    confusions = text.split("## Confusion matrices\n")[1].split("\n## ")[0]
+    assert "A matrix of 24 classes is too large for a picture" in confusions
+    assert sum(line.startswith("| llama") for line in confusions.splitlines()) == 10
+    assert "<details>" in confusions
+    assert row(text.split("## Quality")[1].split("From the prob")[0], "llama (2 seeds)")
+    by_f1 = text.split("## Class by class\n")[1].split("\n## ")[0]
+    assert "F1 of each class (24 rows)</summary>" in by_f1
 
 
-def test_classes_that_the_test_set_lacks_are_left_out_and_said_to_be() -> None:
+def test_classes_without_test_comments_are_omitted_and_counted() -> None:
     made = run(many(4), {"bert": 1.0, "tfidf": 2.0})
     labels = tuple(min(label, 2) for label in made.data.test.labels)
     made = dataclasses.replace(made, data=dataclasses.replace(made.data, test=part(labels)))
-    text = report.render(made, {})
+    text = render(made)
     assert "nan" not in text.lower()
-    assert "the 3 of 4 classes in it" in text
-    assert "classes without any (1) are left out" in text
-    assert "| class-3" not in section(text, "Class by class")
+    assert "over 3 of 4 classes" in text
+    classes = text.split("## Class by class\n")[1].split("\n## ")[0]
+    assert "1 of the classes have none and are omitted" in classes
+    assert "| class-3" not in classes
 
 
-def test_names_of_two_classes_stand_in_text_and_pictures(tmp_path: Path) -> None:
-    made = run(("ham", "spam"), NOISES)
-    text = report.render(made, pictures.draw(made, tmp_path))
+def test_two_classes_are_called_by_their_names() -> None:
+    text = render(run(("ham", "spam"), NOISES))
     assert "toxic" not in text
-    assert "Called spam from a probability of 0.5 on" in text
-    assert "of the comments called spam, the share that is" in text
-    assert "called spam from a probability of 0.5 on" in section(text, "Confusion matrices")
+    assert "Predicted spam from a probability of 0.5" in text
+    assert "predicted spam from a probability of 0.5" in text.split("## Confusion matrices")[1]
     assert "## Class by class" not in text
-    assert "macro" not in text
-    assert "What each model mistakes" not in text
-    numbered = report.render(run(("0", "1"), NOISES), {})
-    assert "Called “1” from a probability" in numbered
+    assert "most frequent error" not in text
+    assert "Predicted “1” from a probability" in render(run(("0", "1"), NOISES))
 
 
-def test_names_that_are_commands_elsewhere_are_harmless(tmp_path: Path) -> None:
+def test_class_names_are_escaped_and_cut() -> None:
     wild = ("a|b", "$x^$", "<b>*bold*", "漢字", "n" * 90, "two\nlines")
-    made = run(wild, {"bert": 1.0})
-    found = pictures.draw(made, tmp_path)  # a letter that the font lacks would be a warning
-    text = section(report.render(made, found), "Class by class")
+    text = "\n\n".join(by_class.section(Analysis.of(run(wild, {"bert": 1.0}))))
     assert "a\\|b" in text
     assert "&lt;b&gt;\\*bold\\*" in text
     assert "n" * 39 + "…" in text
@@ -116,38 +158,23 @@ def test_names_that_are_commands_elsewhere_are_harmless(tmp_path: Path) -> None:
     assert {line.replace("\\|", "").count("|") for line in rows} == {4}
 
 
-def test_mistakes_by_votes_are_for_two_classes() -> None:
-    made = run(THREE, NOISES)
-    voted = dataclasses.replace(made.data.test, toxic_share=(1.0,) * 300, raters=(9,) * 300)
-    made = dataclasses.replace(made, data=dataclasses.replace(made.data, test=voted))
-    with pytest.raises(RunError, match="no raters' votes"):
-        mistakes.missed(made, 5, 80)
-    text = report.render(made, {})
-    assert "By raters' agreement n/a" in text
-    assert "One rater" not in text
-    wrong = mistakes.wrong((0, 2), [np.asarray([(0.5, 0.3, 0.2), (0.5, 0.3, 0.2)])])
-    assert wrong.tolist() == [0, 1]
+def test_errors_by_votes_need_two_classes(three: Run) -> None:
+    votes = dataclasses.replace(three.data.test, toxic_share=(1.0,) * 300, raters=(9,) * 300)
+    made = dataclasses.replace(three, data=dataclasses.replace(three.data, test=votes))
+    with pytest.raises(RunError, match="no votes of raters"):
+        comments.missed(made, 5, 80)
+    assert "Accuracy by agreement of the raters: n/a" in section(made, "Where models err")
+    assert Analysis.of(made).rater is None
 
 
-def test_most_confused_are_none_where_nothing_is_wrong() -> None:
-    made = run(THREE, {"bert": 0.0})
-    assert by_class.confused(made) == []
-    assert "100.0 %" in "\n".join(by_class.told(made))
+def test_error_shares_of_three_classes() -> None:
+    shares = mistakes.error_shares((0, 2), [np.asarray([(0.5, 0.3, 0.2), (0.5, 0.3, 0.2)])])
+    assert shares.tolist() == [0, 1]
 
 
-def test_runs_of_many_classes_are_compared() -> None:
-    before, after = run(THREE, {"bert": 1.0}), run(THREE, {"bert": 2.5})
-    found = compare.compared([("a", before), ("b", after)])
-    assert "test accuracy (B)" in found.verdict
-    assert found.regressed
-    assert "### ROC AUC, macro" in found.text
-    accuracies = [
-        (
-            told(before.data.test.labels, 3, noise, 1).argmax(axis=1) == before.data.test.labels
-        ).mean()
-        for noise in (1.0, 2.5)
-    ]
-    shown = row(found.text.split("### test accuracy")[1].split("###")[0], "bert")
-    assert shown[2:4] == [f"{100 * share:.1f} %" for share in accuracies]
-    other = compare.compared([("a", before), ("b", run(("ham", "spam"), {"bert": 1.0}))])
-    assert "classes 3 classes → ham, spam" in other.text
+def test_a_model_without_errors_has_no_confusions() -> None:
+    analysis = Analysis.of(run(THREE, {"bert": 0.0}))
+    _, about, *tables = by_class.confusion(analysis)
+    assert about.startswith("No model confuses any classes.")
+    assert not tables
+    assert "100.0 %" in "\n".join(by_class.section(analysis))

@@ -1,95 +1,117 @@
-"""reports/sections/quality.py: how quality is rendered."""
+"""reports/sections/quality.py and prevalence.py: quality figures, paired tests, natural prevalence."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 from sklearn import metrics
 
 from tests import factories
-from tests.scored_runs import cell, drawn, part, row, run, three_models
+from tests.factories import part
+from tests.rendering import render, row
+from tests.scored_runs import cell, draw, run, three_models
 from worthit.bench.saved import record
-from worthit.reports.pictures import pictures
-from worthit.reports.sections import quality, report
+from worthit.bench.saved.record import Run
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.sections import prevalence, quality
 
 
-def test_the_report_has_figures_pairs_and_errors() -> None:
-    text = report.render(three_models(), {})
-    assert "nan" not in text.lower()
-    section = text.split("## Quality")[1].split("By the probabilities")[0]
-    probabilities, labels = drawn(300, 0.5)
+def quality_text(run: Run) -> str:
+    return "\n\n".join(quality.section(Analysis.of(run)))
+
+
+def prevalence_text(run: Run) -> str:
+    return "\n\n".join(prevalence.section(Analysis.of(run)))
+
+
+def test_the_section_has_figures_and_significant_differences() -> None:
+    text = quality_text(three_models())
+    probabilities, labels = draw(300, 0.5)
     accuracy = metrics.accuracy_score(labels, np.asarray(probabilities) >= 0.5)
-    assert row(section, "a")[1].startswith(f"{100 * accuracy:.1f} % (")
-    apart = text.split("## Which differences")[1].split("<details>")[0]
-    assert row(apart, "a") == ["a", "b", "b"]
-    assert row(apart, "c") == ["c", "no other", "no other"]
-    assert "How well people do is n/a" in text
-    assert "By raters' agreement n/a" in text
-    assert report.render(three_models(), {}) == text
+    decisions, rest = text.split("From the probabilities")
+    assert row(decisions, "a")[1].startswith(f"{100 * accuracy:.1f} % (")
+    differences = rest.split("### Statistically")[1]
+    assert "in 2 of 3 pairs of models, ROC AUC in 2" in differences
+    table = differences.split("<details>")[0]
+    assert row(table, "a") == ["a", "b", "b"]
+    assert row(table, "c") == ["c", "no other", "no other"]
+    assert "One rater: n/a, since this dataset has no votes" in text
 
 
-def test_one_rater_stands_beside_the_models() -> None:
+def test_the_section_opens_with_the_best_models() -> None:
+    labels = (1, 0, 1, 0)
+    better = cell("a", (0.9, 0.1, 0.8, 0.6))
+    both = quality.section(Analysis.of(run(labels, better, cell("b", (0.4, 0.1, 0.8, 0.6)))))
+    assert both[1].startswith("a has the highest accuracy (75.0 %) and ROC AUC (1.000).")
+    same = quality.section(Analysis.of(run(labels, better, dataclasses.replace(better, model="b"))))
+    assert same[1].startswith("a and b have the highest accuracy (75.0 %)")
+    split = quality.section(Analysis.of(run(labels, better, cell("b", (0.9, 0.1, 0.5, 0.49)))))
+    assert split[1].startswith(
+        "b has the highest accuracy (100.0 %). a and b have the highest ROC AUC"
+    )
+
+
+def test_a_report_is_reproducible_and_has_no_nan() -> None:
+    text = render(three_models())
+    assert "nan" not in text.lower()
+    assert render(three_models()) == text
+
+
+def test_one_rater_is_a_row_of_the_tables() -> None:
     votes = part((1, 0, 1, 0), toxic_share=(0.8, 0.1, 1.0, None), raters=(10, 10, 10, None))
-    text = "\n".join(quality.figures(run((), cell("a", (0.9, 0.1, 0.8, 0.7)), test=votes)))
-    decisions, by_score = text.split("By the probabilities")
+    text = quality_text(run((), cell("a", (0.9, 0.1, 0.8, 0.7)), test=votes))
+    decisions, scores = text.split("From the probabilities")
     assert row(decisions, "*one rater*")[1].startswith("90.0 % (80.0 % to 100.0 %)")
-    assert row(by_score, "*one rater*")[1].startswith("0.900 (")
-    assert "on the 3 of 4 that have two votes or more" in text
+    assert row(scores, "*one rater*")[1].startswith("0.900 (")
+    assert "on the 3 of 4 comments with at least two votes" in text
 
 
 def test_several_seeds_are_one_row() -> None:
-    labels = drawn(100, 0.5)[1]
-    cells = [cell("a", drawn(100, 0.5 + seed / 5)[0], seed=seed) for seed in range(2)]
-    text = report.render(run(labels, *cells, cell("b", drawn(100, 0.6)[0])), {})
-    section = text.split("## Quality")[1].split("By the probabilities")[0]
-    mean = np.mean([metrics.accuracy_score(labels, np.asarray(drawn(100, noise)[0]) >= 0.5)
+    labels = draw(100, 0.5)[1]
+    cells = [cell("a", draw(100, 0.5 + seed / 5)[0], seed=seed) for seed in range(2)]
+    text = quality_text(run(labels, *cells, cell("b", draw(100, 0.6)[0])))
+    mean = np.mean([metrics.accuracy_score(labels, np.asarray(draw(100, noise)[0]) >= 0.5)
                     for noise in (0.5, 0.7)])  # fmt: skip
-    assert row(section, "a (2 seeds)")[1].startswith(f"{100 * mean:.1f} % (")
-    assert "seed1" not in section
-    assert "all pairs (1)" in text
+    decisions = text.split("From the probabilities")[0]
+    assert row(decisions, "a (2 seeds)")[1].startswith(f"{100 * mean:.1f} % (")
+    assert "seed1" not in text
+    assert "All 1 pairs" in text
 
 
-def test_a_run_with_one_class_or_without_quality_says_so() -> None:
+def test_figures_that_need_two_classes_have_a_footnote() -> None:
     failed = record.CellRecord("bert", "cpu", 0, failures=("training: out of memory",))
-    text = report.render(run((1, 1), cell("a", (0.9, 0.1)), cell("b", (0.9, 0.9)), failed), {})
+    one_class = run((1, 1), cell("a", (0.9, 0.1)), cell("b", (0.9, 0.9)), failed)
+    text = quality_text(one_class)
     assert "nan" not in text.lower()
-    assert (
-        row(text.split("By the probabilities")[1].split("How well")[0], "a")[1:3] == ["n/a [1]"] * 2
-    )
+    scores = text.split("From the probabilities")[1].split("One rater")[0]
+    assert row(scores, "a")[1:3] == ["n/a [1]"] * 2
     assert "[1] only one class among these comments" in text
-    assert row(text.split("## At natural")[1].split("## Where")[0], "a")[4:] == ["n/a [1]"] * 3
-    assert "No model has scores in this run." in report.render(run((1, 0), failed), {})
+    assert row(prevalence_text(one_class), "a")[4:] == ["n/a [1]"] * 3
 
 
-def test_recall_is_the_one_asked_for_and_reached_somehow() -> None:
+def test_a_run_without_scores_says_so_once() -> None:
+    failed = record.CellRecord("bert", "cpu", 0, failures=("training: out of memory",))
+    assert quality.NO_SCORES in quality_text(run((1, 0), failed))
+    assert prevalence_text(run((1, 0), failed)) == ""
+
+
+def test_precision_is_at_the_recall_of_the_option() -> None:
     labels = (1, 0, 1, 0, 1, 0)
-    one = cell("a", (0.9, 0.8, 0.7, 0.6, 0.5, 0.4))
-    text = "\n".join(quality.natural(run(labels, one, options={"--recall": "0.5"})))
+    scores = cell("a", (0.9, 0.8, 0.7, 0.6, 0.5, 0.4))
+    text = prevalence_text(run(labels, scores, options={"--recall": "0.5"}))
+    assert text.split("\n\n")[1].startswith("At a recall of 50 %, a has a precision of 66.7 %.")
     assert "precision at recall 50 %" in text
     assert row(text, "a")[5].startswith("66.7 %")
     assert row(text, "a")[6].startswith("0.7 ")
-    flat = "\n".join(quality.natural(run(labels, cell("a", (0.5,) * 6))))
-    assert row(flat, "a")[5].startswith("50.0 %")
-    assert "precision at recall 80 %" in flat
-    assert "reached only by calling every comment toxic" in flat
 
 
-def test_curves_are_drawn_where_they_mean_something(tmp_path: Path) -> None:
-    three = three_models()
-    drawn_of_three = pictures.draw(three, tmp_path)
-    assert [drawn_of_three[title] for title in (quality.ROC, quality.RELIABILITY, quality.PRECISION_RECALL)] == [
-        "roc.png", "reliability.png", "precision-recall.png",
-    ]  # fmt: skip
-    text = report.render(three, drawn_of_three)
-    for title, file in drawn_of_three.items():
-        assert text.count(f"![{title}]({file})") == 1
-        assert (tmp_path / file).stat().st_size > 1_000
-    one_class = pictures.draw(run((1, 1), cell("a", (0.9, 0.1))), tmp_path)
-    assert quality.ROC not in one_class
-    assert quality.PRECISION_RECALL not in one_class
-    assert quality.RELIABILITY in one_class
+def test_a_recall_that_only_a_constant_answer_reaches_has_a_footnote() -> None:
+    text = prevalence_text(run((1, 0, 1, 0, 1, 0), cell("a", (0.5,) * 6)))
+    assert row(text, "a")[5].startswith("50.0 %")
+    assert "precision at recall 80 %" in text
+    assert "reached only by predicting toxic for every comment" in text
 
 
-def test_figures_of_training_do_not_matter_to_quality() -> None:
-    one = dataclasses.replace(cell("a", (0.9, 0.1)), training=factories.training())
-    assert quality.figures(run((1, 0), one)) == quality.figures(run((1, 0), cell("a", (0.9, 0.1))))
+def test_training_figures_do_not_change_the_section() -> None:
+    scores = cell("a", (0.9, 0.1))
+    trained = dataclasses.replace(scores, training=factories.training())
+    assert quality_text(run((1, 0), trained)) == quality_text(run((1, 0), scores))

@@ -1,21 +1,22 @@
-"""reports/sections/report.py: what is rendered is what was saved."""
+"""reports/sections/report.py and the sections without tests of their own."""
 
 import dataclasses
+import re
 
 import pytest
 
 from tests import factories
-from tests.small_runs import GOOD, LABELS, cell, run
+from tests.rendering import brief, entries, render, section
+from tests.small_runs import GOOD, cell, run
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, measured, unavailable
-from worthit.reports.analysis import metrics
-from worthit.reports.compare import repeat
-from worthit.reports.sections import figure_table, report, results_table
-from worthit.reports.text.format import Footnotes, written
+from worthit.reports.pictures import titles
+from worthit.reports.sections import glossary, results_table
+from worthit.reports.text.format import Footnotes, span, written
 
 
-def test_provenance_is_told_apart_and_missing_is_never_zero() -> None:
+def test_entries_show_their_origin_and_a_missing_one_its_reason() -> None:
     notes = Footnotes()
     assert written(measured(12_345.6, "s", "c"), notes) == "12,346"
     assert written(measured(0.000123456, "s", "c"), notes) == "0.000123"
@@ -29,32 +30,30 @@ def test_provenance_is_told_apart_and_missing_is_never_zero() -> None:
     assert notes.lines() == ["[1] no clock", "[2] other"]
 
 
-def test_instruments_are_told_once_where_all_models_are_read_alike() -> None:
+def test_instruments_are_named_once_if_they_are_the_same_for_all_models() -> None:
     trained = cell().training
     assert trained is not None
     first = dataclasses.replace(trained, cpu_j=Figure(3, "J", "estimated", "a", 9))
     more = dataclasses.replace(first, cpu_j=Figure(4, "J", "estimated", "a", 1_200))
     none = dataclasses.replace(first, cpu_j=unavailable("J", "too short"))
-    alike = run(cell(training=first), cell(training=more), cell(training=none))
-    text = figure_table.figures(alike, "training", ["CPU, J"], ["cpu_j"])
-    assert text.endswith("- [1] too short\n- read from: a (n = 9 to 1,200)")
+    same = run(cell(training=first), cell(training=more), cell(training=none))
+    text = results_table.figure_table(same, "training")
+    assert text.endswith("- [2] too short\n- read from: a (n = 9 to 1,200)")
     other = dataclasses.replace(first, cpu_j=Figure(4, "J", "measured", "b"))
-    text = figure_table.figures(
-        run(cell(training=first), cell(training=other)), "training", ["CPU, J"], ["cpu_j"]
-    )
+    text = results_table.figure_table(run(cell(training=first), cell(training=other)), "training")
     rows = [line.split("|")[-2].strip() for line in text.splitlines() if line.startswith("| lsa")]
     assert rows == ["a (n = 9)", "b"]
     assert "- read from" not in text
 
 
-def test_latency_by_length_and_serving_are_told() -> None:
+def test_latency_by_length_and_serving_are_shown() -> None:
     samples, characters = (1.0, 2.0, 3.0, 4.0), (10, 20, 30, 40)
     latency = dataclasses.replace(
         cell().latency,  # type: ignore[type-var]
         samples_ms=samples, characters=characters, p50_low_ms=2.45, p50_high_ms=2.55, ended_by="precision",
         comments=2,
     )  # fmt: skip
-    text = report.render(run(cell(latency=latency), options={"--p99-limit-ms": "3"}), {})
+    text = section(run(cell(latency=latency), options={"--p99-limit-ms": "3"}), "Latency")
     row = next(
         line for line in text.splitlines() if "precision" in line and line.startswith("| lsa")
     )
@@ -69,49 +68,36 @@ def test_latency_by_length_and_serving_are_told() -> None:
         "precision",
     ]
     assert "none: misses it without any queue" in text
-    assert "answered within 3 ms" in text
+    assert "99 % of requests are answered within 3 ms" in text
+    assert (
+        "Within 3 ms for 99 % of requests, one worker can [serve](#term-serving) no model" in text
+    )
 
 
-def test_seeds_are_summed_up_where_there_are_several() -> None:
+def test_several_seeds_have_a_mean_and_a_standard_deviation() -> None:
     flipped = tuple(1 - score for score in GOOD)
     bad = record.Quality(flipped, flipped, flipped, 1.0, 0.25)
-    text = report.render(run(cell(), cell(seed=1, quality=bad)), {})
-    section = text.split("## Over seeds")[1].split("##")[0]
-    (row,) = [line for line in section.splitlines() if "±" in line]
-    assert [entry.strip() for entry in row.split("|")][1:4] == ["lsa-cpu", "2", "0.500 ± 0.566"]
-    assert "## Over seeds" not in report.render(run(), {})
+    text = section(run(cell(), cell(seed=1, quality=bad)), "Seeds")
+    assert entries(text, "seeds")[0][:3] == ["lsa-cpu", "2", "0.500 ± 0.566"]
+    assert "differ most for lsa-cpu, by up to 80.0 points of test accuracy" in text
+    assert "## Seeds" not in render(run())
 
 
-def test_repeats_are_compared_figure_by_figure() -> None:
-    slower = dataclasses.replace(
-        cell(),
-        latency=dataclasses.replace(cell().latency, p50_ms=measured(3.0, "ms", "c")),  # type: ignore[type-var]
-    )
-    (row,), agreements = repeat.compared(run(cell()), run(slower))
-    assert row == ["lsa-cpu", "1.00", "2.00", "n/a", "1.00", "n/a", "1.00", "same"]
-    assert agreements == ["same"]
-    moved = (*GOOD[:-1], GOOD[-1] + 0.25)
-    other = dataclasses.replace(cell(), quality=record.Quality(GOOD, moved, GOOD, 1.0, 0.25))
-    (row,), agreements = repeat.compared(run(cell()), run(other))
-    assert row[-1] == "differ by up to 0.25"
-    assert agreements == [row[-1]]
-
-
-def test_thread_pools_and_sample_counts_are_told() -> None:
+def test_thread_pools_and_sample_counts_are_shown() -> None:
     setup = factories.setup(thread_pools={"blas openblas": 2})
     speed = measured(9.0, "ms", "a clock", samples=1_234)
     timed = dataclasses.replace(cell().latency, p50_ms=speed)  # type: ignore[type-var]
-    text = report.render(run(cell(setup=setup, latency=timed), cell()), {})
+    text = render(run(cell(setup=setup, latency=timed), cell()))
     assert "blas openblas 2" in text
     assert "a clock (n = 1,234)" in text
 
 
-def test_the_report_holds_what_the_run_holds() -> None:
-    text = report.render(run(), {})
+def test_the_report_contains_the_figures_of_the_run() -> None:
+    text = render(run())
     for expected in ("90.0 % (69.9 % to 97.2 %)", "1.5 (cached)", "12,346", "*≈0.25*", "n/a [1]",
                      "p99 needs 299 comments", "components 100", "25.0 %", "made comments"):  # fmt: skip
         assert expected in text
-    assert report.render(run(), {}) == text
+    assert render(run()) == text
 
 
 @pytest.mark.parametrize(
@@ -122,53 +108,50 @@ def test_a_report_from_a_noisy_machine_says_so_at_its_top(
     noise: float | None, warned: bool
 ) -> None:
     figure = unavailable("%", "too short") if noise is None else measured(noise, "%", "p95 over p5")
-    text = report.render(run(noise=figure), {})
-    assert ("**Warning: this machine was noisy" in text.split("\n\n")[1]) == warned
+    text = render(run(noise=figure))
+    assert ("**Warning: this machine was noisy" in text.split("\n\n")[2]) == warned
     if warned:
-        assert text.split("\n\n")[1].count("\n") == 0
-    assert ("not measured" in text.split("## Machine")[1]) == (noise is None)
+        assert "\n" not in text.split("\n\n")[2]
+    machine = section(run(noise=figure), "Machine and options")
+    assert ("not measured" in machine) == (noise is None)
 
 
 def test_the_machine_table_shows_the_fingerprint() -> None:
     machine = run().machine | {"fingerprint": "0123456789abcdef"}
-    assert "0123456789abcdef" in report.render(run(machine=machine), {}).split("## Machine")[1]
+    assert "0123456789abcdef" in section(run(machine=machine), "Machine and options")
 
 
-def test_failed_and_skipped_cells_keep_their_row_and_their_reason() -> None:
+def test_failed_and_skipped_cells_have_a_row_and_a_reason() -> None:
     failed = record.CellRecord("bert", "cpu", 0, failures=("training: out of memory",))
     skipped = record.CellRecord("llama", "cuda", 0, skipped="no CUDA device answers")
-    text = report.render(run(cell(), failed, skipped), {})
+    text = section(run(cell(), failed, skipped), "Models")
     assert "bert-cpu: training: out of memory" in text
     assert "llama-cuda was skipped: no CUDA device answers" in text
-    rows = results_table.rows(results_table.RESULTS, run(cell(), failed, skipped), Footnotes())
+    rows = entries(section(run(cell(), failed, skipped), "Results"), "test acc")
     assert [row[0] for row in rows] == ["lsa-cpu", "bert-cpu", "llama-cuda"]
     assert all(entry.startswith("n/a [") for entry in rows[1][1:])
 
 
-def energy_section(found: record.Run) -> str:
-    return report.render(found, {}).split("## Energy")[1].split("\n## ")[0]
-
-
 def test_the_energy_section_shows_gross_net_idle_and_doubts() -> None:
-    text = energy_section(run())
+    text = section(run(), "Energy")
     for expected in ("*≈0.00025*", "*≈0.0002*", "*≈3*", "*≈4*", "a constant", "One training run",
                      "CPU idled at 3 W before and 4 W after; its net figures are doubtful"):  # fmt: skip
         assert expected in text
     calm = dataclasses.replace(cell().energy, idle_disagreement="")  # type: ignore[type-var]
-    assert "doubtful" not in energy_section(run(cell(energy=calm)))
+    assert "doubtful" not in section(run(cell(energy=calm)), "Energy")
 
 
-def test_an_estimate_that_could_be_a_measurement_says_how() -> None:
+def test_an_estimate_says_how_to_get_a_measurement() -> None:
     blind = Figure(0.1, "J", "estimated", "codecarbon", reason="run as root")
     spent = dataclasses.replace(cell().energy, cpu_j_per_comment=blind)  # type: ignore[type-var]
-    text = energy_section(run(cell(energy=spent)))
+    text = section(run(cell(energy=spent)), "Energy")
     assert "*≈0.1* [1]" in text
     assert "- [1] run as root" in text
 
 
 def test_an_untuned_model_has_no_training_accuracy() -> None:
     training = dataclasses.replace(cell().training, train_s=unavailable("s", "not tuned"))  # type: ignore[type-var]
-    text = report.render(run(cell(training=training)), {})
+    text = render(run(cell(training=training)))
     assert "not tuned" in text
 
 
@@ -177,27 +160,83 @@ def test_the_terminal_table_fits_80_columns() -> None:
     cells = [cell(model=name, seed=seed) for name in names for seed in range(2)]
     reason = "training: out of memory: tried to allocate 2.50 GiB of 12 GiB; give --max-length 64"
     lost = record.CellRecord("llama-qlora", "cpu", 0, failures=(reason,))
-    text = report.brief(run(*cells, lost))
+    text = brief(run(*cells, lost))
     table = text.split("\n\n")[0].splitlines()
     assert max(map(len, table)) <= 80
     assert "*" not in text
     assert max(map(len, text.splitlines())) <= 80
-    assert "No verdict: this run has no fine-tuned LLM with test scores." in report.brief(run())
+    assert "No verdict: this run has no fine-tuned LLM with test scores." in brief(run())
 
 
-def test_quality_figures_by_hand() -> None:
-    found = metrics.accuracy(GOOD, LABELS)
-    assert found is not None
-    assert found.value == 0.9
-    assert found.low < 0.9 < found.high
-    assert metrics.confusion(GOOD, LABELS).tolist() == [[9, 1], [1, 9]]
-    assert metrics.roc_auc((0.9, 0.1, 0.8, 0.7), (1, 0, 1, 0)) == 1.0
-    assert metrics.roc_auc((0.9, 0.8), (1, 1)) is None
-    precision, recall = (
-        metrics.precision((0.9, 0.9, 0.1), (1, 0, 1)),
-        metrics.recall((0.9, 0.9, 0.1), (1, 0, 1)),
+def test_the_first_screen_has_verdict_results_and_the_picture_of_the_frontier() -> None:
+    text = render(run(), {titles.FRONTIER: "frontier.png", titles.ROC: "roc.png"})
+    positions = [
+        text.index(part)
+        for part in ("# worthit run", "Preset `quick`", "## No verdict", "## Results",
+                     "](frontier.png)", "## Frontier", "## Quality", "](roc.png)")
+    ]  # fmt: skip
+    assert positions == sorted(positions)
+
+
+def test_an_interrupted_run_says_so() -> None:
+    assert "**The run was interrupted: unfinished cells are missing.**" in render(
+        run(complete=False)
     )
-    assert precision is not None
-    assert recall is not None
-    assert (precision.value, recall.value) == (0.5, 0.5)
-    assert metrics.precision((0.1, 0.2), (0, 1)) is None
+    assert "interrupted" not in render(run())
+
+
+def test_the_glossary_defines_exactly_the_linked_terms() -> None:
+    text = render(run())
+    links = set(re.findall(r"\]\(#([^)]*)\)", text))
+    anchors = re.findall(r'<a id="([^"]*)"></a>', text)
+    assert len(anchors) > 5
+    assert set(anchors) == links
+    assert len(anchors) == len(set(anchors))
+    assert "term-borderline" not in anchors  # the run has no budget
+    priced = render(run(options={"--budget": "memory_mb=1", "--machine-price": "1"}))
+    assert '<a id="term-borderline"></a>' in priced
+
+
+def test_a_link_to_an_unknown_term_is_an_error() -> None:
+    with pytest.raises(LookupError, match="the glossary has no term 'accurracy'"):
+        glossary.link("accurracy")
+    assert glossary.link("ROC AUC", "area") == "[area](#term-roc-auc)"
+
+
+def test_no_anchor_of_a_term_is_an_anchor_of_a_heading() -> None:
+    text = render(run())
+    headings = {line.lstrip("# ").lower().replace(" ", "-") for line in text.splitlines()
+                if line.startswith("#")}  # fmt: skip
+    assert headings.isdisjoint(re.findall(r'<a id="([^"]*)"', text))
+
+
+def test_every_fold_is_closed() -> None:
+    text = render(run(cell(), cell(seed=1)))
+    assert text.count("<details>") == text.count("</details>") > 3
+
+
+def test_a_span_names_all_models_at_its_ends() -> None:
+    figures = {"a": 1.0, "b": 3.0, "c": 2.0, "d": 1.0}
+    known = {model: measured(value, "ms", "c") for model, value in figures.items()}
+    assert span(known, "ms") == "1 ms (a and d) to 3 ms (b)"
+    assert span({"a": known["a"], "x": unavailable("ms", "no clock")}) == "1 (a)"
+    assert span({"x": unavailable("ms", "no clock")}) == "not available"
+
+
+@pytest.mark.parametrize(
+    ("rates", "remark"),
+    [
+        ((66.5, 123.0, 147.0, 142.0), ""),  # it fell
+        ((66.5, 123.0, 147.0, 151.0), ""),  # within the 3 % that do not count
+        ((66.5, 123.0, 147.0, 152.0), "still rising"),
+    ],
+)
+def test_a_rate_is_rising_only_if_it_rose(rates: tuple[float, ...], remark: str) -> None:
+    batches = tuple(
+        record.BatchRate(size, measured(rate, "comments/s", "clock"))
+        for size, rate in zip((1, 8, 32, 128), rates, strict=True)
+    )
+    swept = cell(throughput=record.Throughput(batches, "largest size"))
+    text = section(run(swept), "Throughput")
+    assert entries(text, "at the end")[0][-1] == remark
+    assert ("Still rising at the largest batch: lsa." in text) == bool(remark)

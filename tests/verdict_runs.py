@@ -9,8 +9,7 @@ from tests import factories
 from worthit.bench.saved import record
 from worthit.bench.saved.record import measured, unavailable
 from worthit.models.registry import MODELS
-from worthit.reports.analysis import cascade
-from worthit.reports.analysis.paired_tests import pairs
+from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.verdict import rules
 from worthit.reports.verdict.rules import Verdict
 
@@ -26,20 +25,21 @@ def labels(comments: int) -> tuple[int, ...]:
 def scores(
     comments: int, right: float, sure: float | None = None, shift: int = 0
 ) -> tuple[float, ...]:
-    """Probabilities, the first `right` share of comments told right, from `shift` on around.
+    """Probabilities that classify the first `right` share of the comments correctly.
 
     Args:
-        sure: the share of comments, counted likewise, whose probabilities are far from 0.5.
+        sure: share of the comments, from the first on, with probabilities far from 0.5.
+        shift: number of comments by which both shares are moved.
     """
-    told_right = np.roll(np.arange(comments) < round(right * comments), shift)
+    correct = np.roll(np.arange(comments) < round(right * comments), shift)
     is_sure = np.roll(np.arange(comments) < round((sure or 1.0) * comments), shift)
     likely = np.where(is_sure, 0.95, 0.6)
     truth = np.asarray(labels(comments)) == 1
-    return tuple(np.where(told_right == truth, likely, 1 - likely).tolist())
+    return tuple(np.where(correct == truth, likely, 1 - likely).tolist())
 
 
 def cell(model: str, right: float, **given: Any) -> record.CellRecord:
-    """A cell that tells that share of the test and validation comments right."""
+    """A cell that classifies this share of the test and validation comments correctly."""
     comments = given.pop("comments", COMMENTS)
     sure, shift = given.pop("sure", None), given.pop("shift", 0)
     trained = model != "llama-zero-shot"
@@ -68,19 +68,15 @@ def run(*cells: record.CellRecord, **options: str) -> record.Run:
     first = cells[0].quality
     assert first is not None
     comments = len(first.test)
-
-    def part(size: int) -> record.Part:
-        return factories.part(labels(size))
-
+    test = factories.part(labels(comments))
     sizes = {"balanced": 30_000, "train": 1_000, "test, balanced": comments, "natural": comments}
     steps = tuple(step for name, size in sizes.items() for step in factories.steps((name,), size))
     return factories.run(
-        factories.data(part(comments), steps=steps, validation=part(VALIDATION)), *cells,
-        options={f"--{name.replace('_', '-')}": value for name, value in options.items()},
-        noise=measured(2.0, "%", "loop"),
+        factories.data(test, steps=steps, validation=factories.part(labels(VALIDATION))), *cells,
+        options=factories.options(**options), noise=measured(2.0, "%", "loop"),
     )  # fmt: skip
 
 
-def judged(*cells: record.CellRecord, **options: str) -> Verdict:
-    found = run(*cells, **options)
-    return rules.verdict(found, pairs(found), cascade.chosen(found))
+def decide(*cells: record.CellRecord, **options: str) -> Verdict:
+    """The verdict on a run of these cells."""
+    return rules.decide(Analysis.of(run(*cells, **options)))

@@ -1,0 +1,82 @@
+"""Everything that more than one part of a report needs to know of a run, computed once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from worthit.bench.saved.record import CellRecord, Run
+from worthit.reports.analysis import (
+    bootstrap,
+    budgets,
+    cascade,
+    figures,
+    frontier,
+    human_rater,
+    learning,
+    paired_tests,
+    prices,
+    run_view,
+    transfer,
+)
+from worthit.reports.analysis.budgets import Fit
+from worthit.reports.analysis.cascade import CascadeTest
+from worthit.reports.analysis.figures import Values
+from worthit.reports.analysis.frontier import Frontier
+from worthit.reports.analysis.human_rater import Rater
+from worthit.reports.analysis.learning import Curves
+from worthit.reports.analysis.paired_tests import Pair
+from worthit.reports.analysis.ranking_curve import Matrix
+from worthit.reports.analysis.transfer import Transfers
+from worthit.reports.options import ReportOptions
+from worthit.reports.text import class_names
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A run, its report's options, and the results that follow from both."""
+
+    run: Run
+    options: ReportOptions
+    models: Mapping[str, list[CellRecord]]  # cells with scores; seeds of one model share a name
+    values: Values  # figures with their bounds
+    resamples: Matrix  # of the test comments, see `bootstrap.counts`
+    pairs: tuple[Pair, ...]
+    cascades: tuple[CascadeTest, ...]
+    frontiers: tuple[Frontier, ...]
+    fits: Mapping[str, tuple[Fit, ...]]  # by cell name; empty tuples without a budget
+    transfers: Transfers
+    rater: Rater | None  # None without votes
+    curves: Curves
+
+    @classmethod
+    def of(cls, run: Run, options: ReportOptions | None = None) -> "Analysis":
+        """Compute all results.
+
+        Args:
+            options: other than those that the run was measured with.
+
+        Raises:
+            OptionError: the run's own options make no sense.
+        """
+        options = ReportOptions.of(run.options) if options is None else options
+        specs = [spec for spec in figures.FIGURES if spec.bounds is not None]
+        if options.has_price:
+            specs.append(prices.figure(options))
+        costs = [spec for spec in specs if spec.frontier is not None]
+        values = figures.values(run, specs)
+        resamples = bootstrap.counts(len(run.data.test.labels))
+        pairs = paired_tests.pairs(run, resamples)
+        cascades = cascade.select(run, values, resamples)
+        return cls(
+            run,
+            options,
+            models=run_view.by_model(run),
+            values=values,
+            resamples=resamples,
+            pairs=pairs,
+            cascades=cascades,
+            frontiers=frontier.frontiers(run, costs, values, paired_tests.differ(pairs), cascades),
+            fits={cell.name: budgets.fits(cell, options.limits, values) for cell in run.cells},
+            transfers=transfer.transfers(run),
+            rater=human_rater.rater(run.data.test, resamples) if class_names.of_two(run) else None,
+            curves=learning.curves(run),
+        )

@@ -1,0 +1,93 @@
+"""What can be compared of two counterparts: ratios of figures, and scores of the same comments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from worthit.bench.saved.record import Data, Figure, Quality, unavailable
+from worthit.reports.analysis import bootstrap
+from worthit.reports.analysis.ranking_curve import Matrix
+from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.compare.matching import ComparedRun, Counterparts
+from worthit.reports.compare.statistics import ScoredComments
+
+
+@dataclass(frozen=True)
+class ScoredPair:
+    """The test comments as both counterparts scored them."""
+
+    base: ScoredComments
+    later: ScoredComments  # in the order of the base, if paired
+    unpaired: str  # why the comments or their labels differ; empty if they are the same
+
+
+def ratio(base: Figure, later: Figure) -> Figure:
+    """Later / base: estimated or cached if either is, unavailable if either is.
+
+    There is no ratio of measured and estimated energy: it would compare instruments.
+    """
+    for figure in (base, later):
+        if figure.value is None:
+            return unavailable("", figure.reason)
+    if not base.value or later.value is None:
+        return unavailable("", "the first figure is 0, so there is no ratio")
+    estimated = ["estimated" in (figure.origin, figure.was) for figure in (base, later)]
+    if any(estimated) != all(estimated):
+        return unavailable(
+            "", "one is measured and one estimated: their ratio would compare instruments"
+        )
+    origin: Literal["estimated", "measured"] = "estimated" if any(estimated) else "measured"
+    value = later.value / base.value
+    if any(figure.origin == "cached" for figure in (base, later)):
+        return Figure(value, "", "cached", "ratio", was=origin)
+    return Figure(value, "", origin, "ratio")
+
+
+def scored_pairs(pairs: Sequence[Counterparts]) -> list[ScoredPair | None]:
+    """The scores of all counterparts; None where either has no scores.
+
+    Paired runs share resamples. Unpaired ones are resampled independently.
+    """
+    resamples: dict[tuple[int, int], Matrix] = {}  # by number of comments and seed
+
+    def scored(
+        compared: ComparedRun, quality: Quality, rows: list[int], seed: int
+    ) -> ScoredComments:
+        key = len(rows), seed
+        if key not in resamples:
+            resamples[key] = bootstrap.counts(len(rows), seed=seed)
+        return ScoredComments(
+            test_scores(compared.run, quality)[rows],
+            np.asarray(compared.run.data.test.labels)[rows],
+            resamples[key],
+        )
+
+    def scored_pair(pair: Counterparts) -> ScoredPair | None:
+        if pair.base.quality is None or pair.later.quality is None:
+            return None
+        before, after = pair.base_run.run.data, pair.later_run.run.data
+        reason = _why_unpaired(before, after)
+        rows = {comment: row for row, comment in enumerate(after.test.ids)}
+        later_rows = list(rows.values()) if reason else [rows[one] for one in before.test.ids]
+        base_rows = list(range(len(before.test.ids)))
+        return ScoredPair(
+            scored(pair.base_run, pair.base.quality, base_rows, seed=0),
+            scored(pair.later_run, pair.later.quality, later_rows, seed=1 if reason else 0),
+            reason,
+        )
+
+    return [scored_pair(pair) for pair in pairs]
+
+
+def _why_unpaired(before: Data, after: Data) -> str:
+    if before.classes != after.classes:
+        return "the classes of the runs differ, so not paired"
+    labels = [dict(zip(data.test.ids, data.test.labels, strict=True)) for data in (before, after)]
+    numbers = {len(ids) for ids in (*labels, before.test.ids, after.test.ids)}
+    if len(numbers) > 1 or labels[0].keys() != labels[1].keys():
+        return "the test comments of the runs differ, so not paired"
+    if labels[0] != labels[1]:
+        return "labels of the same test comments differ, so not paired"
+    return ""

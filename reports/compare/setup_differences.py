@@ -1,0 +1,168 @@
+"""What differs between compared runs besides their figures: machine, data, weights and settings."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from worthit.bench.instruments.machine_noise import NOISY_PERCENT
+from worthit.bench.saved.record import Data, significant
+from worthit.reports.compare.matching import ComparedRun, Counterparts, unmatched
+from worthit.reports.text import class_names
+from worthit.reports.text.format import percent
+
+_NOT_RECORDED = "not recorded"
+
+
+def warnings(runs: Sequence[ComparedRun], pairs: Sequence[Counterparts]) -> list[str]:
+    """One line for each cause, other than the code, that a difference in figures may have."""
+    base, *later_runs = runs
+    return [
+        *(line for run in runs for line in _quality_of_run(run)),
+        *(line for later in later_runs for line in _run_differences(base, later)),
+        *_cell_differences(pairs),
+        *unmatched(runs, pairs),
+    ]
+
+
+def work_differences(pair: Counterparts) -> Iterator[str]:
+    """Differences in pretrained weights and settings, which change how much there is to compute."""
+    if pair.base.setup is not None and pair.later.setup is not None:
+        before, after = pair.base.setup, pair.later.setup
+        if before.checkpoint_identity != after.checkpoint_identity:
+            names = [setup.checkpoint or "none" for setup in (before, after)]
+            other = "other weights of that name" if names[0] == names[1] else names[1]
+            yield f"checkpoint {names[0]} → {other}"
+    for part in ("training", "setup"):  # settings in effect; as requested if it was not trained
+        records = [getattr(cell, part) for cell in (pair.base, pair.later)]
+        if None not in records:
+            differing = _settings(records[0].settings, records[1].settings)
+            if differing:
+                yield f"settings {', '.join(differing)}"
+            return
+
+
+def machine_rows(runs: Sequence[ComparedRun]) -> list[list[str]]:
+    """Rows that describe where each run was measured, one column per run."""
+    columns = [_description(run) for run in runs]
+    return [[key, *(column[key] for column in columns)] for key in columns[0]]
+
+
+def _quality_of_run(run: ComparedRun) -> Iterator[str]:
+    if not run.run.complete:
+        yield f"{run.letter} was interrupted: cells that had not finished are missing"
+    if run.noise_percent is None:
+        yield (
+            f"{run.letter}: the machine's noise was not measured, so small differences in time "
+            "cannot be interpreted"
+        )
+    elif run.noise_percent >= NOISY_PERCENT:
+        yield (
+            f"{run.letter}: the machine was noisy, {significant(run.noise_percent)} %; small "
+            "differences in time mean nothing"
+        )
+
+
+def _run_differences(base: ComparedRun, later: ComparedRun) -> Iterator[str]:
+    if base.run.preset != later.run.preset:
+        presets = f"{base.run.preset} → {later.run.preset}"
+        yield f"{base.letter} → {later.letter}, preset: {presets}"
+    differing = list(_data_differences(base.run.data, later.run.data))
+    if differing:
+        yield f"{base.letter} → {later.letter}, data: {', '.join(differing)}"
+
+
+def _data_differences(before: Data, after: Data) -> Iterator[str]:
+    if before.dataset != after.dataset:
+        yield f"dataset {before.dataset} → {after.dataset}"
+    if before.classes != after.classes:
+        names = [
+            ", ".join(class_names.names(data))
+            if len(data.classes) == 2
+            else f"{len(data.classes)} classes"
+            for data in (before, after)
+        ]
+        yield f"classes {names[0]} → {names[1]}" if names[0] != names[1] else "other classes"
+    if before.fingerprint != after.fingerprint:
+        yield "other comments or labels (fingerprint)"
+    if before.seed != after.seed:
+        yield f"seed {before.seed} → {after.seed}"
+    if before.key != after.key:
+        yield f"split {before.key} → {after.key}"
+    sizes = [data.step("train").comments for data in (before, after)]
+    if sizes[0] != sizes[1]:
+        yield f"{sizes[0]:,} → {sizes[1]:,} training comments"
+    if len(before.test.ids) != len(after.test.ids):
+        yield f"{len(before.test.ids):,} → {len(after.test.ids):,} test comments"
+    common = len({*before.test.ids} & {*after.test.ids})
+    if common < max(len(before.test.ids), len(after.test.ids)):
+        yield f"{common:,} test comments in common, so accuracies are not paired"
+    relabelled = _relabelled(before, after)
+    if relabelled:
+        yield f"{relabelled:,} test comments with another label, so accuracies are not paired"
+
+
+def _relabelled(before: Data, after: Data) -> int:
+    """Number of test comments whose labels differ."""
+    if before.classes != after.classes:
+        return 0
+    labels = dict(zip(after.test.ids, after.test.labels, strict=True))
+    return sum(
+        labels.get(comment, label) != label
+        for comment, label in zip(before.test.ids, before.test.labels, strict=True)
+    )
+
+
+def _cell_differences(pairs: Sequence[Counterparts]) -> Iterator[str]:
+    """One line for each difference in setup, with all cells it applies to."""
+    cells: dict[tuple[str, str, str], list[str]] = {}
+    for pair in pairs:
+        for text in _setup_differences(pair):
+            key = pair.base_run.letter, pair.later_run.letter, text
+            cells.setdefault(key, []).append(pair.later.name)
+    for (base, later, text), names in cells.items():
+        yield f"{base} → {later}, {', '.join(names)}: {text}"
+
+
+def _setup_differences(pair: Counterparts) -> Iterator[str]:
+    if not pair.on_one_device:
+        yield f"on {pair.base.device} → {pair.later.device}"
+    yield from work_differences(pair)
+    if pair.base.setup is not None and pair.later.setup is not None:
+        before, after = pair.base.setup, pair.later.setup
+        if before.dtype != after.dtype:
+            yield f"dtype {before.dtype or 'none'} → {after.dtype or 'none'}"
+        if before.threads != after.threads:
+            yield f"threads {before.threads} → {after.threads}"
+    if pair.base.quality is not None and pair.later.quality is not None:
+        shares = [cell.truncated_share for cell in (pair.base.quality, pair.later.quality)]
+        if shares[0] != shares[1]:
+            yield f"truncated test comments {percent(shares[0])} → {percent(shares[1])}"
+
+
+def _settings(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return [
+        f"{name} {before.get(name, _NOT_RECORDED)} → {after.get(name, _NOT_RECORDED)}"
+        for name in {**before, **after}
+        if before.get(name, _NOT_RECORDED) != after.get(name, _NOT_RECORDED)
+    ]
+
+
+def _description(run: ComparedRun) -> dict[str, str]:
+    machine, noise = run.run.machine, run.noise_percent
+
+    def value(key: str, unit: str = "") -> str:
+        known = machine.get(key)
+        return f"{known}{unit}" if known else _NOT_RECORDED
+
+    return {
+        "measured": run.run.finished_at[:10],
+        "preset": run.run.preset,
+        "cpu": value("cpu"),
+        "cores": value("cores_allowed"),
+        "memory": value("memory_gb", " GB"),
+        "accelerators": ", ".join(machine["accelerators"]) or "none",
+        "system": value("system"),
+        "torch": value("torch_build"),
+        "commit": value("commit"),
+        "fingerprint": value("fingerprint"),
+        "noise": _NOT_RECORDED if noise is None else f"{significant(noise)} %",
+    }

@@ -1,0 +1,138 @@
+"""The pictures of probabilities: ROC, precision-recall and reliability, one line per model."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from worthit.bench.saved.record import Quality
+from worthit.reports.analysis import metrics
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.run_view import name, test_scores
+from worthit.reports.pictures.style import cell_styles, class_names, plain_frame
+from worthit.reports.text import class_names as classes
+from worthit.reports.text.class_names import Probabilities
+
+Floats = npt.NDArray[np.float64]
+
+_LEAST_IN_BIN = 10  # comments; shares of fewer vary too much
+
+
+def draw_roc(analysis: Analysis) -> Figure:
+    """Up and to the left is better."""
+    run = analysis.run
+    if classes.of_two(run):
+        positive = classes.worded(class_names(run)[1])
+        across = f"false positive rate: other comments predicted {positive}, %"
+        up = f"recall: {positive} comments predicted {positive}, %"
+    else:
+        across, up = "false positive rate, %, mean over classes", "recall, %, mean over classes"
+    figure, axes = _frame("ROC curves", f"{across}\n({run.data.test_set})", up)
+    for label, quality, line in _models(analysis):
+        rates, recalls = _roc_line(test_scores(run, quality), np.asarray(run.data.test.labels))
+        axes.plot(100 * rates, 100 * recalls, label=label, **line)
+    rater = analysis.rater
+    if rater is not None and rater.recall is not None and rater.false_alarms is not None:
+        point = (100 * rater.false_alarms, 100 * rater.recall)
+        axes.plot(*point, "ko", fillstyle="none", ms=10, mew=2, zorder=3, label="one rater")
+    axes.plot((0, 100), (0, 100), ":", color="grey", label="guessing")
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def draw_precision_recall(analysis: Analysis) -> Figure:
+    """Up and to the right is better."""
+    run = analysis.run
+    labels, positive = run.data.natural.labels, classes.worded(class_names(run)[1])
+    figure, axes = _frame(
+        "Precision and recall at natural prevalence",
+        f"recall: {positive} comments predicted {positive}, %",
+        f"precision: correct among those predicted {positive}, %",
+    )
+    for label, quality, line in _models(analysis):
+        precision, recall, _ = precision_recall_curve(labels, quality.natural)
+        defined = recall > 0  # scikit-learn adds a point without predictions, at precision 1
+        axes.plot(100 * recall[defined], 100 * precision[defined], label=label, **line)
+    axes.axhline(100 * sum(labels) / len(labels), ls=":", color="grey", label="guessing")
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def draw_reliability(analysis: Analysis) -> Figure:
+    """On the diagonal a probability is the share of comments for which it holds."""
+    run = analysis.run
+    if classes.of_two(run):
+        of, share = "", f"{classes.worded(class_names(run)[1])} comments"
+    else:
+        of, share = " of the predicted class", "comments classified correctly"
+    figure, axes = _frame(
+        "Reliability diagram",
+        f"mean probability{of}, %, by bins of 10 %",
+        f"{share}, % ({run.data.test_set})",
+    )
+    for label, quality, line in _models(analysis):
+        probabilities, events = metrics.calibration_pairs(
+            test_scores(run, quality), run.data.test.labels
+        )
+        bins = metrics.bins(probabilities)
+        masks = [bins == number for number in range(metrics.BINS)]
+        masks = [mask for mask in masks if mask.sum() >= _LEAST_IN_BIN]
+        axes.plot(
+            [100 * probabilities[mask].mean() for mask in masks],
+            [100 * events[mask].mean() for mask in masks],
+            label=label,
+            **line | {"markevery": 1},
+        )
+    axes.plot((0, 100), (0, 100), ":", color="grey", label="perfect calibration")
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def _roc_line(scores: Probabilities, labels: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """False positive rates and recalls; for more than two classes, the mean of their curves.
+
+    Curves are averaged at equal false positive rates (Fawcett 2006), for one readable line per model.
+    """
+    if scores.ndim == 1:
+        rates, recalls, _ = roc_curve(labels, scores)
+        return rates, recalls
+    grid = np.linspace(0, 1, 501)
+    curves = (roc_curve(labels == number, scores[:, number]) for number in np.unique(labels))
+    lines = [np.interp(grid, rates, recalls) for rates, recalls, _ in curves]
+    return np.append(0, grid), np.append(0, np.mean(lines, axis=0))
+
+
+def _frame(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:
+    """Square axes of percent, with room for a legend beside them."""
+    figure, axes = plt.subplots(figsize=(6.6, 4.6), layout="constrained")
+    axes.set_title(title, loc="left")
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.set_xlim(-2, 102)
+    axes.set_ylim(-2, 102)
+    axes.set_aspect("equal")
+    plain_frame(axes)
+    return figure, axes
+
+
+def _models(analysis: Analysis) -> Iterator[tuple[str, Quality, dict[str, Any]]]:
+    """Label, scores of the first seed, and line style of each model."""
+    styles = cell_styles(analysis)
+    for number, (label, cells) in enumerate(analysis.models.items()):
+        quality = cells[0].quality
+        assert quality is not None
+        seeds = f", first of {len(cells)} seeds" if len(cells) > 1 else ""
+        marker, colour = styles[name(analysis.run, cells[0])]
+        line = {
+            "color": colour,
+            "marker": marker,
+            "markersize": 5,
+            "markevery": (0.02 * number, 0.16),  # markers of different lines do not coincide
+            "linewidth": 1.3,
+        }
+        yield label + seeds, quality, line

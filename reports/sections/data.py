@@ -1,0 +1,35 @@
+"""The section on the data: where they come from, and how many comments each step leaves."""
+
+from worthit.bench.saved.record import Data
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.text import class_names
+from worthit.reports.text.tables import folded, listed, tabulated
+
+_MOST_COUNTED = 8  # classes with a column of their own
+
+
+def section(analysis: Analysis) -> list[str]:
+    """Source, split and steps."""
+    data = analysis.run.data
+    headings, counts = _counted(data)
+    body = [
+        [step.name, *(f"{count:,}" for count in (step.comments, *classes))]
+        for step, classes in zip(data.steps, counts, strict=True)
+    ]
+    return [
+        "## Data",
+        f"{data.title} ({data.citation}). Split with seed {data.seed}; key `{data.key}`.",
+        *listed(data.notes),
+        *folded("Comments left after each step", tabulated(["step", "comments", *headings], body)),
+    ]
+
+
+def _counted(data: Data) -> tuple[list[str], list[tuple[int, ...]]]:
+    """What to count at each step: the positive class, or all classes; of many, the extremes."""
+    names = class_names.names(data)
+    if len(names) == 2:
+        return names[1:], [(step.toxic,) for step in data.steps]
+    if len(names) <= _MOST_COUNTED:
+        return names, [step.counts for step in data.steps]
+    extremes: list[tuple[int, ...]] = [(min(step.counts), max(step.counts)) for step in data.steps]
+    return ["of the rarest class", "of the most common"], extremes

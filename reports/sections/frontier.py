@@ -1,0 +1,129 @@
+"""The section on the frontier: which models are worth which cost."""
+
+from collections.abc import Sequence
+
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.frontier import CascadePoint, Frontier, Point, Standing
+from worthit.reports.sections.glossary import link
+from worthit.reports.text.format import Footnotes, joined
+from worthit.reports.text.tables import table
+
+_ESTIMATES = "estimated from rated power and load; a cost with estimates only is not ranked"
+
+
+def section(analysis: Analysis) -> list[str]:
+    """Which models are on the frontier of which costs."""
+    if len([cell for cell in analysis.run.cells if cell.quality is not None]) < 2:
+        return [
+            "## Frontier",
+            "The run measured fewer than two models: there is nothing to compare.",
+        ]
+    frontiers, notes = analysis.frontiers, Footnotes()
+    body = [
+        [points[0].label, *(_entry(point, notes) for point in points)]
+        for points in zip(*(frontier.points for frontier in frontiers), strict=True)
+    ]
+    body += [
+        [points[0].label, *(_cascade_entry(point, notes) for point in points)]
+        for points in zip(*(frontier.cascades for frontier in frontiers), strict=True)
+    ]
+    headings = ["model", *(_heading(frontier) for frontier in frontiers)]
+    return [
+        "## Frontier",
+        _conclusion(frontiers),
+        *table("Standing of each model, cost by cost", headings, body, notes, left=len(headings)),
+    ]
+
+
+def _conclusion(frontiers: Sequence[Frontier]) -> str:
+    ranked = [
+        frontier
+        for frontier in frontiers
+        if frontier.ranked and any(point.is_known for point in frontier.points)
+    ]
+    sentences = (
+        _models_on(ranked),
+        _replacements(ranked),
+        _guessing(frontiers),
+        f"{link('cheaper', 'Cheaper')} means: by more than the uncertainty of the costs.",
+    )
+    return " ".join(filter(None, sentences))
+
+
+def _models_on(ranked: Sequence[Frontier]) -> str:
+    """Models by the costs whose frontier they are on, those on most frontiers first."""
+    if not ranked:
+        return "No cost is ranked."
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for points in zip(*(frontier.points for frontier in ranked), strict=True):
+        costs = tuple(
+            _heading(frontier)
+            for frontier, point in zip(ranked, points, strict=True)
+            if point.standing == "frontier"
+        )
+        groups.setdefault(costs, []).append(points[0].label)
+    most_first = sorted(groups.items(), key=lambda group: -len(group[0]))
+    texts = [
+        f"{_costs(costs, len(ranked))}: {joined(models)}" for costs, models in most_first if costs
+    ]
+    if not texts:
+        return f"No model is on the {link('frontier')} of any cost."
+    return f"On the {link('frontier')} of {'; of '.join(texts)}."
+
+
+def _costs(costs: Sequence[str], ranked: int) -> str:
+    return "every ranked cost" if len(costs) == ranked else joined(costs)
+
+
+def _replacements(ranked: Sequence[Frontier]) -> str:
+    """Which cascades replace their expensive model at a lower cost."""
+    costs: dict[str, list[str]] = {}
+    for frontier in ranked:
+        for point in frontier.cascades:
+            if point.pays:
+                costs.setdefault(point.label, []).append(_heading(frontier))
+    texts = [f"{label} ({joined(headings)})" for label, headings in costs.items()]
+    what = link("in place of Y", "in place of the expensive model")
+    return f"Cascades {what}: {'; '.join(texts)}." if texts else ""
+
+
+def _guessing(frontiers: Sequence[Frontier]) -> str:
+    models = {
+        point.label: None
+        for frontier in frontiers
+        for point in frontier.points
+        if point.standing == "guessing"
+    }
+    return f"Not shown to beat {link('guessing')}: {joined(list(models))}." if models else ""
+
+
+def _heading(frontier: Frontier) -> str:
+    assert frontier.figure.frontier is not None
+    return frontier.figure.frontier[0]
+
+
+def _entry(point: Point, notes: Footnotes) -> str:
+    texts: dict[Standing, str] = {
+        "frontier": "**frontier**",
+        "dominated": f"dominated by {point.by}",
+        "same accuracy": f"≈ cheaper {point.by}",
+        "same cost": f"costs as better {point.by}",
+        "guessing": "≈ guessing",
+    }
+    if point.standing == "not ranked":
+        return f"not ranked {notes.mark(_ESTIMATES)}"
+    return texts.get(point.standing) or f"n/a {notes.mark(point.reason)}"
+
+
+def _cascade_entry(point: CascadePoint, notes: Footnotes) -> str:
+    if point.cost.value is None:
+        return f"n/a {notes.mark(point.cost.figure.reason)}"
+    if not point.cost.measured_part:
+        return f"not ranked {notes.mark(_ESTIMATES)}"
+    return {
+        "less accurate": f"less accurate than {point.expensive}",
+        "no gain": f"≈ cheaper {point.cheap}",
+        "replaces": f"**in place of {point.expensive}**",
+        "more expensive": f"more expensive than {point.expensive}",
+        "same cost": f"costs as {point.expensive}",
+    }[point.standing]

@@ -1,0 +1,188 @@
+"""The glossary at the end of a report: each definition and method once, in one place.
+
+Sections link to a term by `link`. A report prints only the terms that it links to.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+
+from worthit.reports.analysis import bootstrap, bounds, metrics
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.frontier import Standing
+from worthit.reports.text.format import percent
+
+_LINK = re.compile(r"\]\(#(term-[a-z0-9-]+)\)")
+
+
+def link(term: str, text: str = "") -> str:
+    """A Markdown link to a term of the glossary.
+
+    Args:
+        text: shown instead of the term.
+
+    Raises:
+        LookupError: the glossary has no such term.
+    """
+    if term not in TERMS:
+        raise LookupError(f"the glossary has no term {term!r}")
+    return f"[{text or term}](#{_anchor(term)})"
+
+
+def section(analysis: Analysis, paragraphs: Iterable[str]) -> list[str]:
+    """The terms that paragraphs of a report link to, also through other definitions."""
+    texts = {_anchor(term): _text(analysis, term) for term in TERMS}
+    names = {_anchor(term): term for term in TERMS}
+    used: set[str] = set()
+    open_ends = _links(paragraphs)
+    while open_ends:
+        used |= open_ends
+        open_ends = _links(texts[anchor] for anchor in open_ends) - used
+    if not used:
+        return []
+    lines = [
+        f'- <a id="{anchor}"></a>**{names[anchor]}**: {text}'
+        for anchor, text in texts.items()
+        if anchor in used
+    ]
+    return ["## Glossary", "\n".join(lines)]
+
+
+def _links(texts: Iterable[str]) -> set[str]:
+    return {anchor for text in texts for anchor in _LINK.findall(text)}
+
+
+def _anchor(term: str) -> str:
+    """Differs from the anchors of headings, which GitHub derives from their text."""
+    return "term-" + re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
+
+
+def _text(analysis: Analysis, term: str) -> str:
+    text = TERMS[term]
+    return text if isinstance(text, str) else text(analysis)
+
+
+def _frontier(analysis: Analysis) -> str:
+    """The standings that occur in the table."""
+    occurring = {point.standing for one in analysis.frontiers for point in one.points}
+    standings: dict[Standing, str] = {
+        "dominated": "“dominated by X”: X is cheaper and more accurate.",
+        "same accuracy": "“≈ cheaper X”: X is cheaper, and the accuracies do not differ significantly.",
+        "same cost": "“costs as better X”: X is more accurate, and the costs do not differ.",
+    }
+    seeds = (
+        "The first of several seeds is tested and represents its model."
+        if any(len(cells) > 1 for cells in analysis.models.values())
+        else ""
+    )
+    sentences = (
+        "a model is on the frontier of a cost if every cheaper model is less accurate, by a paired test on "
+        "the same comments.",
+        *(text for standing, text in standings.items() if standing in occurring),
+        seeds,
+    )
+    return " ".join(filter(None, sentences))
+
+
+def _cheaper(analysis: Analysis) -> str:
+    noise_percent = bounds.noise(analysis.run) * 100
+    times = (
+        f"by more than the machine's noise, {noise_percent:.3g} %"
+        if noise_percent
+        else "at all, since the noise of this machine was not measured"
+    )
+    return (
+        "the costs differ by more than their uncertainty. Median latencies differ if their 95 % intervals "
+        f"do not overlap; other times, rates and energy, if they differ {times}; memory, if it differs by "
+        f"more than the {100 * bounds.MEMORY_OFF:g} % within which it repeats. Estimated parts of a cost "
+        f"are taken to be known to ±{100 * bounds.ESTIMATES_OFF:g} %."
+    )
+
+
+def _guessing(analysis: Analysis) -> str:
+    majority = metrics.majority_accuracy(analysis.run.data.test.labels)
+    return (
+        f"always predicting the most common class. It is correct for {percent(majority)} of the test "
+        "comments and costs nothing. “≈ guessing”: not shown to be more accurate."
+    )
+
+
+def _borderline(analysis: Analysis) -> str:
+    return (
+        "the limit lies within the bounds of the figure: the 95 % interval of latency and accuracy, the "
+        "noise of the machine for other times, rates and measured energy, the "
+        f"{100 * bounds.MEMORY_OFF:g} % within which memory repeats, ±{100 * bounds.ESTIMATES_OFF:g} % for "
+        "estimates. An unknown figure never counts as within a limit."
+    )
+
+
+#: term → definition, in the order of the report
+TERMS: dict[str, str | Callable[[Analysis], str]] = {
+    # the frontier and cascades
+    "frontier": _frontier,
+    "cheaper": _cheaper,
+    "guessing": _guessing,
+    "cascade": "in X → Y, X answers if the probability of its predicted class reaches the threshold, and "
+    "passes the other comments on to Y. For each Y: the cheapest cascade that loses no accuracy on the "
+    "validation comments. Both models have to be in memory. A comment that is passed on counts as long as "
+    "the others.",
+    "in place of Y": "the cascade X → Y is not shown to be less accurate than Y, and is shown to be more "
+    "accurate than X alone. “≈ cheaper X”: it is not shown to be more accurate than X alone.",
+    "compute": "machine time per comment at the best batch size: 1,000 ms divided by the throughput.",
+    "learning curve": "each model is trained on growing parts of the same comments. Accuracies are compared "
+    "by McNemar's test, corrected for the number of comparisons (Holm).",
+    # quality
+    "95 % interval": f"the percentiles 2.5 and 97.5 of a figure over {bootstrap.RESAMPLES:,} bootstrap resamples "
+    "of the comments, and of the seeds if there are several; the figure itself is then the mean over seeds. "
+    "Precision, recall and accuracy at natural prevalence, and test accuracy in the results table, have "
+    "Wilson intervals.",
+    "statistically significant": f"p < {metrics.ALPHA:g} in a paired test on the same comments: McNemar's exact test "
+    "for accuracy, the paired bootstrap for ROC AUC. The p values are corrected for the number of pairs (Holm), the "
+    "intervals are not. Of several seeds, the first is tested.",
+    "balanced accuracy": "the mean recall of the classes.",
+    "precision": "the share of the comments predicted positive that are positive. It is lower if positive comments "
+    "are rarer.",
+    "recall": "the share of the positive comments that are predicted positive.",
+    "F1": "the harmonic mean of precision and recall.",
+    "macro": "a mean over the classes that occur in the test set, each with the same weight. Each class is "
+    "compared with the rest. Precision is 0 for a class that is never predicted.",
+    "ROC AUC": "the probability that a positive comment scores higher than a negative one; 0.5 is chance.",
+    "average precision": "the mean precision over the thresholds of the positive comments. Chance raises its "
+    "macro mean; the interval corrects for that.",
+    "Brier score": "the mean squared difference of probability and label; 0 is best, and 1 is worst. For more "
+    "than two classes, the differences of all classes are summed, and 2 is worst.",
+    "calibration error": f"the expected calibration error over {metrics.BINS} bins of equal width, for "
+    "more than two classes that of the predicted class; 0 is best. Chance raises it; the interval corrects for that.",
+    "one rater": "how often one human rater agrees with the majority of the other raters of a comment; a tie of the "
+    "others counts half. Models are compared with the majority of all raters. For a rater, the own vote is "
+    "excluded, because it would count in the rater's favour.",
+    "natural prevalence": "the share of positive comments in the corpus. The precision at this share is the one to "
+    "expect in use.",
+    "out-of-domain": "comments of another dataset than the training comments; none of them is in the training side or "
+    "in an in-domain test set. A difference is out-of-domain minus in-domain, with the 95 % interval of an "
+    "unpaired bootstrap; its p value is corrected for all models and sets (Holm). If the classes keep their own "
+    "shares, balanced accuracy replaces accuracy.",
+    # throughput, latency, memory, energy
+    "throughput": "comments per second if all comments are available at once and scored in batches of the "
+    "best size; they may be sorted by length. Batch sizes grow until two in a row gain less than 3 %, until "
+    "memory is full, or to the largest of the preset.",
+    "latency": "one comment at a time, from text to probability in host memory, over comments of all "
+    "lengths. Cold start lasts from the start of the process to its first answer. A measurement ends when "
+    "the 95 % interval of the median over comments is within ±2 % (precision), when two passes have each "
+    "narrowed it by less than a tenth (no gain), or at a limit of time or 20,000 samples.",
+    "serving": "the highest rate of requests, arriving at random, at which one worker that takes one comment "
+    "at a time answers 99 % of them within the limit (`--p99-limit-ms`). It is computed in virtual time from "
+    "the measured latencies, and holds if a waiting request does not slow down the one that is served.",
+    "peak memory": "of the process that loads the model and scores, and of the processes that it starts, "
+    "libraries included. Anonymous and file-backed memory are what is resident after scoring; mapped weights "
+    "count once they are used.",
+    "energy": "of scoring many comments at once, by component. Net is gross minus mean idle power, which is "
+    "measured before and after with the model loaded, for all measured components, or for the CPU if none is "
+    "measured.",
+    # budgets and prices
+    "borderline": _borderline,
+    "break-even": "the number of comments from which the total cost of training and scoring is lower than "
+    "that of another choice. In brackets: what the bounds of the figures allow.",
+    "price of a gain": "each model is compared with the most expensive cheaper one that is worth its price. "
+    "A model without a significant gain is skipped, and no other model is compared with it (incremental "
+    "cost-effectiveness, Drummond et al. 2015).",
+}

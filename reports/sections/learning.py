@@ -1,0 +1,56 @@
+"""The section on learning curves: what more labels bring."""
+
+from worthit.reports.analysis import learning
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.learning import Crossing, Plateau
+from worthit.reports.sections.glossary import link
+from worthit.reports.text.format import Footnotes, percent, written
+from worthit.reports.text.tables import listed, table
+
+
+def section(analysis: Analysis) -> list[str]:
+    """Accuracy and training time by training size; nothing without learning curves."""
+    run, curves = analysis.run, analysis.curves
+    if not curves:
+        return []
+    sizes = sorted({point.comments for points in curves.values() for point in points})
+    notes = Footnotes()
+    accuracies, seconds = [], []
+    for model, points in curves.items():
+        at = {point.comments: point for point in points}
+        row = [at.get(size) for size in sizes]
+        accuracies.append([model, *(percent(p.accuracy.value) if p else "" for p in row)])
+        seconds.append([model, *(written(p.train_s, notes) if p else "" for p in row)])
+    widest = max(p.accuracy.high - p.accuracy.low for points in curves.values() for p in points)
+    headings = ["model", *(f"{size:,}" for size in sizes)]
+    plateaus = map(_plateau, learning.plateaus(run, curves))
+    crossings = map(_crossing, learning.crossings(run, curves))
+    conclusions = listed([*plateaus, *crossings]) or [
+        "No training size is shown to be enough, and no model overtakes another."
+    ]
+    return [
+        "## Learning curves",
+        *conclusions,
+        f"Test accuracy by number of training comments, on the same {len(run.data.test.labels):,} test "
+        f"comments; 95 % intervals reach up to ±{100 * widest / 2:.1f} points "
+        f"({link('learning curve', 'method')}).",
+        *table("Test accuracy", headings, accuracies),
+        "Training time, s.",
+        *table("Training time", headings, seconds, notes),
+    ]
+
+
+def _plateau(plateau: Plateau) -> str:
+    if plateau.enough is None:
+        return f"{plateau.model}: the last comments, up to {plateau.comments:,}, still increased accuracy"
+    return (
+        f"{plateau.model}: accuracies with {plateau.enough:,} and {plateau.comments:,} comments do not "
+        "differ significantly"
+    )
+
+
+def _crossing(crossing: Crossing) -> str:
+    return (
+        f"{crossing.leader} overtakes {crossing.overtaken} between {crossing.before:,} and "
+        f"{crossing.after:,} comments"
+    )

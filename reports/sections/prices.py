@@ -1,0 +1,168 @@
+"""The section on prices: what scoring costs in money and emissions, and when it pays off."""
+
+import math
+from collections.abc import Callable, Mapping
+
+from worthit.bench.saved.record import CellRecord, Run, measured, significant
+from worthit.reports.analysis import bounds, prices
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.bounds import Bounded
+from worthit.reports.analysis.prices import J_PER_KWH, MILLION, Gain
+from worthit.reports.analysis.run_view import name
+from worthit.reports.options import ReportOptions
+from worthit.reports.sections.glossary import link
+from worthit.reports.text.format import Footnotes, span, written
+from worthit.reports.text.tables import table
+
+Costs = Mapping[str, tuple[Bounded, Bounded]]  # model → one training, scoring a million
+
+
+def section(analysis: Analysis) -> list[str]:
+    """Money and emissions at the given prices; nothing without prices."""
+    run, options = analysis.run, analysis.options
+    if not (
+        options.has_price
+        or options.carbon_g_per_kwh is not None
+        or options.api_per_million is not None
+    ):
+        return []
+    paragraphs = ["## Prices", _conclusion(run, options), *_costs(run, options)]
+    if options.has_price:
+        paragraphs += [*_break_evens(run, options), *_gains(analysis)]
+    return paragraphs
+
+
+def _conclusion(run: Run, options: ReportOptions) -> str:
+    parts = {
+        "{:g} per hour of the machine at its best throughput": options.machine_per_hour,
+        "{:g} per kWh of CPU and GPU, gross": options.electricity_per_kwh,
+        "{:g} per million comments of a hosted API": options.api_per_million,
+        "{:g} g of CO2e per kWh": options.carbon_g_per_kwh,
+    }
+    texts = [text.format(value) for text, value in parts.items() if value is not None]
+    given = f"Given: {', '.join(texts)}"
+    if not options.has_price:
+        return (
+            f"{given}. The price of scoring on this machine is unknown; give --machine-price, "
+            "--electricity-price or both."
+        )
+    scoring = {name(run, cell): prices.scoring(run, cell, options).figure for cell in run.cells}
+    return f"{given}. Scoring a million comments costs: {span(scoring)}."
+
+
+def _costs(run: Run, options: ReportOptions) -> list[str]:
+    columns: dict[str, Callable[[CellRecord], Bounded]] = {}
+    if options.has_price:
+        volume = _comments(options.volume)
+        columns = {
+            "scoring a million": lambda cell: prices.scoring(run, cell, options),
+            "one training": lambda cell: prices.training(run, cell, options),
+            f"a million, with training spread over {volume}": lambda cell: prices.with_training(
+                run, cell, options
+            ),
+        }
+    if options.carbon_g_per_kwh is not None:
+        grams = options.carbon_g_per_kwh * MILLION / J_PER_KWH
+        columns["CO2e of scoring a million, g"] = lambda cell: bounds.energy_j(run, cell).times(
+            grams, "g"
+        )
+    if not columns:
+        return []
+    notes = Footnotes()
+    body = [
+        [name(run, cell), *(_cost(read(cell), notes) for read in columns.values())]
+        for cell in run.cells
+    ]
+    return table("Prices", ["model", *columns], body, notes)
+
+
+def _cost(cost: Bounded, notes: Footnotes) -> str:
+    if cost.nothing:
+        return "none"
+    text = written(cost.figure, notes)
+    if cost.value is None or not cost.figure.reason:
+        return text
+    return f"{text} {notes.mark(cost.figure.reason)}"
+
+
+def _break_evens(run: Run, options: ReportOptions) -> list[str]:
+    costs = {
+        name(run, cell): (prices.training(run, cell, options), prices.scoring(run, cell, options))
+        for cell in run.cells
+    }
+    rivals = _rivals(costs, options)
+    if not rivals:
+        return []
+    notes = Footnotes()
+    body = [
+        [model, *("" if rival == own else _volume(own, rival, notes) for rival in rivals.values())]
+        for model, own in costs.items()
+    ]
+    return [
+        "Number of comments from which each model costs less than another choice, training included and "
+        f"quality ignored ({link('break-even', 'method')}).",
+        *table("Break-even", ["model", *(f"against {rival}" for rival in rivals)], body, notes),
+    ]
+
+
+def _rivals(costs: Costs, options: ReportOptions) -> Costs:
+    """The model that is cheapest to train, unless only estimates say which; and a hosted API.
+
+    An untuned model is not trained, and therefore not the cheapest to train.
+    """
+    rivals: dict[str, tuple[Bounded, Bounded]] = {}
+    known = {
+        model: both for model, both in costs.items() if all(part.value is not None for part in both)
+    }
+    trained = [model for model, (training, _) in known.items() if not training.nothing]
+    has_measured_parts = all(part.measured_part for both in known.values() for part in both)
+    if len(known) > 1 and trained and has_measured_parts:
+        first = min(trained, key=lambda model: [part.figure.value for part in costs[model]])
+        rivals[f"{first}, the cheapest to train"] = costs[first]
+    if options.api_per_million is not None:
+        price = measured(options.api_per_million, "", "given")
+        rivals["the API"] = bounds.nothing(""), bounds.within(price)
+    return rivals
+
+
+def _volume(own: tuple[Bounded, Bounded], rival: tuple[Bounded, Bounded], notes: Footnotes) -> str:
+    found = prices.break_even(*own, *rival)
+    if found is None:
+        return f"n/a {notes.mark(bounds.total(own, '').figure.reason)}"
+    if found.high == 0:
+        return "the first"
+    text = _comments(found.volume)
+    if found.low < found.high:
+        text += f" ({_comments(found.low)} to {_comments(found.high)})"
+    return f"*≈{text}*" if found.estimated and found.low < math.inf else text
+
+
+def _comments(volume: float) -> str:
+    return "never" if math.isinf(volume) else f"{float(f'{volume:.3g}'):,.0f}"
+
+
+def _gains(analysis: Analysis) -> list[str]:
+    run = analysis.run
+    gains = prices.gains(run, analysis.pairs, analysis.options)
+    if len(gains) < 2:
+        return []
+    body = [
+        [name(run, gain.cell), name(run, gain.over) if gain.over else "", _gain(gain)]
+        for gain in gains
+    ]
+    headings = ["model, the cheapest first", "over", "1,000 more correct"]
+    return [
+        "The price of 1,000 more correct comments than the next cheaper model gives, training included "
+        f"({link('price of a gain', 'method')}).",
+        *table("Price of 1,000 more correct comments", headings, body, left=2),
+    ]
+
+
+def _gain(gain: Gain) -> str:
+    if gain.over is None:
+        return "the cheapest"
+    if gain.price is None:
+        return "no significant gain"
+    high = "no bound" if math.isinf(gain.high) else significant(1e3 * gain.high)
+    text = f"{significant(1e3 * gain.price)} ({significant(1e3 * gain.low)} to {high})"
+    return f"*≈{text}*" if gain.estimated else text

@@ -1,0 +1,185 @@
+"""How models do on out-of-domain comments (`--also-test`)."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from worthit.bench.saved.record import OutOfDomainData, Run
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.run_view import name
+from worthit.reports.analysis.transfer import (
+    TOO_FEW_CLASSES,
+    Drop,
+    Transfer,
+    auc_measure,
+    common_classes,
+    guessing,
+    measure,
+)
+from worthit.reports.sections.glossary import link
+from worthit.reports.text import class_names
+from worthit.reports.text.format import Footnotes, estimate, p_value, percent, points
+from worthit.reports.text.tables import listed, table
+
+HEADING = "## Out-of-domain comments"
+
+_MOST_CLASSES = 6  # named in a sentence
+
+
+def section(analysis: Analysis) -> list[str]:
+    """A table for each out-of-domain set; nothing without one."""
+    sets = analysis.run.data.out_of_domain
+    if not sets:
+        return []
+    if not analysis.transfers.results:
+        return [HEADING, "No model has scores for these comments in this run."]
+    return [
+        HEADING,
+        " ".join(filter(None, (_conclusion(analysis, other) for other in sets))),
+        *(line for other in sets for line in _of_set(analysis, other)),
+    ]
+
+
+def _results(analysis: Analysis, other: OutOfDomainData) -> list[Transfer]:
+    return [result for result in analysis.transfers.results if result.other.name == other.name]
+
+
+def _conclusion(analysis: Analysis, other: OutOfDomainData) -> str:
+    """Which models are significantly worse or better than in-domain."""
+    drops = {
+        name(analysis.run, result.cell): result.share_drop
+        for result in _results(analysis, other)
+        if result.share_drop is not None
+    }
+    if not drops:
+        return ""
+    heading = measure(analysis.run).heading
+    significant = {model: drop for model, drop in drops.items() if drop.is_significant}
+    if not significant:
+        return f"On {other.name}, no model's {heading} differs significantly from in-domain."
+    models = ", ".join(f"{model} {points(drop.difference)}" for model, drop in significant.items())
+    return (
+        f"On {other.name}, the {heading} of {len(significant)} of {len(drops)} models differs significantly "
+        f"from in-domain, in points: {models}."
+    )
+
+
+def _of_set(analysis: Analysis, other: OutOfDomainData) -> Iterator[str]:
+    run = analysis.run
+    yield f"### {other.name}"
+    yield (
+        f"{len(other.part.labels):,} {link('out-of-domain')} comments, {_counts(run, other)} "
+        f"({other.citation}){_selection(run, other)}{_lengths(run, other)}.{_guessing(run, other)}"
+        f"{_missing_classes(run, other)}"
+    )
+    if other.warning:
+        yield f"**Warning: {other.warning}.**"
+    notes = Footnotes()
+    share, area = measure(run).heading, auc_measure(run).heading
+    headings = [
+        "model", f"{share}, out-of-domain", "in-domain", "difference, points", "p",
+        f"{area}, out-of-domain", "in-domain", "difference", "p",
+    ]  # fmt: skip
+    body = [_row(run, result, notes) for result in _results(analysis, other)]
+    yield from table("Out-of-domain and in-domain", headings, body, notes)
+    yield from listed(other.notes)
+    yield from _significant_pairs(analysis, other)
+
+
+def _counts(run: Run, other: OutOfDomainData) -> str:
+    """The number of comments of each class."""
+    if class_names.of_two(run):
+        return f"{sum(other.part.labels):,} of them {class_names.positive(run)}"
+    counts = np.bincount(other.part.labels, minlength=len(run.data.classes))
+    names = class_names.names(run.data)
+    return _first([f"{counts[label]:,} {names[label]}" for label in np.flatnonzero(counts)])
+
+
+def _first(entries: Sequence[str]) -> str:
+    more = len(entries) - _MOST_CLASSES
+    return ", ".join(entries[:_MOST_CLASSES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _selection(run: Run, other: OutOfDomainData) -> str:
+    """How the comments were selected, with each step that omitted some."""
+    counts = [step.comments for step in other.steps]
+    omitted = [
+        f"{before - after:,} omitted by the step {step.name!r}"
+        for before, after, step in zip(counts[:-2], counts[1:-1], other.steps[1:-1], strict=True)
+        if after < before
+    ]
+    how = "the same number of each class" if run.data.balanced else "with their own class shares"
+    drawn = f"drawn from {counts[-2]:,}, {how}, at most as many as in the in-domain test set"
+    return "".join(f"; {part}" for part in (*omitted, drawn))
+
+
+def _lengths(run: Run, other: OutOfDomainData) -> str:
+    here, in_domain = (int(np.median(part.characters)) for part in (other.part, run.data.test))
+    return f"; median length {here:,} characters, in-domain {in_domain:,}"
+
+
+def _guessing(run: Run, other: OutOfDomainData) -> str:
+    common = common_classes(run, other)
+    if len(common) < 2:
+        return ""
+    chance = guessing(run, [label for label in other.part.labels if label in common])
+    return f" Guessing gives {percent(chance)} and a ROC AUC of 0.5."
+
+
+def _missing_classes(run: Run, other: OutOfDomainData) -> str:
+    """The classes that only one of both sets has."""
+    names = class_names.names(run.data)
+    here, in_domain = {*other.part.labels}, {*run.data.test.labels}
+    text = ""
+    if in_domain - here:
+        text += (
+            f" No comment has the class {_first([names[label] for label in sorted(in_domain - here)])}: the "
+            "in-domain figures are without it, too, and predicting it is an error in both sets."
+        )
+    if here - in_domain:
+        excluded = sum(label not in in_domain for label in other.part.labels)
+        text += (
+            f" The table excludes {excluded:,} comments of the class "
+            f"{_first([names[label] for label in sorted(here - in_domain)])}, which the in-domain test set lacks."
+        )
+    return text
+
+
+def _row(run: Run, result: Transfer, notes: Footnotes) -> list[str]:
+    in_domain, in_domain_auc = result.in_domain_share, result.in_domain_auc
+    return [
+        name(run, result.cell),
+        estimate(result.share, notes, percent),
+        "n/a" if in_domain is None else percent(in_domain),
+        *_difference(result.share_drop, points, notes),
+        estimate(result.auc, notes, "{:.3f}".format),
+        "n/a" if in_domain_auc is None else f"{in_domain_auc:.3f}",
+        *_difference(result.auc_drop, "{:+.3f}".format, notes),
+    ]
+
+
+def _difference(drop: Drop | None, number: Callable[[float], str], notes: Footnotes) -> list[str]:
+    """The entries for a difference and its p value."""
+    if drop is None:
+        return [notes.missing(TOO_FEW_CLASSES)] * 2
+    interval = f"{number(drop.low)} to {number(drop.high)}"
+    return [f"{number(drop.difference)} ({interval})", p_value(drop.p, drop.is_significant)]
+
+
+def _significant_pairs(analysis: Analysis, other: OutOfDomainData) -> Iterator[str]:
+    """Which models are significantly more accurate than which on this set."""
+    pairs = analysis.transfers.pairs[other.name]
+    if not pairs:
+        return
+    names = {cell.name: name(analysis.run, cell) for cell in analysis.run.cells}
+    better = []
+    for pair in pairs:
+        if pair.accuracy_differs:
+            lead = pair if pair.accuracy_difference > 0 else pair.reversed()
+            better.append(
+                f"{names[lead.first]} over {names[lead.second]} by {100 * lead.accuracy_difference:.1f} points"
+            )
+    yield (
+        f"{link('statistically significant', 'Significantly')} more accurate on these comments, in "
+        f"{len(better)} of {len(pairs)} pair{'s' * (len(pairs) > 1)}{': ' if better else ''}{'; '.join(better)}."
+    )
