@@ -17,6 +17,21 @@ import pytest
 # The hub's library reads it once, when it is imported, which collecting the tests may do.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+
+def _use_one_core_per_worker() -> None:
+    """Pin each pytest-xdist worker, and the processes it starts, to a core of its own.
+
+    Two processes with two OpenMP threads each wait for each other more than they compute. The
+    variable is removed because the benchmark, which tests run as users do, refuses to run under xdist.
+    """
+    worker = os.environ.pop("PYTEST_XDIST_WORKER", "")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
+
+_use_one_core_per_worker()
+
 WORDS = (
     "is this comment toxic answer true or false : . the you a nice good helpful thanks stupid "
     "idiot liar clown page article source river old music"
