@@ -160,6 +160,7 @@ def test_any_damaged_file_of_a_model_is_reported_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.xdist_group("repeated")  # one worker makes the two runs
 def test_models_of_runs_are_found_and_exported(
     repeated: tuple[Path, str],
     tmp_path: Path,

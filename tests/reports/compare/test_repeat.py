@@ -11,6 +11,7 @@ from worthit.bench.saved.record import measured
 from worthit.reports.compare import repeat
 
 
+@pytest.mark.xdist_group("repeated")  # one worker makes the two runs
 def test_repeating_a_benchmark_saves_both_runs_with_the_same_predictions(
     repeated: tuple[Path, str],
 ) -> None:
