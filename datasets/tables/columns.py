@@ -5,8 +5,9 @@ Each guess is a line that is shown before anything is trained, and saved with th
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -54,6 +55,10 @@ class Choices:
             for option, value in given.items()
             if value is not None
         }
+
+    def settings(self) -> dict[str, Any]:
+        """The choices that a fingerprint holds; the test file's content is part of it instead."""
+        return asdict(replace(self, test_file=None))
 
     def of(self, present: Sequence[str]) -> "Choices":
         """The choices that apply to a table with these columns."""

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, Self, cast
 
 import pyarrow as pa
 
+from worthit.datasets.cache import sha256_of
 from worthit.datasets.errors import DataError
 
 #: suffixes of packed files
@@ -77,6 +78,12 @@ def existing(given: Path) -> Path:
         if not path.is_file():
             raise DataError(f"there is no file {given}; give the path of one that exists")
     return path
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file, with errors of one line."""
+    with readable(path):
+        return sha256_of(path)
 
 
 @dataclass(frozen=True)
