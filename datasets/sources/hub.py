@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from worthit.datasets.cache import sha256_of
-from worthit.datasets.errors import DataError
+from worthit.datasets.errors import DataError, one_line
 from worthit.datasets.registry import Source
 from worthit.datasets.tables import assemble, files, whole
 from worthit.datasets.tables.assemble import Piece
@@ -89,7 +89,7 @@ def _from_disk(path: Path) -> Any:
         return library.load_from_disk(str(path))
     except Exception as error:  # any reader of the library may fail
         raise DataError(
-            f"{path} looks like a saved dataset but cannot be read ({files.one_line(error)}); "
+            f"{path} looks like a saved dataset but cannot be read ({one_line(error)}); "
             "save it again, or as Parquet"
         ) from error
 
@@ -107,7 +107,7 @@ def _not_found(dataset_id: str, reason: str) -> str:
 
 
 def _unreadable(dataset_id: str, error: Exception) -> str:
-    reason = files.one_line(error)
+    reason = one_line(error)
     if "onfig name is missing" in reason:
         return (
             f"{dataset_id} has several configurations; name one: hub:{dataset_id}:NAME ({reason})"

@@ -18,6 +18,7 @@ from worthit.datasets.tables.assemble import Piece
 from worthit.datasets.tables.columns import SIDES, Choices
 
 _MOST_FILES = 1_000
+_Sided = tuple[str | None, Path]
 
 
 def source(argument: str, choices: Choices) -> Source:
@@ -53,9 +54,9 @@ def _read(path: Path, choices: Choices) -> pa.Table:
     return assemble.corpus_of([Piece(whole.read(file), side) for side, file in sided], choices)
 
 
-def _files(path: Path, test_file: Path | None) -> list[tuple[str | None, Path]]:
+def _files(path: Path, test_file: Path | None) -> list[_Sided]:
     """Each file and its side of the split."""
-    sided = _in_folder(path) if path.is_dir() else [(None, path)]
+    sided: list[_Sided] = _in_folder(path) if path.is_dir() else [(None, path)]
     if test_file is None:
         return sided
     if any(side == "test" for side, _ in sided):
@@ -66,7 +67,7 @@ def _files(path: Path, test_file: Path | None) -> list[tuple[str | None, Path]]:
     return [*train, ("test", files.existing(test_file))]
 
 
-def _in_folder(folder: Path) -> list[tuple[str | None, Path]]:
+def _in_folder(folder: Path) -> list[_Sided]:
     with files.readable(folder):
         tables = sorted(file for file in folder.rglob("*") if _is_table(file, folder))
     if not tables or len(tables) > _MOST_FILES:

@@ -183,8 +183,6 @@ def draw_test_set(
 
 
 class _StepCounter:
-    """Counts comments by class after each step."""
-
     def __init__(self, labels: Rows, classes: tuple[str, ...]) -> None:
         self.labels, self.classes = labels, classes
         self.steps: list[Step] = []
@@ -227,7 +225,7 @@ def _filter(corpus: pa.Table, protocol: Protocol, counter: _StepCounter) -> Rows
     unlabelled = about(corpus).unlabelled
     without = f", {unlabelled:,} rows without a label left out" if unlabelled else ""
     rows = counter.add(f"in the corpus{without}", np.arange(corpus.num_rows))
-    rows = counter.add("not empty", rows[_not_empty(corpus)[rows]])
+    rows = counter.add("not empty", rows[pc.greater(pc.utf8_length(corpus["text"]), 0).to_numpy()])
     if protocol.language == "en":
         confident = column(corpus, "foreign") >= protocol.foreign_confidence
         rows = counter.add("English, or not confidently foreign", rows[~confident[rows]])
@@ -295,10 +293,6 @@ def _draw_parts(
     counter.add(f"test, natural prevalence{same}", natural)
     prevalence = float(counts[1] / len(source))
     return Split(train, test, natural, validation, tuple(counter.steps), prevalence)
-
-
-def _not_empty(corpus: pa.Table) -> npt.NDArray[np.bool_]:
-    return np.asarray(pc.greater(pc.utf8_length(corpus["text"]), 0).to_numpy())
 
 
 def _exact(corpus: pa.Table) -> npt.NDArray[np.int64]:

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Self, cast
 import pyarrow as pa
 
 from worthit.datasets.cache import sha256_of
-from worthit.datasets.errors import DataError
+from worthit.datasets.errors import DataError, one_line
 
 #: suffixes of packed files
 PACKED = (".gz", ".zst", ".zip")
@@ -44,10 +44,6 @@ _MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-
-
-def one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 @contextmanager
