@@ -61,6 +61,11 @@ def one_line(error: BaseException, most: int = 200) -> str:
     return " ".join(str(error).split())[:most]
 
 
+def described(error: BaseException, most: int = 200) -> str:
+    """The kind and the message of an error of a library, in one line."""
+    return f"{type(error).__name__}: {one_line(error, most)}".removesuffix(": ")
+
+
 def listed(names: Sequence[str], most: int = 6, width: int = 30) -> str:
     """The first names, for a message."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

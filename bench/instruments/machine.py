@@ -146,7 +146,8 @@ def _blas() -> tuple[str | None, int | None]:
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     # scipy may have another one; whether it is loaded yet must not matter.
     home = Path(np.__file__).parent.parent
-    pools = [pool for pool in pools if _belongs_to_numpy(Path(pool["filepath"]), home)] or pools
+    folders = {home / "numpy.libs", home / "numpy"}
+    pools = [pool for pool in pools if folders & {*Path(pool["filepath"]).parents}] or pools
     if not pools:
         return None, None
     words = (pools[0]["internal_api"], pools[0]["version"], pools[0].get("architecture"))
@@ -161,10 +162,6 @@ def thread_pools() -> dict[str, int]:
         pool_name = f"{pool['user_api']} {library}"
         threads[pool_name] = max(threads.get(pool_name, 0), int(pool["num_threads"]))
     return dict(sorted(threads.items()))
-
-
-def _belongs_to_numpy(library: Path, home: Path) -> bool:
-    return any(home / folder in library.parents for folder in ("numpy.libs", "numpy"))
 
 
 def _operating_system() -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 import itertools
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from worthit.datasets.errors import DataError
@@ -76,6 +76,15 @@ class Delimited:
             lines.close()
             rows = self._rows(source.lines(""), is_quoted=self._is_quoted(source))
         self.header, self.rows = next(rows), rows
+        times = Counter(self.header)
+        self._places = {name: i for i, name in enumerate(self.header) if times[name] == 1}
+
+    def columns(self, rows: list[list[str]], names: Sequence[str] | None) -> dict[str, list[str]]:
+        """The values of each column; `names` are by default those that are there once."""
+        return {
+            name: [row[self._places[name]] for row in rows]
+            for name in (self._places if names is None else names)
+        }
 
     def _is_quoted(self, source: Input) -> bool:
         """True if quotes enclose texts. Reads a TSV whole, at most once each way."""
