@@ -105,7 +105,6 @@ class Session:
         return CellRun(cell, log, limit_s, self._progress, self._keep)
 
     def _settings(self, model: str) -> dict[str, Any]:
-        """Settings that the preset and the options change."""
         options, name = self.options, self.options.models[model]
         entry = registry.entry(name)
         preset = options.preset.settings.get(entry.trained_as or name, {})

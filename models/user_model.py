@@ -234,9 +234,8 @@ class Wrapped(Classifier[NoSettings]):
         try:
             io.dump(self._made, folder / _SKOPS_FILE)
             trusted = io.get_untrusted_types(file=folder / _SKOPS_FILE)
-            io.load(
-                folder / _SKOPS_FILE, trusted=trusted
-            )  # fails for a lambda: only its name is saved
+            # Fails for a lambda: only its name is saved.
+            io.load(folder / _SKOPS_FILE, trusted=trusted)
         except Exception as error:
             raise ModelError(
                 f"skops cannot save {self.name} ({described(error)}); add save(folder) and load(folder)"

@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import runpy
-import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -176,18 +175,9 @@ def _operating_system() -> str:
 
 def _commit() -> str | None:
     """The commit of a checkout, with `+changes` if files differ from it; None without git."""
-    root = str(Path(__file__).resolve().parents[2])
-    commit = _output("git", "-C", root, "rev-parse", "--short=12", "HEAD")
+    git = ("git", "-C", str(Path(__file__).resolve().parents[2]))
+    commit = processor.output_of(*git, "rev-parse", "--short=12", "HEAD")
     if not commit:
         return None
-    return commit + (
-        "+changes" if _output("git", "-C", root, "status", "--porcelain", "-uno") else ""
-    )
-
-
-def _output(*command: str) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    changes = processor.output_of(*git, "status", "--porcelain", "-uno")
+    return commit + ("+changes" if changes else "")

@@ -56,7 +56,6 @@ def _source(
 
 
 def _library(wanted: str) -> Any:
-    """Hugging Face's `datasets`."""
     library = importlib.import_module("datasets")
     if not hasattr(library, "load_dataset"):
         raise DataError(
@@ -68,13 +67,11 @@ def _library(wanted: str) -> Any:
 
 def _from_hub(dataset_id: str, configuration: str | None) -> Any:
     library = _library(dataset_id)
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
     try:
         return library.load_dataset(dataset_id, configuration)
     except library.exceptions.DatasetNotFoundError as error:
         raise DataError(_not_found(dataset_id, str(error))) from error
-    except (OfflineModeIsEnabled, ConnectionError, TimeoutError) as error:
+    except (ConnectionError, TimeoutError) as error:
         raise DataError(
             f"the hub cannot be reached for {dataset_id}, and it is not in its cache; go online (and unset "
             "HF_HUB_OFFLINE), or give a file"

@@ -183,7 +183,6 @@ def _read_all(rows: Iterator[object]) -> None:
 
 
 def _first_row(lines: Iterator[str]) -> list[str]:
-    """Lines up to the end of the first row that is not blank."""
     head: list[str] = []
     quotes = characters = 0
     for line in lines:

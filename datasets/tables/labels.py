@@ -160,12 +160,8 @@ def _order(
         return order, tuple(names[label] for label in order), (line,)
     positive, why = _guess_positive(counts)
     order = [next(label for label in counts if label != positive), positive]
-    class_names = _class_names(order, names, column)
-    return (
-        order,
-        class_names,
-        (f"positive class: {names[positive]} ({why}; --positive-label changes it)",),
-    )
+    line = f"positive class: {names[positive]} ({why}; --positive-label changes it)"
+    return order, _class_names(order, names, column), (line,)
 
 
 def _one_against_rest(

@@ -194,12 +194,7 @@ def _from_hub(given: str) -> Checkpoint:
         raise CheckpointError(
             f"the Hugging Face hub has no {given!r}, or it needs hf auth login; {_allowed()}"
         ) from error
-    except (
-        errors.HfHubHTTPError,
-        errors.LocalEntryNotFoundError,
-        OSError,
-        ConnectionError,
-    ) as error:
+    except OSError as error:  # also the base class of the hub's own errors
         raise CheckpointError(
             f"{given} is not in the local cache and the Hugging Face hub cannot be reached; "
             f"check the network, or {_allowed()}"
