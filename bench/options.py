@@ -20,37 +20,30 @@ from worthit.models.contract import DEVICES
 from worthit.models.registry import MODELS, USAGES
 
 
-@dataclass(frozen=True)
 class Option:
     """One row of the table.
 
     Args:
+        text: the help.
         read: turns what the parser gives, None without a default, into the checked value; raises
             OptionError or UnknownNameError.
         describe: turns the checked value into its text in the saved run; None: not saved.
-        parser_arguments: for `argparse.ArgumentParser.add_argument`, help included.
+        parser_arguments: for `argparse.ArgumentParser.add_argument`.
     """
 
-    flag: str
-    read: Callable[[Any], Any]
-    describe: Callable[[Any], str] | None
-    parser_arguments: Mapping[str, Any]
-
-    @property
-    def destination(self) -> str:
-        """The name of the value in the parser's namespace."""
-        return self.flag.removeprefix("--").replace("-", "_")
-
-
-def _option(
-    flag: str,
-    text: str,
-    *,
-    read: Callable[[Any], Any] = lambda given: given,
-    describe: Callable[[Any], str] | None = str,
-    **parser_arguments: Any,
-) -> Option:
-    return Option(flag, read, describe, {"help": text, **parser_arguments})
+    def __init__(
+        self,
+        flag: str,
+        text: str,
+        *,
+        read: Callable[[Any], Any] = lambda given: given,
+        describe: Callable[[Any], str] | None = str,
+        **parser_arguments: Any,
+    ) -> None:
+        self.flag, self.read, self.describe = flag, read, describe
+        #: the name of the value in the parser's namespace
+        self.destination = flag.removeprefix("--").replace("-", "_")
+        self.parser_arguments = {"help": text, **parser_arguments}
 
 
 def _devices(given: str | None) -> tuple[str, ...]:
@@ -87,7 +80,7 @@ _NOT_DEFAULT = ", ".join(name for name, entry in MODELS.items() if not entry.def
 class BenchmarkOptions:
     """Checked values of all options, in the order in which a saved run describes them."""
 
-    preset: Annotated[Preset, _option(
+    preset: Annotated[Preset, Option(
         "--preset",
         "how much data and time "
         f"({'; '.join(f'{name}: {known.about}' for name, known in PRESETS.items())})",
@@ -95,65 +88,65 @@ class BenchmarkOptions:
         describe=lambda value: value.name,
         default="quick",
     )]  # fmt: skip
-    models: Annotated[dict[str, str], _option(  # name of the row → what the user named
+    models: Annotated[dict[str, str], Option(  # name of the row → what the user named
         "--models",
         f"names separated by commas: {', '.join((*MODELS, *USAGES))}, default, all "
         f"(default: all but {_NOT_DEFAULT})",
         read=model_choice.models,
         describe=lambda value: ",".join(map(model_choice.without_path, value, value.values())),
     )]  # fmt: skip
-    devices: Annotated[tuple[str, ...], _option(
+    devices: Annotated[tuple[str, ...], Option(
         "--devices",
         f"{', '.join(DEVICES)}, separated by commas (all present)",
         read=_devices,
         describe=",".join,
     )]  # fmt: skip
-    dataset: Annotated[str, _option(
+    dataset: Annotated[str, Option(
         "--dataset",
         f"one of {', '.join(usage for _, usage in DATASETS.values())} (%(default)s)",
         read=lambda given: _datasets([given])[0],
         describe=lambda value: parse(value).shown,
         default="wikipedia",
     )]  # fmt: skip
-    seeds: Annotated[int, _option(
+    seeds: Annotated[int, Option(
         "--seeds", "train each model K times (%(default)s)",
         read=_from_1_up("--seeds"), type=int, default=1, metavar="K",
     )]  # fmt: skip
-    retrain: Annotated[bool, _option(
+    retrain: Annotated[bool, Option(
         "--retrain", "train again, even if the cache has the trained model",
         describe=_yes_or_no, action="store_true",
     )]  # fmt: skip
-    learning_curve: Annotated[bool, _option(
+    learning_curve: Annotated[bool, Option(
         "--learning-curve", "also train on a half, a quarter, … of the comments",
         describe=_yes_or_no, action="store_true",
     )]  # fmt: skip
-    text_column: Annotated[str | None, _option(
+    text_column: Annotated[str | None, Option(
         "--text-column", "your own data: the column of the comments (guessed)", metavar="NAME"
     )]  # fmt: skip
-    label_column: Annotated[str | None, _option(
+    label_column: Annotated[str | None, Option(
         "--label-column", "your own data: the column of the classes (guessed)", metavar="NAME"
     )]  # fmt: skip
-    positive_label: Annotated[str | None, _option(
+    positive_label: Annotated[str | None, Option(
         "--positive-label",
         "your own data: the class to find (guessed); with more than two classes, the rest is one class",
         metavar="LABEL",
     )]  # fmt: skip
-    group_column: Annotated[str | None, _option(
+    group_column: Annotated[str | None, Option(
         "--group-column",
         "your own data: the column of authors, threads, …; each stays on one side of the split",
         metavar="NAME",
     )]  # fmt: skip
-    split_column: Annotated[str | None, _option(
+    split_column: Annotated[str | None, Option(
         "--split-column",
         "your own data: the column with train, validation or test in every row (guessed)",
         metavar="NAME",
     )]  # fmt: skip
-    test_file: Annotated[Path | None, _option(
+    test_file: Annotated[Path | None, Option(
         "--test-file", "your own data: a file to test on, unchanged",
         describe=lambda value: value.name, type=Path, metavar="PATH",
     )]  # fmt: skip
     report_options: Mapping[str, str]  # flag → value as given; saved here, read by reports only
-    also_test: Annotated[tuple[str, ...], _option(
+    also_test: Annotated[tuple[str, ...], Option(
         "--also-test",
         "out-of-domain comments to test on, never trained on: a file or any --dataset; repeatable",
         read=_datasets,
@@ -162,31 +155,31 @@ class BenchmarkOptions:
         default=[],
         metavar="DATASET",
     )]  # fmt: skip
-    language: Annotated[str | None, _option(  # None: as suits the dataset
+    language: Annotated[str | None, Option(  # None: as suits the dataset
         "--language",
         "en drops comments that are confidently not English, any keeps all (your own data: any; others: en)",
         read=lambda given: Protocol(language=given).language,
         metavar="en|any",
     )]  # fmt: skip
-    balance: Annotated[bool | None, _option(  # None: as suits the dataset
+    balance: Annotated[bool | None, Option(  # None: as suits the dataset
         "--balance",
         "as many comments of each class (yes, except for your own data with many classes or a test side)",
         describe=_yes_or_no,
         action=argparse.BooleanOptionalAction,
     )]  # fmt: skip
-    train_size: Annotated[int | None, _option(
+    train_size: Annotated[int | None, Option(
         "--train-size", "number of training comments (from the preset)",
         read=lambda given: Protocol(train_size=given).train_size, type=int, metavar="N",
     )]  # fmt: skip
-    test_size: Annotated[int | None, _option(
+    test_size: Annotated[int | None, Option(
         "--test-size", "number of test comments (from the preset)",
         read=lambda given: Protocol(test_size=given).test_size, type=int, metavar="N",
     )]  # fmt: skip
-    max_length: Annotated[int | None, _option(
+    max_length: Annotated[int | None, Option(
         "--max-length", "number of tokens of a comment that transformers read (128)",
         read=_from_1_up("--max-length"), type=int, metavar="TOKENS",
     )]  # fmt: skip
-    checkpoint: Annotated[dict[str, str], _option(  # name of the row → hub id or path
+    checkpoint: Annotated[dict[str, str], Option(  # name of the row → hub id or path
         "--checkpoint",
         "other pretrained weights: a hub id, a folder, a .gguf file; repeatable",
         describe=None,
@@ -194,11 +187,11 @@ class BenchmarkOptions:
         default=[],
         metavar="MODEL=ID_OR_PATH",
     )]  # fmt: skip
-    cell_limit: Annotated[float | None, _option(
+    cell_limit: Annotated[float | None, Option(
         "--cell-limit", "time limit of one training or one measurement (from the preset)",
         read=_from_1_up("--cell-limit"), describe=None, type=float, metavar="SECONDS",
     )]  # fmt: skip
-    runs_folder: Annotated[Path, _option(
+    runs_folder: Annotated[Path, Option(
         "--runs-folder", "where to save runs (reports/runs)",
         describe=None, type=Path, metavar="FOLDER",
     )]  # fmt: skip

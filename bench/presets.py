@@ -36,6 +36,9 @@ _REFERENCE_LORA = {
     "precision": "bf16",
 }
 
+_LONG = Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
+               energy_window_s=15, idle_window_s=10)  # fmt: skip
+
 _PRESETS = (
     Preset(
         "quick",
@@ -55,8 +58,7 @@ _PRESETS = (
         natural_size=None,
         validation_size=AtMost(1_000),
         cell_limit_s=12 * 3600,
-        effort=Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
-                      energy_window_s=15, idle_window_s=10),
+        effort=_LONG,
     ),
     Preset(
         "reference",
@@ -66,8 +68,7 @@ _PRESETS = (
         natural_size=None,
         validation_size=AtMost(0),  # the experiment trained on the whole training side
         cell_limit_s=24 * 3600,
-        effort=Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
-                      energy_window_s=15, idle_window_s=10),
+        effort=_LONG,
         settings={
             "bert": {"checkpoint": "bert-base-uncased", "learning_rate": 2e-5, "batch_size": 32, "dropout": None,
                      "precision": "fp32"},

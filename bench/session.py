@@ -105,7 +105,6 @@ class Session:
         return CellRun(cell, log, limit_s, self._progress, self._keep)
 
     def _settings(self, model: str) -> dict[str, Any]:
-        """Settings that the preset and the options change."""
         options, name = self.options, self.options.models[model]
         entry = registry.entry(name)
         preset = options.preset.settings.get(entry.trained_as or name, {})
@@ -145,11 +144,7 @@ class Session:
     def _seconds_left(self) -> float:
         """How long the remaining cells took in the newest run with equal options; 0 without one."""
         files = self.options.runs_folder.glob(f"*-{self.options.preset.name}*.json")
-        for file in sorted(files, reverse=True):
-            try:
-                earlier = run_file.load(file)
-            except RunError:
-                continue
+        for _, earlier in run_file.readable(sorted(files, reverse=True)):
             if earlier.complete and earlier.options == self.options.described():
                 wall_s = {(c.model, c.device, c.seed): c.wall_s for c in earlier.cells}
                 return sum(wall_s[key] for key in wall_s.keys() - self._records.keys())

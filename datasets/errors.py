@@ -14,7 +14,7 @@ WorthitError
 └── RunError                    a saved run or model that cannot be read
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class WorthitError(Exception):
@@ -54,6 +54,22 @@ class OutputError(WorthitError): ...
 
 
 class RunError(WorthitError): ...
+
+
+def one_line(error: BaseException, most: int = 200) -> str:
+    """The message of an error of a library, which may have many lines."""
+    return " ".join(str(error).split())[:most]
+
+
+def described(error: BaseException, most: int = 200) -> str:
+    """The kind and the message of an error of a library, in one line."""
+    return f"{type(error).__name__}: {one_line(error, most)}".removesuffix(": ")
+
+
+def listed(names: Sequence[str], most: int = 6, width: int = 30) -> str:
+    """The first names, for a message."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(name[:width] for name in names[:most]) or "none") + more
 
 
 def is_out_of_memory(error: BaseException) -> bool:

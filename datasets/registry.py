@@ -2,9 +2,9 @@
 
 import importlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -24,29 +24,16 @@ OWN = ("table", "hub")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
 
 
-class Source(Protocol):
+@dataclass(frozen=True)
+class Source:
     """Where comments come from. Nothing is read or downloaded before `read` is called."""
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def title(self) -> str:
-        """Its name, for people."""
-
-    @property
-    def citation(self) -> str:
-        """Its authors and licence."""
-
-    @property
-    def own(self) -> bool:
-        """True for the user's data, in any language and with any classes."""
-
-    def fingerprint(self) -> str:
-        """A text that changes whenever the data does; cached copies depend on it."""
-
-    def read(self) -> pa.Table:
-        """The comments, from `worthit.datasets.corpus.comments`."""
+    name: str
+    title: str  # the name, for people
+    citation: str  # authors and licence
+    fingerprint: Callable[[], str]  # changes whenever the data does; cached copies depend on it
+    read: Callable[[], pa.Table]  # the comments, from `worthit.datasets.corpus.comments`
+    own: bool = False  # the user's data, in any language and with any classes
 
 
 @dataclass(frozen=True)

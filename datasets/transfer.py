@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from worthit.datasets import corpus, prepare, registry
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
-from worthit.datasets.errors import DataError
+from worthit.datasets.errors import DataError, listed
 from worthit.datasets.splits.manifest import OutOfDomainSet, Prepared, Step
 from worthit.datasets.splits.protocol import Protocol, draw_test_set
 from worthit.datasets.tables.columns import NOTHING, Choices
@@ -103,7 +103,7 @@ def match_classes(classes: Sequence[str], in_domain: Sequence[str], name: str) -
     places = tuple(index.get(label.casefold(), _LEFT_OUT) for label in classes)
     unmatched = [label for label, place in zip(classes, places, strict=True) if place == _LEFT_OUT]
     if len(in_domain) > 2 and len(set(places) - {_LEFT_OUT}) >= 2:
-        warning = f"{_listed(unmatched)} of {name}: left out, no in-domain class has the same name"
+        warning = f"{listed(unmatched)} of {name}: left out, no in-domain class has the same name"
         return ClassMatch(places, True, warning if unmatched else "")
     if len(in_domain) == 2 and 1 in places:
         return _one_against_rest(places, unmatched, in_domain, name)
@@ -114,8 +114,8 @@ def match_classes(classes: Sequence[str], in_domain: Sequence[str], name: str) -
         ))  # fmt: skip
     wanted = repr(in_domain[1]) if len(in_domain) == 2 else "at least two of these"
     raise DataError(
-        f"--also-test {name} has the classes {_listed(classes)}, the in-domain ones are "
-        f"{_listed(in_domain)}; give its classes the same names ({wanted}), or omit it"
+        f"--also-test {name} has the classes {listed(classes)}, the in-domain ones are "
+        f"{listed(in_domain)}; give its classes the same names ({wanted}), or omit it"
     )
 
 
@@ -128,13 +128,8 @@ def _one_against_rest(
         "whether they mean the same"
     )  # fmt: skip
     if len(unmatched) > 1:
-        warning = f"{_listed(unmatched)} of {name} count as {in_domain[0]!r}"
+        warning = f"{listed(unmatched)} of {name} count as {in_domain[0]!r}"
     return ClassMatch(tuple(max(place, 0) for place in places), meaningful, warning)
-
-
-def _listed(labels: Sequence[str], most: int = 6) -> str:
-    more = f" and {len(labels) - most} more" if len(labels) > most else ""
-    return ", ".join(label[:30] for label in labels[:most]) + more
 
 
 def _relabel(table: pa.Table, match: ClassMatch, in_domain: tuple[str, ...]) -> pa.Table:

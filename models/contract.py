@@ -297,7 +297,6 @@ class Variant(Classifier[S]):
         return self
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        """Train the original, then convert it."""
         self.require_support()
         original = self.original()(
             self.settings, device=self.device, seed=self.seed, classes=self.classes

@@ -75,7 +75,6 @@ class FastText(Word2Vec):
         return vectors
 
     def _save(self, folder: Path) -> None:
-        """Write the buckets' vectors beside what `word2vec` saves."""
         super()._save(folder)
         save_file({"buckets": self._buckets}, folder / _BUCKETS)
 

@@ -20,6 +20,7 @@ from worthit.datasets.errors import (
     UnknownNameError,
     WorthitError,
     is_out_of_memory,
+    one_line,
 )
 from worthit.models.contract import DEVICES, Classifier, ModelEntry, read_card
 
@@ -156,7 +157,7 @@ def load(folder: Path, device: str = "cpu", checkpoint: str | None = None) -> Cl
     except Exception as error:  # each library raises its own errors for damaged files
         if is_out_of_memory(error):
             raise
-        reason = " ".join(str(error).split())[:200]
         raise RunError(
-            f"the {name} model in {folder} cannot be read ({reason}); copy the whole folder again"
+            f"the {name} model in {folder} cannot be read ({one_line(error)}); copy the whole folder "
+            "again"
         ) from error

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import ModelError, RunError, WorthitError
+from worthit.datasets.errors import ModelError, RunError, WorthitError, described
 from worthit.models.contract import (
     Classifier,
     Labels,
@@ -135,7 +135,7 @@ def _import(location: str) -> Any:
     except WorthitError:
         raise
     except (Exception, SystemExit) as error:
-        raise ModelError(f"{location} cannot be imported: {_one_line(error)}") from error
+        raise ModelError(f"{location} cannot be imported: {described(error)}") from error
     try:
         return getattr(module, attribute)
     except AttributeError as error:
@@ -169,7 +169,7 @@ def make(maker: Callable[..., Any], location: str, seed: int) -> Any:
         raise
     except Exception as error:
         raise ModelError(
-            f"{location} cannot be made without arguments: {_one_line(error)}"
+            f"{location} cannot be made without arguments: {described(error)}"
         ) from error
     return made
 
@@ -178,10 +178,6 @@ def _is_classifier(made: Any) -> bool:
     # A pipeline has such methods only if its last step has them.
     scores = any(callable(getattr(made, name, None)) for name in _SCORING)
     return callable(getattr(made, "fit", None)) and scores
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".removesuffix(": ")
 
 
 @dataclass(frozen=True)
@@ -238,12 +234,11 @@ class Wrapped(Classifier[NoSettings]):
         try:
             io.dump(self._made, folder / _SKOPS_FILE)
             trusted = io.get_untrusted_types(file=folder / _SKOPS_FILE)
-            io.load(
-                folder / _SKOPS_FILE, trusted=trusted
-            )  # fails for a lambda: only its name is saved
+            # Fails for a lambda: only its name is saved.
+            io.load(folder / _SKOPS_FILE, trusted=trusted)
         except Exception as error:
             raise ModelError(
-                f"skops cannot save {self.name} ({_one_line(error)}); add save(folder) and load(folder)"
+                f"skops cannot save {self.name} ({described(error)}); add save(folder) and load(folder)"
             ) from error
         if trusted:
             print(f"{self.name}: in addition to its own types, skops loads {', '.join(trusted)}")

@@ -13,20 +13,7 @@ from worthit.bench.cell import Cell
 from worthit.bench.cells.engine import Limit, Worker
 from worthit.bench.cells.progress import Progress, figure_text
 from worthit.bench.instruments.latency import sample_by_length
-from worthit.bench.saved import consistency
-from worthit.bench.saved.record import (
-    CellRecord,
-    Converted,
-    CurvePoint,
-    Energy,
-    Latency,
-    Memory,
-    Quality,
-    Setup,
-    Throughput,
-    Training,
-    probabilities_per_comment,
-)
+from worthit.bench.saved import consistency, record
 from worthit.datasets import prepare
 from worthit.datasets.errors import CellError, DataError, DeviceError
 from worthit.datasets.splits import manifest
@@ -53,14 +40,14 @@ def curve_sizes(labels: Labels) -> list[int]:
     return [size for size in halves if size >= max(_FEWEST_COMMENTS, firsts.max() + 1)]
 
 
-def _require_distributions(scored: Quality | CurvePoint, each: int) -> None:
+def _require_distributions(scored: record.Quality | record.CurvePoint, each: int) -> None:
     """Reject what would make the saved run unreadable; the user's own model may return anything.
 
     Raises:
         CellError: the scores are not probabilities.
     """
     parts = [scored.test]
-    if isinstance(scored, Quality):
+    if isinstance(scored, record.Quality):
         parts += [scored.train, scored.natural, scored.validation]
         parts += [other.probabilities for other in scored.out_of_domain]
     for part in parts:
@@ -85,10 +72,10 @@ class CellRun:
         log: Path,
         limit_s: float,
         progress: Progress,
-        save: Callable[[CellRecord], None],
+        save: Callable[[record.CellRecord], None],
     ) -> None:
         self.cell = cell
-        self.record = CellRecord(cell.model, cell.device, cell.seed)
+        self.record = record.CellRecord(cell.model, cell.device, cell.seed)
         self.seconds = 0.0  # of the last operation, measured in its process
         self._log, self._progress, self._save = log, progress, save
         self._limit = Limit(limit_s, _REMEDY)
@@ -97,7 +84,7 @@ class CellRun:
         self._loaded = False
         self._started = time.monotonic()
 
-    def train(self) -> Training:
+    def train(self) -> record.Training:
         """Train, or find the artifact of an earlier run. Later calls return the first result.
 
         Raises:
@@ -121,8 +108,8 @@ class CellRun:
         assert self.record.training is not None
         return self.record.training
 
-    def latency(self) -> Latency:
-        latency = self._measure("latency", Latency, lambda figure: (
+    def latency(self) -> record.Latency:
+        latency = self._measure("latency", record.Latency, lambda figure: (
             f"p50 {figure_text(figure.p50_ms)}, p99 {figure_text(figure.p99_ms)}"
         ), make_arguments=self._latency_texts)  # fmt: skip
         if latency.cold_start_s is not None and latency.cold_start_s.value is not None:
@@ -131,23 +118,23 @@ class CellRun:
             self._note(measured_s=self.record.measured_s + started_s)
         return latency
 
-    def throughput(self) -> Throughput:
-        return self._measure("throughput", Throughput, lambda figure: (
+    def throughput(self) -> record.Throughput:
+        return self._measure("throughput", record.Throughput, lambda figure: (
             f"{figure_text(figure.best.comments_per_s)} at batch size {figure.best.batch_size}"
         ))  # fmt: skip
 
-    def energy(self) -> Energy:
-        return self._measure("energy", Energy, lambda figure: (
+    def energy(self) -> record.Energy:
+        return self._measure("energy", record.Energy, lambda figure: (
             f"CPU {figure_text(figure.cpu_j_per_comment)} per comment, {figure.cpu_j_per_comment.origin}"
         ))  # fmt: skip
 
-    def quality(self) -> Quality:
-        each = probabilities_per_comment(manifest.read(self.cell.split).classes)
-        return self._measure("quality", Quality, lambda figure: (
+    def quality(self) -> record.Quality:
+        each = record.probabilities_per_comment(manifest.read(self.cell.split).classes)
+        return self._measure("quality", record.Quality, lambda figure: (
             f"{len(figure.test) // each:,} + {len(figure.natural) // each:,} test comments scored"
         ), check=lambda figure: _require_distributions(figure, each))  # fmt: skip
 
-    def learning_curve(self) -> tuple[CurvePoint, ...]:
+    def learning_curve(self) -> tuple[record.CurvePoint, ...]:
         """Train on a half, a quarter, … of the training comments; each point is saved at once.
 
         Raises:
@@ -155,10 +142,10 @@ class CellRun:
         """
         self.train()
         labels = prepare.comments(self.cell.split, "train").labels
-        each = probabilities_per_comment(manifest.read(self.cell.split).classes)
+        each = record.probabilities_per_comment(manifest.read(self.cell.split).classes)
         with self._own_process("curve") as worker:
             for comments in curve_sizes(labels):
-                point = worker.ask("curve_point", CurvePoint, self._limit, comments=comments)
+                point = worker.ask("curve_point", record.CurvePoint, self._limit, comments=comments)
                 _require_distributions(point, each)
                 self._finish(
                     "learning_curve",
@@ -168,11 +155,11 @@ class CellRun:
                 )
         return self.record.learning_curve
 
-    def memory(self) -> Memory:
+    def memory(self) -> record.Memory:
         artifact = self.train().artifact
         started = time.monotonic()
         with self._own_process("memory") as worker:
-            result = worker.ask("memory", Memory, self._limit, artifact=artifact)
+            result = worker.ask("memory", record.Memory, self._limit, artifact=artifact)
         # The whole process is the measurement, since its start is the baseline.
         self._finish(
             "memory", result, time.monotonic() - started, f"peak {figure_text(result.peak_mb)}"
@@ -195,18 +182,18 @@ class CellRun:
         )
         self._progress.result(text + when)
 
-    def _fit(self, cell: Cell) -> Training:
+    def _fit(self, cell: Cell) -> record.Training:
         """Train in a process that also measures if the artifact is cached."""
         self._worker = Worker(cell, self._log, self._progress.advance)
-        self._note(setup=self._worker.start(Setup, _SETUP_LIMIT))
+        self._note(setup=self._worker.start(record.Setup, _SETUP_LIMIT))
         self._progress.stage("training")
-        training = self._worker.ask("train", Training, self._limit)
+        training = self._worker.ask("train", record.Training, self._limit)
         self._note(measured_s=self._worker.seconds)
         if not training.cached:
             self._stop()
         return training
 
-    def _fit_and_convert(self, trained_as: str) -> Training:
+    def _fit_and_convert(self, trained_as: str) -> record.Training:
         """Train the other model as its own cell does, and convert it, in two processes.
 
         So the imports of one model do not count for the other, and the first of the two cells trains
@@ -215,12 +202,14 @@ class CellRun:
         converter = Worker(self.cell, self._log, self._progress.advance)
         try:
             # First, so that a missing package is reported before training.
-            setup = converter.start(Setup, _SETUP_LIMIT)
+            setup = converter.start(record.Setup, _SETUP_LIMIT)
             training = self._fit(dataclasses.replace(self.cell, model=trained_as))
             self._stop()
             self._note(setup=setup)
             self._progress.stage("converting")
-            converted = converter.ask("convert", Converted, self._limit, artifact=training.artifact)
+            converted = converter.ask(
+                "convert", record.Converted, self._limit, artifact=training.artifact
+            )
             self._note(measured_s=self.record.measured_s + converter.seconds)
         finally:
             converter.close()
@@ -279,7 +268,7 @@ class CellRun:
             worker.close()
 
     def _start(self, worker: Worker) -> None:
-        setup, earlier = worker.start(Setup, _SETUP_LIMIT), self.record.setup
+        setup, earlier = worker.start(record.Setup, _SETUP_LIMIT), self.record.setup
         if earlier and setup.checkpoint_identity != earlier.checkpoint_identity:
             raise CellError("the checkpoint changed between training and scoring; run again")
 

@@ -18,24 +18,8 @@ from worthit.bench.instruments.latency import measure_latency, process_age_s
 from worthit.bench.instruments.memory import peak_memory, resident_bytes
 from worthit.bench.instruments.meter import COMPONENTS, Meter
 from worthit.bench.instruments.throughput import measure_throughput
-from worthit.bench.saved import artifacts
-from worthit.bench.saved.record import (
-    NOT_TUNED,
-    Converted,
-    CurvePoint,
-    Energy,
-    Figure,
-    Latency,
-    Memory,
-    OutOfDomainScores,
-    Quality,
-    Setup,
-    Throughput,
-    Training,
-    measured,
-    probabilities_per_comment,
-    unavailable,
-)
+from worthit.bench.saved import artifacts, record
+from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
 from worthit.datasets.errors import CellError
 
@@ -59,7 +43,7 @@ class Work:
         self._load_s = 0.0
         self._has_answered = False
 
-    def setup(self) -> Setup:
+    def setup(self) -> record.Setup:
         """Fetch everything that the cell needs, before anything is timed.
 
         Raises:
@@ -70,13 +54,13 @@ class Work:
         self._baseline_bytes = resident_bytes()
         return self._cell_model.setup
 
-    def train(self) -> Training:
+    def train(self) -> record.Training:
         """Fit and save the model; a model that an earlier run has trained is not trained again."""
         folder = self._artifact_folder(self._cell_model.fingerprint())
-        record = None if self._cell.retrain else artifacts.read_record(folder)
-        return self._fit_and_save(folder) if record is None else artifacts.mark_cached(record)
+        earlier = None if self._cell.retrain else artifacts.read_record(folder)
+        return self._fit_and_save(folder) if earlier is None else artifacts.mark_cached(earlier)
 
-    def convert(self, artifact: str) -> Converted:
+    def convert(self, artifact: str) -> record.Converted:
         """Convert a trained artifact into one of this cell's model, unless the cache has that.
 
         Raises:
@@ -84,24 +68,24 @@ class Work:
             CheckpointError, ModelError: it cannot be converted, or not on this machine.
         """
         source = cache_folder("artifacts", artifact)
-        record = artifacts.read_record(source)
-        if record is None:
+        training = artifacts.read_record(source)
+        if training is None:
             raise CellError(f"the cache no longer holds {artifact}; run again")
         # Training again does not change the artifact's name, so its time belongs to the key.
         fingerprint = self._cell_model.fingerprint()
-        folder = self._artifact_folder(short_hash(fingerprint, artifact, record.trained_at))
+        folder = self._artifact_folder(short_hash(fingerprint, artifact, training.trained_at))
         if not folder.is_dir():
             converted = self._cell_model.unfitted.convert(source)
             with new_folder(folder) as scratch:
                 converted.save(scratch)
-        return Converted(folder.name, artifacts.disk_mb(folder))
+        return record.Converted(folder.name, artifacts.disk_mb(folder))
 
     def load(self, artifact: str) -> None:
         start = time.perf_counter()
         self._model = self._cell_model.load(artifact)
         self._load_s = time.perf_counter() - start
 
-    def latency(self, texts: Sequence[str]) -> Latency:
+    def latency(self, texts: Sequence[str]) -> record.Latency:
         """Measure latency on these comments; the caller reads them, so the first answer does not wait."""
         is_first = not self._has_answered
 
@@ -119,13 +103,13 @@ class Work:
             cold_start,
         )
 
-    def throughput(self) -> Throughput:
+    def throughput(self) -> record.Throughput:
         effort, texts = self._cell.effort, self._comments("test").texts
         return measure_throughput(
             self._score, self._synchronize, texts, effort.throughput_s, effort.largest_batch
         )
 
-    def memory(self, artifact: str) -> Memory:
+    def memory(self, artifact: str) -> record.Memory:
         """Load and score in one pass, in a process that has done neither before."""
         texts = self._few_comments()
         with peak_memory(self._cell.device, self._baseline_bytes) as window:
@@ -134,13 +118,13 @@ class Work:
             self._synchronize()
         return window.memory
 
-    def energy(self) -> Energy:
+    def energy(self) -> record.Energy:
         effort, texts = self._cell.effort, self._few_comments()
         return measure_energy(
             self._score, self._synchronize, texts, effort.energy_window_s, effort.idle_window_s
         )
 
-    def quality(self) -> Quality:
+    def quality(self) -> record.Quality:
         """Score each distinct comment once: test sets have comments in common."""
         test, natural, validation = (
             self._comments(part).texts for part in ("test", "natural", "validation")
@@ -157,7 +141,7 @@ class Work:
         def probabilities(part: Sequence[str]) -> tuple[float, ...]:
             return self._probabilities(scores[[row_of[text] for text in part]])
 
-        return Quality(
+        return record.Quality(
             train=probabilities(train),
             test=probabilities(test),
             natural=probabilities(natural),
@@ -165,11 +149,12 @@ class Work:
             scoring_s=scoring_s,
             truncated_share=self._model.truncated_share(test),
             out_of_domain=tuple(
-                OutOfDomainScores(name, probabilities(part)) for name, part in out_of_domain.items()
+                record.OutOfDomainScores(name, probabilities(part))
+                for name, part in out_of_domain.items()
             ),
         )
 
-    def curve_point(self, comments: int) -> CurvePoint:
+    def curve_point(self, comments: int) -> record.CurvePoint:
         """Train a new model on the first `comments` training comments, and score the test set."""
         model, train = self._cell_model.make(), self._comments("train")
         start = time.perf_counter()
@@ -177,12 +162,14 @@ class Work:
         self._synchronize()
         train_s = time.perf_counter() - start
         scores = model.predict_proba(self._comments("test").texts)
-        return CurvePoint(comments, measured(train_s, "s", _CLOCK), self._probabilities(scores))
+        return record.CurvePoint(
+            comments, measured(train_s, "s", _CLOCK), self._probabilities(scores)
+        )
 
     def _artifact_folder(self, key: str) -> Path:
         return cache_folder("artifacts", f"{file_name(self._cell.model)}-{key}")
 
-    def _fit_and_save(self, folder: Path) -> Training:
+    def _fit_and_save(self, folder: Path) -> record.Training:
         model, comments = self._cell_model.make(), self._comments("train")
 
         def fit() -> None:
@@ -200,11 +187,11 @@ class Work:
         if model.trains:
             train_s, joules = measured(spent.seconds, "s", _CLOCK), spent.long_enough().joules
         else:
-            train_s = unavailable("s", NOT_TUNED)
-            joules = dict.fromkeys(COMPONENTS, unavailable("J", NOT_TUNED))
+            train_s = unavailable("s", record.NOT_TUNED)
+            joules = dict.fromkeys(COMPONENTS, unavailable("J", record.NOT_TUNED))
         with new_folder(folder, replace=True) as scratch:
             model.save(scratch)
-            record = Training(
+            training = record.Training(
                 train_s=train_s,
                 memory=window.memory,
                 trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -219,8 +206,8 @@ class Work:
                 ram_j=joules["RAM"],
                 gpu_j=joules["GPU"],
             )
-            artifacts.write_record(record, scratch)
-        return record
+            artifacts.write_record(training, scratch)
+        return training
 
     def _probabilities(self, scores: Any) -> tuple[float, ...]:
         """Scores of shape (comments, classes) as a record has them.
@@ -232,7 +219,9 @@ class Work:
             raise CellError(
                 f"{self._cell.model} gave probabilities that are not numbers; training diverged"
             )
-        each = probabilities_per_comment(self._cell_model.classes)  # of two classes, the second
+        each = record.probabilities_per_comment(
+            self._cell_model.classes
+        )  # of two classes, the second
         return tuple(np.round(scores[:, -each:], 6).ravel().tolist())
 
     def _score(self, texts: Sequence[str], batch_size: int | None = None) -> Any:

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-from worthit.datasets.errors import DeviceError, WorthitError, is_out_of_memory
+from worthit.datasets.errors import DeviceError, WorthitError, described, is_out_of_memory, one_line
 
 
 def main() -> None:
@@ -57,7 +57,9 @@ def serve(make_work: Callable[[Any, Callable[[int, int], None]], Any]) -> None:
             _send(channel, {"answer": answer, "seconds": time.perf_counter() - start})
         except Exception as error:
             traceback.print_exc()
-            _send(channel, {"error": _one_line(error), "kind": _kind(error)})
+            kind = "user" if isinstance(error, WorthitError) else "crash"
+            kind = "skip" if isinstance(error, DeviceError) else kind
+            _send(channel, {"error": _reason(error), "kind": kind})
         busy.clear()
 
 
@@ -86,19 +88,12 @@ def _progress_to(channel: TextIO) -> Callable[[int, int], None]:
     return lambda done, total: _send(channel, {"progress": [done, total]})
 
 
-def _kind(error: Exception) -> str:
-    if isinstance(error, DeviceError):
-        return "skip"
-    return "user" if isinstance(error, WorthitError) else "crash"
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())[:300]
+def _reason(error: Exception) -> str:
     if isinstance(error, WorthitError):
-        return text
+        return one_line(error, 300)
     if is_out_of_memory(error):
-        return f"out of memory ({text or 'MemoryError'})"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        return f"out of memory ({one_line(error, 300) or 'MemoryError'})"
+    return described(error, 300)
 
 
 if __name__ == "__main__":

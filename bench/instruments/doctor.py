@@ -8,14 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from worthit.bench.instruments import known_allocation, machine
-from worthit.bench.instruments.known_allocation import ALLOCATION_MB
+from worthit.bench.instruments import machine, memory
 from worthit.bench.instruments.latency import measure_latency
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT, measure_noise
 from worthit.bench.instruments.meter import Meter
 from worthit.bench.saved import run_file
 from worthit.bench.saved.record import Figure, Run, significant, unavailable
-from worthit.datasets.errors import CellError, DeviceError, RunError
+from worthit.datasets.errors import CellError, DeviceError
 
 CheckResult = Literal["ok", "off", "skipped"]
 
@@ -71,10 +70,10 @@ def sleep_check(slept_ms: float) -> Check:
 
 def allocation_check(name: str, growth: Figure) -> Check:
     """An allocation of 256 MB raises the peak by 256 MB."""
-    expected = f"{ALLOCATION_MB} MB ± {_ALLOCATION_OFF:.0%}"
+    expected = f"{memory.ALLOCATION_MB} MB ± {_ALLOCATION_OFF:.0%}"
     if growth.value is None:
         return Check(name, expected, "n/a", "skipped", growth.reason)
-    within = abs(growth.value / ALLOCATION_MB - 1) <= _ALLOCATION_OFF
+    within = abs(growth.value / memory.ALLOCATION_MB - 1) <= _ALLOCATION_OFF
     return Check(name, expected, f"{growth.value:.1f} MB", _verdict(within), growth.instrument)
 
 
@@ -156,7 +155,6 @@ def _verdict(is_ok: bool) -> CheckResult:
 
 
 def _median_ms(score: Callable[[Any], None], samples: int) -> float:
-    """Median latency of a score function."""
     not_asked = unavailable("s", "not asked for")
     timed = measure_latency(
         score, lambda: None, [""] * samples, _LATENCY_LIMIT_S, 0.0, lambda: not_asked
@@ -166,20 +164,14 @@ def _median_ms(score: Callable[[Any], None], samples: int) -> float:
 
 def _allocation(name: str, device: str) -> Check:
     try:
-        return allocation_check(name, known_allocation.measure_in_new_process(device))
+        return allocation_check(name, memory.measure_known_allocation(device))
     except CellError as error:
         return _broken(name, str(error))
 
 
 def _cpu_energy_checks() -> tuple[Check, Check]:
     square = np.ones((512, 512))
-
-    def burn() -> None:
-        end = time.perf_counter() + _WINDOW_S
-        while time.perf_counter() < end:
-            square @ square  # on all cores
-
-    return _metered("CPU", Meter(), burn)
+    return _metered("CPU", Meter(), lambda: square @ square)  # on all cores
 
 
 def _gpu_checks() -> Iterator[Check]:
@@ -203,20 +195,23 @@ def _gpu_energy_checks() -> tuple[Check, Check]:
     import torch
 
     square = torch.ones(4096, 4096, device="cuda")
-    square @ square  # the context raises the idle power of a GPU
-    torch.cuda.synchronize()
+
+    def multiply() -> None:
+        square @ square
+        torch.cuda.synchronize()
+
+    multiply()  # the context raises the idle power of a GPU
+    return _metered("GPU", Meter(), multiply)
+
+
+def _metered(component: str, meter: Meter, work: Callable[[], object]) -> tuple[Check, Check]:
+    """Meter an idle window, one of repeated work and one without."""
 
     def burn() -> None:
         end = time.perf_counter() + _WINDOW_S
         while time.perf_counter() < end:
-            square @ square
-            torch.cuda.synchronize()
+            work()
 
-    return _metered("GPU", Meter(), burn)
-
-
-def _metered(component: str, meter: Meter, burn: Callable[[], None]) -> tuple[Check, Check]:
-    """Meter an idle window, a burn and a window without work."""
     windows = [meter.over(lambda: time.sleep(_WINDOW_S)), meter.over(burn)]
     time.sleep(_SETTLE_S)
     windows.append(meter.over(lambda: time.sleep(_WINDOW_S)))
@@ -241,12 +236,5 @@ def _broken(name: str, reason: str) -> Check:
 
 
 def _newest_run(folder: Path) -> Run | None:
-    """The newest complete run; None without one."""
-    for file in sorted(folder.glob("*.json"), reverse=True):  # names begin with the time
-        try:
-            run = run_file.load(file)
-        except RunError:  # `worthit runs` lists it
-            continue
-        if run.complete:
-            return run
-    return None
+    files = sorted(folder.glob("*.json"), reverse=True)  # names begin with the time
+    return next((run for _, run in run_file.readable(files) if run.complete), None)

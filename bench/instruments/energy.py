@@ -49,16 +49,13 @@ def measure_energy(
             return figure
         return dataclasses.replace(times(figure, 1 / comments, "J"), samples=comments)
 
-    def net(component: str) -> Figure:
-        return each(_net(component, busy, before, after))
-
+    figures: dict[str, Any] = {}
+    for component in COMPONENTS:
+        name, net = component.lower(), _net(component, busy, before, after)
+        figures[f"{name}_j_per_comment"] = each(busy.joules[component])
+        figures[f"{name}_net_j_per_comment"] = each(net)
     return Energy(
-        cpu_j_per_comment=each(busy.joules["CPU"]),
-        ram_j_per_comment=each(busy.joules["RAM"]),
-        gpu_j_per_comment=each(busy.joules["GPU"]),
-        cpu_net_j_per_comment=net("CPU"),
-        ram_net_j_per_comment=net("RAM"),
-        gpu_net_j_per_comment=net("GPU"),
+        **figures,
         idle_before_w=_idle_w(before),
         idle_after_w=_idle_w(after),
         idle_disagreement=_disagreement(before, after),

@@ -29,9 +29,8 @@ def sample_by_length(texts: Sequence[str], samples: int) -> list[str]:
     order = sorted(range(len(texts)), key=lambda row: (len(texts[row]), texts[row]))
     places = np.linspace(0, len(order) - 1, min(samples, len(order))).round().astype(int)
     rows = [order[place] for place in places]
-    np.random.default_rng(0).shuffle(
-        rows
-    )  # else length would correlate with drift of the clock speed
+    # Else length would correlate with drift of the clock speed.
+    np.random.default_rng(0).shuffle(rows)
     return [texts[row] for row in rows]
 
 

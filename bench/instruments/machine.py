@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import runpy
-import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -146,7 +145,8 @@ def _blas() -> tuple[str | None, int | None]:
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     # scipy may have another one; whether it is loaded yet must not matter.
     home = Path(np.__file__).parent.parent
-    pools = [pool for pool in pools if _belongs_to_numpy(Path(pool["filepath"]), home)] or pools
+    folders = {home / "numpy.libs", home / "numpy"}
+    pools = [pool for pool in pools if folders & {*Path(pool["filepath"]).parents}] or pools
     if not pools:
         return None, None
     words = (pools[0]["internal_api"], pools[0]["version"], pools[0].get("architecture"))
@@ -163,10 +163,6 @@ def thread_pools() -> dict[str, int]:
     return dict(sorted(threads.items()))
 
 
-def _belongs_to_numpy(library: Path, home: Path) -> bool:
-    return any(home / folder in library.parents for folder in ("numpy.libs", "numpy"))
-
-
 def _operating_system() -> str:
     """The Linux distribution, or the name and release of another system."""
     if sys.platform == "darwin":
@@ -179,18 +175,9 @@ def _operating_system() -> str:
 
 def _commit() -> str | None:
     """The commit of a checkout, with `+changes` if files differ from it; None without git."""
-    root = str(Path(__file__).resolve().parents[2])
-    commit = _output("git", "-C", root, "rev-parse", "--short=12", "HEAD")
+    git = ("git", "-C", str(Path(__file__).resolve().parents[2]))
+    commit = processor.output_of(*git, "rev-parse", "--short=12", "HEAD")
     if not commit:
         return None
-    return commit + (
-        "+changes" if _output("git", "-C", root, "status", "--porcelain", "-uno") else ""
-    )
-
-
-def _output(*command: str) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    changes = processor.output_of(*git, "status", "--porcelain", "-uno")
+    return commit + ("+changes" if changes else "")

@@ -10,17 +10,22 @@ import contextlib
 import ctypes
 import gc
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import psutil
 
 from worthit.bench.saved.record import Figure, Memory, measured, unavailable
 from worthit.datasets.errors import CellError
 
+ALLOCATION_MB = 256
+_LIMIT_S = 120.0
 _PROC = Path("/proc")
 _MB = 1e6
 #: errors for a process that has ended since it was listed
@@ -188,3 +193,47 @@ def _statistic(statistics: dict[str, int], key: str, device: str) -> Figure:
     if not peak_bytes:  # a model has scored, so 0 is not a measurement
         return unavailable("MB", f"this torch build reports 0 for {device}'s {key}")
     return measured(peak_bytes / _MB, "MB", f"torch.accelerator {key}")
+
+
+def measure_known_allocation(device: str) -> Figure:
+    """The growth of peak memory, in MB, that `ALLOCATION_MB` cause in a new process.
+
+    It checks this instrument: the process is this module as a program.
+
+    Raises:
+        CellError: the process failed or took too long.
+    """
+    command = [sys.executable, "-P", "-m", "worthit.bench.instruments.memory", device]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=True)
+    except subprocess.TimeoutExpired:
+        raise CellError(f"the process took longer than {_LIMIT_S:.0f} s") from None
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
+        raise CellError(f"the process failed: {lines[-1]}") from None
+    return msgspec.json.decode(done.stdout, type=Figure)
+
+
+def _growth(device: str) -> Figure:
+    """The peak with the allocation, less the peak without."""
+    baseline_bytes = resident_bytes()
+    with peak_memory(device, baseline_bytes) as without:
+        pass
+    with peak_memory(device, baseline_bytes) as with_allocation:
+        if device == "cpu":
+            np.ones(ALLOCATION_MB * 1_000_000, dtype=np.uint8)
+        else:
+            import torch
+
+            torch.ones(ALLOCATION_MB * 1_000_000, dtype=torch.uint8, device=device)
+    before, after = (
+        window.memory.peak_mb if device == "cpu" else window.memory.accelerator_peak_mb
+        for window in (without, with_allocation)
+    )
+    if before.value is None or after.value is None:
+        return after
+    return measured(after.value - before.value, "MB", after.instrument)
+
+
+if __name__ == "__main__":
+    print(msgspec.json.encode(_growth(sys.argv[1])).decode())

@@ -18,6 +18,7 @@ from typing import Any
 
 from worthit.bench.instruments import machine
 from worthit.bench.saved.record import Figure, significant, unavailable
+from worthit.datasets.errors import described
 
 #: metered separately, and never added up while any of them is an estimate
 COMPONENTS = ("CPU", "RAM", "GPU")
@@ -107,8 +108,7 @@ class Meter:
         try:
             return step()
         except Exception as error:
-            words = " ".join(str(error).split())
-            self.broken = f"codecarbon failed ({type(error).__name__}: {words})"
+            self.broken = f"codecarbon failed ({described(error)})"
             return None
 
     def _begin(self) -> None:

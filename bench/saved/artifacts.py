@@ -40,25 +40,15 @@ def disk_mb(folder: Path) -> Figure:
 
 def mark_cached(training: Training) -> Training:
     """The record of a training in an earlier process, with its costs marked as cached."""
-    return dataclasses.replace(
-        training,
-        train_s=_mark(training.train_s),
-        memory=_mark_memory(training.memory),
-        cpu_j=_mark(training.cpu_j),
-        ram_j=_mark(training.ram_j),
-        gpu_j=_mark(training.gpu_j),
-        cached=True,
-    )
+    marked: Training = _mark(training)
+    return dataclasses.replace(marked, disk_mb=training.disk_mb, cached=True)
 
 
-def _mark(figure: Figure) -> Figure:
-    if figure.value is None:
-        return figure
-    return dataclasses.replace(figure, origin="cached", was=figure.origin)
-
-
-def _mark_memory(memory: Memory) -> Memory:
-    figures: dict[str, Any] = {
-        name: _mark(value) for name, value in vars(memory).items() if isinstance(value, Figure)
+def _mark(part: Any) -> Any:
+    if isinstance(part, Figure):
+        is_known = part.value is not None
+        return dataclasses.replace(part, origin="cached", was=part.origin) if is_known else part
+    inner = {
+        name: value for name, value in vars(part).items() if isinstance(value, Figure | Memory)
     }
-    return dataclasses.replace(memory, **figures)
+    return dataclasses.replace(part, **{name: _mark(value) for name, value in inner.items()})

@@ -12,18 +12,8 @@ from typing import Any, NotRequired, TypedDict
 import msgspec
 import numpy as np
 
-from worthit.bench.saved.record import (
-    CellRecord,
-    Data,
-    Figure,
-    Latency,
-    OutOfDomainData,
-    Part,
-    Quality,
-    Run,
-    Throughput,
-    probabilities_per_comment,
-)
+from worthit.bench.saved import record
+from worthit.bench.saved.record import Data
 from worthit.datasets.audit.audit import Audit
 from worthit.datasets.splits.manifest import PARTS, Step
 
@@ -44,14 +34,14 @@ class _Described(TypedDict):
     machine: _Machine
 
 
-def check(run: Run) -> None:
+def check(run: record.Run) -> None:
     """Raises ValueError with the first contradiction, in one line."""
     msgspec.convert({"machine": run.machine}, _Described)
     for problem in _problems(run):
         raise ValueError(problem)
 
 
-def _problems(run: Run) -> Iterator[str]:
+def _problems(run: record.Run) -> Iterator[str]:
     """Lazy: each check relies on the ones before."""
     yield from _of_data(run.data)
     yield from _of_figures("", "noise", run.noise)
@@ -84,7 +74,7 @@ def _of_steps(where: str, steps: Sequence[Step], classes: int) -> Iterator[str]:
             yield f"{where} {step.name!r} has {step.comments:,} comments, by class {step.counts}"
 
 
-def _of_part(where: str, part: Part, classes: int) -> Iterator[str]:
+def _of_part(where: str, part: record.Part, classes: int) -> Iterator[str]:
     for field in dataclasses.fields(part):
         values = getattr(part, field.name)
         if len(values) != len(part.ids):
@@ -93,12 +83,12 @@ def _of_part(where: str, part: Part, classes: int) -> Iterator[str]:
         yield f"{where}.labels has {max(part.labels)}, there are {classes} classes"
 
 
-def _same_size(where: str, part: Part, step: Step) -> Iterator[str]:
+def _same_size(where: str, part: record.Part, step: Step) -> Iterator[str]:
     if len(part.ids) != step.comments:
         yield f"{where} has {len(part.ids):,} ids, the step {step.name!r} {step.comments:,} comments"
 
 
-def _of_other(where: str, other: OutOfDomainData, data: Data) -> Iterator[str]:
+def _of_other(where: str, other: record.OutOfDomainData, data: Data) -> Iterator[str]:
     if len(other.mapped_to) != len(other.classes):
         yield f"{where} has {len(other.classes)} classes and maps {len(other.mapped_to)}"
     for name in {*other.mapped_to} - {None, *data.classes}:
@@ -133,8 +123,8 @@ def _of_audit(audit: Audit, data: Data) -> Iterator[str]:
             yield f"data.audit.{key} has {unknown}, which is not a test comment"
 
 
-def _of_cell(cell: CellRecord, data: Data) -> Iterator[str]:
-    each, where = probabilities_per_comment(data.classes), f"cell {cell.name}"
+def _of_cell(cell: record.CellRecord, data: Data) -> Iterator[str]:
+    each, where = record.probabilities_per_comment(data.classes), f"cell {cell.name}"
     yield from _of_figures(f"{where}: ", "", cell)
     trained = cell.training is not None and cell.training.train_s.value is not None
     if cell.training is not None and trained and not cell.training.comments:
@@ -153,7 +143,7 @@ def _of_cell(cell: CellRecord, data: Data) -> Iterator[str]:
         yield from _of_probabilities(at, point.test, len(data.test.ids), each)
 
 
-def _of_latency(where: str, latency: Latency) -> Iterator[str]:
+def _of_latency(where: str, latency: record.Latency) -> Iterator[str]:
     samples = latency.samples_ms
     if len(samples) != len(latency.characters):
         yield f"{where} has {len(samples):,} samples_ms and {len(latency.characters):,} characters"
@@ -165,7 +155,7 @@ def _of_latency(where: str, latency: Latency) -> Iterator[str]:
             )
 
 
-def _of_throughput(where: str, throughput: Throughput) -> Iterator[str]:
+def _of_throughput(where: str, throughput: record.Throughput) -> Iterator[str]:
     yield from _growing(
         f"{where} has batch sizes", [rate.batch_size for rate in throughput.batches]
     )
@@ -179,8 +169,8 @@ def _growing(where: str, sizes: Sequence[int]) -> Iterator[str]:
         yield f"{where} {sizes}, which do not grow"
 
 
-def _of_quality(where: str, quality: Quality, data: Data) -> Iterator[str]:
-    each = probabilities_per_comment(data.classes)
+def _of_quality(where: str, quality: record.Quality, data: Data) -> Iterator[str]:
+    each = record.probabilities_per_comment(data.classes)
     for name in PARTS:
         size = len(getattr(data, name).ids)
         yield from _of_probabilities(f"{where}.{name}", getattr(quality, name), size, each)
@@ -225,8 +215,8 @@ def _of_figures(where: str, path: str, part: object) -> Iterator[str]:
             yield f"{where}{name} has {figure.samples} samples"
 
 
-def _figures(name: str, part: Any) -> Iterator[tuple[str, Figure]]:
-    if isinstance(part, Figure):
+def _figures(name: str, part: Any) -> Iterator[tuple[str, record.Figure]]:
+    if isinstance(part, record.Figure):
         yield name, part
     elif dataclasses.is_dataclass(part):
         for field in dataclasses.fields(part):

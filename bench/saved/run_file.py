@@ -1,6 +1,8 @@
 """Save and load a run: one JSON file, checked when it is read."""
 
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,13 @@ def save(run: Any, file: Path) -> None:
     lines = msgspec.json.format(msgspec.json.encode(run), indent=1)
     # One line per list of numbers: thousands of comments would hide everything else.
     write_whole(file, _PLAIN_LIST.sub(lambda match: _LINE_BREAK.sub(b"", match[0]), lines))
+
+
+def readable(files: Iterable[Path]) -> Iterator[tuple[str, Run]]:
+    """The name and the content of each saved run that can be read; `worthit runs` lists the others."""
+    for file in files:
+        with suppress(RunError):
+            yield file.stem, load(file)
 
 
 def load(file: Path) -> Run:

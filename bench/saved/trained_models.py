@@ -76,12 +76,7 @@ def _matches(name: str, cell: CellRecord) -> bool:
 
 
 def _find_latest(model: str, runs: Path) -> TrainedModel:
-    loaded = {}
-    for file in runs.glob("*.json"):
-        try:
-            loaded[file.stem] = run_file.load(file)
-        except RunError:
-            continue  # `worthit runs` reports it
+    loaded = dict(run_file.readable(runs.glob("*.json")))
     matches = {
         name: [cell for cell in run.cells if _matches(model, cell)] for name, run in loaded.items()
     }

@@ -93,7 +93,6 @@ def _advance(bar: "tqdm[Any]", done: int, total: int) -> None:
 
 
 def _grid(given: Sequence[str]) -> list[dict[str, Any]]:
-    """All combinations of the given values."""
     axes = []
     for pair in given:
         name, _, values = pair.partition("=")

@@ -4,7 +4,6 @@ personal data.
 Computed once for each prepared split and cached beside it. It holds counts and comment ids, no texts.
 """
 
-import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -147,9 +146,8 @@ def _count_languages(texts: Sequence[str]) -> dict[str, int]:
 
 def _length_auc(texts: Sequence[str], labels: npt.NDArray[np.int64]) -> float | None:
     """The probability that a comment of class 1 is longer than one of class 0; ties count half."""
-    characters = np.array([len(text) for text in texts])
-    longer, others = characters[labels == 1], np.sort(characters[labels == 0])
-    if not len(longer) or not len(others):
+    from sklearn.metrics import roc_auc_score
+
+    if len(np.unique(labels)) < 2:
         return None
-    find = functools.partial(np.searchsorted, others, longer)
-    return float((find(side="left") + find(side="right")).mean() / 2 / len(others))
+    return float(roc_auc_score(labels, [len(text) for text in texts]))

@@ -5,11 +5,12 @@ package: `import datasets` finds theirs if it is installed, and else an empty na
 on it does not run code that comes with a dataset.
 """
 
+import functools
 import hashlib
 import importlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,41 +18,44 @@ from typing import Any
 import pyarrow as pa
 
 from worthit.datasets.cache import sha256_of
-from worthit.datasets.errors import DataError
+from worthit.datasets.errors import DataError, one_line
 from worthit.datasets.registry import Source
 from worthit.datasets.tables import assemble, files, whole
+from worthit.datasets.tables.assemble import Piece
 from worthit.datasets.tables.columns import SIDES, Choices
 
 _INSTALL = "pip install 'worthit[hub]'"
 
 
-@dataclass(frozen=True)
-class SplitDataset:
-    """A dataset with named splits, which Hugging Face's library loads."""
+def source(argument: str, choices: Choices) -> Source:
+    """A dataset of the hub, by id, with its configuration if it has several."""
+    dataset_id, _, configuration = argument.partition(":")
+    title = f"{dataset_id} ({configuration})" if configuration else dataset_id
+    citation = "from the Hugging Face hub; see its page for authors and licence"
+    load = partial(_from_hub, dataset_id, configuration or None)
+    return _source("hub", title, citation, choices, load)
 
-    name: str
-    title: str
-    citation: str
-    choices: Choices
-    load: Callable[[], Any]
-    _loaded: dict[str, pa.Table] = field(default_factory=dict, compare=False, repr=False)
 
-    own = True
+def saved(path: Path, choices: Choices) -> Source:
+    """A folder made by `save_to_disk`."""
+    return _source("saved", path.name, "the user's data", choices, partial(_from_disk, path))
 
-    def fingerprint(self) -> str:
-        return _fingerprint(self._splits(), self.choices)
 
-    def read(self) -> pa.Table:
-        return _corpus(self._splits(), self.title, self.choices)
-
-    def _splits(self) -> dict[str, pa.Table]:
-        if not self._loaded:
-            self._loaded.update(_tables(self.load()))
-        return self._loaded
+def _source(
+    name: str, title: str, citation: str, choices: Choices, load: Callable[[], Any]
+) -> Source:
+    splits = functools.cache(lambda: _tables(load()))
+    return Source(
+        name,
+        title,
+        citation,
+        fingerprint=lambda: _fingerprint(splits(), choices),
+        read=lambda: _corpus(splits(), title, choices),
+        own=True,
+    )
 
 
 def _library(wanted: str) -> Any:
-    """Hugging Face's `datasets`."""
     library = importlib.import_module("datasets")
     if not hasattr(library, "load_dataset"):
         raise DataError(
@@ -63,13 +67,11 @@ def _library(wanted: str) -> Any:
 
 def _from_hub(dataset_id: str, configuration: str | None) -> Any:
     library = _library(dataset_id)
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
     try:
         return library.load_dataset(dataset_id, configuration)
     except library.exceptions.DatasetNotFoundError as error:
         raise DataError(_not_found(dataset_id, str(error))) from error
-    except (OfflineModeIsEnabled, ConnectionError, TimeoutError) as error:
+    except (ConnectionError, TimeoutError) as error:
         raise DataError(
             f"the hub cannot be reached for {dataset_id}, and it is not in its cache; go online (and unset "
             "HF_HUB_OFFLINE), or give a file"
@@ -84,7 +86,7 @@ def _from_disk(path: Path) -> Any:
         return library.load_from_disk(str(path))
     except Exception as error:  # any reader of the library may fail
         raise DataError(
-            f"{path} looks like a saved dataset but cannot be read ({files.one_line(error)}); "
+            f"{path} looks like a saved dataset but cannot be read ({one_line(error)}); "
             "save it again, or as Parquet"
         ) from error
 
@@ -102,7 +104,7 @@ def _not_found(dataset_id: str, reason: str) -> str:
 
 
 def _unreadable(dataset_id: str, error: Exception) -> str:
-    reason = files.one_line(error)
+    reason = one_line(error)
     if "onfig name is missing" in reason:
         return (
             f"{dataset_id} has several configurations; name one: hub:{dataset_id}:NAME ({reason})"
@@ -134,8 +136,7 @@ def _named(split: Any) -> pa.Table:
 
 def _fingerprint(splits: dict[str, pa.Table], choices: Choices) -> str:
     """A hash of the content: identical rows are the same dataset, wherever they come from."""
-    settings = asdict(replace(choices, test_file=None))
-    digest = hashlib.sha256(json.dumps([assemble.VERSION, settings]).encode())
+    digest = hashlib.sha256(json.dumps([assemble.VERSION, choices.settings()]).encode())
     if choices.test_file is not None:
         digest.update(sha256_of(files.existing(choices.test_file)).encode())
     for name, table in sorted(splits.items()):
@@ -168,37 +169,23 @@ def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Tab
             raise DataError(
                 f"{title} has no split `train` to go with --test-file; omit that option"
             )
-        train = whole.from_arrow(title, splits["train"])
-        pieces = [assemble.Piece(train, "train"), assemble.Piece(rows, "test")]
+        pieces = [Piece(whole.from_arrow(title, splits["train"]), "train"), Piece(rows, "test")]
         return assemble.corpus_of(pieces, choices)
-    known = {name: side for name in splits if (side := SIDES.get(name.lower()))}
-    if not known and len(splits) > 1:
+    sides = {name: SIDES.get(name.lower()) for name in splits}
+    known = [name for name in splits if sides[name]] or list(splits)
+    if not any(sides.values()) and len(splits) > 1:
         raise DataError(
             f"{title} has the splits {', '.join(splits)}, none of them train or test; save one as "
             "Parquet and give the file"
         )
-    sides: dict[str, str | None] = {**known} or dict.fromkeys(splits)
-    if len(sides) == 1:
-        sides = dict.fromkeys(sides)
     pieces = [
-        assemble.Piece(whole.from_arrow(f"{title}, {name}", splits[name]), side)
-        for name, side in sides.items()
+        Piece(
+            whole.from_arrow(f"{title}, {name}", splits[name]),
+            sides[name] if len(known) > 1 else None,
+        )
+        for name in known
     ]
-    if left_out := sorted(splits.keys() - sides.keys()):
+    if left_out := sorted(splits.keys() - set(known)):
         note = f"splits that are neither train nor test, left out: {', '.join(left_out)}"
         pieces[0] = replace(pieces[0], rows=replace(pieces[0].rows, notes=(note,)))
     return assemble.corpus_of(pieces, choices)
-
-
-def source(argument: str, choices: Choices) -> Source:
-    """A dataset of the hub, by id, with its configuration if it has several."""
-    dataset_id, _, configuration = argument.partition(":")
-    title = f"{dataset_id} ({configuration})" if configuration else dataset_id
-    citation = "from the Hugging Face hub; see its page for authors and licence"
-    load = partial(_from_hub, dataset_id, configuration or None)
-    return SplitDataset("hub", title, citation, choices, load)
-
-
-def saved(path: Path, choices: Choices) -> Source:
-    """A folder made by `save_to_disk`."""
-    return SplitDataset("saved", path.name, "the user's data", choices, partial(_from_disk, path))

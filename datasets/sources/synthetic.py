@@ -12,7 +12,6 @@ import argparse
 import csv
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -34,33 +33,18 @@ _KIND = "thanks great helpful agree welcome good kindly appreciate nice work int
 _RUDE = "stupid idiot pathetic garbage liar shut clown worthless moron dumb loser nonsense".split()
 
 
-@dataclass(frozen=True)
-class Synthetic:
-    size: int = _DEFAULT_COMMENTS
-    seed: int = 0
-
-    name = "synthetic"
-    own = False
-    citation = "synthetic, by worthit; free of any rights"
-
-    @property
-    def title(self) -> str:
-        return f"{self.size:,} synthetic comments"
-
-    def fingerprint(self) -> str:
-        return f"3:{self.size}:{self.seed}"
-
-    def read(self) -> pa.Table:
-        rng = np.random.default_rng(self.seed)
-        rude = rng.random(self.size) < _TOXIC_SHARE
-        texts = [_comment(rng, bool(is_rude)) for is_rude in rude]
-        votes = rng.binomial(_RATERS, np.where(rude, 0.85, 0.1))
-        return comments(
-            pa.array(texts),
-            pa.array(votes > _RATERS / 2),
-            shares=pa.array(votes / _RATERS),
-            raters=pa.array(np.full(self.size, _RATERS)),
-        )
+def synthetic(size: int, seed: int = 0) -> pa.Table:
+    """`size` synthetic comments."""
+    rng = np.random.default_rng(seed)
+    rude = rng.random(size) < _TOXIC_SHARE
+    texts = [_comment(rng, bool(is_rude)) for is_rude in rude]
+    votes = rng.binomial(_RATERS, np.where(rude, 0.85, 0.1))
+    return comments(
+        pa.array(texts),
+        pa.array(votes > _RATERS / 2),
+        shares=pa.array(votes / _RATERS),
+        raters=pa.array(np.full(size, _RATERS)),
+    )
 
 
 def _comment(rng: np.random.Generator, rude: bool) -> str:
@@ -75,13 +59,18 @@ def _comment(rng: np.random.Generator, rude: bool) -> str:
 
 
 def source(argument: str) -> Source:
-    if not argument:
-        return Synthetic()
-    if not argument.isdecimal() or int(argument) < 100:
+    if argument and (not argument.isdecimal() or int(argument) < 100):
         raise OptionError(
             f"synthetic takes a number of comments, at least 100, but was given {argument!r}; try synthetic:4000"
         )
-    return Synthetic(int(argument))
+    size = int(argument or _DEFAULT_COMMENTS)
+    return Source(
+        "synthetic",
+        f"{size:,} synthetic comments",
+        "synthetic, by worthit; free of any rights",
+        fingerprint=lambda: f"3:{size}:0",
+        read=lambda: synthetic(size),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,63 +6,68 @@ train.csv and test.csv; or none is, and all are read as one table.
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
-from worthit.datasets.cache import sha256_of
 from worthit.datasets.errors import DataError
 from worthit.datasets.registry import Source
 from worthit.datasets.tables import assemble, files, formats, whole
+from worthit.datasets.tables.assemble import Piece
 from worthit.datasets.tables.columns import SIDES, Choices
 
 _MOST_FILES = 1_000
+_Sided = tuple[str | None, Path]
 
 
-@dataclass(frozen=True)
-class Table:
-    path: Path  # of a file or a folder
-    choices: Choices
+def source(argument: str, choices: Choices) -> Source:
+    path = Path(argument).expanduser()
+    with files.readable(path):
+        if path.is_dir():
+            path = path.resolve()
+            if any((path / name).exists() for name in ("dataset_dict.json", "state.json")):
+                from worthit.datasets.sources import hub  # saved by Hugging Face's `datasets`
 
-    name = "table"
-    citation = "the user's data"
-    own = True
-
-    @property
-    def title(self) -> str:
-        return self.path.name
-
-    def fingerprint(self) -> str:
-        hashes = []
-        for side, file in self._files():
-            with files.readable(file):
-                hashes.append(f"{side}:{file.name}:{sha256_of(file)}")
-        settings = asdict(replace(self.choices, test_file=None))
-        return "; ".join((assemble.VERSION, *hashes, json.dumps(settings)))
-
-    def read(self) -> pa.Table:
-        pieces = [assemble.Piece(whole.read(file), side) for side, file in self._files()]
-        return assemble.corpus_of(pieces, self.choices)
-
-    def _files(self) -> Iterator[tuple[str | None, Path]]:
-        """Each file and its side of the split."""
-        sided = _in_folder(self.path) if self.path.is_dir() else [(None, self.path)]
-        if self.choices.test_file is None:
-            yield from sided
-            return
-        if any(side == "test" for side, _ in sided):
-            raise DataError(
-                f"{self.title} already has a test side; omit --test-file, or give the training file "
-                "itself"
-            )
-        for side, file in sided:
-            yield side or "train", file
-        yield "test", files.existing(self.choices.test_file)
+                return hub.saved(path, choices)
+        else:
+            path = files.existing(path)
+    return Source(
+        "table",
+        path.name,
+        "the user's data",
+        fingerprint=partial(_fingerprint, path, choices),
+        read=partial(_read, path, choices),
+        own=True,
+    )
 
 
-def _in_folder(folder: Path) -> list[tuple[str | None, Path]]:
+def _fingerprint(path: Path, choices: Choices) -> str:
+    hashes = (
+        f"{side}:{file.name}:{files.sha256(file)}" for side, file in _files(path, choices.test_file)
+    )
+    return "; ".join((assemble.VERSION, *hashes, json.dumps(choices.settings())))
+
+
+def _read(path: Path, choices: Choices) -> pa.Table:
+    sided = _files(path, choices.test_file)
+    return assemble.corpus_of([Piece(whole.read(file), side) for side, file in sided], choices)
+
+
+def _files(path: Path, test_file: Path | None) -> list[_Sided]:
+    """Each file and its side of the split."""
+    sided: list[_Sided] = _in_folder(path) if path.is_dir() else [(None, path)]
+    if test_file is None:
+        return sided
+    if any(side == "test" for side, _ in sided):
+        raise DataError(
+            f"{path.name} already has a test side; omit --test-file, or give the training file itself"
+        )
+    train = [(side or "train", file) for side, file in sided]
+    return [*train, ("test", files.existing(test_file))]
+
+
+def _in_folder(folder: Path) -> list[_Sided]:
     with files.readable(folder):
         tables = sorted(file for file in folder.rglob("*") if _is_table(file, folder))
     if not tables or len(tables) > _MOST_FILES:
@@ -95,15 +100,3 @@ def _side(within: Path) -> str | None:
             if word in SIDES:
                 return SIDES[word]
     return None
-
-
-def source(argument: str, choices: Choices) -> Source:
-    path = Path(argument).expanduser()
-    with files.readable(path):
-        if path.is_dir() and {"dataset_dict.json", "state.json"} & {f.name for f in path.iterdir()}:
-            from worthit.datasets.sources import hub  # saved by Hugging Face's `datasets`
-
-            return hub.saved(path.resolve(), choices)
-        if path.is_dir():
-            return Table(path.resolve(), choices)
-    return Table(files.existing(Path(argument)), choices)

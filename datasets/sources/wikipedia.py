@@ -5,8 +5,6 @@ the Jigsaw challenge. Labels are CC0, the text CC BY-SA 3.0. It comes inside the
 `aif360` wheel.
 """
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -25,23 +23,11 @@ PACKAGE = packages.Package(
 _FOLDER = "aif360/data/raw/toxicity"
 
 
-@dataclass(frozen=True)
-class Wikipedia:
-    name = "wikipedia"
-    own = False
-    title = "Wikipedia Talk Labels: Toxicity"
-    citation = (
-        "Wulczyn, Thain, Dixon 2017; toxic by majority of raters; labels CC0, text CC BY-SA 3.0"
-    )
-
-    def fingerprint(self) -> str:
-        return PACKAGE.sha256
-
-    def read(self) -> pa.Table:
-        with packages.opened(PACKAGE) as archive:
-            texts = _tsv(archive.read(f"{_FOLDER}/toxicity_annotated_comments.tsv"))
-            votes = _tsv(archive.read(f"{_FOLDER}/toxicity_annotations.tsv"))
-        return by_majority(texts, votes)
+def _read() -> pa.Table:
+    with packages.opened(PACKAGE) as archive:
+        texts = _tsv(archive.read(f"{_FOLDER}/toxicity_annotated_comments.tsv"))
+        votes = _tsv(archive.read(f"{_FOLDER}/toxicity_annotations.tsv"))
+    return by_majority(texts, votes)
 
 
 def by_majority(texts: pa.Table, votes: pa.Table) -> pa.Table:
@@ -80,4 +66,10 @@ def source(argument: str) -> Source:
         raise OptionError(
             f"wikipedia takes no argument, but was given {argument!r}; use --dataset wikipedia"
         )
-    return Wikipedia()
+    return Source(
+        "wikipedia",
+        "Wikipedia Talk Labels: Toxicity",
+        "Wulczyn, Thain, Dixon 2017; toxic by majority of raters; labels CC0, text CC BY-SA 3.0",
+        fingerprint=lambda: PACKAGE.sha256,
+        read=_read,
+    )

@@ -49,9 +49,7 @@ class Prepared:
     classes: Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]  # of two, 1 is the positive one
     prevalence: Share  # of the positive class, before balancing
     steps: tuple[Step, ...]
-    notes: tuple[
-        str, ...
-    ]  # what was guessed, repaired or decided about a user's table, a line each
+    notes: tuple[str, ...]  # guesses, repairs and decisions about a user's table, a line each
 
     def step(self, name: str) -> Step:
         """The first step whose name begins with `name`."""
@@ -71,9 +69,8 @@ class OutOfDomainSet:
     mapped_to: tuple[str | None, ...]  # the in-domain class of each; None: left out
     same_label: bool  # its classes have the names of the in-domain ones
     warning: str  # what its labels may mean instead, or which are left out; may be empty
-    steps: Annotated[
-        tuple[Step, ...], msgspec.Meta(min_length=1)
-    ]  # counts are of in-domain classes
+    #: counts are of in-domain classes
+    steps: Annotated[tuple[Step, ...], msgspec.Meta(min_length=1)]
     notes: tuple[str, ...]
 
     def summary(self) -> str:

@@ -104,12 +104,11 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
     """
     protocol = protocol.settle(corpus)
     _require_room(protocol, len(about(corpus).classes))
-    counter = _StepCounter(column(corpus, "label").astype(np.int64), about(corpus).classes)
-    rows = _filter(corpus, protocol, counter)
-    rng = np.random.default_rng(protocol.seed)
-    drawn = _draw_sides(corpus, rows, protocol, counter, rng)
-    counter.require_both_sides(drawn)
-    parts = _draw_parts(drawn, rows, protocol, counter, rng)
+    selection = _Selection(corpus, protocol)
+    rows = selection.filter()
+    drawn = selection.draw_sides(rows)
+    selection.require_both_sides(drawn)
+    parts = selection.draw_parts(drawn, rows)
     if len(parts.validation) or not protocol.validation_size.comments:
         return parts
     return replace(parts, notes=(_without_validation(corpus),))
@@ -156,41 +155,40 @@ def draw_test_set(
     Raises:
         DataError: fewer than two classes have comments left.
     """
-    counter = _StepCounter(column(corpus, "label").astype(np.int64), about(corpus).classes)
-    rows = _filter(corpus, protocol, counter)
+    selection = _Selection(corpus, protocol)
+    rows = selection.filter()
     folds = column(corpus, "fold")
     for name, present in excluded.items():
-        rows = counter.add(f"not in the {name}", rows[~np.isin(folds[rows], present)])
-    classes = range(len(counter.classes))
-    rng = np.random.default_rng(protocol.seed)
-    by_class = [rng.permutation(rows[counter.labels[rows] == k]) for k in reversed(classes)]
-    present_classes = [part for part in by_class if len(part)]
+        rows = selection.add(f"not in the {name}", rows[~np.isin(folds[rows], present)])
+    present_classes = [part for part in selection.shuffle_by_class(rows) if len(part)]
     if len(present_classes) < 2:
         raise DataError(
             "fewer than two classes have comments left to test on: "
             + ", ".join(
                 f"{n:,} {k!r}"
-                for n, k in zip(counter.steps[-1].counts, counter.classes, strict=True)
+                for n, k in zip(selection.steps[-1].counts, selection.classes, strict=True)
             )
         )
     if protocol.balance:
         fewest = min(map(len, present_classes))
-        drawn = _evenly([part[:fewest] for part in present_classes], AtMost(size), "", rng)
-    else:
-        drawn = _in_proportion(present_classes, AtMost(size), "", rng)
-    counter.add("tested on, balanced" if protocol.balance else "tested on", drawn)
-    return drawn, tuple(counter.steps)
+        present_classes = [part[:fewest] for part in present_classes]
+    drawn = selection.draw(present_classes, AtMost(size), "")
+    selection.add("tested on, balanced" if protocol.balance else "tested on", drawn)
+    return drawn, tuple(selection.steps)
 
 
-class _StepCounter:
-    """Counts comments by class after each step."""
+class _Selection:
+    """Selects comments step by step, and counts them by class after each step."""
 
-    def __init__(self, labels: Rows, classes: tuple[str, ...]) -> None:
-        self.labels, self.classes = labels, classes
+    def __init__(self, corpus: pa.Table, protocol: Protocol) -> None:
+        self._corpus, self._protocol = corpus, protocol
+        self._labels: Rows = column(corpus, "label").astype(np.int64)
+        self._rng = np.random.default_rng(protocol.seed)
+        self.classes = about(corpus).classes
         self.steps: list[Step] = []
 
     def counts(self, rows: Rows) -> Rows:
-        return np.bincount(self.labels[rows], minlength=len(self.classes))
+        return np.bincount(self._labels[rows], minlength=len(self.classes))
 
     def add(self, name: str, rows: Rows) -> Rows:
         self.steps.append(Step(name, len(rows), tuple(self.counts(rows).tolist())))
@@ -222,83 +220,79 @@ class _StepCounter:
             "give at least 10 of each class"
         )
 
-
-def _filter(corpus: pa.Table, protocol: Protocol, counter: _StepCounter) -> Rows:
-    unlabelled = about(corpus).unlabelled
-    without = f", {unlabelled:,} rows without a label left out" if unlabelled else ""
-    rows = counter.add(f"in the corpus{without}", np.arange(corpus.num_rows))
-    rows = counter.add("not empty", rows[_not_empty(corpus)[rows]])
-    if protocol.language == "en":
-        confident = column(corpus, "foreign") >= protocol.foreign_confidence
-        rows = counter.add("English, or not confidently foreign", rows[~confident[rows]])
-    rows = counter.add("without exact duplicates", _first_of_each(_exact(corpus), rows))
-    return counter.add(
-        "without duplicates but for case and white space",
-        _first_of_each(column(corpus, "fold"), rows),
-    )
-
-
-def _draw_sides(
-    corpus: pa.Table,
-    rows: Rows,
-    protocol: Protocol,
-    counter: _StepCounter,
-    rng: np.random.Generator,
-) -> Sides:
-    plan = Plan(
-        protocol.test_share,
-        protocol.validation_share,
-        protocol.validation_size.comments,
-        bool(protocol.balance),
-        protocol.seed,
-    )
-    kinds = len(counter.classes)
-    given, grouped = ("side" in corpus.column_names, "group" in corpus.column_names)
-    if given and grouped:
-        rows = counter.add(
-            "without training comments of groups that are tested on",
-            sides.without_shared_groups(corpus, rows),
+    def filter(self) -> Rows:
+        corpus, protocol = self._corpus, self._protocol
+        unlabelled = about(corpus).unlabelled
+        without = f", {unlabelled:,} rows without a label left out" if unlabelled else ""
+        rows = self.add(f"in the corpus{without}", np.arange(corpus.num_rows))
+        rows = self.add("not empty", rows[pc.greater(pc.utf8_length(corpus["text"]), 0).to_numpy()])
+        if protocol.language == "en":
+            confident = column(corpus, "foreign") >= protocol.foreign_confidence
+            rows = self.add("English, or not confidently foreign", rows[~confident[rows]])
+        rows = self.add("without exact duplicates", _first_of_each(_exact(corpus), rows))
+        return self.add(
+            "without duplicates but for case and white space",
+            _first_of_each(column(corpus, "fold"), rows),
         )
-    if given or grouped:
-        return sides.split_as_given(corpus, rows, counter.labels, kinds, plan, rng)
-    by_class = [rng.permutation(rows[counter.labels[rows] == k]) for k in reversed(range(kinds))]
-    return sides.split_at_random(by_class, plan)
 
+    def shuffle_by_class(self, rows: Rows) -> ByClass:
+        kinds = reversed(range(len(self.classes)))
+        return [self._rng.permutation(rows[self._labels[rows] == kind]) for kind in kinds]
 
-def _draw_parts(
-    both: Sides, rows: Rows, protocol: Protocol, counter: _StepCounter, rng: np.random.Generator
-) -> Split:
-    """Draw all parts, balanced or with the classes' own shares.
+    def draw_sides(self, rows: Rows) -> Sides:
+        corpus, protocol = self._corpus, self._protocol
+        plan = Plan(
+            protocol.test_share,
+            protocol.validation_share,
+            protocol.validation_size.comments,
+            bool(protocol.balance),
+            protocol.seed,
+        )
+        given, grouped = "side" in corpus.column_names, "group" in corpus.column_names
+        if given and grouped:
+            rows = self.add(
+                "without training comments of groups that are tested on",
+                sides.without_shared_groups(corpus, rows),
+            )
+        if given or grouped:
+            kinds = len(self.classes)
+            return sides.split_as_given(corpus, rows, self._labels, kinds, plan, self._rng)
+        return sides.split_at_random(self.shuffle_by_class(rows), plan)
 
-    Only with balance is there a second test set with the classes' own shares.
-    """
-    draw, suffix = (_evenly, ", balanced") if protocol.balance else (_in_proportion, "")
-    test = draw(both.test, protocol.test_size, "--test-size", rng)
-    train = draw(both.train, protocol.train_size, "--train-size", rng)
-    validation = draw(both.validation, protocol.validation_size, "", rng)
-    # What balancing left out can be tested on, too: nobody trains on it.
-    pools = [np.concatenate(pair) for pair in zip(both.test, both.surplus, strict=True)]
-    source = rows if protocol.balance and not both.given else np.concatenate(pools)
-    counts = counter.counts(source)
-    if not protocol.balance:
-        natural = test
-    elif both.given:
-        natural = _in_proportion(pools, protocol.natural_size, "--test-size", rng)
-    else:
-        natural = _at_shares(pools, counts[::-1] / len(source), protocol.natural_size, rng)
-    if protocol.balance:
-        counter.add("balanced", both.rows)
-    counter.add(f"train{suffix}", train)
-    counter.add(f"validation{suffix}", validation)
-    counter.add(f"test{suffix}", test)
-    same = "" if protocol.balance else " (the same)"
-    counter.add(f"test, natural prevalence{same}", natural)
-    prevalence = float(counts[1] / len(source))
-    return Split(train, test, natural, validation, tuple(counter.steps), prevalence)
+    def draw(self, by_class: ByClass, size: Size, option: str) -> Rows:
+        draw = _evenly if self._protocol.balance else _in_proportion
+        return draw(by_class, size, option, self._rng)
 
+    def draw_parts(self, both: Sides, rows: Rows) -> Split:
+        """Draw all parts, balanced or with the classes' own shares.
 
-def _not_empty(corpus: pa.Table) -> npt.NDArray[np.bool_]:
-    return np.asarray(pc.greater(pc.utf8_length(corpus["text"]), 0).to_numpy())
+        Only with balance is there a second test set with the classes' own shares.
+        """
+        protocol, suffix = self._protocol, ", balanced" if self._protocol.balance else ""
+        test = self.draw(both.test, protocol.test_size, "--test-size")
+        train = self.draw(both.train, protocol.train_size, "--train-size")
+        validation = self.draw(both.validation, protocol.validation_size, "")
+        # What balancing left out can be tested on, too: nobody trains on it.
+        pools = [np.concatenate(pair) for pair in zip(both.test, both.surplus, strict=True)]
+        source = rows if protocol.balance and not both.given else np.concatenate(pools)
+        counts = self.counts(source)
+        if not protocol.balance:
+            natural = test
+        elif both.given:
+            natural = _in_proportion(pools, protocol.natural_size, "--test-size", self._rng)
+        else:
+            natural = _at_shares(
+                pools, counts[::-1] / len(source), protocol.natural_size, self._rng
+            )
+        if protocol.balance:
+            self.add("balanced", both.rows)
+        self.add(f"train{suffix}", train)
+        self.add(f"validation{suffix}", validation)
+        self.add(f"test{suffix}", test)
+        same = "" if protocol.balance else " (the same)"
+        self.add(f"test, natural prevalence{same}", natural)
+        prevalence = float(counts[1] / len(source))
+        return Split(train, test, natural, validation, tuple(self.steps), prevalence)
 
 
 def _exact(corpus: pa.Table) -> npt.NDArray[np.int64]:

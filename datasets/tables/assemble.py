@@ -47,7 +47,10 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
         )
     columns = find_columns(first.rows, choices, split_by_files=first.side is not None)
     for piece in pieces:
-        _require_all(piece.rows, columns)
+        require(piece.rows, columns.text, "--text-column")
+        require(piece.rows, columns.label, "--label-column")
+        if columns.group is not None:
+            require(piece.rows, columns.group, "--group-column")
     values = _values(pieces, columns.label)
     classes = labels.to_classes(
         values.to_pylist(), columns.label, choices.positive_label, first.rows.name
@@ -71,13 +74,6 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
             int((~labelled).sum()),
         ),
     )  # fmt: skip
-
-
-def _require_all(rows: StringTable, columns: ColumnRoles) -> None:
-    require(rows, columns.text, "--text-column")
-    require(rows, columns.label, "--label-column")
-    if columns.group is not None:
-        require(rows, columns.group, "--group-column")
 
 
 def _values(pieces: Sequence[Piece], column: str) -> pa.Array:

@@ -5,13 +5,15 @@ Each guess is a line that is shown before anything is trained, and saved with th
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from worthit.datasets.errors import DataError
+from worthit.datasets.errors import DataError, listed
 from worthit.datasets.tables import labels
 from worthit.datasets.tables.stream import HEAD_ROWS
 from worthit.datasets.tables.whole import StringTable
@@ -32,7 +34,7 @@ SIDES = {
     "development": "validation",
     "test": "test", "testing": "test", "tst": "test", "eval": "test", "evaluation": "test",
 }  # fmt: skip
-_SHOWN = 12
+_list = partial(listed, most=12, width=40)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class Choices:
             for option, value in given.items()
             if value is not None
         }
+
+    def settings(self) -> dict[str, Any]:
+        """The choices that a fingerprint holds; the test file's content is part of it instead."""
+        return asdict(replace(self, test_file=None))
 
     def of(self, present: Sequence[str]) -> "Choices":
         """The choices that apply to a table with these columns."""
@@ -100,13 +106,8 @@ def find_columns(
     Raises:
         DataError: a named column is missing, or none can be guessed.
     """
-    for option, given in (
-        ("--text-column", choices.text_column),
-        ("--label-column", choices.label_column),
-        ("--group-column", choices.group_column),
-        ("--split-column", choices.split_column),
-    ):
-        if given is not None:
+    for option, given in choices.options().items():
+        if option.endswith("-column"):
             require(rows, given, option)
     taken = {choices.label_column, choices.group_column, choices.split_column}
     text = choices.text_column or guess_text(rows, taken)
@@ -169,11 +170,7 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
         return named[0]
     lengths = {name: _mean_length(head, name) for name in free}
     if not any(lengths.values()):
-        _explain_unusable(rows, _TEXTS, "--text-column")
-        raise DataError(
-            f"{rows.name} has the columns {_list(rows.table.column_names)}, none of which can be the "
-            "text; name it with --text-column"
-        )
+        raise _none_usable(rows, _TEXTS, "can be the text; name it with --text-column")
     return max(free, key=lambda name: lengths[name])
 
 
@@ -202,11 +199,7 @@ def _guess_label(rows: StringTable, taken: set[str | None]) -> str:
             f"the columns {_list(candidates)} of {rows.name} could all be the label; "
             "name it with --label-column"
         )
-    _explain_unusable(rows, _LABELS, "--label-column")
-    raise DataError(
-        f"{rows.name} has the columns {_list(rows.table.column_names)}, none of which looks like a "
-        "label; name it with --label-column"
-    )
+    raise _none_usable(rows, _LABELS, "looks like a label; name it with --label-column")
 
 
 def _guess_split(rows: StringTable, taken: set[str | None]) -> str | None:
@@ -218,18 +211,16 @@ def _guess_split(rows: StringTable, taken: set[str | None]) -> str | None:
     return None
 
 
-def _explain_unusable(rows: StringTable, known: Sequence[str], option: str) -> None:
-    """Raises DataError if the column with such a name is unusable."""
+def _none_usable(rows: StringTable, known: Sequence[str], problem: str) -> DataError:
+    """Why there is no such column; if one with a known name is unusable, the reason."""
     for name in _known([*rows.unusable], known):
-        require(rows, name, option)
+        require(rows, name, problem.rpartition(" ")[2])
+    return DataError(
+        f"{rows.name} has the columns {_list(rows.table.column_names)}, none of which {problem}"
+    )
 
 
 def _known(present: Sequence[str], known: Sequence[str]) -> list[str]:
     """Columns with one of the known names, the likeliest first."""
     by_name = {re.sub(r"[\s-]+", "_", name.strip().casefold()): name for name in reversed(present)}
     return [by_name[name] for name in known if name in by_name]
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(name[:40] for name in names[:_SHOWN]) or "none"
-    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -3,19 +3,49 @@
 import csv
 import io
 import itertools
-from collections import deque
-from collections.abc import Iterable, Iterator
+import re
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 
 from worthit.datasets.errors import DataError
-from worthit.datasets.tables import quoting
 from worthit.datasets.tables.files import Input
-from worthit.datasets.tables.quoting import SpanningRows
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _LONGEST_NAME = 100
 _LONGEST_HEADER = 100_000
 # Beyond it, a quote that is never closed would read the rest of the input as one text.
 _LONGEST_FIELD = 1 << 26
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+class _SpanningRows:
+    """Counts the rows of a TSV that span several lines, to decide whether quotes enclose texts.
+
+    Many TSV files are written without quoting. A text that begins with a quote then seems to go on until
+    another text ends with one. All rows between are read as one, and a parser reports no error.
+
+    A quoted text of several lines may look like whole rows by chance: of 94,726 such Wikipedia
+    comments at most 30 do. So the file is taken as not quoting if most of its rows of several lines do.
+    """
+
+    def __init__(self) -> None:
+        self._rows, self._of_whole_rows = 0, 0
+
+    def add(self, row: Sequence[str]) -> None:
+        self._rows += 1
+        self._of_whole_rows += _is_whole_rows(row)
+
+    @property
+    def mostly_whole_rows(self) -> bool:
+        return 2 * self._of_whole_rows > self._rows
+
+
+def _is_whole_rows(row: Sequence[str]) -> bool:
+    """True if each line would be a row of the same width by itself."""
+    if not any("\t" in field for field in row):
+        return False
+    lines = [line for line in _LINE_BREAK.split("\t".join(row)) if line]
+    return len(lines) > 1 and all(line.count("\t") == len(row) - 1 for line in lines)
 
 
 class Delimited:
@@ -40,18 +70,27 @@ class Delimited:
         if self._delimiter != usual:
             self.notes += (f"{name} is separated by {_DELIMITERS[self._delimiter]}",)
         if self._is_pipe:
-            spanning = SpanningRows() if self._delimiter == "\t" else None
+            spanning = _SpanningRows() if self._delimiter == "\t" else None
             rows = self._rows(itertools.chain(head, lines), spanning=spanning)
         else:
             lines.close()
             rows = self._rows(source.lines(""), is_quoted=self._is_quoted(source))
         self.header, self.rows = next(rows), rows
+        times = Counter(self.header)
+        self._places = {name: i for i, name in enumerate(self.header) if times[name] == 1}
+
+    def columns(self, rows: list[list[str]], names: Sequence[str] | None) -> dict[str, list[str]]:
+        """The values of each column; `names` are by default those that are there once."""
+        return {
+            name: [row[self._places[name]] for row in rows]
+            for name in (self._places if names is None else names)
+        }
 
     def _is_quoted(self, source: Input) -> bool:
         """True if quotes enclose texts. Reads a TSV whole, at most once each way."""
         if self._delimiter != "\t":
             return True
-        spanning, problem = SpanningRows(), None
+        spanning, problem = _SpanningRows(), None
         try:
             _read_all(self._rows(source.lines(""), spanning=spanning))
         except DataError:
@@ -59,7 +98,7 @@ class Delimited:
         else:
             if not spanning.mostly_whole_rows:
                 return True
-            problem = quoting.unclear(self._name)
+            problem = _unclear(self._name)
         try:
             _read_all(self._rows(source.lines(""), is_quoted=False))
         except DataError as error:
@@ -74,7 +113,7 @@ class Delimited:
         lines: Iterable[str],
         *,
         is_quoted: bool = True,
-        spanning: SpanningRows | None = None,
+        spanning: _SpanningRows | None = None,
     ) -> Iterator[list[str]]:
         """The header, then all other rows."""
         rows = self._numbered(lines, is_quoted, spanning)
@@ -96,7 +135,7 @@ class Delimited:
             yield row
 
     def _numbered(
-        self, lines: Iterable[str], is_quoted: bool, spanning: SpanningRows | None
+        self, lines: Iterable[str], is_quoted: bool, spanning: _SpanningRows | None
     ) -> Iterator[tuple[int, list[str]]]:
         """Rows that are not blank, each with the line it begins in."""
         reader = csv.reader(
@@ -111,7 +150,7 @@ class Delimited:
                 if spanning is not None and reader.line_num > begins:
                     spanning.add(row)
                     if self._is_pipe and spanning.mostly_whole_rows:
-                        raise quoting.unclear(
+                        raise _unclear(
                             f"{self._name} (from line {begins:,} on)",
                             "give the file itself, not a pipe, or ",
                         )
@@ -132,12 +171,18 @@ class Delimited:
             )
 
 
+def _unclear(name: str, remedy: str = "") -> DataError:
+    return DataError(
+        f"texts in double quotes enclose whole rows of {name}, so quotes may be part of the texts; "
+        f"{remedy}quote every text that has some and double them, or write JSON lines"
+    )
+
+
 def _read_all(rows: Iterator[object]) -> None:
     deque(rows, maxlen=0)
 
 
 def _first_row(lines: Iterator[str]) -> list[str]:
-    """Lines up to the end of the first row that is not blank."""
     head: list[str] = []
     quotes = characters = 0
     for line in lines:

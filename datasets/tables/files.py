@@ -20,7 +20,8 @@ from typing import Any, BinaryIO, Self, cast
 
 import pyarrow as pa
 
-from worthit.datasets.errors import DataError
+from worthit.datasets.cache import sha256_of
+from worthit.datasets.errors import DataError, one_line
 
 #: suffixes of packed files
 PACKED = (".gz", ".zst", ".zip")
@@ -43,10 +44,6 @@ _MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-
-
-def one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 @contextmanager
@@ -77,6 +74,12 @@ def existing(given: Path) -> Path:
         if not path.is_file():
             raise DataError(f"there is no file {given}; give the path of one that exists")
     return path
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file, with errors of one line."""
+    with readable(path):
+        return sha256_of(path)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from worthit.datasets.errors import DataError
-from worthit.datasets.tables.files import BLOCK, one_line
+from worthit.datasets.errors import DataError, one_line
+from worthit.datasets.tables.files import BLOCK
 
 _LONGEST_OBJECT = 1 << 26
 _MALFORMED = (msgspec.MsgspecError, RecursionError, ValueError)  # of encoding, too
@@ -58,6 +58,13 @@ def of_array(blocks: Iterator[str], name: str) -> Iterator[dict[str, Any]]:
             f"{name} is not an array of JSON objects (object {number:,}: {one_line(error)}); "
             "write JSON lines"
         ) from error
+
+
+def columns(records: list[dict[str, Any]], names: Sequence[str] | None) -> dict[str, list[Any]]:
+    """The values of each key; `names` are all keys by default."""
+    if names is None:
+        names = list(dict.fromkeys(key for record in records for key in record))
+    return {name: [record.get(name) for record in records] for name in names}
 
 
 def _next_value(text: str, blocks: Iterator[str]) -> tuple[str, str, str]:

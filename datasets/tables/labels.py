@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from worthit.datasets.errors import DataError, OptionError
+from worthit.datasets.errors import DataError, OptionError, listed
 
 #: a column with more different labels holds numbers, ids or texts, not classes
 MOST_CLASSES = 64
@@ -29,7 +29,6 @@ _NEGATIVE = re.compile(
     r"(non|not|no|un)[ _-]?\w.*|neg(ative)?|ham|normal|neutral|ok(ay)?|clean|none|others?|benign|good|safe|real"
 )
 _COMMON_NAMES = {"label", "labels", "class", "target", "y", "category", "sentiment", "annotation"}
-_SHOWN = 6
 _FEW_CLASSES = 4  # allowed in a table of any size
 
 
@@ -137,9 +136,9 @@ def _repair_notes(
     spellings: dict[str, Counter[str]], merged: dict[str, str], column: str
 ) -> tuple[str, ...]:
     if merged:
-        return (f"{column} mixes {_list(list(merged))}; they are read as 1 and 0",)
+        return (f"{column} mixes {listed(list(merged))}; they are read as 1 and 0",)
     mixed = [sorted(spelt) for spelt in spellings.values() if len(spelt) > 1]
-    return (f"{column}: {_list(mixed[0])} are read as one class",) if mixed else ()
+    return (f"{column}: {listed(mixed[0])} are read as one class",) if mixed else ()
 
 
 def _name(label: str, spellings: dict[str, Counter[str]]) -> str:
@@ -157,16 +156,12 @@ def _order(
         return _one_against_rest(_label_of(positive, names), names, column)
     if len(counts) > 2:
         order = sorted(counts, key=_natural_order)
-        line = f"{len(order)} classes in {column}: {_list([names[label] for label in order])}"
+        line = f"{len(order)} classes in {column}: {listed([names[label] for label in order])}"
         return order, tuple(names[label] for label in order), (line,)
     positive, why = _guess_positive(counts)
     order = [next(label for label in counts if label != positive), positive]
-    class_names = _class_names(order, names, column)
-    return (
-        order,
-        class_names,
-        (f"positive class: {names[positive]} ({why}; --positive-label changes it)",),
-    )
+    line = f"positive class: {names[positive]} ({why}; --positive-label changes it)"
+    return order, _class_names(order, names, column), (line,)
 
 
 def _one_against_rest(
@@ -176,7 +171,7 @@ def _one_against_rest(
     if len(others) == 1:
         order = [others[0], positive]
         return order, _class_names(order, names, column), ()
-    rest = _list([names[label] for label in sorted(others, key=_natural_order)])
+    rest = listed([names[label] for label in sorted(others, key=_natural_order)])
     line = f"{names[positive]} against the rest as one class: {rest}"
     # All other labels have the first index.
     return ["", positive], (f"not {names[positive]}", names[positive]), (line,)
@@ -190,7 +185,7 @@ def _label_of(positive: str, names: dict[str, str]) -> str:
         if wanted in same and (identical := same & names.keys()):
             return identical.pop()
     raise OptionError(
-        f"--positive-label {positive!r} is not a label; there are {_list(list(names.values()))}"
+        f"--positive-label {positive!r} is not a label; there are {listed(list(names.values()))}"
     )
 
 
@@ -222,8 +217,3 @@ def _natural_order(label: str) -> tuple[bool, int, str]:
     """2 before 10, numbers before words."""
     number = re.fullmatch(r"-?\d+", label)
     return number is None, int(label) if number else 0, label
-
-
-def _list(values: Sequence[str]) -> str:
-    more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
-    return ", ".join(value[:30] for value in values[:_SHOWN]) + more

@@ -8,7 +8,8 @@ import itertools
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias, cast
@@ -37,7 +38,7 @@ class Chunk:
 
     first: int  # number of the first row, from 1
     rows: int
-    columns: dict[str, Values]
+    columns: Mapping[str, Values]
 
     @property
     def last(self) -> int:
@@ -103,11 +104,17 @@ def open_table(source: Input, form: str | None = None, option: str = "") -> Tabl
         return _Parquet(source, name)
     require_text(name, head)
     if form in DELIMITERS:
-        reader: TableReader = _DelimitedReader(source, name, DELIMITERS[form])
-    elif form == "json" and head.lstrip(_BEFORE_JSON).startswith(b"["):
-        reader = _JsonReader(source, name, json_objects.of_array(source.blocks(), name))
+        table = Delimited(source, name, DELIMITERS[form])
+        reader = _RecordReader(source, name, table.rows, table.columns)
+        reader.notes, reader.unusable = table.notes, repeated(table.header)
     else:
-        reader = _JsonReader(source, name, json_objects.of_lines(source.lines("\n"), name))
+        is_array = form == "json" and head.lstrip(_BEFORE_JSON).startswith(b"[")
+        objects = (
+            json_objects.of_array(source.blocks(), name)
+            if is_array
+            else json_objects.of_lines(source.lines("\n"), name)
+        )
+        reader = _RecordReader(source, name, objects, json_objects.columns)
     if encoding := encoding_of(head):
         reader.notes = (f"{name} is read as {encoding.upper()}", *reader.notes)
     return reader
@@ -116,8 +123,14 @@ def open_table(source: Input, form: str | None = None, option: str = "") -> Tabl
 class _RecordReader(TableReader):
     """Formats of text: records one after the other."""
 
-    def __init__(self, source: Input, name: str, records: Iterator[Any]) -> None:
-        self._source, self._records = source, records
+    def __init__(
+        self,
+        source: Input,
+        name: str,
+        records: Iterator[Any],
+        columns: Callable[[list[Any], Sequence[str] | None], Mapping[str, Values]],
+    ) -> None:
+        self._source, self._records, self._columns = source, records, columns
         self.name, self.unusable = name, {}
 
     def head(self) -> Chunk:
@@ -141,32 +154,6 @@ class _RecordReader(TableReader):
 
     def share_read(self) -> float | None:
         return self._source.share_read()
-
-    @abstractmethod
-    def _columns(self, records: list[Any], names: Sequence[str] | None) -> dict[str, Values]: ...
-
-
-class _DelimitedReader(_RecordReader):
-    def __init__(self, source: Input, name: str, usual: str) -> None:
-        table = Delimited(source, name, usual)
-        super().__init__(source, name, table.rows)
-        self.notes, self.unusable = table.notes, repeated(table.header)
-        self._places = {name: i for i, name in enumerate(table.header) if name not in self.unusable}
-
-    def _columns(self, records: list[list[str]], names: Sequence[str] | None) -> dict[str, Values]:
-        return {
-            name: [row[self._places[name]] for row in records]
-            for name in (self._places if names is None else names)
-        }
-
-
-class _JsonReader(_RecordReader):
-    def _columns(
-        self, records: list[dict[str, Any]], names: Sequence[str] | None
-    ) -> dict[str, Values]:
-        if names is None:
-            names = list(dict.fromkeys(key for record in records for key in record))
-        return {name: [record.get(name) for record in records] for name in names}
 
 
 class _Parquet(TableReader):
@@ -222,9 +209,9 @@ def _raise_later(error: DataError) -> Iterator[Any]:
     yield
 
 
-def repeated(names: Sequence[str]) -> dict[str, str]:
+def repeated(names: Iterable[str]) -> dict[str, str]:
     """The names that several columns have, and why these columns are unusable."""
-    counts = {name: names.count(name) for name in names}
+    counts = Counter(names)
     return {name: f"appears {times} times" for name, times in counts.items() if times > 1}
 
 

@@ -55,8 +55,8 @@ def read(path: Path, form: str | None = None, members: Sequence[str] = ()) -> St
 
 
 def of_chunk(name: str, chunk: Chunk, unusable: Mapping[str, str]) -> StringTable:
-    all_unusable = dict(unusable)
-    return StringTable(name, _strings(chunk.columns, all_unusable), all_unusable)
+    unusable = dict(unusable)
+    return StringTable(name, _strings(chunk.columns, unusable), unusable)
 
 
 def from_arrow(name: str, table: pa.Table) -> StringTable:

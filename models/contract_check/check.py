@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from worthit.datasets import registry as datasets
-from worthit.datasets.errors import DataError, WorthitError
+from worthit.datasets.errors import DataError, WorthitError, described
 from worthit.models.contract import TOXIC, Classifier, Labels, Probabilities
 from worthit.models.contract_check.pickles import is_pickle
 
@@ -92,8 +92,7 @@ def _check(name: str, expected: str, find: Callable[[], str]) -> Check:
     except BrokenRuleError as broken:
         return Check(name, expected, str(broken), "off")
     except Exception as error:  # whatever the model's code raises
-        text = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
-        return Check(name, expected, text.removesuffix(": "), "off")
+        return Check(name, expected, described(error, 160), "off")
 
 
 class _Comments:

@@ -66,9 +66,8 @@ class Vectorizer:
         Raises:
             DataError: no term is in that many comments.
         """
-        count = _count_characters if options.analyzer == "char_wb" else _count_words
         try:
-            terms, counts = count(_normalize(texts, options), options)
+            terms, counts = _count(_normalize(texts, options), options)
         except ValueError as error:  # from scikit-learn, for an empty vocabulary
             raise DataError("the comments to train on have no words") from error
         frequent = np.flatnonzero(counts.count_nonzero(axis=0) >= min_df)
@@ -109,20 +108,17 @@ def _normalize(texts: Sequence[str], options: NGramOptions) -> Sequence[str]:
     return texts
 
 
-def _count_words(
-    texts: Sequence[str], options: NGramOptions
-) -> tuple[np.ndarray, sparse.csr_array]:
+def _count(texts: Sequence[str], options: NGramOptions) -> tuple[np.ndarray, sparse.csr_array]:
+    """The terms, and how often each comment contains them."""
     counter = CountVectorizer(
-        lowercase=False, ngram_range=options.ngram_range, token_pattern=options.token_pattern
+        lowercase=False,
+        analyzer=options.analyzer,
+        ngram_range=options.ngram_range,
+        token_pattern=options.token_pattern,
     )
-    counts = counter.fit_transform(texts)
+    if options.analyzer == "word":
+        counts = counter.fit_transform(texts)
+    else:
+        words, occurrences = ngrams.distinct_words(texts)
+        counts = occurrences @ counter.fit_transform(words)
     return counter.get_feature_names_out(), counts
-
-
-def _count_characters(
-    texts: Sequence[str], options: NGramOptions
-) -> tuple[np.ndarray, sparse.csr_array]:
-    words, occurrences = ngrams.distinct_words(texts)
-    counter = CountVectorizer(lowercase=False, analyzer="char_wb", ngram_range=options.ngram_range)
-    counts = counter.fit_transform(words)
-    return counter.get_feature_names_out(), occurrences @ counts

@@ -17,7 +17,7 @@ from typing import Any
 
 from worthit.datasets import packages
 from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash
-from worthit.datasets.errors import CheckpointError, is_out_of_memory
+from worthit.datasets.errors import CheckpointError, described, is_out_of_memory
 
 
 @dataclass(frozen=True)
@@ -194,12 +194,7 @@ def _from_hub(given: str) -> Checkpoint:
         raise CheckpointError(
             f"the Hugging Face hub has no {given!r}, or it needs hf auth login; {_allowed()}"
         ) from error
-    except (
-        errors.HfHubHTTPError,
-        errors.LocalEntryNotFoundError,
-        OSError,
-        ConnectionError,
-    ) as error:
+    except OSError as error:  # also the base class of the hub's own errors
         raise CheckpointError(
             f"{given} is not in the local cache and the Hugging Face hub cannot be reached; "
             f"check the network, or {_allowed()}"
@@ -267,7 +262,7 @@ def one_line_errors(given: str) -> Iterator[None]:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        reason = described(error)
         if "trust_remote_code" in str(error):
             reason = "it needs its own Python code, which is never run"
         raise CheckpointError(

@@ -17,7 +17,7 @@ import pytest
 from worthit.bench import session
 from worthit.bench.instruments import machine
 from worthit.bench.saved import run_file, trained_models
-from worthit.datasets.sources.synthetic import Synthetic
+from worthit.datasets.sources.synthetic import synthetic
 from worthit.reports.cli import main
 
 ROOT = Path(session.__file__).parents[1]
@@ -43,7 +43,7 @@ def only_run(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def other() -> list[str]:
     """Comments of another synthetic corpus."""
-    rows: list[str] = Synthetic(400, seed=9).read()["text"].to_pylist()
+    rows: list[str] = synthetic(400, seed=9)["text"].to_pylist()
     return rows
 
 
@@ -51,7 +51,7 @@ def other() -> list[str]:
 def finished(tmp_path_factory: pytest.TempPathFactory, other: list[str]) -> tuple[Path, str]:
     """The folder of a run of two models with out-of-domain comments, and its output."""
     folder = tmp_path_factory.mktemp("finished")
-    labels = Synthetic(400, seed=9).read()["label"].to_pylist()
+    labels = synthetic(400, seed=9)["label"].to_pylist()
     rows = [f'"{text}",{label}' for text, label in zip(other, labels, strict=True)]
     (folder / "other.csv").write_text("\n".join(["body,toxic", *rows]) + "\n")
     done = bench(

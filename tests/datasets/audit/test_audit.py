@@ -11,7 +11,7 @@ from worthit.datasets.audit import label_noise, near_duplicates, personal_data
 from worthit.datasets.audit.audit import Audit, _length_auc, examine
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.language import foreign_confidence, identified
-from worthit.datasets.sources.synthetic import Synthetic
+from worthit.datasets.sources.synthetic import synthetic
 from worthit.datasets.splits.manifest import Prepared
 from worthit.datasets.splits.protocol import AtMost, Protocol
 
@@ -151,7 +151,7 @@ def test_label_noise_needs_enough_comments_and_a_model_better_than_guessing() ->
 
 def _examine(folder: Path) -> tuple[Prepared, Audit]:
     rng = np.random.default_rng(2)
-    texts = Synthetic(700).read()["text"].to_pylist()
+    texts = synthetic(700)["text"].to_pylist()
     # A block of templates, which a split at random puts on both sides.
     texts[:200] = [f"{TEMPLATE} {i} write to a{i}@example.org" for i in range(200)]
     labels = rng.integers(2, size=700)
