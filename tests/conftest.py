@@ -195,7 +195,7 @@ def rapl(bare_machine: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 @pytest.fixture(scope="session")
 def repeated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A project of two runs alike, their cache beside them; and what repeating printed."""
+    """A project with two identical runs and their cache, and the output of `repeat`."""
     from worthit.reports.compare import repeat
 
     root, printed = tmp_path_factory.mktemp("repeated"), io.StringIO()
