@@ -113,7 +113,7 @@ def _train_accuracy(run: Run, cell: CellRecord) -> Figure:
 def _roc_auc(run: Run, cell: CellRecord) -> Figure:
     if cell.quality is None:
         return unavailable("", run_view.missing(cell, "quality"))
-    area = metrics.roc_auc(run_view.test_scores(run, cell.quality), run.data.test.labels)
+    area = metrics.roc_auc(run_view.scores(run, cell), run.data.test.labels)
     if area is None:
         return unavailable("", metrics.ROC_AUC.undefined)
     return Figure(area, "", "measured", "test comments", len(run.data.test.labels))

@@ -5,7 +5,7 @@ import numpy as np
 from worthit.bench.saved.record import Run
 from worthit.datasets.errors import DataError, OptionError, RunError
 from worthit.reports.analysis import mistakes
-from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.analysis.run_view import scores
 from worthit.reports.text import class_names
 from worthit.reports.text.escaping import cut
 from worthit.reports.text.format import percent
@@ -29,7 +29,7 @@ def missed(run: Run, most: int, width: int) -> list[str]:
         raise RunError(
             f"{run.run_id} has no votes of raters; `--errors` needs a dataset with votes"
         )
-    scores = [test_scores(run, cell.quality) for cell in run.cells if cell.quality is not None]
+    scores = [scores(run, cell) for cell in run.cells if cell.quality is not None]
     if not scores:
         raise RunError(f"{run.run_id} has no scores of any model; `worthit runs` lists the others")
     share = np.where(groups["unanimous"], mistakes.error_shares(part.labels, scores), 0.0)
@@ -120,7 +120,7 @@ def _label(run: Run, place: int) -> str:
 
 def _misses(run: Run) -> list[str]:
     """How many models disagree with each test comment's label; empty texts without models."""
-    scores = [test_scores(run, cell.quality) for cell in run.cells if cell.quality is not None]
+    scores = [scores(run, cell) for cell in run.cells if cell.quality is not None]
     if not scores:
         return [""] * len(run.data.test.labels)
     shares = mistakes.error_shares(run.data.test.labels, scores)

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from worthit.bench.saved.record import Data, Figure, Quality, unavailable
+from worthit.bench.saved.record import CellRecord, Data, Figure, unavailable
 from worthit.reports.analysis import bootstrap
 from worthit.reports.analysis.ranking_curve import Matrix
-from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.analysis.run_view import scores
 from worthit.reports.compare.matching import ComparedRun, Counterparts
 from worthit.reports.compare.statistics import ScoredComments
 
@@ -53,13 +53,13 @@ def scored_pairs(pairs: Sequence[Counterparts]) -> list[ScoredPair | None]:
     resamples: dict[tuple[int, int], Matrix] = {}  # by number of comments and seed
 
     def scored(
-        compared: ComparedRun, quality: Quality, rows: list[int], seed: int
+        compared: ComparedRun, cell: CellRecord, rows: list[int], seed: int
     ) -> ScoredComments:
         key = len(rows), seed
         if key not in resamples:
             resamples[key] = bootstrap.counts(len(rows), seed=seed)
         return ScoredComments(
-            test_scores(compared.run, quality)[rows],
+            scores(compared.run, cell)[rows],
             np.asarray(compared.run.data.test.labels)[rows],
             resamples[key],
         )
@@ -73,8 +73,8 @@ def scored_pairs(pairs: Sequence[Counterparts]) -> list[ScoredPair | None]:
         later_rows = list(rows.values()) if reason else [rows[one] for one in before.test.ids]
         base_rows = list(range(len(before.test.ids)))
         return ScoredPair(
-            scored(pair.base_run, pair.base.quality, base_rows, seed=0),
-            scored(pair.later_run, pair.later.quality, later_rows, seed=1 if reason else 0),
+            scored(pair.base_run, pair.base, base_rows, seed=0),
+            scored(pair.later_run, pair.later, later_rows, seed=1 if reason else 0),
             reason,
         )
 

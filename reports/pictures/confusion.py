@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from worthit.bench.saved.record import CellRecord, Run
 from worthit.reports.analysis import metrics
-from worthit.reports.analysis.run_view import name, test_scores
+from worthit.reports.analysis.run_view import name, scores
 from worthit.reports.pictures.style import class_names
 
 _INCHES_PER_CLASS = 0.36
@@ -19,8 +19,7 @@ def draw(run: Run, cell: CellRecord) -> Figure:
 
     For more than two classes, the colour is the share of the true class.
     """
-    assert cell.quality is not None
-    counts = metrics.confusion(test_scores(run, cell.quality), run.data.test.labels)
+    counts = metrics.confusion(scores(run, cell), run.data.test.labels)
     figure = _two_classes(run, counts) if len(counts) == 2 else _more_classes(run, counts)
     axes = figure.axes[0]
     axes.set_xlabel("predicted class")

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.analysis.run_view import scores
 from worthit.reports.pictures.titles import MOST_CLASSES_DRAWN
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
@@ -104,9 +104,8 @@ def _matrices(analysis: Analysis) -> dict[str, Counts]:
     """Model → confusion matrix on the test set, shape (classes, classes), of its first seed."""
     run = analysis.run
     return {
-        model: metrics.confusion(test_scores(run, cells[0].quality), run.data.test.labels)
+        model: metrics.confusion(scores(run, cells[0]), run.data.test.labels)
         for model, cells in analysis.models.items()
-        if cells[0].quality is not None
     }
 
 

@@ -10,7 +10,7 @@ from worthit.datasets.audit.audit import Audit, SideAudit
 from worthit.datasets.audit.label_noise import CAVEAT
 from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.analysis.run_view import scores
 from worthit.reports.text.format import Footnotes, joined, percent, points, written
 from worthit.reports.text.tables import folded, listed, tabulated
 
@@ -149,8 +149,7 @@ def _without_copies(analysis: Analysis, audit: Audit) -> str:
 
 
 def _change(cell: CellRecord, run: Run, unique: np.ndarray) -> float:
-    assert cell.quality is not None
-    correct = metrics.predicted(test_scores(run, cell.quality)) == np.asarray(run.data.test.labels)
+    correct = metrics.predicted(scores(run, cell)) == np.asarray(run.data.test.labels)
     return float(correct[unique].mean() - correct.mean())
 
 

@@ -111,15 +111,15 @@ def _entry(point: Point, notes: Footnotes) -> str:
         "guessing": "≈ guessing",
     }
     if point.standing == "not ranked":
-        return f"not ranked {notes.mark(_ESTIMATES)}"
-    return texts.get(point.standing) or f"n/a {notes.mark(point.reason)}"
+        return notes.marked("not ranked", _ESTIMATES)
+    return texts.get(point.standing) or notes.missing(point.reason)
 
 
 def _cascade_entry(point: CascadePoint, notes: Footnotes) -> str:
     if point.cost.value is None:
-        return f"n/a {notes.mark(point.cost.figure.reason)}"
+        return notes.missing(point.cost.figure.reason)
     if not point.cost.measured_part:
-        return f"not ranked {notes.mark(_ESTIMATES)}"
+        return notes.marked("not ranked", _ESTIMATES)
     return {
         "less accurate": f"less accurate than {point.expensive}",
         "no gain": f"≈ cheaper {point.cheap}",

@@ -6,10 +6,10 @@ import numpy as np
 
 from worthit.bench.saved.record import OutOfDomainData, Run
 from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.paired_tests import Difference
 from worthit.reports.analysis.run_view import name
 from worthit.reports.analysis.transfer import (
     TOO_FEW_CLASSES,
-    Drop,
     Transfer,
     auc_measure,
     common_classes,
@@ -18,7 +18,7 @@ from worthit.reports.analysis.transfer import (
 )
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
-from worthit.reports.text.format import Footnotes, estimate, p_value, percent, points
+from worthit.reports.text.format import Footnotes, estimate, p_value, percent, points, with_interval
 from worthit.reports.text.tables import listed, table
 
 HEADING = "## Out-of-domain comments"
@@ -57,7 +57,7 @@ def _conclusion(analysis: Analysis, other: OutOfDomainData) -> str:
     significant = {model: drop for model, drop in drops.items() if drop.is_significant}
     if not significant:
         return f"On {other.name}, no model's {heading} differs significantly from in-domain."
-    models = ", ".join(f"{model} {points(drop.difference)}" for model, drop in significant.items())
+    models = ", ".join(f"{model} {points(drop.value)}" for model, drop in significant.items())
     return (
         f"On {other.name}, the {heading} of {len(significant)} of {len(drops)} models differs significantly "
         f"from in-domain, in points: {models}."
@@ -149,21 +149,22 @@ def _row(run: Run, result: Transfer, notes: Footnotes) -> list[str]:
     in_domain, in_domain_auc = result.in_domain_share, result.in_domain_auc
     return [
         name(run, result.cell),
-        estimate(result.share, notes, percent),
+        estimate(result.share, percent, notes),
         "n/a" if in_domain is None else percent(in_domain),
         *_difference(result.share_drop, points, notes),
-        estimate(result.auc, notes, "{:.3f}".format),
+        estimate(result.auc, "{:.3f}".format, notes),
         "n/a" if in_domain_auc is None else f"{in_domain_auc:.3f}",
         *_difference(result.auc_drop, "{:+.3f}".format, notes),
     ]
 
 
-def _difference(drop: Drop | None, number: Callable[[float], str], notes: Footnotes) -> list[str]:
+def _difference(
+    drop: Difference | None, number: Callable[[float], str], notes: Footnotes
+) -> list[str]:
     """The entries for a difference and its p value."""
     if drop is None:
         return [notes.missing(TOO_FEW_CLASSES)] * 2
-    interval = f"{number(drop.low)} to {number(drop.high)}"
-    return [f"{number(drop.difference)} ({interval})", p_value(drop.p, drop.is_significant)]
+    return [with_interval(drop, number), p_value(drop.p, bold=drop.is_significant)]
 
 
 def _significant_pairs(analysis: Analysis, other: OutOfDomainData) -> Iterator[str]:
@@ -174,10 +175,10 @@ def _significant_pairs(analysis: Analysis, other: OutOfDomainData) -> Iterator[s
     names = {cell.name: name(analysis.run, cell) for cell in analysis.run.cells}
     better = []
     for pair in pairs:
-        if pair.accuracy_differs:
-            lead = pair if pair.accuracy_difference > 0 else pair.reversed()
+        if pair.accuracy.is_significant:
+            lead = pair if pair.accuracy.value > 0 else pair.reversed()
             better.append(
-                f"{names[lead.first]} over {names[lead.second]} by {100 * lead.accuracy_difference:.1f} points"
+                f"{names[lead.first]} over {names[lead.second]} by {100 * lead.accuracy.value:.1f} points"
             )
     yield (
         f"{link('statistically significant', 'Significantly')} more accurate on these comments, in "

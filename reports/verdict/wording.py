@@ -9,8 +9,8 @@ from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved.record import CellRecord, significant
 from worthit.reports.analysis import budgets, metrics
 from worthit.reports.analysis.cascade import Cascade
-from worthit.reports.analysis.run_view import test_scores
-from worthit.reports.text.format import percent
+from worthit.reports.analysis.run_view import scores
+from worthit.reports.text.format import percent, points, with_interval
 from worthit.reports.verdict import wording_transfer
 from worthit.reports.verdict.case import Case, is_llm, is_tuned_llm
 
@@ -47,21 +47,18 @@ def reasons(case: Case, rival: CellRecord | None, cascade: Cascade | None) -> tu
 def _accuracy(case: Case, rival: CellRecord | None) -> str:
     share = case.accuracy(case.llm)
     text = (
-        f"{_introduced(case)} classifies {percent(share.value)} ({percent(share.low)} to "
-        f"{percent(share.high)}) of {share.comments:,} test comments correctly"
+        f"{_introduced(case)} classifies {with_interval(share, percent)} of {share.comments:,} "
+        "test comments correctly"
     )
     if rival is None:
         majority = metrics.majority_accuracy(case.run.data.test.labels)
         return f"{text}; the majority class alone gives {percent(majority)}."
     lead = case.lead(rival)
-    points = (
-        f"{100 * lead.accuracy_difference:+.1f} points ({100 * lead.accuracy_low:+.1f} to "
-        f"{100 * lead.accuracy_high:+.1f})"
-    )
-    significance = "significant" if lead.accuracy_differs else "not significant"
-    p = "p < 0.001" if lead.accuracy_p < 0.001 else f"p = {lead.accuracy_p:.2g}"
+    difference = f"{points(lead.value)} points ({points(lead.low)} to {points(lead.high)})"
+    significance = "significant" if lead.is_significant else "not significant"
+    p = "p < 0.001" if lead.p < 0.001 else f"p = {lead.p:.2g}"
     return (
-        f"{text}, {case.name(rival)} {percent(case.accuracy(rival).value)}: a difference of {points}, "
+        f"{text}, {case.name(rival)} {percent(case.accuracy(rival).value)}: a difference of {difference}, "
         f"{significance} in the paired test ({p}).{_other_seeds(case, rival)}"
     )
 
@@ -154,7 +151,7 @@ def changes(case: Case, rival: CellRecord | None, worthwhile_points: float) -> I
         worthwhile_points: a smaller lead need not be shown.
     """
     run, training = case.run, case.llm.training
-    if rival is not None and not case.lead(rival).accuracy_differs:
+    if rival is not None and not case.lead(rival).is_significant:
         yield from _more_test_comments(case, rival, worthwhile_points)
     if case.seeds() < 2:
         yield "More seeds: each model was trained once, and another training may score differently."
@@ -182,12 +179,10 @@ def _more_test_comments(case: Case, rival: CellRecord, worthwhile_points: float)
 
     For McNemar's test, to first order (Connor 1987), at a level corrected for all pairs of models.
     """
-    assert case.llm.quality is not None
-    assert rival.quality is not None
-    points = max(100 * abs(case.lead(rival).accuracy_difference), worthwhile_points)
+    points = max(100 * abs(case.lead(rival).value), worthwhile_points)
     correct = [
-        metrics.predicted(test_scores(case.run, quality)) == np.asarray(case.run.data.test.labels)
-        for quality in (case.llm.quality, rival.quality)
+        metrics.predicted(scores(case.run, cell)) == np.asarray(case.run.data.test.labels)
+        for cell in (case.llm, rival)
     ]
     discordant = float((correct[0] != correct[1]).mean())
     deviations = -NormalDist().inv_cdf(metrics.ALPHA / 2 / len(case.analysis.pairs))

@@ -28,7 +28,7 @@ def _of_set(case: Case, other: OutOfDomainData, rival: CellRecord) -> str:
         f"{case.name(case.llm)} has {_article(case)} of {percent(result.share.value)}"
     )
     if result.share_drop is not None and result.share_drop.is_significant:
-        text += f" ({100 * result.share_drop.difference:+.1f} points)"
+        text += f" ({100 * result.share_drop.value:+.1f} points)"
     rivals = transfers.of(other, rival)
     if rivals is not None and rivals.share.value is not None:
         text += f", {case.name(rival)} {percent(rivals.share.value)}"
@@ -49,8 +49,9 @@ def _fewer_classes(case: Case, other: OutOfDomainData) -> str:
 
 
 def _significance(case: Case, other: OutOfDomainData, rival: CellRecord) -> str:
-    pair = between(case.analysis.transfers.pairs[other.name], case.llm.name, rival.name)
-    if not pair.accuracy_differs:
+    pairs = case.analysis.transfers.pairs[other.name]
+    lead = between(pairs, case.llm.name, rival.name).accuracy
+    if not lead.is_significant:
         return "; their accuracies do not differ significantly"
-    better = case.llm if pair.accuracy_difference > 0 else rival
+    better = case.llm if lead.value > 0 else rival
     return f"; {case.name(better)} is significantly better"
