@@ -1,9 +1,10 @@
 """Views of a saved run that every analysis needs: names, probabilities, cells by model."""
 
 import dataclasses
+import operator
 from typing import Literal
 
-from worthit.bench.saved.record import CellRecord, Run
+from worthit.bench.saved.record import CellRecord, Figure, Run, unavailable
 from worthit.reports.analysis import metrics
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
@@ -24,6 +25,16 @@ def missing(cell: CellRecord, part: str) -> str:
     if reasons:
         return f"{cell.name}: {reasons[0]}"
     return "not measured in this run"
+
+
+def figure(cell: CellRecord, path: str) -> Figure:
+    """A figure of the record by its path, such as `latency.p50_ms`."""
+    part_name, _, inside = path.partition(".")
+    part = getattr(cell, part_name)
+    if part is None:
+        return unavailable("", missing(cell, part_name))
+    found: Figure = operator.attrgetter(inside)(part)
+    return found
 
 
 def scores(
