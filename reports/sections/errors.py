@@ -57,13 +57,7 @@ def _accuracies(
     shares: Mapping[str, Vector],
     columns: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[str]:
-    """A table of accuracy by group.
-
-    Args:
-        groups: heading → mask, shape (n,).
-        shares: model → error shares, shape (n,).
-        columns: more columns, heading → model → entry.
-    """
+    """Accuracy by group (heading → mask), and more columns (heading → model → entry)."""
     columns = columns or {}
     headings = [f"{heading}, n = {mask.sum():,}" for heading, mask in groups.items()]
     body = [

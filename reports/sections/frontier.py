@@ -21,11 +21,9 @@ def section(analysis: Analysis) -> list[str]:
     frontiers, notes = analysis.frontiers, Footnotes()
     body = [
         [points[0].label, *(_entry(point, notes) for point in points)]
-        for points in zip(*(frontier.points for frontier in frontiers), strict=True)
-    ]
-    body += [
-        [points[0].label, *(_cascade_entry(point, notes) for point in points)]
-        for points in zip(*(frontier.cascades for frontier in frontiers), strict=True)
+        for points in zip(
+            *((*frontier.points, *frontier.cascades) for frontier in frontiers), strict=True
+        )
     ]
     headings = ["model", *(_heading(frontier) for frontier in frontiers)]
     return [
@@ -64,19 +62,16 @@ def _models_on(ranked: Sequence[Frontier]) -> str:
         groups.setdefault(costs, []).append(points[0].label)
     most_first = sorted(groups.items(), key=lambda group: -len(group[0]))
     texts = [
-        f"{_costs(costs, len(ranked))}: {joined(models)}" for costs, models in most_first if costs
+        f"{'every ranked cost' if len(costs) == len(ranked) else joined(costs)}: {joined(models)}"
+        for costs, models in most_first
+        if costs
     ]
     if not texts:
         return f"No model is on the {link('frontier')} of any cost."
     return f"On the {link('frontier')} of {'; of '.join(texts)}."
 
 
-def _costs(costs: Sequence[str], ranked: int) -> str:
-    return "every ranked cost" if len(costs) == ranked else joined(costs)
-
-
 def _replacements(ranked: Sequence[Frontier]) -> str:
-    """Which cascades replace their expensive model at a lower cost."""
     costs: dict[str, list[str]] = {}
     for frontier in ranked:
         for point in frontier.cascades:
@@ -102,7 +97,9 @@ def _heading(frontier: Frontier) -> str:
     return frontier.figure.frontier[0]
 
 
-def _entry(point: Point, notes: Footnotes) -> str:
+def _entry(point: Point | CascadePoint, notes: Footnotes) -> str:
+    if isinstance(point, CascadePoint):
+        return _cascade_entry(point, notes)
     texts: dict[Standing, str] = {
         "frontier": "**frontier**",
         "dominated": f"dominated by {point.by}",

@@ -91,7 +91,6 @@ def _entries(run: Run, reached: _Reached | None, notes: Footnotes) -> list[str]:
 
 
 def _best(run: Run, reached: dict[str, _Reached | None], recall: float) -> str:
-    """Which models have the highest precision at the recall."""
     precisions = {cell: known[1].value or 0.0 for cell, known in reached.items() if known}
     if not precisions:
         return ""

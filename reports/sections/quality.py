@@ -49,7 +49,6 @@ def section(analysis: Analysis) -> list[str]:
 
 
 def _best(run: Run, estimates: _Estimates) -> str:
-    """Which models have the highest accuracy and ROC AUC."""
     highest: dict[tuple[str, ...], list[str]] = {}  # models → figures
     for measure in (metrics.ACCURACY, auc_measure(run)):
         values = {
@@ -67,7 +66,6 @@ def _best(run: Run, estimates: _Estimates) -> str:
 
 
 def _predicted(run: Run) -> str:
-    """What is predicted, and which figures follow from it."""
     terms = [link(term) for term in ("balanced accuracy", "precision", "recall", "F1")]
     if class_names.of_two(run):
         return (

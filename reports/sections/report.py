@@ -59,7 +59,7 @@ def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) ->
     paragraphs = [
         f"# worthit run {run.run_id}",
         _summary(run),
-        noise_warning(run),
+        machine.noise_warning(run),
         *_verdict(verdict),
         "## Results",
         *results(analysis),
@@ -116,11 +116,6 @@ def headline(run: Run) -> str:
         f"{run.machine['cpu']}, {run.machine['cores_allowed']} cores{accelerators}; "
         f"{run.finished_at[:10]}."
     )
-
-
-def noise_warning(run: Run) -> str:
-    """A line if the machine was noisy, else an empty one."""
-    return machine.noise_warning(run)
 
 
 def _summary(run: Run) -> str:

@@ -43,7 +43,6 @@ def _entry(analysis: Analysis, cell: CellRecord, spec: FigureSpec, notes: Footno
 
 
 def _plain(entry: str) -> str:
-    """Without Markdown."""
     return entry.replace("*", "").replace(" (cached)", " c")
 
 

@@ -45,7 +45,6 @@ def _results(analysis: Analysis, other: OutOfDomainData) -> list[Transfer]:
 
 
 def _conclusion(analysis: Analysis, other: OutOfDomainData) -> str:
-    """Which models are significantly worse or better than in-domain."""
     drops = {
         name(analysis.run, result.cell): result.share_drop
         for result in _results(analysis, other)
@@ -87,7 +86,6 @@ def _of_set(analysis: Analysis, other: OutOfDomainData) -> Iterator[str]:
 
 
 def _counts(run: Run, other: OutOfDomainData) -> str:
-    """The number of comments of each class."""
     if class_names.of_two(run):
         return f"{sum(other.part.labels):,} of them {class_names.positive(run)}"
     counts = np.bincount(other.part.labels, minlength=len(run.data.classes))
@@ -127,7 +125,6 @@ def _guessing(run: Run, other: OutOfDomainData) -> str:
 
 
 def _missing_classes(run: Run, other: OutOfDomainData) -> str:
-    """The classes that only one of both sets has."""
     names = class_names.names(run.data)
     here, in_domain = {*other.part.labels}, {*run.data.test.labels}
     text = ""
@@ -161,14 +158,12 @@ def _row(run: Run, result: Transfer, notes: Footnotes) -> list[str]:
 def _difference(
     drop: Difference | None, number: Callable[[float], str], notes: Footnotes
 ) -> list[str]:
-    """The entries for a difference and its p value."""
     if drop is None:
         return [notes.missing(TOO_FEW_CLASSES)] * 2
     return [with_interval(drop, number), p_value(drop.p, bold=drop.is_significant)]
 
 
 def _significant_pairs(analysis: Analysis, other: OutOfDomainData) -> Iterator[str]:
-    """Which models are significantly more accurate than which on this set."""
     pairs = analysis.transfers.pairs[other.name]
     if not pairs:
         return

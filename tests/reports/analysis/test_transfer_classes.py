@@ -14,7 +14,7 @@ from worthit.bench.saved import record
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.transfer import TOO_FEW_CLASSES, Transfer, transfers
 from worthit.reports.sections import transfer as section
-from worthit.reports.verdict import rules, wording_transfer
+from worthit.reports.verdict import rules, wording
 from worthit.reports.verdict.case import Case
 
 
@@ -73,7 +73,7 @@ def sentence(made: record.Run) -> str:
     """The sentence of the verdict on llama and tfidf."""
     cells = {cell.model: cell for cell in made.cells}
     case = Case(Analysis.of(made), cells["llama"], (cells["tfidf"],))
-    return wording_transfer.sentence(case, cells["tfidf"])
+    return wording.out_of_domain(case, cells["tfidf"])
 
 
 def in_domain_scores(made: record.Run) -> np.ndarray:
