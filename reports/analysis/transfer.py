@@ -55,10 +55,9 @@ class Transfers:
     pairs: Mapping[str, tuple[Pair, ...]]  # of all models, by set
 
     def of(self, other: OutOfDomainData, cell: CellRecord) -> Transfer | None:
-        for result in self.results:
-            if result.other.name == other.name and result.cell.name == cell.name:
-                return result
-        return None
+        key = other.name, cell.name
+        found = (one for one in self.results if (one.other.name, one.cell.name) == key)
+        return next(found, None)
 
     def at_chance(self, cell: CellRecord) -> list[OutOfDomainData]:
         """Sets with the in-domain labels on which a model is not shown to beat guessing."""

@@ -72,13 +72,14 @@ def _run_differences(base: ComparedRun, later: ComparedRun) -> Iterator[str]:
 
 def _data_differences(before: Data, after: Data) -> Iterator[str]:
     old_ids, new_ids = before.test.ids, after.test.ids
+    trained = before.step("train").comments, after.step("train").comments
     differences: tuple[tuple[str, object, object], ...] = (
         ("dataset {} → {}", before.dataset, after.dataset),
         ("classes {} → {}", _classes(before), _classes(after)),
         ("other comments or labels (fingerprint)", before.fingerprint, after.fingerprint),
         ("seed {} → {}", before.seed, after.seed),
         ("split {} → {}", before.key, after.key),
-        ("{:,} → {:,} training comments", *(one.step("train").comments for one in (before, after))),
+        ("{:,} → {:,} training comments", *trained),
         ("{:,} → {:,} test comments", len(old_ids), len(new_ids)),
     )
     for text, old, new in differences:
@@ -125,9 +126,9 @@ def _setup_differences(pair: Counterparts) -> Iterator[str]:
         if before.threads != after.threads:
             yield f"threads {before.threads} → {after.threads}"
     if pair.base.quality is not None and pair.later.quality is not None:
-        shares = [cell.truncated_share for cell in (pair.base.quality, pair.later.quality)]
-        if shares[0] != shares[1]:
-            yield f"truncated test comments {percent(shares[0])} → {percent(shares[1])}"
+        old, new = pair.base.quality.truncated_share, pair.later.quality.truncated_share
+        if old != new:
+            yield f"truncated test comments {percent(old)} → {percent(new)}"
 
 
 def _settings(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from worthit.bench.saved.record import CellRecord
 from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name, scores
-from worthit.reports.pictures.style import cell_styles, class_names, plain_frame
+from worthit.reports.pictures.style import cell_styles, class_names, plain_frame, with_legend
 from worthit.reports.text import class_names as classes
 from worthit.reports.text.class_names import Probabilities
 
@@ -41,8 +41,7 @@ def draw_roc(analysis: Analysis) -> Figure:
         point = (100 * rater.false_alarms, 100 * rater.recall)
         axes.plot(*point, "ko", fillstyle="none", ms=10, mew=2, zorder=3, label="one rater")
     axes.plot((0, 100), (0, 100), ":", color="grey", label="guessing")
-    figure.legend(loc="outside right upper", frameon=False)
-    return figure
+    return with_legend(figure)
 
 
 def draw_precision_recall(analysis: Analysis) -> Figure:
@@ -59,8 +58,7 @@ def draw_precision_recall(analysis: Analysis) -> Figure:
         defined = recall > 0  # scikit-learn adds a point without predictions, at precision 1
         axes.plot(100 * recall[defined], 100 * precision[defined], label=label, **line)
     axes.axhline(100 * sum(labels) / len(labels), ls=":", color="grey", label="guessing")
-    figure.legend(loc="outside right upper", frameon=False)
-    return figure
+    return with_legend(figure)
 
 
 def draw_reliability(analysis: Analysis) -> Figure:
@@ -87,8 +85,7 @@ def draw_reliability(analysis: Analysis) -> Figure:
             **line | {"markevery": 1},
         )
     axes.plot((0, 100), (0, 100), ":", color="grey", label="perfect calibration")
-    figure.legend(loc="outside right upper", frameon=False)
-    return figure
+    return with_legend(figure)
 
 
 def _roc_line(scores: Probabilities, labels: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:

@@ -5,7 +5,7 @@ from worthit.reports.analysis import bootstrap, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.ranking_curve import Curve, Matrix
-from worthit.reports.analysis.run_view import accuracy, name
+from worthit.reports.analysis.run_view import accuracy, name, scores
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, estimate, joined, percent, with_interval
@@ -30,7 +30,14 @@ def section(analysis: Analysis) -> list[str]:
     }
     notes = Footnotes()
     body = [
-        [name(run, cell), *_shares(run, cell.quality), *_entries(run, reached[cell.name], notes)]
+        [
+            name(run, cell),
+            *(
+                with_interval(measure(scores(run, cell, "natural"), labels), percent)
+                for measure in (metrics.precision, metrics.recall, metrics.accuracy)
+            ),
+            *_entries(run, reached[cell.name], notes),
+        ]
         for cell in run.cells
         if cell.quality is not None
     ]
@@ -65,14 +72,6 @@ def _at_recall(resamples: Matrix, run: Run, quality: Quality, recall: float) -> 
     precision, threshold = map(bootstrap.estimate, at_recall, curve.at_recall(recall))
     average = bootstrap.estimate(area, curve.average_precision())
     return average, precision, threshold, at_recall[1] <= min(scores)
-
-
-def _shares(run: Run, quality: Quality) -> list[str]:
-    labels = run.data.natural.labels
-    return [
-        with_interval(measure(quality.natural, labels), percent)
-        for measure in (metrics.precision, metrics.recall, metrics.accuracy)
-    ]
 
 
 def _entries(run: Run, reached: _Reached | None, notes: Footnotes) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from worthit.bench.cell import cell_name
 from worthit.reports.analysis import metrics, run_view
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.text.tables import table
@@ -12,8 +13,9 @@ from worthit.reports.text.tables import table
 def section(analysis: Analysis) -> list[str]:
     """Mean and standard deviation over seeds; nothing if each model was trained once."""
     run, body, ranges = analysis.run, [], {}
-    for model, cells in analysis.models.items():
+    for cells in analysis.models.values():
         if len(cells) > 1:
+            model = cell_name(cells[0].model, cells[0].device, 0)
             accuracies = [
                 share.value for cell in cells if (share := run_view.accuracy(run, cell)) is not None
             ]
