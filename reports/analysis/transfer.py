@@ -54,10 +54,11 @@ class Transfers:
     results: tuple[Transfer, ...]
     pairs: Mapping[str, tuple[Pair, ...]]  # of all models, by set
 
+    def on(self, other: OutOfDomainData) -> list[Transfer]:
+        return [result for result in self.results if result.other.name == other.name]
+
     def of(self, other: OutOfDomainData, cell: CellRecord) -> Transfer | None:
-        key = other.name, cell.name
-        found = (one for one in self.results if (one.other.name, one.cell.name) == key)
-        return next(found, None)
+        return next((one for one in self.on(other) if one.cell.name == cell.name), None)
 
     def at_chance(self, cell: CellRecord) -> list[OutOfDomainData]:
         """Sets with the in-domain labels on which a model is not shown to beat guessing."""

@@ -34,11 +34,7 @@ def section(analysis: Analysis) -> list[str]:
 
 
 def _conclusion(frontiers: Sequence[Frontier]) -> str:
-    ranked = [
-        frontier
-        for frontier in frontiers
-        if frontier.ranked and any(point.is_known for point in frontier.points)
-    ]
+    ranked = [one for one in frontiers if one.ranked and any(p.is_known for p in one.points)]
     sentences = (
         _models_on(ranked),
         _replacements(ranked),

@@ -146,12 +146,10 @@ def _budget_and_prices(analysis: Analysis) -> list[str]:
         )
     if options.carbon_g_per_kwh is None:
         hints.append("`--carbon-intensity` shows what they emit")
-    sections = [*budgets.section(analysis), *prices.section(analysis)]
-    heading = [] if sections else ["## Budget and prices"]
-    hint = (
-        f"Options of `worthit report {analysis.run.run_id}`: {'; '.join(hints)}." if hints else ""
-    )
-    return [*heading, *sections, hint]
+    sections = [*budgets.section(analysis), *prices.section(analysis)] or ["## Budget and prices"]
+    if hints:
+        sections.append(f"Options of `worthit report {analysis.run.run_id}`: {'; '.join(hints)}.")
+    return sections
 
 
 def _images(pictures: Mapping[str, str], *shown: str) -> str:

@@ -40,14 +40,10 @@ def section(analysis: Analysis) -> list[str]:
     ]
 
 
-def _results(analysis: Analysis, other: OutOfDomainData) -> list[Transfer]:
-    return [result for result in analysis.transfers.results if result.other.name == other.name]
-
-
 def _conclusion(analysis: Analysis, other: OutOfDomainData) -> str:
     drops = {
         name(analysis.run, result.cell): result.share_drop
-        for result in _results(analysis, other)
+        for result in analysis.transfers.on(other)
         if result.share_drop is not None
     }
     if not drops:
@@ -79,7 +75,7 @@ def _of_set(analysis: Analysis, other: OutOfDomainData) -> Iterator[str]:
         "model", f"{share}, out-of-domain", "in-domain", "difference, points", "p",
         f"{area}, out-of-domain", "in-domain", "difference", "p",
     ]  # fmt: skip
-    body = [_row(run, result, notes) for result in _results(analysis, other)]
+    body = [_row(run, result, notes) for result in analysis.transfers.on(other)]
     yield from table("Out-of-domain and in-domain", headings, body, notes)
     yield from listed(other.notes)
     yield from _significant_pairs(analysis, other)

@@ -44,11 +44,13 @@ class Case:
 
     def is_better(self, rival: CellRecord) -> bool:
         """True if the LLM is better than a rival, in each of its trainings than in each of theirs."""
-        return self._is_ahead(self.llm, rival)
+        ahead = min(self.trainings(self.llm)) > max(self.trainings(rival))
+        return self.lead(rival).is_significant and self.lead(rival).value > 0 and ahead
 
     def is_worse(self, rival: CellRecord) -> bool:
         """The opposite of `is_better`, under the same rule."""
-        return self._is_ahead(rival, self.llm)
+        behind = max(self.trainings(self.llm)) < min(self.trainings(rival))
+        return self.lead(rival).is_significant and self.lead(rival).value < 0 and behind
 
     def seeds_disagree(self, rival: CellRecord) -> bool:
         """True if the first seeds differ significantly, but other seeds do not confirm it."""
@@ -63,11 +65,6 @@ class Case:
         """The accuracy with each seed."""
         seeds = next(cells for cells in self.analysis.models.values() if cell in cells)
         return [self.accuracy(other).value for other in seeds]
-
-    def _is_ahead(self, first: CellRecord, second: CellRecord) -> bool:
-        lead = between(self.analysis.pairs, first.name, second.name).accuracy
-        supported = lead.is_significant and lead.value > 0
-        return supported and min(self.trainings(first)) > max(self.trainings(second))
 
 
 def test_accuracy(analysis: Analysis, cell: CellRecord) -> Share:
