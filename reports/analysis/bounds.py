@@ -14,14 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from worthit.bench.instruments import quantiles
-from worthit.bench.saved.record import (
-    NOT_TUNED,
-    CellRecord,
-    Figure,
-    Origin,
-    Run,
-    unavailable,
-)
+from worthit.bench.saved.record import NOT_TUNED, CellRecord, Figure, Origin, Run, unavailable
 from worthit.reports.analysis import run_view
 from worthit.reports.analysis.run_view import missing
 
@@ -122,20 +115,15 @@ def test_accuracy(run: Run, cell: CellRecord) -> Bounded:
 
 
 def training_s(run: Run, cell: CellRecord) -> Bounded:
-    if cell.training is None:
-        return absent("s", missing(cell, "training"))
-    if cell.training.train_s.reason == NOT_TUNED:
-        return nothing("s")
-    return within(cell.training.train_s, noise(run))
+    seconds = run_view.figure(cell, "training.train_s")
+    return nothing("s") if seconds.reason == NOT_TUNED else within(seconds, noise(run))
 
 
 def training_j(run: Run, cell: CellRecord) -> Bounded:
     """Energy of CPU and GPU, gross; an estimate if the training was too short to meter."""
-    if cell.training is None:
-        return absent("J", missing(cell, "training"))
-    if cell.training.train_s.reason == NOT_TUNED:
+    if run_view.figure(cell, "training.train_s").reason == NOT_TUNED:
         return nothing("J")
-    metered = _cpu_and_gpu(run, cell, cell.training.cpu_j, cell.training.gpu_j)
+    metered = _cpu_and_gpu(run, cell, "training.cpu_j", "training.gpu_j")
     return metered if metered.value is not None else _training_j_by_power(run, cell, metered)
 
 
@@ -165,31 +153,24 @@ def _training_j_by_power(run: Run, cell: CellRecord, unmetered: Bounded) -> Boun
 
 
 def latency_p50_ms(run: Run, cell: CellRecord) -> Bounded:
-    if cell.latency is None:
-        return absent("ms", missing(cell, "latency"))
-    found = within(cell.latency.p50_ms, noise(run))
-    low, high = cell.latency.p50_low_ms, cell.latency.p50_high_ms
-    if found.value is None or low is None or high is None:
+    found = within(run_view.figure(cell, "latency.p50_ms"), noise(run))
+    if cell.latency is None or found.value is None:
         return found
-    return replace(found, low=low, high=high)
+    low, high = cell.latency.p50_low_ms, cell.latency.p50_high_ms
+    return found if low is None or high is None else replace(found, low=low, high=high)
 
 
 def latency_p99_ms(run: Run, cell: CellRecord) -> Bounded:
     """Between a lower and an upper confidence limit over comments, 95 % each."""
-    if cell.latency is None:
-        return absent("ms", missing(cell, "latency"))
-    found = within(cell.latency.p99_ms)
-    samples = cell.latency.samples_ms
-    known = quantiles.bounds(samples, cell.latency.comments, 99, 0.95)
-    if found.value is None or known is None:
+    found = within(run_view.figure(cell, "latency.p99_ms"))
+    if cell.latency is None or found.value is None:
         return found
-    return replace(found, low=known[0], high=known[1])
+    known = quantiles.bounds(cell.latency.samples_ms, cell.latency.comments, 99, 0.95)
+    return found if known is None else replace(found, low=known[0], high=known[1])
 
 
 def comments_per_s(run: Run, cell: CellRecord) -> Bounded:
-    if cell.throughput is None:
-        return absent("comments/s", missing(cell, "throughput"))
-    return within(cell.throughput.best.comments_per_s, noise(run))
+    return within(run_view.figure(cell, "throughput.best.comments_per_s"), noise(run))
 
 
 def compute_ms(run: Run, cell: CellRecord) -> Bounded:
@@ -202,22 +183,12 @@ def compute_ms(run: Run, cell: CellRecord) -> Bounded:
 
 
 def peak_mb(run: Run, cell: CellRecord) -> Bounded:
-    if cell.memory is None:
-        return absent("MB", missing(cell, "memory"))
-    return within(cell.memory.peak_mb, MEMORY_OFF)
-
-
-def disk_mb(run: Run, cell: CellRecord) -> Bounded:
-    if cell.training is None:
-        return absent("MB", missing(cell, "training"))
-    return within(cell.training.disk_mb)
+    return within(run_view.figure(cell, "memory.peak_mb"), MEMORY_OFF)
 
 
 def energy_j(run: Run, cell: CellRecord) -> Bounded:
     """Energy per comment of CPU and GPU, gross."""
-    if cell.energy is None:
-        return absent("J", missing(cell, "energy"))
-    return _cpu_and_gpu(run, cell, cell.energy.cpu_j_per_comment, cell.energy.gpu_j_per_comment)
+    return _cpu_and_gpu(run, cell, "energy.cpu_j_per_comment", "energy.gpu_j_per_comment")
 
 
 def scoring_w(run: Run, cell: CellRecord) -> Bounded:
@@ -228,7 +199,8 @@ def scoring_w(run: Run, cell: CellRecord) -> Bounded:
     return joules.times(cell.energy.comments / cell.energy.window_s, "W")
 
 
-def _cpu_and_gpu(run: Run, cell: CellRecord, cpu: Figure, gpu: Figure) -> Bounded:
+def _cpu_and_gpu(run: Run, cell: CellRecord, *paths: str) -> Bounded:
     """CPU plus GPU; the CPU alone for a CPU cell without a metered GPU."""
+    cpu, gpu = (run_view.figure(cell, path) for path in paths)
     parts = [cpu] if cell.device == "cpu" and gpu.value is None else [cpu, gpu]
     return total([within(part, noise(run)) for part in parts], "J")

@@ -5,7 +5,6 @@ reported figures are of the test comments. Cascades of classifiers go back to Vi
 FrugalGPT (Chen et al. 2023) ends them with language models.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,11 +13,11 @@ import numpy.typing as npt
 
 from worthit.bench.saved.record import CellRecord, Run
 from worthit.reports.analysis import metrics
+from worthit.reports.analysis.bootstrap import interval
 from worthit.reports.analysis.figures import Values
-from worthit.reports.analysis.paired_tests import holm, mcnemar_p
+from worthit.reports.analysis.paired_tests import Difference, holm, mcnemar_p
 from worthit.reports.analysis.ranking_curve import Matrix
-from worthit.reports.analysis.run_view import by_model, test_scores
-from worthit.reports.text import class_names
+from worthit.reports.analysis.run_view import by_model, scores
 
 #: shares of validation comments passed on, between which a sweep draws its line
 SWEPT = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
@@ -44,17 +43,14 @@ class CascadeTest:
     """A cascade compared with each of its models alone, on the same test comments."""
 
     cascade: Cascade
-    difference: float  # in accuracy, cascade minus expensive model
-    low: float  # and its 95 % bootstrap interval
-    high: float
-    p_expensive: float  # McNemar's, against the expensive model
+    difference: Difference  # in accuracy, cascade minus expensive model
     gain: float  # in accuracy, cascade minus cheap model
     p_cheap: float
 
     @property
     def loses(self) -> bool:
         """True if it is less accurate than the expensive model."""
-        return self.p_expensive < metrics.ALPHA and self.difference < 0
+        return self.difference.is_significant and self.difference.value < 0
 
     @property
     def replaces(self) -> bool:
@@ -86,8 +82,7 @@ def select(run: Run, values: Values, resamples: Matrix) -> tuple[CascadeTest, ..
 
 def sweep(run: Run, values: Values, cheap: CellRecord, expensive: CellRecord) -> list[Cascade]:
     """From the cheap model alone to the expensive one alone, by shares of comments passed on."""
-    assert cheap.quality is not None
-    confidence = metrics.confidence(class_names.probabilities(run.data, cheap.quality.validation))
+    confidence = metrics.confidence(scores(run, cheap, "validation"))
     thresholds = [float(np.quantile(confidence, share)) for share in SWEPT[1:-1]]
     return [
         _at(run, values, cheap, expensive, threshold) for threshold in (0.0, *thresholds, np.inf)
@@ -121,13 +116,10 @@ def _threshold(run: Run, cheap: CellRecord, expensive: CellRecord) -> float | No
 
     None if the cheap model would never answer, or always: that is not a cascade.
     """
-    assert cheap.quality is not None
-    assert expensive.quality is not None
     labels = np.asarray(run.data.validation.labels)
-    by_cheap = class_names.probabilities(run.data, cheap.quality.validation)
-    by_expensive = class_names.probabilities(run.data, expensive.quality.validation)
+    by_cheap = scores(run, cheap, "validation")
     correct_cheap = metrics.predicted(by_cheap) == labels
-    correct_expensive = metrics.predicted(by_expensive) == labels
+    correct_expensive = metrics.predicted(scores(run, expensive, "validation")) == labels
     confidence = metrics.confidence(by_cheap)
     for threshold in np.unique(confidence):
         answers = confidence >= threshold
@@ -164,13 +156,13 @@ def _test(run: Run, cascade: Cascade, resamples: Matrix) -> CascadeTest:
     by_cheap, _ = _correct(run, cheap, expensive, 0.0)
     by_expensive, _ = _correct(run, cheap, expensive, np.inf)
     gaps = correct.astype(np.float32) - by_expensive
-    low, high = np.quantile(gaps @ resamples / len(gaps), (0.025, 0.975))
     return CascadeTest(
         cascade,
-        difference=float(gaps.mean()),
-        low=float(low),
-        high=float(high),
-        p_expensive=mcnemar_p(correct, by_expensive),
+        Difference(
+            float(gaps.mean()),
+            *interval(gaps @ resamples / len(gaps)),
+            mcnemar_p(correct, by_expensive),
+        ),
         gain=float(correct.mean() - by_cheap.mean()),
         p_cheap=mcnemar_p(correct, by_cheap),
     )
@@ -180,18 +172,16 @@ def _correct(
     run: Run, cheap: CellRecord, expensive: CellRecord, threshold: float
 ) -> tuple[Mask, Mask]:
     """Which test comments a cascade classifies correctly, and which it passes on; (n,) each."""
-    assert cheap.quality is not None
-    assert expensive.quality is not None
     labels = np.asarray(run.data.test.labels)
-    by_cheap, by_expensive = test_scores(run, cheap.quality), test_scores(run, expensive.quality)
+    by_cheap, by_expensive = scores(run, cheap), scores(run, expensive)
     passed = metrics.confidence(by_cheap) < threshold
     predicted = np.where(passed, metrics.predicted(by_expensive), metrics.predicted(by_cheap))
     return predicted == labels, passed
 
 
 def _corrected(tests: Sequence[CascadeTest]) -> tuple[CascadeTest, ...]:
-    raw = itertools.chain.from_iterable((test.p_expensive, test.p_cheap) for test in tests)
-    p_values = iter(holm(list(raw)))
+    p_values = iter(holm([p for test in tests for p in (test.difference.p, test.p_cheap)]))
     return tuple(
-        replace(test, p_expensive=next(p_values), p_cheap=next(p_values)) for test in tests
+        replace(test, difference=replace(test.difference, p=next(p_values)), p_cheap=next(p_values))
+        for test in tests
     )

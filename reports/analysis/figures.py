@@ -5,9 +5,8 @@ A new figure is one field of the record and one row here. The results table, the
 """
 
 import math
-import operator
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Literal
 
 from worthit.bench.saved.record import CellRecord, Figure, Run, significant, unavailable
@@ -32,64 +31,46 @@ class Limit:
     scale: float = 1.0  # from the unit of the figure to that of the limit
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class FigureSpec:
-    """One figure of a cell: where it is read from, and which tables show it.
+    """One figure of a cell: where it is read from, and which tables show it."""
 
-    Attributes:
-        key: unique name.
-        read: the figure of a cell, in the unit of the headings.
-        bounds: the same with the bounds between which it is known; None for the default of `read`.
-        heading: in the results table and in `compare`; a comma separates the unit.
-        number: how tables write its value.
-        results: whether the results table has this column.
-        interval: whether that column shows the bounds.
-        brief: heading in the table for a terminal of 80 columns; empty if it is not there.
-        repeat: heading in the table of repeated runs; empty if it is not there.
-        detail: (section, heading) of the table that shows it in detail.
-        better: which direction is better.
-        limit: how `--budget` limits it; None if it cannot.
-        frontier: (heading, axis) as a cost of the frontier; None if it is not ranked.
-        cascade: how the figure of a cascade follows from those of its two models.
-        compared: whether `compare` has a table of it.
-        quantile: which quantile of single-comment latencies it is, if it is one.
-        regression: what a difference must exceed to be checked for regressions: the limit, or where
-            that is more the noise of the machines, or how far memory repeats (`bounds.MEMORY_OFF`).
-    """
-
-    key: str
-    read: Read
-    bounds: Bound | None = None
-    heading: str = ""
-    number: Callable[[float], str] = significant
-    results: bool = False
-    interval: bool = False
-    brief: str = ""
-    repeat: str = ""
-    detail: tuple[str, str] | None = None
+    key: str  # unique
+    read: Read  # in the unit of the headings
+    bounds: Bound | None = None  # between which it is known; None: those that its origin implies
+    _: KW_ONLY
+    heading: str = ""  # in the results and in `compare`; a comma separates the unit
+    number: Callable[[float], str] = significant  # how tables write the value
+    results: bool = False  # whether the results table has this column
+    interval: bool = False  # whether that column shows the bounds
+    brief: str = ""  # heading in the table for a terminal of 80 columns; empty: not there
+    repeat: str = ""  # heading in the table of repeated runs; empty: not there
+    detail: tuple[str, str] | None = None  # (section, heading) of the table that shows it in detail
     better: Literal["lower", "higher"] = "lower"
-    limit: Limit | None = None
-    frontier: tuple[str, str] | None = None
+    limit: Limit | None = None  # of `--budget`
+    frontier: tuple[str, str] | None = None  # (heading, axis) as a cost; None: not ranked
+    #: how the figure of a cascade follows from those of its two models
     cascade: Literal["not measured", "sum", "per comment", "latency"] = "not measured"
-    compared: bool = False
-    quantile: float | None = None
+    compared: bool = False  # whether `compare` has a table of it
+    quantile: float | None = None  # of single-comment latencies, if it is one
+    #: what a difference must exceed to be checked for regressions: the limit, or where that is more
+    #: the noise of the machines, or how far memory repeats (`bounds.MEMORY_OFF`)
     regression: Literal["not checked", "beyond noise", "beyond repeats"] = "not checked"
 
     def bounded(self, run: Run, cell: CellRecord) -> Bounded:
-        return (
-            bounds.within(self.read(run, cell)) if self.bounds is None else self.bounds(run, cell)
-        )
+        return (self.bounds or within(self.read))(run, cell)
+
+
+def within(read: Read) -> Bound:
+    """Bounds that the figure's origin implies."""
+    return lambda run, cell: bounds.within(read(run, cell))
 
 
 def at(path: str, *, scale: float = 1.0) -> Read:
     """Reads a figure of the record by its path: `latency.p50_ms`."""
-    part_name, _, inside = path.partition(".")
 
     def read(run: Run, cell: CellRecord) -> Figure:
-        part = getattr(cell, part_name)
-        if part is None:
-            return unavailable("", run_view.missing(cell, part_name))
-        figure: Figure = operator.attrgetter(inside)(part)
+        figure = run_view.figure(cell, path)
         return figure if figure.value is None else replace(figure, value=figure.value * scale)
 
     return read
@@ -113,7 +94,7 @@ def _train_accuracy(run: Run, cell: CellRecord) -> Figure:
 def _roc_auc(run: Run, cell: CellRecord) -> Figure:
     if cell.quality is None:
         return unavailable("", run_view.missing(cell, "quality"))
-    area = metrics.roc_auc(run_view.test_scores(run, cell.quality), run.data.test.labels)
+    area = metrics.roc_auc(run_view.scores(run, cell), run.data.test.labels)
     if area is None:
         return unavailable("", metrics.ROC_AUC.undefined)
     return Figure(area, "", "measured", "test comments", len(run.data.test.labels))
@@ -123,19 +104,25 @@ def _energy_mj(run: Run, cell: CellRecord) -> Bounded:
     return bounds.energy_j(run, cell).times(1e3, "mJ")
 
 
+def _details(section: str, headings: Mapping[str, str]) -> Iterator[FigureSpec]:
+    """Figures that only a table of details shows: path in the record → heading."""
+    for path, heading in headings.items():
+        yield FigureSpec(path, at(path), detail=(section, heading))
+
+
 FIGURES = (
     FigureSpec(
-        key="train_accuracy",
-        read=_train_accuracy,
+        "train_accuracy",
+        _train_accuracy,
         heading="train acc",
         number=percent,
         results=True,
         better="higher",
     ),
     FigureSpec(
-        key="accuracy",
-        read=_value(bounds.test_accuracy),
-        bounds=bounds.test_accuracy,
+        "accuracy",
+        _value(bounds.test_accuracy),
+        bounds.test_accuracy,
         heading="test acc (95 % interval)",
         number=percent,
         results=True,
@@ -145,18 +132,18 @@ FIGURES = (
         limit=Limit("accuracy", "test accuracy, from 0 to 1", most=1.0),
     ),
     FigureSpec(
-        key="roc_auc",
-        read=_roc_auc,
+        "roc_auc",
+        _roc_auc,
         heading="ROC AUC",
-        number="{:.3f}".format,
+        number=metrics.ROC_AUC.number,
         results=True,
         brief="AUC",
         better="higher",
     ),
     FigureSpec(
-        key="training_s",
-        read=at("training.train_s"),
-        bounds=bounds.training_s,
+        "training_s",
+        at("training.train_s"),
+        bounds.training_s,
         heading="training, s",
         results=True,
         brief="train s",
@@ -167,17 +154,18 @@ FIGURES = (
         compared=True,
         regression="beyond noise",
     ),
-    FigureSpec(
-        key="cold_start_s", read=at("latency.cold_start_s"), detail=("latency", "cold start, s")
+    *_details(
+        "latency",
+        {
+            "latency.cold_start_s": "cold start, s",
+            "latency.load_s": "of it load, s",
+            "latency.first_call_ms": "first call, ms",
+        },
     ),
-    FigureSpec(key="load_s", read=at("latency.load_s"), detail=("latency", "of it load, s")),
     FigureSpec(
-        key="first_call_ms", read=at("latency.first_call_ms"), detail=("latency", "first call, ms")
-    ),
-    FigureSpec(
-        key="latency_p50_ms",
-        read=at("latency.p50_ms"),
-        bounds=bounds.latency_p50_ms,
+        "latency_p50_ms",
+        at("latency.p50_ms"),
+        bounds.latency_p50_ms,
         heading="latency p50, ms",
         results=True,
         brief="p50 ms",
@@ -189,11 +177,11 @@ FIGURES = (
         compared=True,
         quantile=0.5,
     ),
-    FigureSpec(key="latency_p90_ms", read=at("latency.p90_ms"), detail=("latency", "p90, ms")),
+    *_details("latency", {"latency.p90_ms": "p90, ms"}),
     FigureSpec(
-        key="latency_p99_ms",
-        read=at("latency.p99_ms"),
-        bounds=bounds.latency_p99_ms,
+        "latency_p99_ms",
+        at("latency.p99_ms"),
+        bounds.latency_p99_ms,
         heading="latency p99, ms",
         results=True,
         repeat="p99",
@@ -203,9 +191,9 @@ FIGURES = (
         quantile=0.99,
     ),
     FigureSpec(
-        key="comments_per_s",
-        read=at("throughput.best.comments_per_s"),
-        bounds=bounds.comments_per_s,
+        "comments_per_s",
+        at("throughput.best.comments_per_s"),
+        bounds.comments_per_s,
         heading="throughput, comments/s",
         results=True,
         brief="per s",
@@ -216,16 +204,16 @@ FIGURES = (
         regression="beyond noise",
     ),
     FigureSpec(
-        key="compute_ms",
-        read=_value(bounds.compute_ms),
-        bounds=bounds.compute_ms,
+        "compute_ms",
+        _value(bounds.compute_ms),
+        bounds.compute_ms,
         frontier=("throughput", "compute of a batch, ms/comment"),
         cascade="per comment",
     ),
     FigureSpec(
-        key="peak_mb",
-        read=at("memory.peak_mb"),
-        bounds=bounds.peak_mb,
+        "peak_mb",
+        at("memory.peak_mb"),
+        bounds.peak_mb,
         heading="peak memory, MB",
         results=True,
         brief="MB",
@@ -236,48 +224,40 @@ FIGURES = (
         compared=True,
         regression="beyond repeats",
     ),
-    FigureSpec(
-        key="baseline_mb",
-        read=at("memory.baseline_mb"),
-        detail=("memory", "of it before the model"),
+    *_details(
+        "memory",
+        {
+            "memory.baseline_mb": "of it before the model",
+            "memory.anonymous_mb": "anonymous after",
+            "memory.file_backed_mb": "file-backed after",
+        },
     ),
     FigureSpec(
-        key="anonymous_mb", read=at("memory.anonymous_mb"), detail=("memory", "anonymous after")
-    ),
-    FigureSpec(
-        key="file_backed_mb",
-        read=at("memory.file_backed_mb"),
-        detail=("memory", "file-backed after"),
-    ),
-    FigureSpec(
-        key="accelerator_peak_mb",
-        read=at("memory.accelerator_peak_mb"),
+        "accelerator_peak_mb",
+        at("memory.accelerator_peak_mb"),
         heading="accelerator memory, MB",
         detail=("accelerator", "accelerator: tensors"),
         compared=True,
         regression="beyond repeats",
     ),
-    FigureSpec(
-        key="accelerator_reserved_mb",
-        read=at("memory.accelerator_reserved_mb"),
-        detail=("accelerator", "reserved"),
+    *_details(
+        "accelerator",
+        {
+            "memory.accelerator_reserved_mb": "reserved",
+            "memory.accelerator_used_mb": "device in use",
+        },
     ),
     FigureSpec(
-        key="accelerator_used_mb",
-        read=at("memory.accelerator_used_mb"),
-        detail=("accelerator", "device in use"),
-    ),
-    FigureSpec(
-        key="energy_mj",
-        read=_value(_energy_mj),
-        bounds=_energy_mj,
+        "energy_mj",
+        _value(_energy_mj),
+        _energy_mj,
         limit=Limit("energy_j", "energy of CPU and GPU, J/comment", scale=1e-3),
         frontier=("energy", "energy, mJ/comment"),
         cascade="per comment",
     ),
     FigureSpec(
-        key="cpu_energy_mj",
-        read=at("energy.cpu_j_per_comment", scale=1e3),
+        "cpu_energy_mj",
+        at("energy.cpu_j_per_comment", scale=1e3),
         heading="CPU energy, mJ/comment",
         results=True,
         brief="mJ",
@@ -286,36 +266,34 @@ FIGURES = (
         regression="beyond noise",
     ),
     FigureSpec(
-        key="gpu_energy_mj",
-        read=at("energy.gpu_j_per_comment", scale=1e3),
+        "gpu_energy_mj",
+        at("energy.gpu_j_per_comment", scale=1e3),
         heading="GPU energy, mJ/comment",
         results=True,
         compared=True,
         regression="beyond noise",
     ),
-    *(
-        FigureSpec(key=path, read=at(f"energy.{path}"), detail=("energy", heading))
-        for path, heading in {
-            "cpu_j_per_comment": "CPU, J/comment",
-            "cpu_net_j_per_comment": "CPU, net",
-            "ram_j_per_comment": "RAM, J/comment",
-            "ram_net_j_per_comment": "RAM, net",
-            "gpu_j_per_comment": "GPU, J/comment",
-            "gpu_net_j_per_comment": "GPU, net",
-            "idle_before_w": "idle before, W",
-            "idle_after_w": "idle after, W",
-        }.items()
+    *_details(
+        "energy",
+        {
+            "energy.cpu_j_per_comment": "CPU, J/comment",
+            "energy.cpu_net_j_per_comment": "CPU, net",
+            "energy.ram_j_per_comment": "RAM, J/comment",
+            "energy.ram_net_j_per_comment": "RAM, net",
+            "energy.gpu_j_per_comment": "GPU, J/comment",
+            "energy.gpu_net_j_per_comment": "GPU, net",
+            "energy.idle_before_w": "idle before, W",
+            "energy.idle_after_w": "idle after, W",
+        },
     ),
-    *(
-        FigureSpec(
-            key=f"training_{path}", read=at(f"training.{path}"), detail=("training", heading)
-        )
-        for path, heading in {"cpu_j": "CPU, J", "ram_j": "RAM, J", "gpu_j": "GPU, J"}.items()
+    *_details(
+        "training",
+        {"training.cpu_j": "CPU, J", "training.ram_j": "RAM, J", "training.gpu_j": "GPU, J"},
     ),
     FigureSpec(
-        key="disk_mb",
-        read=at("training.disk_mb"),
-        bounds=bounds.disk_mb,
+        "disk_mb",
+        at("training.disk_mb"),
+        within(at("training.disk_mb")),
         limit=Limit("disk_mb", "trained model on disk, MB"),
     ),
 )

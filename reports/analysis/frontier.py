@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis import cascade_costs, metrics
+import numpy as np
+
+from worthit.bench.saved.record import CellRecord, Run, measured
+from worthit.reports.analysis import bounds, metrics
 from worthit.reports.analysis.bounds import Bounded
-from worthit.reports.analysis.cascade import CascadeTest
+from worthit.reports.analysis.cascade import Cascade, CascadeTest
 from worthit.reports.analysis.figures import FigureSpec, Values
 from worthit.reports.analysis.run_view import by_model, name
 
@@ -26,6 +28,14 @@ Standing = Literal[
     "guessing",  # not shown to beat the majority class
     "not ranked",  # the cost is known, but for some models only as an estimate
     "unknown",  # cost or accuracy is unavailable
+]
+
+CascadeStanding = Literal[
+    "less accurate",  # than the expensive model
+    "no gain",  # over the cheap model
+    "replaces",  # the expensive model, at a lower cost
+    "more expensive",  # than the expensive model
+    "same cost",  # as the expensive model
 ]
 
 
@@ -58,13 +68,7 @@ class CascadePoint:
     expensive: str
     cost: Bounded
     accuracy: metrics.Share
-    standing: Literal[
-        "less accurate",  # than the expensive model
-        "no gain",  # over the cheap model
-        "replaces",  # the expensive model, at a lower cost
-        "more expensive",  # than the expensive model
-        "same cost",  # as the expensive model
-    ]
+    standing: CascadeStanding
 
     @property
     def pays(self) -> bool:
@@ -118,12 +122,10 @@ def _frontier(
 def _cascade_point(run: Run, test: CascadeTest, spec: FigureSpec, values: Values) -> CascadePoint:
     cascade = test.cascade
     cheap, expensive = name(run, cascade.cheap), name(run, cascade.expensive)
-    cost = cascade_costs.cost(run, cascade, spec, values)
+    cost = _cascade_cost(run, cascade, spec, values)
     alone = values[cascade.expensive.name, spec.key]
 
-    def standing() -> Literal[
-        "less accurate", "no gain", "replaces", "more expensive", "same cost"
-    ]:
+    def standing() -> CascadeStanding:
         if test.loses:
             return "less accurate"
         if not test.replaces:
@@ -134,6 +136,41 @@ def _cascade_point(run: Run, test: CascadeTest, spec: FigureSpec, values: Values
 
     label = f"{cheap} → {expensive}"
     return CascadePoint(label, cheap, expensive, cost, cascade.accuracy, standing())
+
+
+def _cascade_cost(run: Run, cascade: Cascade, spec: FigureSpec, values: Values) -> Bounded:
+    """By the rule in the table of figures; comments that are passed on count as long as the others."""
+    cheap = values[cascade.cheap.name, spec.key]
+    expensive = values[cascade.expensive.name, spec.key]
+    unit = cheap.figure.unit
+    if spec.cascade == "sum":
+        return bounds.total([cheap, expensive], unit)
+    if spec.cascade == "per comment":
+        return bounds.total([cheap, expensive.times(cascade.passed_share, unit)], unit)
+    if spec.cascade == "latency":
+        return _latency_p50_ms(run, cascade, cheap, expensive)
+    return bounds.absent(unit, "two models in one process were not measured")
+
+
+def _latency_p50_ms(run: Run, cascade: Cascade, cheap: Bounded, expensive: Bounded) -> Bounded:
+    """The median over the cheap model's latencies and those of both models in sequence."""
+    if cheap.value is None or expensive.value is None:
+        return bounds.total([cheap, expensive], "ms")
+    assert cascade.cheap.latency is not None
+    assert cascade.expensive.latency is not None
+    alone = np.asarray(cascade.cheap.latency.samples_ms)
+    passed = cheap.value + np.asarray(cascade.expensive.latency.samples_ms)
+    weights = np.concatenate(
+        [
+            np.full(len(alone), (1 - cascade.passed_share) / len(alone)),
+            np.full(len(passed), cascade.passed_share / len(passed)),
+        ]
+    )
+    both = np.concatenate([alone, passed])
+    order = np.argsort(both)
+    middle = int(np.searchsorted(weights[order].cumsum(), 0.5))
+    median = float(both[order][min(middle, len(both) - 1)])
+    return bounds.within(measured(median, "ms", "latencies of both models"), bounds.noise(run))
 
 
 def _point(run: Run, cell: CellRecord, spec: FigureSpec, values: Values) -> Point:

@@ -12,8 +12,17 @@ from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
-from worthit.reports.analysis.ranking_curve import Curve, mean_defined, one_vs_rest
+from worthit.reports.analysis.ranking_curve import (
+    Curve,
+    Matrix,
+    Vector,
+    mean_defined,
+    one_vs_rest,
+    ratio,
+)
+from worthit.reports.text.format import percent
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,90 +71,15 @@ def majority_accuracy(labels: Sequence[int]) -> float:
 
 
 def roc_auc(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """The probability that a positive comment scores above a negative one.
-
-    Of more than two classes, the mean over one-vs-rest areas. None if only one class occurs.
-    """
+    """ROC AUC, the mean over the classes for more than two; None if only one class occurs."""
     if len(set(labels)) < 2:
         return None
-    curves = one_vs_rest(np.ones((len(labels), 1)), labels, probabilities)
-    return float(mean_defined([curve.roc_auc() for curve in curves])[0])
+    return float(roc_aucs(np.ones((len(labels), 1)), labels, probabilities)[0])
 
 
-def balanced_accuracy(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """The mean recall of the classes (macro recall); None if only one class occurs."""
-    if len(set(labels)) < 2:
-        return None
-    counts = confusion(probabilities, labels)
-    occurs = counts.sum(axis=1) > 0
-    return float((counts.diagonal()[occurs] / counts.sum(axis=1)[occurs]).mean())
-
-
-def f1(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """The harmonic mean of precision and recall; None without positive comments."""
-    if 1 not in labels:
-        return None
-    (_, alarms), (missed, hits) = confusion(probabilities, labels)
-    return float(2 * hits / (2 * hits + alarms + missed))
-
-
-def macro_precision(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """The mean precision of the classes that occur; 0 for a class that is never predicted."""
-    if not labels:
-        return None
-    counts = confusion(probabilities, labels)
-    occurs = counts.sum(axis=1) > 0
-    return float((counts.diagonal() / np.maximum(counts.sum(axis=0), 1))[occurs].mean())
-
-
-def macro_f1(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """The mean F1 of the classes that occur."""
-    if not labels:
-        return None
-    counts = confusion(probabilities, labels)
-    both = counts.sum(axis=0) + counts.sum(axis=1)
-    occurs = counts.sum(axis=1) > 0
-    return float((2 * counts.diagonal()[occurs] / both[occurs]).mean())
-
-
-def average_precision(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """The mean precision over the thresholds of the positive comments.
-
-    Of more than two classes, the mean over one-vs-rest values. None if only one class occurs.
-    """
-    if len(set(labels)) < 2:
-        return None
-    curves = one_vs_rest(np.ones((len(labels), 1)), labels, probabilities)
-    return float(mean_defined([curve.average_precision() for curve in curves])[0])
-
-
-def brier(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """Mean squared difference of probability and label (Brier 1950); 0 is best.
-
-    From 0 to 1 for two classes. For more classes, Brier's original sum over all classes, from 0 to 2.
-    """
-    return float(squares(probabilities, labels).mean()) if labels else None
-
-
-def squares(probabilities: npt.ArrayLike, labels: Sequence[int]) -> Floats:
-    """The Brier score of each comment, shape (n,)."""
-    scores, truth = np.asarray(probabilities), np.asarray(labels)
-    if scores.ndim == 1:
-        return np.asarray(np.square(scores - truth))
-    gaps = scores - (truth[:, None] == np.arange(scores.shape[1]))
-    return np.asarray(np.square(gaps).sum(axis=1))
-
-
-def calibration_error(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """Expected calibration error, from 0 to 1 (Naeini, Cooper, Hauskrecht 2015); 0 is best.
-
-    The difference of mean probability and share of positive comments in `BINS` bins of equal width,
-    weighted by comments. For more than two classes, of the predicted class (Guo et al. 2017).
-    """
-    if not labels:
-        return None
-    claims, hits = calibration_pairs(probabilities, labels)
-    return float(np.abs(np.bincount(bins(claims), claims - hits)).sum() / len(labels))
+def roc_aucs(times: Matrix, labels: Sequence[int], probabilities: npt.ArrayLike) -> Vector:
+    """`roc_auc` in each resample, shape (resamples,); NaN where only one class occurs."""
+    return mean_defined(curve.roc_auc() for curve in one_vs_rest(times, labels, probabilities))
 
 
 def calibration_pairs(
@@ -213,43 +147,130 @@ def confidence(probabilities: npt.ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class Measure:
-    """One metric: its heading and format, and how to compute it from probabilities."""
+    """One metric: its heading, how tables write it, and why it may not be defined."""
 
     heading: str
-    point: Callable[[npt.ArrayLike, Sequence[int]], Share | float | None]
-    percent: bool = False
+    number: Callable[[float], str] = "{:.3f}".format
     undefined: str = "only one class among these comments"
 
     def value(self, probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-        """The metric over all comments; None where it is not defined (see `undefined`)."""
-        found = self.point(probabilities, labels)
-        return found.value if isinstance(found, Share) else found
+        """The metric over all comments; None where it is not defined."""
+        return values(probabilities, labels)[self]
 
 
-ROC_AUC = Measure("ROC AUC", roc_auc)
-AVERAGE_PRECISION = Measure("average precision", average_precision)
-BRIER = Measure("Brier score", brier)
-CALIBRATION_ERROR = Measure("calibration error", calibration_error)
-ACCURACY = Measure("accuracy", accuracy, percent=True)
-BALANCED_ACCURACY = Measure("balanced accuracy", balanced_accuracy, percent=True)
-PRECISION = Measure(
-    "precision", precision, percent=True, undefined="no comment is predicted positive"
-)
-RECALL = Measure("recall", recall, percent=True)
-F1 = Measure("F1", f1, percent=True)
+ROC_AUC = Measure("ROC AUC")
+AVERAGE_PRECISION = Measure("average precision")
+BRIER = Measure("Brier score")
+CALIBRATION_ERROR = Measure("calibration error")
+ACCURACY = Measure("accuracy", percent)
+BALANCED_ACCURACY = Measure("balanced accuracy", percent)
+PRECISION = Measure("precision", percent, undefined="no comment is predicted positive")
+RECALL = Measure("recall", percent)
+F1 = Measure("F1", percent)
 
 #: of the predictions at THRESHOLD
 DECISIONS = (ACCURACY, BALANCED_ACCURACY, PRECISION, RECALL, F1)
 #: of the probabilities
 SCORES = (ROC_AUC, AVERAGE_PRECISION, BRIER, CALIBRATION_ERROR)
 
-MACRO_RECALL = Measure("balanced accuracy (macro recall)", balanced_accuracy, percent=True)
-MACRO_PRECISION = Measure("macro precision", macro_precision, percent=True)
-MACRO_F1 = Measure("macro F1", macro_f1, percent=True)
-MACRO_ROC_AUC = Measure("macro ROC AUC", roc_auc)
-MACRO_AVERAGE_PRECISION = Measure("macro average precision", average_precision)
+MACRO_RECALL = Measure("balanced accuracy (macro recall)", percent)
+MACRO_PRECISION = Measure("macro precision", percent)
+MACRO_F1 = Measure("macro F1", percent)
+MACRO_ROC_AUC = Measure("macro ROC AUC")
+MACRO_AVERAGE_PRECISION = Measure("macro average precision")
 
 #: the same for more than two classes: of the predicted classes
 MACRO_DECISIONS = (ACCURACY, MACRO_RECALL, MACRO_PRECISION, MACRO_F1)
 #: and of the probabilities
 MACRO_SCORES = (MACRO_ROC_AUC, MACRO_AVERAGE_PRECISION, BRIER, CALIBRATION_ERROR)
+
+
+def values(probabilities: npt.ArrayLike, labels: Sequence[int]) -> dict[Measure, float | None]:
+    """Each metric over all comments; None where it is not defined (see `Measure.undefined`)."""
+    once = resampled(np.ones((len(labels), 1)), labels, probabilities)
+    return {measure: None if np.isnan(at[0]) else float(at[0]) for measure, at in once.items()}
+
+
+def resampled(
+    times: Matrix, labels: Sequence[int], probabilities: npt.ArrayLike
+) -> dict[Measure, Vector]:
+    """Each metric in each resample, shape (resamples,); NaN where it is not defined.
+
+    Args:
+        times: how often each comment is in each resample, shape (n, resamples).
+    """
+    of_two = np.ndim(probabilities) == 1
+    return {
+        **(_of_two if of_two else _of_many)(times, labels, probabilities),
+        **_of_probabilities(times, labels, probabilities),
+    }
+
+
+def _of_two(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dict[Measure, Vector]:
+    positive, called = np.asarray(labels) == 1, predicted(scores) == 1
+    summed = np.stack([positive, ~positive, positive & called, ~positive & called])
+    positives, negatives, hits, alarms = summed.astype(times.dtype) @ times
+    everything = positives + negatives
+    recall, specificity = ratio(hits, positives), ratio(negatives - alarms, negatives)
+    curve = Curve.of(times, labels, scores)
+    return {
+        ACCURACY: ratio(hits + negatives - alarms, everything),
+        BALANCED_ACCURACY: (recall + specificity) / 2,
+        PRECISION: ratio(hits, hits + alarms),
+        RECALL: recall,
+        F1: np.where(positives > 0, ratio(2 * hits, hits + alarms + positives), np.nan),
+        ROC_AUC: curve.roc_auc(),
+        AVERAGE_PRECISION: curve.average_precision(),
+    }
+
+
+def _of_many(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dict[Measure, Vector]:
+    truth, called = np.asarray(labels), predicted(scores)
+
+    def by_class(classes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Matrix:
+        """How often comments of each class are in each resample, shape (classes, resamples)."""
+        entries = np.ones(len(rows), times.dtype), (classes[rows], rows)
+        return np.asarray(csr_array(entries, (np.shape(scores)[1], len(times))) @ times)
+
+    everything = np.arange(len(truth))
+    true, answered = by_class(truth, everything), by_class(called, everything)
+    hits = by_class(truth, np.flatnonzero(called == truth))
+    occurs = true > 0
+    recall = np.where(occurs.sum(axis=0) > 1, mean_defined(map(ratio, hits, true)), np.nan)
+    # One curve at a time, to save memory.
+    curves = one_vs_rest(times, labels, scores)
+    areas, precisions = zip(
+        *((curve.roc_auc(), curve.average_precision()) for curve in curves), strict=True
+    )
+    return {
+        ACCURACY: ratio(hits.sum(axis=0), true.sum(axis=0)),
+        MACRO_RECALL: recall,
+        MACRO_PRECISION: mean_defined(np.where(occurs, hits / np.maximum(answered, 1), np.nan)),
+        MACRO_F1: mean_defined(np.where(occurs, 2 * hits / np.maximum(true + answered, 1), np.nan)),
+        MACRO_ROC_AUC: mean_defined(areas),
+        MACRO_AVERAGE_PRECISION: mean_defined(precisions),
+    }
+
+
+def _of_probabilities(
+    times: Matrix, labels: Sequence[int], probabilities: npt.ArrayLike
+) -> dict[Measure, Vector]:
+    """Brier's original score (1950) and the expected calibration error (Naeini et al. 2015).
+
+    The Brier score is from 0 to 1 for two classes. For more classes it is the sum over all classes,
+    from 0 to 2. The calibration error is the difference of mean probability and share of positive
+    comments in `BINS` bins, weighted by comments; for more than two classes, of the predicted class
+    (Guo et al. 2017).
+    """
+    scores, truth = np.asarray(probabilities), np.asarray(labels)
+    if scores.ndim == 1:
+        squares = np.square(scores - truth)
+    else:
+        squares = np.square(scores - (truth[:, None] == np.arange(scores.shape[1]))).sum(axis=1)
+    claims, hits = calibration_pairs(scores, labels)
+    gaps = (claims - hits) * (bins(claims) == np.arange(BINS)[:, None])
+    summed = np.stack([np.ones(len(claims)), squares, *gaps]).astype(times.dtype) @ times
+    return {
+        BRIER: ratio(summed[1], summed[0]),
+        CALIBRATION_ERROR: ratio(np.abs(summed[2:]).sum(axis=0), summed[0]),
+    }

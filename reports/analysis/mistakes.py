@@ -13,16 +13,16 @@ Mask = npt.NDArray[np.bool_]
 
 def by_length(part: Part) -> dict[str, Mask]:
     """Quarters of the comments by length: heading → mask, shape (n,)."""
-    characters = np.asarray(part.characters)
-    edges = np.quantile(characters, (0.25, 0.5, 0.75)).astype(int)
-    quarter = np.searchsorted(edges, characters)
-    headings = (
-        f"up to {edges[0]:,} characters",
-        f"to {edges[1]:,}",
-        f"to {edges[2]:,}",
-        "longer",
-    )
+    headings, edges = quarters(part.characters)
+    quarter = np.searchsorted(edges, part.characters)
     return {heading: quarter == number for number, heading in enumerate(headings)}
+
+
+def quarters(characters: Sequence[int]) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Headings of the quarters of comments by length, and the three lengths between them."""
+    edges = np.quantile(characters, (0.25, 0.5, 0.75)).astype(int)
+    first, *others = (f"to {edge:,}" for edge in edges)
+    return [f"up {first} characters", *others, "longer"], edges
 
 
 def by_agreement(part: Part) -> dict[str, Mask]:

@@ -17,56 +17,46 @@ from scipy.special import bdtr  # scipy.stats takes 0.4 s to import
 
 from worthit.bench.saved.record import Run
 from worthit.reports.analysis import metrics
-from worthit.reports.analysis.ranking_curve import Matrix, Vector, mean_defined, one_vs_rest
+from worthit.reports.analysis.bootstrap import interval
+from worthit.reports.analysis.ranking_curve import Matrix, Vector
 from worthit.reports.analysis.run_view import by_model
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
 
-_Which = Sequence[tuple[int, int]]
-_Figures = tuple[float, float, float, float]  # difference, low, high, p
-_None = tuple[None, None, None, None]
+
+@dataclass(frozen=True)
+class Difference:
+    """The difference of two figures, with its 95 % interval and two-sided p value."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def is_significant(self) -> bool:
+        return self.p < metrics.ALPHA
+
+    def __neg__(self) -> "Difference":
+        return Difference(-self.value, -self.high, -self.low, self.p)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two cells on the same comments: first minus second, with 95 % intervals.
+    """Two cells on the same comments: first minus second.
 
-    The two-sided p values are corrected for all pairs of the run (Holm); the intervals are not.
-    Figures of ROC AUC are None if a class is missing.
+    The p values are corrected for all pairs of the run (Holm); the intervals are not.
     """
 
     first: str  # cell names
     second: str
-    accuracy_difference: float
-    accuracy_low: float
-    accuracy_high: float
-    accuracy_p: float
-    auc_difference: float | None
-    auc_low: float | None
-    auc_high: float | None
-    auc_p: float | None
-
-    @property
-    def accuracy_differs(self) -> bool:
-        return self.accuracy_p < metrics.ALPHA
-
-    @property
-    def auc_differs(self) -> bool:
-        return self.auc_p is not None and self.auc_p < metrics.ALPHA
+    accuracy: Difference
+    auc: Difference | None  # None if a class is missing
 
     def reversed(self) -> "Pair":
         """The same pair, second minus first."""
-        return replace(
-            self,
-            first=self.second,
-            second=self.first,
-            accuracy_difference=-self.accuracy_difference,
-            accuracy_low=-self.accuracy_high,
-            accuracy_high=-self.accuracy_low,
-            auc_difference=_minus(self.auc_difference),
-            auc_low=_minus(self.auc_high),
-            auc_high=_minus(self.auc_low),
-        )
+        auc = None if self.auc is None else -self.auc
+        return Pair(self.second, self.first, -self.accuracy, auc)
 
 
 def pairs(run: Run, resamples: Matrix) -> tuple[Pair, ...]:
@@ -91,17 +81,15 @@ def pairs_of(
         classes: number of classes.
         resamples: of the n comments, see `bootstrap.counts`.
     """
-    which = list(itertools.combinations(range(len(scores)), 2))
-    if not which or not labels:
+    if len(scores) < 2 or not labels:
         return ()
     shaped = [class_names.shaped(flat, classes) for flat in scores.values()]
-    by_accuracy = _by_accuracy(resamples, labels, shaped, which)
-    by_auc = _by_auc(resamples, labels, shaped, which)
+    by_accuracy = _by_accuracy(resamples, labels, shaped)
+    by_auc = _by_auc(resamples, labels, shaped)
+    names = itertools.combinations(scores, 2)
     return tuple(
-        Pair(*names, *accuracy, *auc)
-        for names, accuracy, auc in zip(
-            itertools.combinations(scores, 2), by_accuracy, by_auc, strict=True
-        )
+        Pair(*both, accuracy, auc)
+        for both, accuracy, auc in zip(names, by_accuracy, by_auc, strict=True)
     )
 
 
@@ -121,7 +109,9 @@ def between(pairs: Iterable[Pair], first: str, second: str) -> Pair:
 
 def differ(pairs: Iterable[Pair]) -> Callable[[str, str], bool]:
     """A function of two cell names: True if their accuracies differ significantly."""
-    different = {frozenset((pair.first, pair.second)) for pair in pairs if pair.accuracy_differs}
+    different = {
+        frozenset((pair.first, pair.second)) for pair in pairs if pair.accuracy.is_significant
+    }
     return lambda first, second: frozenset((first, second)) in different
 
 
@@ -138,6 +128,12 @@ def mcnemar_p(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> fl
         return 1.0
     lower_tail = float(bdtr(min(only_first, only_second), only_first + only_second, 0.5))
     return min(1.0, 2 * lower_tail)
+
+
+def bootstrap_difference(difference: float, replicates: Vector) -> Difference:
+    """A difference with the interval and the p value of its replicates, shape (resamples,)."""
+    p = bootstrap_p(difference, replicates)
+    return Difference(difference, *interval(replicates), p)
 
 
 def bootstrap_p(difference: float, replicates: Vector) -> float:
@@ -161,46 +157,40 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in np.minimum(corrected, 1.0)]
 
 
+def corrected(differences: Sequence[Difference]) -> list[Difference]:
+    """Differences with p values corrected for their number (Holm)."""
+    p_values = holm([difference.p for difference in differences])
+    return [replace(one, p=p) for one, p in zip(differences, p_values, strict=True)]
+
+
 def _by_accuracy(
-    resamples: Matrix, labels: Sequence[int], scores: list[Probabilities], which: _Which
-) -> list[_Figures]:
+    resamples: Matrix, labels: Sequence[int], scores: Sequence[Probabilities]
+) -> list[Difference]:
     correct = np.stack([metrics.predicted(one) == np.asarray(labels) for one in scores])
     drawn = correct.astype(resamples.dtype) @ resamples / len(labels)
-    p_values = holm([mcnemar_p(correct[first], correct[second]) for first, second in which])
-    return [
-        (
-            float(correct[first].mean() - correct[second].mean()),
-            *_interval(drawn[first] - drawn[second]),
-            p,
-        )
-        for (first, second), p in zip(which, p_values, strict=True)
-    ]
+    return corrected(
+        [
+            Difference(
+                float(correct[first].mean() - correct[second].mean()),
+                *interval(drawn[first] - drawn[second]),
+                mcnemar_p(correct[first], correct[second]),
+            )
+            for first, second in itertools.combinations(range(len(scores)), 2)
+        ]
+    )
 
 
 def _by_auc(
-    resamples: Matrix, labels: Sequence[int], scores: list[Probabilities], which: _Which
-) -> Sequence[_Figures | _None]:
+    resamples: Matrix, labels: Sequence[int], scores: Sequence[Probabilities]
+) -> Sequence[Difference | None]:
+    both = list(itertools.combinations(range(len(scores)), 2))
     areas = [area for one in scores if (area := metrics.roc_auc(one, labels)) is not None]
     if len(areas) < len(scores):
-        return [(None, None, None, None)] * len(which)
-    drawn = [
-        mean_defined([curve.roc_auc() for curve in one_vs_rest(resamples, labels, one)])
-        for one in scores
-    ]
-    differences = [
-        (areas[first] - areas[second], drawn[first] - drawn[second]) for first, second in which
-    ]
-    p_values = holm([bootstrap_p(difference, replicates) for difference, replicates in differences])
-    return [
-        (difference, *_interval(replicates), p)
-        for (difference, replicates), p in zip(differences, p_values, strict=True)
-    ]
-
-
-def _interval(replicates: Vector) -> tuple[float, float]:
-    low, high = np.nanquantile(replicates, (0.025, 0.975))
-    return float(low), float(high)
-
-
-def _minus(value: float | None) -> float | None:
-    return None if value is None else -value
+        return [None] * len(both)
+    drawn = [metrics.roc_aucs(resamples, labels, one) for one in scores]
+    return corrected(
+        [
+            bootstrap_difference(areas[first] - areas[second], drawn[first] - drawn[second])
+            for first, second in both
+        ]
+    )

@@ -138,18 +138,16 @@ def gains(run: Run, pairs: Sequence[Pair], options: ReportOptions) -> tuple[Gain
 def _gain(
     cost: Bounded, cell: CellRecord, base: Bounded, over: CellRecord, pairs: Sequence[Pair]
 ) -> Gain:
-    more = between(pairs, cell.name, over.name)  # correct comments, as a share of all
-    if not (more.accuracy_differs and more.accuracy_difference > 0):
+    more = between(pairs, cell.name, over.name).accuracy  # correct comments, as a share of all
+    if not (more.is_significant and more.value > 0):
         return Gain(cell, over)
     assert cost.value is not None
     assert base.value is not None
     return Gain(
         cell,
         over,
-        (cost.value - base.value) / (more.accuracy_difference * MILLION),
-        max(0.0, cost.low - base.high) / (more.accuracy_high * MILLION),
-        (cost.high - base.low) / (more.accuracy_low * MILLION)
-        if more.accuracy_low > 0
-        else math.inf,
+        (cost.value - base.value) / (more.value * MILLION),
+        max(0.0, cost.low - base.high) / (more.high * MILLION),
+        (cost.high - base.low) / (more.low * MILLION) if more.low > 0 else math.inf,
         cost.estimated or base.estimated,
     )

@@ -1,9 +1,10 @@
 """Views of a saved run that every analysis needs: names, probabilities, cells by model."""
 
 import dataclasses
+import operator
 from typing import Literal
 
-from worthit.bench.saved.record import CellRecord, Quality, Run
+from worthit.bench.saved.record import CellRecord, Figure, Run, unavailable
 from worthit.reports.analysis import metrics
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
@@ -26,9 +27,25 @@ def missing(cell: CellRecord, part: str) -> str:
     return "not measured in this run"
 
 
-def test_scores(run: Run, quality: Quality) -> Probabilities:
-    """The probabilities of the test comments, as `metrics` takes them."""
-    return class_names.probabilities(run.data, quality.test)
+def figure(cell: CellRecord, path: str) -> Figure:
+    """A figure of the record by its path, such as `latency.p50_ms`."""
+    part_name, _, inside = path.partition(".")
+    part = getattr(cell, part_name)
+    if part is None:
+        return unavailable("", missing(cell, part_name))
+    found: Figure = operator.attrgetter(inside)(part)
+    return found
+
+
+def scores(
+    run: Run, cell: CellRecord, part: Literal["train", "test", "validation", "natural"] = "test"
+) -> Probabilities:
+    """The probabilities of the comments of one part of the split, as `metrics` takes them.
+
+    The cell must have scores.
+    """
+    assert cell.quality is not None
+    return class_names.probabilities(run.data, getattr(cell.quality, part))
 
 
 def accuracy(
@@ -37,8 +54,7 @@ def accuracy(
     """A cell's accuracy on one part of the split; None without scores or comments."""
     if cell.quality is None:
         return None
-    scores = class_names.probabilities(run.data, getattr(cell.quality, part))
-    return metrics.accuracy(scores, getattr(run.data, part).labels)
+    return metrics.accuracy(scores(run, cell, part), getattr(run.data, part).labels)
 
 
 def by_model(run: Run) -> dict[str, list[CellRecord]]:

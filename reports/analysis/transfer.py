@@ -15,7 +15,13 @@ from worthit.bench.saved.record import CellRecord, OutOfDomainData, Part, Run
 from worthit.reports.analysis import bootstrap, metrics
 from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.metrics import Measure
-from worthit.reports.analysis.paired_tests import Pair, bootstrap_p, holm, pairs_of
+from worthit.reports.analysis.paired_tests import (
+    Difference,
+    Pair,
+    bootstrap_difference,
+    corrected,
+    pairs_of,
+)
 from worthit.reports.analysis.ranking_curve import Matrix, Vector
 from worthit.reports.analysis.run_view import by_model
 from worthit.reports.text import class_names
@@ -24,20 +30,6 @@ TOO_FEW_CLASSES = "fewer than two classes are in both sets"
 
 _SEED = 1  # of the out-of-domain resamples: independent of the in-domain ones
 _EQUAL = 1e-6  # float32 resolves no less
-
-
-@dataclass(frozen=True)
-class Drop:
-    """Out-of-domain minus in-domain; 95 % interval; p corrected over all sets and models."""
-
-    difference: float
-    low: float
-    high: float
-    p: float
-
-    @property
-    def is_significant(self) -> bool:
-        return self.p < metrics.ALPHA
 
 
 @dataclass(frozen=True)
@@ -50,8 +42,8 @@ class Transfer:
     auc: Estimate
     in_domain_share: float | None
     in_domain_auc: float | None
-    share_drop: Drop | None
-    auc_drop: Drop | None
+    share_drop: Difference | None  # out-of-domain minus in-domain; p for all sets and models
+    auc_drop: Difference | None
     beats_guessing: bool  # shown to rank or classify these comments better than chance
 
 
@@ -62,11 +54,11 @@ class Transfers:
     results: tuple[Transfer, ...]
     pairs: Mapping[str, tuple[Pair, ...]]  # of all models, by set
 
+    def on(self, other: OutOfDomainData) -> list[Transfer]:
+        return [result for result in self.results if result.other.name == other.name]
+
     def of(self, other: OutOfDomainData, cell: CellRecord) -> Transfer | None:
-        for result in self.results:
-            if result.other.name == other.name and result.cell.name == cell.name:
-                return result
-        return None
+        return next((one for one in self.on(other) if one.cell.name == cell.name), None)
 
     def at_chance(self, cell: CellRecord) -> list[OutOfDomainData]:
         """Sets with the in-domain labels on which a model is not shown to beat guessing."""
@@ -165,15 +157,15 @@ def _transfer(
     assert flat is not None
     assert cell.quality is not None
     scores, scores_in_domain = here.scores(flat), in_domain.scores(cell.quality.test)
-    drawn = bootstrap.resampled(here.resamples, here.labels, scores)
-    drawn_in_domain = bootstrap.resampled(in_domain.resamples, in_domain.labels, scores_in_domain)
+    drawn = metrics.resampled(here.resamples, here.labels, scores)
+    drawn_in_domain = metrics.resampled(in_domain.resamples, in_domain.labels, scores_in_domain)
 
-    def compare(which: Measure) -> tuple[Estimate, float, Drop]:
+    def compare(which: Measure) -> tuple[Estimate, float, Difference]:
         value = which.value(scores, here.labels)
         value_in_domain = which.value(scores_in_domain, in_domain.labels)
         assert value is not None
         assert value_in_domain is not None
-        drop = _drop(value - value_in_domain, drawn[which] - drawn_in_domain[which])
+        drop = bootstrap_difference(value - value_in_domain, drawn[which] - drawn_in_domain[which])
         return bootstrap.estimate(value, drawn[which]), value_in_domain, drop
 
     share, area = measure(run), auc_measure(run)
@@ -198,18 +190,10 @@ def _chance(run: Run, here: _Comments) -> Vector | float:
     return chance
 
 
-def _drop(difference: float, replicates: Vector) -> Drop:
-    low, high = np.nanquantile(replicates, (0.025, 0.975))
-    return Drop(difference, float(low), float(high), bootstrap_p(difference, replicates))
-
-
-def _corrected(results: Sequence[Transfer]) -> list[Transfer]:
+def _corrected(results: Sequence[Transfer]) -> Iterator[Transfer]:
     """Holm's correction of each figure's p values, over all sets and models."""
-    for part in ("share_drop", "auc_drop"):
-        drops = [getattr(result, part) for result in results]
-        p_values = iter(holm([drop.p for drop in drops if drop is not None]))
-        results = [
-            result if drop is None else replace(result, **{part: replace(drop, p=next(p_values))})
-            for result, drop in zip(results, drops, strict=True)
-        ]
-    return list(results)
+    shares = iter(corrected([result.share_drop for result in results if result.share_drop]))
+    areas = iter(corrected([result.auc_drop for result in results if result.auc_drop]))
+    for result in results:
+        share_drop, auc_drop = result.share_drop and next(shares), result.auc_drop and next(areas)
+        yield replace(result, share_drop=share_drop, auc_drop=auc_drop)

@@ -1,11 +1,12 @@
 """Comments that deserve a look, for the terminal only: the text comes from this machine's cache."""
 
 import numpy as np
+import numpy.typing as npt
 
 from worthit.bench.saved.record import Run
 from worthit.datasets.errors import DataError, OptionError, RunError
 from worthit.reports.analysis import mistakes
-from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.analysis.run_view import scores
 from worthit.reports.text import class_names
 from worthit.reports.text.escaping import cut
 from worthit.reports.text.format import percent
@@ -29,19 +30,18 @@ def missed(run: Run, most: int, width: int) -> list[str]:
         raise RunError(
             f"{run.run_id} has no votes of raters; `--errors` needs a dataset with votes"
         )
-    scores = [test_scores(run, cell.quality) for cell in run.cells if cell.quality is not None]
-    if not scores:
+    wrong, misses = _misses(run)
+    if wrong is None:
         raise RunError(f"{run.run_id} has no scores of any model; `worthit runs` lists the others")
-    share = np.where(groups["unanimous"], mistakes.error_shares(part.labels, scores), 0.0)
+    share = np.where(groups["unanimous"], wrong, 0.0)
     worst = [int(i) for i in np.argsort(-share, kind="stable")[:most] if share[i] > 0.5]
     if not worst:
         return ["most models classify every comment correctly on which all raters agree"]
     text, names = texts(run), class_names.names(run.data)
     lines = []
     for i in worst:
-        misses = f"missed by {round(share[i] * len(scores))} of {len(scores)}"
         lines += [
-            f"{part.ids[i]}: {names[part.labels[i]]} to all {part.raters[i]} raters, {misses}",
+            f"{part.ids[i]}: {names[part.labels[i]]} to all {part.raters[i]} raters{misses[i]}",
             "  " + cut(text[part.ids[i]], width - 2),
         ]
     return lines
@@ -65,7 +65,7 @@ def suspects(run: Run, most: int, width: int) -> list[str]:
     if not noise.suspects:
         return ["no label of a test comment looks wrong"]
     places = {comment: place for place, comment in enumerate(run.data.test.ids)}
-    text, misses = texts(run), _misses(run)
+    text, (_, misses) = texts(run), _misses(run)
     lines = []
     for comment in noise.suspects[:most]:
         place = places[comment]
@@ -118,10 +118,12 @@ def _label(run: Run, place: int) -> str:
     return f"{name} to {percent(agree)} of {part.raters[place]} raters"
 
 
-def _misses(run: Run) -> list[str]:
-    """How many models disagree with each test comment's label; empty texts without models."""
-    scores = [test_scores(run, cell.quality) for cell in run.cells if cell.quality is not None]
-    if not scores:
-        return [""] * len(run.data.test.labels)
-    shares = mistakes.error_shares(run.data.test.labels, scores)
-    return [f", missed by {round(share * len(scores))} of {len(scores)}" for share in shares]
+def _misses(run: Run) -> tuple[npt.NDArray[np.float64] | None, list[str]]:
+    """The share of models that misclassify each test comment, and the same in words."""
+    labels = run.data.test.labels
+    by_model = [scores(run, cell) for cell in run.cells if cell.quality is not None]
+    if not by_model:
+        return None, [""] * len(labels)
+    shares = mistakes.error_shares(labels, by_model)
+    models = len(by_model)
+    return shares, [f", missed by {round(share * models)} of {models}" for share in shares]

@@ -5,7 +5,7 @@ import dataclasses
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from worthit.reports.cli import check_model, score
 # widths of columns; with the gaps, tables are 80 wide
 _DOCTOR_WIDTHS = (18, 14, 8, 7, 25)
 _RUNS_WIDTHS = (31, 24, 14, 5)
+
+
+Action = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,107 +40,59 @@ def _parser() -> argparse.ArgumentParser:
         epilog="to measure: pytest bench/ --benchmark-only",  # short enough to stay in one line
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    in_project = (
-        _add_report(commands),
-        _add_compare(commands),
-        _add_runs(commands),
-        _add_readme(commands),
-        _add_doctor(commands),
-        *score.add_to(commands),
-    )
-    check_model.add_to(commands)
-    for command in in_project:
-        command.add_argument(
-            "--root",
-            type=Path,
-            default=Path(),
-            metavar="FOLDER",
-            help="project folder (default: the current folder)",
-        )
-    return parser
 
+    def add(name: str, action: Action, about: str, **texts: Any) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = commands.add_parser(name, help=about, **texts)
+        command.set_defaults(action=action)
+        return command
 
-def _add_report(commands: Any) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
+    report = add(
         "report",
-        help="render the report of a saved run again",
+        _report,
+        "render the report of a saved run again",
         description="Render the report of a saved run again. Options replace those that the run was "
         "measured with. The saved run does not change.",
     )
-    command.add_argument("run", help="name or JSON file of the run")
-    command.add_argument(
-        "--errors",
-        type=int,
-        metavar="N",
-        help="print N comments that most models misclassify although all raters agree",
-    )
-    command.add_argument(
-        "--suspects",
-        type=int,
-        metavar="N",
-        help="print the N test comments whose labels are most likely wrong",
-    )
-    command.add_argument(
+    report.add_argument("run", help="name or JSON file of the run")
+    for option, about in {
+        "--errors": "print N comments that most models misclassify although all raters agree",
+        "--suspects": "print the N test comments whose labels are most likely wrong",
+    }.items():
+        report.add_argument(option, type=int, metavar="N", help=about)
+    report.add_argument(
         "--html", action="store_true", help="also write RUN/report.html, a page of one file"
     )
-    options.add(command.add_argument, new_run=False)
-    command.set_defaults(action=_report)
-    return command
+    options.add(report.add_argument, new_run=False)
 
-
-def _add_compare(commands: Any) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
+    compare = add(
         "compare",
-        help="compare saved runs with the first one",
+        _compare,
+        "compare saved runs with the first one",
         epilog="exit code 0: no later run is worse than the first, or there is no verdict; "
         "1: a later run is worse; 2: invalid input",
     )
-    command.add_argument("runs", nargs="+", metavar="RUN", help="name or JSON file of a run")
-    command.add_argument(
-        "--limit",
-        type=float,
-        default=10.0,
-        metavar="PERCENT",
-        help="how much worse a figure may be (default: %(default)g)",
-    )
-    command.add_argument(
-        "--output", type=Path, metavar="FILE", help="write Markdown to FILE, print the verdict only"
-    )
-    command.set_defaults(action=_compare)
-    return command
+    compare.add_argument("runs", nargs="+", metavar="RUN", help="name or JSON file of a run")
+    limit = "how much worse a figure may be (default: %(default)g)"
+    compare.add_argument("--limit", type=float, default=10.0, metavar="PERCENT", help=limit)
+    output = "write Markdown to FILE, print the verdict only"
+    compare.add_argument("--output", type=Path, metavar="FILE", help=output)
 
-
-def _add_runs(commands: Any) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser("runs", help="list the saved runs")
-    command.set_defaults(action=_runs)
-    return command
-
-
-def _add_readme(commands: Any) -> argparse.ArgumentParser:
-    filled: argparse.ArgumentParser = commands.add_parser(
-        "readme", help="fill the READMEs' results from committed runs"
-    )
-    filled.add_argument(
+    runs = add("runs", _runs, "list the saved runs")
+    readme = add("readme", _readme, "fill the READMEs' results from committed runs")
+    readme.add_argument(
         "run", nargs="?", help="the name of the run to publish (the one published now)"
     )
-    filled.add_argument(
-        "--speed",
-        metavar="RUN",
-        help="the name of the speed run to publish, in reports/runs/speed (the one published now)",
-    )
-    filled.add_argument(
-        "--check", action="store_true", help="change nothing; exit code 1 if results are stale"
-    )
-    filled.set_defaults(action=_readme)
-    return filled
-
-
-def _add_doctor(commands: Any) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
-        "doctor", help="check the instruments against known quantities"
-    )
-    command.set_defaults(action=_doctor)
-    return command
+    speed = "the name of the speed run to publish, in reports/runs/speed (the one published now)"
+    readme.add_argument("--speed", metavar="RUN", help=speed)
+    check = "change nothing; exit code 1 if results are stale"
+    readme.add_argument("--check", action="store_true", help=check)
+    doctor = add("doctor", _doctor, "check the instruments against known quantities")
+    in_project = (report, compare, runs, readme, doctor, *score.add_to(commands))
+    check_model.add_to(commands)
+    root = "project folder (default: the current folder)"
+    for command in in_project:
+        command.add_argument("--root", type=Path, default=Path(), metavar="FOLDER", help=root)
+    return parser
 
 
 # Actions import what they need: `score` needs neither scipy nor matplotlib.
@@ -162,7 +117,9 @@ def _compare(parsed: argparse.Namespace) -> int:
     from worthit.reports.compare.compare import compare
 
     files = [_run_file(parsed.root, run) for run in parsed.runs]
-    _require_different(files)
+    for number, file in enumerate(files):
+        if file.resolve() in [other.resolve() for other in files[:number]]:
+            raise OptionError(f"{file.stem} is given twice; compare it with another run")
     to_terminal = parsed.output is None and sys.stdout.isatty()
     comparison = compare(
         [(file.stem, saved_runs.load(file)) for file in files],
@@ -172,26 +129,14 @@ def _compare(parsed: argparse.Namespace) -> int:
     if parsed.output is None:
         print(comparison.text, end="")
     else:
-        _write_output(parsed.output, comparison.text)
+        try:
+            parsed.output.write_text(comparison.text, "utf-8")
+        except OSError as error:
+            raise OptionError(
+                f"--output {parsed.output} cannot be written ({error.strerror}); give another file"
+            ) from error
         print(comparison.verdict)
     return int(comparison.regressed)
-
-
-def _require_different(files: Sequence[Path]) -> None:
-    seen = set()
-    for file in files:
-        if file.resolve() in seen:
-            raise OptionError(f"{file.stem} is given twice; compare it with another run")
-        seen.add(file.resolve())
-
-
-def _write_output(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, "utf-8")
-    except OSError as error:
-        raise OptionError(
-            f"--output {file} cannot be written ({error.strerror}); give another file"
-        ) from error
 
 
 def _runs(parsed: argparse.Namespace) -> int:

@@ -135,7 +135,6 @@ def _check(parsed: argparse.Namespace) -> None:
 
 
 def _output_format(file: Path | None) -> str:
-    """The format by a file's suffix; JSON lines for a pipe."""
     form = "jsonl" if file is None else formats.format_of(file.name)
     if form not in formats.STREAMED:
         raise OptionError(
@@ -146,7 +145,6 @@ def _output_format(file: Path | None) -> str:
 
 @contextmanager
 def _input(parsed: argparse.Namespace) -> Iterator[Input]:
-    """A file, a named pipe or stdin."""
     path = Path(parsed.input or "stdin")
     if parsed.input is None:
         yield Input(path, sys.stdin.buffer)
@@ -190,7 +188,6 @@ def _output(
 
 
 def _identity(folder: Path) -> str:
-    """A hash of all files of a saved model."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     return short_hash(*(sha256_of(file) for file in files))
 

@@ -47,5 +47,4 @@ def terminal(block: Block) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without Markdown."""
     return text.replace("*", "").replace("(cached)", "c")

@@ -1,15 +1,14 @@
 """What can be compared of two counterparts: ratios of figures, and scores of the same comments."""
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from worthit.bench.saved.record import Data, Figure, Quality, unavailable
+from worthit.bench.saved.record import CellRecord, Data, Figure, Origin, unavailable
 from worthit.reports.analysis import bootstrap
-from worthit.reports.analysis.ranking_curve import Matrix
-from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.analysis.run_view import scores
 from worthit.reports.compare.matching import ComparedRun, Counterparts
 from worthit.reports.compare.statistics import ScoredComments
 
@@ -33,16 +32,14 @@ def ratio(base: Figure, later: Figure) -> Figure:
             return unavailable("", figure.reason)
     if not base.value or later.value is None:
         return unavailable("", "the first figure is 0, so there is no ratio")
-    estimated = ["estimated" in (figure.origin, figure.was) for figure in (base, later)]
-    if any(estimated) != all(estimated):
-        return unavailable(
-            "", "one is measured and one estimated: their ratio would compare instruments"
-        )
-    origin: Literal["estimated", "measured"] = "estimated" if any(estimated) else "measured"
-    value = later.value / base.value
-    if any(figure.origin == "cached" for figure in (base, later)):
-        return Figure(value, "", "cached", "ratio", was=origin)
-    return Figure(value, "", origin, "ratio")
+    estimated = {"estimated" in (figure.origin, figure.was) for figure in (base, later)}
+    if len(estimated) > 1:
+        reason = "one is measured and one estimated: their ratio would compare instruments"
+        return unavailable("", reason)
+    origin: Origin = "estimated" if True in estimated else "measured"
+    times = Figure(later.value / base.value, "", origin, "ratio")
+    cached = "cached" in (base.origin, later.origin)
+    return replace(times, origin="cached", was=origin) if cached else times
 
 
 def scored_pairs(pairs: Sequence[Counterparts]) -> list[ScoredPair | None]:
@@ -50,19 +47,14 @@ def scored_pairs(pairs: Sequence[Counterparts]) -> list[ScoredPair | None]:
 
     Paired runs share resamples. Unpaired ones are resampled independently.
     """
-    resamples: dict[tuple[int, int], Matrix] = {}  # by number of comments and seed
+    counts = functools.cache(bootstrap.counts)
 
     def scored(
-        compared: ComparedRun, quality: Quality, rows: list[int], seed: int
+        compared: ComparedRun, cell: CellRecord, rows: list[int], seed: int
     ) -> ScoredComments:
-        key = len(rows), seed
-        if key not in resamples:
-            resamples[key] = bootstrap.counts(len(rows), seed=seed)
-        return ScoredComments(
-            test_scores(compared.run, quality)[rows],
-            np.asarray(compared.run.data.test.labels)[rows],
-            resamples[key],
-        )
+        labels = np.asarray(compared.run.data.test.labels)[rows]
+        drawn = counts(len(rows), seed=seed)
+        return ScoredComments(scores(compared.run, cell)[rows], labels, drawn)
 
     def scored_pair(pair: Counterparts) -> ScoredPair | None:
         if pair.base.quality is None or pair.later.quality is None:
@@ -73,8 +65,8 @@ def scored_pairs(pairs: Sequence[Counterparts]) -> list[ScoredPair | None]:
         later_rows = list(rows.values()) if reason else [rows[one] for one in before.test.ids]
         base_rows = list(range(len(before.test.ids)))
         return ScoredPair(
-            scored(pair.base_run, pair.base.quality, base_rows, seed=0),
-            scored(pair.later_run, pair.later.quality, later_rows, seed=1 if reason else 0),
+            scored(pair.base_run, pair.base, base_rows, seed=0),
+            scored(pair.later_run, pair.later, later_rows, seed=1 if reason else 0),
             reason,
         )
 

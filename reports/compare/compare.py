@@ -20,13 +20,13 @@ from worthit.reports.compare.comparable import ScoredPair, ratio, scored_pairs
 from worthit.reports.compare.matching import ComparedRun, Counterparts, match
 from worthit.reports.compare.regression import (
     CounterpartTests,
+    Finding,
     RegressionReport,
-    latency_interval,
-    p_value,
+    latency_ratio,
     read_both,
 )
-from worthit.reports.compare.statistics import Interval, PointsDifference, ScoredComments
-from worthit.reports.text.format import Footnotes, percent, written
+from worthit.reports.compare.statistics import Change, ScoredComments
+from worthit.reports.text.format import Footnotes, p_value, percent, written
 
 Form = Literal["markdown", "terminal"]
 
@@ -79,13 +79,16 @@ def compare(
     scored = scored_pairs(pairs)
     report = regression.check(compared_runs, pairs, scored, limit_percent)
     verdict = _verdict(report, limit_percent)
+    warnings = setup_differences.warnings(compared_runs, pairs)
+    machines = setup_differences.machine_rows(compared_runs)
     content: list[Block] = [
         "# Comparison of runs",
         f"**{verdict}**",
-        *_findings(report),
-        *_warnings(setup_differences.warnings(compared_runs, pairs)),
+        *_listed("Worse:", _lines(report.of_kind("regression"))),
+        *_listed("Better:", _lines(report.of_kind("improvement"))),
+        *_listed("Other possible causes of a difference:", warnings),
         "## Runs",
-        _machines(compared_runs),
+        Table(["", *(f"{run.letter}: {run.name}" for run in compared_runs)], machines),
         "## Figures",
         _LEGEND,
         *_figures(pairs),
@@ -110,25 +113,12 @@ def _verdict(report: RegressionReport, limit_percent: float) -> str:
     return verdict
 
 
-def _findings(report: RegressionReport) -> list[Block]:
-    content: list[Block] = []
-    for heading, findings in (
-        ("Worse:", report.of_kind("regression")),
-        ("Better:", report.of_kind("improvement")),
-    ):
-        if findings:
-            lines = [f"{finding.letter}, {finding.what}: {finding.how}" for finding in findings]
-            content += [heading, Bullets(lines)]
-    return content
+def _lines(findings: Sequence[Finding]) -> list[str]:
+    return [f"{finding.letter}, {finding.what}: {finding.how}" for finding in findings]
 
 
-def _warnings(lines: Sequence[str]) -> list[Block]:
-    return ["Other possible causes of a difference:", Bullets(lines)] if lines else []
-
-
-def _machines(runs: Sequence[ComparedRun]) -> Table:
-    headings = ["", *(f"{run.letter}: {run.name}" for run in runs)]
-    return Table(headings, setup_differences.machine_rows(runs))
+def _listed(heading: str, lines: Sequence[str]) -> list[Block]:
+    return [heading, Bullets(lines)] if lines else []
 
 
 def _figures(pairs: Sequence[Counterparts]) -> list[Block]:
@@ -144,7 +134,7 @@ def _figures(pairs: Sequence[Counterparts]) -> list[Block]:
         else:
             reasons = "; ".join(dict.fromkeys(figure.reason for figure in found))
             absent.append(f"{spec.heading}: n/a, {reasons}")
-    return [*content, "In none of these runs:", Bullets(absent)] if absent else content
+    return [*content, *_listed("In none of these runs:", absent)]
 
 
 def _figure(spec: FigureSpec, pairs: Sequence[Counterparts]) -> list[Block]:
@@ -160,8 +150,7 @@ def _figure(spec: FigureSpec, pairs: Sequence[Counterparts]) -> list[Block]:
             written(ratio(before, after), notes, _times),
         ]
         if spec.quantile is not None:
-            interval = latency_interval(pair, spec)
-            row.append(_between(interval, _times) if interval else "n/a")
+            row.append(_between(latency_ratio(pair, spec), _times))
         body.append(row)
     headings = ["model", "run", "in A", "in run", "ratio"]
     if spec.quantile is not None:
@@ -193,21 +182,20 @@ def _quality_entries(
     scored: ScoredPair | None,
     notes: Footnotes,
     value: Callable[[ScoredComments], str],
-    difference: Callable[[ScoredComments, ScoredComments], PointsDifference | None],
+    difference: Callable[[ScoredComments, ScoredComments], Change | None],
 ) -> list[str]:
     if scored is None:
         reasons = [
-            f"n/a {notes.mark(missing(cell, 'quality'))}" if cell.quality is None else ""
+            notes.missing(missing(cell, "quality")) if cell.quality is None else ""
             for cell in (pair.base, pair.later)
         ]
         return [*reasons, "n/a", "n/a"]
     values = [value(scored.base), value(scored.later)]
     found = difference(scored.base, scored.later)
     if found is None:
-        return [*values, f"n/a {notes.mark('a class is missing')}", "n/a"]
-    mark = f" {notes.mark(scored.unpaired)}" if scored.unpaired else ""
+        return [*values, notes.missing("a class is missing"), "n/a"]
     points = "{:+z.1f}".format
-    return [*values, f"{points(found.points)}{mark}", _between(found.interval, points)]
+    return [*values, notes.marked(points(found.value), scored.unpaired), _between(found, points)]
 
 
 def _accuracy(scored: ScoredComments) -> str:
@@ -235,9 +223,9 @@ def _tests(report: RegressionReport) -> list[Block]:
 def _test_entries(test: CounterpartTests) -> list[str]:
     shift, changed = ["n/a"] * 2, ["n/a"] * 3
     if test.shift:
-        shift = [f"{test.shift.cliffs_delta:+.2f}", p_value(test.shift_p)]
+        shift = [f"{test.shift.cliffs_delta:+.2f}", p_value(test.shift.p_value)]
     if test.changed:
-        changed = [str(test.changed.lost), str(test.changed.gained), p_value(test.changed_p)]
+        changed = [str(test.changed.lost), str(test.changed.gained), p_value(test.changed.p_value)]
     return shift + changed
 
 
@@ -256,8 +244,8 @@ def _times(value: float) -> str:
     return f"{value:.2f}" if 0.1 <= value < 10 else significant(value)
 
 
-def _between(interval: Interval, number: Callable[[float], str]) -> str:
-    return f"{number(interval.low)} to {number(interval.high)}"
+def _between(change: Change | None, number: Callable[[float], str]) -> str:
+    return "n/a" if change is None else f"{number(change.low)} to {number(change.high)}"
 
 
 def _footnotes(notes: Footnotes) -> list[Block]:

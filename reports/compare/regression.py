@@ -18,7 +18,7 @@ An improvement is the opposite. Estimates, cached figures, p99 and ROC AUC are n
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from worthit.bench.instruments.machine import FINGERPRINT_KEYS
@@ -30,12 +30,10 @@ from worthit.reports.compare import statistics
 from worthit.reports.compare.comparable import ScoredPair, ratio
 from worthit.reports.compare.matching import ComparedRun, Counterparts
 from worthit.reports.compare.setup_differences import work_differences
-from worthit.reports.compare.statistics import (
-    ChangedPredictions,
-    Interval,
-    LatencyShift,
-    PointsDifference,
-)
+from worthit.reports.compare.statistics import Change, ChangedPredictions, LatencyShift
+from worthit.reports.text.format import with_interval
+
+FindingKind = Literal["regression", "improvement"]
 
 _ACCURACY_POINTS = 0.5
 _MEDIAN = 0.5
@@ -43,19 +41,17 @@ _MEDIAN = 0.5
 
 @dataclass(frozen=True)
 class CounterpartTests:
-    """The tests of two counterparts' samples; None where either lacks samples."""
+    """The tests of two counterparts' samples, p values corrected; None where either lacks samples."""
 
     pair: Counterparts
     shift: LatencyShift | None
-    shift_p: float  # corrected
-    accuracy: PointsDifference | None  # None too if the comments are not the same
+    accuracy: Change | None  # None too if the comments are not the same
     changed: ChangedPredictions | None
-    changed_p: float  # corrected
 
 
 @dataclass(frozen=True)
 class Finding:
-    kind: Literal["regression", "improvement"]
+    kind: FindingKind
     letter: str  # of the later run
     what: str  # "bert-cpu latency p50"
     how: str  # by how much, or why
@@ -68,7 +64,7 @@ class RegressionReport:
     findings: tuple[Finding, ...] = ()
     unchecked: tuple[Counterparts, ...] = ()  # their settings or weights differ
 
-    def of_kind(self, kind: Literal["regression", "improvement"]) -> list[Finding]:
+    def of_kind(self, kind: FindingKind) -> list[Finding]:
         return [finding for finding in self.findings if finding.kind == kind]
 
 
@@ -100,26 +96,19 @@ def check(
     return RegressionReport("", tuple(tests), tuple(findings), tuple(unchecked))
 
 
-def latency_interval(pair: Counterparts, spec: FigureSpec) -> Interval | None:
-    """The interval of the ratio of a latency quantile; None if either run lacks that quantile."""
+def latency_ratio(pair: Counterparts, spec: FigureSpec) -> Change | None:
+    """The ratio of a latency quantile; None if either run lacks that quantile."""
     before, after = pair.base.latency, pair.later.latency
-    if spec.quantile is None or before is None or after is None:
+    times = ratio(*read_both(pair, spec)).value
+    if spec.quantile is None or before is None or after is None or times is None:
         return None
-    if any(figure.value is None for figure in read_both(pair, spec)):
-        return None
-    return statistics.ratio_interval(before.samples_ms, after.samples_ms, spec.quantile)
+    bounds = statistics.ratio_interval(before.samples_ms, after.samples_ms, spec.quantile)
+    return Change(times, *bounds)
 
 
 def read_both(pair: Counterparts, spec: FigureSpec) -> tuple[Figure, Figure]:
     """A figure of the base and of the later run."""
     return spec.read(pair.base_run.run, pair.base), spec.read(pair.later_run.run, pair.later)
-
-
-def p_value(value: float, *, sign: bool = False) -> str:
-    """A p value for a table, or with a sign for a sentence."""
-    if value < 0.001:
-        return "< 0.001"
-    return f"{'= ' if sign else ''}{value:.3f}"
 
 
 def _refusals(base: ComparedRun, later: ComparedRun) -> Iterator[str]:
@@ -152,20 +141,19 @@ def _libraries(before: dict[str, str], after: dict[str, str]) -> str:
 
 
 def _tests(pairs: Sequence[tuple[Counterparts, ScoredPair | None]]) -> list[CounterpartTests]:
-    shifts = [_latency_shift(pair) for pair, _ in pairs]
-    shift_p = iter(holm([shift.p_value for shift in shifts if shift]))
-    qualities = [_quality_tests(scored) for _, scored in pairs]
-    changed_p = iter(holm([changed.p_value for _, changed in qualities if changed]))
+    tests = [
+        CounterpartTests(pair, _latency_shift(pair), *_quality_tests(scored))
+        for pair, scored in pairs
+    ]
+    shift_p = iter(holm([test.shift.p_value for test in tests if test.shift]))
+    changed_p = iter(holm([test.changed.p_value for test in tests if test.changed]))
     return [
-        CounterpartTests(
-            pair,
-            shift,
-            next(shift_p) if shift else 1.0,
-            accuracy,
-            changed,
-            next(changed_p) if changed else 1.0,
+        replace(
+            test,
+            shift=test.shift and replace(test.shift, p_value=next(shift_p)),
+            changed=test.changed and replace(test.changed, p_value=next(changed_p)),
         )
-        for (pair, _), shift, (accuracy, changed) in zip(pairs, shifts, qualities, strict=True)
+        for test in tests
     ]
 
 
@@ -176,9 +164,7 @@ def _latency_shift(pair: Counterparts) -> LatencyShift | None:
     return statistics.latency_shift(before.samples_ms, after.samples_ms)
 
 
-def _quality_tests(
-    scored: ScoredPair | None,
-) -> tuple[PointsDifference | None, ChangedPredictions | None]:
+def _quality_tests(scored: ScoredPair | None) -> tuple[Change | None, ChangedPredictions | None]:
     if scored is None or scored.unpaired:
         return None, None
     return (
@@ -199,43 +185,36 @@ def _findings(test: CounterpartTests, limit_percent: float) -> Iterator[Finding]
 
 def _failures(pair: Counterparts) -> Iterator[Finding]:
     if pair.later.skipped and not pair.base.skipped:
-        yield _finding("regression", pair, "skipped", pair.later.skipped)
+        yield from _finding(pair, "skipped", pair.later.skipped, worse=True)
     known = {reason.partition(":")[0] for reason in pair.base.failures}
     for reason in pair.later.failures:
         if reason.partition(":")[0] not in known:
-            yield _finding("regression", pair, "failed", reason)
+            yield from _finding(pair, "failed", reason, worse=True)
 
 
 def _latency(test: CounterpartTests, spec: FigureSpec, limit_percent: float) -> Iterator[Finding]:
-    interval = latency_interval(test.pair, spec)
-    if interval is None or test.shift_p >= metrics.ALPHA:
+    times = latency_ratio(test.pair, spec)
+    if times is None or test.shift is None or test.shift.p_value >= metrics.ALPHA:
         return
-    times = ratio(*read_both(test.pair, spec)).value
-    how = (
-        f"×{times:.2f} ({interval.low:.2f} to {interval.high:.2f}), "
-        f"p {p_value(test.shift_p, sign=True)}"
-    )
-    if interval.low > 1 + limit_percent / 100:
-        yield _finding("regression", test.pair, _name(spec), how)
-    elif interval.high < 1 / (1 + limit_percent / 100):
-        yield _finding("improvement", test.pair, _name(spec), how)
+    limit = 1 + limit_percent / 100
+    worse, better = times.low > limit, times.high < 1 / limit
+    how = f"×{with_interval(times, '{:.2f}'.format)}, {_p(test.shift.p_value)}"
+    yield from _finding(test.pair, _name(spec), how, worse=worse, better=better)
 
 
 def _accuracy(test: CounterpartTests) -> Iterator[Finding]:
-    difference = test.accuracy
-    if difference is None or test.changed_p >= metrics.ALPHA:
+    points, changed = test.accuracy, test.changed
+    if points is None or changed is None or changed.p_value >= metrics.ALPHA:
         return
-    if abs(difference.points) <= _ACCURACY_POINTS:
+    if abs(points.value) <= _ACCURACY_POINTS:
         return
-    interval = difference.interval
+    signed = "{:+z.1f}".format
     how = (
-        f"{difference.points:+z.1f} points ({interval.low:+z.1f} to {interval.high:+z.1f}), "
-        f"p {p_value(test.changed_p, sign=True)}"
+        f"{signed(points.value)} points ({signed(points.low)} to {signed(points.high)}), "
+        f"{_p(changed.p_value)}"
     )
-    if interval.high < 0:
-        yield _finding("regression", test.pair, "test accuracy", how)
-    elif interval.low > 0:
-        yield _finding("improvement", test.pair, "test accuracy", how)
+    worse, better = points.high < 0, points.low > 0
+    yield from _finding(test.pair, "test accuracy", how, worse=worse, better=better)
 
 
 def _single_figure(pair: Counterparts, spec: FigureSpec, limit_percent: float) -> Iterator[Finding]:
@@ -246,12 +225,9 @@ def _single_figure(pair: Counterparts, spec: FigureSpec, limit_percent: float) -
     if times.value is None or times.origin != "measured" or noise is None:
         return
     limit = 1 + max(limit_percent, noise) / 100
-    worse = times.value if spec.better == "lower" else 1 / times.value
+    change = times.value if spec.better == "lower" else 1 / times.value
     how = f"×{times.value:.2f}, one sample each"
-    if worse > limit:
-        yield _finding("regression", pair, _name(spec), how)
-    elif worse < 1 / limit:
-        yield _finding("improvement", pair, _name(spec), how)
+    yield from _finding(pair, _name(spec), how, worse=change > limit, better=change < 1 / limit)
 
 
 def _noise_percent(pair: Counterparts) -> float | None:
@@ -265,7 +241,13 @@ def _name(spec: FigureSpec) -> str:
     return spec.heading.partition(",")[0]
 
 
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
 def _finding(
-    kind: Literal["regression", "improvement"], pair: Counterparts, what: str, how: str
-) -> Finding:
-    return Finding(kind, pair.later_run.letter, f"{pair.later.name} {what}", how)
+    pair: Counterparts, what: str, how: str, *, worse: bool, better: bool = False
+) -> Iterator[Finding]:
+    if worse or better:
+        kind: FindingKind = "regression" if worse else "improvement"
+        yield Finding(kind, pair.later_run.letter, f"{pair.later.name} {what}", how)

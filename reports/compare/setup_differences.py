@@ -71,44 +71,37 @@ def _run_differences(base: ComparedRun, later: ComparedRun) -> Iterator[str]:
 
 
 def _data_differences(before: Data, after: Data) -> Iterator[str]:
-    if before.dataset != after.dataset:
-        yield f"dataset {before.dataset} → {after.dataset}"
-    if before.classes != after.classes:
-        names = [
-            ", ".join(class_names.names(data))
-            if len(data.classes) == 2
-            else f"{len(data.classes)} classes"
-            for data in (before, after)
-        ]
-        yield f"classes {names[0]} → {names[1]}" if names[0] != names[1] else "other classes"
-    if before.fingerprint != after.fingerprint:
-        yield "other comments or labels (fingerprint)"
-    if before.seed != after.seed:
-        yield f"seed {before.seed} → {after.seed}"
-    if before.key != after.key:
-        yield f"split {before.key} → {after.key}"
-    sizes = [data.step("train").comments for data in (before, after)]
-    if sizes[0] != sizes[1]:
-        yield f"{sizes[0]:,} → {sizes[1]:,} training comments"
-    if len(before.test.ids) != len(after.test.ids):
-        yield f"{len(before.test.ids):,} → {len(after.test.ids):,} test comments"
-    common = len({*before.test.ids} & {*after.test.ids})
-    if common < max(len(before.test.ids), len(after.test.ids)):
+    old_ids, new_ids = before.test.ids, after.test.ids
+    trained = before.step("train").comments, after.step("train").comments
+    differences: tuple[tuple[str, object, object], ...] = (
+        ("dataset {} → {}", before.dataset, after.dataset),
+        ("classes {} → {}", _classes(before), _classes(after)),
+        ("other comments or labels (fingerprint)", before.fingerprint, after.fingerprint),
+        ("seed {} → {}", before.seed, after.seed),
+        ("split {} → {}", before.key, after.key),
+        ("{:,} → {:,} training comments", *trained),
+        ("{:,} → {:,} test comments", len(old_ids), len(new_ids)),
+    )
+    for text, old, new in differences:
+        if old != new:
+            yield text.format(old, new)
+    if before.classes != after.classes and _classes(before) == _classes(after):
+        yield "other classes"
+    common = len({*old_ids} & {*new_ids})
+    if common < max(len(old_ids), len(new_ids)):
         yield f"{common:,} test comments in common, so accuracies are not paired"
-    relabelled = _relabelled(before, after)
-    if relabelled:
+    labels = dict(zip(new_ids, after.test.labels, strict=True))
+    relabelled = sum(
+        labels.get(comment, label) != label
+        for comment, label in zip(old_ids, before.test.labels, strict=True)
+    )
+    if relabelled and before.classes == after.classes:
         yield f"{relabelled:,} test comments with another label, so accuracies are not paired"
 
 
-def _relabelled(before: Data, after: Data) -> int:
-    """Number of test comments whose labels differ."""
-    if before.classes != after.classes:
-        return 0
-    labels = dict(zip(after.test.ids, after.test.labels, strict=True))
-    return sum(
-        labels.get(comment, label) != label
-        for comment, label in zip(before.test.ids, before.test.labels, strict=True)
-    )
+def _classes(data: Data) -> str:
+    names = class_names.names(data)
+    return ", ".join(names) if len(names) == 2 else f"{len(names)} classes"
 
 
 def _cell_differences(pairs: Sequence[Counterparts]) -> Iterator[str]:
@@ -133,9 +126,9 @@ def _setup_differences(pair: Counterparts) -> Iterator[str]:
         if before.threads != after.threads:
             yield f"threads {before.threads} → {after.threads}"
     if pair.base.quality is not None and pair.later.quality is not None:
-        shares = [cell.truncated_share for cell in (pair.base.quality, pair.later.quality)]
-        if shares[0] != shares[1]:
-            yield f"truncated test comments {percent(shares[0])} → {percent(shares[1])}"
+        old, new = pair.base.quality.truncated_share, pair.later.quality.truncated_share
+        if old != new:
+            yield f"truncated test comments {percent(old)} → {percent(new)}"
 
 
 def _settings(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

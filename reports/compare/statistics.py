@@ -10,22 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from worthit.reports.analysis import metrics
+from worthit.reports.analysis.bootstrap import interval
 from worthit.reports.analysis.paired_tests import mcnemar_p
-from worthit.reports.analysis.ranking_curve import Matrix, mean_defined, one_vs_rest
+from worthit.reports.analysis.ranking_curve import Matrix
 from worthit.reports.text.class_names import Probabilities
 
 Floats = npt.NDArray[np.float64]
 
 _LATENCY_RESAMPLES = 10_000
-_TAILS = (2.5, 97.5)  # percentiles, with 95 % between them
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % interval."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -51,11 +43,12 @@ class ScoredComments:
 
 
 @dataclass(frozen=True)
-class PointsDifference:
-    """Later minus base, in percentage points."""
+class Change:
+    """A figure later in relation to the base, with its 95 % interval."""
 
-    points: float
-    interval: Interval
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,9 @@ class ChangedPredictions:
     p_value: float
 
 
-def ratio_interval(base_ms: Sequence[float], later_ms: Sequence[float], share: float) -> Interval:
+def ratio_interval(
+    base_ms: Sequence[float], later_ms: Sequence[float], share: float
+) -> tuple[float, float]:
     """The percentile bootstrap interval (Efron 1979) of the ratio later / base of a quantile.
 
     It covers the variation between samples, not that between runs.
@@ -81,7 +76,7 @@ def ratio_interval(base_ms: Sequence[float], later_ms: Sequence[float], share: f
         resampled_quantile(np.sort(np.asarray(samples)), share, rng)
         for samples in (base_ms, later_ms)
     )
-    return Interval(*map(float, np.percentile(later / base, _TAILS)))
+    return interval(later / base)
 
 
 def resampled_quantile(ordered: Floats, share: float, rng: np.random.Generator) -> Floats:
@@ -109,31 +104,25 @@ def latency_shift(base_ms: Sequence[float], later_ms: Sequence[float]) -> Latenc
     return LatencyShift(delta, float(test.pvalue))
 
 
-def accuracy_difference(base: ScoredComments, later: ScoredComments) -> PointsDifference:
-    """The difference in test accuracy, with its percentile bootstrap interval."""
+def accuracy_difference(base: ScoredComments, later: ScoredComments) -> Change:
+    """Later minus base in test accuracy, in points, with its percentile bootstrap interval."""
     base_shares, later_shares = (
         run.correct @ run.resamples / len(run.labels) for run in (base, later)
     )
-    return _difference(base.correct.mean(), later.correct.mean(), later_shares - base_shares)
+    return _points(later.correct.mean() - base.correct.mean(), later_shares - base_shares)
 
 
-def auc_difference(base: ScoredComments, later: ScoredComments) -> PointsDifference | None:
+def auc_difference(base: ScoredComments, later: ScoredComments) -> Change | None:
     """The same for ROC AUC, macro for more than two classes; None if only one class occurs."""
-    base_area, later_area = (
-        metrics.roc_auc(run.probabilities, run.labels.tolist()) for run in (base, later)
-    )
+    runs = [(run.labels.tolist(), run.probabilities) for run in (base, later)]
+    base_area, later_area = (metrics.roc_auc(scores, labels) for labels, scores in runs)
     if base_area is None or later_area is None:
         return None
     base_areas, later_areas = (
-        mean_defined(
-            [
-                curve.roc_auc()
-                for curve in one_vs_rest(run.resamples, run.labels.tolist(), run.probabilities)
-            ]
-        )
-        for run in (base, later)
+        metrics.roc_aucs(run.resamples, *both)
+        for run, both in zip((base, later), runs, strict=True)
     )
-    return _difference(base_area, later_area, later_areas - base_areas)
+    return _points(later_area - base_area, later_areas - base_areas)
 
 
 def changed_predictions(base: ScoredComments, later: ScoredComments) -> ChangedPredictions:
@@ -143,7 +132,5 @@ def changed_predictions(base: ScoredComments, later: ScoredComments) -> ChangedP
     return ChangedPredictions(lost, gained, mcnemar_p(base.correct, later.correct))
 
 
-def _difference(base: float, later: float, resampled: Floats) -> PointsDifference:
-    # A resample may lack a class, and then has no area.
-    low, high = np.nanpercentile(resampled, _TAILS) * 100
-    return PointsDifference(float(later - base) * 100, Interval(float(low), float(high)))
+def _points(difference: float, resampled: Floats) -> Change:
+    return Change(100 * float(difference), *interval(100 * resampled))

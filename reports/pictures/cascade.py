@@ -17,6 +17,7 @@ from worthit.reports.pictures.style import (
     cell_styles,
     plain_frame,
     plain_log,
+    with_legend,
 )
 
 _LINES = ("-", "--", "-.", ":")
@@ -43,8 +44,7 @@ def draw(analysis: Analysis) -> Figure:
     axes.set_ylabel(f"accuracy on the {run.data.test_set}, %")
     axes.set_title("Cascades: cheap model first, expensive model if unsure", loc="left")
     plain_frame(axes)
-    figure.legend(loc="outside right upper", frameon=False)
-    return figure
+    return with_legend(figure)
 
 
 def _draw_cascade(axes: Axes, analysis: Analysis, cascade: Cascade, line: str, colour: str) -> None:

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from worthit.bench.saved.record import Quality
+from worthit.bench.saved.record import CellRecord
 from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.run_view import name, test_scores
-from worthit.reports.pictures.style import cell_styles, class_names, plain_frame
+from worthit.reports.analysis.run_view import name, scores
+from worthit.reports.pictures.style import cell_styles, class_names, plain_frame, with_legend
 from worthit.reports.text import class_names as classes
 from worthit.reports.text.class_names import Probabilities
 
@@ -33,16 +33,15 @@ def draw_roc(analysis: Analysis) -> Figure:
     else:
         across, up = "false positive rate, %, mean over classes", "recall, %, mean over classes"
     figure, axes = _frame("ROC curves", f"{across}\n({run.data.test_set})", up)
-    for label, quality, line in _models(analysis):
-        rates, recalls = _roc_line(test_scores(run, quality), np.asarray(run.data.test.labels))
+    for label, cell, line in _models(analysis):
+        rates, recalls = _roc_line(scores(run, cell), np.asarray(run.data.test.labels))
         axes.plot(100 * rates, 100 * recalls, label=label, **line)
     rater = analysis.rater
     if rater is not None and rater.recall is not None and rater.false_alarms is not None:
         point = (100 * rater.false_alarms, 100 * rater.recall)
         axes.plot(*point, "ko", fillstyle="none", ms=10, mew=2, zorder=3, label="one rater")
     axes.plot((0, 100), (0, 100), ":", color="grey", label="guessing")
-    figure.legend(loc="outside right upper", frameon=False)
-    return figure
+    return with_legend(figure)
 
 
 def draw_precision_recall(analysis: Analysis) -> Figure:
@@ -54,13 +53,12 @@ def draw_precision_recall(analysis: Analysis) -> Figure:
         f"recall: {positive} comments predicted {positive}, %",
         f"precision: correct among those predicted {positive}, %",
     )
-    for label, quality, line in _models(analysis):
-        precision, recall, _ = precision_recall_curve(labels, quality.natural)
+    for label, cell, line in _models(analysis):
+        precision, recall, _ = precision_recall_curve(labels, scores(run, cell, "natural"))
         defined = recall > 0  # scikit-learn adds a point without predictions, at precision 1
         axes.plot(100 * recall[defined], 100 * precision[defined], label=label, **line)
     axes.axhline(100 * sum(labels) / len(labels), ls=":", color="grey", label="guessing")
-    figure.legend(loc="outside right upper", frameon=False)
-    return figure
+    return with_legend(figure)
 
 
 def draw_reliability(analysis: Analysis) -> Figure:
@@ -75,10 +73,8 @@ def draw_reliability(analysis: Analysis) -> Figure:
         f"mean probability{of}, %, by bins of 10 %",
         f"{share}, % ({run.data.test_set})",
     )
-    for label, quality, line in _models(analysis):
-        probabilities, events = metrics.calibration_pairs(
-            test_scores(run, quality), run.data.test.labels
-        )
+    for label, cell, line in _models(analysis):
+        probabilities, events = metrics.calibration_pairs(scores(run, cell), run.data.test.labels)
         bins = metrics.bins(probabilities)
         masks = [bins == number for number in range(metrics.BINS)]
         masks = [mask for mask in masks if mask.sum() >= _LEAST_IN_BIN]
@@ -89,8 +85,7 @@ def draw_reliability(analysis: Analysis) -> Figure:
             **line | {"markevery": 1},
         )
     axes.plot((0, 100), (0, 100), ":", color="grey", label="perfect calibration")
-    figure.legend(loc="outside right upper", frameon=False)
-    return figure
+    return with_legend(figure)
 
 
 def _roc_line(scores: Probabilities, labels: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -120,12 +115,10 @@ def _frame(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _models(analysis: Analysis) -> Iterator[tuple[str, Quality, dict[str, Any]]]:
-    """Label, scores of the first seed, and line style of each model."""
+def _models(analysis: Analysis) -> Iterator[tuple[str, CellRecord, dict[str, Any]]]:
+    """Label, first seed, and line style of each model."""
     styles = cell_styles(analysis)
     for number, (label, cells) in enumerate(analysis.models.items()):
-        quality = cells[0].quality
-        assert quality is not None
         seeds = f", first of {len(cells)} seeds" if len(cells) > 1 else ""
         marker, colour = styles[name(analysis.run, cells[0])]
         line = {
@@ -135,4 +128,4 @@ def _models(analysis: Analysis) -> Iterator[tuple[str, Quality, dict[str, Any]]]
             "markevery": (0.02 * number, 0.16),  # markers of different lines do not coincide
             "linewidth": 1.3,
         }
-        yield label + seeds, quality, line
+        yield label + seeds, cells[0], line

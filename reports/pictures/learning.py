@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.pictures.style import cell_styles, plain_frame, plain_log
+from worthit.reports.pictures.style import cell_styles, plain_frame, plain_log, with_legend
 
 
 def draw(analysis: Analysis) -> Figure:
@@ -38,5 +38,4 @@ def draw(analysis: Analysis) -> Figure:
         plain_frame(axes)
     right.set_yscale("log")
     plain_log(right.yaxis)
-    figure.legend(loc="outside right upper", frameon=False)
-    return figure
+    return with_legend(figure)

@@ -30,7 +30,6 @@ def draw(analysis: Analysis, folder: Path) -> dict[str, str]:
 
 
 def _pictures(analysis: Analysis) -> Iterator[tuple[str, str, Figure]]:
-    """Title, file name and figure of each picture."""
     figure = frontier.draw(analysis)
     if figure is not None:
         yield titles.FRONTIER, "frontier.png", figure

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -80,6 +81,12 @@ def plain_frame(axes: Axes) -> None:
     """A light grid, and no frame at the top and right."""
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def with_legend(figure: Figure) -> Figure:
+    """A legend beside the axes."""
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
 
 
 def plain_log(axis: Axis) -> None:

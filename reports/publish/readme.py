@@ -14,7 +14,7 @@ from worthit.datasets.errors import RunError
 from worthit.reports import saved_runs
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.pictures import titles
-from worthit.reports.sections import report, speed
+from worthit.reports.sections import machine, report, speed
 from worthit.reports.verdict import rules
 
 #: the READMEs that may contain blocks, relative to the project's folder
@@ -73,7 +73,7 @@ def _results(root: Path, folder: Path, name: str) -> str:
     paragraphs = [
         f"**{rules.decide(analysis).headline}**",
         report.headline(run) + f" [The whole report]({link}/README.md).",
-        report.noise_warning(run),
+        machine.noise_warning(run),
         *report.results(analysis),
     ]
     if (report_folder / "frontier.png").exists():

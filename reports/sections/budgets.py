@@ -46,7 +46,7 @@ def _conclusion(body: list[list[str]]) -> str:
 
 def _entry(fit: Fit, notes: Footnotes) -> str:
     if fit.figure.value is None:
-        return f"unknown {notes.mark(fit.figure.figure.reason)}"
+        return notes.marked("unknown", fit.figure.figure.reason)
     if fit.figure.nothing:
         return "fits, none"
     figure = written(fit.figure.figure, notes)

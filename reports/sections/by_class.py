@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.analysis.run_view import scores
 from worthit.reports.pictures.titles import MOST_CLASSES_DRAWN
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
@@ -71,7 +71,6 @@ def confusion(analysis: Analysis) -> list[str]:
 
 
 def _most_frequent(analysis: Analysis, counts: Counts) -> str:
-    """The most frequent error of all models together."""
     names, errors = class_names.names(analysis.run.data), counts - np.diag(counts.diagonal())
     if not errors.any():
         return "No model confuses any classes."
@@ -84,7 +83,6 @@ def _most_frequent(analysis: Analysis, counts: Counts) -> str:
 
 
 def _frequent(analysis: Analysis, matrices: Mapping[str, Counts], most: int) -> list[str]:
-    """A table of the most frequent errors of each model."""
     names, body = class_names.names(analysis.run.data), []
     for model, counts in matrices.items():
         errors = counts - np.diag(counts.diagonal())
@@ -104,9 +102,8 @@ def _matrices(analysis: Analysis) -> dict[str, Counts]:
     """Model → confusion matrix on the test set, shape (classes, classes), of its first seed."""
     run = analysis.run
     return {
-        model: metrics.confusion(test_scores(run, cells[0].quality), run.data.test.labels)
+        model: metrics.confusion(scores(run, cells[0]), run.data.test.labels)
         for model, cells in analysis.models.items()
-        if cells[0].quality is not None
     }
 
 
@@ -122,7 +119,6 @@ def _figures(counts: Counts) -> tuple[Vector, Vector, Vector]:
 
 
 def _lowest(names: list[str], figures: Mapping[str, tuple[Vector, Vector, Vector]]) -> str:
-    """The class with the lowest F1 by each model."""
     lowest: dict[str, list[str]] = {}
     for model, (_, _, f1) in figures.items():
         place = int(np.nanargmin(f1))

@@ -6,7 +6,7 @@ from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.cascade import CascadeTest
 from worthit.reports.analysis.run_view import name
 from worthit.reports.sections.glossary import link
-from worthit.reports.text.format import percent, percent_with_interval
+from worthit.reports.text.format import percent, points, with_interval
 from worthit.reports.text.tables import table
 
 
@@ -48,8 +48,8 @@ def _row(run: Run, test: CascadeTest) -> list[str]:
         _label(run, test),
         f"{found.threshold:.2f}",
         percent(found.passed_share),
-        percent_with_interval(found.accuracy),
-        f"{100 * test.difference:+.1f} ({100 * test.low:+.1f} to {100 * test.high:+.1f})",
+        with_interval(found.accuracy, percent),
+        with_interval(test.difference, points),
         significant(found.compute_ms),
         percent(found.saved_share),
         _standing(run, test),

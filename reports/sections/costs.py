@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from worthit.bench.instruments.throughput import WORTHWHILE_GAIN
-from worthit.bench.saved.record import CellRecord, Latency, Throughput, significant
+from worthit.bench.saved.record import Latency, Throughput, significant
+from worthit.reports.analysis import mistakes
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
 from worthit.reports.analysis.serving import highest_rate_per_s
@@ -17,16 +18,11 @@ from worthit.reports.text.tables import folded, listed, tabulated
 
 def section(analysis: Analysis) -> list[str]:
     """One part for each kind of cost; details are folded."""
-    return [
-        *_throughput(analysis),
-        *_latency(analysis),
-        *_memory(analysis),
-        *_energy(analysis),
-    ]
+    parts = (_throughput, _latency, _memory, _energy)
+    return [paragraph for part in parts for paragraph in part(analysis)]
 
 
 def _throughput(analysis: Analysis) -> list[str]:
-    """Comments per second by batch size; the best in bold."""
     run = analysis.run
     sweeps = [
         (name(run, cell), cell.throughput) for cell in run.cells if cell.throughput is not None
@@ -41,10 +37,10 @@ def _throughput(analysis: Analysis) -> list[str]:
         rates[sweep.best.batch_size] = f"**{rates[sweep.best.batch_size]}**"
         body.append([model, *(rates.get(size, "") for size in sizes), _end(sweep)])
     best = {model: sweep.best.comments_per_s for model, sweep in sweeps}
-    rising = [model for model, sweep in sweeps if _is_rising(sweep)]
+    rising = joined([model for model, sweep in sweeps if _is_rising(sweep)])
     text = f"Best {link('throughput')}: {span(best, 'comments/s')}."
     if rising:
-        text += f" Still rising at the largest batch: {joined(rising)}."
+        text += f" Still rising at the largest batch: {rising}."
     return [
         "## Throughput",
         text,
@@ -57,11 +53,11 @@ def _throughput(analysis: Analysis) -> list[str]:
 
 
 def _end(sweep: Throughput) -> str:
-    """Whether a larger batch might be faster, and why it was not tried."""
-    reasons = ["still rising"] if _is_rising(sweep) else []
-    if sweep.ended_by == "memory":
-        reasons.append("the next size did not fit into memory")
-    return ", ".join(reasons)
+    reasons = {
+        "still rising": _is_rising(sweep),
+        "the next size did not fit into memory": sweep.ended_by == "memory",
+    }
+    return ", ".join(reason for reason, holds in reasons.items() if holds)
 
 
 def _is_rising(sweep: Throughput) -> bool:
@@ -70,7 +66,6 @@ def _is_rising(sweep: Throughput) -> bool:
 
 
 def _latency(analysis: Analysis) -> list[str]:
-    """Single comments: quantiles, by length, and what a server could take."""
     run, limit_ms = analysis.run, analysis.options.p99_limit_ms
     timed = [(name(run, cell), cell.latency) for cell in run.cells if cell.latency is not None]
     if not timed:
@@ -97,21 +92,20 @@ def _latency(analysis: Analysis) -> list[str]:
 
 
 def _servers(rates: dict[str, float | None], limit_ms: float) -> str:
-    able = [model for model, rate in rates.items() if rate is not None]
+    able = {model: rate for model, rate in rates.items() if rate is not None}
     text = f"Within {limit_ms:g} ms for 99 % of requests, one worker can {link('serving', 'serve')}"
     if not able:
         return f"{text} no model, even without a queue."
-    fastest = max(able, key=lambda model: rates[model] or 0.0)
-    text += f" up to {significant(rates[fastest] or 0.0)} requests/s ({fastest})"
-    unable = [model for model in rates if model not in able]
-    return f"{text}; {joined(unable)} cannot, even without a queue." if unable else f"{text}."
+    fastest = max(able, key=able.__getitem__)
+    text += f" up to {significant(able[fastest])} requests/s ({fastest})"
+    unable = joined([model for model in rates if model not in able])
+    return f"{text}; {unable} cannot, even without a queue." if unable else f"{text}."
 
 
 def _by_length(timed: Sequence[tuple[str, Latency]]) -> str:
-    edges = np.quantile(timed[0][1].characters, (0.25, 0.5, 0.75)).astype(int)
+    names, edges = mistakes.quarters(timed[0][1].characters)
     headings = [
-        "median, ms", f"up to {edges[0]:,} characters", f"to {edges[1]:,}", f"to {edges[2]:,}", "longer",
-        "comments", "samples", "median known to ±", "ended by",
+        "median, ms", *names, "comments", "samples", "median known to ±", "ended by",
     ]  # fmt: skip
     body = []
     for model, latency in timed:
@@ -140,7 +134,6 @@ def _known_to(latency: Latency) -> str:
 
 
 def _memory(analysis: Analysis) -> list[str]:
-    """Peak memory of scoring, and its parts."""
     run = analysis.run
     peaks = {name(run, cell): cell.memory.peak_mb for cell in run.cells if cell.memory is not None}
     if not peaks:
@@ -155,20 +148,23 @@ def _memory(analysis: Analysis) -> list[str]:
 
 
 def _energy(analysis: Analysis) -> list[str]:
-    """By component, gross and net, of scoring and of training."""
     run = analysis.run
     joules = {
         name(run, cell): cell.energy.cpu_j_per_comment
         for cell in run.cells
         if cell.energy is not None
     }
-    trained = [cell for cell in run.cells if cell.training is not None]
-    if not joules and not trained:
+    if not joules and all(cell.training is None for cell in run.cells):
         return []
+    doubts = [
+        f"{name(run, cell)}: {cell.energy.idle_disagreement}; its net figures are doubtful"
+        for cell in run.cells
+        if cell.energy is not None and cell.energy.idle_disagreement
+    ]
     return [
         "## Energy",
         f"CPU {link('energy')} of scoring: {span(joules, 'J/comment')}.",
-        *listed([text for cell in run.cells if (text := _doubt(name(run, cell), cell))]),
+        *listed(doubts),
         *folded(
             "Energy by component",
             *([figure_table(run, "energy")] if joules else []),
@@ -176,9 +172,3 @@ def _energy(analysis: Analysis) -> list[str]:
             figure_table(run, "training"),
         ),
     ]
-
-
-def _doubt(model: str, cell: CellRecord) -> str:
-    if cell.energy is None or not cell.energy.idle_disagreement:
-        return ""
-    return f"{model}: {cell.energy.idle_disagreement}; its net figures are doubtful"

@@ -1,16 +1,15 @@
 """Whether the data can be trusted: copies, labels, balance, length, languages, personal data."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
-from worthit.bench.saved.record import CellRecord, Figure, Run, significant, unavailable
+from worthit.bench.saved.record import Figure, Run, significant, unavailable
 from worthit.datasets.audit.audit import Audit, SideAudit
 from worthit.datasets.audit.label_noise import CAVEAT
 from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.analysis.run_view import scores
 from worthit.reports.text.format import Footnotes, joined, percent, points, written
 from worthit.reports.text.tables import folded, listed, tabulated
 
@@ -22,29 +21,25 @@ _MIXED = 0.05  # share of comments in other languages from which tokenizers matt
 _MOST_LANGUAGES = 4
 
 
-@dataclass(frozen=True)
-class _Check:
-    name: str
-    finding: str
-    action: str = ""  # empty if there is nothing to do
-
-    @property
-    def line(self) -> str:
-        action = f" To do: {self.action}." if self.action else ""
-        return f"**{self.name}**: {self.finding}{action}"
+#: what was found, and what to do about it; empty if nothing
+_Check = tuple[str, str]
 
 
 def section(analysis: Analysis) -> list[str]:
     """What to do about the data, and the counts on both sides of the split."""
     run, audit = analysis.run, analysis.run.data.audit
-    checks = list(_checks(analysis, audit))
-    to_do = [check.name.lower() for check in checks if check.action]
+    checks = _checks(analysis, audit)
+    to_do = [name.lower() for name, (_, action) in checks.items() if action]
+    lines = [
+        f"**{name}**: {finding}{f' To do: {action}.' if action else ''}"
+        for name, (finding, action) in checks.items()
+    ]
     notes = Footnotes()
     table = tabulated(["what", "training side", "test set"], list(_rows(run, audit, notes)))
     return [
         HEADING,
         f"{len(to_do)} of {len(checks)} checks ask for action{': ' if to_do else ''}{joined(to_do)}.",
-        *listed([check.line for check in checks]),
+        *listed(lines),
         *folded(
             "Counts on both sides of the split",
             "The training side includes the validation comments. The counts were made on the machine of "
@@ -103,29 +98,28 @@ def _shares_of_languages(side: SideAudit) -> str:
     return ", ".join([*entries, *([f"others {percent(others / side.comments)}"] if others else [])])
 
 
-def _checks(analysis: Analysis, audit: Audit) -> Iterator[_Check]:
+def _checks(analysis: Analysis, audit: Audit) -> dict[str, _Check]:
     classes = analysis.run.data.classes
-    yield _copies(analysis, audit)
-    yield _labels(analysis.run, audit)
-    yield _balance(classes, audit.train)
+    checks = {
+        "Copies": _copies(analysis, audit),
+        "Labels": _labels(analysis.run, audit),
+        "Balance": _balance(classes, audit.train),
+    }
     if audit.length_auc is not None:  # two classes
-        yield _length(classes, audit.length_auc)
-    yield _languages(audit.train)
-    yield _personal_data(audit)
+        checks["Length"] = _length(classes, audit.length_auc)
+    return checks | {"Languages": _languages(audit.train), "Personal data": _personal_data(audit)}
 
 
 def _copies(analysis: Analysis, audit: Audit) -> _Check:
-    """Near-duplicates across the split, and their effect on test accuracy."""
     copies = audit.near_duplicates
     if not copies.ids:
-        return _Check(
-            "Copies",
+        return (
             f"none of the {copies.examined:,} test comments is a near-duplicate of a training comment "
             f"({copies.method}).",
+            "",
         )
     other = f", {copies.other_label:,} of them with another label" * bool(copies.other_label)
-    return _Check(
-        "Copies",
+    return (
         f"{len(copies.ids):,} of the {copies.examined:,} test comments are near-duplicates of a training "
         f"comment{other} ({copies.method}).{_without_copies(analysis, audit)}",
         "split by what the copies share, such as author, thread or template (`--group-column`), or "
@@ -135,12 +129,14 @@ def _copies(analysis: Analysis, audit: Audit) -> _Check:
 
 def _without_copies(analysis: Analysis, audit: Audit) -> str:
     """The largest change of a model's test accuracy without the copies."""
-    unique = ~np.isin(analysis.run.data.test.ids, audit.near_duplicates.ids)
+    run = analysis.run
+    unique = ~np.isin(run.data.test.ids, audit.near_duplicates.ids)
     if unique.all() or not unique.any() or not analysis.models:
         return ""
-    changes = {
-        model: _change(cells[0], analysis.run, unique) for model, cells in analysis.models.items()
-    }
+    changes = {}
+    for model, cells in analysis.models.items():
+        correct = metrics.predicted(scores(run, cells[0])) == np.asarray(run.data.test.labels)
+        changes[model] = float(correct[unique].mean() - correct.mean())
     model = max(changes, key=lambda name: abs(changes[name]))
     return (
         f" Without those in the test set, test accuracy changes by at most {points(changes[model])} "
@@ -148,18 +144,11 @@ def _without_copies(analysis: Analysis, audit: Audit) -> str:
     )
 
 
-def _change(cell: CellRecord, run: Run, unique: np.ndarray) -> float:
-    assert cell.quality is not None
-    correct = metrics.predicted(test_scores(run, cell.quality)) == np.asarray(run.data.test.labels)
-    return float(correct[unique].mean() - correct.mean())
-
-
 def _labels(run: Run, audit: Audit) -> _Check:
     noise = audit.label_noise
     if noise.test is None:
-        return _Check("Labels", f"the number of wrong labels is unknown: {noise.reason}.")
-    return _Check(
-        "Labels",
+        return f"the number of wrong labels is unknown: {noise.reason}.", ""
+    return (
         f"≈{percent(noise.test / audit.test.comments)} of the test labels look wrong. The estimate comes from a "
         f"model that classifies {percent(noise.model_accuracy or 0.0)} of the training comments correctly, "
         "and includes comments that are only hard. Differences between models below this share may be "
@@ -176,11 +165,10 @@ def _balance(classes: tuple[str, ...], side: SideAudit) -> _Check:
     rarest = int(shares.argmin())
     label, share = classes[rarest], percent(float(shares[rarest]))
     if shares[rarest] == shares.max():
-        return _Check("Balance", "all classes have the same number of training comments.")
+        return "all classes have the same number of training comments.", ""
     if shares[rarest] >= _RARE:
-        return _Check("Balance", f"the rarest class, {label}, is {share} of the training side.")
-    return _Check(
-        "Balance",
+        return f"the rarest class, {label}, is {share} of the training side.", ""
+    return (
         f"{label} is {side.counts[rarest]:,} of {side.comments:,} training comments ({share}). Accuracy "
         "says little about such a rare class; see its precision and recall.",
         "label more comments of it, or train on the same number of each class (`--balance`)",
@@ -189,13 +177,11 @@ def _balance(classes: tuple[str, ...], side: SideAudit) -> _Check:
 
 def _length(classes: tuple[str, ...], auc: float) -> _Check:
     if abs(auc - 0.5) < _SEPARATING_AUC - 0.5:
-        return _Check("Length", f"it hardly separates the classes (ROC AUC {auc:.2f}).")
-    longer = classes[1] if auc > 0.5 else classes[0]
-    return _Check(
-        "Length",
-        f"comments of class {longer} are longer; length alone separates the classes with a ROC AUC of "
-        f"{max(auc, 1 - auc):.2f}. Models learn this even if it only reflects how the comments were "
-        "collected.",
+        return f"it hardly separates the classes (ROC AUC {auc:.2f}).", ""
+    return (
+        f"comments of class {classes[int(auc > 0.5)]} are longer; length alone separates the classes with a "
+        f"ROC AUC of {max(auc, 1 - auc):.2f}. Models learn this even if it only reflects how the comments "
+        "were collected.",
         "collect both classes in the same way, or compare the accuracies by length (Where models err)",
     )
 
@@ -204,11 +190,8 @@ def _languages(side: SideAudit) -> _Check:
     language, count = next(iter(side.languages.items()))
     others = 1 - count / side.comments
     if others <= _MIXED:
-        return _Check(
-            "Languages", f"{language}, except for {percent(others)} of the training side."
-        )
-    return _Check(
-        "Languages",
+        return f"{language}, except for {percent(others)} of the training side.", ""
+    return (
         f"{percent(others)} of the training side are not identified as {language} (short comments and "
         "names are `unsure`).",
         "choose checkpoints that know these languages, and check that the test set has the same shares",
@@ -216,18 +199,14 @@ def _languages(side: SideAudit) -> _Check:
 
 
 def _personal_data(audit: Audit) -> _Check:
-    counts: Mapping[str, int] = {
+    counts = {
         hint: count + audit.test.personal_data[hint]
         for hint, count in audit.train.personal_data.items()
     }
     hints = [f"{significant(count)} with {hint}" for hint, count in counts.items() if count]
     if not hints:
-        return _Check(
-            "Personal data",
-            "no contact details were found by pattern; names were not searched for.",
-        )
-    return _Check(
-        "Personal data",
+        return "no contact details were found by pattern; names were not searched for.", ""
+    return (
         f"comments by pattern: {', '.join(hints)}; names were not searched for. Trained models contain "
         "words of their comments; the vocabularies of `lsa`, `word2vec` and `tfidf` are readable.",
         "mask them before training if a model is to leave this machine",

@@ -9,7 +9,7 @@ from worthit.reports.analysis import mistakes
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.mistakes import Mask
 from worthit.reports.analysis.ranking_curve import Vector
-from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.analysis.run_view import scores
 from worthit.reports.text import class_names
 from worthit.reports.text.format import percent
 from worthit.reports.text.tables import table
@@ -21,10 +21,7 @@ def section(analysis: Analysis) -> list[str]:
     if not analysis.models:
         return []
     shares = {
-        model: mistakes.error_shares(
-            part.labels,
-            [test_scores(run, cell.quality) for cell in cells if cell.quality is not None],
-        )
+        model: mistakes.error_shares(part.labels, [scores(run, cell) for cell in cells])
         for model, cells in analysis.models.items()
     }
     missed = np.min(list(shares.values()), axis=0) == 1
@@ -60,13 +57,7 @@ def _accuracies(
     shares: Mapping[str, Vector],
     columns: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[str]:
-    """A table of accuracy by group.
-
-    Args:
-        groups: heading → mask, shape (n,).
-        shares: model → error shares, shape (n,).
-        columns: more columns, heading → model → entry.
-    """
+    """Accuracy by group (heading → mask), and more columns (heading → model → entry)."""
     columns = columns or {}
     headings = [f"{heading}, n = {mask.sum():,}" for heading, mask in groups.items()]
     body = [

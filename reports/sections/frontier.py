@@ -21,11 +21,9 @@ def section(analysis: Analysis) -> list[str]:
     frontiers, notes = analysis.frontiers, Footnotes()
     body = [
         [points[0].label, *(_entry(point, notes) for point in points)]
-        for points in zip(*(frontier.points for frontier in frontiers), strict=True)
-    ]
-    body += [
-        [points[0].label, *(_cascade_entry(point, notes) for point in points)]
-        for points in zip(*(frontier.cascades for frontier in frontiers), strict=True)
+        for points in zip(
+            *((*frontier.points, *frontier.cascades) for frontier in frontiers), strict=True
+        )
     ]
     headings = ["model", *(_heading(frontier) for frontier in frontiers)]
     return [
@@ -36,11 +34,7 @@ def section(analysis: Analysis) -> list[str]:
 
 
 def _conclusion(frontiers: Sequence[Frontier]) -> str:
-    ranked = [
-        frontier
-        for frontier in frontiers
-        if frontier.ranked and any(point.is_known for point in frontier.points)
-    ]
+    ranked = [one for one in frontiers if one.ranked and any(p.is_known for p in one.points)]
     sentences = (
         _models_on(ranked),
         _replacements(ranked),
@@ -64,19 +58,16 @@ def _models_on(ranked: Sequence[Frontier]) -> str:
         groups.setdefault(costs, []).append(points[0].label)
     most_first = sorted(groups.items(), key=lambda group: -len(group[0]))
     texts = [
-        f"{_costs(costs, len(ranked))}: {joined(models)}" for costs, models in most_first if costs
+        f"{'every ranked cost' if len(costs) == len(ranked) else joined(costs)}: {joined(models)}"
+        for costs, models in most_first
+        if costs
     ]
     if not texts:
         return f"No model is on the {link('frontier')} of any cost."
     return f"On the {link('frontier')} of {'; of '.join(texts)}."
 
 
-def _costs(costs: Sequence[str], ranked: int) -> str:
-    return "every ranked cost" if len(costs) == ranked else joined(costs)
-
-
 def _replacements(ranked: Sequence[Frontier]) -> str:
-    """Which cascades replace their expensive model at a lower cost."""
     costs: dict[str, list[str]] = {}
     for frontier in ranked:
         for point in frontier.cascades:
@@ -102,7 +93,9 @@ def _heading(frontier: Frontier) -> str:
     return frontier.figure.frontier[0]
 
 
-def _entry(point: Point, notes: Footnotes) -> str:
+def _entry(point: Point | CascadePoint, notes: Footnotes) -> str:
+    if isinstance(point, CascadePoint):
+        return _cascade_entry(point, notes)
     texts: dict[Standing, str] = {
         "frontier": "**frontier**",
         "dominated": f"dominated by {point.by}",
@@ -111,15 +104,15 @@ def _entry(point: Point, notes: Footnotes) -> str:
         "guessing": "≈ guessing",
     }
     if point.standing == "not ranked":
-        return f"not ranked {notes.mark(_ESTIMATES)}"
-    return texts.get(point.standing) or f"n/a {notes.mark(point.reason)}"
+        return notes.marked("not ranked", _ESTIMATES)
+    return texts.get(point.standing) or notes.missing(point.reason)
 
 
 def _cascade_entry(point: CascadePoint, notes: Footnotes) -> str:
     if point.cost.value is None:
-        return f"n/a {notes.mark(point.cost.figure.reason)}"
+        return notes.missing(point.cost.figure.reason)
     if not point.cost.measured_part:
-        return f"not ranked {notes.mark(_ESTIMATES)}"
+        return notes.marked("not ranked", _ESTIMATES)
     return {
         "less accurate": f"less accurate than {point.expensive}",
         "no gain": f"≈ cheaper {point.cheap}",

@@ -30,21 +30,16 @@ def link(term: str, text: str = "") -> str:
 
 def section(analysis: Analysis, paragraphs: Iterable[str]) -> list[str]:
     """The terms that paragraphs of a report link to, also through other definitions."""
-    texts = {_anchor(term): _text(analysis, term) for term in TERMS}
-    names = {_anchor(term): term for term in TERMS}
+    texts = {}
+    for term, text in TERMS.items():
+        texts[_anchor(term)] = f"**{term}**: {text if isinstance(text, str) else text(analysis)}"
     used: set[str] = set()
     open_ends = _links(paragraphs)
     while open_ends:
         used |= open_ends
         open_ends = _links(texts[anchor] for anchor in open_ends) - used
-    if not used:
-        return []
-    lines = [
-        f'- <a id="{anchor}"></a>**{names[anchor]}**: {text}'
-        for anchor, text in texts.items()
-        if anchor in used
-    ]
-    return ["## Glossary", "\n".join(lines)]
+    lines = [f'- <a id="{anchor}"></a>{texts[anchor]}' for anchor in texts if anchor in used]
+    return ["## Glossary", "\n".join(lines)] if lines else []
 
 
 def _links(texts: Iterable[str]) -> set[str]:
@@ -54,11 +49,6 @@ def _links(texts: Iterable[str]) -> set[str]:
 def _anchor(term: str) -> str:
     """Differs from the anchors of headings, which GitHub derives from their text."""
     return "term-" + re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
-
-
-def _text(analysis: Analysis, term: str) -> str:
-    text = TERMS[term]
-    return text if isinstance(text, str) else text(analysis)
 
 
 def _frontier(analysis: Analysis) -> str:

@@ -5,16 +5,10 @@ from worthit.reports.analysis import bootstrap, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.ranking_curve import Curve, Matrix
-from worthit.reports.analysis.run_view import accuracy, name
+from worthit.reports.analysis.run_view import accuracy, name, scores
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
-from worthit.reports.text.format import (
-    Footnotes,
-    estimate,
-    joined,
-    percent,
-    percent_with_interval,
-)
+from worthit.reports.text.format import Footnotes, estimate, joined, percent, with_interval
 from worthit.reports.text.tables import table
 
 HEADING = "## At natural prevalence"
@@ -36,7 +30,14 @@ def section(analysis: Analysis) -> list[str]:
     }
     notes = Footnotes()
     body = [
-        [name(run, cell), *_shares(run, cell.quality), *_entries(run, reached[cell.name], notes)]
+        [
+            name(run, cell),
+            *(
+                with_interval(measure(scores(run, cell, "natural"), labels), percent)
+                for measure in (metrics.precision, metrics.recall, metrics.accuracy)
+            ),
+            *_entries(run, reached[cell.name], notes),
+        ]
         for cell in run.cells
         if cell.quality is not None
     ]
@@ -64,7 +65,7 @@ def _at_recall(resamples: Matrix, run: Run, quality: Quality, recall: float) -> 
     """None if only one class occurs."""
     labels, scores = run.data.natural.labels, quality.natural
     at_recall = metrics.at_recall(scores, labels, recall)
-    area = metrics.average_precision(scores, labels)
+    area = metrics.AVERAGE_PRECISION.value(scores, labels)
     if at_recall is None or area is None:
         return None
     curve = Curve.of(resamples, labels, scores)
@@ -73,22 +74,14 @@ def _at_recall(resamples: Matrix, run: Run, quality: Quality, recall: float) -> 
     return average, precision, threshold, at_recall[1] <= min(scores)
 
 
-def _shares(run: Run, quality: Quality) -> list[str]:
-    labels = run.data.natural.labels
-    return [
-        percent_with_interval(measure(quality.natural, labels))
-        for measure in (metrics.precision, metrics.recall, metrics.accuracy)
-    ]
-
-
 def _entries(run: Run, reached: _Reached | None, notes: Footnotes) -> list[str]:
     if reached is None:
         return [notes.missing(metrics.ROC_AUC.undefined)] * 3
     average, precision, threshold, flags_everything = reached
     entries = [
-        estimate(average, notes, "{:.3f}".format),
-        estimate(precision, notes, percent),
-        estimate(threshold, notes, significant),
+        estimate(average, metrics.AVERAGE_PRECISION.number, notes),
+        estimate(precision, percent, notes),
+        estimate(threshold, significant, notes),
     ]
     if flags_everything:
         reason = f"reached only by predicting {class_names.positive(run)} for every comment"
@@ -97,7 +90,6 @@ def _entries(run: Run, reached: _Reached | None, notes: Footnotes) -> list[str]:
 
 
 def _best(run: Run, reached: dict[str, _Reached | None], recall: float) -> str:
-    """Which models have the highest precision at the recall."""
     precisions = {cell: known[1].value or 0.0 for cell, known in reached.items() if known}
     if not precisions:
         return ""
@@ -119,7 +111,7 @@ def _more_classes(run: Run) -> list[str]:
         return [about, "The test set has the natural shares of the classes already."]
     labels = run.data.natural.labels
     body = [
-        [name(run, cell), percent_with_interval(accuracy(run, cell, "natural"))]
+        [name(run, cell), with_interval(accuracy(run, cell, "natural"), percent)]
         for cell in run.cells
         if cell.quality is not None
     ]

@@ -11,7 +11,7 @@ from worthit.reports.analysis.prices import J_PER_KWH, MILLION, Gain
 from worthit.reports.analysis.run_view import name
 from worthit.reports.options import ReportOptions
 from worthit.reports.sections.glossary import link
-from worthit.reports.text.format import Footnotes, span, written
+from worthit.reports.text.format import Footnotes, span, with_reason
 from worthit.reports.text.tables import table
 
 Costs = Mapping[str, tuple[Bounded, Bounded]]  # model → one training, scoring a million
@@ -77,12 +77,7 @@ def _costs(run: Run, options: ReportOptions) -> list[str]:
 
 
 def _cost(cost: Bounded, notes: Footnotes) -> str:
-    if cost.nothing:
-        return "none"
-    text = written(cost.figure, notes)
-    if cost.value is None or not cost.figure.reason:
-        return text
-    return f"{text} {notes.mark(cost.figure.reason)}"
+    return "none" if cost.nothing else with_reason(cost.figure, notes)
 
 
 def _break_evens(run: Run, options: ReportOptions) -> list[str]:
@@ -128,7 +123,7 @@ def _rivals(costs: Costs, options: ReportOptions) -> Costs:
 def _volume(own: tuple[Bounded, Bounded], rival: tuple[Bounded, Bounded], notes: Footnotes) -> str:
     found = prices.break_even(*own, *rival)
     if found is None:
-        return f"n/a {notes.mark(bounds.total(own, '').figure.reason)}"
+        return notes.missing(bounds.total(own, "").figure.reason)
     if found.high == 0:
         return "the first"
     text = _comments(found.volume)

@@ -1,18 +1,18 @@
 """How good the models are on the test set, and which differences are statistically significant."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from worthit.bench.saved.record import CellRecord, Run
+from worthit.bench.saved.record import Run
 from worthit.reports.analysis import bootstrap, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.metrics import Measure
-from worthit.reports.analysis.paired_tests import Pair
-from worthit.reports.analysis.run_view import test_scores
+from worthit.reports.analysis.paired_tests import Difference
+from worthit.reports.analysis.run_view import scores
 from worthit.reports.analysis.transfer import auc_measure
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
-from worthit.reports.text.format import Footnotes, estimate, joined, p_value, percent, points
+from worthit.reports.text.format import Footnotes, estimate, joined, p_value, points, with_interval
 from worthit.reports.text.tables import folded, table, tabulated
 
 NO_SCORES = "No model has scores in this run."
@@ -27,10 +27,10 @@ def section(analysis: Analysis) -> list[str]:
         return ["## Quality", NO_SCORES]
     two = class_names.of_two(run)
     estimates = {
-        _with_seeds(model, cells): bootstrap.estimates(
+        model if len(cells) == 1 else f"{model} ({len(cells)} seeds)": bootstrap.estimates(
             analysis.resamples,
             run.data.test.labels,
-            [test_scores(run, cell.quality) for cell in cells if cell.quality is not None],
+            [scores(run, cell) for cell in cells],
         )
         for model, cells in models.items()
     }
@@ -48,21 +48,16 @@ def section(analysis: Analysis) -> list[str]:
     ]
 
 
-def _with_seeds(model: str, cells: Sequence[CellRecord]) -> str:
-    return model if len(cells) == 1 else f"{model} ({len(cells)} seeds)"
-
-
 def _best(run: Run, estimates: _Estimates) -> str:
-    """Which models have the highest accuracy and ROC AUC."""
     highest: dict[tuple[str, ...], list[str]] = {}  # models → figures
-    for measure, number in ((metrics.ACCURACY, percent), (auc_measure(run), _fixed)):
+    for measure in (metrics.ACCURACY, auc_measure(run)):
         values = {
             row: value for row, of in estimates.items() if (value := of[measure].value) is not None
         }
         if values:
             most = max(values.values())
             rows = tuple(row for row, value in values.items() if value == most)
-            highest.setdefault(rows, []).append(f"{measure.heading} ({number(most)})")
+            highest.setdefault(rows, []).append(f"{measure.heading} ({measure.number(most)})")
     best = "the highest " if len(estimates) > 1 else "an "
     return " ".join(
         f"{joined(rows)} {'has' if len(rows) == 1 else 'have'} {best}{' and '.join(figures)}."
@@ -71,7 +66,6 @@ def _best(run: Run, estimates: _Estimates) -> str:
 
 
 def _predicted(run: Run) -> str:
-    """What is predicted, and which figures follow from it."""
     terms = [link(term) for term in ("balanced accuracy", "precision", "recall", "F1")]
     if class_names.of_two(run):
         return (
@@ -92,26 +86,20 @@ def _from_probabilities(two: bool) -> str:
     return f"From the probabilities ({joined([link(term) for term in terms])}{macro})"
 
 
-def _table(measures: Sequence[Measure], estimates: _Estimates) -> list[str]:
+def _table(measures: Sequence[Measure], rows: _Estimates) -> list[str]:
     notes = Footnotes()
     body = [
         [
             row,
             *(
-                estimate(of[measure], notes, percent if measure.percent else _fixed)
-                if measure in of
-                else ""
+                estimate(of[measure], measure.number, notes) if measure in of else ""
                 for measure in measures
             ),
         ]
-        for row, of in estimates.items()
+        for row, of in rows.items()
     ]
     headings = ["model", *(measure.heading for measure in measures)]
     return table("Figures of all models", headings, body, notes)
-
-
-def _fixed(value: float) -> str:
-    return f"{value:.3f}"
 
 
 def _rater(analysis: Analysis) -> _Estimates:
@@ -142,68 +130,54 @@ def _about_rater(analysis: Analysis) -> str:
 
 def _differences(analysis: Analysis) -> list[str]:
     """Which models differ significantly; nothing for fewer than two."""
-    pairs = analysis.pairs
+    pairs, notes = analysis.pairs, Footnotes()
     if not pairs:
         return []
     names = {cells[0].name: model for model, cells in analysis.models.items()}
-    auc = auc_measure(analysis.run).heading
-    notes = Footnotes()
-    rows = []
-    for cell, model in names.items():
-        own = [pair for pair in pairs if cell in (pair.first, pair.second)]
-        same_accuracy = _others([pair for pair in own if not pair.accuracy_differs], cell, names)
-        same_auc = _others([pair for pair in own if not pair.auc_differs], cell, names)
-        rows.append([model, same_accuracy, same_auc if _has_auc(pairs) else _no_auc(notes)])
-    headings = ["model", *(f"no significant difference in {of} from" for of in ("accuracy", auc))]
-    every_pair = tabulated(
-        ["models", "accuracy, points", "p", auc, "p"],
-        [_pair(pair, names, notes) for pair in pairs],
+    auc, all_auc = auc_measure(analysis.run), [pair.auc for pair in pairs if pair.auc is not None]
+
+    def same(cell: str, differences: Sequence[Difference]) -> str:
+        """The models from which a cell is not shown to differ."""
+        if not differences:
+            return notes.missing(auc.undefined)
+        others = [
+            names[pair.second if pair.first == cell else pair.first]
+            for pair, difference in zip(pairs, differences, strict=True)
+            if cell in (pair.first, pair.second) and not difference.is_significant
+        ]
+        return ", ".join(others) or "no other"
+
+    def entries(difference: Difference | None, number: Callable[[float], str]) -> list[str]:
+        if difference is None:
+            return [notes.missing(auc.undefined)] * 2
+        p = p_value(difference.p, bold=difference.is_significant)
+        return [with_interval(difference, number), p]
+
+    by_accuracy = [pair.accuracy for pair in pairs]
+    rows = [[model, same(cell, by_accuracy), same(cell, all_auc)] for cell, model in names.items()]
+    headings = [f"no significant difference in {of} from" for of in ("accuracy", auc.heading)]
+    every_pair = [
+        [
+            f"{names[pair.first]} − {names[pair.second]}",
+            *entries(pair.accuracy, points),
+            *entries(pair.auc, "{:+.3f}".format),
+        ]
+        for pair in pairs
+    ]
+    different, different_auc = (
+        sum(difference.is_significant for difference in of) for of in (by_accuracy, all_auc)
     )
+    and_auc = f", {auc.heading} in {different_auc}" if all_auc else ""
+    others = "The other pairs may still differ; more test comments would show smaller differences."
     return [
         "### Statistically significant differences",
-        _significant_pairs(pairs, auc),
-        *table("Models without a significant difference", headings, rows, notes, left=3),
-        *folded(f"All {len(pairs)} pairs, first minus second", every_pair),
+        f"Accuracy differs {link('statistically significant', 'significantly')} in {different} of {len(pairs)} "
+        f"pairs of models{and_auc}.{f' {others}' * (different < len(pairs))}",
+        *table(
+            "Models without a significant difference", ["model", *headings], rows, notes, left=3
+        ),
+        *folded(
+            f"All {len(pairs)} pairs, first minus second",
+            tabulated(["models", "accuracy, points", "p", auc.heading, "p"], every_pair),
+        ),
     ]
-
-
-def _significant_pairs(pairs: Sequence[Pair], auc: str) -> str:
-    by_accuracy = sum(pair.accuracy_differs for pair in pairs)
-    text = (
-        f"Accuracy differs {link('statistically significant', 'significantly')} in {by_accuracy} of "
-        f"{len(pairs)} pairs of models"
-    )
-    if _has_auc(pairs):
-        text += f", {auc} in {sum(pair.auc_differs for pair in pairs)}"
-    if by_accuracy == len(pairs):
-        return f"{text}."
-    return f"{text}. The other pairs may still differ; more test comments would show smaller differences."
-
-
-def _others(pairs: Sequence[Pair], cell: str, names: Mapping[str, str]) -> str:
-    others = (pair.second if pair.first == cell else pair.first for pair in pairs)
-    return ", ".join(names[other] for other in others) or "no other"
-
-
-def _pair(pair: Pair, names: Mapping[str, str], notes: Footnotes) -> list[str]:
-    interval = f"{points(pair.accuracy_low)} to {points(pair.accuracy_high)}"
-    entries = [
-        f"{names[pair.first]} − {names[pair.second]}",
-        f"{points(pair.accuracy_difference)} ({interval})",
-        p_value(pair.accuracy_p, pair.accuracy_differs),
-    ]
-    if pair.auc_difference is None or pair.auc_p is None:
-        return [*entries, _no_auc(notes), _no_auc(notes)]
-    return [
-        *entries,
-        f"{pair.auc_difference:+.3f} ({pair.auc_low:+.3f} to {pair.auc_high:+.3f})",
-        p_value(pair.auc_p, pair.auc_differs),
-    ]
-
-
-def _has_auc(pairs: Sequence[Pair]) -> bool:
-    return all(pair.auc_p is not None for pair in pairs)
-
-
-def _no_auc(notes: Footnotes) -> str:
-    return notes.missing(metrics.ROC_AUC.undefined)

@@ -59,7 +59,7 @@ def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) ->
     paragraphs = [
         f"# worthit run {run.run_id}",
         _summary(run),
-        noise_warning(run),
+        machine.noise_warning(run),
         *_verdict(verdict),
         "## Results",
         *results(analysis),
@@ -118,11 +118,6 @@ def headline(run: Run) -> str:
     )
 
 
-def noise_warning(run: Run) -> str:
-    """A line if the machine was noisy, else an empty one."""
-    return machine.noise_warning(run)
-
-
 def _summary(run: Run) -> str:
     state = "" if run.complete else " **The run was interrupted: unfinished cells are missing.**"
     return f"{headline(run)} It took {run.wall_s / 60:.1f} minutes.{state}"
@@ -151,12 +146,10 @@ def _budget_and_prices(analysis: Analysis) -> list[str]:
         )
     if options.carbon_g_per_kwh is None:
         hints.append("`--carbon-intensity` shows what they emit")
-    sections = [*budgets.section(analysis), *prices.section(analysis)]
-    heading = [] if sections else ["## Budget and prices"]
-    hint = (
-        f"Options of `worthit report {analysis.run.run_id}`: {'; '.join(hints)}." if hints else ""
-    )
-    return [*heading, *sections, hint]
+    sections = [*budgets.section(analysis), *prices.section(analysis)] or ["## Budget and prices"]
+    if hints:
+        sections.append(f"Options of `worthit report {analysis.run.run_id}`: {'; '.join(hints)}.")
+    return sections
 
 
 def _images(pictures: Mapping[str, str], *shown: str) -> str:

@@ -5,7 +5,7 @@ from worthit.reports.analysis import figures
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figures import FigureSpec
 from worthit.reports.analysis.run_view import name
-from worthit.reports.text.format import Footnotes, written
+from worthit.reports.text.format import Footnotes, with_reason, written
 from worthit.reports.text.tables import listed, tabulated
 
 
@@ -43,7 +43,6 @@ def _entry(analysis: Analysis, cell: CellRecord, spec: FigureSpec, notes: Footno
 
 
 def _plain(entry: str) -> str:
-    """Without Markdown."""
     return entry.replace("*", "").replace(" (cached)", " c")
 
 
@@ -64,7 +63,7 @@ def figure_table(run: Run, part: str, section: str | tuple[str, ...] = "") -> st
     for cell in run.cells:
         if getattr(cell, part) is not None:
             found = [spec.read(run, cell) for spec in specs]
-            body.append([name(run, cell), *(_with_reason(figure, notes) for figure in found)])
+            body.append([name(run, cell), *(with_reason(figure, notes) for figure in found)])
             instruments.append(_samples(found))
     headings = ["model", *(spec.detail[1] for spec in specs if spec.detail)]
     below = notes.lines()
@@ -78,15 +77,6 @@ def figure_table(run: Run, part: str, section: str | tuple[str, ...] = "") -> st
         for row, of_row in zip(body, instruments, strict=True):
             row.append(_described({what: [most] for what, most in of_row.items()}))
     return "\n\n".join([tabulated(headings, body), *listed(below)])
-
-
-def _with_reason(figure: Figure, notes: Footnotes) -> str:
-    text = written(figure, notes)
-    return (
-        f"{text} {notes.mark(figure.reason)}"
-        if figure.reason and figure.value is not None
-        else text
-    )
 
 
 def _samples(found: list[Figure]) -> dict[str, int]:

@@ -6,10 +6,10 @@ import numpy as np
 
 from worthit.bench.saved.record import OutOfDomainData, Run
 from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.paired_tests import Difference
 from worthit.reports.analysis.run_view import name
 from worthit.reports.analysis.transfer import (
     TOO_FEW_CLASSES,
-    Drop,
     Transfer,
     auc_measure,
     common_classes,
@@ -18,7 +18,7 @@ from worthit.reports.analysis.transfer import (
 )
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
-from worthit.reports.text.format import Footnotes, estimate, p_value, percent, points
+from worthit.reports.text.format import Footnotes, estimate, p_value, percent, points, with_interval
 from worthit.reports.text.tables import listed, table
 
 HEADING = "## Out-of-domain comments"
@@ -40,15 +40,10 @@ def section(analysis: Analysis) -> list[str]:
     ]
 
 
-def _results(analysis: Analysis, other: OutOfDomainData) -> list[Transfer]:
-    return [result for result in analysis.transfers.results if result.other.name == other.name]
-
-
 def _conclusion(analysis: Analysis, other: OutOfDomainData) -> str:
-    """Which models are significantly worse or better than in-domain."""
     drops = {
         name(analysis.run, result.cell): result.share_drop
-        for result in _results(analysis, other)
+        for result in analysis.transfers.on(other)
         if result.share_drop is not None
     }
     if not drops:
@@ -57,7 +52,7 @@ def _conclusion(analysis: Analysis, other: OutOfDomainData) -> str:
     significant = {model: drop for model, drop in drops.items() if drop.is_significant}
     if not significant:
         return f"On {other.name}, no model's {heading} differs significantly from in-domain."
-    models = ", ".join(f"{model} {points(drop.difference)}" for model, drop in significant.items())
+    models = ", ".join(f"{model} {points(drop.value)}" for model, drop in significant.items())
     return (
         f"On {other.name}, the {heading} of {len(significant)} of {len(drops)} models differs significantly "
         f"from in-domain, in points: {models}."
@@ -80,14 +75,13 @@ def _of_set(analysis: Analysis, other: OutOfDomainData) -> Iterator[str]:
         "model", f"{share}, out-of-domain", "in-domain", "difference, points", "p",
         f"{area}, out-of-domain", "in-domain", "difference", "p",
     ]  # fmt: skip
-    body = [_row(run, result, notes) for result in _results(analysis, other)]
+    body = [_row(run, result, notes) for result in analysis.transfers.on(other)]
     yield from table("Out-of-domain and in-domain", headings, body, notes)
     yield from listed(other.notes)
     yield from _significant_pairs(analysis, other)
 
 
 def _counts(run: Run, other: OutOfDomainData) -> str:
-    """The number of comments of each class."""
     if class_names.of_two(run):
         return f"{sum(other.part.labels):,} of them {class_names.positive(run)}"
     counts = np.bincount(other.part.labels, minlength=len(run.data.classes))
@@ -127,7 +121,6 @@ def _guessing(run: Run, other: OutOfDomainData) -> str:
 
 
 def _missing_classes(run: Run, other: OutOfDomainData) -> str:
-    """The classes that only one of both sets has."""
     names = class_names.names(run.data)
     here, in_domain = {*other.part.labels}, {*run.data.test.labels}
     text = ""
@@ -149,35 +142,34 @@ def _row(run: Run, result: Transfer, notes: Footnotes) -> list[str]:
     in_domain, in_domain_auc = result.in_domain_share, result.in_domain_auc
     return [
         name(run, result.cell),
-        estimate(result.share, notes, percent),
+        estimate(result.share, percent, notes),
         "n/a" if in_domain is None else percent(in_domain),
         *_difference(result.share_drop, points, notes),
-        estimate(result.auc, notes, "{:.3f}".format),
+        estimate(result.auc, "{:.3f}".format, notes),
         "n/a" if in_domain_auc is None else f"{in_domain_auc:.3f}",
         *_difference(result.auc_drop, "{:+.3f}".format, notes),
     ]
 
 
-def _difference(drop: Drop | None, number: Callable[[float], str], notes: Footnotes) -> list[str]:
-    """The entries for a difference and its p value."""
+def _difference(
+    drop: Difference | None, number: Callable[[float], str], notes: Footnotes
+) -> list[str]:
     if drop is None:
         return [notes.missing(TOO_FEW_CLASSES)] * 2
-    interval = f"{number(drop.low)} to {number(drop.high)}"
-    return [f"{number(drop.difference)} ({interval})", p_value(drop.p, drop.is_significant)]
+    return [with_interval(drop, number), p_value(drop.p, bold=drop.is_significant)]
 
 
 def _significant_pairs(analysis: Analysis, other: OutOfDomainData) -> Iterator[str]:
-    """Which models are significantly more accurate than which on this set."""
     pairs = analysis.transfers.pairs[other.name]
     if not pairs:
         return
     names = {cell.name: name(analysis.run, cell) for cell in analysis.run.cells}
     better = []
     for pair in pairs:
-        if pair.accuracy_differs:
-            lead = pair if pair.accuracy_difference > 0 else pair.reversed()
+        if pair.accuracy.is_significant:
+            lead = pair if pair.accuracy.value > 0 else pair.reversed()
             better.append(
-                f"{names[lead.first]} over {names[lead.second]} by {100 * lead.accuracy_difference:.1f} points"
+                f"{names[lead.first]} over {names[lead.second]} by {100 * lead.accuracy.value:.1f} points"
             )
     yield (
         f"{link('statistically significant', 'Significantly')} more accurate on these comments, in "

@@ -15,6 +15,10 @@ class Footnotes:
     def mark(self, text: str) -> str:
         return f"[{self._numbers.setdefault(text, len(self._numbers) + 1)}]"
 
+    def marked(self, text: str, reason: str) -> str:
+        """An entry with the number of its reason, if it has one."""
+        return f"{text} {self.mark(reason)}" if reason else text
+
     def missing(self, reason: str) -> str:
         """An entry without a value."""
         return f"n/a {self.mark(reason)}"
@@ -37,6 +41,12 @@ def written(figure: Figure, notes: Footnotes, number: Callable[[float], str] = s
     return f"{text} (cached)" if figure.origin == "cached" else text
 
 
+def with_reason(figure: Figure, notes: Footnotes) -> str:
+    """`written`, with a footnote too if a known figure has a reason."""
+    text = written(figure, notes)
+    return text if figure.value is None else notes.marked(text, figure.reason)
+
+
 def percent(share: float) -> str:
     return f"{share * 100:.1f} %"
 
@@ -47,24 +57,7 @@ def points(difference: float) -> str:
 
 
 class WithInterval(Protocol):
-    """A value and its 95 % interval."""
-
-    @property
-    def value(self) -> float: ...
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
-
-
-def percent_with_interval(share: WithInterval | None) -> str:
-    if share is None:
-        return "n/a"
-    return f"{percent(share.value)} ({percent(share.low)} to {percent(share.high)})"
-
-
-class Estimated(Protocol):
-    """A value and its 95 % interval; `reason` says why one of them is None."""
+    """A value and its 95 % interval; None if unknown."""
 
     @property
     def value(self) -> float | None: ...
@@ -72,24 +65,31 @@ class Estimated(Protocol):
     def low(self) -> float | None: ...
     @property
     def high(self) -> float | None: ...
+
+
+def with_interval(of: WithInterval | None, number: Callable[[float], str]) -> str:
+    """A value with its interval as far as both are known: `0.91 (0.90 to 0.92)`."""
+    if of is None or of.value is None:
+        return "n/a"
+    if of.low is None or of.high is None:
+        return number(of.value)
+    return f"{number(of.value)} ({number(of.low)} to {number(of.high)})"
+
+
+class Estimated(WithInterval, Protocol):
     @property
     def reason(self) -> str: ...
 
 
-def estimate(estimated: Estimated, notes: Footnotes, number: Callable[[float], str]) -> str:
-    """An estimate in a table: its value and interval, or a footnote why one is missing."""
-    if estimated.value is None:
-        return notes.missing(estimated.reason)
-    value = number(estimated.value)
-    if estimated.low is None or estimated.high is None:
-        return f"{value} {notes.mark(estimated.reason)}"
-    return f"{value} ({number(estimated.low)} to {number(estimated.high)})"
+def estimate(estimated: Estimated, number: Callable[[float], str], notes: Footnotes) -> str:
+    """An estimate in a table, with a footnote why its value or interval is missing."""
+    return notes.marked(with_interval(estimated, number), estimated.reason)
 
 
-def p_value(p: float, is_significant: bool) -> str:
-    """A p value in a table, in bold if it is significant."""
+def p_value(p: float, *, bold: bool = False) -> str:
+    """A p value in a table."""
     text = "< 0.001" if p < 0.001 else f"{p:.3f}"
-    return f"**{text}**" if is_significant else text
+    return f"**{text}**" if bold else text
 
 
 def joined(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from worthit.models.registry import MODELS
 from worthit.reports.analysis import run_view
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.metrics import Share
-from worthit.reports.analysis.paired_tests import Pair, between
+from worthit.reports.analysis.paired_tests import Difference, between
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,23 @@ class Case:
     def compute_ms(self, cell: CellRecord) -> float:
         return self.analysis.values[cell.name, "compute_ms"].value or np.inf
 
-    def lead(self, rival: CellRecord) -> Pair:
-        """The LLM minus a rival."""
-        return between(self.analysis.pairs, self.llm.name, rival.name)
+    def lead(self, rival: CellRecord) -> Difference:
+        """The accuracy of the LLM minus that of a rival."""
+        return between(self.analysis.pairs, self.llm.name, rival.name).accuracy
 
     def is_better(self, rival: CellRecord) -> bool:
         """True if the LLM is better than a rival, in each of its trainings than in each of theirs."""
-        return self._is_ahead(self.llm, rival)
+        ahead = min(self.trainings(self.llm)) > max(self.trainings(rival))
+        return self.lead(rival).is_significant and self.lead(rival).value > 0 and ahead
 
     def is_worse(self, rival: CellRecord) -> bool:
         """The opposite of `is_better`, under the same rule."""
-        return self._is_ahead(rival, self.llm)
+        behind = max(self.trainings(self.llm)) < min(self.trainings(rival))
+        return self.lead(rival).is_significant and self.lead(rival).value < 0 and behind
 
     def seeds_disagree(self, rival: CellRecord) -> bool:
         """True if the first seeds differ significantly, but other seeds do not confirm it."""
-        differs = self.lead(rival).accuracy_differs
+        differs = self.lead(rival).is_significant
         return differs and not (self.is_better(rival) or self.is_worse(rival))
 
     def seeds(self) -> int:
@@ -63,11 +65,6 @@ class Case:
         """The accuracy with each seed."""
         seeds = next(cells for cells in self.analysis.models.values() if cell in cells)
         return [self.accuracy(other).value for other in seeds]
-
-    def _is_ahead(self, first: CellRecord, second: CellRecord) -> bool:
-        lead = between(self.analysis.pairs, first.name, second.name)
-        supported = lead.accuracy_differs and lead.accuracy_difference > 0
-        return supported and min(self.trainings(first)) > max(self.trainings(second))
 
 
 def test_accuracy(analysis: Analysis, cell: CellRecord) -> Share:

@@ -94,7 +94,7 @@ def _decide(case: Case) -> Verdict:
         return _not_better(case, rival)
     best = case.rivals[0]
     gain = (
-        f"{case.name(case.llm)} gains {100 * case.lead(best).accuracy_difference:.1f} points "
+        f"{case.name(case.llm)} gains {100 * case.lead(best).value:.1f} points "
         f"over {case.name(best)}"
     )
     condition = _condition(case)
@@ -110,7 +110,7 @@ def _rival(case: Case) -> CellRecord | None:
     """
     candidates = [rival for rival in case.rivals if not case.is_better(rival)]
     better = [rival for rival in candidates if case.is_worse(rival)]
-    equal = [rival for rival in candidates if not case.lead(rival).accuracy_differs]
+    equal = [rival for rival in candidates if not case.lead(rival).is_significant]
     return min(better or equal or candidates, key=case.compute_ms, default=None)
 
 
@@ -121,13 +121,13 @@ def _not_better(case: Case, rival: CellRecord) -> Verdict:
         return _verdict(case, "not worth it here", words, rival)
     times = f"{_rounded(case.compute_ms(case.llm) / case.compute_ms(rival))} times cheaper to run"
     if case.seeds_disagree(rival):
-        more = "more" if case.lead(rival).accuracy_difference > 0 else "less"
+        more = "more" if case.lead(rival).value > 0 else "less"
         words = (
             f"{llm} is {more} accurate than {other} with the first seed, but not with every seed; "
             f"{other} is {times}"
         )
         return _verdict(case, "too little data to tell", words, rival)
-    possible_points = 100 * case.lead(rival).accuracy_high
+    possible_points = 100 * case.lead(rival).high
     if possible_points >= WORTHWHILE_POINTS and case.comments < ENOUGH_COMMENTS:
         words = (
             f"on {case.comments:,} test comments, {llm} and {other} do not differ significantly; "

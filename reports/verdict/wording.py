@@ -6,12 +6,12 @@ from statistics import NormalDist
 import numpy as np
 
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
-from worthit.bench.saved.record import CellRecord, significant
-from worthit.reports.analysis import budgets, metrics
+from worthit.bench.saved.record import CellRecord, OutOfDomainData, significant
+from worthit.reports.analysis import budgets, metrics, transfer
 from worthit.reports.analysis.cascade import Cascade
-from worthit.reports.analysis.run_view import test_scores
-from worthit.reports.text.format import percent
-from worthit.reports.verdict import wording_transfer
+from worthit.reports.analysis.paired_tests import between
+from worthit.reports.analysis.run_view import scores
+from worthit.reports.text.format import percent, points, with_interval
 from worthit.reports.verdict.case import Case, is_llm, is_tuned_llm
 
 _MOST_SENTENCES = 6
@@ -36,7 +36,7 @@ def reasons(case: Case, rival: CellRecord | None, cascade: Cascade | None) -> tu
         _costs(case, other, f"Running {case.name(case.llm)} takes", _COSTS_OF_RUNNING),
         _costs(case, other, "It needs", _COSTS_OF_OWNING),
         _budget(case),
-        wording_transfer.sentence(case, other),
+        out_of_domain(case, other),
         _cascade(case, cascade),
         _untuned(case),
         _human_rater(case),
@@ -45,31 +45,26 @@ def reasons(case: Case, rival: CellRecord | None, cascade: Cascade | None) -> tu
 
 
 def _accuracy(case: Case, rival: CellRecord | None) -> str:
-    share = case.accuracy(case.llm)
+    share, checkpoint = case.accuracy(case.llm), _checkpoint(case.llm)
+    weights = f" ({checkpoint}, tuned)" if checkpoint else ""
     text = (
-        f"{_introduced(case)} classifies {percent(share.value)} ({percent(share.low)} to "
-        f"{percent(share.high)}) of {share.comments:,} test comments correctly"
+        f"{case.name(case.llm)}{weights} classifies {with_interval(share, percent)} of "
+        f"{share.comments:,} test comments correctly"
     )
     if rival is None:
         majority = metrics.majority_accuracy(case.run.data.test.labels)
         return f"{text}; the majority class alone gives {percent(majority)}."
     lead = case.lead(rival)
-    points = (
-        f"{100 * lead.accuracy_difference:+.1f} points ({100 * lead.accuracy_low:+.1f} to "
-        f"{100 * lead.accuracy_high:+.1f})"
+    difference = f"{points(lead.value)} points ({points(lead.low)} to {points(lead.high)})"
+    significance = "significant" if lead.is_significant else "not significant"
+    p = "p < 0.001" if lead.p < 0.001 else f"p = {lead.p:.2g}"
+    text += (
+        f", {case.name(rival)} {percent(case.accuracy(rival).value)}: a difference of {difference}, "
+        f"{significance} in the paired test ({p})."
     )
-    significance = "significant" if lead.accuracy_differs else "not significant"
-    p = "p < 0.001" if lead.accuracy_p < 0.001 else f"p = {lead.accuracy_p:.2g}"
-    return (
-        f"{text}, {case.name(rival)} {percent(case.accuracy(rival).value)}: a difference of {points}, "
-        f"{significance} in the paired test ({p}).{_other_seeds(case, rival)}"
-    )
-
-
-def _other_seeds(case: Case, rival: CellRecord) -> str:
     if not case.seeds_disagree(rival):
-        return ""
-    return f" Other seeds do not confirm it: over all seeds, {_over_seeds(case, rival)}."
+        return text
+    return f"{text} Other seeds do not confirm it: over all seeds, {_over_seeds(case, rival)}."
 
 
 def _over_seeds(case: Case, rival: CellRecord) -> str:
@@ -81,17 +76,9 @@ def _over_seeds(case: Case, rival: CellRecord) -> str:
     return ", ".join(texts)
 
 
-def _introduced(case: Case) -> str:
-    checkpoint = _checkpoint(case.llm)
-    name = case.name(case.llm)
-    return f"{name} ({checkpoint}, tuned)" if checkpoint else name
-
-
 def _costs(case: Case, rival: CellRecord, opening: str, costs: dict[str, str]) -> str:
     ratios = [ratio for key, what in costs.items() if (ratio := _ratio(case, rival, key, what))]
-    if not ratios:
-        return ""
-    return f"{opening} {' and '.join(ratios)} of {case.name(rival)}."
+    return f"{opening} {' and '.join(ratios)} of {case.name(rival)}." if ratios else ""
 
 
 def _ratio(case: Case, rival: CellRecord, key: str, what: str) -> str:
@@ -125,6 +112,39 @@ def _cascade(case: Case, cascade: Cascade | None) -> str:
     )
 
 
+def out_of_domain(case: Case, rival: CellRecord) -> str:
+    """How the LLM and a rival do out-of-domain; empty if nothing is known.
+
+    Sets with other labels are omitted: a drop on them has no meaning.
+    """
+    sets = [other for other in case.run.data.out_of_domain if other.same_label]
+    return " ".join(filter(None, (_on_set(case, other, rival) for other in sets)))
+
+
+def _on_set(case: Case, other: OutOfDomainData, rival: CellRecord) -> str:
+    transfers = case.analysis.transfers
+    result, rivals = transfers.of(other, case.llm), transfers.of(other, rival)
+    if result is None or result.share.value is None:
+        return ""
+    common = len(transfer.common_classes(case.run, other))
+    in_domain = len({*case.run.data.test.labels})
+    fewer = "" if common == in_domain else f", with {common} of the {in_domain} classes"
+    heading = transfer.measure(case.run).heading
+    text = (
+        f"On the out-of-domain set {other.name}{fewer}, {case.name(case.llm)} has "
+        f"a{'n' * heading.startswith('a')} {heading} of {percent(result.share.value)}"
+    )
+    if result.share_drop is not None and result.share_drop.is_significant:
+        text += f" ({points(result.share_drop.value)} points)"
+    if rivals is None or rivals.share.value is None:
+        return f"{text}."
+    text += f", {case.name(rival)} {percent(rivals.share.value)}"
+    lead = between(transfers.pairs[other.name], case.llm.name, rival.name).accuracy
+    if not lead.is_significant:
+        return f"{text}; their accuracies do not differ significantly."
+    return f"{text}; {case.name(case.llm if lead.value > 0 else rival)} is significantly better."
+
+
 def _untuned(case: Case) -> str:
     for cell in case.run.cells:
         same = _checkpoint(cell) == _checkpoint(case.llm)
@@ -154,7 +174,7 @@ def changes(case: Case, rival: CellRecord | None, worthwhile_points: float) -> I
         worthwhile_points: a smaller lead need not be shown.
     """
     run, training = case.run, case.llm.training
-    if rival is not None and not case.lead(rival).accuracy_differs:
+    if rival is not None and not case.lead(rival).is_significant:
         yield from _more_test_comments(case, rival, worthwhile_points)
     if case.seeds() < 2:
         yield "More seeds: each model was trained once, and another training may score differently."
@@ -182,12 +202,10 @@ def _more_test_comments(case: Case, rival: CellRecord, worthwhile_points: float)
 
     For McNemar's test, to first order (Connor 1987), at a level corrected for all pairs of models.
     """
-    assert case.llm.quality is not None
-    assert rival.quality is not None
-    points = max(100 * abs(case.lead(rival).accuracy_difference), worthwhile_points)
+    points = max(100 * abs(case.lead(rival).value), worthwhile_points)
     correct = [
-        metrics.predicted(test_scores(case.run, quality)) == np.asarray(case.run.data.test.labels)
-        for quality in (case.llm.quality, rival.quality)
+        metrics.predicted(scores(case.run, cell)) == np.asarray(case.run.data.test.labels)
+        for cell in (case.llm, rival)
     ]
     discordant = float((correct[0] != correct[1]).mean())
     deviations = -NormalDist().inv_cdf(metrics.ALPHA / 2 / len(case.analysis.pairs))

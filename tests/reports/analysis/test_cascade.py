@@ -6,7 +6,7 @@ import pytest
 
 from tests import factories
 from tests.verdict_runs import COMMENTS, cell, run, scores
-from worthit.reports.analysis import cascade, figures, frontier
+from worthit.reports.analysis import cascade, figures, frontier, paired_tests
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.sections import cascade as cascade_section
 from worthit.reports.sections import frontier as frontier_section
@@ -23,7 +23,7 @@ def test_a_cascade_by_hand() -> None:
     assert found.passed_share == pytest.approx(0.2)
     # tfidf classifies 80 % correctly, llama 15 of the other 20: 95 % in all
     assert found.accuracy.value == pytest.approx(0.95)
-    assert (test.difference, test.low, test.high) == (0.0, 0.0, 0.0)
+    assert (test.difference.value, test.difference.low, test.difference.high) == (0.0, 0.0, 0.0)
     assert found.compute_ms == pytest.approx(1000 / 3000 + 0.2 * 25)
     assert found.saved_share == pytest.approx(1 - found.compute_ms / 25)
     assert test.p_cheap < 0.001
@@ -47,7 +47,7 @@ def test_a_threshold_is_chosen_without_the_test_comments() -> None:
     assert found.threshold == pytest.approx(0.95)
     assert found.passed_share == 0.0
     assert found.accuracy.value == pytest.approx(0.85)
-    assert test.difference == pytest.approx(-0.10)
+    assert test.difference.value == pytest.approx(-0.10)
     assert test.loses
     assert not test.replaces
     _, conclusion, table = cascade_section.section(analysis)
@@ -89,7 +89,8 @@ def test_a_cascade_that_loses_or_gains_nothing_replaces_no_model() -> None:
     analysis = Analysis.of(found)
     (test,) = analysis.cascades
     costs = [spec for spec in figures.FIGURES if spec.frontier is not None]
-    worse = dataclasses.replace(test, difference=-0.1, p_expensive=0.001)
+    lost = paired_tests.Difference(-0.1, -0.2, -0.05, 0.001)
+    worse = dataclasses.replace(test, difference=lost)
     same = dataclasses.replace(test, p_cheap=1.0)
     for one, standing in ((worse, "less accurate"), (same, "no gain")):
         frontiers = frontier.frontiers(found, costs, analysis.values, lambda *_: True, [one])

@@ -43,7 +43,7 @@ def test_figures_of_four_comments_are_those_by_hand() -> None:
 def test_calibration_bins_are_tenths_and_include_both_ends() -> None:
     assert metrics.bins((0.0, 0.05, 0.1, 0.95, 1.0)).tolist() == [0, 0, 1, 9, 9]
     # opposite errors cancel in one bin: 0.62 and 0.66, one of two is toxic
-    assert metrics.calibration_error((0.62, 0.66), (1, 0)) == pytest.approx(0.14)
+    assert metrics.CALIBRATION_ERROR.value((0.62, 0.66), (1, 0)) == pytest.approx(0.14)
 
 
 def test_precision_at_a_recall_is_at_the_highest_threshold_that_reaches_it() -> None:
@@ -80,13 +80,13 @@ def test_resamples_have_the_same_number_of_comments_and_are_reproducible() -> No
 def test_resampled_figures_equal_weighted_ones_of_scikit_learn(comments: int, noise: float) -> None:
     probabilities, labels = draw(comments, noise)
     times = bootstrap.counts(comments, 20)
-    resampled = bootstrap.resampled(times, labels, probabilities)
+    resampled = metrics.resampled(times, labels, probabilities)
     for measure, reference in REFERENCES.items():
         expected = [reference(labels, np.asarray(probabilities), weights) for weights in times.T]
         assert resampled[measure] == pytest.approx(expected, abs=1e-5), measure.heading
     for number, weights in enumerate(times.T):
         rows = np.repeat(np.arange(comments), weights.astype(int))
-        again = metrics.calibration_error(
+        again = metrics.CALIBRATION_ERROR.value(
             [probabilities[i] for i in rows], [labels[i] for i in rows]
         )
         assert resampled[metrics.CALIBRATION_ERROR][number] == pytest.approx(again, abs=1e-5)
@@ -128,7 +128,7 @@ def test_resampled_precision_at_a_recall_equals_that_of_repeated_comments() -> N
 
 def test_resamples_without_a_class_are_not_counted() -> None:
     times = np.asarray([[0, 1, 1], [2, 1, 1], [1, 1, 1]], np.float32)
-    areas = bootstrap.resampled(times, (1, 0, 0), (0.6, 0.7, 0.1))[metrics.ROC_AUC]
+    areas = metrics.resampled(times, (1, 0, 0), (0.6, 0.7, 0.1))[metrics.ROC_AUC]
     assert np.isnan(areas).tolist() == [True, False, False]
     estimate = bootstrap.estimate(0.5, np.asarray([np.nan, 0.25, 0.75]))
     assert estimate.low == pytest.approx(0.2625)

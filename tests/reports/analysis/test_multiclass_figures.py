@@ -46,7 +46,7 @@ def test_figures_and_resamples_equal_those_of_scikit_learn(comments: int, kinds:
     assert (kinds == 3) == all(
         len(np.unique(np.asarray(labels)[weights > 0])) == kinds for weights in times.T
     )
-    resampled = bootstrap.resampled(times, labels, scored)
+    resampled = metrics.resampled(times, labels, scored)
     assert set(resampled) == {*metrics.MACRO_DECISIONS, *metrics.MACRO_SCORES}
     expected = reference(labels, scored, np.ones(comments))
     for measure, value in expected.items():
@@ -55,7 +55,7 @@ def test_figures_and_resamples_equal_those_of_scikit_learn(comments: int, kinds:
         for measure, value in reference(labels, scored, weights).items():
             assert resampled[measure][number] == pytest.approx(value, abs=1e-5), measure.heading
         rows = np.repeat(np.arange(comments), weights.astype(int))
-        again = metrics.calibration_error(scored[rows], [labels[i] for i in rows])
+        again = metrics.CALIBRATION_ERROR.value(scored[rows], [labels[i] for i in rows])
         assert resampled[metrics.CALIBRATION_ERROR][number] == pytest.approx(again, abs=1e-5)
 
 
@@ -65,12 +65,12 @@ def test_figures_of_three_comments_are_those_by_hand() -> None:
     assert metrics.predicted(scored).tolist() == [0, 1, 1]
     assert metrics.confidence(scored).tolist() == [0.7, 0.5, 0.6]
     squares = [0.09 + 0.04 + 0.01, 0.04 + 0.25 + 0.09, 0.01 + 0.36 + 0.49]
-    assert metrics.brier(scored, labels) == pytest.approx(sum(squares) / 3)
+    assert metrics.BRIER.value(scored, labels) == pytest.approx(sum(squares) / 3)
     # one per bin: 0.7 correct, 0.5 correct, 0.6 wrong
-    assert metrics.calibration_error(scored, labels) == pytest.approx((0.3 + 0.5 + 0.6) / 3)
-    assert metrics.macro_precision(scored, labels) == pytest.approx((1 + 0.5 + 0) / 3)
-    assert metrics.macro_f1(scored, labels) == pytest.approx((1 + 2 / 3 + 0) / 3)
-    assert metrics.balanced_accuracy(scored, labels) == pytest.approx(2 / 3)
+    assert metrics.CALIBRATION_ERROR.value(scored, labels) == pytest.approx((0.3 + 0.5 + 0.6) / 3)
+    assert metrics.MACRO_PRECISION.value(scored, labels) == pytest.approx((1 + 0.5 + 0) / 3)
+    assert metrics.MACRO_F1.value(scored, labels) == pytest.approx((1 + 2 / 3 + 0) / 3)
+    assert metrics.MACRO_RECALL.value(scored, labels) == pytest.approx(2 / 3)
     assert metrics.confusion(scored, labels).tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
     # class 2: the third comment scores 0.3, more than the first, the same as the second
     assert metrics.roc_auc(scored, labels) == pytest.approx((1 + 0.5 + 0.75) / 3)
@@ -89,7 +89,9 @@ def test_one_class_alone_has_no_auc() -> None:
 def test_the_interval_of_macro_average_precision_corrects_for_chance() -> None:
     kinds, covered = 15, 0.0  # the rarest has one or two comments
     population = draw_labels(20_000, kinds, seed=7)
-    truth = metrics.average_precision(draw_scores(population, kinds, 2.0, 8), population)
+    truth = metrics.MACRO_AVERAGE_PRECISION.value(
+        draw_scores(population, kinds, 2.0, 8), population
+    )
     assert truth is not None
     times = bootstrap.counts(150, 200)
     for seed in range(40):
@@ -122,11 +124,12 @@ def test_pairs_are_compared_by_accuracy_and_macro_auc() -> None:
         scikit_learn.roc_auc_score(labels, one / one.sum(axis=1, keepdims=True), multi_class="ovr")
         for one in scores
     ]
-    assert pair.auc_difference == pytest.approx(areas[0] - areas[1], abs=2e-3)
+    assert pair.auc is not None
+    assert pair.auc.value == pytest.approx(areas[0] - areas[1], abs=2e-3)
     shares = [(one.argmax(axis=1) == np.asarray(labels)).mean() for one in scores]
-    assert pair.accuracy_difference == pytest.approx(shares[0] - shares[1])
-    assert pair.accuracy_differs
-    assert pair.auc_differs
+    assert pair.accuracy.value == pytest.approx(shares[0] - shares[1])
+    assert pair.accuracy.is_significant
+    assert pair.auc.is_significant
 
 
 def test_a_cascade_passes_on_comments_without_a_probable_class() -> None:

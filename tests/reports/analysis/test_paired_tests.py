@@ -56,17 +56,16 @@ def test_pairs_of_models_on_the_same_comments() -> None:
     test = three_models().data.test.labels
     scored = [one.quality.test for one in three_models().cells if one.quality is not None]
     area, reversed_area = (metrics.roc_auc_score(test, scored[i]) for i in (0, 2))
-    assert different.auc_difference == pytest.approx(area - reversed_area)
-    assert different.auc_low is not None
-    assert different.auc_high is not None
-    assert 0 < different.auc_low < different.auc_difference < different.auc_high
-    assert different.auc_differs
-    assert different.accuracy_differs
-    assert not similar.accuracy_differs
-    assert similar.accuracy_low <= similar.accuracy_difference <= similar.accuracy_high
+    assert different.auc is not None
+    assert different.auc.value == pytest.approx(area - reversed_area)
+    assert 0 < different.auc.low < different.auc.value < different.auc.high
+    assert different.auc.is_significant
+    assert different.accuracy.is_significant
+    assert not similar.accuracy.is_significant
+    assert similar.accuracy.low <= similar.accuracy.value <= similar.accuracy.high
     correct_by_model = [(np.asarray(scores) >= 0.5) == np.asarray(test) for scores in scored]
     raw = [paired_tests.mcnemar_p(*two) for two in itertools.combinations(correct_by_model, 2)]
-    assert [pair.accuracy_p for pair in all_pairs] == paired_tests.holm(raw)
+    assert [pair.accuracy.p for pair in all_pairs] == paired_tests.holm(raw)
     assert pairs(three_models()) == all_pairs
 
 
@@ -85,11 +84,12 @@ def test_a_pair_is_reversed_on_request() -> None:
     all_pairs = pairs(three_models())
     there, back = between(all_pairs, "a-cpu", "c-cpu"), between(all_pairs, "c-cpu", "a-cpu")
     assert (back.first, back.second) == ("c-cpu", "a-cpu")
-    assert back.accuracy_difference == -there.accuracy_difference
-    assert (back.accuracy_low, back.accuracy_high) == (-there.accuracy_high, -there.accuracy_low)
-    assert there.auc_low is not None
-    assert back.auc_high == -there.auc_low
-    assert back.auc_p == there.auc_p
+    assert back.accuracy.value == -there.accuracy.value
+    assert (back.accuracy.low, back.accuracy.high) == (-there.accuracy.high, -there.accuracy.low)
+    assert there.auc is not None
+    assert back.auc is not None
+    assert back.auc.high == -there.auc.low
+    assert back.auc.p == there.auc.p
     assert back.reversed() == there
     with pytest.raises(LookupError, match="no pair of a-cpu and z"):
         between(all_pairs, "a-cpu", "z")
@@ -98,6 +98,5 @@ def test_a_pair_is_reversed_on_request() -> None:
 def test_pairs_need_two_models_and_two_classes() -> None:
     assert pairs(run((1, 0), cell("a", (0.9, 0.1)))) == ()
     (pair,) = pairs(run((1, 1), cell("a", (0.9, 0.1)), cell("b", (0.9, 0.9))))
-    assert (pair.auc_difference, pair.auc_low, pair.auc_high, pair.auc_p) == (None,) * 4
-    assert pair.accuracy_difference == -0.5
-    assert not pair.auc_differs
+    assert pair.auc is None
+    assert pair.accuracy.value == -0.5

@@ -12,7 +12,7 @@ from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.reports.analysis import bounds, prices
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bounds import Bounded
-from worthit.reports.analysis.paired_tests import Pair
+from worthit.reports.analysis.paired_tests import Difference, Pair
 from worthit.reports.options import ReportOptions
 from worthit.reports.sections import prices as prices_section
 
@@ -152,7 +152,7 @@ def test_break_even_is_shown_against_the_cheapest_to_train_and_the_api() -> None
 
 
 def pair(first: str, second: str, difference: float, low: float, high: float, p: float) -> Pair:
-    return Pair(first, second, difference, low, high, p, None, None, None, None)
+    return Pair(first, second, Difference(difference, low, high, p), None)
 
 
 def test_the_price_of_further_correct_comments_by_hand() -> None:

@@ -188,7 +188,7 @@ def test_a_drop_is_claimed_only_if_the_test_supports_it() -> None:
     }
     drop, no_drop = drops["llama"], drops["tfidf"]
     assert drop is not None
-    assert drop.difference == pytest.approx(-0.25)
+    assert drop.value == pytest.approx(-0.25)
     assert drop.low < -0.25 < drop.high < -0.2
     assert drop.is_significant
     assert no_drop is not None

@@ -14,7 +14,7 @@ from worthit.bench.saved import record
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.transfer import TOO_FEW_CLASSES, Transfer, transfers
 from worthit.reports.sections import transfer as section
-from worthit.reports.verdict import rules, wording_transfer
+from worthit.reports.verdict import rules, wording
 from worthit.reports.verdict.case import Case
 
 
@@ -73,7 +73,7 @@ def sentence(made: record.Run) -> str:
     """The sentence of the verdict on llama and tfidf."""
     cells = {cell.model: cell for cell in made.cells}
     case = Case(Analysis.of(made), cells["llama"], (cells["tfidf"],))
-    return wording_transfer.sentence(case, cells["tfidf"])
+    return wording.out_of_domain(case, cells["tfidf"])
 
 
 def in_domain_scores(made: record.Run) -> np.ndarray:
@@ -99,7 +99,7 @@ def test_figures_of_three_classes_are_macro() -> None:
     )
     for drop, difference in drops:
         assert drop is not None
-        assert drop.difference == pytest.approx(difference)
+        assert drop.value == pytest.approx(difference)
         assert drop.low < difference < drop.high < 0
         assert drop.is_significant
     text = section_text(made)
@@ -133,7 +133,7 @@ def test_classes_missing_out_of_domain_are_excluded_in_domain_and_named() -> Non
     assert result.in_domain_auc == pytest.approx(area)
     assert result.share_drop is not None
     assert result.share.value is not None
-    assert result.share_drop.difference == pytest.approx(result.share.value - recall)
+    assert result.share_drop.value == pytest.approx(result.share.value - recall)
     text = section_text(made)
     assert "Guessing gives 50.0 %" in text
     assert "No comment has the class arts: the in-domain figures are without it, too" in text

@@ -20,25 +20,27 @@ def scored(probabilities: npt.ArrayLike, labels: Sequence[int] = ()) -> ScoredCo
     return ScoredComments(np.asarray(probabilities, float), truth, RESAMPLES)
 
 
-def coverage(truth: float, interval: Callable[[np.random.Generator], statistics.Interval]) -> float:
+def coverage(truth: float, interval: Callable[[np.random.Generator], statistics.Change]) -> float:
     rng = np.random.default_rng(0)
     intervals = [interval(rng) for _ in range(300)]
     return sum(one.low <= truth <= one.high for one in intervals) / len(intervals)
 
 
 def test_the_interval_of_a_ratio_of_medians_covers_the_true_ratio() -> None:
-    def interval(rng: np.random.Generator) -> statistics.Interval:
+    def interval(rng: np.random.Generator) -> statistics.Change:
         base, later = rng.lognormal(0, 0.4, 300), 1.2 * rng.lognormal(0, 0.4, 200)
-        return statistics.ratio_interval(base.tolist(), later.tolist(), 0.5)
+        return statistics.Change(
+            1.2, *statistics.ratio_interval(base.tolist(), later.tolist(), 0.5)
+        )
 
     assert 0.92 <= coverage(1.2, interval) <= 0.98
 
 
 def test_the_interval_of_a_paired_difference_covers_the_true_difference() -> None:
-    def interval(rng: np.random.Generator) -> statistics.Interval:
+    def interval(rng: np.random.Generator) -> statistics.Change:
         base = np.where(rng.random(COMMENTS) < 0.9, LABELS, 1 - LABELS)
         later = np.where(rng.random(COMMENTS) < 0.1, 1 - base, base)  # 90 % becomes 82 %
-        return statistics.accuracy_difference(scored(base), scored(later)).interval
+        return statistics.accuracy_difference(scored(base), scored(later))
 
     assert 0.92 <= coverage(-8.0, interval) <= 0.98
 
@@ -48,10 +50,9 @@ def test_unpaired_runs_are_resampled_independently() -> None:
     base = scored(probabilities)
     later = ScoredComments(base.probabilities, LABELS, bootstrap.counts(COMMENTS, seed=1))
     difference = statistics.accuracy_difference(base, later)
-    assert difference.points == 0
+    assert difference.value == 0
     # two shares of 80 % of 400 differ by 1.96 x sqrt(2 x 0.16 / 400) = 5.5 points, either way
-    interval = difference.interval
-    assert (interval.low, interval.high) == pytest.approx((-5.5, 5.5), abs=0.5)
+    assert (difference.low, difference.high) == pytest.approx((-5.5, 5.5), abs=0.5)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.99])
@@ -71,8 +72,8 @@ def test_the_difference_in_auc_is_that_of_the_report() -> None:
     difference = statistics.auc_difference(before, after)
     areas = [metrics.roc_auc(one.probabilities, LABELS.tolist()) for one in (before, after)]
     assert difference is not None
-    assert difference.points == pytest.approx(((areas[1] or 0) - (areas[0] or 0)) * 100)
-    assert difference.interval.low < difference.points < difference.interval.high
+    assert difference.value == pytest.approx(((areas[1] or 0) - (areas[0] or 0)) * 100)
+    assert difference.low < difference.value < difference.high
     one_class = scored(before.probabilities, [1] * COMMENTS)
     assert statistics.auc_difference(before, one_class) is None
 
