@@ -111,6 +111,20 @@ def mean_defined(figures: Iterable[Vector]) -> Vector:
     return ratio(np.where(known, stacked, 0.0).sum(axis=0), known.sum(axis=0))
 
 
+def confusion_at_thresholds(
+    labels: npt.ArrayLike, scores: npt.ArrayLike
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """True and false positives at each distinct score, the highest first; shape (thresholds,) each.
+
+    As in scikit-learn's `roc_curve`, whose import would take a fifth of a report's time.
+    """
+    positive, score = np.asarray(labels) == 1, np.asarray(scores)
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)
+    hits = np.cumsum(positive[order])[last]
+    return hits, last + 1 - hits
+
+
 def _sums(
     times: Matrix,
     rows: npt.NDArray[np.int64],

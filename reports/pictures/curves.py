@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from worthit.bench.saved.record import CellRecord
 from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.ranking_curve import confusion_at_thresholds
 from worthit.reports.analysis.run_view import name, scores
 from worthit.reports.pictures.style import cell_styles, class_names, plain_frame, with_legend
 from worthit.reports.text import class_names as classes
@@ -54,9 +54,10 @@ def draw_precision_recall(analysis: Analysis) -> Figure:
         f"precision: correct among those predicted {positive}, %",
     )
     for label, cell, line in _models(analysis):
-        precision, recall, _ = precision_recall_curve(labels, scores(run, cell, "natural"))
-        defined = recall > 0  # scikit-learn adds a point without predictions, at precision 1
-        axes.plot(100 * recall[defined], 100 * precision[defined], label=label, **line)
+        hits, alarms = confusion_at_thresholds(labels, scores(run, cell, "natural"))
+        found = hits > 0
+        recall, precision = hits[found] / sum(labels), hits[found] / (hits + alarms)[found]
+        axes.plot(100 * recall[::-1], 100 * precision[::-1], label=label, **line)
     axes.axhline(100 * sum(labels) / len(labels), ls=":", color="grey", label="guessing")
     return with_legend(figure)
 
@@ -94,12 +95,16 @@ def _roc_line(scores: Probabilities, labels: npt.NDArray[np.int64]) -> tuple[Flo
     Curves are averaged at equal false positive rates (Fawcett 2006), for one readable line per model.
     """
     if scores.ndim == 1:
-        rates, recalls, _ = roc_curve(labels, scores)
-        return rates, recalls
+        return _roc_points(labels, scores)
     grid = np.linspace(0, 1, 501)
-    curves = (roc_curve(labels == number, scores[:, number]) for number in np.unique(labels))
-    lines = [np.interp(grid, rates, recalls) for rates, recalls, _ in curves]
+    curves = [_roc_points(labels == number, scores[:, number]) for number in np.unique(labels)]
+    lines = [np.interp(grid, rates, recalls) for rates, recalls in curves]
     return np.append(0, grid), np.append(0, np.mean(lines, axis=0))
+
+
+def _roc_points(labels: npt.ArrayLike, scores: Floats) -> tuple[Floats, Floats]:
+    hits, alarms = confusion_at_thresholds(labels, scores)
+    return np.append(0, alarms / alarms[-1]), np.append(0, hits / hits[-1])
 
 
 def _frame(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:

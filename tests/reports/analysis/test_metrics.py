@@ -7,7 +7,7 @@ from sklearn import metrics as scikit_learn
 
 from tests.scored_runs import draw
 from worthit.reports.analysis import bootstrap, metrics, paired_tests
-from worthit.reports.analysis.ranking_curve import Curve
+from worthit.reports.analysis.ranking_curve import Curve, confusion_at_thresholds
 
 REFERENCES = {
     metrics.ACCURACY: lambda y, p, w: scikit_learn.accuracy_score(y, p >= 0.5, sample_weight=w),
@@ -103,6 +103,14 @@ def test_figures_equal_those_of_scikit_learn(decimals: int) -> None:
     highest = np.flatnonzero(recalls[:-1] >= 0.7)[-1]
     expected = precisions[highest], thresholds[highest]
     assert metrics.at_recall(tuple(rounded), labels, 0.7) == pytest.approx(expected)
+
+
+def test_true_and_false_positives_at_thresholds_equal_those_of_scikit_learn() -> None:
+    probabilities, labels = draw(200, 0.6, share=0.3)  # with ties
+    hits, alarms = confusion_at_thresholds(labels, probabilities)
+    rates, recalls, _ = scikit_learn.roc_curve(labels, probabilities, drop_intermediate=False)
+    assert alarms / (200 - sum(labels)) == pytest.approx(rates[1:])
+    assert hits / sum(labels) == pytest.approx(recalls[1:])
 
 
 @pytest.mark.parametrize(("hits", "comments"), [(0, 9), (9, 9), (1, 3), (457, 500)])
