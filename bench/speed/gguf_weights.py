@@ -37,7 +37,7 @@ def write(folder: Path, file: Path, quantization: str) -> None:
     for name, tensor in model.state_dict().items():
         if name == "lm_head.weight" and config.tie_word_embeddings:
             continue
-        target = names.get_name(name, try_suffixes=(".weight",))
+        target = str(names.get_name(name, try_suffixes=(".weight",)))
         weights = _reordered(name, tensor, config).contiguous().numpy()
         if weights.ndim == 1:
             writer.add_tensor(target, weights)
@@ -83,4 +83,5 @@ def _reordered(name: str, weights: torch.Tensor, config: Any) -> torch.Tensor:
     count = heads.get(name.split(".")[-2])
     if count is None:
         return weights
-    return weights.unflatten(0, (count, 2, -1)).transpose(1, 2).reshape(weights.shape)
+    halves = weights.reshape(count, 2, -1, weights.shape[1])
+    return halves.transpose(1, 2).reshape(weights.shape)

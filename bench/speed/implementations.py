@@ -37,16 +37,31 @@ class Task:
     split: str  # key of the prepared comments
     slices: int
     slice_comments: int
-    test_comments: int = 0  # to score after a training
+    accuracy_comments: int = 0  # to score at least, if `accuracy_seconds` are enough
+    accuracy_seconds: float = 0.0  # for the comments that are not timed
     weights_comments: int = 0  # to train the weights in `weights_folder`
     weights_folder: str = ""  # has ours/, and the formats of other implementations
     settings: dict[str, Any] = field(default_factory=dict)  # of our model, for the others to use
     implementation: str = ""  # a key of IMPLEMENTATIONS
+    part: float = 1.0  # of each slice to score, for a slow entry
 
     @property
     def comments(self) -> int:
         """The comments of all slices, warm-up included."""
         return (self.slices + 1) * self.slice_comments
+
+    def of_slice(self, number: int) -> range:
+        """The test comments that this entry scores in a slice."""
+        first = number * self.slice_comments
+        return range(first, first + max(1, round(self.slice_comments * self.part)))
+
+    @property
+    def for_accuracy(self) -> range:
+        """The test comments that accuracy is computed on: all but those of the warm-up."""
+        if self.trains:
+            return range(self.accuracy_comments)
+        timed = self.slices * self.slice_comments
+        return range(self.slice_comments, self.slice_comments + max(timed, self.accuracy_comments))
 
 
 class Implementation(Protocol):

@@ -29,7 +29,7 @@ def test_the_meter_counts_tokens_without_padding_and_times_products(
     meter = workload.WorkloadMeter(Task("llama", True, "cpu", "fp32", str(tiny_llama), split, 1, 4))
     measured = meter.setup()
     model = llama.Llama().set_params(checkpoint=str(tiny_llama), precision="fp32")
-    model._open()
+    model._open_checkpoint()
     texts = prepare.comments(split, "train").texts[:8]
     question = len(model._tokenizer(model._prompt.question)["input_ids"])
     tokens = np.mean([question + len(rest) for rest in model._tokens(texts)])
