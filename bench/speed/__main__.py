@@ -1,6 +1,6 @@
 """Compare our transformers with other implementations, and save the result.
 
-    python -m worthit.bench.speed [--comparisons llm-score,…]
+    python -m worthit.bench.speed [--comparisons llm-score,…] [--entries generate,…]
 
 Prints one table per comparison and saves all of them in `reports/runs/speed/NAME.json`.
 """
@@ -65,6 +65,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME,…",
         help="the comparisons to run (%(default)s)",
     )
+    labels = dict.fromkeys(
+        label for plan in COMPARISONS.values() for label in plan.entries.values()
+    )
+    parser.add_argument(
+        "--entries",
+        default="",
+        metavar="NAME,…",
+        help=f"the entries to run beside worthit (all: {', '.join(labels)})",
+    )
     parser.add_argument("--dataset", default="wikipedia", help="as for pytest bench/ (%(default)s)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps (%(default)s)")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16 (%(default)s)")
@@ -108,11 +117,21 @@ def _names(comparisons: str) -> list[str]:
     return names
 
 
+def _labels(entries: str, comparisons: Sequence[str]) -> tuple[str, ...]:
+    labels = [label.strip() for label in entries.split(",") if label.strip()]
+    known = {label for name in comparisons for label in COMPARISONS[name].entries.values()}
+    for label in labels:
+        if label not in known:
+            raise UnknownNameError("entry", label, sorted(known))
+    return tuple(labels)
+
+
 def _options(parsed: argparse.Namespace) -> SpeedOptions:
     for name in ("slices", "comments_train", "comments_score"):
         value = getattr(parsed, name)
         if value is not None and value < 1:
             raise OptionError(f"--{name.replace('_', '-')} is {value}; give a number from 1 up")
+    labels = _labels(parsed.entries, _names(parsed.comparisons))
     checkpoints = {}
     for pair in parsed.checkpoint:
         model, _, checkpoint = pair.partition("=")
@@ -127,6 +146,7 @@ def _options(parsed: argparse.Namespace) -> SpeedOptions:
         parsed.comments_train,
         parsed.comments_score,
         checkpoints,
+        labels,
     )
 
 

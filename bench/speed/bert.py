@@ -9,7 +9,12 @@ import numpy as np
 import torch
 import transformers
 
-from worthit.bench.speed.implementations import SCORING_BATCH, Task, encoder_limit
+from worthit.bench.speed.implementations import (
+    SCORING_BATCH,
+    Task,
+    encoder_limit,
+    score_by_length,
+)
 from worthit.bench.speed.llm import train_with_trainer
 from worthit.models.contract import Labels, Probabilities, Progress
 from worthit.models.hardware import devices
@@ -89,8 +94,7 @@ class Reference(_Bert):
 class HuggingFace(_Bert):
     """The code in the documentation of transformers: `Trainer` and the text-classification pipeline.
 
-    Training uses our learning rate and batch size. The pipeline scores single comments on a CPU and
-    batches of 32 on a GPU, as its documentation advises.
+    Training uses our learning rate and batch size. The pipeline scores batches sorted by length.
     """
 
     def load(self) -> None:
@@ -111,16 +115,18 @@ class HuggingFace(_Bert):
         self._make_pipeline()
 
     def _make_pipeline(self) -> None:
-        on_cpu = self._task.device == "cpu"
         self._pipeline = transformers.pipeline(
             "text-classification",
             model=self._model,
             tokenizer=self._tokenizer,
             device=self._task.device,
-            batch_size=1 if on_cpu else SCORING_BATCH,
+            batch_size=SCORING_BATCH,
         )
 
     def score(self, texts: Sequence[str]) -> Probabilities:
+        return score_by_length(texts, self._score_batch)
+
+    def _score_batch(self, texts: Sequence[str]) -> Probabilities:
         outputs = self._pipeline(list(texts), truncation=True, max_length=self._limit, top_k=None)
         toxic = self._model.config.id2label[1]
         scores = ({each["label"]: each["score"] for each in output} for output in outputs)

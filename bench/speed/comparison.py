@@ -1,9 +1,10 @@
 """Compare our transformers with other implementations of the same task, on this machine.
 
-The others are the reference experiment's code (the LLM reads one comment per step and computes
-logits for every position; BERT reads batches of 32, padded to the limit) and the code that the
-documentation of transformers, peft and ONNX Runtime shows. All use the same comments, checkpoint,
-dtype and length limit. Each entry runs in a process of its own and warms up on one slice of the
+One is the reference experiment's own code (the LLM reads one comment per step and computes logits for
+every position; BERT reads batches of 32, padded to the limit). The others follow the documentation of
+transformers, peft, ONNX Runtime, OpenVINO and llama.cpp with their best settings: batches sorted by
+length and padded to the longest comment, the LLM's question read once, all cores. All use the same
+comments, checkpoint, dtype and length limit. Each entry runs in a process of its own and warms up on one slice of the
 comments. Then the entries take turns, slice by slice, so that interference from other programs
 affects all of them. Between the turns, plain matrix products show what the machine can do.
 """
@@ -35,14 +36,16 @@ OURS = "worthit"
 
 @dataclass(frozen=True)
 class Plan:
-    """One comparison. The sizes of all four together take ten minutes on two slow cores."""
+    """One comparison. The sizes of all four together take MINUTES minutes on two cores."""
 
     model: str
     trains: bool
     entries: dict[str, str]  # implementation → label, in the order of the table; ours is the last
-    comments: int  # in all timed slices
+    comments: int  # in all timed slices; enough that a slice has a few batches of 64
     largest_batch: int = 1  # comments per training step, the largest of all entries
     weights_comments: int = 0  # to train the weights that all entries score with
+    #: slow entries, and the part of each slice that they work on
+    parts: dict[str, float] = field(default_factory=dict)
 
 
 COMPARISONS = {
@@ -59,11 +62,14 @@ COMPARISONS = {
         entries={
             "llm-reference": "reference",
             "llm-huggingface": "generate",
+            "llamacpp": "llama.cpp",
+            "llamacpp-q8": "llama.cpp Q8_0",
             "llm-int8": "llama-int8",
             OURS: OURS,
         },
-        comments=128,
+        comments=1_024,
         weights_comments=200,
+        parts={"llm-reference": 0.25, "llamacpp": 0.5, "llamacpp-q8": 0.5},
     ),
     "bert-train": Plan(
         "bert",
@@ -80,6 +86,8 @@ COMPARISONS = {
             "bert-huggingface": "pipeline",
             "onnx-fp32": "ONNX fp32",
             "onnx-int8": "ONNX int8",
+            "openvino": "OpenVINO",
+            "openvino-int8": "OpenVINO int8",
             "bert-int8": "bert-int8",
             OURS: OURS,
         },
@@ -91,7 +99,8 @@ COMPARISONS = {
 _LIMIT = engine.Limit(  # of one slice; a slice that takes longer is stuck, not slow
     3 * 3600.0, "give smaller --comments-train and --comments-score, or more --slices"
 )
-_TEST_SHARE = 0.5  # test comments after a training, per timed training comment
+_ACCURACY_COMMENTS = 1_000  # at least, for each entry that scores them in the time below
+_ACCURACY_SECONDS = 40.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,15 @@ class SpeedOptions:
     comments_train: int | None
     comments_score: int | None
     checkpoints: dict[str, str]  # model → hub id or folder
+    labels: tuple[str, ...] = ()  # of the entries to compare; empty: all
+
+    def entries(self, plan: Plan) -> dict[str, str]:
+        """Implementation → label of the entries to compare; ours is always one."""
+        return {
+            implementation: label
+            for implementation, label in plan.entries.items()
+            if implementation == OURS or not self.labels or label in self.labels
+        }
 
 
 def compare(name: str, options: SpeedOptions) -> ComparisonResult:
@@ -125,18 +143,19 @@ def compare(name: str, options: SpeedOptions) -> ComparisonResult:
         )
         if not plan.trains:
             _train_weights(task)
-        entries = {}
+        labels, entries = options.entries(plan), {}
         # Ours starts first, because the others use its settings.
-        for implementation in sorted(plan.entries, key=lambda each: each != OURS):
-            entry_task = replace(task, implementation=implementation)
+        for implementation in sorted(labels, key=lambda each: each != OURS):
+            part = plan.parts.get(implementation, 1.0)
+            entry_task = replace(task, implementation=implementation, part=part)
             worker = _start_worker(stack, "entry", entry_task)
-            entry = RunningEntry(plan.entries[implementation], entry_task, worker)
+            entry = RunningEntry(labels[implementation], entry_task, worker)
             settings = entry.start()
             if implementation == OURS:
                 task = replace(task, settings=settings)
             entries[implementation] = entry
         gemm = _take_turns(name, task.slices, meter, list(entries.values()))
-        results = tuple(entries[implementation].finish() for implementation in plan.entries)
+        results = tuple(entries[implementation].finish() for implementation in labels)
     if results[-1].reason:
         raise CellError(f"{name}: {results[-1].reason}")
     workload = replace(workload, checkpoint=Path(workload.checkpoint).name)
@@ -159,23 +178,23 @@ def make_task(name: str, options: SpeedOptions) -> Task:
             f"{slice_comments}; give --comments-train {plan.largest_batch * options.slices} or more, "
             "or fewer --slices"
         )
+    split = prepare.prepare(options.dataset, Protocol()).key
+    train, test = (len(prepare.comments(split, part)) for part in ("train", "test"))
     task = Task(
         model=plan.model,
         trains=plan.trains,
         device=options.device,
         precision=options.precision,
         checkpoint=options.checkpoints.get(plan.model, ""),
-        split=prepare.prepare(options.dataset, Protocol()).key,
+        split=split,
         slices=options.slices,
         slice_comments=slice_comments,
-        test_comments=max(1, round(slice_comments * options.slices * _TEST_SHARE)),
+        accuracy_comments=_ACCURACY_COMMENTS,
+        accuracy_seconds=_ACCURACY_SECONDS,
         weights_comments=plan.weights_comments,
     )
-    train, test = (len(prepare.comments(task.split, part)) for part in ("train", "test"))
     needed_train, needed_test = (
-        (task.comments, task.test_comments)
-        if plan.trains
-        else (task.weights_comments, task.comments)
+        (task.comments, 1) if plan.trains else (task.weights_comments, task.comments)
     )
     if train < needed_train or test < needed_test:
         raise DataError(
@@ -235,10 +254,8 @@ class RunningEntry:
         outcome = self._attempt(lambda: self.worker.ask("finish", Outcome, _LIMIT))
         if outcome is None:
             return EntryResult(self.label, reason=self.reason)
-        task, scores = self.task, np.array(outcome.scores)
-        first = 0 if task.trains else task.slice_comments
-        labels = prepare.comments(task.split, "test").labels[first : first + len(scores)]
-        memory = outcome.memory
+        task, memory, scores = self.task, outcome.memory, np.array(outcome.scores)
+        labels = prepare.comments(task.split, "test").labels[list(outcome.numbers)]
         peak = memory.peak_mb if task.device == "cpu" else memory.accelerator_peak_mb
         return EntryResult(
             self.label,

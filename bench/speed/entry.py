@@ -5,7 +5,8 @@ It works only on request (see `worker`), so that entries can take turns on one m
 
 import contextlib
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +20,18 @@ from worthit.bench.speed.implementations import Task
 from worthit.datasets import prepare
 from worthit.models.contract import Progress
 
+_CHUNK = 128  # comments scored between two looks at the clock
+
 
 @dataclass(frozen=True)
 class Outcome:
     """The result of all slices.
 
-    Scores are probabilities of toxic: of the test comments after a training, otherwise of all timed
-    comments.
+    A slow entry may have scored fewer comments than `Task.for_accuracy` has.
     """
 
-    scores: tuple[float, ...]
+    numbers: tuple[int, ...]  # of the test comments
+    scores: tuple[float, ...]  # their probabilities of toxic
     memory: Memory  # from loading to the last slice
 
 
@@ -41,19 +44,20 @@ class EntryWork:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._scores: list[float] = []
+        self._scores: dict[int, float] = {}
 
     def setup(self) -> dict[str, Any]:
         """Load and warm up. Returns the settings of our model, or nothing for other entries."""
         task = self._task
-        part = prepare.comments(task.split, "train" if task.trains else "test")
-        self._texts, self._labels = part.texts[: task.comments], part.labels[: task.comments]
+        self._test = prepare.comments(task.split, "test").texts
         self._implementation = implementations.implementation_class(task.implementation)(task)
         self._stack = contextlib.ExitStack()
         self._window = self._stack.enter_context(peak_memory(task.device, resident_bytes()))
         if task.trains:
+            train = prepare.comments(task.split, "train")
+            texts, labels = train.texts[: task.comments], train.labels[: task.comments]
             self._training = PausableTraining(
-                lambda progress: self._implementation.fit(self._texts, self._labels, progress)
+                lambda progress: self._implementation.fit(texts, labels, progress)
             )
         else:
             self._implementation.load()
@@ -66,13 +70,10 @@ class EntryWork:
     def slice(self, number: int) -> int:
         """Work on one slice. Returns its number of comments."""
         task = self._task
-        first, end = (step * task.slice_comments for step in (number, number + 1))
         if task.trains:
-            count = self._training.advance(end)
+            count = self._training.advance((number + 1) * task.slice_comments)
         else:
-            scores = self._implementation.score(self._texts[first:end])
-            self._scores += scores.tolist()
-            count = len(scores)
+            count = self._score(task.of_slice(number))
         if task.device != "cpu":
             from worthit.models.hardware import devices
 
@@ -80,15 +81,29 @@ class EntryWork:
         return count
 
     def finish(self) -> Outcome:
-        """End the memory measurement and, after a training, score the test comments."""
+        """End the memory measurement, and score more comments for the accuracy."""
         self._stack.close()
         task = self._task
         if task.trains:
             self._training.advance(task.comments)  # if not all slices were requested
-            test = prepare.comments(task.split, "test").texts[: task.test_comments]
-            self._scores = self._implementation.score(test).tolist()
+        self._score_more()
         assert self._window.memory is not None
-        return Outcome(tuple(self._scores), self._window.memory)
+        return Outcome(tuple(self._scores), tuple(self._scores.values()), self._window.memory)
+
+    def _score(self, numbers: Sequence[int]) -> int:
+        scores = self._implementation.score([self._test[number] for number in numbers])
+        self._scores.update(zip(numbers, scores.tolist(), strict=True))
+        return len(scores)
+
+    def _score_more(self) -> None:
+        """Score untimed comments until all for the accuracy are scored, or the time is over."""
+        task, start = self._task, time.perf_counter()
+        wanted = range(len(self._test))[task.for_accuracy.start : task.for_accuracy.stop]
+        missing = [number for number in wanted if number not in self._scores]
+        for first in range(0, len(missing), _CHUNK):
+            if time.perf_counter() - start >= task.accuracy_seconds:
+                return
+            self._score(missing[first : first + _CHUNK])
 
 
 class PausableTraining:

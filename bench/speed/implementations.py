@@ -5,17 +5,24 @@ label in a plan in `comparison`. Without `fit` it can only score.
 """
 
 import importlib
-from collections.abc import Sequence
+import importlib.util
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
 
 from worthit.datasets.errors import CellError
 from worthit.models.contract import Labels, Probabilities, Progress
 from worthit.models.registry import model_class
 
+T = TypeVar("T")
+
 #: batch size of other implementations for scoring, a usual value
-SCORING_BATCH = 32
+SCORING_BATCH = 64
+#: package → the extra that installs it, unless it is `speed`
+_EXTRAS = {"llama_cpp": "llamacpp"}
 
 
 @dataclass(frozen=True)
@@ -30,16 +37,31 @@ class Task:
     split: str  # key of the prepared comments
     slices: int
     slice_comments: int
-    test_comments: int = 0  # to score after a training
+    accuracy_comments: int = 0  # to score at least, if `accuracy_seconds` are enough
+    accuracy_seconds: float = 0.0  # for the comments that are not timed
     weights_comments: int = 0  # to train the weights in `weights_folder`
-    weights_folder: str = ""  # has ours/ and, for other implementations, merged/, int8/ and onnx/
+    weights_folder: str = ""  # has ours/, and the formats of other implementations
     settings: dict[str, Any] = field(default_factory=dict)  # of our model, for the others to use
     implementation: str = ""  # a key of IMPLEMENTATIONS
+    part: float = 1.0  # of each slice to score, for a slow entry
 
     @property
     def comments(self) -> int:
         """The comments of all slices, warm-up included."""
         return (self.slices + 1) * self.slice_comments
+
+    def of_slice(self, number: int) -> range:
+        """The test comments that this entry scores in a slice."""
+        first = number * self.slice_comments
+        return range(first, first + max(1, round(self.slice_comments * self.part)))
+
+    @property
+    def for_accuracy(self) -> range:
+        """The test comments that accuracy is computed on: all but those of the warm-up."""
+        if self.trains:
+            return range(self.accuracy_comments)
+        timed = self.slices * self.slice_comments
+        return range(self.slice_comments, self.slice_comments + max(timed, self.accuracy_comments))
 
 
 class Implementation(Protocol):
@@ -93,6 +115,10 @@ IMPLEMENTATIONS = {
     "bert-int8": "worthit.bench.speed.int8:Int8",
     "onnx-fp32": "worthit.bench.speed.onnx:Onnx",
     "onnx-int8": "worthit.bench.speed.onnx:OnnxInt8",
+    "openvino": "worthit.bench.speed.openvino:OpenVino",
+    "openvino-int8": "worthit.bench.speed.openvino:OpenVinoInt8",
+    "llamacpp": "worthit.bench.speed.llamacpp:LlamaCpp",
+    "llamacpp-q8": "worthit.bench.speed.llamacpp:LlamaCppQ8",
 }
 
 
@@ -106,7 +132,43 @@ def implementation_class(name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), class_name)
     except ModuleNotFoundError as error:
-        raise CellError(f"{error.name} is not installed: pip install -e '.[speed]'") from error
+        raise _not_installed(str(error.name)) from error
+
+
+def require(*packages: str) -> None:
+    """Raise CellError if a package is missing. Imports nothing."""
+    for package in packages:
+        if not is_installed(package):
+            raise _not_installed(package)
+
+
+def is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _not_installed(package: str) -> CellError:
+    extra = _EXTRAS.get(package, "speed")
+    return CellError(f"{package} is not installed: pip install -e '.[{extra}]'")
+
+
+def score_by_length(
+    items: Sequence[T], score: Callable[[list[T]], Probabilities], size: int = SCORING_BATCH
+) -> Probabilities:
+    """Score in batches of similar length, so that padding to the longest adds little.
+
+    Args:
+        items: tokens of comments, or texts.
+        score: returns the probabilities of toxic of a batch, shape (batch,).
+
+    Returns:
+        Probabilities in the order of the items, shape (n,).
+    """
+    order = np.argsort([len(item) for item in items], kind="stable")  # type: ignore[arg-type]
+    scores = np.empty(len(items))
+    for start in range(0, len(items), size):
+        rows = order[start : start + size]
+        scores[rows] = score([items[row] for row in rows])
+    return scores
 
 
 def encoder_limit(tokenizer: Any, folder: Path, max_length: int | None) -> int:

@@ -3,6 +3,7 @@
 All read the same tokens as our model: question, comment cut to its limit, cue.
 """
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import peft
 import torch
 import transformers
 
-from worthit.bench.speed.implementations import SCORING_BATCH, Task
+from worthit.bench.speed.implementations import Task, score_by_length
 from worthit.models.contract import TOXIC, Labels, Probabilities, Progress
 from worthit.models.hardware import devices
 from worthit.models.transformer.prompts import CUE, Prompt, prompt
@@ -67,8 +68,10 @@ class _Llm:
         ).to(self._task.device)
         self._answers = our_prompt(self._tokenizer, self._task.checkpoint).tokens
 
-    def _adapt(self, **lora: Any) -> None:
+    def _open_base(self) -> None:
         self._open(checkpoints.resolve(self._task.checkpoint).folder)
+
+    def _adapt(self, **lora: Any) -> None:
         config = peft.LoraConfig(task_type="CAUSAL_LM", **lora)
         self._model = peft.get_peft_model(self._model, config)
 
@@ -98,6 +101,7 @@ class Reference(_Llm):
 
     def fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(0)
+        self._open_base()
         self._adapt(**_REFERENCE_LORA)
         trained = [p for p in self._model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=_REFERENCE_RATE)
@@ -125,18 +129,25 @@ class Reference(_Llm):
 class HuggingFace(_Llm):
     """The code in the documentation of transformers and peft: `Trainer`, and `generate` of one token.
 
-    Training uses our learning rate, batch size and rank, with adapters in all layers, as is usual.
-    Scoring uses batches of 32, in the given order, padded to the longest comment.
+    Training uses our learning rate, batch size and rank, and adapts the same layers as our model.
+    Scoring reads the question once and repeats its keys and values in each batch (see
+    https://huggingface.co/docs/transformers/kv_cache).
     """
+
+    def load(self) -> None:
+        super().load()
+        self._read_question()
 
     def fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         settings = self._task.settings
         transformers.set_seed(0)
+        self._open_base()
         self._adapt(
             r=settings["r"],
             lora_alpha=settings["alpha"],
             lora_dropout=settings["dropout"],
-            target_modules="all-linear",
+            target_modules=linear_layers(self._model),
+            layers_to_transform=upper_layers(self._model, settings["adapted_share"]),
         )
         collator = transformers.DataCollatorForSeq2Seq(
             self._tokenizer, padding=True, label_pad_token_id=_IGNORED
@@ -145,24 +156,54 @@ class HuggingFace(_Llm):
             self._model, self._examples(texts, labels), collator, self._task, progress
         )
         self._model = self._model.merge_and_unload().eval()
+        self._read_question()
+
+    @torch.no_grad()
+    def _read_question(self) -> None:
+        prompt = our_prompt(self._tokenizer, self._task.checkpoint)
+        question = self._tokenizer(prompt.question, return_tensors="pt").to(self._task.device)
+        self._question_ids = question["input_ids"]
+        self._question = self._model(**question, use_cache=True).past_key_values
 
     def score(self, texts: Sequence[str]) -> Probabilities:
-        prompts, size = self._prompts(texts), SCORING_BATCH
-        scores = []
-        for start in range(0, len(prompts), size):
-            batch = self._tokenizer.pad(
-                {"input_ids": prompts[start : start + size]}, return_tensors="pt"
-            ).to(self._task.device)
-            answer = self._model.generate(
-                **batch,
-                max_new_tokens=1,
-                do_sample=False,
-                output_logits=True,
-                return_dict_in_generate=True,
-                pad_token_id=self._tokenizer.pad_token_id,
-            )
-            scores.append(self._toxic(answer.logits[0]))
-        return np.concatenate(scores)
+        return score_by_length(self._prompts(texts), self._score_batch)
+
+    def _score_batch(self, prompts: Sequence[list[int]]) -> Probabilities:
+        known = self._question_ids.shape[1]
+        batch = self._tokenizer.pad(
+            {"input_ids": [tokens[known:] for tokens in prompts]}, return_tensors="pt"
+        ).to(self._task.device)
+        question = self._question_ids.repeat(len(prompts), 1)
+        cache = copy.deepcopy(self._question)
+        cache.batch_repeat_interleave(len(prompts))
+        answer = self._model.generate(
+            input_ids=torch.cat([question, batch["input_ids"]], dim=1),
+            attention_mask=torch.cat([torch.ones_like(question), batch["attention_mask"]], dim=1),
+            cache=cache,
+            max_new_tokens=1,
+            do_sample=False,
+            output_logits=True,
+            return_dict_in_generate=True,
+            pad_token_id=self._tokenizer.pad_token_id,
+        )
+        return np.asarray(self._toxic(answer.logits[0]))
+
+
+def linear_layers(model: Any) -> list[str]:
+    """The names of the linear maps within a layer, such as q_proj."""
+    return sorted(
+        {
+            name.rpartition(".")[2]
+            for name, module in model.named_modules()
+            if isinstance(module, torch.nn.Linear) and ".layers." in name
+        }
+    )
+
+
+def upper_layers(model: Any, share: float) -> list[int]:
+    """The numbers of the layers that our model adapts: a share of them, from the top."""
+    layers = model.config.num_hidden_layers
+    return list(range(layers - round(layers * share), layers))
 
 
 def train_with_trainer(

@@ -6,11 +6,18 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from worthit.bench.speed.implementations import SCORING_BATCH
 from worthit.bench.speed.record import ComparisonResult, EntryResult, SpeedRun
 from worthit.models.registry import MODELS
 
+#: how the other implementations run
+SETTINGS = (
+    f"Other implementations score batches of {SCORING_BATCH} sorted by length (llama.cpp: of 16, "
+    "unpadded), each padded to its longest comment, with the question read once, on all cores; "
+    "reference is the original experiment's own code"
+)
 _HEADINGS = (
-    "entry", "comments\nper s", "tokens\nper s", "GEMM\nshare", "accuracy", "peak\nMB",
+    "entry", "comments\nper s", "GEMM\nshare", "accuracy\n(comments)", "peak\nMB",
     "worthit\nspeed-up",
 )  # fmt: skip
 
@@ -18,27 +25,29 @@ _HEADINGS = (
 def table(comparison: ComparisonResult) -> str:
     """One comparison in at most 80 columns."""
     workload = comparison.workload
-    limit = f"{workload.max_length} tokens" if workload.max_length else "no length limit"
+    limit = f"limit {workload.max_length}" if workload.max_length else "no limit"
     title = (
         f"{comparison.name}: {workload.checkpoint}, {comparison.device}, {workload.precision}, "
-        f"{limit}, {comparison.best_gemm_flops_per_s / 1e9:,.0f} GFLOP/s"
+        f"{workload.tokens_per_comment:.0f} tokens ({limit}), {comparison.best_gemm_flops_per_s / 1e9:,.0f} GFLOP/s"
     )
-    align = ["left", *["right"] * 5, "left"]
-    body = tabulate(rows(comparison), _HEADINGS, colalign=align, disable_numparse=True)
+    align = ["left", *["right"] * 4, "left"]
+    without_tokens = [[label, rate, *rest] for label, rate, _, *rest in rows(comparison)]
+    body = tabulate(without_tokens, _HEADINGS, colalign=align, disable_numparse=True)
     notes = (textwrap.fill(line, 80) for line in variants(comparison))
     return "\n".join([title, "", body, *notes, *reasons([comparison])])
 
 
 def legend(run: SpeedRun) -> str:
-    """The meaning of the columns, and the machine."""
-    return (
-        "tokens: without padding, prompt included. GEMM share: useful operations per\n"
-        "second, as a share of the rate of plain matrix products (the GFLOP/s above), see\n"
-        f"bench/speed/workload.py. accuracy: on the same {scored_comments(run)} comments.\n"
-        "peak MB: of the process (on a GPU: of its tensors), from loading to the last\n"
-        "slice. worthit speed-up: worthit is this many times as fast, median of the\n"
-        f"slices (lowest to highest).\n{machine(run)}"
+    """The meaning of the columns, the settings of other implementations, and the machine."""
+    columns = (
+        "tokens: per comment, prompt included; the limit is the comment's. GEMM share: useful "
+        "operations per second, as a share of the rate of plain matrix products (the GFLOP/s "
+        "above), see bench/speed/workload.py. accuracy: on the number of comments in brackets. "
+        "peak MB: of the process (on a GPU: of its tensors), from loading to the last slice. "
+        "worthit speed-up: worthit is this many times as fast, median of the slices (lowest to "
+        "highest)."
     )
+    return "\n".join([textwrap.fill(columns, 80), textwrap.fill(f"{SETTINGS}.", 80), machine(run)])
 
 
 def rows(comparison: ComparisonResult) -> list[list[str]]:
@@ -67,13 +76,6 @@ def reasons(comparisons: Sequence[ComparisonResult]) -> list[str]:
     return list(dict.fromkeys(f"{e.label}: {e.reason}" for e in entries if e.reason))
 
 
-def scored_comments(run: SpeedRun) -> str:
-    """The number of comments that accuracies are computed on, or the range of it."""
-    counts = {e.scored_comments for c in run.comparisons for e in c.entries if not e.reason}
-    low, high = min(counts), max(counts)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
 def machine(run: SpeedRun) -> str:
     """Processor, cores, accelerators and torch in one line."""
     found = run.machine
@@ -90,7 +92,7 @@ def _cells(comparison: ComparisonResult, entry: EntryResult) -> list[str]:
         _number(entry.comments_per_s),
         _number(entry.comments_per_s * comparison.workload.tokens_per_comment),
         f"{comparison.utilisation(entry):.0%}",
-        "n/a" if entry.accuracy is None else f"{entry.accuracy:.1%}",
+        "n/a" if entry.accuracy is None else f"{entry.accuracy:.1%} ({entry.scored_comments:,})",
         "n/a" if entry.peak_mb is None else f"{entry.peak_mb:,.0f}",
         _speedup_of_worthit(comparison, entry),
     ]

@@ -1,6 +1,5 @@
 """The process that trains the weights of a scoring comparison, in the formats of all entries."""
 
-import importlib.util
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,13 +8,14 @@ from typing import Any
 import msgspec
 
 from worthit.bench.cells import worker
-from worthit.bench.speed.implementations import Task
+from worthit.bench.speed.implementations import Task, encoder_limit, is_installed
 from worthit.bench.speed.int8 import int8_name
 from worthit.bench.speed.llm import save_merged
 from worthit.datasets import prepare
-from worthit.datasets.errors import DeviceError
+from worthit.datasets.errors import CheckpointError, DeviceError
 from worthit.models.contract import Labels, Progress
 from worthit.models.registry import model_class
+from worthit.models.weights import checkpoints
 
 
 class WeightsTraining:
@@ -35,17 +35,43 @@ def train_and_save(task: Task, texts: Sequence[str], labels: Labels, progress: P
     model = model_class(task.model)(device=task.device)
     model.set_params(checkpoint=task.checkpoint, precision=task.precision)
     model.fit(texts, labels, progress)
-    for name in ("ours", "merged", "int8", "onnx"):
+    for name in ("ours", "merged", "gguf", "int8", "onnx", "openvino"):
         (folder / name).mkdir()
     model.save(folder / "ours")
     if task.device == "cpu":
         convert_to_int8(task.model, folder / "ours", folder / "int8")
     if task.model == "llama":
         save_merged(folder / "ours", task, folder / "merged")
-    elif all(map(importlib.util.find_spec, ("onnx", "onnxruntime"))):
+        if is_installed("llama_cpp"):
+            convert_to_gguf(task, folder)
+    elif task.device == "cpu" and is_installed("onnx"):
+        convert_to_onnx(model, folder, texts)
+
+
+def convert_to_onnx(trained: Any, folder: Path, texts: Sequence[str]) -> None:
+    """Save for ONNX Runtime and OpenVINO, if installed. `trained` scores no more after it."""
+    ours, target = folder / "ours", folder / "openvino"
+    if is_installed("openvino"):
+        from worthit.bench.speed import openvino
+
+        openvino.export(ours, target)
+        if is_installed("nncf"):
+            tokenizer, longest = checkpoints.tokenizer(ours), trained.get_params()["max_length"]
+            openvino.quantize(ours, target, texts, encoder_limit(tokenizer, ours, longest))
+    if is_installed("onnxruntime"):
         from worthit.bench.speed import onnx
 
-        onnx.export(folder / "ours", folder / "onnx")
+        onnx.export(trained, folder / "onnx")
+
+
+def convert_to_gguf(task: Task, folder: Path) -> None:
+    """Save for llama.cpp. Of a model that cannot be converted no file is saved; the entry says so."""
+    from worthit.bench.speed import gguf_weights
+
+    dense = "BF16" if task.precision == "bf16" else "F32"
+    with suppress(CheckpointError):
+        gguf_weights.write(folder / "merged", folder / "gguf" / "dense.gguf", dense)
+        gguf_weights.write(folder / "merged", folder / "gguf" / "q8_0.gguf", "Q8_0")
 
 
 def convert_to_int8(model: str, source: Path, target: Path) -> None:

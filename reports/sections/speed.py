@@ -5,7 +5,8 @@ from worthit.bench.speed.record import SpeedRun
 from worthit.reports.text.tables import tabulated
 
 _HEADINGS = (
-    "comparison", "entry", "comments/s", "tokens/s", "GEMM share", "accuracy", "peak memory, MB",
+    "comparison", "entry", "comments/s", "tokens/s", "GEMM share", "accuracy (comments)",
+    "peak memory, MB",
     "worthit speed-up",
 )  # fmt: skip
 
@@ -22,7 +23,8 @@ def render(run: SpeedRun) -> str:
     )
     body = [[each.name, *row] for each in run.comparisons for row in table.rows(each)]
     notes = [
-        f"Accuracy is on {table.scored_comments(run)} comments",
+        table.SETTINGS,
+        "Accuracy is on the number of comments in brackets",
         "Speed-ups are medians of the slices, lowest to highest in brackets",
         *(line for each in run.comparisons for line in table.variants(each)),
         *table.reasons(run.comparisons),

@@ -51,6 +51,7 @@ def test_the_remedy_for_a_slow_slice_names_options_that_exist(
     ("arguments", "message"),
     [
         (["--comparisons", "marathon"], "unknown comparison 'marathon'; known: llm-train"),
+        (["--entries", "hare"], "unknown entry 'hare'; known: "),
         (["--slices", "0"], "--slices is 0; give a number from 1 up"),
         (["--checkpoint", "lsa=x"], "is not bert=ID_OR_PATH or llama=ID_OR_PATH"),
         (
@@ -60,7 +61,7 @@ def test_the_remedy_for_a_slow_slice_names_options_that_exist(
         ),
         (
             ["--dataset", "synthetic:100"],
-            "llm-train needs 120 training and 48 test comments (warm-up included), but synthetic",
+            "llm-train needs 120 training and 1 test comments (warm-up included), but synthetic",
         ),
         (
             ["--comparisons", "bert-train", "--comments-train", "4"],
@@ -94,13 +95,11 @@ def test_entries_run_in_processes_of_their_own_and_the_run_is_saved(
 ) -> None:
     """Includes `Trainer`, which fails where a folder named datasets can be imported."""
     (tmp_path / "reports" / "runs").mkdir(parents=True)
-    for name, others in (("llm-train", {"llm-huggingface": "Trainer"}), ("bert-score", {})):
-        plan = dataclasses.replace(
-            comparison.COMPARISONS[name], entries=others | {"worthit": "worthit"}
-        )
-        plan = dataclasses.replace(plan, weights_comments=min(plan.weights_comments, 32))
-        monkeypatch.setitem(comparison.COMPARISONS, name, plan)
+    plan = dataclasses.replace(comparison.COMPARISONS["bert-score"], weights_comments=32)
+    plan = dataclasses.replace(plan, entries={"worthit": "worthit"})
+    monkeypatch.setitem(comparison.COMPARISONS, "bert-score", plan)
     options = ["--comparisons", "llm-train,bert-score", "--dataset", "synthetic:1500"]
+    options += ["--entries", "Trainer"]
     options += ["--slices", "2", "--comments-train", "64", "--comments-score", "32"]
     options += ["--precision", "fp32", "--root", str(tmp_path), "--checkpoint", f"bert={tiny_bert}"]
     assert command.main([*options, "--checkpoint", f"llama={tiny_llama}"]) == 0
@@ -119,5 +118,4 @@ def test_entries_run_in_processes_of_their_own_and_the_run_is_saved(
             assert sum(entry.comments) == (64 if result is train else 32)
             assert entry.peak_mb is None or entry.peak_mb > 50
             assert f"\n{entry.label}  " in printed
-    assert train.entries[0].scored_comments == 32
-    assert score.entries[0].scored_comments == 32
+            assert entry.scored_comments == 60 - (0 if result is train else 16)  # no warm-up

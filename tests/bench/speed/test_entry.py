@@ -1,7 +1,7 @@
 """bench/speed/entry.py: an entry works slice by slice."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from worthit.bench.speed.implementations import Task
 from worthit.datasets import prepare
 from worthit.datasets.errors import CellError
 from worthit.models import bert, llama
+from worthit.models.contract import Probabilities
 
 
 def test_the_scores_of_all_slices_omit_the_warm_up(
@@ -28,9 +29,51 @@ def test_the_scores_of_all_slices_omit_the_warm_up(
     outcome = entry.finish()
     ours = implementations.Ours(task)
     ours.load()
-    timed = texts[task.slice_comments : task.comments]
-    np.testing.assert_allclose(outcome.scores, ours.score(timed), atol=1e-6)
+    timed = range(task.slice_comments, task.comments)
+    assert outcome.numbers == tuple(timed)
+    expected = ours.score([texts[number] for number in timed])
+    np.testing.assert_allclose(outcome.scores, expected, atol=1e-6)
     assert outcome.memory.peak_mb.value is None or outcome.memory.peak_mb.value > 50
+
+
+class CountingEntry:
+    """Scores each comment with its number of characters."""
+
+    def __init__(self, task: Task) -> None:
+        self.batches: list[int] = []
+
+    def load(self) -> None: ...
+
+    def score(self, texts: Sequence[str]) -> Probabilities:
+        self.batches.append(len(texts))
+        return np.array([float(len(text)) for text in texts])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "batches", "scored"),
+    [
+        (60.0, [4, 4, 4, 24], list(range(8, 40))),  # the rest of the slices, then new comments
+        (0.0, [4, 4, 4], [8, 9, 10, 11, 16, 17, 18, 19]),
+    ],
+)
+def test_a_slow_entry_works_on_a_part_of_each_slice_and_scores_the_rest_untimed(
+    split: str,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    batches: list[int],
+    scored: list[int],
+) -> None:
+    monkeypatch.setattr(implementations, "implementation_class", lambda name: CountingEntry)
+    task = Task("bert", False, "cpu", "fp32", "", split, slices=2, slice_comments=8)
+    task = dataclasses.replace(task, part=0.5, accuracy_comments=32, accuracy_seconds=seconds)
+    entry = EntryWork(task)
+    entry.setup()
+    assert [entry.slice(1), entry.slice(2)] == [4, 4]
+    outcome = entry.finish()
+    texts = prepare.comments(split, "test").texts
+    assert sorted(outcome.numbers) == scored
+    assert list(outcome.scores) == [len(texts[number]) for number in outcome.numbers]
+    assert entry._implementation.batches == batches
 
 
 @pytest.mark.parametrize("implementation", ["llm-reference", "bert-reference", "bert-huggingface"])
@@ -41,14 +84,16 @@ def test_a_training_is_timed_in_slices_and_then_scores_the_test_comments(
     checkpoint = tiny_bert if implementation.startswith("bert") else tiny_llama
     task = Task(
         model.name, True, "cpu", "fp32", str(checkpoint), split, slices=2, slice_comments=32,
-        test_comments=12, weights_folder=str(tmp_path),
+        accuracy_comments=12, accuracy_seconds=60.0, weights_folder=str(tmp_path),
         settings=model.get_params() | {"learning_rate": 1e-3},
         implementation=implementation,
     )  # fmt: skip
     entry = EntryWork(task)
     assert entry.setup() == {}
     assert [entry.slice(1), entry.slice(2)] == [32, 32]
-    scores = np.array(entry.finish().scores)
+    outcome = entry.finish()
+    assert outcome.numbers == tuple(range(12))
+    scores = np.array(outcome.scores)
     assert scores.shape == (12,)
     assert ((scores > 0) & (scores < 1)).all()
 

@@ -22,7 +22,18 @@ SCORING = [
     ("bert", "bert-reference"),
     ("bert", "bert-huggingface"),
     ("bert", "onnx-fp32"),
+    ("bert", "openvino"),
+    ("llama", "llamacpp"),
 ]
+#: entry → the packages it needs, beyond those of the project
+PACKAGES = {
+    "onnx-fp32": ("onnx", "onnxruntime"),
+    "onnx-int8": ("onnx", "onnxruntime"),
+    "openvino": ("onnx", "openvino"),
+    "openvino-int8": ("onnx", "openvino", "nncf"),
+    "llamacpp": ("llama_cpp",),
+    "llamacpp-q8": ("llama_cpp",),
+}
 INT8 = [("llama", "llm-int8"), ("bert", "bert-int8")]
 
 
@@ -34,13 +45,17 @@ def loaded(implementation: str, task: Task) -> implementations.Implementation:
     return made
 
 
+def skip_unless_installed(implementation: str) -> None:
+    for package in PACKAGES.get(implementation, ()):
+        if not implementations.is_installed(package):
+            pytest.skip(f"needs {package}")
+
+
 @pytest.mark.parametrize(("model", "implementation"), SCORING)
 def test_every_implementation_scores_as_ours_does(
     scoring_task: Callable[[str], Task], split: str, model: str, implementation: str
 ) -> None:
-    if implementation.startswith("onnx"):
-        for package in ("onnx", "onnxruntime"):
-            pytest.importorskip(package)
+    skip_unless_installed(implementation)
     texts = prepare.comments(split, "test").texts[:40]
     task = scoring_task(model)
     ours = implementations.Ours(task)
@@ -49,6 +64,43 @@ def test_every_implementation_scores_as_ours_does(
     expected = ours.score(texts)
     assert np.ptp(expected) > 1e-3  # agreement means nothing if all scores are equal
     np.testing.assert_allclose(loaded(implementation, task).score(texts), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "implementation", "correlation"),
+    [
+        ("bert", "onnx-int8", 0.9),
+        ("bert", "openvino-int8", 0.4),  # ranges of activations from 16 comments, 2 distinct ones
+        ("llama", "llamacpp-q8", 0.9),
+    ],
+)
+def test_a_quantised_implementation_scores_almost_as_ours_does(
+    scoring_task: Callable[[str], Task],
+    split: str,
+    model: str,
+    implementation: str,
+    correlation: float,
+) -> None:
+    skip_unless_installed(implementation)
+    texts = prepare.comments(split, "test").texts[:40]
+    ours, other = (loaded(each, scoring_task(model)) for each in ("worthit", implementation))
+    expected, scores = ours.score(texts), other.score(texts)
+    np.testing.assert_allclose(scores, expected, atol=0.08)
+    assert np.corrcoef(scores, expected)[0, 1] > correlation
+    assert scores.tolist() != expected.tolist()
+
+
+def test_batches_have_similar_lengths_and_scores_keep_their_order() -> None:
+    batches = []
+
+    def score(texts: list[str]) -> implementations.Probabilities:
+        batches.append(texts)
+        return np.array([float(text[0]) for text in texts])
+
+    texts = ["1aaa", "2", "3aa", "4a", "5"]
+    assert implementations.score_by_length(texts, score, 2).tolist() == [1, 2, 3, 4, 5]
+    assert batches == [["2", "5"], ["4a", "3aa"], ["1aaa"]]
+    assert implementations.score_by_length([], score).shape == (0,)
 
 
 @int8_products.multiplies

@@ -7,12 +7,12 @@ from worthit.bench.speed import table
 def test_the_table_shows_rates_shares_and_ratios_in_80_columns() -> None:
     lines = table.table(comparison()).splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0] == "llm-score: tiny, cpu, bf16, 128 tokens, 20 GFLOP/s"
+    assert lines[0] == "llm-score: tiny, cpu, bf16, 50 tokens (limit 128), 20 GFLOP/s"
     reference, missing, worthit = lines[5:8]
     # 20 comments in 15 s and in 4 s. In the slices: 5 per s against 1, and 5 against 2.
-    assert reference.split() == "reference 1.33 66.7 13% 80.0% 900 3.8× (2.5 to 5.0)".split()
-    assert worthit.split() == "worthit 5 250 50% 90.0% 1,000".split()
-    assert missing.split()[1:] == ["n/a"] * 6
+    assert reference.split() == "reference 1.33 13% 80.0% (20) 900 3.8× (2.5 to 5.0)".split()
+    assert worthit.split() == "worthit 5 50% 90.0% (20) 1,000".split()
+    assert missing.split()[1:] == ["n/a"] * 5
     assert lines[8] == "llama-int8: it cannot run here"
 
 

@@ -14,11 +14,12 @@ def test_the_table_and_its_notes_come_from_the_record() -> None:
         [cell.strip() for cell in line.strip("|").split("|")] for line in body.splitlines()[2:]
     )
     assert reference == [
-        "llm-score", "reference", "1.33", "66.7", "13%", "80.0%", "900", "3.8× (2.5 to 5.0)",
+        "llm-score", "reference", "1.33", "66.7", "13%", "80.0% (20)", "900",
+        "3.8× (2.5 to 5.0)",
     ]  # fmt: skip
     assert missing == ["llm-score", "llama-int8", *["n/a"] * 6]
-    assert worthit == ["llm-score", "worthit", "5", "250", "50%", "90.0%", "1,000", ""]
-    assert notes.startswith("Accuracy is on 20 comments. Speed-ups are medians of the slices")
+    assert worthit == ["llm-score", "worthit", "5", "250", "50%", "90.0% (20)", "1,000", ""]
+    assert notes.startswith("Other implementations score batches of 64 sorted by length")
     assert notes.endswith("llama-int8: it cannot run here.")
 
 
