@@ -15,7 +15,7 @@ Logits = Callable[[Sequence[Tokens]], "torch.Tensor"]
 Indices = npt.NDArray[np.int64]
 
 # More tokens at once overflow a CPU's caches and halve the throughput. Accelerators want many.
-MOST_TOKENS = {"cpu": 1_024, "cuda": 65_536, "mps": 16_384}
+MOST_TOKENS = {"cpu": 1_024, "cuda": 32_768, "mps": 16_384}
 # Training sorts by length within this many batches: little padding, and batches stay random.
 _BATCHES_SORTED_TOGETHER = 16
 
