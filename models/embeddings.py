@@ -19,7 +19,6 @@ from sklearn.linear_model import LogisticRegression
 from worthit.models.contract import Labels, Progress, Size
 from worthit.models.transformer import batches
 from worthit.models.transformer.classifiers import Encoder
-from worthit.models.transformer.padded_scoring import PaddedScorer
 from worthit.models.weights import checkpoints
 
 _HEAD = "head.safetensors"
@@ -69,11 +68,9 @@ class Embeddings(Encoder[EmbeddingsSettings]):
         """Shape (n, dimensions), in the order of the comments."""
         tokens = self._tokens(texts)
         if self._is_padded:
-            scorer = PaddedScorer(
-                self._padded_embedding, self.device, self._recorder, self._fill_token
-            )
+            features = self._padded_scorer(self._padded_embedding)(tokens)
             progress(len(tokens), len(tokens))
-            return scorer(tokens)
+            return features
         lengths = np.array([len(sequence) for sequence in tokens])
         size, most_tokens = self.settings.scoring_batch_size, batches.MOST_TOKENS[self.device]
         features, done = np.empty((len(tokens), self._model.config.hidden_size), np.float32), 0

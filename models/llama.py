@@ -206,10 +206,11 @@ class Llama(TokenClassifier[LlamaSettings]):
         rows = [torch.tensor([prefix + comment], device=self.device) for comment in comments]
         expected = torch.cat([self._model(input_ids=row).logits[:, -1] for row in rows])
         self._model.set_attn_implementation(self._attention)
-        if self._is_padded:
-            logits = self._our_padded_logits(comments)
-        else:
-            logits = self._our_packed_logits(question, comments)
+        logits = (
+            self._our_padded_logits(comments)
+            if self._is_padded
+            else self._our_packed_logits(question, comments)
+        )
         if not torch.allclose(logits, expected[:, list(self._prompt.tokens)].float(), 0.02, 0.02):
             raise CheckpointError(
                 f"{given} computes logits from its last layer in an unknown way, so its answers "

@@ -15,7 +15,7 @@ from worthit.models.contract import Base, Classifier, Labels, Probabilities, Pro
 from worthit.models.hardware import devices
 from worthit.models.transformer import batches, graphs, packing, padded, padded_training
 from worthit.models.transformer.finetuning import OnLoss, Recipe, finetune, ignore
-from worthit.models.transformer.padded_scoring import PaddedScorer
+from worthit.models.transformer.padded_scoring import PaddedResult, PaddedScorer
 from worthit.models.weights import checkpoints
 
 
@@ -90,6 +90,7 @@ class TokenClassifier(Classifier[S]):
             device=self.device,
             recorder=self._recorder,
             fill_token=fill_token,
+            widest=self._widest,
             rows_at_once=self.settings.micro_batch_size,
             on_loss=self.on_loss,
         )
@@ -114,7 +115,7 @@ class TokenClassifier(Classifier[S]):
         if not self._is_padded:
             return None
         (tokens,) = self._tokens([text])
-        return (1, padded.width(len(tokens)))
+        return (1, padded.width(len(tokens), self._widest))
 
     @property
     def _is_padded(self) -> bool:
@@ -133,7 +134,15 @@ class TokenClassifier(Classifier[S]):
     @functools.cached_property
     def _scorer(self) -> PaddedScorer:
         """Made after training: its programs read the weights where they are then."""
-        return PaddedScorer(self._padded_logits, self.device, self._recorder, self._fill_token)
+        return self._padded_scorer(self._padded_logits)
+
+    def _padded_scorer(self, compute: PaddedResult) -> PaddedScorer:
+        return PaddedScorer(compute, self.device, self._recorder, self._fill_token, self._widest)
+
+    @property
+    def _widest(self) -> int | None:
+        """Positions of the network, if padding must not exceed them."""
+        return None
 
     @property
     def _fill_token(self) -> int:
@@ -170,6 +179,8 @@ class Encoder(TokenClassifier[S]):
 
     _positions: int
     _is_bert: bool
+    #: True if the network takes attention's own mask; it inspects another one on the host
+    _takes_whole_mask: bool
 
     def _open(self, folder: Path) -> None:
         super()._open(folder)
@@ -180,8 +191,12 @@ class Encoder(TokenClassifier[S]):
         kinds = transformers.BertForSequenceClassification, transformers.BertModel
         self._is_bert = isinstance(network, kinds) and not network.config.is_decoder
         ours = padded.ATTENTION if self._is_padded else packing.ATTENTION
-        other = devices.attention(self.device, self.settings.max_length)
+        longest = self.settings.max_length
+        other = "sdpa" if self._is_padded else devices.attention(self.device, longest)
         network.set_attn_implementation(ours if self._is_bert else other)
+        self._takes_whole_mask = (
+            self._is_padded and not self._is_bert and _takes_whole_mask(network, self.device)
+        )
 
     def _padded_inputs(self, ids: torch.Tensor, lengths: torch.Tensor) -> dict[str, Any]:
         """The network's arguments for one padded batch."""
@@ -193,6 +208,8 @@ class Encoder(TokenClassifier[S]):
                 "padding": padded.Padding(lengths),
             }
         mask = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
+        if self._takes_whole_mask:
+            return {"input_ids": ids, "attention_mask": mask[:, None, None]}
         return {"input_ids": ids, "attention_mask": mask.long()}
 
     def _inputs(self, tokens: Sequence[batches.Tokens]) -> dict[str, Any]:
@@ -215,6 +232,10 @@ class Encoder(TokenClassifier[S]):
         return self._token_limit()
 
     @property
+    def _widest(self) -> int | None:
+        return self._positions
+
+    @property
     def _fill_token(self) -> int:
         return int(self._tokenizer.pad_token_id or 0)  # some find positions by it
 
@@ -230,6 +251,21 @@ class Encoder(TokenClassifier[S]):
         whole = self._tokenizer(list(texts), truncation=False)["input_ids"]
         limit = self._token_limit()
         return float(np.mean([len(tokens) > limit for tokens in whole]))
+
+
+@torch.no_grad()
+def _takes_whole_mask(network: Any, device: str) -> bool:
+    """True if a network computes the same with a mask of shape (rows, 1, 1, width)."""
+    ids = torch.arange(16, device=device).view(2, 8)
+    mask = torch.arange(8, device=device) < torch.tensor([[8], [3]], device=device)
+    try:
+        expected, found = (
+            network(input_ids=ids, attention_mask=each)[0]
+            for each in (mask.long(), mask[:, None, None])
+        )
+    except (RuntimeError, ValueError, IndexError):
+        return False
+    return torch.allclose(found, expected, rtol=0.01, atol=0.01)
 
 
 def positions(encoder: Any) -> int:

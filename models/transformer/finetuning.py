@@ -13,7 +13,6 @@ import torch
 from worthit.models.contract import Labels, Progress
 from worthit.models.transformer import batches
 
-
 #: called with the mean loss of each step, shape (), on the device
 OnLoss = Callable[[torch.Tensor], None]
 

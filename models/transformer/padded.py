@@ -54,26 +54,33 @@ class Padding:
     lengths: torch.Tensor | None = None
 
 
-def width(tokens: int) -> int:
+def width(tokens: int, widest: int | None = None) -> int:
     """The width of a batch whose longest sequence has so many tokens.
 
     Multiples of 32 up to 256, of 64 up to 512, of 128 up to 1,024 and so on: a few widths for any
     length, and above 128 tokens at most a fifth of the longest row is padding.
+
+    Args:
+        widest: positions of the network; None: no limit.
     """
     step = max(_NARROWEST, 1 << max(tokens - 1, 0).bit_length() >> 3)
-    return -(-max(tokens, 1) // step) * step
+    rounded = -(-max(tokens, 1) // step) * step
+    return rounded if widest is None else min(rounded, max(tokens, widest))
 
 
-def widths(longest: int) -> list[int]:
+def widths(longest: int, widest: int | None = None) -> list[int]:
     """All widths of sequences of up to `longest` tokens, in ascending order."""
-    found = [width(1)]
+    found = [width(1, widest)]
     while found[-1] < longest:
-        found.append(width(found[-1] + 1))
+        found.append(width(found[-1] + 1, widest))
     return found
 
 
 def shapes_for_scoring(
-    lengths: npt.NDArray[np.int64], most_rows: int, most_tokens: int
+    lengths: npt.NDArray[np.int64],
+    most_rows: int,
+    most_tokens: int,
+    widest: int | None = None,
 ) -> Iterator[tuple[Shape, Indices]]:
     """All sequences once, longest first, in batches of few shapes.
 
@@ -87,7 +94,7 @@ def shapes_for_scoring(
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        wide = width(int(lengths[order[start]]))
+        wide = width(int(lengths[order[start]]), widest)
         fitting = max(1, most_tokens // wide)
         most = min(most_rows, 1 << fitting.bit_length() - 1)
         chosen = order[start : start + most]
@@ -95,14 +102,17 @@ def shapes_for_scoring(
         start += most
 
 
-def widths_for_training(steps: Sequence[Indices], lengths: npt.NDArray[np.int64]) -> list[int]:
+def widths_for_training(
+    steps: Sequence[Indices], lengths: npt.NDArray[np.int64], widest: int | None = None
+) -> list[int]:
     """The width of each step's batch.
 
     Widths that occur in fewer than 6 steps are merged into the next one.
     """
-    exact = [width(int(lengths[rows].max())) for rows in steps]
+    exact = [width(int(lengths[rows].max()), widest) for rows in steps]
     count = {each: exact.count(each) for each in set(exact)}
-    merged, waiting = {}, []
+    merged: dict[int, int] = {}
+    waiting: list[int] = []
     for each in sorted(count):
         waiting.append(each)
         if sum(count[one] for one in waiting) >= _FEWEST_STEPS or each == max(count):
@@ -225,9 +235,7 @@ def _attend(
     return result.transpose(1, 2).contiguous(), None
 
 
-def _seen(
-    padding: Padding, wide: int, window: int | None, device: torch.device
-) -> torch.Tensor:
+def _seen(padding: Padding, wide: int, window: int | None, device: torch.device) -> torch.Tensor:
     """True where a query sees a key, shape (rows or 1, 1, width or 1, width)."""
     at = torch.arange(wide, device=device)
     if padding.lengths is not None:

@@ -27,19 +27,25 @@ class PaddedScorer:
     Args:
         compute: what a program computes.
         fill_token: any valid token; padding is never read.
+        widest: positions of the network; None: no limit.
     """
 
     def __init__(
-        self, compute: PaddedResult, device: str, recorder: graphs.Recorder, fill_token: int = 0
+        self,
+        compute: PaddedResult,
+        device: str,
+        recorder: graphs.Recorder,
+        fill_token: int = 0,
+        widest: int | None = None,
     ) -> None:
         self._compute, self._device, self._recorder = compute, device, recorder
-        self._fill_token = fill_token
+        self._fill_token, self._widest = fill_token, widest
         self._programs: dict[torch.Size, graphs.Program] = {}
         self.most_tokens = batches.MOST_TOKENS[device]
 
     def prepare_single(self, longest: int) -> None:
         """Record the programs of single sequences of up to `longest` tokens."""
-        for width in padded.widths(min(longest, _WIDEST_PREPARED)):
+        for width in padded.widths(min(longest, _WIDEST_PREPARED), self._widest):
             self([[self._fill_token] * width])
 
     @torch.inference_mode()
@@ -80,7 +86,7 @@ class PaddedScorer:
     def _shapes(
         self, lengths: npt.NDArray[np.int64], most_rows: int
     ) -> list[tuple[padded.Shape, batches.Indices]]:
-        return list(padded.shapes_for_scoring(lengths, most_rows, self.most_tokens))
+        return list(padded.shapes_for_scoring(lengths, most_rows, self.most_tokens, self._widest))
 
     def _results(
         self, tokens: Sequence[Tokens], lengths: npt.NDArray[np.int64], most_rows: int

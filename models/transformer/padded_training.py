@@ -53,6 +53,7 @@ def finetune(
     device: str,
     recorder: graphs.Recorder,
     fill_token: int = 0,
+    widest: int | None = None,
     rows_at_once: int | None = None,
     on_loss: OnLoss = ignore,
 ) -> Result:
@@ -60,11 +61,12 @@ def finetune(
 
     Args:
         fill_token: for padding; never read.
+        widest: positions of the network; None: no limit.
         rows_at_once: comments of a step that are computed at once. If they do not fit into memory,
             half as many are tried. Gradients add up, so the result is that of the whole batch.
         progress: counts steps that the device was given; it may be behind.
     """
-    epoch = _Epoch(tokens, labels, recipe, seed, device, fill_token)
+    epoch = _Epoch(tokens, labels, recipe, seed, device, fill_token, widest)
     trainer = _Trainer(logits, parameters, recipe, device, recorder)
     trainer.rows_at_once = min(rows_at_once or recipe.batch_size, recipe.batch_size)
     trainer.record(epoch.examples())
@@ -90,11 +92,12 @@ class _Epoch:
         seed: int,
         device: str,
         fill_token: int,
+        widest: int | None,
     ) -> None:
         lengths = np.array([len(sequence) for sequence in tokens])
         self.steps = plan(lengths, recipe, seed)
         size = recipe.batch_size
-        widths = padded.widths_for_training(self.steps, lengths)
+        widths = padded.widths_for_training(self.steps, lengths, widest)
         self._shapes = [padded.Shape(width, size) for width in widths]
         self._batches = padded.DeviceBatches(
             [

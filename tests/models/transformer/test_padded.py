@@ -123,9 +123,7 @@ def test_gradients_are_those_of_packed_rows(kind: str, weights: Path) -> None:
     torch.testing.assert_close(found[1], found[0], rtol=1e-2, atol=1e-4)
 
 
-def test_a_saved_model_scores_padded_as_packed(
-    kind: str, tuned: Callable[..., Path]
-) -> None:
+def test_a_saved_model_scores_padded_as_packed(kind: str, tuned: Callable[..., Path]) -> None:
     packed_class, padded_class = KINDS[kind]
     folder = tuned(kind)
     expected = packed_class.load(folder).predict_proba(TEXTS)
