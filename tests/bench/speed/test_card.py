@@ -1,41 +1,102 @@
 """bench/speed/card.py: all parts run end to end on a CPU, and the table comes last."""
 
+import argparse
+import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import worthit.bench.speed.card as card
-from worthit.bench.speed import card_parts, record
-from worthit.bench.speed.card import CardRow, PartResult
+from tests import speed_runs
+from worthit.bench import options
+from worthit.bench.speed import card_parts, comparison, record
+from worthit.bench.speed.card import CardOptions, CardRow, PartResult
 
 
-@pytest.mark.parametrize("part", ["correctness,rates,shape-1b", "comparison", "benchmark"])
-def test_all_parts_run_on_a_cpu_with_tiny_sizes(
-    part: str,
+def options_for(folder: Path, **changed: Any) -> CardOptions:
+    options = CardOptions("cpu", "synthetic:1500", {}, True, str(folder), str(folder))
+    return dataclasses.replace(options, **changed)
+
+
+@pytest.mark.parametrize("part", [card_parts.correctness, card_parts.rates])
+def test_a_card_is_checked_and_timed_with_both_models(
+    part: Callable[[CardOptions], list[CardRow]],
     split: str,
     tiny_bert: Path,
     tiny_llama: Path,
     tmp_path: Path,
+) -> None:
+    checkpoints = {"bert": str(tiny_bert), "llama": str(tiny_llama)}
+    rows = part(options_for(tmp_path, checkpoints=checkpoints))
+    assert {row.what.partition(":")[0] for row in rows} == {"bert", "llama"}
+    assert len(rows) >= 6
+    assert not [row for row in rows if row.verdict == "off"]
+
+
+def test_a_part_runs_in_its_process_and_is_saved_and_printed(
+    split: str,
+    tiny_llama: Path,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    parts = ["shape-1b"]
     code = card.main(
         [
-            "--device", "cpu", "--tiny", "--parts", part, "--dataset", "synthetic:1500",
-            "--checkpoint", f"bert={tiny_bert}", "--checkpoint", f"llama={tiny_llama}",
+            "--device", "cpu", "--tiny", "--parts", ",".join(parts), "--dataset", "synthetic:1500",
+            "--checkpoint", f"llama={tiny_llama}",
             "--root", str(Path(card.__file__).parents[2]), "--output", str(tmp_path),
         ]
     )  # fmt: skip
     printed = capsys.readouterr().out
     assert code == 0, printed
     files = sorted(tmp_path.glob("*-*-*-*.json"))
-    assert len(files) == len(part.split(","))
+    assert len(files) == len(parts)
     for file in files:
         result = json.loads(file.read_text("utf-8"))
         assert result["rows"]
         assert all(row["what"] in printed for row in result["rows"])
-    if part == "comparison":
-        assert record.load(tmp_path / "speed-run.json").comparisons[0].name == "bert-score"
+
+
+def test_the_comparison_is_saved_as_a_speed_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def compare(name: str, options: comparison.SpeedOptions) -> record.ComparisonResult:
+        asked.append(name)
+        comparison.make_task(name, options)  # raises if there are too few comments
+        return dataclasses.replace(speed_runs.comparison(), name=name)
+
+    monkeypatch.setattr(comparison, "compare", compare)
+    rows = card_parts.compare_implementations(options_for(tmp_path))
+    assert asked == ["bert-train"]
+    assert [(row.what, row.value) for row in rows] == [
+        ("bert-train: worthit", 5.0),
+        ("bert-train: worthit over reference", pytest.approx(3.75)),
+    ]
+    assert record.load(tmp_path / "speed-run.json").comparisons[0].name == "bert-train"
+
+
+def test_the_benchmark_is_run_with_options_that_exist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(command: list[str], **given: Any) -> Any:
+        parser = argparse.ArgumentParser()
+        options.add(parser.add_argument)
+        rest = command[command.index("-q") + 1 :]
+        parsed = parser.parse_args(rest)
+        assert parsed.checkpoint == ["bert=x"]
+        (Path(parsed.runs_folder) / "a-run.json").write_text("{}")
+        return SimpleNamespace(returncode=1)
+
+    monkeypatch.setattr(card_parts.subprocess, "run", run)
+    (row,) = card_parts.benchmark(options_for(tmp_path, checkpoints={"bert": "x"}))
+    assert row.what == "saved a-run.json, exit code"
+    assert row.verdict == "off"
 
 
 def test_a_part_that_takes_too_long_fails_and_the_others_run(
