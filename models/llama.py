@@ -156,8 +156,7 @@ class Llama(TokenClassifier[LlamaSettings]):
     def _comment_tokens(self, texts: Sequence[str]) -> list[list[int]]:
         # A word's token includes the space before it, so the comment begins with a space.
         spaced = [f" {text}" for text in texts]
-        tokens: list[list[int]] = self._tokenizer(spaced, add_special_tokens=False)["input_ids"]
-        return tokens
+        return batches.encode(self._tokenizer, spaced, special=False)
 
     def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
         lengths = [len(sequence) for sequence in tokens]

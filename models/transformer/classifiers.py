@@ -223,10 +223,7 @@ class Encoder(TokenClassifier[S]):
         return {"input_ids": ids, "attention_mask": mask.long()}
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        tokens: list[list[int]] = self._tokenizer(
-            list(texts), truncation=True, max_length=self._token_limit()
-        )["input_ids"]
-        return tokens
+        return batches.encode(self._tokenizer, texts, special=True, limit=self._token_limit())
 
     def _longest(self) -> int:
         return self._token_limit()

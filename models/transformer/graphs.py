@@ -6,7 +6,7 @@ recording (`Program` copies new ones there), and must never need a value on the 
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol
 
 import torch
@@ -48,8 +48,8 @@ class Recorder(Protocol):
             RuntimeError: out of memory.
         """
 
-    def forget(self) -> None:
-        """Release what recordings share, after their programs are dropped."""
+    def drop(self, programs: MutableMapping[Any, Program]) -> None:
+        """Remove programs, and release their memory and what they share."""
 
 
 class Eager:
@@ -59,7 +59,8 @@ class Eager:
         inputs = {name: tensor.clone() for name, tensor in example.items()}
         return Program(inputs, lambda: work(inputs))
 
-    def forget(self) -> None:
+    def drop(self, programs: MutableMapping[Any, Program]) -> None:
+        programs.clear()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
@@ -98,7 +99,7 @@ class CudaGraphs:
                 raise
             self.reason = " ".join(str(error).split())[:200] or type(error).__name__
             print(f"worthit: runs without CUDA graphs ({self.reason})", file=sys.stderr)
-            self.forget()
+            self.drop({})
             return Eager().record(work, example)
 
         def replay() -> torch.Tensor:
@@ -107,8 +108,9 @@ class CudaGraphs:
 
         return Program(inputs, replay)
 
-    def forget(self) -> None:
-        self._cuda.synchronize()
+    def drop(self, programs: MutableMapping[Any, Program]) -> None:
+        self._cuda.synchronize()  # a replay may be under way
+        programs.clear()
         self._pool = self._cuda.graph_pool_handle()
         self._cuda.empty_cache()
 

@@ -12,6 +12,7 @@ Right padding needs no mask in a causal model: no token sees what follows. An en
 with a mask of the keys, which is computed on the device from the lengths.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -139,8 +140,8 @@ def fill(
         real = np.array([len(sequence) for sequence in sequences])
         lengths[first_row : first_row + len(real)] = real
         grid = ids[first_id : first_id + size].reshape(shape.rows, shape.width)
-        grid[: len(real)][np.arange(shape.width) < real[:, None]] = np.concatenate(
-            [np.asarray(sequence, np.int64) for sequence in sequences]
+        grid[: len(real)][np.arange(shape.width) < real[:, None]] = np.fromiter(
+            itertools.chain.from_iterable(sequences), np.int64, int(real.sum())
         )
         first_id, first_row = first_id + size, first_row + shape.rows
     return ids, lengths

@@ -67,8 +67,7 @@ class PaddedScorer:
                 if not is_out_of_memory(error) or not self._can_halve(lengths, most_rows):
                     raise
             # Outside of `except`, which keeps the tensors of the failed batch.
-            self._programs.clear()
-            self._recorder.forget()
+            self._recorder.drop(self._programs)
             print(
                 f"worthit: out of memory; scores {self.most_tokens:,} tokens at once",
                 file=sys.stderr,

@@ -179,8 +179,7 @@ class _Trainer:
 
     def finish(self) -> None:
         """Release the memory of the programs."""
-        self._programs.clear()
-        self._recorder.forget()
+        self._recorder.drop(self._programs)
 
     def _program(self, batch: graphs.Tensors) -> graphs.Program:
         shape = batch["ids"].shape
@@ -215,9 +214,8 @@ class _Trainer:
                     raise
             # Outside of `except`, which keeps the tensors of the failed step.
             self.rows_at_once //= 2
-            self._programs.clear()
             self._optimizer.drop_gradients()
-            self._recorder.forget()
+            self._recorder.drop(self._programs)
             print(
                 f"worthit: out of memory; trains on {self.rows_at_once} comments at once",
                 file=sys.stderr,

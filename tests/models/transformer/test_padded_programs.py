@@ -77,7 +77,7 @@ class OutOfMemory(graphs.Eager):
 
     def __init__(self, failures: int, *, runs: bool) -> None:
         self.failures, self.fails_in_runs = failures, runs
-        self.forgotten = 0
+        self.drops = 0
 
     def _fail(self) -> None:
         if self.failures:
@@ -97,8 +97,9 @@ class OutOfMemory(graphs.Eager):
             self._fail()
         return super().record(fail_late, example)
 
-    def forget(self) -> None:
-        self.forgotten += 1
+    def drop(self, programs: Any) -> None:
+        super().drop(programs)
+        self.drops += 1
 
 
 example_parameters: list[torch.nn.Parameter] = []
@@ -234,7 +235,7 @@ def test_training_goes_on_with_half_the_rows_if_memory_runs_out(
     assert losses_of(model) == pytest.approx(losses, abs=1e-5)
     assert model.settings.micro_batch_size == 2
     assert model.settings.batch_size == 8  # comments per optimizer step stay
-    assert recorder.forgotten >= 2
+    assert recorder.drops >= 2
     assert "out of memory; trains on 4 comments at once" in capsys.readouterr().err
     assert model.predict_proba(TEXTS) == pytest.approx(expected.predict_proba(TEXTS), abs=1e-4)
 
