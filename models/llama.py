@@ -26,7 +26,7 @@ from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from worthit.datasets.errors import CheckpointError, RunError
 from worthit.models.contract import Labels, Progress, Size
 from worthit.models.hardware import devices
-from worthit.models.transformer import batches, packing, padded, prompts
+from worthit.models.transformer import batches, lora_linear, packing, padded, prompts
 from worthit.models.transformer.classifiers import TokenClassifier
 from worthit.models.weights import checkpoints
 
@@ -68,6 +68,8 @@ class Llama(TokenClassifier[LlamaSettings]):
         adapters = self._adapter_config(self._model)
         self._model = peft.get_peft_model(self._model, adapters, autocast_adapter_dtype=False)
         self._model.train()
+        if self._is_padded:
+            lora_linear.fuse(self._model)
         if settings.learning_rate is None:
             small = self._parameters < 300e6
             self.settings = settings = replace(settings, learning_rate=1e-3 if small else 2e-4)
