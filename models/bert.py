@@ -19,7 +19,6 @@ from worthit.models.hardware import devices
 from worthit.models.transformer import batches, packing
 from worthit.models.transformer.bert_settings import BertSettings
 from worthit.models.transformer.classifiers import Encoder
-from worthit.models.transformer.finetuning import Recipe, finetune
 from worthit.models.transformer.used_rows import UsedRows
 from worthit.models.weights import checkpoints
 
@@ -53,11 +52,12 @@ class Bert(Encoder[BertSettings]):
 
     def _tune(self, tokens: list[list[int]], labels: Labels, progress: Progress) -> None:
         rows = None
-        if self._packs:  # other architectures may compute positions or masks from token ids
+        fill_token = self._fill_token
+        if self._is_bert:  # other architectures may compute positions or masks from token ids
             rows = UsedRows(self._model.get_input_embeddings(), tokens)
-            tokens = rows.renumber(tokens)
-        parameters, recipe = list(self._model.parameters()), Recipe.of(self.settings)
-        decay = finetune(self._logits, parameters, tokens, labels, recipe, self.seed, progress)
+            tokens, fill_token = rows.renumber(tokens), 0
+        parameters = list(self._model.parameters())
+        decay = self._finetune(parameters, tokens, labels, progress, fill_token)
         if rows is not None:
             rows.restore(decay)
 
@@ -101,6 +101,11 @@ class Bert(Encoder[BertSettings]):
             logits: torch.Tensor = self._model(**self._inputs(tokens)).logits
         return logits.float()
 
+    def _padded_logits(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        with self._autocast():
+            logits: torch.Tensor = self._model(**self._padded_inputs(ids, lengths)).logits
+        return logits.float()
+
     def _autocast(self) -> AbstractContextManager[object]:
         if self._dtype == torch.float32 or not self._model.training:
             return nullcontext()
@@ -115,6 +120,7 @@ class Bert(Encoder[BertSettings]):
         self._folder = folder
         self._open(folder)
         self._cast_for_scoring()
+        self._prepare_single()
 
     def size(self) -> Size:
         parameters = sum(parameter.numel() for parameter in self._model.parameters())

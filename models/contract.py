@@ -211,6 +211,13 @@ class Classifier(ABC, Generic[S]):
         batches = [self._score(texts[start : start + size]) for start in range(0, len(texts), size)]
         return np.concatenate(batches)
 
+    def input_shape(self, text: str) -> tuple[int, ...] | None:
+        """What the first call with this comment prepares the device for; None: nothing.
+
+        Later calls of the same shape are faster.
+        """
+        return None
+
     def truncated_share(self, texts: Sequence[str]) -> float:
         """Share of these comments that the model reads only in part; 0 without a limit."""
         return 0.0

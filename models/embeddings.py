@@ -67,6 +67,10 @@ class Embeddings(Encoder[EmbeddingsSettings]):
     def _embed_all(self, texts: Sequence[str], progress: Progress) -> np.ndarray:
         """Shape (n, dimensions), in the order of the comments."""
         tokens = self._tokens(texts)
+        if self._is_padded:
+            features = self._padded_scorer(self._padded_embedding)(tokens)
+            progress(len(tokens), len(tokens))
+            return features
         lengths = np.array([len(sequence) for sequence in tokens])
         size, most_tokens = self.settings.scoring_batch_size, batches.MOST_TOKENS[self.device]
         features, done = np.empty((len(tokens), self._model.config.hidden_size), np.float32), 0
@@ -89,6 +93,15 @@ class Embeddings(Encoder[EmbeddingsSettings]):
             sums = (states * inputs["attention_mask"][:, :, None]).sum(dim=1)
         return torch.nn.functional.normalize(sums, dim=1)
 
+    def _padded_embedding(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """As `_embed`, for one padded batch."""
+        states = self._model(**self._padded_inputs(ids, lengths)).last_hidden_state.float()
+        real = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
+        return torch.nn.functional.normalize((states * real[:, :, None]).sum(dim=1), dim=1)
+
+    def _padded_logits(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        return self._padded_embedding(ids, lengths) @ self._weights.T + self._biases
+
     def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
         return self._embed(tokens) @ self._weights.T + self._biases
 
@@ -101,6 +114,7 @@ class Embeddings(Encoder[EmbeddingsSettings]):
         self._open_checkpoint()
         head = load_file(folder / _HEAD)
         self._set_head(head["coef"], head["intercept"])
+        self._prepare_single()
 
     def size(self) -> Size:
         fitted = self._biases.numel() if len(self.classes) > 2 else 1

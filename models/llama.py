@@ -7,6 +7,7 @@ The probability of each class is the softmax over the logits of the answers' fir
 Nothing is computed that does not change the answer. The output head is applied to the answer's
 position only, and only its rows for the answers. The question, which begins every prompt, is read
 once per batch in training and once in total in scoring. There is no padding (`packing`).
+Accelerators read the question with each comment and pad, because that costs them less (`padded`).
 """
 
 import re
@@ -25,9 +26,8 @@ from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from worthit.datasets.errors import CheckpointError, RunError
 from worthit.models.contract import Labels, Progress, Size
 from worthit.models.hardware import devices
-from worthit.models.transformer import batches, packing, prompts
+from worthit.models.transformer import batches, lora_linear, packing, padded, prompts
 from worthit.models.transformer.classifiers import TokenClassifier
-from worthit.models.transformer.finetuning import Recipe, finetune
 from worthit.models.weights import checkpoints
 
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
@@ -44,11 +44,12 @@ class LlamaSettings:
     adapted_share: float = 0.5  # of the layers, from the top; backward passes stop there
     learning_rate: float | None = None  # None: 1e-3 below 300 M parameters, else 2e-4
     batch_size: int = 8
+    micro_batch_size: int | None = None  # computed at once, on accelerators; None: what fits
     epochs: int = 1
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     precision: str = "auto"  # auto: bf16 where it is faster; or fp32, bf16
-    scoring_batch_size: int = 128  # at most; fewer for long comments
+    scoring_batch_size: int = 128  # at most, on CPUs; fewer for long comments
 
 
 class Llama(TokenClassifier[LlamaSettings]):
@@ -67,12 +68,13 @@ class Llama(TokenClassifier[LlamaSettings]):
         adapters = self._adapter_config(self._model)
         self._model = peft.get_peft_model(self._model, adapters, autocast_adapter_dtype=False)
         self._model.train()
+        if self._is_padded:
+            lora_linear.fuse(self._model)
         if settings.learning_rate is None:
             small = self._parameters < 300e6
             self.settings = settings = replace(settings, learning_rate=1e-3 if small else 2e-4)
-        recipe = Recipe.of(settings)
         trained = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
-        finetune(self._logits, trained, self._tokens(texts), labels, recipe, self.seed, progress)
+        self._finetune(trained, self._tokens(texts), labels, progress)
         self._merge_adapters()
         self._model.eval()
         self._read_question()
@@ -111,7 +113,7 @@ class Llama(TokenClassifier[LlamaSettings]):
     def _open(self, folder: Path) -> None:
         super()._open(folder)
         base, self._question = self._model, None
-        base.set_attn_implementation(packing.ATTENTION)
+        base.set_attn_implementation(self._attention)
         devices.fuse_norms(base)
         placed = {parameter.device.type for parameter in base.parameters()}
         if placed != {self.device}:
@@ -121,6 +123,10 @@ class Llama(TokenClassifier[LlamaSettings]):
         self._parameters = int(base.num_parameters())
         self._prompt = prompts.prompt(self.classes, self._first_tokens, self.settings.checkpoint)
         self._head = self._answer_rows(base.get_output_embeddings())
+
+    @property
+    def _attention(self) -> str:
+        return padded.ATTENTION if self._is_padded else packing.ATTENTION
 
     def _network(self, folder: Path) -> Any:
         return checkpoints.network(self.network_class, folder, dtype=self._dtype).to(self.device)
@@ -137,16 +143,22 @@ class Llama(TokenClassifier[LlamaSettings]):
         return [first for first, *_ in tokens]
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """What follows the question: the comment, cut to `max_length`, and the cue."""
+        """The comment, cut to `max_length`, and the cue; if padded, the question before it."""
         cue = self._tokenizer(prompts.CUE, add_special_tokens=False)["input_ids"]
         limit = self.settings.max_length
-        return [tokens[:limit] + cue for tokens in self._comment_tokens(texts)]
+        before = self._question_tokens() if self._is_padded else []
+        return [before + tokens[:limit] + cue for tokens in self._comment_tokens(texts)]
+
+    def _longest(self) -> int:
+        (empty,) = self._tokens([""])
+        positions = int(self._decoder().config.max_position_embeddings)
+        limit = self.settings.max_length
+        return positions if limit is None else len(empty) + limit
 
     def _comment_tokens(self, texts: Sequence[str]) -> list[list[int]]:
         # A word's token includes the space before it, so the comment begins with a space.
         spaced = [f" {text}" for text in texts]
-        tokens: list[list[int]] = self._tokenizer(spaced, add_special_tokens=False)["input_ids"]
-        return tokens
+        return batches.encode(self._tokenizer, spaced, special=False)
 
     def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
         lengths = [len(sequence) for sequence in tokens]
@@ -191,27 +203,55 @@ class Llama(TokenClassifier[LlamaSettings]):
         given, question = self.settings.checkpoint, self._question_tokens()
         comments = self._tokens(["yes", "no, not at all"])
         self._model.set_attn_implementation("eager")
-        rows = [torch.tensor([question + comment], device=self.device) for comment in comments]
+        prefix = [] if self._is_padded else question
+        rows = [torch.tensor([prefix + comment], device=self.device) for comment in comments]
         expected = torch.cat([self._model(input_ids=row).logits[:, -1] for row in rows])
-        self._model.set_attn_implementation(packing.ATTENTION)
-        lengths = [len(comment) for comment in comments]
-        pack = packing.Pack(lengths, self.device, head=len(question), keep=True)
-        hidden = self._hidden([question, *comments], pack)[pack.last]
-        if len(pack.seen) < self._decoder().config.num_hidden_layers:
-            raise CheckpointError(
-                f"{given} has layers without keys and values, so the question cannot be read once "
-                "for all comments; use a checkpoint with attention in each layer, such as Llama's"
-            )
-        logits = self._answer_logits(hidden, self._decoder().config)
+        self._model.set_attn_implementation(self._attention)
+        logits = (
+            self._our_padded_logits(comments)
+            if self._is_padded
+            else self._our_packed_logits(question, comments)
+        )
         if not torch.allclose(logits, expected[:, list(self._prompt.tokens)].float(), 0.02, 0.02):
             raise CheckpointError(
                 f"{given} computes logits from its last layer in an unknown way, so its answers "
                 "would be scored wrongly; use another checkpoint, such as one of the Llama family"
             )
 
+    def _our_packed_logits(
+        self, question: list[int], comments: Sequence[batches.Tokens]
+    ) -> torch.Tensor:
+        lengths = [len(comment) for comment in comments]
+        pack = packing.Pack(lengths, self.device, head=len(question), keep=True)
+        hidden = self._hidden([question, *comments], pack)[pack.last]
+        if len(pack.seen) < self._decoder().config.num_hidden_layers:
+            raise CheckpointError(
+                f"{self.settings.checkpoint} has layers without keys and values, so the question "
+                "cannot be read once for all comments; use a checkpoint with attention in each "
+                "layer, such as Llama's"
+            )
+        return self._answer_logits(hidden, self._decoder().config)
+
+    def _our_padded_logits(self, sequences: Sequence[batches.Tokens]) -> torch.Tensor:
+        shape = padded.Shape(padded.width(max(map(len, sequences))), len(sequences))
+        batch = padded.DeviceBatches([(shape, sequences)], self._fill_token, self.device)[0]
+        with padded.kernels():
+            return self._padded_logits(batch["ids"], batch["lengths"])
+
+    def _padded_logits(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        states = self._decoder()(
+            input_ids=ids,
+            position_ids=torch.arange(ids.shape[1], device=ids.device)[None],
+            padding=padded.Padding(),
+            use_cache=False,
+        ).last_hidden_state
+        return self._answer_logits(padded.last_states(states, lengths), self._decoder().config)
+
     @torch.no_grad()
     def _read_question(self) -> None:
         """Compute the fitted model's keys and values of the question, for all scoring."""
+        if self._is_padded:
+            return
         question = self._question_tokens()
         pack = packing.Pack([len(question)], self.device, keep=True)
         self._hidden([question], pack)
@@ -256,6 +296,7 @@ class Llama(TokenClassifier[LlamaSettings]):
         )
         self._model = adapted.merge_and_unload().eval()
         self._read_question()
+        self._prepare_single()
 
     def _merge_adapters(self) -> None:
         """Add the adapters to the weights in place, but keep them for saving."""

@@ -32,6 +32,7 @@ class LlamaZeroShot(Llama):
     def _load(self, folder: Path) -> None:
         self._open_checkpoint()
         self._read_question()
+        self._prepare_single()
 
     def size(self) -> Size:
         return Size(self._parameters, 0)

@@ -101,12 +101,18 @@ class Work:
             self._cell.effort.latency_limit_s,
             self._load_s,
             cold_start,
+            self._model.input_shape,
         )
 
     def throughput(self) -> record.Throughput:
         effort, texts = self._cell.effort, self._comments("test").texts
         return measure_throughput(
-            self._score, self._synchronize, texts, effort.throughput_s, effort.largest_batch
+            self._score,
+            self._synchronize,
+            texts,
+            effort.throughput_s,
+            effort.largest_batch,
+            warms_up=self._cell.device != "cpu",
         )
 
     def memory(self, artifact: str) -> record.Memory:

@@ -5,7 +5,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ def measure_latency(
     limit_s: float,
     load_s: float,
     cold_start_s: Callable[[], Figure],
+    input_shape: Callable[[str], Hashable] = lambda text: None,
 ) -> Latency:
     """Score comments one by one, in repeated passes, until the median is known to 2 %.
 
@@ -54,6 +55,8 @@ def measure_latency(
         limit_s: stop after this time, once there are 30 samples.
         load_s: how long the model took to load, for the record.
         cold_start_s: called right after the first answer.
+        input_shape: what the first call with a comment prepares the device for; None: nothing. All
+            shapes are prepared before the samples, and the slowest first call is a figure of its own.
     """
 
     def once(text: str) -> float:
@@ -65,6 +68,7 @@ def measure_latency(
 
     first_call_ms = once(texts[0])
     cold_start = cold_start_s()
+    first_shape_ms = [once(text) for text in _one_of_each_shape(texts, input_shape)]
     for text in texts[:_WARM_UPS]:
         once(text)
     gc.collect()
@@ -97,7 +101,27 @@ def measure_latency(
         ended_by=ended_by,
         cold_start_s=cold_start,
         comments=comments,
+        **_slowest(first_shape_ms),
     )
+
+
+def _one_of_each_shape(
+    texts: Sequence[str], input_shape: Callable[[str], Hashable]
+) -> Iterator[str]:
+    """The first comment of each shape other than that of the first comment."""
+    seen = {None, input_shape(texts[0])}
+    for text in texts:
+        if (shape := input_shape(text)) not in seen:
+            seen.add(shape)
+            yield text
+
+
+def _slowest(first_shape_ms: Sequence[float]) -> dict[str, Figure]:
+    if not first_shape_ms:
+        return {}
+    count = len(first_shape_ms)
+    instrument = f"{_CLOCK}, slowest of the shapes"
+    return {"first_shape_ms": measured(max(first_shape_ms), "ms", instrument, count)}
 
 
 def _reason_to_end(widths_ms: Sequence[float], samples_ms: Sequence[float]) -> str:

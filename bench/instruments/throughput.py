@@ -19,6 +19,8 @@ def measure_throughput(
     texts: Sequence[str],
     seconds: float,
     largest_batch: int,
+    *,
+    warms_up: bool = False,
 ) -> Throughput:
     """Sweep batch sizes over the same comments.
 
@@ -31,6 +33,8 @@ def measure_throughput(
         texts: repeated if there are fewer than `largest_batch`.
         seconds: repeat whole passes for at least this time at each size.
         largest_batch: the largest size, and the number of comments in a pass.
+        warms_up: score all comments once at each size before timing, on devices that prepare
+            something for each shape of a batch.
     """
     sample = list(itertools.islice(itertools.cycle(texts), largest_batch))
     score(sample[:1], 1)
@@ -40,6 +44,8 @@ def measure_throughput(
         if size > largest_batch or idle_steps == 2:
             break
         try:
+            if warms_up:
+                score(sample, size)
             per_s, scored = _rate(score, synchronize, sample, size, seconds)
         except (MemoryError, RuntimeError) as error:
             if not rates or not is_out_of_memory(error):

@@ -113,6 +113,9 @@ class Memory:
     processes: _Positive  # in the peak: this one and its living descendants
 
 
+_NOT_PREPARED = unavailable("ms", "the device prepares nothing for a shape")
+
+
 @dataclass(frozen=True)
 class Latency:
     """Single comments, from text to probability in host memory."""
@@ -131,6 +134,8 @@ class Latency:
     ended_by: str  # "precision", "no gain", "time limit" or "sample limit"
     cold_start_s: Figure  # from the start of the process to the first answer
     comments: _Positive  # timed in turn: sample i is of comment i % comments
+    # slowest first call of a shape, apart from the process's first call
+    first_shape_ms: Figure = _NOT_PREPARED
 
 
 @dataclass(frozen=True)

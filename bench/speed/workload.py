@@ -31,7 +31,7 @@ from worthit.models.registry import model_class
 from worthit.models.weights import checkpoints
 
 _LAYER = re.compile(r"(^|\.)layers?\.\d+\.")
-_SIDE = {"cpu": 2048, "mps": 4096, "cuda": 8192}  # of square matrices that fill the device
+SIDE = {"cpu": 2048, "mps": 4096, "cuda": 8192}  # of square matrices that fill the device
 _REPEATS = 3
 
 
@@ -64,7 +64,7 @@ class WorkloadMeter:
 
     def slice(self, number: int) -> float:
         """Operations per second: the best of a few products of two square matrices."""
-        side = _SIDE[self._task.device]
+        side = SIDE[self._task.device]
         seconds = devices.gemm_seconds(self._task.device, self._dtype, side, _REPEATS)
         return 2 * side**3 / seconds
 

@@ -95,8 +95,12 @@ def _can_multiply_bf16(device: str) -> bool:
 
 
 def gemm_seconds(device: str, dtype: torch.dtype, side: int = 768, repeats: int = 5) -> float:
-    """Seconds of the fastest of a few products of two square matrices."""
-    a, b = (torch.ones(side, side, dtype=dtype, device=device) for _ in range(2))
+    """Seconds of the fastest of a few products of two square matrices.
+
+    Of random numbers: accelerators multiply equal ones up to 13 % faster.
+    """
+    generator = torch.Generator(device).manual_seed(0)  # leaves the seed of a training alone
+    a, b = (torch.randn(side, side, generator=generator, device=device).to(dtype) for _ in range(2))
     best = float("inf")
     for _ in range(repeats + 1):  # the first one sets up kernels
         synchronize(device)

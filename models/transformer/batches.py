@@ -1,7 +1,7 @@
 """Batches of token sequences of similar length, padded to the longest of the batch or packed."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,35 @@ Logits = Callable[[Sequence[Tokens]], "torch.Tensor"]
 Indices = npt.NDArray[np.int64]
 
 # More tokens at once overflow a CPU's caches and halve the throughput. Accelerators want many.
-MOST_TOKENS = {"cpu": 1_024, "cuda": 65_536, "mps": 16_384}
+MOST_TOKENS = {"cpu": 1_024, "cuda": 32_768, "mps": 16_384}
 # Training sorts by length within this many batches: little padding, and batches stay random.
 _BATCHES_SORTED_TOGETHER = 16
+
+
+def encode(
+    tokenizer: Any, texts: Sequence[str], *, special: bool, limit: int | None = None
+) -> list[list[int]]:
+    """The token ids of texts, without the masks and types that transformers makes of each.
+
+    Args:
+        tokenizer: of transformers.
+        special: add the special tokens, such as BERT's [CLS].
+        limit: the most tokens, special ones included; None: no limit.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:  # written in Python
+        cut: dict[str, Any] = {} if limit is None else {"truncation": True, "max_length": limit}
+        ids: list[list[int]] = tokenizer(list(texts), add_special_tokens=special, **cut)[
+            "input_ids"
+        ]
+        return ids
+    backend.no_padding()
+    if limit is None:
+        backend.no_truncation()
+    else:
+        backend.enable_truncation(limit, direction=tokenizer.truncation_side)
+    encodings = backend.encode_batch_fast(list(texts), add_special_tokens=special)
+    return [encoding.ids for encoding in encodings]
 
 
 def for_training(

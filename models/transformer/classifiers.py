@@ -1,7 +1,9 @@
 """What the models on top of transformers share: `TokenClassifier` for all, `Encoder` for encoders."""
 
+import functools
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,21 +11,29 @@ import numpy as np
 import torch
 import transformers
 
-from worthit.models.contract import Base, Classifier, Probabilities, S
+from worthit.models.contract import Base, Classifier, Labels, Probabilities, Progress, S
 from worthit.models.hardware import devices
-from worthit.models.transformer import batches, packing
+from worthit.models.transformer import batches, graphs, packing, padded, padded_training
+from worthit.models.transformer.finetuning import OnLoss, Recipe, finetune, ignore
+from worthit.models.transformer.padded_scoring import PaddedResult, PaddedScorer
 from worthit.models.weights import checkpoints
 
 
 class TokenClassifier(Classifier[S]):
     """Scores token sequences in batches of similar length.
 
-    Its settings have the fields checkpoint, max_length, precision and scoring_batch_size.
+    CPUs compute sequences without padding where they can (`packing`), accelerators in padded batches
+    of few shapes (`padded`). Its settings have the fields checkpoint, max_length, precision and
+    scoring_batch_size.
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers")
     #: the auto class of transformers that reads the checkpoint
     network_class: ClassVar[Any]
+    #: True to compute as accelerators do; None: depends on the device
+    pads: ClassVar[bool | None] = None
+    #: called with the loss of each training step
+    on_loss: OnLoss = staticmethod(ignore)
     settings: Any
     _model: Any  # the network, from transformers
     _tokenizer: Any
@@ -40,6 +50,7 @@ class TokenClassifier(Classifier[S]):
             self._open(folder)
 
     def _open(self, folder: Path) -> None:
+        self.__dict__.pop("_scorer", None)  # its programs read the weights of another network
         self._dtype = devices.dtype_for(self.settings.precision, self.device)
         self._tokenizer = checkpoints.tokenizer(folder)
         self._model = self._network(folder)
@@ -49,19 +60,107 @@ class TokenClassifier(Classifier[S]):
         checkpoint = checkpoints.resolve(self.settings.checkpoint)
         return Base(checkpoint.given, checkpoint.origin, checkpoint.identity)
 
+    def _finetune(
+        self,
+        parameters: Sequence[torch.nn.Parameter],
+        tokens: Sequence[batches.Tokens],
+        labels: Labels,
+        progress: Progress,
+        fill_token: int = 0,
+    ) -> float:
+        """Train parameters in place.
+
+        The setting `micro_batch_size` becomes what fitted into memory, if the batch did not.
+
+        Returns:
+            What weight decay leaves of a weight of 1 that never has a gradient.
+        """
+        recipe = Recipe.of(self.settings)
+        if not self._is_padded:
+            arguments = parameters, tokens, labels, recipe, self.seed, progress
+            return finetune(self._logits, *arguments, on_loss=self.on_loss)
+        result = padded_training.finetune(
+            self._padded_logits,
+            parameters,
+            tokens,
+            labels,
+            recipe,
+            self.seed,
+            progress,
+            device=self.device,
+            recorder=self._recorder,
+            fill_token=fill_token,
+            widest=self._widest,
+            rows_at_once=self.settings.micro_batch_size,
+            on_loss=self.on_loss,
+        )
+        if result.rows_at_once < recipe.batch_size:
+            self.settings = replace(self.settings, micro_batch_size=result.rows_at_once)
+        return result.decay
+
     def _score(self, texts: Sequence[str]) -> Probabilities:
         return self._score_batches(texts, None)
 
     def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
         # All comments at once, so that those of similar length share a batch.
-        size = batch_size or self.settings.scoring_batch_size
         tokens = self._tokens(texts)
+        if self._is_padded:
+            logits = torch.from_numpy(self._scorer(tokens, batch_size))
+            probabilities: Probabilities = torch.softmax(logits.double(), dim=1).numpy()
+            return probabilities
+        size = batch_size or self.settings.scoring_batch_size
         return batches.score(self._logits, tokens, size, self.device, packed=self._packs)
+
+    def input_shape(self, text: str) -> tuple[int, ...] | None:
+        if not self._is_padded:
+            return None
+        (tokens,) = self._tokens([text])
+        return (1, padded.width(len(tokens), self._widest))
+
+    @property
+    def _is_padded(self) -> bool:
+        """True if batches are computed as accelerators do."""
+        return self.device != "cpu" if self.pads is None else self.pads
 
     @property
     def _packs(self) -> bool:
         """True if a batch is computed as one row without padding."""
         return bool(self._model.config._attn_implementation == packing.ATTENTION)
+
+    @functools.cached_property
+    def _recorder(self) -> graphs.Recorder:
+        return graphs.recorder(self.device)
+
+    @functools.cached_property
+    def _scorer(self) -> PaddedScorer:
+        """Made after training: its programs read the weights where they are then."""
+        return self._padded_scorer(self._padded_logits)
+
+    def _padded_scorer(self, compute: PaddedResult) -> PaddedScorer:
+        return PaddedScorer(compute, self.device, self._recorder, self._fill_token, self._widest)
+
+    @property
+    def _widest(self) -> int | None:
+        """Positions of the network, if padding must not exceed them."""
+        return None
+
+    @property
+    def _fill_token(self) -> int:
+        """A token for padding."""
+        return 0
+
+    def _prepare_single(self) -> None:
+        """Record the programs of single comments, so that no later call waits for it."""
+        if self._is_padded:
+            self._scorer.prepare_single(self._longest())
+
+    @abstractmethod
+    def _longest(self) -> int:
+        """The most tokens of a sequence, as `_tokens` returns it."""
+
+    @abstractmethod
+    def _padded_logits(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Shape (rows, k), fp32, for one padded batch; never needs a value on the host."""
 
     @abstractmethod
     def _network(self, folder: Path) -> Any:
@@ -79,17 +178,39 @@ class Encoder(TokenClassifier[S]):
     """Computes BERT's comments without padding (`packing`), those of other architectures with it."""
 
     _positions: int
+    _is_bert: bool
+    #: True if the network takes attention's own mask; it inspects another one on the host
+    _takes_whole_mask: bool
 
     def _open(self, folder: Path) -> None:
         super()._open(folder)
         self._positions = positions(self._model)
 
     def _choose_attention(self, network: Any) -> None:
-        """Pack where the result is known to be the same; else use the fastest with padding."""
+        """Use our attention where the result is known to be the same; else the fastest."""
         kinds = transformers.BertForSequenceClassification, transformers.BertModel
-        packs = isinstance(network, kinds) and not network.config.is_decoder
-        padding = devices.attention(self.device, self.settings.max_length)
-        network.set_attn_implementation(packing.ATTENTION if packs else padding)
+        self._is_bert = isinstance(network, kinds) and not network.config.is_decoder
+        ours = padded.ATTENTION if self._is_padded else packing.ATTENTION
+        longest = self.settings.max_length
+        other = "sdpa" if self._is_padded else devices.attention(self.device, longest)
+        network.set_attn_implementation(ours if self._is_bert else other)
+        self._takes_whole_mask = (
+            self._is_padded and not self._is_bert and _takes_whole_mask(network, self.device)
+        )
+
+    def _padded_inputs(self, ids: torch.Tensor, lengths: torch.Tensor) -> dict[str, Any]:
+        """The network's arguments for one padded batch."""
+        if self._is_bert:
+            positions = torch.arange(ids.shape[1], device=ids.device)[None]
+            return {
+                "input_ids": ids,
+                "position_ids": positions,
+                "padding": padded.Padding(lengths),
+            }
+        mask = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
+        if self._takes_whole_mask:
+            return {"input_ids": ids, "attention_mask": mask[:, None, None]}
+        return {"input_ids": ids, "attention_mask": mask.long()}
 
     def _inputs(self, tokens: Sequence[batches.Tokens]) -> dict[str, Any]:
         """The network's arguments for one batch."""
@@ -102,10 +223,18 @@ class Encoder(TokenClassifier[S]):
         return {"input_ids": ids, "attention_mask": mask.long()}
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        tokens: list[list[int]] = self._tokenizer(
-            list(texts), truncation=True, max_length=self._token_limit()
-        )["input_ids"]
-        return tokens
+        return batches.encode(self._tokenizer, texts, special=True, limit=self._token_limit())
+
+    def _longest(self) -> int:
+        return self._token_limit()
+
+    @property
+    def _widest(self) -> int | None:
+        return self._positions
+
+    @property
+    def _fill_token(self) -> int:
+        return int(self._tokenizer.pad_token_id or 0)  # some find positions by it
 
     def _token_limit(self) -> int:
         """The most tokens the encoder is given: those of the comment and the special ones."""
@@ -119,6 +248,21 @@ class Encoder(TokenClassifier[S]):
         whole = self._tokenizer(list(texts), truncation=False)["input_ids"]
         limit = self._token_limit()
         return float(np.mean([len(tokens) > limit for tokens in whole]))
+
+
+@torch.no_grad()
+def _takes_whole_mask(network: Any, device: str) -> bool:
+    """True if a network computes the same with a mask of shape (rows, 1, 1, width)."""
+    ids = torch.arange(16, device=device).view(2, 8)
+    mask = torch.arange(8, device=device) < torch.tensor([[8], [3]], device=device)
+    try:
+        expected, found = (
+            network(input_ids=ids, attention_mask=each)[0]
+            for each in (mask.long(), mask[:, None, None])
+        )
+    except (RuntimeError, ValueError, IndexError):
+        return False
+    return torch.allclose(found, expected, rtol=0.01, atol=0.01)
 
 
 def positions(encoder: Any) -> int:

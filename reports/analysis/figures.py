@@ -42,6 +42,7 @@ class FigureSpec:
     heading: str = ""  # in the results and in `compare`; a comma separates the unit
     number: Callable[[float], str] = significant  # how tables write the value
     results: bool = False  # whether the results table has this column
+    optional: bool = False  # tables show it only if some cell has a value
     interval: bool = False  # whether that column shows the bounds
     brief: str = ""  # heading in the table for a terminal of 80 columns; empty: not there
     repeat: str = ""  # heading in the table of repeated runs; empty: not there
@@ -56,6 +57,12 @@ class FigureSpec:
     #: what a difference must exceed to be checked for regressions: the limit, or where that is more
     #: the noise of the machines, or how far memory repeats (`bounds.MEMORY_OFF`)
     regression: Literal["not checked", "beyond noise", "beyond repeats"] = "not checked"
+
+    def has_column(self, run: Run) -> bool:
+        """Whether tables of this run show the figure at all."""
+        return not self.optional or any(
+            self.read(run, cell).value is not None for cell in run.cells
+        )
 
     def bounded(self, run: Run, cell: CellRecord) -> Bounded:
         return (self.bounds or within(self.read))(run, cell)
@@ -163,6 +170,12 @@ FIGURES = (
         },
     ),
     FigureSpec(
+        "first_shape_ms",
+        at("latency.first_shape_ms"),
+        optional=True,
+        detail=("latency", "first call of a length, ms"),
+    ),
+    FigureSpec(
         "latency_p50_ms",
         at("latency.p50_ms"),
         bounds.latency_p50_ms,
@@ -236,6 +249,8 @@ FIGURES = (
         "accelerator_peak_mb",
         at("memory.accelerator_peak_mb"),
         heading="accelerator memory, MB",
+        results=True,
+        optional=True,
         detail=("accelerator", "accelerator: tensors"),
         compared=True,
         regression="beyond repeats",

@@ -12,7 +12,7 @@ from worthit.reports.text.tables import listed, tabulated
 def table(analysis: Analysis) -> list[str]:
     """One row per cell, in the order in which they ran; then the footnotes."""
     run, notes = analysis.run, Footnotes()
-    columns = [spec for spec in figures.FIGURES if spec.results]
+    columns = [spec for spec in figures.FIGURES if spec.results and spec.has_column(run)]
     body = [
         [name(run, cell), *(_entry(analysis, cell, spec, notes) for spec in columns)]
         for cell in run.cells
@@ -56,7 +56,11 @@ def figure_table(run: Run, part: str, section: str | tuple[str, ...] = "") -> st
         section: in `FigureSpec.detail`; that of the part by default.
     """
     sections = section or part
-    specs = [spec for spec in figures.FIGURES if spec.detail and spec.detail[0] in sections]
+    specs = [
+        spec
+        for spec in figures.FIGURES
+        if spec.detail and spec.detail[0] in sections and spec.has_column(run)
+    ]
     notes = Footnotes()
     body: list[list[str]] = []
     instruments: list[dict[str, int]] = []  # instrument → the most samples behind a figure

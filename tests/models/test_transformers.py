@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.tiny_networks import make_causal_lm
 from worthit.datasets import registry
 from worthit.datasets.errors import CheckpointError, RunError
 from worthit.models.bert import Bert
@@ -33,27 +34,6 @@ def zero_shot(folder: Path, **settings: object) -> LlamaZeroShot:
     model = LlamaZeroShot(chosen)
     model.fit(TEXTS, LABELS)
     return model
-
-
-def make_causal_lm(tokenizer_from: Path, folder: Path, kind: str, **config: object) -> Path:
-    """A causal LM of another architecture with random weights; the head's are large enough to matter."""
-    import transformers
-
-    tokenizer = transformers.AutoTokenizer.from_pretrained(tokenizer_from)
-    tokenizer.save_pretrained(folder)
-    sizes = {
-        "vocab_size": len(tokenizer), "hidden_size": 64, "num_hidden_layers": 2,
-        "num_attention_heads": 2, "num_key_value_heads": 1, "intermediate_size": 128,
-        "max_position_embeddings": 512, "head_dim": 32, "pad_token_id": 0,
-    }  # fmt: skip
-    torch.manual_seed(0)
-    made = transformers.AutoModelForCausalLM.from_config(
-        transformers.AutoConfig.for_model(kind, **sizes | config)
-    )
-    for parameter in made.get_output_embeddings().parameters():  # a bias begins as 0
-        torch.nn.init.normal_(parameter, std=0.2)
-    made.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(params=["llama", "phi", "granite", "gemma2"])

@@ -59,6 +59,16 @@ def test_a_batch_that_does_not_fit_ends_the_sweep_and_keeps_earlier_rates(error:
     assert swept.ended_by == "memory"
 
 
+@pytest.mark.parametrize("warms_up", [False, True])
+def test_each_batch_size_is_warmed_up_where_shapes_are_prepared(warms_up: bool) -> None:
+    calls: list[int] = []
+    texts = ["a"] * 8
+    throughput.measure_throughput(
+        lambda texts, size: calls.append(size), lambda: None, texts, 0.0, 8, warms_up=warms_up
+    )
+    assert calls == ([1, 1, 1, 8, 8] if warms_up else [1, 1, 8])
+
+
 def test_other_errors_are_not_mistaken_for_too_little_memory() -> None:
     def score(texts: Any, size: int) -> None:
         if size > 8:

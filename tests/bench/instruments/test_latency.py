@@ -149,3 +149,23 @@ def test_a_process_knows_its_age() -> None:
         [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
     )
     assert 0.5 < float(done.stdout) <= time.perf_counter() - started + 0.02  # a tick of the clock
+
+
+def test_the_first_call_of_a_shape_is_a_figure_of_its_own(
+    taking: Callable[[Callable[[int], float]], Any],
+) -> None:
+    """Calls 1 and 2 prepare the device for lengths 2 and 3; all others take 1 ms."""
+    score = taking(lambda call: 0.05 * call if call in (1, 2) else 0.001)
+    cold = record.measured(1.0, "s", "test")
+    found = latency.measure_latency(
+        score, lambda: None, ["a", "bb", "ccc"] * 20, 1.0, 1.0, lambda: cold, len
+    )
+    assert found.first_shape_ms.value == pytest.approx(100)
+    assert found.first_shape_ms.samples == 2
+    assert max(found.samples_ms) == pytest.approx(1)
+
+
+def test_a_device_without_shapes_has_no_such_figure() -> None:
+    found = timed(lambda texts: None, 40, 1.0)
+    assert found.first_shape_ms.value is None
+    assert found.first_shape_ms.reason

@@ -25,7 +25,7 @@ def test_operations_are_counted_by_hand(tiny_bert: Path, tiny_llama: Path) -> No
 def test_the_meter_counts_tokens_without_padding_and_times_products(
     tiny_llama: Path, split: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(workload._SIDE, "cpu", 64)
+    monkeypatch.setitem(workload.SIDE, "cpu", 64)
     meter = workload.WorkloadMeter(Task("llama", True, "cpu", "fp32", str(tiny_llama), split, 1, 4))
     measured = meter.setup()
     model = llama.Llama().set_params(checkpoint=str(tiny_llama), precision="fp32")

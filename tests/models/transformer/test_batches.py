@@ -1,8 +1,12 @@
 """Batches hold each comment once, at similar lengths, and scores come back in order."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from worthit.models.transformer import batches
 
@@ -46,3 +50,32 @@ def test_a_packed_batch_is_bounded_by_real_tokens() -> None:
     assert [rows.tolist() for rows in made] == [[3], [0], [4, 2, 1], [5]]
     made = batches.for_scoring(lengths, 6, most_tokens=145, packed=True)
     assert [rows.tolist() for rows in made] == [[3, 0, 4], [2, 1, 5]]
+
+
+@pytest.mark.parametrize("limit", [None, 6, 3])
+@pytest.mark.parametrize("special", [True, False])
+def test_tokens_are_those_of_transformers(
+    tiny_bert: Path, tiny_llama: Path, special: bool, limit: int | None
+) -> None:
+    texts = ["you stupid idiot : the page the page the page", "", "unknown wörds <s> [SEP] 🙂"]
+    for folder in (tiny_bert, tiny_llama):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        cut: dict[str, Any] = {} if limit is None else {"truncation": True, "max_length": limit}
+        expected = tokenizer(texts, add_special_tokens=special, **cut)["input_ids"]
+        found = batches.encode(tokenizer, texts, special=special, limit=limit)
+        assert found == expected
+        # A function has no backend, like a tokenizer written in Python.
+        assert (
+            batches.encode(
+                lambda *given, used=tokenizer, **options: used(*given, **options),
+                texts,
+                special=special,
+                limit=limit,
+            )
+            == expected
+        )
+        # Later calls of the tokenizer have limits of their own.
+        assert (
+            tokenizer(texts)["input_ids"]
+            == transformers.AutoTokenizer.from_pretrained(folder)(texts)["input_ids"]
+        )

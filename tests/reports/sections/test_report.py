@@ -46,6 +46,22 @@ def test_instruments_are_named_once_if_they_are_the_same_for_all_models() -> Non
     assert "- read from" not in text
 
 
+def test_accelerator_columns_appear_only_if_a_cell_has_used_one() -> None:
+    on_cpu = cell()
+    assert "accelerator memory" not in render(run(on_cpu))
+    assert "first call of a length" not in render(run(on_cpu))
+    latency = dataclasses.replace(
+        on_cpu.latency,  # type: ignore[type-var]
+        first_shape_ms=measured(61, "ms", "clock"),
+    )
+    memory = dataclasses.replace(factories.memory(), accelerator_peak_mb=measured(1_234, "MB", "t"))
+    on_gpu = cell(device="cuda", latency=latency, memory=memory)
+    text = render(run(dataclasses.replace(on_cpu, memory=factories.memory()), on_gpu))
+    results = entries(text, "accelerator memory, MB")
+    assert ["1,234" in row for row in results] == [False, True]
+    assert any("61" in row for row in entries(text, "first call of a length, ms"))
+
+
 def test_latency_by_length_and_serving_are_shown() -> None:
     samples, characters = (1.0, 2.0, 3.0, 4.0), (10, 20, 30, 40)
     latency = dataclasses.replace(
