@@ -55,9 +55,11 @@ class LlamaCpp:
         llama_cpp.llama_backend_init()
         options = llama_cpp.llama_model_default_params()
         options.n_gpu_layers = 0
+        # The AMX products of 0.3.36 crash (segmentation fault) with Q8_0 weights.
+        options.use_extra_bufts = not _has_amx()
         model = llama_cpp.llama_model_load_from_file(str(file).encode(), options)
         settings = llama_cpp.llama_context_default_params()
-        settings.n_ctx = settings.n_batch = settings.n_ubatch = _MOST_TOKENS
+        settings.n_ctx = settings.n_batch = _MOST_TOKENS
         settings.n_seq_max = _SEQUENCES + 1
         settings.kv_unified = True  # the comments share the question's keys and values
         settings.n_threads = settings.n_threads_batch = processor.allowed_cores()
@@ -113,3 +115,10 @@ class LlamaCppQ8(LlamaCpp):
     """Weights in blocks of 32 with 8 bits each."""
 
     file = "q8_0.gguf"
+
+
+def _has_amx() -> bool:
+    try:
+        return "amx_int8" in Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:  # not Linux
+        return False
