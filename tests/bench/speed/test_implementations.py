@@ -63,7 +63,8 @@ def test_every_implementation_scores_as_ours_does(
     ours.model.set_params(max_length=20)
     expected = ours.score(texts)
     assert np.ptp(expected) > 1e-3  # agreement means nothing if all scores are equal
-    np.testing.assert_allclose(loaded(implementation, task).score(texts), expected, atol=1e-5)
+    tolerance = 1e-4 if implementation == "llamacpp" else 1e-5  # llama.cpp keeps keys in fp16
+    np.testing.assert_allclose(loaded(implementation, task).score(texts), expected, atol=tolerance)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_every_implementation_scores_as_ours_does(
     [
         ("bert", "onnx-int8", 0.9),
         ("bert", "openvino-int8", 0.4),  # ranges of activations from 16 comments, 2 distinct ones
-        ("llama", "llamacpp-q8", 0.9),
+        ("llama", "llamacpp-q8", 0.5),  # blocks of 32 are half of a row; 0.99 with real weights
     ],
 )
 def test_a_quantised_implementation_scores_almost_as_ours_does(
