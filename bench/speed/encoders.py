@@ -1,8 +1,8 @@
-"""What runtimes that serve our encoder on a CPU share. Imports neither torch nor transformers, as a
-process that serves a model would."""
+"""Shared code of the runtimes that serve our encoder on a CPU, without torch or transformers."""
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from worthit.datasets.errors import DeviceError
 from worthit.models.contract import Probabilities
 
 
-class ServedEncoder:
+class ServedEncoder(ABC):
     """Tokenizes, sorts by length and pads each batch to its longest comment. It only scores.
 
     A runtime is a subclass with `_open` and `_logits`.
@@ -42,13 +42,13 @@ class ServedEncoder:
         )
         self._open(weights)
 
+    @abstractmethod
     def _open(self, weights: Path) -> None:
         """Load the converted weights below the weights folder."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _logits(self, inputs: dict[str, Any]) -> npt.NDArray[Any]:
         """Logits of shape (batch, 2) for `input_ids` and `attention_mask`, (batch, length)."""
-        raise NotImplementedError
 
     def score(self, texts: Sequence[str]) -> Probabilities:
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
