@@ -123,8 +123,7 @@ class Bert(Encoder[BertSettings]):
         self._prepare_single()
 
     def size(self) -> Size:
-        parameters = sum(parameter.numel() for parameter in self._model.parameters())
-        return Size(parameters, parameters)
+        return Size(self._parameters, self._parameters)
 
 
 def _keep_first_tokens(

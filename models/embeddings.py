@@ -71,6 +71,7 @@ class Embeddings(Encoder[EmbeddingsSettings]):
             features = self._padded_scorer(self._padded_embedding)(tokens)
             progress(len(tokens), len(tokens))
             return features
+        self._pack_weights()
         lengths = np.array([len(sequence) for sequence in tokens])
         size, most_tokens = self.settings.scoring_batch_size, batches.MOST_TOKENS[self.device]
         features, done = np.empty((len(tokens), self._model.config.hidden_size), np.float32), 0
@@ -88,7 +89,9 @@ class Embeddings(Encoder[EmbeddingsSettings]):
         if self._packs:
             sizes = torch.tensor([len(each) for each in tokens], device=self.device)
             sequence = torch.arange(len(tokens), device=self.device).repeat_interleave(sizes)
-            sums = states.new_zeros(len(tokens), states.shape[2]).index_add_(0, sequence, states[0])
+            sums = states.new_zeros(len(tokens), states.shape[2]).index_add_(
+                0, sequence, states[0][: len(sequence)]
+            )
         else:
             sums = (states * inputs["attention_mask"][:, :, None]).sum(dim=1)
         return torch.nn.functional.normalize(sums, dim=1)
@@ -119,5 +122,4 @@ class Embeddings(Encoder[EmbeddingsSettings]):
     def size(self) -> Size:
         fitted = self._biases.numel() if len(self.classes) > 2 else 1
         head = fitted * (self._weights.shape[1] + 1)
-        frozen = sum(parameter.numel() for parameter in self._model.parameters())
-        return Size(frozen + head, head)
+        return Size(self._parameters + head, head)

@@ -174,7 +174,7 @@ class Llama(TokenClassifier[LlamaSettings]):
     def _hidden(self, tokens: Sequence[batches.Tokens], pack: packing.Pack) -> torch.Tensor:
         """The last layer's states of a row, shape (tokens, width)."""
         states: torch.Tensor = self._decoder()(
-            input_ids=batches.row(tokens, self.device),
+            input_ids=batches.row(tokens, self.device, pack.filler),
             position_ids=pack.positions[None],
             packed=pack,
             use_cache=False,

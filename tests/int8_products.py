@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests import small_runs
 from worthit.bench.cell import Cell
@@ -72,7 +73,8 @@ def assert_converted(plain: Any, model: Any, classes: tuple[str, ...]) -> None:
     assert found.sum(axis=1) == pytest.approx(np.ones(len(TEXTS)))
     assert np.ptp(expected, axis=0).max() > 0.3  # equal scores would prove nothing
     assert found.argmax(axis=1).tolist() == expected.argmax(axis=1).tolist()
-    assert found.tolist() != expected.tolist()  # something was rounded
+    if plain._dtype == torch.float32:  # a tiny model has few scores in bf16, and they may agree
+        assert found.tolist() != expected.tolist()  # something was rounded
 
 
 def assert_saved_whole(

@@ -1,5 +1,6 @@
 """The processor: its name, and the number of cores this process may use. Imports no torch."""
 
+import functools
 import math
 import os
 import platform
@@ -46,6 +47,15 @@ def int8_products_saturate() -> bool:
         return "vnni" not in _CPUINFO.read_text("utf-8")
     except OSError:  # not Linux; True is safe everywhere
         return True
+
+
+@functools.cache
+def has_amx() -> bool:
+    """True if the processor multiplies tiles of bf16 numbers (Intel AMX)."""
+    try:
+        return "amx_bf16" in _CPUINFO.read_text("utf-8")
+    except OSError:  # not Linux
+        return False
 
 
 def allowed_cores() -> int:

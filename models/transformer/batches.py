@@ -15,7 +15,7 @@ Logits = Callable[[Sequence[Tokens]], "torch.Tensor"]
 Indices = npt.NDArray[np.int64]
 
 # More tokens at once overflow a CPU's caches and halve the throughput. Accelerators want many.
-MOST_TOKENS = {"cpu": 1_024, "cuda": 32_768, "mps": 16_384}
+MOST_TOKENS = {"cpu": 1_536, "cuda": 32_768, "mps": 16_384}
 # Training sorts by length within this many batches: little padding, and batches stay random.
 _BATCHES_SORTED_TOGETHER = 16
 
@@ -128,8 +128,9 @@ def pad(
     return ids.to(device), lengths.to(device)
 
 
-def row(sequences: Sequence[Tokens], device: str) -> "torch.Tensor":
-    """The token ids of all sequences, concatenated, shape (1, tokens)."""
+def row(sequences: Sequence[Tokens], device: str, filler: int = 0) -> "torch.Tensor":
+    """The token ids of all sequences, concatenated, and `filler` zeros; shape (1, tokens)."""
     import torch
 
-    return torch.tensor([[token for sequence in sequences for token in sequence]]).to(device)
+    tokens = [token for sequence in sequences for token in sequence]
+    return torch.tensor([[*tokens, *[0] * filler]]).to(device)

@@ -13,7 +13,14 @@ import transformers
 
 from worthit.models.contract import Base, Classifier, Labels, Probabilities, Progress, S
 from worthit.models.hardware import devices
-from worthit.models.transformer import batches, graphs, packing, padded, padded_training
+from worthit.models.transformer import (
+    batches,
+    graphs,
+    packed_linear,
+    packing,
+    padded,
+    padded_training,
+)
 from worthit.models.transformer.finetuning import OnLoss, Recipe, finetune, ignore
 from worthit.models.transformer.padded_scoring import PaddedResult, PaddedScorer
 from worthit.models.weights import checkpoints
@@ -38,6 +45,8 @@ class TokenClassifier(Classifier[S]):
     _model: Any  # the network, from transformers
     _tokenizer: Any
     _dtype: torch.dtype
+    #: the network whose weights are packed
+    _packed: Any = None
 
     def prepare(self) -> None:
         checkpoints.import_architecture(self.settings.checkpoint, self.network_class)
@@ -108,8 +117,15 @@ class TokenClassifier(Classifier[S]):
             logits = torch.from_numpy(self._scorer(tokens, batch_size))
             probabilities: Probabilities = torch.softmax(logits.double(), dim=1).numpy()
             return probabilities
+        self._pack_weights()
         size = batch_size or self.settings.scoring_batch_size
         return batches.score(self._logits, tokens, size, self.device, packed=self._packs)
+
+    def _pack_weights(self) -> None:
+        """Called before scoring on a CPU: converting and saving a model need plain weights."""
+        if self._packed is not self._model:
+            packed_linear.pack(self._model)
+            self._packed = self._model
 
     def input_shape(self, text: str) -> tuple[int, ...] | None:
         if not self._is_padded:
@@ -178,6 +194,7 @@ class Encoder(TokenClassifier[S]):
     """Computes BERT's comments without padding (`packing`), those of other architectures with it."""
 
     _positions: int
+    _parameters: int
     _is_bert: bool
     #: True if the network takes attention's own mask; it inspects another one on the host
     _takes_whole_mask: bool
@@ -185,6 +202,7 @@ class Encoder(TokenClassifier[S]):
     def _open(self, folder: Path) -> None:
         super()._open(folder)
         self._positions = positions(self._model)
+        self._parameters = sum(parameter.numel() for parameter in self._model.parameters())
 
     def _choose_attention(self, network: Any) -> None:
         """Use our attention where the result is known to be the same; else the fastest."""
@@ -216,7 +234,7 @@ class Encoder(TokenClassifier[S]):
         """The network's arguments for one batch."""
         if self._packs:
             pack = packing.Pack([len(each) for each in tokens], self.device, causal=False)
-            row = batches.row(tokens, self.device)
+            row = batches.row(tokens, self.device, pack.filler)
             return {"input_ids": row, "position_ids": pack.positions[None], "packed": pack}
         ids, lengths = batches.pad(tokens, self._tokenizer.pad_token_id or 0, self.device)
         mask = torch.arange(ids.shape[1], device=self.device) < lengths[:, None]

@@ -5,7 +5,6 @@ and heads stay as they are.
 """
 
 import copy
-import re
 import shutil
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from safetensors.torch import save_file
 from worthit.datasets.errors import CheckpointError
 from worthit.models.contract import S, Size, Variant
 from worthit.models.hardware import devices
-from worthit.models.transformer import int8_linear
+from worthit.models.transformer import blocks, int8_linear
 from worthit.models.weights import checkpoints
 
 #: tensors by name, in a network or in a file
@@ -28,7 +27,6 @@ Tensors = dict[str, torch.Tensor]
 
 # Not model.safetensors: transformers would read it as weights, without their scales.
 _FILE = "int8.safetensors"
-_LAYER = re.compile(r"(^|\.)layers?\.\d+\.")
 
 
 class Int8Variant(Variant[S]):
@@ -105,7 +103,7 @@ def round_layers(network: Any, checkpoint: str, variant: str, original: str) -> 
     Raises:
         CheckpointError: a linear layer is not a plain one.
     """
-    linear = _linear_layers(network)
+    linear = blocks.linear_layers(network)
     if not linear or not all(layer.weight.is_floating_point() for _, layer in linear):
         raise CheckpointError(
             f"{checkpoint} has no plain linear layers to round; omit {variant}, or give another "
@@ -136,13 +134,12 @@ def fill(network: Any, saved: Tensors | Path, prefix: str = "") -> None:
             begin with `prefix`; or a file of it.
     """
     rounding = int8_linear.TokenRounding()
-    for name, layer in _linear_layers(network):
+    for name, layer in blocks.linear_layers(network):
         parts = ["weight", "scales", *(["bias"] if layer.bias is not None else [])]
         weight, *small = read(saved, [f"{prefix}{name}.{part}" for part in parts])
         # Clones, because the originals would keep the file's pages in memory.
         int8 = int8_linear.Int8Linear(rounding, weight, *(tensor.clone() for tensor in small))
-        parent, _, attribute = name.rpartition(".")
-        setattr(network.get_submodule(parent), attribute, int8)
+        blocks.replace(network, name, int8)
     rest = list(network.state_dict())
     tensors = read(saved, [prefix + name for name in rest])
     network.load_state_dict(dict(zip(rest, tensors, strict=True)), assign=True)
@@ -154,12 +151,3 @@ def read(saved: Tensors | Path, names: Sequence[str]) -> list[torch.Tensor]:
         return [saved[name] for name in names]
     with safe_open(saved, "pt") as file:
         return [file.get_tensor(name) for name in names]
-
-
-def _linear_layers(network: Any) -> list[tuple[str, Any]]:
-    """Plain linear layers by name; subclasses compute something else."""
-    return [
-        (name, module)
-        for name, module in network.named_modules()
-        if type(module) is torch.nn.Linear and _LAYER.search(name)
-    ]

@@ -13,11 +13,18 @@ from typing import Any
 
 import torch
 import transformers
+from torch.nn.functional import pad
 
-from worthit.models.hardware import devices
+from worthit.models.hardware import devices, processor
 
 #: the name of this attention in transformers
 ATTENTION = "worthit_packed"
+# A kernel is prepared for each shape, which takes as long as a batch. With such rows and widths few
+# shapes occur in scoring. Wider multiples pay no more.
+_ROW_MULTIPLE = 64
+# torch's fused attention is faster than plain products with AMX, if no width is odd.
+_FUSED_MULTIPLE = 16
+
 #: by layer: both have the shape (tokens, key heads, head size)
 KeysAndValues = Mapping[int, tuple[torch.Tensor, torch.Tensor]]
 
@@ -48,14 +55,23 @@ class Pack:
         self._before = head or next((len(key) for key, _ in self._known.values()), 0)
         sizes = torch.tensor(lengths)
         starts = sizes.cumsum(0) - sizes
-        places = torch.arange(int(sizes.max()))
+        longest, tokens = int(sizes.max()), head + int(sizes.sum())
+        scores_many = device == "cpu" and len(sizes) > 1 and not torch.is_grad_enabled()
+        #: tokens at the end of the row that belong to no sequence
+        self.filler = -tokens % _ROW_MULTIPLE if scores_many else 0
+        fused = scores_many and processor.has_amx()
+        if fused:
+            longest += -(self._before + longest) % _FUSED_MULTIPLE
+        places = torch.arange(longest)
         real = places < sizes[:, None]
         # Padding repeats the sequence's last token: it is finite, and no token sees it.
         grid = starts[:, None] + torch.minimum(places, sizes[:, None] - 1)
         positions = torch.cat([torch.arange(head), (self._before + places).expand_as(grid)[real]])
+        positions = pad(positions, (0, self.filler))
         self._sizes, self._grid = sizes.to(device), grid.to(device)
-        self._cells = real.flatten().nonzero()[:, 0].to(device)
-        self._plain = device == "cpu" and self._before + len(places) <= devices.SHORT_TOKENS
+        self._cells = pad(real.flatten().nonzero()[:, 0], (0, self.filler)).to(device)
+        short = self._before + longest <= devices.SHORT_TOKENS
+        self._plain = device == "cpu" and short and not fused
         self._layouts: dict[int, _Layout] = {}
         self._biases: dict[tuple[Any, ...], torch.Tensor] = {}
         #: index in the row of each sequence's first and last token, shape (sequences,)

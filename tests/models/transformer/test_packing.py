@@ -1,8 +1,12 @@
 """Packed sequences attend as each does alone, in any layout, with the same gradients."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 
+from worthit.models.transformer import batches
 from worthit.models.transformer.packing import Pack
 
 LENGTHS = [5, 1, 3]
@@ -115,6 +119,41 @@ def test_a_shared_prefix_is_seen_by_all_in_the_row_or_known(window: int | None) 
         later.positions.tolist() == [6, 7, 8, 9, 10, 6, 6, 7, 8] == pack.positions.tolist()[head:]
     )
     assert pack.positions.tolist()[:head] == list(range(head)) == before.positions.tolist()
+
+
+@pytest.mark.parametrize("amx", [True, False])
+@pytest.mark.parametrize("options", [{}, {"window": 2}, {"softcap": 0.5}, {"causal": False}])
+def test_scoring_fills_rows_and_changes_no_sequence(
+    amx: bool, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worthit.models.hardware.processor.has_amx", lambda: amx)
+    with torch.no_grad():
+        causal = options.pop("causal", True)
+        tokens = sum(LENGTHS)
+        pack = Pack(LENGTHS, "cpu", causal=causal)
+        assert tokens + pack.filler == len(pack.positions) == 64
+        row = row_of(64)
+        found = pack.attend(0, *row, SCALING, **options)
+        assert torch.isfinite(found).all()
+        parts = zip(*(each(state[:tokens]) for state in row), strict=True)
+        alone = [plainly(*states, causal=causal, **options) for states in parts]
+        assert_close(found[:tokens], torch.cat(alone))
+
+
+def test_scoring_meets_few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worthit.models.hardware.processor.has_amx", lambda: True)
+    rng = np.random.default_rng(0)
+    lengths = np.maximum(rng.lognormal(3.5, 0.9, 2_000).astype(int), 3).clip(max=130)
+    rows, widths, most = set(), set(), 1_536
+    with torch.no_grad():
+        for batch in batches.for_scoring(lengths, 128, most, packed=True):
+            pack = Pack(lengths[batch].tolist(), "cpu", causal=False)
+            rows.add(len(pack.positions))
+            widths.add(pack._grid.shape[1])
+    assert len(rows) <= most // 64
+    assert len(widths) <= 9
+    assert all(size % 64 == 0 for size in rows)
+    assert all(size % 16 == 0 for size in widths)
 
 
 def test_a_row_knows_where_its_sequences_begin_and_end() -> None:
