@@ -1,8 +1,8 @@
 """The `bert` model in OpenVINO, on CPUs: trained, then converted.
 
 Products are in bf16 where the processor has it (AVX512-BF16, AMX), else in fp32; weights are saved in
-fp32. In bf16 a score depends a little (up to 0.003) on the batch. Scoring needs only OpenVINO and
-tokenizers, so torch takes no memory.
+fp32. In bf16 a score depends a little on the batch (up to 0.002 for 1,024 comments). Scoring needs only
+OpenVINO and tokenizers, so torch takes no memory.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ class BertOpenVino(RuntimeBert):
     file = "model.xml"
     converters = runtimes = ("openvino",)
     extra = "openvino"
-    # On two cores with AMX: 702 comments/s, 623 with batches of 1,024 tokens, as many with 8,192.
+    # On two cores with AMX: 702 comments/s, 623 with 1,024 tokens, 686 with 8,192.
     most_tokens = 4_096
 
     @property
