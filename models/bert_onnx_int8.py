@@ -6,44 +6,34 @@ a little (up to 0.02) on the other comments of its batch. Pooler and head stay f
 only ONNX Runtime and tokenizers, so torch takes no memory.
 """
 
-import importlib.util
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from worthit.datasets.errors import CheckpointError, DeviceError, ModelError
-from worthit.models.contract import Probabilities, Size, Variant
+from worthit.datasets.errors import DeviceError
+from worthit.models.contract import Probabilities
 from worthit.models.hardware import processor
-from worthit.models.transformer import batches
-from worthit.models.transformer.bert_settings import BertSettings
+from worthit.models.transformer import batches, bert_runtimes
+from worthit.models.transformer.bert_runtimes import RuntimeBert
 
 if TYPE_CHECKING:
     from worthit.models.bert import Bert
 
-_MODEL, _TOKENIZER = "model.onnx", "tokenizer.json"
 _LINEAR = ("MatMul", "Attention")  # Attention has the products for queries, keys and values
 _HEAD = ("pooler", "classifier")
 _REDUCED = "reduce_range"  # metadata: "True" if weights have 7 bits, for processors without VNNI
-_LOGIT_TOLERANCE = 1e-2  # between the fp32 graph and the fp32 network
 
 
-class BertOnnxInt8(Variant[BertSettings]):
+class BertOnnxInt8(RuntimeBert):
     name = "bert-onnx-int8"
-    Settings = BertSettings
     dtype_note = "int8 linear layers"
     libraries = ("onnxruntime", "onnx", "tokenizers", "numpy")
-
-    @classmethod
-    def original(cls) -> "type[Bert]":
-        from worthit.models.bert import Bert
-
-        return Bert
-
-    def require_support(self) -> None:
-        _require("onnx", "onnxruntime")
+    file = "model.onnx"
+    converters = ("onnx", "onnxruntime")
+    runtimes = ("onnxruntime",)
+    extra = "int8"
 
     def prepare(self) -> None:
         self.require_support()  # onnx only converts, so it is not imported and takes no memory
@@ -53,65 +43,24 @@ class BertOnnxInt8(Variant[BertSettings]):
     def _convert(self, trained: "Bert") -> None:
         with tempfile.TemporaryDirectory() as folder:
             content = quantize(export(trained, Path(folder)))
-        self._open(content, trained._tokenizer.backend_tokenizer.to_str())
+        self._open(content, bert_runtimes.tokenizer_of(trained))
 
-    def _open(self, model: bytes | Path, tokenizer: str) -> None:
-        """Create the session from memory or from a file; a file is not read into memory twice."""
-        from tokenizers import Tokenizer
-
-        self._model, self._tokenizer_json = model, tokenizer
-        self._session = _session(model)
+    def _open(self, network: bytes | Path, tokenizer: str) -> None:
+        self._model, self._session = network, _session(network)
         metadata = self._session.get_modelmeta().custom_metadata_map
         if processor.int8_products_saturate() and metadata.get(_REDUCED) != "True":
             raise DeviceError(
                 f"this {self.name} model was converted for processors with VNNI, and its sums would "
                 f"overflow on this one; convert it here (pytest bench/ --models {self.name})"
             )
-        self._pad, self._parameters = int(metadata["pad"]), int(metadata["parameters"])
-        self._tokenizer = Tokenizer.from_str(tokenizer)
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(int(metadata["longest"]))
+        self._describe(metadata, tokenizer)
 
-    def _score(self, texts: Sequence[str]) -> Probabilities:
-        return self._score_batches(texts, None)
+    def _logits(self, inputs: batches.Inputs) -> Probabilities:
+        return _logits(self._session, inputs)
 
-    def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
-        # All comments at once, so that those of similar length share a batch.
-        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        lengths = np.array([len(sequence) for sequence in tokens])
-        scores = np.empty((len(tokens), len(self.classes)))
-        size = batch_size or self.settings.scoring_batch_size
-        for rows in batches.for_scoring(lengths, size, batches.MOST_TOKENS["cpu"]):
-            logits = _logits(self._session, [tokens[row] for row in rows], self._pad)
-            # scipy.special.softmax would add 0.12 s to the cold start and 20 MB.
-            powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-            scores[rows] = powers / powers.sum(axis=1, keepdims=True)
-        return scores
-
-    def truncated_share(self, texts: Sequence[str]) -> float:
-        encodings = self._tokenizer.encode_batch(list(texts))
-        return float(np.mean([bool(encoding.overflowing) for encoding in encodings]))
-
-    def _save(self, folder: Path) -> None:
+    def _save_network(self, folder: Path) -> None:
         model = self._model
-        (folder / _MODEL).write_bytes(model if isinstance(model, bytes) else model.read_bytes())
-        (folder / _TOKENIZER).write_text(self._tokenizer_json, "utf-8")
-
-    def _load(self, folder: Path) -> None:
-        _require("onnxruntime")
-        tokenizer = (folder / _TOKENIZER).read_text("utf-8")
-        self._open(folder / _MODEL, tokenizer)
-
-    def size(self) -> Size:
-        return Size(self._parameters, self._parameters)
-
-
-def _require(*packages: str) -> None:
-    missing = [package for package in packages if importlib.util.find_spec(package) is None]
-    if missing:
-        raise ModelError(
-            f"{BertOnnxInt8.name} needs {' and '.join(missing)}: pip install 'worthit[int8]'"
-        )
+        (folder / self.file).write_bytes(model if isinstance(model, bytes) else model.read_bytes())
 
 
 def _session(model: bytes | Path) -> Any:
@@ -127,15 +76,9 @@ def _session(model: bytes | Path) -> Any:
     )
 
 
-def _logits(session: Any, tokens: Sequence[batches.Tokens], pad: int) -> Probabilities:
-    """Shape (batch, k), for one batch."""
-    lengths = np.array([len(sequence) for sequence in tokens])
-    mask = np.arange(lengths.max()) < lengths[:, None]
-    ids = np.full(mask.shape, pad)
-    ids[mask] = np.concatenate(tokens)
-    inputs = {"input_ids": ids, "attention_mask": mask.astype(np.int64)}
+def _logits(session: Any, inputs: batches.Inputs) -> Probabilities:
     (logits,) = session.run(["logits"], inputs)
-    return np.asarray(logits, dtype=np.float64)
+    return np.asarray(logits)
 
 
 def export(trained: "Bert", folder: Path) -> Path:
@@ -162,33 +105,17 @@ def export(trained: "Bert", folder: Path) -> Path:
         hidden_size=shape.hidden_size,
         opt_level=0,  # loading fuses the rest
     )
-    metadata = {
-        "longest": str(trained._token_limit()),
-        "pad": str(trained._tokenizer.pad_token_id or 0),
-        "parameters": str(trained.size().parameters),
+    metadata = bert_runtimes.metadata_of(trained) | {
         _REDUCED: str(processor.int8_products_saturate()),
         "onnx.quant.pre_process": "onnxruntime.quant",  # else quantising warns that this is missing
     }
     onnx.helper.set_model_props(fused.model, metadata)
     fused.save_model_to_file(str(file))
-    _require_same_logits(trained, file)
+    session = _session(file)
+    bert_runtimes.require_same_logits(
+        trained, lambda inputs: _logits(session, inputs), BertOnnxInt8.name, "ONNX"
+    )
     return file
-
-
-def _require_same_logits(trained: "Bert", file: Path) -> None:
-    """Tracing records the operations for one sample; check the graph with another batch."""
-    import torch
-
-    tokens = trained._tokens(["this comment is longer " * 5, "this one is not", ""])
-    with torch.inference_mode():
-        expected = trained._logits(tokens).numpy()
-    pad = trained._tokenizer.pad_token_id or 0
-    if not np.abs(_logits(_session(file), tokens, pad) - expected).max() <= _LOGIT_TOLERANCE:
-        raise CheckpointError(
-            f"the checkpoint {trained.settings.checkpoint} scores differently after conversion to "
-            f"ONNX; omit {BertOnnxInt8.name}, or give an encoder such as BERT with --checkpoint "
-            "bert=ID_OR_PATH"
-        )
 
 
 def quantize(file: Path) -> bytes:
@@ -198,7 +125,7 @@ def quantize(file: Path) -> bytes:
 
     names = [node.name for node in onnx.load(file).graph.node]
     head = [name for name in names if any(part in name for part in _HEAD)]
-    target = file.with_name(_MODEL)
+    target = file.with_name(BertOnnxInt8.file)
     quantize_dynamic(
         file,
         target,

@@ -104,8 +104,6 @@ class Classifier(ABC, Generic[S]):
     Settings: ClassVar[type[Any]]
     #: False if `fit` trains nothing
     trains: ClassVar[bool] = True
-    #: what to report about precision, in addition to the dtype used for scoring
-    dtype_note: ClassVar[str] = ""
     #: libraries whose version affects the trained model
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy", "scikit-learn")
 
@@ -123,6 +121,11 @@ class Classifier(ABC, Generic[S]):
         self.device = device
         self.seed = seed
         self.classes = tuple(classes)
+
+    @property
+    def dtype_note(self) -> str:
+        """What to report about precision, in addition to torch's dtype, if it scores with torch."""
+        return ""
 
     def get_params(self) -> dict[str, Any]:
         """The settings as a dictionary of plain values."""
@@ -299,7 +302,8 @@ class Variant(Classifier[S]):
         """Convert the trained original saved in `folder`."""
         self.require_support()
         trained = self.original().load(folder, self.device)
-        self.settings, self.seed, self.classes = trained.settings, trained.seed, trained.classes
+        self.settings = self._converted_settings(trained.settings)
+        self.seed, self.classes = trained.seed, trained.classes
         self._convert(trained)
         return self
 
@@ -312,6 +316,10 @@ class Variant(Classifier[S]):
             original.fit(texts, labels, progress).save(Path(folder))
             del original  # one model in memory at a time
             self.convert(Path(folder))
+
+    def _converted_settings(self, trained: S) -> S:
+        """The settings of the converted model; by default those of the original."""
+        return trained
 
     @classmethod
     @abstractmethod

@@ -46,6 +46,9 @@ MODELS = {
     "bert-onnx-int8": _pretrained(
         "worthit.models.bert_onnx_int8:BertOnnxInt8", "encoder", default=False, trained_as="bert"
     ),
+    "bert-openvino": _pretrained(
+        "worthit.models.bert_openvino:BertOpenVino", "encoder", default=False, trained_as="bert"
+    ),
     "llama": _pretrained("worthit.models.llama:Llama", "llm", DEVICES),
     "llama-int8": _pretrained(
         "worthit.models.llama_int8:LlamaInt8", "llm", default=False, trained_as="llama"

@@ -1,5 +1,6 @@
-"""What the tests of int8 models share: comments, tuned models, and checks of each."""
+"""What the tests of converted models share: comments, tuned models, and checks of each."""
 
+import importlib.util
 import shutil
 from pathlib import Path
 from typing import Any
@@ -58,10 +59,14 @@ def _is_supported() -> bool:
 
 multiplies = pytest.mark.skipif(not _is_supported(), reason="needs exact int8 products")
 
+needs_openvino = pytest.mark.skipif(
+    importlib.util.find_spec("openvino") is None, reason="needs openvino"
+)
+
+_NEEDS = {"bert-int8": multiplies, "llama-int8": multiplies, "bert-openvino": needs_openvino}
 #: the registered models, as parameters; one that cannot run here is skipped
 MODELS = [
-    pytest.param(name, marks=multiplies) if name in ("bert-int8", "llama-int8") else name
-    for name in registry.MODELS
+    pytest.param(name, marks=_NEEDS[name]) if name in _NEEDS else name for name in registry.MODELS
 ]
 
 

@@ -45,7 +45,7 @@ class CellModel:
 
     @functools.cached_property
     def setup(self) -> Setup:
-        notes = (self._dtype, self._class.dtype_note)
+        notes = (self._dtype, self.unfitted.dtype_note)
         return Setup(
             settings=without_paths(self.unfitted.get_params()),
             checkpoint=self._checkpoint and self._checkpoint.origin,

@@ -19,8 +19,8 @@ from worthit.models.hardware import processor
 
 #: distributions whose versions every run records
 LIBRARIES = (
-    "torch", "transformers", "peft", "bitsandbytes", "onnxruntime", "scikit-learn", "gensim",
-    "numpy", "scipy", "codecarbon", "pytest-benchmark",
+    "torch", "transformers", "peft", "bitsandbytes", "onnxruntime", "openvino", "scikit-learn",
+    "gensim", "numpy", "scipy", "codecarbon", "pytest-benchmark",
 )  # fmt: skip
 
 

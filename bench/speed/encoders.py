@@ -14,6 +14,7 @@ import tokenizers
 from worthit.bench.speed.implementations import Task, require, score_by_length
 from worthit.datasets.errors import DeviceError
 from worthit.models.contract import Probabilities
+from worthit.models.transformer import batches
 
 
 class ServedEncoder(ABC):
@@ -55,7 +56,7 @@ class ServedEncoder(ABC):
         return score_by_length(tokens, self._score_batch)
 
     def _score_batch(self, tokens: Sequence[Sequence[int]]) -> Probabilities:
-        logits = self._logits(padded(tokens, self._pad)).astype(np.float64)
+        logits = self._logits(batches.padded(tokens, self._pad)).astype(np.float64)
         return np.asarray(1 / (1 + np.exp(logits[:, 0] - logits[:, 1])))
 
     def _limit(self, encoder: Path) -> int:
@@ -69,12 +70,3 @@ class ServedEncoder(ABC):
         if max_length is None:
             return int(longest)
         return int(min(max_length + self._tokenizer.num_special_tokens_to_add(False), longest))
-
-
-def padded(tokens: Sequence[Sequence[int]], pad: int) -> dict[str, npt.NDArray[np.int64]]:
-    """A batch padded to its longest comment, as `input_ids` and `attention_mask`."""
-    lengths = np.array([len(sequence) for sequence in tokens])
-    mask = np.arange(lengths.max()) < lengths[:, None]
-    ids = np.full(mask.shape, pad, np.int64)
-    ids[mask] = np.concatenate(tokens)
-    return {"input_ids": ids, "attention_mask": mask.astype(np.int64)}

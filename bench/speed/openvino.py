@@ -1,7 +1,8 @@
 """Our encoder in OpenVINO on a CPU, in the comparison's dtype and with int8 layers.
 
 See https://docs.openvino.ai/2026/openvino-workflow/model-optimization.html. The int8 layers round
-activations with ranges from 300 training comments (NNCF's quantisation after training).
+activations with ranges from 300 training comments (NNCF's quantisation after training). Unlike in
+`bert-openvino`, the last layer works on all tokens, and batches have 64 comments, as for the others.
 """
 
 from collections.abc import Sequence
@@ -10,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import openvino
 
-from worthit.bench.speed.encoders import ServedEncoder, padded
-from worthit.models.hardware import processor
+from worthit.bench.speed.encoders import ServedEncoder
+from worthit.models.transformer import batches, openvino_network
 
 _MODEL, _QUANTIZED = "model.xml", "int8.xml"
 _CALIBRATION_COMMENTS = 300  # NNCF's default
@@ -23,18 +23,14 @@ class OpenVino(ServedEncoder):
     """In the comparison's dtype."""
 
     file = _MODEL
+    converters: tuple[str, ...] = ("openvino",)
 
     def _open(self, weights: Path) -> None:
-        settings = {
-            "INFERENCE_PRECISION_HINT": "bf16" if self._task.precision == "bf16" else "f32",
-            "PERFORMANCE_HINT": "LATENCY",  # all cores work on one batch
-            "INFERENCE_NUM_THREADS": processor.allowed_cores(),
-        }
-        model = openvino.Core().read_model(weights / "openvino" / self.file)
-        self._compiled = openvino.compile_model(model, "CPU", settings)
+        network = openvino_network.read(weights / "openvino" / self.file)
+        self._compiled = openvino_network.compiled(network, self._task.precision)
 
     def _logits(self, inputs: dict[str, Any]) -> npt.NDArray[Any]:
-        return np.asarray(self._compiled(inputs)["logits"])
+        return np.asarray(openvino_network.logits(self._compiled, inputs))
 
 
 class OpenVinoInt8(OpenVino):
@@ -53,15 +49,12 @@ def export(encoder: Path, target: Path) -> None:
     import torch
     import transformers
 
-    from worthit.models.transformer import onnx_export
     from worthit.models.weights import checkpoints
 
     model = checkpoints.network(
         transformers.AutoModelForSequenceClassification, encoder, dtype=torch.float32
     )
-    onnx_export.export(model, target / "model.onnx")
-    converted = openvino.convert_model(target / "model.onnx")
-    openvino.save_model(converted, target / _MODEL, compress_to_fp16=False)
+    openvino_network.save(openvino_network.convert(model), target / _MODEL)
 
 
 def quantize(encoder: Path, target: Path, texts: Sequence[str], limit: int) -> None:
@@ -72,6 +65,7 @@ def quantize(encoder: Path, target: Path, texts: Sequence[str], limit: int) -> N
         texts: training comments, to find the ranges of activations.
         limit: the most tokens of a comment.
     """
+    openvino_network.library()  # first, so that NNCF sends no messages either
     import nncf
 
     from worthit.models.weights import checkpoints
@@ -79,12 +73,12 @@ def quantize(encoder: Path, target: Path, texts: Sequence[str], limit: int) -> N
     tokenizer = checkpoints.tokenizer(encoder)
     texts = list(texts[:_CALIBRATION_COMMENTS])
     tokens = tokenizer(texts, truncation=True, max_length=limit)["input_ids"]
-    batches = [padded([sequence], 0) for sequence in tokens]  # one comment has no padding
-    model = openvino.Core().read_model(target / _MODEL)
+    comments = [batches.padded([sequence], 0) for sequence in tokens]  # one comment has no padding
+    model = openvino_network.read(target / _MODEL)
     quantized = nncf.quantize(
         model,
-        nncf.Dataset(batches),
+        nncf.Dataset(comments),
         model_type=nncf.ModelType.TRANSFORMER,
-        subset_size=len(batches),
+        subset_size=len(comments),
     )
-    openvino.save_model(quantized, target / _QUANTIZED, compress_to_fp16=False)
+    openvino_network.save(quantized, target / _QUANTIZED)

@@ -44,11 +44,11 @@ def train_and_save(task: Task, texts: Sequence[str], labels: Labels, progress: P
         save_merged(folder / "ours", task, folder / "merged")
         if is_installed("llama_cpp"):
             convert_to_gguf(task, folder)
-    elif task.device == "cpu" and is_installed("onnx"):
-        convert_to_onnx(model, folder, texts)
+    elif task.device == "cpu":
+        convert_to_runtimes(model, folder, texts)
 
 
-def convert_to_onnx(trained: Any, folder: Path, texts: Sequence[str]) -> None:
+def convert_to_runtimes(trained: Any, folder: Path, texts: Sequence[str]) -> None:
     """Save for ONNX Runtime and OpenVINO, if installed. `trained` scores no more after it."""
     ours, target = folder / "ours", folder / "openvino"
     if is_installed("openvino"):
@@ -58,7 +58,7 @@ def convert_to_onnx(trained: Any, folder: Path, texts: Sequence[str]) -> None:
         if is_installed("nncf"):
             tokenizer, longest = checkpoints.tokenizer(ours), trained.get_params()["max_length"]
             openvino.quantize(ours, target, texts, encoder_limit(tokenizer, ours, longest))
-    if is_installed("onnxruntime"):
+    if is_installed("onnx") and is_installed("onnxruntime"):
         from worthit.bench.speed import onnx
 
         onnx.export(trained, folder / "onnx")

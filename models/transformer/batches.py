@@ -13,6 +13,8 @@ Tokens = Sequence[int]
 #: token sequences of one batch → logits, shape (batch, k), fp32
 Logits = Callable[[Sequence[Tokens]], "torch.Tensor"]
 Indices = npt.NDArray[np.int64]
+#: `input_ids` and `attention_mask`, each of shape (batch, longest)
+Inputs = dict[str, npt.NDArray[np.int64]]
 
 # More tokens at once overflow a CPU's caches and halve the throughput. Accelerators want many.
 MOST_TOKENS = {"cpu": 1_536, "cuda": 32_768, "mps": 16_384}
@@ -126,6 +128,15 @@ def pad(
         [torch.tensor(each, dtype=torch.long) for each in sequences], True, pad_token
     )
     return ids.to(device), lengths.to(device)
+
+
+def padded(sequences: Sequence[Tokens], pad_token: int) -> Inputs:
+    """A batch padded on the right to its longest sequence, for a runtime other than torch."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    mask = np.arange(lengths.max()) < lengths[:, None]
+    ids = np.full(mask.shape, pad_token, np.int64)
+    ids[mask] = np.concatenate(sequences)
+    return {"input_ids": ids, "attention_mask": mask.astype(np.int64)}
 
 
 def row(sequences: Sequence[Tokens], device: str, filler: int = 0) -> "torch.Tensor":

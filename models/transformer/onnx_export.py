@@ -1,4 +1,4 @@
-"""Encoders as ONNX graphs for ONNX Runtime, used by `bert-onnx-int8` and the speed comparison."""
+"""Encoders as ONNX graphs for ONNX Runtime, used by `bert-onnx-int8`."""
 
 import warnings
 from pathlib import Path

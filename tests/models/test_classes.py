@@ -136,7 +136,8 @@ def test_nothing_saved_is_a_pickle(fitted: Classifier[Any], tmp_path: Path) -> N
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
     for file in files:
-        assert file.suffix in {".json", ".safetensors", ".onnx", ".bin", ".md", ".txt", ".jinja"}
+        data = {".json", ".safetensors", ".onnx", ".xml", ".bin", ".md", ".txt", ".jinja"}
+        assert file.suffix in data
         assert not is_pickle(file)
 
 

@@ -29,8 +29,8 @@ SCORING = [
 PACKAGES = {
     "onnx-fp32": ("onnx", "onnxruntime"),
     "onnx-int8": ("onnx", "onnxruntime"),
-    "openvino": ("onnx", "openvino"),
-    "openvino-int8": ("onnx", "openvino", "nncf"),
+    "openvino": ("openvino",),
+    "openvino-int8": ("openvino", "nncf"),
     "llamacpp": ("llama_cpp",),
     "llamacpp-q8": ("llama_cpp",),
 }
