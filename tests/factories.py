@@ -110,7 +110,7 @@ def training(seconds: float | Figure = 10.0, **changed: Any) -> record.Training:
         train_s=seconds if isinstance(seconds, Figure) else measured(seconds, "s", "clock"),
         memory=memory(), trained_at=TRAINED, settings={}, artifact="a",
         disk_mb=measured(1, "MB", "sizes"), parameters=1, trained_parameters=1, comments=20,
-        truncated_share=0.0, cpu_j=unmetered, ram_j=unmetered, gpu_j=unmetered,
+        truncated_share=0.0, cpu_s=measured(15, "s", "CPU time"), cpu_j=unmetered, ram_j=unmetered, gpu_j=unmetered,
     )  # fmt: skip
     return dataclasses.replace(base, **changed)
 
@@ -133,7 +133,7 @@ def rate(
     return record.BatchRate(
         batch_size,
         measured(comments_per_s, "comments/s", "clock"),
-        measured(1e3 / comments_per_s if core_ms is None else core_ms, "ms", "CPU clock"),
+        measured(1e3 / comments_per_s if core_ms is None else core_ms, "core-ms", "CPU clock"),
     )
 
 

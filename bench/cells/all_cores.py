@@ -95,7 +95,7 @@ def _machine_rate(rates: list[BatchRate]) -> MachineRate:
     return MachineRate(
         len(rates),
         measured(sum(per_s), "comments/s", f"perf_counter, {how}", scored),
-        measured(core_ms / sum(per_s), "ms", f"CPU time, {how}", scored),
+        measured(core_ms / sum(per_s), "core-ms", f"CPU time, {how}", scored),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from worthit.bench.cell import Cell, file_name
 from worthit.bench.cells import all_cores
 from worthit.bench.cells.cell_model import CellModel, without_paths
+from worthit.bench.instruments.cpu_time import CpuTime
 from worthit.bench.instruments.energy import measure_energy
 from worthit.bench.instruments.latency import measure_latency, process_age_s
 from worthit.bench.instruments.memory import peak_memory, resident_bytes
@@ -122,9 +123,7 @@ class Work:
         """Score every `parts`-th comment of `throughput`, from `number` on."""
         effort, texts = self._cell.effort, self._throughput_texts()
         sample = repeated(texts[number::parts] or texts, effort.largest_batch)
-        return measure_rate(
-            self._score, self._synchronize, sample, batch_size, effort.throughput_s
-        )
+        return measure_rate(self._score, self._synchronize, sample, batch_size, effort.throughput_s)
 
     def warm_up(self, batch_size: int) -> None:
         """Read the comments and score some, so that measuring need not wait for either."""
@@ -206,12 +205,14 @@ class Work:
             meter = Meter()
         with peak_memory(self._cell.device, self._baseline_bytes) as window:
             self._synchronize()
+            cpu = CpuTime()
             spent = meter.over(fit)
+            cpu_s = measured(cpu.seconds(), "s", "CPU time of the process and its children")
         size = model.size()
         if model.trains:
             train_s, joules = measured(spent.seconds, "s", _CLOCK), spent.long_enough().joules
         else:
-            train_s = unavailable("s", record.NOT_TUNED)
+            train_s = cpu_s = unavailable("s", record.NOT_TUNED)
             joules = dict.fromkeys(COMPONENTS, unavailable("J", record.NOT_TUNED))
         with new_folder(folder, replace=True) as scratch:
             model.save(scratch)
@@ -226,6 +227,7 @@ class Work:
                 trained_parameters=size.trained_parameters,
                 comments=len(comments) if model.trains else 0,
                 truncated_share=model.truncated_share(comments.texts),
+                cpu_s=cpu_s,
                 cpu_j=joules["CPU"],
                 ram_j=joules["RAM"],
                 gpu_j=joules["GPU"],

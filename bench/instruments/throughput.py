@@ -87,7 +87,7 @@ def measure_rate(
     return BatchRate(
         size,
         measured(scored / elapsed_s, "comments/s", "perf_counter", scored),
-        measured(core_ms, "ms", "CPU time of the process and its children", scored),
+        measured(core_ms, "core-ms", "CPU time of the process and its children", scored),
     )
 
 

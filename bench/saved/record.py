@@ -93,6 +93,7 @@ class Training:
     trained_parameters: Count | None
     comments: Count
     truncated_share: Share
+    cpu_s: Figure  # CPU time of all threads and child processes
     cpu_j: Figure  # gross, as the next two
     ram_j: Figure
     gpu_j: Figure

@@ -4,10 +4,11 @@ import dataclasses
 
 import pytest
 
+from tests import factories
 from tests.rendering import render
 from tests.verdict_runs import COMMENTS, RATES, cell, decide, run
 from worthit.bench.saved import record
-from worthit.bench.saved.record import Figure, measured, unavailable
+from worthit.bench.saved.record import Figure, unavailable
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.verdict import rules
 
