@@ -21,7 +21,7 @@ def test_an_llm_that_is_better_and_fast_enough_is_practical() -> None:
     assert "95.0 %" in found.reasons[0]
     assert "+7.0 points" in found.reasons[0]
     assert "significant in the paired test (p < 0.001)" in found.reasons[0]
-    assert "Running llama takes 10 × the compute per comment (25 ms)" in found.reasons[1]
+    assert "Running llama takes 10 × the compute per comment (25 core-ms)" in found.reasons[1]
 
 
 def test_a_slow_llm_is_practical_if_its_latency_is_acceptable() -> None:
