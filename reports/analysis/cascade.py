@@ -4,10 +4,14 @@ Threshold and cheap model are chosen on validation comments, which no model was 
 all reported figures are of the test comments. Cascades of classifiers go back to Viola and Jones
 (2001); FrugalGPT (Chen et al. 2023) ends them with language models.
 
-The threshold is the lowest from which on no threshold loses accuracy on validation comments. The
-lowest that loses none would be the luckiest of hundreds: in simulations of two typical models
-(`tests/reports/analysis/test_cascade_selection.py`) the resulting cascade is significantly less
-accurate than its expensive model on the test comments SIMULATED
+The threshold is the lowest from which on no threshold loses accuracy on validation comments, and the
+cheap model the most accurate one of those that cost less than half. The lowest threshold that loses
+nothing and the cheapest cascade would be the luckiest of many. In 1,000 constructed runs
+(`tests/reports/analysis/test_cascade_selection.py`: 300 validation, 2,000 test comments, three cheap
+models), 40 % of cascades so selected are less accurate than their expensive model on the test comments
+beyond the 95 % interval, 19 % of those selected here. In re-splits of a published run with 2,000 test
+comments, 23 and 31 % are significantly less accurate, here 3 and 6 %. The standing is therefore that of
+the test comments only.
 """
 
 import math
@@ -29,6 +33,8 @@ SWEPT = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 #: a cascade that may lose more than this, in accuracy, is not said to replace its expensive model
 MARGIN = 0.01
 
+#: how many times as much the expensive model costs, at least
+LEAST_TIMES_CHEAPER = 2.0
 _DEVIATIONS = 1.96  # of a 95 % interval
 
 Mask = npt.NDArray[np.bool_]
@@ -81,10 +87,11 @@ class CascadeTest:
 
 
 def select(run: Run, values: Values) -> tuple[CascadeTest, ...]:
-    """For each model, the cascade that saves most of its compute on validation comments.
+    """For each model, the cascade with the most accurate of the models that cost less than half of it.
 
-    Only cascades that lose no accuracy there, by the rule of `lowest_safe_threshold`, take part. The p
-    values against the cheap models are Holm-corrected over the result.
+    A cheap model takes part if `lowest_safe_threshold` has a threshold for it. Its accuracy, like the
+    threshold, is that on validation comments. The p values against the cheap models are Holm-corrected
+    over the result.
 
     Args:
         values: with the costs that `costs` compares.
@@ -92,11 +99,10 @@ def select(run: Run, values: Values) -> tuple[CascadeTest, ...]:
     selected, usable = [], _usable(run, values)
     for expensive in usable:
         candidates = [
-            (saved, _at(run, values, cheap, expensive, threshold))
+            (_validated(run, cheap).mean(), _at(run, values, cheap, expensive, threshold))
             for cheap in usable
-            if costs.is_cheaper(values, cheap.name, expensive.name)
+            if _is_much_cheaper(values, cheap, expensive)
             and (threshold := _threshold(run, cheap, expensive)) is not None
-            and (saved := _saved_on_validation(run, values, cheap, expensive, threshold)) > 0
         ]
         if candidates:
             selected.append(max(candidates, key=lambda candidate: candidate[0])[1])
@@ -139,7 +145,10 @@ def why_none(run: Run, values: Values) -> str:
         return "This run has no validation comments, on which a threshold could be chosen."
     if len(_usable(run, values)) < 2:
         return "A cascade needs two models with scores and a throughput."
-    return "No cascade keeps a model's accuracy on the validation comments and saves compute there."
+    return (
+        "No cascade keeps a model's accuracy on the validation comments with a model that costs less than "
+        "half."
+    )
 
 
 def _usable(run: Run, values: Values) -> list[CellRecord]:
@@ -155,22 +164,25 @@ def _usable(run: Run, values: Values) -> list[CellRecord]:
     ]
 
 
-def _threshold(run: Run, cheap: CellRecord, expensive: CellRecord) -> float | None:
-    labels = np.asarray(run.data.validation.labels)
-    by_cheap, by_expensive = (scores(run, cell, "validation") for cell in (cheap, expensive))
-    return lowest_safe_threshold(
-        metrics.confidence(by_cheap),
-        metrics.predicted(by_cheap) == labels,
-        metrics.predicted(by_expensive) == labels,
+def _is_much_cheaper(values: Values, cheap: CellRecord, expensive: CellRecord) -> bool:
+    """True if a cascade of both may save half of the expensive model's compute."""
+    times = costs.times_cheaper(values, cheap.name, expensive.name)
+    return (
+        times is not None
+        and times > LEAST_TIMES_CHEAPER
+        and costs.is_cheaper(values, cheap.name, expensive.name)
     )
 
 
-def _saved_on_validation(
-    run: Run, values: Values, cheap: CellRecord, expensive: CellRecord, threshold: float
-) -> float:
-    """The share of the expensive model's compute that a cascade saves on validation comments."""
-    passed = metrics.confidence(scores(run, cheap, "validation")) < threshold
-    return costs.saved_share(values, cheap.name, expensive.name, float(passed.mean()))
+def _threshold(run: Run, cheap: CellRecord, expensive: CellRecord) -> float | None:
+    confidence = metrics.confidence(scores(run, cheap, "validation"))
+    return lowest_safe_threshold(confidence, _validated(run, cheap), _validated(run, expensive))
+
+
+def _validated(run: Run, cell: CellRecord) -> Mask:
+    """Which validation comments a cell classifies correctly, shape (n,)."""
+    labels = np.asarray(run.data.validation.labels)
+    return np.asarray(metrics.predicted(scores(run, cell, "validation")) == labels)
 
 
 def _at(

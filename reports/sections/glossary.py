@@ -133,9 +133,9 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "guessing": _guessing,
     "cascade": "in X → Y, X answers if the probability of its predicted class reaches the threshold, and "
     "passes the other comments on to Y. The threshold is the lowest from which on no threshold loses accuracy "
-    "on the validation comments. For each Y, X is the cheaper model that saves most of Y's compute there; "
-    "taking the best of several thresholds and models is luck in part, which the interval on the test comments "
-    "does not share. Both models have to be in memory. A comment that is passed on counts as long as the others.",
+    "on the validation comments. For each Y, X is the most accurate there of the models that cost less than "
+    "half of Y. Being selected is luck in part, which the test comments do not share: only they decide the "
+    "standing. Both models have to be in memory. A comment that is passed on counts as long as the others.",
     "in place of Y": f"the cascade X → Y loses less than {100 * cascade.MARGIN:g} point of accuracy against Y "
     "(lower end of the 95 % interval), and is shown to be more accurate than X alone. “≈ cheaper X”: it is not "
     "shown to be more accurate than X alone. “too little data against Y”: it may lose more than that.",

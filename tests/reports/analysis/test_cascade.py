@@ -58,6 +58,16 @@ def test_a_threshold_is_chosen_without_the_test_comments() -> None:
     assert "less accurate than llama" in table
 
 
+def test_the_most_accurate_model_that_costs_less_than_half_answers_first() -> None:
+    llama = cell("llama", 0.95, sure=0.9)
+    tfidf, bert = cell("tfidf", 0.85, sure=0.8), cell("bert", 0.90, sure=0.7)
+    (_, test) = Analysis.of(run(tfidf, bert, llama)).cascades
+    assert test.cascade.cheap.model == "bert"  # tfidf would pass less on
+    near = dataclasses.replace(bert, throughput=factories.throughput(70))
+    (_, test) = Analysis.of(run(tfidf, near, llama)).cascades
+    assert test.cascade.cheap.model == "tfidf"
+
+
 def test_a_sweep_runs_from_one_model_alone_to_the_other() -> None:
     tfidf, llama = cell("tfidf", 0.85, sure=0.8), cell("llama", 0.95, sure=0.9)
     both = run(tfidf, llama)

@@ -41,11 +41,14 @@ def test_no_threshold_from_the_selected_one_on_loses(
     assert lowest_safe_threshold(np.asarray(confidence), *correct) == threshold
 
 
-def worse_share(rule: Rule, validation: int, test: int, repeats: int) -> float:
-    """How often the cascade that saves most on validation comments is significantly worse on others.
+def worse_share(rule: Rule, by_cost: bool, validation: int, test: int, repeats: int) -> float:
+    """How often the selected cascade is less accurate than its expensive model, beyond the interval.
 
     Three cheap models, which classify 80, 85 and 88 % correctly, and an expensive one with 93 %; their
     errors are correlated.
+
+    Args:
+        by_cost: select the cascade that passes least on, instead of the most accurate cheap model.
     """
     rng = np.random.default_rng(0)
     worse = cascades = 0
@@ -68,7 +71,8 @@ def worse_share(rule: Rule, validation: int, test: int, repeats: int) -> float:
             if threshold is not None:
                 passed = confidence < threshold
                 found = np.where(passed, expensive, correct)
-                selected.append((passed[head].mean(), found))
+                order = passed[head].mean() if by_cost else -correct[head].mean()
+                selected.append((order, found))
         if selected:
             _, found = min(selected, key=lambda one: one[0])
             cascades += 1
@@ -76,10 +80,9 @@ def worse_share(rule: Rule, validation: int, test: int, repeats: int) -> float:
     return worse / cascades
 
 
-def test_the_rule_is_fooled_by_validation_comments_less_often_than_the_lowest_tie() -> None:
-    tie = worse_share(lowest_tie, 300, 2_000, 300)
-    safe = worse_share(lowest_safe_threshold, 300, 2_000, 300)
-    assert safe < 0.8 * tie
+def test_the_selection_is_fooled_by_validation_comments_less_often_than_the_cheapest_tie() -> None:
+    luckiest = worse_share(lowest_tie, True, 300, 2_000, 200)
+    assert worse_share(lowest_safe_threshold, False, 300, 2_000, 200) < 0.6 * luckiest
 
 
 def test_a_cascade_without_errors_of_its_own_still_has_an_interval() -> None:
