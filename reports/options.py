@@ -10,9 +10,15 @@ from typing import Any
 
 from worthit.bench.saved.record import DEFAULT_P99_LIMIT_MS, DEFAULT_RECALL
 from worthit.datasets.errors import OptionError
+from worthit.models.contract import DEVICES
 from worthit.reports.analysis import figures
 
 DEFAULT_VOLUME = 1_000_000.0
+#: the parts of a machine that `--machine-price` prices, and what an hour is of
+PRICED_PARTS = {
+    "core": "one CPU core",
+    **{device: f"the {device} accelerator" for device in DEVICES if device != "cpu"},
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,10 @@ ELECTRICITY = ReportOption(
     unit=", per kWh",
 )
 MACHINE = ReportOption(
-    "--machine-price", "PRICE", "price of an hour of this machine", unit=", per hour"
+    "--machine-price",
+    "PRICE|DEVICE=PRICE,…",
+    f"price of an hour of this machine, or of its parts: {', '.join(PRICED_PARTS)}",
+    unit=", per hour",
 )
 API = ReportOption(
     "--api-price",
@@ -85,7 +94,8 @@ class ReportOptions:
     p99_limit_ms: float
     limits: Mapping[str, float]  # key of `--budget` → limit
     electricity_per_kwh: float | None
-    machine_per_hour: float | None
+    machine_per_hour: float | None  # of the whole machine
+    part_per_hour: Mapping[str, float]  # of PRICED_PARTS; empty unless --machine-price names them
     api_per_million: float | None
     volume: float
     carbon_g_per_kwh: float | None
@@ -102,12 +112,14 @@ class ReportOptions:
         def number(option: ReportOption) -> float | None:
             return float(given[option.flag]) if option.flag in given else None
 
+        by_part = "=" in given.get(MACHINE.flag, "")
         return cls(
             recall=number(RECALL) or DEFAULT_RECALL,
             p99_limit_ms=number(P99_LIMIT) or DEFAULT_P99_LIMIT_MS,
             limits=budget(given[BUDGET.flag]) if given.get(BUDGET.flag) else {},
             electricity_per_kwh=number(ELECTRICITY),
-            machine_per_hour=number(MACHINE),
+            machine_per_hour=None if by_part else number(MACHINE),
+            part_per_hour=part_prices(given[MACHINE.flag]) if by_part else {},
             api_per_million=number(API),
             volume=number(VOLUME) or DEFAULT_VOLUME,
             carbon_g_per_kwh=number(CARBON),
@@ -116,7 +128,12 @@ class ReportOptions:
     @property
     def has_price(self) -> bool:
         """True if running a model on this machine has a price."""
-        return self.electricity_per_kwh is not None or self.machine_per_hour is not None
+        return self.electricity_per_kwh is not None or self.prices_compute
+
+    @property
+    def prices_compute(self) -> bool:
+        """True if the machine or parts of it have a price."""
+        return self.machine_per_hour is not None or bool(self.part_per_hour)
 
 
 def add(add_option: Callable[..., Any], *, new_run: bool) -> None:
@@ -144,6 +161,8 @@ def checked(get: Callable[[str], str | None]) -> dict[str, str]:
         if value is not None:
             if option is BUDGET:
                 budget(value)
+            elif option is MACHINE and "=" in value:
+                part_prices(value)
             else:
                 _check_number(option, value)
             given[option.flag] = value
@@ -166,6 +185,28 @@ def budget(given: str) -> dict[str, float]:
             raise OptionError(f"--budget limits {key} twice; give each limit once")
         limits[key] = _positive(key, limit)
     return limits
+
+
+def part_prices(given: str) -> dict[str, float]:
+    """Prices of an hour by part of the machine: `core=0.05,cuda=2.5`.
+
+    Raises:
+        OptionError: an unknown part, a repeated part, or a price that is not a number from 0 up.
+    """
+    prices: dict[str, float] = {}
+    for entry in given.split(","):
+        part, _, price = (piece.strip() for piece in entry.partition("="))
+        if part not in PRICED_PARTS:
+            allowed = ", ".join(f"{name} ({about})" for name, about in PRICED_PARTS.items())
+            raise OptionError(f"--machine-price cannot price {part!r}; it can price: {allowed}")
+        if part in prices:
+            raise OptionError(f"--machine-price prices {part} twice; give each price once")
+        prices[part] = _parsed(price)
+        if not 0 <= prices[part] < math.inf:
+            raise OptionError(
+                f"--machine-price gives {part} the price {price!r}; it takes a number from 0 up, per hour"
+            )
+    return prices
 
 
 def _limit_about(key: str) -> str:

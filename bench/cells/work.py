@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from worthit.bench.cell import Cell, file_name
+from worthit.bench.cells import all_cores
 from worthit.bench.cells.cell_model import CellModel, without_paths
+from worthit.bench.instruments.cpu_time import CpuTime
 from worthit.bench.instruments.energy import measure_energy
 from worthit.bench.instruments.latency import measure_latency, process_age_s
 from worthit.bench.instruments.memory import peak_memory, resident_bytes
 from worthit.bench.instruments.meter import COMPONENTS, Meter
-from worthit.bench.instruments.throughput import measure_throughput
+from worthit.bench.instruments.throughput import measure_rate, measure_throughput, repeated
 from worthit.bench.saved import artifacts, record
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
@@ -81,6 +83,7 @@ class Work:
         return record.Converted(folder.name, artifacts.disk_mb(folder))
 
     def load(self, artifact: str) -> None:
+        self._artifact = artifact
         start = time.perf_counter()
         self._model = self._cell_model.load(artifact)
         self._load_s = time.perf_counter() - start
@@ -105,15 +108,29 @@ class Work:
         )
 
     def throughput(self) -> record.Throughput:
-        effort, texts = self._cell.effort, self._comments("test").texts
-        return measure_throughput(
+        effort = self._cell.effort
+        alone = measure_throughput(
             self._score,
             self._synchronize,
-            texts,
+            self._throughput_texts(),
             effort.throughput_s,
             effort.largest_batch,
             warms_up=self._cell.device != "cpu",
         )
+        return all_cores.with_all_cores(alone, self._cell, self._artifact)
+
+    def rate_of_part(self, batch_size: int, number: int, parts: int) -> record.BatchRate:
+        """Score every `parts`-th comment of `throughput`, from `number` on."""
+        effort, texts = self._cell.effort, self._throughput_texts()
+        sample = repeated(texts[number::parts] or texts, effort.largest_batch)
+        return measure_rate(self._score, self._synchronize, sample, batch_size, effort.throughput_s)
+
+    def warm_up(self, batch_size: int) -> None:
+        """Read the comments and score some, so that measuring need not wait for either."""
+        self._score(self._throughput_texts()[:batch_size], batch_size)
+
+    def _throughput_texts(self) -> Sequence[str]:
+        return self._comments("test").texts
 
     def memory(self, artifact: str) -> record.Memory:
         """Load and score in one pass, in a process that has done neither before."""
@@ -188,12 +205,14 @@ class Work:
             meter = Meter()
         with peak_memory(self._cell.device, self._baseline_bytes) as window:
             self._synchronize()
+            cpu = CpuTime()
             spent = meter.over(fit)
+            cpu_s = measured(cpu.seconds(), "s", "CPU time of the process and its children")
         size = model.size()
         if model.trains:
             train_s, joules = measured(spent.seconds, "s", _CLOCK), spent.long_enough().joules
         else:
-            train_s = unavailable("s", record.NOT_TUNED)
+            train_s = cpu_s = unavailable("s", record.NOT_TUNED)
             joules = dict.fromkeys(COMPONENTS, unavailable("J", record.NOT_TUNED))
         with new_folder(folder, replace=True) as scratch:
             model.save(scratch)
@@ -208,6 +227,7 @@ class Work:
                 trained_parameters=size.trained_parameters,
                 comments=len(comments) if model.trains else 0,
                 truncated_share=model.truncated_share(comments.texts),
+                cpu_s=cpu_s,
                 cpu_j=joules["CPU"],
                 ram_j=joules["RAM"],
                 gpu_j=joules["GPU"],

@@ -59,13 +59,12 @@ class Analysis:
         """
         options = ReportOptions.of(run.options) if options is None else options
         specs = [spec for spec in figures.FIGURES if spec.bounds is not None]
-        if options.has_price:
-            specs.append(prices.figure(options))
+        specs += prices.figures(options)
         costs = [spec for spec in specs if spec.frontier is not None]
         values = figures.values(run, specs)
         resamples = bootstrap.counts(len(run.data.test.labels))
         pairs = paired_tests.pairs(run, resamples)
-        cascades = cascade.select(run, values, resamples)
+        cascades = cascade.select(run, values)
         return cls(
             run,
             options,

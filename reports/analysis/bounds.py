@@ -22,6 +22,9 @@ ESTIMATES_OFF = 0.4
 #: the ratio less 1 by which two readings of one memory peak may differ: identical runs differed by
 #: up to 13 %
 MEMORY_OFF = 0.15
+#: core-seconds that an accelerator-second is taken to cost at least and at most, without prices. By
+#: cloud prices of 2025, an NVIDIA T4 costs as much as 7 cores with 4 GB each, an H100 as 50 to 250.
+CORES_PER_ACCELERATOR = (5.0, 500.0)
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,17 @@ def training_s(run: Run, cell: CellRecord) -> Bounded:
     return nothing("s") if seconds.reason == NOT_TUNED else within(seconds, noise(run))
 
 
+def training_core_s(run: Run, cell: CellRecord) -> Bounded:
+    """CPU time of one training."""
+    seconds = run_view.figure(cell, "training.cpu_s")
+    return nothing("s") if seconds.reason == NOT_TUNED else within(seconds, noise(run))
+
+
+def training_device_s(run: Run, cell: CellRecord) -> Bounded:
+    """How long one training occupies the accelerator; nothing for a cell on the CPU."""
+    return nothing("s") if cell.device == "cpu" else training_s(run, cell)
+
+
 def training_j(run: Run, cell: CellRecord) -> Bounded:
     """Energy of CPU and GPU, gross; an estimate if the training was too short to meter."""
     if run_view.figure(cell, "training.train_s").reason == NOT_TUNED:
@@ -170,16 +184,41 @@ def latency_p99_ms(run: Run, cell: CellRecord) -> Bounded:
 
 
 def comments_per_s(run: Run, cell: CellRecord) -> Bounded:
-    return within(run_view.figure(cell, "throughput.best.comments_per_s"), noise(run))
+    """The rate of the whole machine."""
+    return within(run_view.figure(cell, "throughput.machine.comments_per_s"), noise(run))
 
 
-def compute_ms(run: Run, cell: CellRecord) -> Bounded:
-    """Machine time per comment in batches: 1,000 / the best comments/s."""
+def machine_ms(run: Run, cell: CellRecord) -> Bounded:
+    """How long a comment occupies the whole machine, in batches."""
     rate = comments_per_s(run, cell)
     if not rate.value:
         return absent("ms", rate.figure.reason or "no comment was scored in the time limit")
     figure = replace(rate.figure, value=1e3 / rate.value, unit="ms")
     return Bounded(figure, 1e3 / rate.high, 1e3 / rate.low, rate.measured_part)
+
+
+def core_ms(run: Run, cell: CellRecord) -> Bounded:
+    """CPU time per comment, in batches."""
+    return within(run_view.figure(cell, "throughput.machine.core_ms"), noise(run))
+
+
+def device_ms(run: Run, cell: CellRecord) -> Bounded:
+    """How long a comment occupies the accelerator, in batches; nothing for a cell on the CPU."""
+    return nothing("ms") if cell.device == "cpu" else machine_ms(run, cell)
+
+
+def compute_ms(run: Run, cell: CellRecord) -> Bounded:
+    """CPU time per comment, with accelerator time at what it is worth in CPU time at least and at most."""
+    core, device = core_ms(run, cell), device_ms(run, cell)
+    if device.nothing:
+        return core
+    least, most = (
+        total([core, device.times(cores, "core-ms")], "core-ms") for cores in CORES_PER_ACCELERATOR
+    )
+    if least.value is None or most.value is None:
+        return least
+    middle = math.sqrt(least.value * most.value)  # what is assumed is in the bounds
+    return Bounded(replace(least.figure, value=middle), least.low, most.high)
 
 
 def peak_mb(run: Run, cell: CellRecord) -> Bounded:

@@ -51,7 +51,7 @@ class FigureSpec:
     limit: Limit | None = None  # of `--budget`
     frontier: tuple[str, str] | None = None  # (heading, axis) as a cost; None: not ranked
     #: how the figure of a cascade follows from those of its two models
-    cascade: Literal["not measured", "sum", "per comment", "latency"] = "not measured"
+    cascade: Literal["not measured", "sum", "per comment", "compute", "latency"] = "not measured"
     compared: bool = False  # whether `compare` has a table of it
     quantile: float | None = None  # of single-comment latencies, if it is one
     #: what a difference must exceed to be checked for regressions: the limit, or where that is more
@@ -205,23 +205,31 @@ FIGURES = (
     ),
     FigureSpec(
         "comments_per_s",
-        at("throughput.best.comments_per_s"),
+        at("throughput.machine.comments_per_s"),
         bounds.comments_per_s,
         heading="throughput, comments/s",
         results=True,
         brief="per s",
         repeat="rate",
         better="higher",
-        limit=Limit("throughput_per_s", "comments/s at the best batch size"),
+        limit=Limit("throughput_per_s", "comments/s of the machine at the best batch size"),
         compared=True,
         regression="beyond noise",
     ),
     FigureSpec(
+        "core_ms",
+        at("throughput.machine.core_ms"),
+        bounds.core_ms,
+        heading="CPU time, core-ms/comment",
+        results=True,
+    ),
+    FigureSpec("device_ms", _value(bounds.device_ms), bounds.device_ms),
+    FigureSpec(  # `costs` compares it
         "compute_ms",
         _value(bounds.compute_ms),
         bounds.compute_ms,
-        frontier=("throughput", "compute of a batch, ms/comment"),
-        cascade="per comment",
+        frontier=("compute", "compute, core-ms/comment"),
+        cascade="compute",
     ),
     FigureSpec(
         "peak_mb",

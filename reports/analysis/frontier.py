@@ -1,8 +1,9 @@
 """Which models are worth each of their costs: the Pareto frontier of accuracy, one cost at a time.
 
-A model is cheaper than another if the bounds of their costs (`bounds`) do not overlap, and more
-accurate if a paired test on the same comments is significant. Of several seeds, the first is tested
-and represents its model; each seed has its own costs, and seeds of one model are not rivals.
+A model is cheaper than another if the bounds of their costs (`bounds`) do not overlap, for compute by
+the rules of `costs`. It is more accurate if a paired test on the same comments is significant. Of several
+seeds, the first is tested and represents its model; each seed has its own costs, and seeds of one model
+are not rivals.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,9 +13,9 @@ from typing import Literal
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run, measured
-from worthit.reports.analysis import bounds, metrics
+from worthit.reports.analysis import bounds, costs, metrics
 from worthit.reports.analysis.bounds import Bounded
-from worthit.reports.analysis.cascade import Cascade, CascadeTest
+from worthit.reports.analysis.cascade import AccuracyStanding, Cascade, CascadeTest
 from worthit.reports.analysis.figures import FigureSpec, Values
 from worthit.reports.analysis.run_view import by_model, name
 
@@ -30,13 +31,13 @@ Standing = Literal[
     "unknown",  # cost or accuracy is unavailable
 ]
 
-CascadeStanding = Literal[
-    "less accurate",  # than the expensive model
-    "no gain",  # over the cheap model
-    "replaces",  # the expensive model, at a lower cost
-    "more expensive",  # than the expensive model
-    "same cost",  # as the expensive model
-]
+CascadeStanding = (
+    AccuracyStanding  # "replaces": at a lower cost
+    | Literal[
+        "more expensive",  # than the expensive model
+        "same cost",  # as the expensive model
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Frontier:
 
 def frontiers(
     run: Run,
-    costs: Iterable[FigureSpec],
+    specs: Iterable[FigureSpec],
     values: Values,
     differ: Differ,
     cascades: Sequence[CascadeTest] = (),
@@ -97,9 +98,10 @@ def frontiers(
     """One frontier for each cost.
 
     Args:
+        specs: of the costs.
         values: with accuracy and all costs of all cells.
     """
-    return tuple(_frontier(run, cost, values, differ, cascades) for cost in costs)
+    return tuple(_frontier(run, spec, values, differ, cascades) for spec in specs)
 
 
 def _frontier(
@@ -108,8 +110,16 @@ def _frontier(
     points = [_point(run, cell, spec, values) for cell in run.cells]
     known = [point for point in points if point.is_known]
     ranked = all(point.cost.measured_part for point in known)
+
+    def is_cheaper(point: Point, other: Point) -> bool:
+        if spec.key == costs.KEY:
+            return costs.is_cheaper(values, point.cell, other.cell)
+        return point.cost.below(other.cost)
+
     ranking = {
-        point.cell: _rank(point, known, differ) if ranked else replace(point, standing="not ranked")
+        point.cell: _rank(point, known, differ, is_cheaper)
+        if ranked
+        else replace(point, standing="not ranked")
         for point in known
     }
     return Frontier(
@@ -123,19 +133,27 @@ def _cascade_point(run: Run, test: CascadeTest, spec: FigureSpec, values: Values
     cascade = test.cascade
     cheap, expensive = name(run, cascade.cheap), name(run, cascade.expensive)
     cost = _cascade_cost(run, cascade, spec, values)
-    alone = values[cascade.expensive.name, spec.key]
+    pairs = _with_expensive(run, cascade, spec, values)
 
     def standing() -> CascadeStanding:
-        if test.loses:
-            return "less accurate"
-        if not test.replaces:
-            return "no gain"
-        if cost.below(alone) and cost.measured_part:
+        if test.standing != "replaces":
+            return test.standing
+        if all(own.below(alone) and own.measured_part for own, alone in pairs):
             return "replaces"
-        return "more expensive" if alone.below(cost) else "same cost"
+        return "more expensive" if all(alone.below(own) for own, alone in pairs) else "same cost"
 
     label = f"{cheap} → {expensive}"
     return CascadePoint(label, cheap, expensive, cost, cascade.accuracy, standing())
+
+
+def _with_expensive(
+    run: Run, cascade: Cascade, spec: FigureSpec, values: Values
+) -> tuple[costs.Scale, ...]:
+    """The costs of a cascade and of its expensive model, on each scale on which they compare."""
+    cheap, expensive = cascade.cheap.name, cascade.expensive.name
+    if spec.key == costs.KEY:
+        return costs.cascade_scales(values, cheap, expensive, cascade.passed_share)
+    return ((_cascade_cost(run, cascade, spec, values), values[expensive, spec.key]),)
 
 
 def _cascade_cost(run: Run, cascade: Cascade, spec: FigureSpec, values: Values) -> Bounded:
@@ -145,7 +163,7 @@ def _cascade_cost(run: Run, cascade: Cascade, spec: FigureSpec, values: Values) 
     unit = cheap.figure.unit
     if spec.cascade == "sum":
         return bounds.total([cheap, expensive], unit)
-    if spec.cascade == "per comment":
+    if spec.cascade in ("per comment", "compute"):
         return bounds.total([cheap, expensive.times(cascade.passed_share, unit)], unit)
     if spec.cascade == "latency":
         return _latency_p50_ms(run, cascade, cheap, expensive)
@@ -192,7 +210,9 @@ def _point(run: Run, cell: CellRecord, spec: FigureSpec, values: Values) -> Poin
     )
 
 
-def _rank(point: Point, known: Sequence[Point], differ: Differ) -> Point:
+def _rank(
+    point: Point, known: Sequence[Point], differ: Differ, is_cheaper: Callable[[Point, Point], bool]
+) -> Point:
     """The point with its standing, and the cheapest model that decides it."""
     if not point.beats_guessing:
         return replace(point, standing="guessing")
@@ -200,10 +220,10 @@ def _rank(point: Point, known: Sequence[Point], differ: Differ) -> Point:
         (other for other in known if other.tested != point.tested),
         key=lambda other: other.cost.figure.value or 0.0,
     )
-    cheaper = [other for other in others if other.cost.below(point.cost)]
+    cheaper = [other for other in others if is_cheaper(other, point)]
     different = [other for other in others if differ(other.tested, point.tested)]
     better = [other for other in different if other.tested_accuracy > point.tested_accuracy]
-    not_more_expensive = [other for other in others if not point.cost.below(other.cost)]
+    not_more_expensive = [other for other in others if not is_cheaper(point, other)]
     reasons: tuple[tuple[Standing, list[Point]], ...] = (
         ("dominated", [other for other in cheaper if other in better]),
         ("same accuracy", [other for other in cheaper if other not in different]),

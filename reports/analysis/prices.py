@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis import bounds
+from worthit.reports.analysis import bounds, costs
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.figures import FigureSpec
 from worthit.reports.analysis.paired_tests import Pair, between
@@ -19,31 +19,52 @@ MILLION = 1e6
 J_PER_KWH = 3.6e6
 
 
-def figure(options: ReportOptions) -> FigureSpec:
-    """The price of scoring as one more figure of the frontier."""
+def figures(options: ReportOptions) -> list[FigureSpec]:
+    """The price of scoring as one more figure of the frontier, and that of compute alone for `costs`."""
+    found = []
+    if options.has_price:
 
-    def price(run: Run, cell: CellRecord) -> Bounded:
-        return scoring(run, cell, options)
+        def price(run: Run, cell: CellRecord) -> Bounded:
+            return scoring(run, cell, options)
 
-    return FigureSpec(
-        key="price",
-        read=lambda run, cell: price(run, cell).figure,
-        bounds=price,
-        frontier=("price", "price of scoring a million"),
-        cascade="per comment",
-    )
+        found.append(
+            FigureSpec(
+                key="price",
+                read=lambda run, cell: price(run, cell).figure,
+                bounds=price,
+                frontier=("price", "price of scoring a million"),
+                cascade="per comment",
+            )
+        )
+    if options.prices_compute:
+
+        def compute(run: Run, cell: CellRecord) -> Bounded:
+            return bounds.total(_compute_of_scoring(run, cell, options), "")
+
+        found.append(
+            FigureSpec(
+                key=costs.PRICE, read=lambda run, cell: compute(run, cell).figure, bounds=compute
+            )
+        )
+    return found
 
 
 def scoring(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
-    """A million comments: hours of the machine at its best throughput, and electricity."""
-    seconds = bounds.compute_ms(run, cell).times(MILLION / 1e3, "s")
-    return _priced(options, seconds, lambda: bounds.energy_j(run, cell).times(MILLION, "J"))
+    """A million comments: the machine at its best throughput, and electricity."""
+    parts = _compute_of_scoring(run, cell, options)
+    return _priced(parts, options, lambda: bounds.energy_j(run, cell).times(MILLION, "J"))
 
 
 def training(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
-    """One training: hours of the machine, and electricity."""
-    seconds = bounds.training_s(run, cell)
-    return _priced(options, seconds, lambda: bounds.training_j(run, cell))
+    """One training: the machine, and electricity."""
+    parts = _compute(
+        cell,
+        options,
+        machine_s=bounds.training_s(run, cell),
+        core_s=bounds.training_core_s(run, cell),
+        device_s=bounds.training_device_s(run, cell),
+    )
+    return _priced(parts, options, lambda: bounds.training_j(run, cell))
 
 
 def with_training(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
@@ -52,12 +73,39 @@ def with_training(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded
     return bounds.total([scoring(run, cell, options), share], "")
 
 
-def _priced(options: ReportOptions, seconds: Bounded, joules: Callable[[], Bounded]) -> Bounded:
-    parts = []
+def _compute_of_scoring(run: Run, cell: CellRecord, options: ReportOptions) -> list[Bounded]:
+    def of_a_million(time_ms: Bounded) -> Bounded:
+        return time_ms.times(MILLION / 1e3, "s")
+
+    return _compute(
+        cell,
+        options,
+        machine_s=of_a_million(bounds.machine_ms(run, cell)),
+        core_s=of_a_million(bounds.core_ms(run, cell)),
+        device_s=of_a_million(bounds.device_ms(run, cell)),
+    )
+
+
+def _compute(
+    cell: CellRecord, options: ReportOptions, machine_s: Bounded, core_s: Bounded, device_s: Bounded
+) -> list[Bounded]:
+    """The price of the whole machine, or of each part that the cell occupies."""
     if options.machine_per_hour is not None:
-        parts.append(seconds.times(options.machine_per_hour / 3600, ""))
+        return [machine_s.times(options.machine_per_hour / 3600, "")]
+    if not options.part_per_hour:
+        return []
+    occupied = {"core": core_s} if cell.device == "cpu" else {"core": core_s, cell.device: device_s}
+    return [
+        seconds.times(options.part_per_hour[part] / 3600, "")
+        if part in options.part_per_hour
+        else bounds.absent("", f"--machine-price gives no price of {part}")
+        for part, seconds in occupied.items()
+    ]
+
+
+def _priced(parts: list[Bounded], options: ReportOptions, joules: Callable[[], Bounded]) -> Bounded:
     if options.electricity_per_kwh is not None:
-        parts.append(joules().times(options.electricity_per_kwh / J_PER_KWH, ""))
+        parts = [*parts, joules().times(options.electricity_per_kwh / J_PER_KWH, "")]
     if not parts:
         return bounds.absent("", "no price was given")
     return bounds.total(parts, "")

@@ -40,7 +40,7 @@ def draw(analysis: Analysis) -> Figure:
             _draw_model(axes, analysis, cell, styles[name(run, cell)])
     axes.set_xscale("log")
     plain_log(axes.xaxis)
-    axes.set_xlabel("compute at the best batch size, ms/comment (log)")
+    axes.set_xlabel("compute at the best batch size, core-ms/comment (log)")
     axes.set_ylabel(f"accuracy on the {run.data.test_set}, %")
     axes.set_title("Cascades: cheap model first, expensive model if unsure", loc="left")
     plain_frame(axes)

@@ -4,10 +4,13 @@ from worthit.bench.saved.record import Run, significant
 from worthit.reports.analysis import cascade
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.cascade import CascadeTest
+from worthit.reports.analysis.frontier import CascadeStanding
 from worthit.reports.analysis.run_view import name
 from worthit.reports.sections.glossary import link
 from worthit.reports.text.format import percent, points, with_interval
 from worthit.reports.text.tables import table
+
+_DEVICE_HEADING = ["accelerator, ms/comment"]
 
 
 def section(analysis: Analysis) -> list[str]:
@@ -15,53 +18,75 @@ def section(analysis: Analysis) -> list[str]:
     run = analysis.run
     if not analysis.cascades:
         return ["## Cascades", cascade.why_none(run, analysis.values)]
+    on_device = any(test.cascade.device_ms for test in analysis.cascades)
     headings = [
         "cascade", "threshold", "passed on", "test acc (95 % interval)",
-        "points against expensive alone", "compute, ms/comment", "of it saved", "standing",
+        "points against expensive alone", "core-ms/comment", *_DEVICE_HEADING[:on_device], "compute saved",
+        "standing",
     ]  # fmt: skip
     return [
         "## Cascades",
         _conclusion(analysis),
-        *table("Cascades", headings, [_row(run, test) for test in analysis.cascades]),
+        *table("Cascades", headings, [_row(run, test, on_device) for test in analysis.cascades]),
     ]
+
+
+def standing_text(standing: CascadeStanding, cheap: str, expensive: str) -> str:
+    """How tables call the standing of a cascade.
+
+    Args:
+        cheap, expensive: the names of its models.
+    """
+    return {
+        "less accurate": f"less accurate than {expensive}",
+        "undecided": f"too little data against {expensive}",
+        "no gain": f"≈ cheaper {cheap}",
+        "replaces": f"**in place of {expensive}**",
+        "more expensive": f"more expensive than {expensive}",
+        "same cost": f"costs as {expensive}",
+    }[standing]
 
 
 def _conclusion(analysis: Analysis) -> str:
     run = analysis.run
     validation = len(run.data.validation.labels)
-    texts = [
-        f"{_label(run, test)} can replace {name(run, test.cascade.expensive)} and saves "
-        f"{percent(test.cascade.saved_share)} of its {link('compute')}"
-        for test in analysis.cascades
-        if test.replaces
-    ]
-    text = "; ".join(texts) or f"No {link('cascade')} can replace its expensive model"
+    texts = [_replacement(run, test) for test in analysis.cascades if test.replaces]
+    text = "; ".join(texts) or f"No {link('cascade')} is shown to replace its expensive model"
     return (
-        f"{text}. Thresholds are from {validation:,} validation comments, all figures from the test "
-        f"comments ({link('cascade', 'method')}, {link('in place of Y', 'standings')})."
+        f"{text}. Thresholds and cheap models were chosen on {validation:,} validation comments; all "
+        f"figures are of the test comments ({link('cascade', 'method')}, "
+        f"{link('in place of Y', 'standings')})."
     )
 
 
-def _row(run: Run, test: CascadeTest) -> list[str]:
+def _replacement(run: Run, test: CascadeTest) -> str:
+    found, at_least = test.cascade, "" if _on_one_device(test) else "at least "
+    return (
+        f"{_label(run, test)} can replace {name(run, found.expensive)}: "
+        f"{with_interval(test.difference, points)} points of accuracy, and {at_least}"
+        f"{percent(found.saved_share)} of its {link('compute')} saved"
+    )
+
+
+def _row(run: Run, test: CascadeTest, on_device: bool) -> list[str]:
     found = test.cascade
+    cheap, expensive = name(run, found.cheap), name(run, found.expensive)
     return [
         _label(run, test),
         f"{found.threshold:.2f}",
         percent(found.passed_share),
         with_interval(found.accuracy, percent),
         with_interval(test.difference, points),
-        significant(found.compute_ms),
-        percent(found.saved_share),
-        _standing(run, test),
+        significant(found.core_ms),
+        *([significant(found.device_ms)] if on_device else []),
+        ("" if _on_one_device(test) else "≥ ") + percent(found.saved_share),
+        standing_text(test.standing, cheap, expensive),
     ]
+
+
+def _on_one_device(test: CascadeTest) -> bool:
+    return test.cascade.cheap.device == test.cascade.expensive.device
 
 
 def _label(run: Run, test: CascadeTest) -> str:
     return f"{name(run, test.cascade.cheap)} → {name(run, test.cascade.expensive)}"
-
-
-def _standing(run: Run, test: CascadeTest) -> str:
-    cheap, expensive = name(run, test.cascade.cheap), name(run, test.cascade.expensive)
-    if test.loses:
-        return f"less accurate than {expensive}"
-    return f"**in place of {expensive}**" if test.replaces else f"≈ cheaper {cheap}"

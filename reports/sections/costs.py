@@ -15,6 +15,8 @@ from worthit.reports.sections.results_table import figure_table
 from worthit.reports.text.format import Footnotes, joined, span, written
 from worthit.reports.text.tables import folded, listed, tabulated
 
+_MACHINE_HEADINGS = ("processes", "machine, comments/s", "core-ms/comment")
+
 
 def section(analysis: Analysis) -> list[str]:
     """One part for each kind of cost; details are folded."""
@@ -35,21 +37,39 @@ def _throughput(analysis: Analysis) -> list[str]:
     for model, sweep in sweeps:
         rates = {rate.batch_size: written(rate.comments_per_s, notes) for rate in sweep.batches}
         rates[sweep.best.batch_size] = f"**{rates[sweep.best.batch_size]}**"
-        body.append([model, *(rates.get(size, "") for size in sizes), _end(sweep)])
-    best = {model: sweep.best.comments_per_s for model, sweep in sweeps}
+        body.append(
+            [
+                model,
+                *(rates.get(size, "") for size in sizes),
+                _end(sweep),
+                significant(_busy_cores(sweep)),
+                f"{sweep.machine.processes}",
+                written(sweep.machine.comments_per_s, notes),
+                written(sweep.machine.core_ms, notes),
+            ]
+        )
+    best = {model: sweep.machine.comments_per_s for model, sweep in sweeps}
     rising = joined([model for model, sweep in sweeps if _is_rising(sweep)])
-    text = f"Best {link('throughput')}: {span(best, 'comments/s')}."
+    text = f"Best {link('throughput')} of the machine: {span(best, 'comments/s')}."
     if rising:
         text += f" Still rising at the largest batch: {rising}."
     return [
         "## Throughput",
         text,
         *folded(
-            "Comments per second by batch size",
-            tabulated(["model", *map(str, sizes), "at the end"], body),
+            "Comments per second of one process by batch size, and of the machine",
+            tabulated(
+                ["model", *map(str, sizes), "at the end", "cores busy", *_MACHINE_HEADINGS], body
+            ),
             *listed(notes.lines()),
         ),
     ]
+
+
+def _busy_cores(sweep: Throughput) -> float:
+    """How many cores one process keeps busy at its best batch size."""
+    best = sweep.best
+    return (best.core_ms.value or 0.0) * (best.comments_per_s.value or 0.0) / 1e3
 
 
 def _end(sweep: Throughput) -> str:

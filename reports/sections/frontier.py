@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.frontier import CascadePoint, Frontier, Point, Standing
+from worthit.reports.sections.cascade import standing_text
 from worthit.reports.sections.glossary import link
 from worthit.reports.text.format import Footnotes, joined
 from worthit.reports.text.tables import table
@@ -113,10 +114,4 @@ def _cascade_entry(point: CascadePoint, notes: Footnotes) -> str:
         return notes.missing(point.cost.figure.reason)
     if not point.cost.measured_part:
         return notes.marked("not ranked", _ESTIMATES)
-    return {
-        "less accurate": f"less accurate than {point.expensive}",
-        "no gain": f"≈ cheaper {point.cheap}",
-        "replaces": f"**in place of {point.expensive}**",
-        "more expensive": f"more expensive than {point.expensive}",
-        "same cost": f"costs as {point.expensive}",
-    }[point.standing]
+    return standing_text(point.standing, point.cheap, point.expensive)

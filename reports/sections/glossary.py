@@ -6,7 +6,7 @@ Sections link to a term by `link`. A report prints only the terms that it links 
 import re
 from collections.abc import Callable, Iterable
 
-from worthit.reports.analysis import bootstrap, bounds, metrics
+from worthit.reports.analysis import bootstrap, bounds, cascade, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.frontier import Standing
 from worthit.reports.text.format import percent
@@ -105,6 +105,26 @@ def _borderline(analysis: Analysis) -> str:
     )
 
 
+def _compute(analysis: Analysis) -> str:
+    """How the costs of running models are compared in this run."""
+    text = (
+        "what a comment occupies in batches of the best size: CPU time, in core-milliseconds of all threads "
+        "and processes, and on an accelerator also its time. On one device, models compare by what occupies "
+        "it."
+    )
+    if all(cell.device == "cpu" for cell in analysis.run.cells):
+        return text
+    if analysis.options.prices_compute:
+        return f"{text} A model on the CPU and one on the accelerator compare by `--machine-price`."
+    least, most = bounds.CORES_PER_ACCELERATOR
+    return (
+        f"{text} Without prices, an accelerator-second is assumed to cost as much as {least:g} to {most:g} "
+        "core-seconds (by cloud prices of 2025, an NVIDIA T4 costs 7 cores, an H100 50 to 250). A model on the "
+        "CPU and one on the accelerator differ in cost only if they do so throughout; `--machine-price core=…` "
+        "with that of the accelerator decides the rest."
+    )
+
+
 #: term → definition, in the order of the report
 TERMS: dict[str, str | Callable[[Analysis], str]] = {
     # the frontier and cascades
@@ -112,12 +132,14 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "cheaper": _cheaper,
     "guessing": _guessing,
     "cascade": "in X → Y, X answers if the probability of its predicted class reaches the threshold, and "
-    "passes the other comments on to Y. For each Y: the cheapest cascade that loses no accuracy on the "
-    "validation comments. Both models have to be in memory. A comment that is passed on counts as long as "
-    "the others.",
-    "in place of Y": "the cascade X → Y is not shown to be less accurate than Y, and is shown to be more "
-    "accurate than X alone. “≈ cheaper X”: it is not shown to be more accurate than X alone.",
-    "compute": "machine time per comment at the best batch size: 1,000 ms divided by the throughput.",
+    "passes the other comments on to Y. The threshold is the lowest from which on no threshold loses accuracy "
+    "on the validation comments. For each Y, X is the most accurate there of the models that cost less than "
+    "half of Y. Being selected is luck in part, which the test comments do not share: only they decide the "
+    "standing. Both models have to be in memory. A comment that is passed on counts as long as the others.",
+    "in place of Y": f"the cascade X → Y loses less than {100 * cascade.MARGIN:g} point of accuracy against Y "
+    "(lower end of the 95 % interval), and is shown to be more accurate than X alone. “≈ cheaper X”: it is not "
+    "shown to be more accurate than X alone. “too little data against Y”: it may lose more than that.",
+    "compute": _compute,
     "learning curve": "each model is trained on growing parts of the same comments. Accuracies are compared "
     "by McNemar's test, corrected for the number of comparisons (Holm).",
     # quality
@@ -154,7 +176,8 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     # throughput, latency, memory, energy
     "throughput": "comments per second if all comments are available at once and scored in batches of the "
     "best size; they may be sorted by length. Batch sizes grow until two in a row gain less than 3 %, until "
-    "memory is full, or to the largest of the preset.",
+    "memory is full, or to the largest of the preset. The throughput of the machine is that of one process "
+    "per core, measured at the same time, if one process keeps a single core busy; each needs its own memory.",
     "latency": "one comment at a time, from text to probability in host memory, over comments of all "
     "lengths. Cold start lasts from the start of the process to its first answer. A measurement ends when "
     "the 95 % interval of the median over comments is within ±2 % (precision), when two passes have each "

@@ -9,7 +9,7 @@ from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.prices import J_PER_KWH, MILLION, Gain
 from worthit.reports.analysis.run_view import name
-from worthit.reports.options import ReportOptions
+from worthit.reports.options import PRICED_PARTS, ReportOptions
 from worthit.reports.sections.glossary import link
 from worthit.reports.text.format import Footnotes, span, with_reason
 from worthit.reports.text.tables import table
@@ -34,12 +34,16 @@ def section(analysis: Analysis) -> list[str]:
 
 def _conclusion(run: Run, options: ReportOptions) -> str:
     parts = {
-        "{:g} per hour of the machine at its best throughput": options.machine_per_hour,
+        "{:g} per hour of the whole machine at its best throughput": options.machine_per_hour,
         "{:g} per kWh of CPU and GPU, gross": options.electricity_per_kwh,
         "{:g} per million comments of a hosted API": options.api_per_million,
         "{:g} g of CO2e per kWh": options.carbon_g_per_kwh,
     }
     texts = [text.format(value) for text, value in parts.items() if value is not None]
+    texts[:0] = [
+        f"{price:g} per hour of {PRICED_PARTS[part]}"
+        for part, price in options.part_per_hour.items()
+    ]
     given = f"Given: {', '.join(texts)}"
     if not options.has_price:
         return (

@@ -1,8 +1,8 @@
 """The verdict: is fine-tuning the LLM worth it here, or does something cheaper do the job?
 
 The rules, in order. A model is "better" or "worse" only if McNemar's test on the same test comments,
-corrected for the number of pairs, is significant. It is "cheaper" if its compute per comment is
-lower beyond the bounds of both figures (`worthit.reports.analysis.bounds`).
+corrected for the number of pairs, is significant. It is "cheaper" if its compute per comment costs
+less beyond the bounds of both figures, by the rules of `worthit.reports.analysis.costs`.
 
 1. No tuned LLM, or no cheaper model, was measured: no verdict.
 2. The tuned LLM is not shown to beat the majority class: not worth it here.
@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from worthit.bench.saved.record import CellRecord, significant
-from worthit.reports.analysis import metrics
+from worthit.reports.analysis import costs, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.budgets import Fit
 from worthit.reports.analysis.cascade import Cascade
@@ -72,7 +72,9 @@ def decide(analysis: Analysis) -> Verdict:
     if cost.value is None:
         return _none(f"{name(run, llm)} has no throughput: {cost.figure.reason}")
     cheaper = [
-        cell for cell in scored if not is_llm(cell) and values[cell.name, "compute_ms"].below(cost)
+        cell
+        for cell in scored
+        if not is_llm(cell) and costs.is_cheaper(values, cell.name, llm.name)
     ]
     if not cheaper:
         return _none("this run has no cheaper model to compare with")
@@ -119,7 +121,8 @@ def _not_better(case: Case, rival: CellRecord) -> Verdict:
     if case.is_worse(rival):
         words = f"{other} is more accurate than {llm}, and cheaper"
         return _verdict(case, "not worth it here", words, rival)
-    times = f"{_rounded(case.compute_ms(case.llm) / case.compute_ms(rival))} times cheaper to run"
+    ratio = costs.times_cheaper(case.analysis.values, rival.name, case.llm.name)
+    times = f"{_rounded(ratio)} times cheaper to run" if ratio else "cheaper to run"
     if case.seeds_disagree(rival):
         more = "more" if case.lead(rival).value > 0 else "less"
         words = (

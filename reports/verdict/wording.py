@@ -7,7 +7,7 @@ import numpy as np
 
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved.record import CellRecord, OutOfDomainData, significant
-from worthit.reports.analysis import budgets, metrics, transfer
+from worthit.reports.analysis import budgets, costs, metrics, transfer
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.paired_tests import between
 from worthit.reports.analysis.run_view import scores
@@ -19,7 +19,7 @@ _POWER = 0.8  # of the test with more comments
 _LARGE_PARAMETERS = 1e9
 
 #: key of the table of figures → what it is called in a sentence
-_COSTS_OF_RUNNING = {"compute_ms": "compute per comment", "latency_p50_ms": "median latency"}
+_COSTS_OF_RUNNING = {costs.KEY: "compute per comment", "latency_p50_ms": "median latency"}
 _COSTS_OF_OWNING = {"training_s": "training time", "peak_mb": "memory"}
 
 
@@ -76,8 +76,8 @@ def _over_seeds(case: Case, rival: CellRecord) -> str:
     return ", ".join(texts)
 
 
-def _costs(case: Case, rival: CellRecord, opening: str, costs: dict[str, str]) -> str:
-    ratios = [ratio for key, what in costs.items() if (ratio := _ratio(case, rival, key, what))]
+def _costs(case: Case, rival: CellRecord, opening: str, names: dict[str, str]) -> str:
+    ratios = [ratio for key, what in names.items() if (ratio := _ratio(case, rival, key, what))]
     return f"{opening} {' and '.join(ratios)} of {case.name(rival)}." if ratios else ""
 
 
@@ -85,9 +85,20 @@ def _ratio(case: Case, rival: CellRecord, key: str, what: str) -> str:
     llm, other = (case.analysis.values[cell.name, key] for cell in (case.llm, rival))
     if not llm.value or not other.value:
         return ""
+    if key == costs.KEY:
+        return _compute_ratio(case, rival, what)
     cached = ", cached" if "cached" in (llm.figure.origin, other.figure.origin) else ""
     times = significant(llm.value / other.value)
     return f"{times} × the {what} ({significant(llm.value)} {llm.figure.unit}{cached})"
+
+
+def _compute_ratio(case: Case, rival: CellRecord, what: str) -> str:
+    values, llm = case.analysis.values, case.llm
+    times = costs.times_cheaper(values, rival.name, llm.name)
+    if times is None:
+        return ""
+    least = "" if rival.device == llm.device else "at least "
+    return f"{least}{significant(times)} × the {what} ({costs.written(values, llm.name)})"
 
 
 def _budget(case: Case) -> str:
@@ -107,7 +118,7 @@ def _cascade(case: Case, cascade: Cascade | None) -> str:
     return (
         f"A cascade of {case.name(cascade.cheap)} and {case.name(case.llm)}, which passes "
         f"{percent(cascade.passed_share)} of the comments on, reaches "
-        f"{percent(cascade.accuracy.value)} for {percent(1 - cascade.saved_share)} of "
+        f"{percent(cascade.accuracy.value)} and saves {percent(cascade.saved_share)} of "
         f"{case.name(case.llm)}'s compute."
     )
 

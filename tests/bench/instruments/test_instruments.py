@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from worthit.bench.instruments import energy, machine_noise, memory, throughput
+from worthit.bench.instruments.cpu_time import CpuTime
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,52 @@ def test_the_sweep_ends_when_throughput_stops_rising(
     rate = size / (seconds_a_call + seconds_a_comment * size)
     assert swept.best.comments_per_s.value == pytest.approx(rate)
     assert swept.ended_by == ("no gain" if len(sizes) == 3 else "largest size")
+
+
+def test_the_cpu_time_of_threads_and_child_processes_counts() -> None:
+    def burn(seconds: float) -> None:
+        start = time.thread_time()
+        while time.thread_time() - start < seconds:
+            pass
+
+    spent = CpuTime()
+    threads = [threading.Thread(target=burn, args=(0.05,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    program = "import time\nwhile time.process_time() < 0.2: pass\nprint(flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        for thread in threads:
+            thread.join()
+        living_s = spent.seconds()
+        child.communicate(b"\n")
+    # 0.3 s in all; the upper bounds leave room for the start of the child and for clock ticks
+    assert 0.27 <= living_s < 0.6
+    assert living_s <= spent.seconds() + 0.02 < 0.7
+
+
+def test_a_rate_has_the_cpu_time_of_a_comment(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu_s = 0.0
+
+    def score(texts: Any, size: int) -> None:
+        nonlocal cpu_s
+        cpu_s += 0.002 * len(texts) + 1.0 * (size == 1)
+
+    class Counted:
+        def __init__(self) -> None:
+            self._start = cpu_s
+
+        def seconds(self) -> float:
+            return cpu_s - self._start
+
+    monkeypatch.setattr(throughput, "CpuTime", Counted)
+    swept = throughput.measure_throughput(score, lambda: None, ["a"] * 8, 0.0, 8)
+    assert [rate.core_ms.value for rate in swept.batches] == pytest.approx([127.0, 2.0])
+    assert swept.machine.processes == 1
+    assert swept.machine.core_ms == swept.best.core_ms
 
 
 @pytest.mark.parametrize(

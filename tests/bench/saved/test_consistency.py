@@ -203,6 +203,10 @@ DAMAGES: list[tuple[Callable[[Any], object], str]] = [
         "cell lsa-cpu: throughput has no rate at batch size 8",
     ),
     (
+        cell("throughput", "machine", "comments_per_s", "value", value=0),
+        "cell lsa-cpu: throughput.machine has no rate",
+    ),
+    (
         cell("throughput", "batches", 0, "comments_per_s", "value", value=-8),
         "cell lsa-cpu: throughput.batches[0].comments_per_s is -8 comments/s",
     ),

@@ -23,15 +23,17 @@ def test_a_cascade_by_hand() -> None:
     assert found.passed_share == pytest.approx(0.2)
     # tfidf classifies 80 % correctly, llama 15 of the other 20: 95 % in all
     assert found.accuracy.value == pytest.approx(0.95)
-    assert (test.difference.value, test.difference.low, test.difference.high) == (0.0, 0.0, 0.0)
-    assert found.compute_ms == pytest.approx(1000 / 3000 + 0.2 * 25)
-    assert found.saved_share == pytest.approx(1 - found.compute_ms / 25)
+    assert (test.difference.value, test.difference.low) == pytest.approx((0.0, -0.00065), abs=1e-5)
+    assert found.core_ms == pytest.approx(1000 / 3000 + 0.2 * 25)
+    assert found.saved_share == pytest.approx(1 - found.core_ms / 25)
+    assert found.device_ms == 0
     assert test.p_cheap < 0.001
     assert test.replaces
     _, conclusion, table = cascade_section.section(analysis)
     assert "in place of llama" in table
     assert conclusion.startswith(
-        "tfidf → llama can replace llama and saves 78.7 % of its [compute](#term-compute)."
+        "tfidf → llama can replace llama: +0.0 (-0.1 to +0.1) points of accuracy, and 78.7 % of its "
+        "[compute](#term-compute) saved."
     )
 
 
@@ -48,11 +50,22 @@ def test_a_threshold_is_chosen_without_the_test_comments() -> None:
     assert found.passed_share == 0.0
     assert found.accuracy.value == pytest.approx(0.85)
     assert test.difference.value == pytest.approx(-0.10)
-    assert test.loses
-    assert not test.replaces
+    assert test.standing == "less accurate"
     _, conclusion, table = cascade_section.section(analysis)
-    assert conclusion.startswith("No [cascade](#term-cascade) can replace its expensive model.")
+    assert conclusion.startswith(
+        "No [cascade](#term-cascade) is shown to replace its expensive model."
+    )
     assert "less accurate than llama" in table
+
+
+def test_the_most_accurate_model_that_costs_less_than_half_answers_first() -> None:
+    llama = cell("llama", 0.95, sure=0.9)
+    tfidf, bert = cell("tfidf", 0.85, sure=0.8), cell("bert", 0.90, sure=0.7)
+    (_, test) = Analysis.of(run(tfidf, bert, llama)).cascades
+    assert test.cascade.cheap.model == "bert"  # tfidf would pass less on
+    near = dataclasses.replace(bert, throughput=factories.throughput(70))
+    (_, test) = Analysis.of(run(tfidf, near, llama)).cascades
+    assert test.cascade.cheap.model == "tfidf"
 
 
 def test_a_sweep_runs_from_one_model_alone_to_the_other() -> None:
@@ -78,7 +91,7 @@ def test_a_cascade_stands_on_the_frontier_with_its_own_costs() -> None:
     assert by_cost["latency_p50_ms"].cost.value == pytest.approx(1.625, abs=0.01)
     assert by_cost["peak_mb"].cost.value is None
     _, conclusion, table, *notes = frontier_section.section(analysis)
-    assert "(#term-in-place-of-y): tfidf → llama (latency p50 and throughput)." in conclusion
+    assert "(#term-in-place-of-y): tfidf → llama (latency p50 and compute)." in conclusion
     row = next(line for line in table.splitlines() if "tfidf → llama" in line)
     assert row.count("**in place of llama**") == 2
     assert "two models in one process were not measured" in notes[0]
@@ -91,8 +104,10 @@ def test_a_cascade_that_loses_or_gains_nothing_replaces_no_model() -> None:
     costs = [spec for spec in figures.FIGURES if spec.frontier is not None]
     lost = paired_tests.Difference(-0.1, -0.2, -0.05, 0.001)
     worse = dataclasses.replace(test, difference=lost)
+    unknown = dataclasses.replace(test, difference=paired_tests.Difference(0.0, -0.011, 0.011, 1.0))
     same = dataclasses.replace(test, p_cheap=1.0)
-    for one, standing in ((worse, "less accurate"), (same, "no gain")):
+    standings = ((worse, "less accurate"), (unknown, "undecided"), (same, "no gain"))
+    for one, standing in standings:
         frontiers = frontier.frontiers(found, costs, analysis.values, lambda *_: True, [one])
         points = [of_cost.cascades[0] for of_cost in frontiers]
         assert {point.standing for point in points} == {standing}

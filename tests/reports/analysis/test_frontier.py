@@ -31,7 +31,7 @@ def frontiers(found: record.Run) -> dict[str, Frontier]:
 
 
 def test_both_models_of_a_trade_off_are_on_the_frontier() -> None:
-    for cost in ("training", "latency p50", "throughput", "peak memory", "energy"):
+    for cost in ("training", "latency p50", "compute", "peak memory", "energy"):
         found = standings(run(CHEAP_AND_BAD, EXPENSIVE_AND_GOOD), cost)
         assert found == {"lsa": ("frontier", ""), "bert": ("frontier", "")}
 
@@ -60,7 +60,7 @@ def test_costs_within_their_bounds_make_no_model_cheaper() -> None:
 def test_one_sample_costs_differ_by_more_than_the_noise(percent: float, standing: str) -> None:
     pair = (cell("lsa", range(5), 1.0), cell("bert", range(5), 1.1))
     noisy = run(*pair, noise=measured(percent, "%", "loop"))
-    for cost in ("training", "throughput", "energy"):
+    for cost in ("training", "compute", "energy"):
         assert standings(noisy, cost)["bert"][0] == standing
 
 
@@ -206,7 +206,7 @@ def test_a_model_is_listed_with_the_costs_whose_frontier_it_is_on() -> None:
     slow = cell("tfidf", range(4), 20.0).latency
     mixed = cell("tfidf", range(5), 0.5, latency=slow)
     conclusion = frontier.section(Analysis.of(run(EXPENSIVE_AND_GOOD, mixed)))[1]
-    assert "of training, throughput, peak memory and energy: tfidf" in conclusion
+    assert "of training, compute, peak memory and energy: tfidf" in conclusion
     assert "of latency p50: bert." in conclusion
 
 

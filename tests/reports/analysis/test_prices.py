@@ -228,7 +228,9 @@ def test_the_same_run_has_the_same_sections() -> None:
 
 def test_the_section_opens_with_the_range_of_prices() -> None:
     text = sections(run(rated("lsa", 1000, 0), rated("bert", 500, 0), machine_price="3.6"))
-    assert text.startswith("## Prices\n\nGiven: 3.6 per hour of the machine at its best throughput")
+    assert text.startswith(
+        "## Prices\n\nGiven: 3.6 per hour of the whole machine at its best throughput"
+    )
     assert "Scoring a million comments costs: 1 (lsa) to 2 (bert)." in text
     unknown = sections(run(api_price="1"))
     assert "give --machine-price, --electricity-price or both" in unknown

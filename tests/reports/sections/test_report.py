@@ -248,11 +248,10 @@ def test_a_span_names_all_models_at_its_ends() -> None:
     ],
 )
 def test_a_rate_is_rising_only_if_it_rose(rates: tuple[float, ...], remark: str) -> None:
-    batches = tuple(
-        record.BatchRate(size, measured(rate, "comments/s", "clock"))
-        for size, rate in zip((1, 8, 32, 128), rates, strict=True)
-    )
-    swept = cell(throughput=record.Throughput(batches, "largest size"))
+    batches = [
+        factories.rate(rate, size) for size, rate in zip((1, 8, 32, 128), rates, strict=True)
+    ]
+    swept = cell(throughput=factories.throughput(*batches, ended_by="largest size"))
     text = section(run(swept), "Throughput")
-    assert entries(text, "at the end")[0][-1] == remark
+    assert entries(text, "at the end")[0][5] == remark
     assert ("Still rising at the largest batch: lsa." in text) == bool(remark)

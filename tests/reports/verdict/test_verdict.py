@@ -4,10 +4,11 @@ import dataclasses
 
 import pytest
 
+from tests import factories
 from tests.rendering import render
 from tests.verdict_runs import COMMENTS, RATES, cell, decide, run
 from worthit.bench.saved import record
-from worthit.bench.saved.record import Figure, measured, unavailable
+from worthit.bench.saved.record import Figure, unavailable
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.verdict import rules
 
@@ -20,7 +21,7 @@ def test_an_llm_that_is_better_and_fast_enough_is_practical() -> None:
     assert "95.0 %" in found.reasons[0]
     assert "+7.0 points" in found.reasons[0]
     assert "significant in the paired test (p < 0.001)" in found.reasons[0]
-    assert "Running llama takes 10 × the compute per comment (25 ms)" in found.reasons[1]
+    assert "Running llama takes 10 × the compute per comment (25 core-ms)" in found.reasons[1]
 
 
 def test_a_slow_llm_is_practical_if_its_latency_is_acceptable() -> None:
@@ -74,8 +75,8 @@ def test_a_cheaper_model_that_is_better_makes_it_not_worth_it() -> None:
 
 
 def test_a_ratio_of_times_has_two_digits() -> None:
-    rate = record.BatchRate(8, measured(8.87 * RATES["llama"], "comments/s", "c"))
-    bert = cell("bert", 0.945, shift=900, throughput=record.Throughput((rate,), "no gain"))
+    rate = factories.throughput(8.87 * RATES["llama"])
+    bert = cell("bert", 0.945, shift=900, throughput=rate)
     found = decide(cell("tfidf", 0.80), bert, cell("llama", 0.95))
     assert "bert is 8.9 times cheaper to run" in found.headline
 
