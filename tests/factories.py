@@ -110,7 +110,7 @@ def training(seconds: float | Figure = 10.0, **changed: Any) -> record.Training:
         train_s=seconds if isinstance(seconds, Figure) else measured(seconds, "s", "clock"),
         memory=memory(), trained_at=TRAINED, settings={}, artifact="a",
         disk_mb=measured(1, "MB", "sizes"), parameters=1, trained_parameters=1, comments=20,
-        truncated_share=0.0, cpu_j=unmetered, ram_j=unmetered, gpu_j=unmetered,
+        truncated_share=0.0, cpu_s=measured(15, "s", "CPU time"), cpu_j=unmetered, ram_j=unmetered, gpu_j=unmetered,
     )  # fmt: skip
     return dataclasses.replace(base, **changed)
 
@@ -135,9 +135,10 @@ def energy(cpu: Figure, ram: Figure | None = None, **changed: Any) -> record.Ene
     nowhere, idle = unavailable("J", "no GPU"), unavailable("W", "not metered")
     net = unavailable("J", "not metered")
     base = record.Energy(
-        cpu_j_per_comment=cpu, ram_j_per_comment=ram or nowhere, gpu_j_per_comment=nowhere,
+        cpu_s_per_comment=measured(0.002, "s", "CPU time"), cpu_j_per_comment=cpu,
+        ram_j_per_comment=ram or nowhere, gpu_j_per_comment=nowhere,
         window_s=5.0, comments=100, cpu_net_j_per_comment=net, ram_net_j_per_comment=net,
-        gpu_net_j_per_comment=net, idle_before_w=idle, idle_after_w=idle,
+        gpu_net_j_per_comment=net, idle_before_w=idle, idle_after_w=idle, idle_gpu_w=idle,
     )  # fmt: skip
     return dataclasses.replace(base, **changed)
 

@@ -26,7 +26,7 @@ Standing = Literal[
     "same accuracy",  # another is cheaper, and the accuracies do not differ significantly
     "same cost",  # another is more accurate, and the costs do not differ
     "guessing",  # not shown to beat the majority class
-    "not ranked",  # the cost is known, but for some models only as an estimate
+    "not ranked",  # the cost of some model is an estimate
     "unknown",  # cost or accuracy is unavailable
 ]
 
@@ -107,7 +107,7 @@ def _frontier(
 ) -> Frontier:
     points = [_point(run, cell, spec, values) for cell in run.cells]
     known = [point for point in points if point.is_known]
-    ranked = all(point.cost.measured_part for point in known)
+    ranked = not any(point.cost.estimated for point in known)
     ranking = {
         point.cell: _rank(point, known, differ) if ranked else replace(point, standing="not ranked")
         for point in known
@@ -130,7 +130,7 @@ def _cascade_point(run: Run, test: CascadeTest, spec: FigureSpec, values: Values
             return "less accurate"
         if not test.replaces:
             return "no gain"
-        if cost.below(alone) and cost.measured_part:
+        if cost.below(alone):
             return "replaces"
         return "more expensive" if alone.below(cost) else "same cost"
 
