@@ -205,7 +205,7 @@ class BenchmarkOptions:
         "--cpu-watts",
         "power of all processors together at full load: without an energy counter, CPU energy is "
         "estimated as this × CPU time / logical processors (no estimate)",
-        read=_above_0("--cpu-watts"), type=float, metavar="WATTS",
+        read=_above_0("--cpu-watts"), describe="{:g}".format, type=float, metavar="WATTS",
     )]  # fmt: skip
     runs_folder: Annotated[Path, Option(
         "--runs-folder", "where to save runs (reports/runs)",
