@@ -30,7 +30,7 @@ RATIOS = (
 
 def test_identical_runs_are_equal_in_everything() -> None:
     found = compare(run(), run())
-    assert [rows(found, heading)[0][4].strip("*≈") for heading in RATIOS] == ["1.00"] * 6
+    assert [rows(found, heading)[0][4].strip("*≈") for heading in RATIOS] == ["1.00"] * 7
     assert [rows(found, heading)[0][4] for heading in ("test accuracy", "ROC AUC")] == ["+0.0"] * 2
     assert rows(found, "test accuracy")[0][5] == "+0.0 to +0.0"
     assert found.verdict == "no regression beyond 10 %"
