@@ -276,7 +276,6 @@ FIGURES = (
         "cpu_time_ms",
         at("energy.cpu_s_per_comment", scale=1e3),
         heading="CPU time, ms/comment",
-        results=True,
         brief="CPU ms",
         repeat="CPU s",
         compared=True,

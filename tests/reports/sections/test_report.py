@@ -172,9 +172,7 @@ def test_energy_without_a_counter_says_why_and_how_to_get_it_beside_cpu_time() -
     text = section(found, "Energy")
     assert "[CPU time](#term-cpu-time) of scoring: 0.002 s/comment (lsa)." in text
     assert "is not available: there is no counter (RAPL). `--cpu-watts` of `pytest bench/`" in text
-    results = section(found, "Results")
-    assert entries(results, "CPU time, ms/comment")[0][-1] == "2"
-    assert "CPU energy" not in results
+    assert "CPU energy" not in section(found, "Results")
 
 
 def test_an_estimate_of_energy_shows_its_formula_and_no_range() -> None:
