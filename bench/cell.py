@@ -40,6 +40,7 @@ class Cell:
     retrain: bool = False
     also: tuple[tuple[str, str], ...] = ()  # out-of-domain test sets: name, key
     location: str = ""  # of an unregistered model: module:Class or hf:CHECKPOINT
+    cpu_watts: float | None = None  # of all processors at full load, if the user gives them
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ A new option is one field of `BenchmarkOptions`.
 """
 
 import argparse
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,15 @@ def _from_1_up(flag: str) -> Callable[[float | None], float | None]:
     def read(given: float | None) -> float | None:
         if given is not None and given < 1:
             raise OptionError(f"{flag} is {given}; it takes a number from 1 up")
+        return given
+
+    return read
+
+
+def _above_0(flag: str) -> Callable[[float | None], float | None]:
+    def read(given: float | None) -> float | None:
+        if given is not None and not 0 < given < math.inf:
+            raise OptionError(f"{flag} is {given}; it takes a number above 0")
         return given
 
     return read
@@ -190,6 +200,12 @@ class BenchmarkOptions:
     cell_limit: Annotated[float | None, Option(
         "--cell-limit", "time limit of one training or one measurement (from the preset)",
         read=_from_1_up("--cell-limit"), describe=None, type=float, metavar="SECONDS",
+    )]  # fmt: skip
+    cpu_watts: Annotated[float | None, Option(
+        "--cpu-watts",
+        "power of all processors together at full load: without an energy counter, CPU energy is "
+        "estimated as this × CPU time / logical processors (no estimate)",
+        read=_above_0("--cpu-watts"), describe="{:g}".format, type=float, metavar="WATTS",
     )]  # fmt: skip
     runs_folder: Annotated[Path, Option(
         "--runs-folder", "where to save runs (reports/runs)",

@@ -97,7 +97,7 @@ class Session:
             model, device, seed, self._prepared.key, self._settings(model), preset.effort,
             retrain=options.retrain and self._is_first(model, device, seed),
             also=tuple((other.name, other.key) for other in self._out_of_domain),
-            location="" if name in MODELS else name,
+            location="" if name in MODELS else name, cpu_watts=options.cpu_watts,
         )  # fmt: skip
         log = options.runs_folder / "logs" / self._run.run_id / f"{file_name(cell.name)}.log"
         self._announce(cell)

@@ -56,7 +56,7 @@ BUDGET = ReportOption("--budget", "LIMIT=N,…", "which models stay within these
 ELECTRICITY = ReportOption(
     "--electricity-price",
     "PRICE",
-    "price of a kWh, in any currency; the report gives the cost of scoring",
+    "price of a kWh, in any currency; the report prices the energy of CPU and GPU",
     unit=", per kWh",
 )
 MACHINE = ReportOption(
@@ -80,7 +80,7 @@ VOLUME = ReportOption(
 CARBON = ReportOption(
     "--carbon-intensity",
     "GRAMS",
-    "grams of CO2e per kWh; the report gives the emissions of scoring",
+    "grams of CO2e per kWh; the report gives the emissions of CPU and GPU while scoring",
     unit=", per kWh",
 )
 OPTIONS = (RECALL, P99_LIMIT, BUDGET, ELECTRICITY, MACHINE, API, VOLUME, CARBON)

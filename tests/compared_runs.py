@@ -39,7 +39,7 @@ def latency(times: float = 1.0, seed: int = 1, samples: int = 400) -> record.Lat
     return factories.latency(tuple(drawn.tolist()), figure(50), figure(90), p99)
 
 
-def energy(cpu_j: float = 0.002, origin: Any = "estimated") -> record.Energy:
+def energy(cpu_j: float = 0.002, origin: Any = "measured") -> record.Energy:
     return factories.energy(Figure(cpu_j, "J", origin, "meter"))
 
 

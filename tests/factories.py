@@ -154,9 +154,10 @@ def energy(cpu: Figure, ram: Figure | None = None, **changed: Any) -> record.Ene
     nowhere, idle = unavailable("J", "no GPU"), unavailable("W", "not metered")
     net = unavailable("J", "not metered")
     base = record.Energy(
-        cpu_j_per_comment=cpu, ram_j_per_comment=ram or nowhere, gpu_j_per_comment=nowhere,
+        cpu_s_per_comment=measured(0.002, "s", "CPU time"), cpu_j_per_comment=cpu,
+        ram_j_per_comment=ram or nowhere, gpu_j_per_comment=nowhere,
         window_s=5.0, comments=100, cpu_net_j_per_comment=net, ram_net_j_per_comment=net,
-        gpu_net_j_per_comment=net, idle_before_w=idle, idle_after_w=idle,
+        gpu_net_j_per_comment=net, idle_before_w=idle, idle_after_w=idle, idle_gpu_w=idle,
     )  # fmt: skip
     return dataclasses.replace(base, **changed)
 

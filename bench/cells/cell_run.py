@@ -125,7 +125,8 @@ class CellRun:
 
     def energy(self) -> record.Energy:
         return self._measure("energy", record.Energy, lambda figure: (
-            f"CPU {figure_text(figure.cpu_j_per_comment)} per comment, {figure.cpu_j_per_comment.origin}"
+            f"CPU {figure_text(figure.cpu_s_per_comment)} and {figure_text(figure.cpu_j_per_comment)} "
+            f"per comment, energy {figure.cpu_j_per_comment.origin}"
         ))  # fmt: skip
 
     def quality(self) -> record.Quality:

@@ -1,5 +1,6 @@
 """The operations of a cell's process: train, convert, load, and each measurement."""
 
+import dataclasses
 import functools
 import itertools
 import time
@@ -14,11 +15,12 @@ import numpy as np
 from worthit.bench.cell import Cell, file_name
 from worthit.bench.cells import all_cores
 from worthit.bench.cells.cell_model import CellModel, without_paths
-from worthit.bench.instruments.cpu_time import CpuTime
+from worthit.bench.instruments.cpu_watts import estimate_energy
 from worthit.bench.instruments.energy import measure_energy
-from worthit.bench.instruments.latency import measure_latency, process_age_s
+from worthit.bench.instruments.latency import measure_latency, process_age_s, sample_by_length
 from worthit.bench.instruments.memory import peak_memory, resident_bytes
-from worthit.bench.instruments.meter import COMPONENTS, Meter
+from worthit.bench.instruments.meter import Meter
+from worthit.bench.instruments.readings import COMPONENTS
 from worthit.bench.instruments.throughput import measure_rate, measure_throughput, repeated
 from worthit.bench.saved import artifacts, record
 from worthit.bench.saved.record import Figure, measured, unavailable
@@ -60,7 +62,10 @@ class Work:
         """Fit and save the model; a model that an earlier run has trained is not trained again."""
         folder = self._artifact_folder(self._cell_model.fingerprint())
         earlier = None if self._cell.retrain else artifacts.read_record(folder)
-        return self._fit_and_save(folder) if earlier is None else artifacts.mark_cached(earlier)
+        training = self._fit_and_save(folder) if earlier is None else artifacts.mark_cached(earlier)
+        # The cache has no estimates: the watts may change from run to run.
+        cpu_j = estimate_energy(training.cpu_j, training.cpu_s, self._cell.cpu_watts)
+        return dataclasses.replace(training, cpu_j=cpu_j)
 
     def convert(self, artifact: str) -> record.Converted:
         """Convert a trained artifact into one of this cell's model, unless the cache has that.
@@ -142,10 +147,12 @@ class Work:
         return window.memory
 
     def energy(self) -> record.Energy:
-        effort, texts = self._cell.effort, self._few_comments()
+        effort = self._cell.effort
+        texts = sample_by_length(self._comments("test").texts, effort.memory_comments)
         return measure_energy(
-            self._score, self._synchronize, texts, effort.energy_window_s, effort.idle_window_s
-        )
+            self._score, self._synchronize, texts, effort.energy_window_s, effort.idle_window_s,
+            self._cell.device, self._cell.cpu_watts,
+        )  # fmt: skip
 
     def quality(self) -> record.Quality:
         """Score each distinct comment once: test sets have comments in common."""
@@ -200,17 +207,16 @@ class Work:
             self._synchronize()
 
         # Training is slow, so time, memory and energy are measured in one go. codecarbon's thread
-        # reads the load once a second meanwhile; its libraries belong to the baseline of memory.
+        # wakes once a second meanwhile; its libraries belong to the baseline of memory.
         with self._in_baseline():
-            meter = Meter()
+            meter = Meter(self._cell.device)
         with peak_memory(self._cell.device, self._baseline_bytes) as window:
             self._synchronize()
-            cpu = CpuTime()
             spent = meter.over(fit)
-            cpu_s = measured(cpu.seconds(), "s", "CPU time of the process and its children")
         size = model.size()
         if model.trains:
-            train_s, joules = measured(spent.seconds, "s", _CLOCK), spent.long_enough().joules
+            train_s, cpu_s = measured(spent.seconds, "s", _CLOCK), spent.cpu_s
+            joules = spent.long_enough().joules
         else:
             train_s = cpu_s = unavailable("s", record.NOT_TUNED)
             joules = dict.fromkeys(COMPONENTS, unavailable("J", record.NOT_TUNED))

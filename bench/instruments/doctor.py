@@ -23,7 +23,7 @@ _ALLOCATION_OFF = 0.02
 _CALLS, _OVERHEAD_US = 3_000, 1.0
 _HARNESS_SHARE = 0.05
 _NOISE_S = 2.0
-_WINDOW_S = 5.0  # of energy: counters tick every 100 ms, codecarbon's estimate every second
+_WINDOW_S = 5.0  # of energy: NVML's counters tick every 100 ms
 _SETTLE_S = 2.0  # clocks and fans slow down after a burn
 _BURN_W, _BURN_SHARE = 1.0, 0.2  # least power of a burn beyond idle: watts, share of idle
 _ZERO_SHARE = 0.1  # most power of zero work, as a share of the burn
@@ -171,7 +171,7 @@ def _allocation(name: str, device: str) -> Check:
 
 def _cpu_energy_checks() -> tuple[Check, Check]:
     square = np.ones((512, 512))
-    return _metered("CPU", Meter(), lambda: square @ square)  # on all cores
+    return _metered("CPU", Meter("cpu"), lambda: square @ square)  # on all cores
 
 
 def _gpu_checks() -> Iterator[Check]:
@@ -201,7 +201,7 @@ def _gpu_energy_checks() -> tuple[Check, Check]:
         torch.cuda.synchronize()
 
     multiply()  # the context raises the idle power of a GPU
-    return _metered("GPU", Meter(), multiply)
+    return _metered("GPU", Meter("cuda"), multiply)
 
 
 def _metered(component: str, meter: Meter, work: Callable[[], object]) -> tuple[Check, Check]:

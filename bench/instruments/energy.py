@@ -1,11 +1,13 @@
-"""Energy per comment, gross and net of idle power."""
+"""Energy and CPU time per comment; energy gross and net of idle power."""
 
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from worthit.bench.instruments.meter import COMPONENTS, CONSTANTS, EnergyWindow, Meter, times
+from worthit.bench.instruments.cpu_watts import estimate_energy
+from worthit.bench.instruments.meter import EnergyWindow, Meter, times
+from worthit.bench.instruments.readings import COMPONENTS
 from worthit.bench.saved.record import Energy, Figure, significant, unavailable
 
 # A larger difference means other work on the machine, or that it was still cooling down.
@@ -18,6 +20,8 @@ def measure_energy(
     texts: Sequence[str],
     window_s: float,
     idle_s: float,
+    device: str = "cpu",
+    cpu_watts: float | None = None,
 ) -> Energy:
     """Meter repeated scoring of the same comments, between two idle windows.
 
@@ -26,8 +30,10 @@ def measure_energy(
         synchronize: waits until the device is idle.
         texts: scored in one call, repeated for at least `window_s` seconds.
         window_s, idle_s: lengths of the busy window and of each idle one.
+        device: on which the model computes.
+        cpu_watts: of all processors at full load; without a counter, they give an estimate.
     """
-    meter = Meter()
+    meter = Meter(device)
     score(texts)
     synchronize()
     before = meter.over(lambda: time.sleep(idle_s))
@@ -44,20 +50,24 @@ def measure_energy(
     busy = meter.over(burn)
     after = meter.over(lambda: time.sleep(idle_s))
 
-    def each(figure: Figure) -> Figure:
+    def each(figure: Figure, unit: str = "J") -> Figure:
         if figure.value is None:
             return figure
-        return dataclasses.replace(times(figure, 1 / comments, "J"), samples=comments)
+        return dataclasses.replace(times(figure, 1 / comments, unit), samples=comments)
 
-    figures: dict[str, Any] = {}
-    for component in COMPONENTS:
-        name, net = component.lower(), _net(component, busy, before, after)
-        figures[f"{name}_j_per_comment"] = each(busy.joules[component])
-        figures[f"{name}_net_j_per_comment"] = each(net)
+    gross = {component: each(busy.joules[component]) for component in COMPONENTS}
+    cpu_s = each(busy.cpu_s, "s")
     return Energy(
-        **figures,
+        cpu_s_per_comment=cpu_s,
+        cpu_j_per_comment=estimate_energy(gross["CPU"], cpu_s, cpu_watts),
+        ram_j_per_comment=gross["RAM"],
+        gpu_j_per_comment=gross["GPU"],
+        cpu_net_j_per_comment=each(_net("CPU", busy, before, after)),
+        ram_net_j_per_comment=each(_net("RAM", busy, before, after)),
+        gpu_net_j_per_comment=each(_net("GPU", busy, before, after)),
         idle_before_w=_idle_w(before),
         idle_after_w=_idle_w(after),
+        idle_gpu_w=times(busy.idle_gpu, 1 / busy.seconds, "W"),
         idle_disagreement=_disagreement(before, after),
         window_s=busy.seconds,
         comments=comments,
@@ -70,8 +80,6 @@ def _net(component: str, busy: EnergyWindow, before: EnergyWindow, after: Energy
     for spent in (busy, before, after):
         if spent.joules[component].value is None:
             return spent.joules[component]
-    if gross.instrument in CONSTANTS:
-        return unavailable("J", "a constant is the same when busy and idle, so its net is zero")
     idle_w = sum(spent.watts(component).value or 0.0 for spent in (before, after)) / 2
     net_j = (gross.value or 0.0) - idle_w * busy.seconds
     if net_j <= 0:
@@ -80,12 +88,12 @@ def _net(component: str, busy: EnergyWindow, before: EnergyWindow, after: Energy
 
 
 def _idle_w(idle: EnergyWindow) -> Figure:
-    """Total power in W of the measured components; of the CPU if all are estimates."""
+    """Total power in W of the measured components."""
     counted = [name for name in COMPONENTS if idle.joules[name].origin == "measured"]
     if not counted:
         return idle.watts("CPU")
     watts = sum(idle.watts(name).value or 0.0 for name in counted)
-    return Figure(watts, "W", "measured", f"codecarbon: {' + '.join(counted)}")
+    return Figure(watts, "W", "measured", f"mean power of {' + '.join(counted)}")
 
 
 def _disagreement(before: EnergyWindow, after: EnergyWindow) -> str:
@@ -93,7 +101,7 @@ def _disagreement(before: EnergyWindow, after: EnergyWindow) -> str:
     sentences = []
     for component in COMPONENTS:
         first, last = before.watts(component).value, after.watts(component).value
-        if first is None or last is None or before.joules[component].instrument in CONSTANTS:
+        if first is None or last is None:
             continue
         if abs(last - first) > _IDLE_TOLERANCE * (first + last) / 2:
             sentences.append(

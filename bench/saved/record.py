@@ -96,7 +96,7 @@ class Training:
     cpu_s: Figure  # CPU time of all threads and child processes
     cpu_j: Figure  # gross, as the next two
     ram_j: Figure
-    gpu_j: Figure
+    gpu_j: Figure  # of the card that the cell uses
     cached: bool = False  # trained by an earlier run
 
 
@@ -170,18 +170,20 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Energy:
-    """Energy of scoring by component, gross and net of idle power."""
+    """Energy of scoring by component, gross and net of idle power, and CPU time of the same window."""
 
+    cpu_s_per_comment: Figure  # CPU time of all threads and child processes
     cpu_j_per_comment: Figure
     ram_j_per_comment: Figure
-    gpu_j_per_comment: Figure
+    gpu_j_per_comment: Figure  # of the card that the cell uses
     window_s: float
     comments: Count
     cpu_net_j_per_comment: Figure
     ram_net_j_per_comment: Figure
     gpu_net_j_per_comment: Figure
-    idle_before_w: Figure  # all measured components, or the CPU if none is measured
+    idle_before_w: Figure  # all measured components
     idle_after_w: Figure
+    idle_gpu_w: Figure  # all cards while the cell computes on the CPU; not part of its energy
     idle_disagreement: str = ""  # in words, if the two idle windows differ too much
 
 

@@ -5,8 +5,7 @@
 - Accuracy has its 95 % interval over the test comments.
 - Other times, rates and measured energy are known up to the noise of the machine, if it was measured.
 - Peak memory is known up to `MEMORY_OFF`. Sizes on disk are exact.
-- Estimates may be 40 % off.
-- The energy of a training that is too short to meter follows from its time and the power of scoring.
+- How far an estimate is off is unknown: it has no upper bound, and nothing is ranked by it.
 """
 
 import math
@@ -18,7 +17,6 @@ from worthit.bench.saved.record import NOT_TUNED, CellRecord, Figure, Origin, Ru
 from worthit.reports.analysis import run_view
 from worthit.reports.analysis.run_view import missing
 
-ESTIMATES_OFF = 0.4
 #: the ratio less 1 by which two readings of one memory peak may differ: identical runs differed by
 #: up to 13 %
 MEMORY_OFF = 0.15
@@ -34,7 +32,6 @@ class Bounded:
     figure: Figure
     low: float
     high: float
-    measured_part: bool = True  # False if it consists of estimates only
     nothing: bool = False  # a true zero: there is no such cost
 
     @property
@@ -43,6 +40,7 @@ class Bounded:
 
     @property
     def estimated(self) -> bool:
+        """True if a part of it is an estimate."""
         return "estimated" in (self.figure.origin, self.figure.was)
 
     def below(self, other: "Bounded") -> bool:
@@ -53,11 +51,12 @@ class Bounded:
         """The figure times a factor of 0 or more."""
         value = None if self.figure.value is None else self.figure.value * factor
         figure = replace(self.figure, value=value, unit=unit)
-        return replace(self, figure=figure, low=self.low * factor, high=self.high * factor)
+        high = self.high * factor if factor else 0.0  # that of an estimate is infinite
+        return replace(self, figure=figure, low=self.low * factor, high=high)
 
 
 def absent(unit: str, reason: str) -> Bounded:
-    return Bounded(unavailable(unit, reason), math.nan, math.nan, False)
+    return Bounded(unavailable(unit, reason), math.nan, math.nan)
 
 
 def nothing(unit: str) -> Bounded:
@@ -74,8 +73,7 @@ def within(figure: Figure, noise: float = 0.0) -> Bounded:
     if figure.value is None:
         return absent(figure.unit, figure.reason)
     if "estimated" in (figure.origin, figure.was):
-        low, high = figure.value * (1 - ESTIMATES_OFF), figure.value * (1 + ESTIMATES_OFF)
-        return Bounded(figure, low, high, measured_part=False)
+        return Bounded(figure, 0.0, math.inf)
     root = math.sqrt(1 + noise)  # two readings differ from a ratio of 1 + noise on
     return Bounded(figure, figure.value / root, figure.value * root)
 
@@ -98,7 +96,6 @@ def total(parts: Sequence[Bounded], unit: str) -> Bounded:
         figure,
         sum(part.low for part in parts),
         sum(part.high for part in parts),
-        "estimated" not in origins or any(part.measured_part and part.value for part in parts),
     )
 
 
@@ -134,36 +131,10 @@ def training_device_s(run: Run, cell: CellRecord) -> Bounded:
 
 
 def training_j(run: Run, cell: CellRecord) -> Bounded:
-    """Energy of CPU and GPU, gross; an estimate if the training was too short to meter."""
+    """Energy of CPU and GPU, gross."""
     if run_view.figure(cell, "training.train_s").reason == NOT_TUNED:
         return nothing("J")
-    metered = _cpu_and_gpu(run, cell, "training.cpu_j", "training.gpu_j")
-    return metered if metered.value is not None else _training_j_by_power(run, cell, metered)
-
-
-def _training_j_by_power(run: Run, cell: CellRecord, unmetered: Bounded) -> Bounded:
-    """Training time at the power of scoring.
-
-    Training may keep more cores busy than scoring, but hardly draws more than the cell with the
-    highest power: the upper bound uses that one.
-    """
-    seconds, power = training_s(run, cell).figure, scoring_w(run, cell)
-    if seconds.value is None or power.value is None:
-        return unmetered
-    same_device = [scoring_w(run, other) for other in run.cells if other.device == cell.device]
-    most_w = max(other.value for other in same_device if other.value is not None)
-    figure = Figure(
-        power.value * seconds.value,
-        "J",
-        "estimated",
-        f"training time at the power of scoring; {power.figure.instrument}",
-        reason="the energy of this training was not metered; it is its time at the power of scoring",
-    )
-    if seconds.origin == "cached":
-        figure = replace(figure, origin="cached", was="estimated")
-    low = (1 - ESTIMATES_OFF) * power.value * seconds.value
-    high = (1 + ESTIMATES_OFF) * most_w * seconds.value
-    return Bounded(figure, low, high, power.measured_part)
+    return _cpu_and_gpu(run, cell, "training.cpu_j", "training.gpu_j")
 
 
 def latency_p50_ms(run: Run, cell: CellRecord) -> Bounded:
@@ -194,7 +165,7 @@ def machine_ms(run: Run, cell: CellRecord) -> Bounded:
     if not rate.value:
         return absent("ms", rate.figure.reason or "no comment was scored in the time limit")
     figure = replace(rate.figure, value=1e3 / rate.value, unit="ms")
-    return Bounded(figure, 1e3 / rate.high, 1e3 / rate.low, rate.measured_part)
+    return Bounded(figure, 1e3 / rate.high, 1e3 / rate.low)
 
 
 def core_ms(run: Run, cell: CellRecord) -> Bounded:
@@ -230,16 +201,7 @@ def energy_j(run: Run, cell: CellRecord) -> Bounded:
     return _cpu_and_gpu(run, cell, "energy.cpu_j_per_comment", "energy.gpu_j_per_comment")
 
 
-def scoring_w(run: Run, cell: CellRecord) -> Bounded:
-    """Mean power of CPU and GPU while scoring, gross."""
-    joules = energy_j(run, cell)
-    if cell.energy is None or joules.value is None:
-        return absent("W", joules.figure.reason)
-    return joules.times(cell.energy.comments / cell.energy.window_s, "W")
-
-
 def _cpu_and_gpu(run: Run, cell: CellRecord, *paths: str) -> Bounded:
-    """CPU plus GPU; the CPU alone for a CPU cell without a metered GPU."""
-    cpu, gpu = (run_view.figure(cell, path) for path in paths)
-    parts = [cpu] if cell.device == "cpu" and gpu.value is None else [cpu, gpu]
-    return total([within(part, noise(run)) for part in parts], "J")
+    """CPU plus the GPU that the cell uses."""
+    used = paths[:1] if cell.device == "cpu" else paths
+    return total([within(run_view.figure(cell, path), noise(run)) for path in used], "J")

@@ -111,10 +111,12 @@ def _energy_mj(run: Run, cell: CellRecord) -> Bounded:
     return bounds.energy_j(run, cell).times(1e3, "mJ")
 
 
-def _details(section: str, headings: Mapping[str, str]) -> Iterator[FigureSpec]:
+def _details(
+    section: str, headings: Mapping[str, str], *, optional: bool = False
+) -> Iterator[FigureSpec]:
     """Figures that only a table of details shows: path in the record → heading."""
     for path, heading in headings.items():
-        yield FigureSpec(path, at(path), detail=(section, heading))
+        yield FigureSpec(path, at(path), detail=(section, heading), optional=optional)
 
 
 FIGURES = (
@@ -274,17 +276,25 @@ FIGURES = (
         "energy_mj",
         _value(_energy_mj),
         _energy_mj,
-        limit=Limit("energy_j", "energy of CPU and GPU, J/comment", scale=1e-3),
+        limit=Limit("energy_j", "metered energy of CPU and GPU, J/comment", scale=1e-3),
         frontier=("energy", "energy, mJ/comment"),
         cascade="per comment",
+    ),
+    FigureSpec(
+        "cpu_time_ms",
+        at("energy.cpu_s_per_comment", scale=1e3),
+        heading="CPU time, ms/comment",
+        brief="CPU ms",
+        repeat="CPU s",
+        compared=True,
+        regression="beyond noise",
     ),
     FigureSpec(
         "cpu_energy_mj",
         at("energy.cpu_j_per_comment", scale=1e3),
         heading="CPU energy, mJ/comment",
         results=True,
-        brief="mJ",
-        repeat="CPU J",
+        optional=True,
         compared=True,
         regression="beyond noise",
     ),
@@ -293,26 +303,33 @@ FIGURES = (
         at("energy.gpu_j_per_comment", scale=1e3),
         heading="GPU energy, mJ/comment",
         results=True,
+        optional=True,
         compared=True,
         regression="beyond noise",
     ),
     *_details(
         "energy",
         {
+            "energy.cpu_s_per_comment": "CPU time, s/comment",
             "energy.cpu_j_per_comment": "CPU, J/comment",
             "energy.cpu_net_j_per_comment": "CPU, net",
+        },
+    ),
+    *_details(
+        "energy",
+        {
             "energy.ram_j_per_comment": "RAM, J/comment",
             "energy.ram_net_j_per_comment": "RAM, net",
             "energy.gpu_j_per_comment": "GPU, J/comment",
             "energy.gpu_net_j_per_comment": "GPU, net",
             "energy.idle_before_w": "idle before, W",
             "energy.idle_after_w": "idle after, W",
+            "energy.idle_gpu_w": "idle GPU, W",
         },
+        optional=True,
     ),
-    *_details(
-        "training",
-        {"training.cpu_j": "CPU, J", "training.ram_j": "RAM, J", "training.gpu_j": "GPU, J"},
-    ),
+    *_details("training", {"training.cpu_s": "CPU time, s", "training.cpu_j": "CPU, J"}),
+    *_details("training", {"training.ram_j": "RAM, J", "training.gpu_j": "GPU, J"}, optional=True),
     FigureSpec(
         "disk_mb",
         at("training.disk_mb"),

@@ -27,7 +27,7 @@ Standing = Literal[
     "same accuracy",  # another is cheaper, and the accuracies do not differ significantly
     "same cost",  # another is more accurate, and the costs do not differ
     "guessing",  # not shown to beat the majority class
-    "not ranked",  # the cost is known, but for some models only as an estimate
+    "not ranked",  # the cost of some model is an estimate
     "unknown",  # cost or accuracy is unavailable
 ]
 
@@ -109,7 +109,7 @@ def _frontier(
 ) -> Frontier:
     points = [_point(run, cell, spec, values) for cell in run.cells]
     known = [point for point in points if point.is_known]
-    ranked = all(point.cost.measured_part for point in known)
+    ranked = not any(point.cost.estimated for point in known)
 
     def is_cheaper(point: Point, other: Point) -> bool:
         if spec.key == costs.KEY:
@@ -138,7 +138,7 @@ def _cascade_point(run: Run, test: CascadeTest, spec: FigureSpec, values: Values
     def standing() -> CascadeStanding:
         if test.standing != "replaces":
             return test.standing
-        if all(own.below(alone) and own.measured_part for own, alone in pairs):
+        if all(own.below(alone) for own, alone in pairs):
             return "replaces"
         return "more expensive" if all(alone.below(own) for own, alone in pairs) else "same cost"
 

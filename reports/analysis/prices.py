@@ -157,7 +157,6 @@ class Gain:
     price: float | None = None
     low: float = math.nan
     high: float = math.nan
-    estimated: bool = False
 
 
 def gains(run: Run, pairs: Sequence[Pair], options: ReportOptions) -> tuple[Gain, ...]:
@@ -166,12 +165,12 @@ def gains(run: Run, pairs: Sequence[Pair], options: ReportOptions) -> tuple[Gain
     As in incremental cost-effectiveness analysis (Drummond et al. 2015), a more expensive model
     without a significant gain is skipped, and nothing is compared with it. The first of several
     seeds represents its model. Cells with unknown cost or accuracy are omitted. Nothing is ranked if
-    a cost consists of estimates only.
+    a part of a cost is an estimate.
     """
     models = [cells[0] for cells in by_model(run).values()]
     priced = [(with_training(run, cell, options), cell) for cell in models]
     known = [(cost, cell) for cost, cell in priced if cost.value is not None]
-    if not all(cost.measured_part for cost, _ in known):
+    if any(cost.estimated for cost, _ in known):
         return ()
     found: list[Gain] = []
     base: tuple[Bounded, CellRecord] | None = None
@@ -197,5 +196,4 @@ def _gain(
         (cost.value - base.value) / (more.value * MILLION),
         max(0.0, cost.low - base.high) / (more.high * MILLION),
         (cost.high - base.low) / (more.low * MILLION) if more.low > 0 else math.inf,
-        cost.estimated or base.estimated,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from worthit.bench.saved.record import CellRecord, Data, Figure, Origin, unavailable
+from worthit.bench.saved.record import CellRecord, Data, Figure, unavailable
 from worthit.reports.analysis import bootstrap
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.compare.matching import ComparedRun, Counterparts
@@ -23,23 +23,20 @@ class ScoredPair:
 
 
 def ratio(base: Figure, later: Figure) -> Figure:
-    """Later / base: estimated or cached if either is, unavailable if either is.
+    """Later / base: cached if either is, unavailable if either is.
 
-    There is no ratio of measured and estimated energy: it would compare instruments.
+    There is no ratio of estimates: it would compare assumptions.
     """
     for figure in (base, later):
         if figure.value is None:
             return unavailable("", figure.reason)
     if not base.value or later.value is None:
         return unavailable("", "the first figure is 0, so there is no ratio")
-    estimated = {"estimated" in (figure.origin, figure.was) for figure in (base, later)}
-    if len(estimated) > 1:
-        reason = "one is measured and one estimated: their ratio would compare instruments"
-        return unavailable("", reason)
-    origin: Origin = "estimated" if True in estimated else "measured"
-    times = Figure(later.value / base.value, "", origin, "ratio")
+    if any("estimated" in (figure.origin, figure.was) for figure in (base, later)):
+        return unavailable("", "one is an estimate: their ratio would compare assumptions")
+    times = Figure(later.value / base.value, "", "measured", "ratio")
     cached = "cached" in (base.origin, later.origin)
-    return replace(times, origin="cached", was=origin) if cached else times
+    return replace(times, origin="cached", was="measured") if cached else times
 
 
 def scored_pairs(pairs: Sequence[Counterparts]) -> list[ScoredPair | None]:

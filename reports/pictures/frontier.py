@@ -110,11 +110,18 @@ def _draw_point(axes: Axes, point: Point, x: float, style: CellStyle, floor: flo
         y = low = high = floor
     axes.errorbar(
         x, y, [[y - low], [high - y]],
-        [[x - point.cost.low], [point.cost.high - x]] if point.cost.value else None,
+        _cost_errors(point, x),
         fmt=style.marker, color=style.colour, markersize=9 if style.marker == "*" else 6.5,
         markerfacecolor=style.colour if point.standing == "frontier" else "white",
         markeredgewidth=1.4, elinewidth=1, zorder=3, clip_on=False,
     )  # fmt: skip
+
+
+def _cost_errors(point: Point, x: float) -> list[list[float]] | None:
+    """Below and above the cost; none for no cost, and for an estimate, whose error is unknown."""
+    if not point.cost.value or point.cost.estimated:
+        return None
+    return [[x - point.cost.low], [point.cost.high - x]]
 
 
 def _draw_cascade(axes: Axes, point: CascadePoint, styles: Styles, zero: float) -> None:

@@ -50,6 +50,8 @@ def _entry(fit: Fit, notes: Footnotes) -> str:
     if fit.figure.nothing:
         return "fits, none"
     figure = written(fit.figure.figure, notes)
+    if fit.kind == "unknown":
+        return notes.marked(f"unknown, {figure}", "an estimate never decides whether a limit holds")
     if fit.kind == "borderline":
         low, high = significant(fit.figure.low), significant(fit.figure.high)
         return f"borderline, {figure} ({low} to {high})"

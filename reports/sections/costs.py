@@ -1,11 +1,11 @@
 """The section on what scoring costs in detail: throughput, latency, memory and energy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from worthit.bench.instruments.throughput import WORTHWHILE_GAIN
-from worthit.bench.saved.record import Latency, Throughput, significant
+from worthit.bench.saved.record import Energy, Latency, Throughput, significant
 from worthit.reports.analysis import mistakes
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
@@ -169,13 +169,10 @@ def _memory(analysis: Analysis) -> list[str]:
 
 def _energy(analysis: Analysis) -> list[str]:
     run = analysis.run
-    joules = {
-        name(run, cell): cell.energy.cpu_j_per_comment
-        for cell in run.cells
-        if cell.energy is not None
-    }
-    if not joules and all(cell.training is None for cell in run.cells):
+    metered = {name(run, cell): cell.energy for cell in run.cells if cell.energy is not None}
+    if not metered and all(cell.training is None for cell in run.cells):
         return []
+    seconds = {model: energy.cpu_s_per_comment for model, energy in metered.items()}
     doubts = [
         f"{name(run, cell)}: {cell.energy.idle_disagreement}; its net figures are doubtful"
         for cell in run.cells
@@ -183,12 +180,24 @@ def _energy(analysis: Analysis) -> list[str]:
     ]
     return [
         "## Energy",
-        f"CPU {link('energy')} of scoring: {span(joules, 'J/comment')}.",
+        f"{link('CPU time')} of scoring: {span(seconds, 's/comment')}. {_cpu_energy(metered)}",
         *listed(doubts),
         *folded(
-            "Energy by component",
-            *([figure_table(run, "energy")] if joules else []),
+            "CPU time, and energy by component",
+            *([figure_table(run, "energy")] if metered else []),
             "One training run, gross:",
             figure_table(run, "training"),
         ),
     ]
+
+
+def _cpu_energy(metered: Mapping[str, Energy]) -> str:
+    """A sentence on the energy of the processor, or on how to get it."""
+    joules = {model: energy.cpu_j_per_comment for model, energy in metered.items()}
+    if any(figure.origin == "measured" for figure in joules.values()):
+        return f"CPU {link('energy')} of scoring: {span(joules, 'J/comment')}."
+    if any(figure.value is not None for figure in joules.values()):
+        return f"CPU {link('energy')} is an estimate from CPU time and the watts of `--cpu-watts`."
+    reasons = "; ".join(dict.fromkeys(figure.reason for figure in joules.values()))
+    how = "`--cpu-watts` of `pytest bench/` estimates it from CPU time"
+    return f"CPU {link('energy')} is not available: {reasons}. {how}." if reasons else ""

@@ -9,7 +9,7 @@ from worthit.reports.sections.glossary import link
 from worthit.reports.text.format import Footnotes, joined
 from worthit.reports.text.tables import table
 
-_ESTIMATES = "estimated from rated power and load; a cost with estimates only is not ranked"
+_ESTIMATES = "the cost of some model is an estimate; estimates are not ranked"
 
 
 def section(analysis: Analysis) -> list[str]:
@@ -112,6 +112,6 @@ def _entry(point: Point | CascadePoint, notes: Footnotes) -> str:
 def _cascade_entry(point: CascadePoint, notes: Footnotes) -> str:
     if point.cost.value is None:
         return notes.missing(point.cost.figure.reason)
-    if not point.cost.measured_part:
+    if point.cost.estimated:
         return notes.marked("not ranked", _ESTIMATES)
     return standing_text(point.standing, point.cheap, point.expensive)

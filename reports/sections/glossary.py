@@ -83,8 +83,8 @@ def _cheaper(analysis: Analysis) -> str:
     return (
         "the costs differ by more than their uncertainty. Median latencies differ if their 95 % intervals "
         f"do not overlap; other times, rates and energy, if they differ {times}; memory, if it differs by "
-        f"more than the {100 * bounds.MEMORY_OFF:g} % within which it repeats. Estimated parts of a cost "
-        f"are taken to be known to ±{100 * bounds.ESTIMATES_OFF:g} %."
+        f"more than the {100 * bounds.MEMORY_OFF:g} % within which it repeats. A cost that contains an "
+        "estimate is not ranked."
     )
 
 
@@ -100,8 +100,8 @@ def _borderline(analysis: Analysis) -> str:
     return (
         "the limit lies within the bounds of the figure: the 95 % interval of latency and accuracy, the "
         "noise of the machine for other times, rates and measured energy, the "
-        f"{100 * bounds.MEMORY_OFF:g} % within which memory repeats, ±{100 * bounds.ESTIMATES_OFF:g} % for "
-        "estimates. An unknown figure never counts as within a limit."
+        f"{100 * bounds.MEMORY_OFF:g} % within which memory repeats. An unknown or estimated figure never "
+        "counts as within a limit."
     )
 
 
@@ -188,9 +188,12 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "peak memory": "of the process that loads the model and scores, and of the processes that it starts, "
     "libraries included. Anonymous and file-backed memory are what is resident after scoring; mapped weights "
     "count once they are used.",
-    "energy": "of scoring many comments at once, by component. Net is gross minus mean idle power, which is "
-    "measured before and after with the model loaded, for all measured components, or for the CPU if none is "
-    "measured.",
+    "CPU time": "of all threads of the process that scores and of its child processes, many comments at once: "
+    "a core that is busy for a second is a second.",
+    "energy": "of scoring many comments at once, by component, as an energy counter reads it. Gross is all that "
+    "the component used, also for other programs. Net is gross minus mean idle power, which is measured before "
+    "and after with the model loaded. GPU is the card that the model uses; idle GPU is the power of all cards "
+    "while a model scores on the CPU, and is not part of its energy.",
     # budgets and prices
     "borderline": _borderline,
     "break-even": "the number of comments from which the total cost of training and scoring is lower than "

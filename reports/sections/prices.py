@@ -14,6 +14,16 @@ from worthit.reports.sections.glossary import link
 from worthit.reports.text.format import Footnotes, span, with_reason
 from worthit.reports.text.tables import table
 
+_ESTIMATES = (
+    "Prices with ≈ contain an estimate of energy (`--cpu-watts`, or power at intervals), not a metered "
+    "figure; nothing is ranked by them."
+)
+_NOT_IN_CO2E = (
+    "CO2e is that of the electricity of the processor and of the GPU that a model uses, while it scores. It "
+    "leaves out memory, disks, network, power supplies, cooling (PUE), idle time, training, and the making "
+    "of the machine."
+)
+
 Costs = Mapping[str, tuple[Bounded, Bounded]]  # model → one training, scoring a million
 
 
@@ -50,8 +60,11 @@ def _conclusion(run: Run, options: ReportOptions) -> str:
             f"{given}. The price of scoring on this machine is unknown; give --machine-price, "
             "--electricity-price or both."
         )
-    scoring = {name(run, cell): prices.scoring(run, cell, options).figure for cell in run.cells}
-    return f"{given}. Scoring a million comments costs: {span(scoring)}."
+    scoring = {name(run, cell): prices.scoring(run, cell, options) for cell in run.cells}
+    if any(cost.estimated for cost in scoring.values()):
+        return f"{given}. {_ESTIMATES}"
+    costs = span({model: cost.figure for model, cost in scoring.items()})
+    return f"{given}. Scoring a million comments costs: {costs}."
 
 
 def _costs(run: Run, options: ReportOptions) -> list[str]:
@@ -77,7 +90,8 @@ def _costs(run: Run, options: ReportOptions) -> list[str]:
         [name(run, cell), *(_cost(read(cell), notes) for read in columns.values())]
         for cell in run.cells
     ]
-    return table("Prices", ["model", *columns], body, notes)
+    left_out = [_NOT_IN_CO2E] if options.carbon_g_per_kwh is not None else []
+    return [*left_out, *table("Prices", ["model", *columns], body, notes)]
 
 
 def _cost(cost: Bounded, notes: Footnotes) -> str:
@@ -105,7 +119,7 @@ def _break_evens(run: Run, options: ReportOptions) -> list[str]:
 
 
 def _rivals(costs: Costs, options: ReportOptions) -> Costs:
-    """The model that is cheapest to train, unless only estimates say which; and a hosted API.
+    """The model that is cheapest to train, unless a cost is an estimate; and a hosted API.
 
     An untuned model is not trained, and therefore not the cheapest to train.
     """
@@ -114,8 +128,8 @@ def _rivals(costs: Costs, options: ReportOptions) -> Costs:
         model: both for model, both in costs.items() if all(part.value is not None for part in both)
     }
     trained = [model for model, (training, _) in known.items() if not training.nothing]
-    has_measured_parts = all(part.measured_part for both in known.values() for part in both)
-    if len(known) > 1 and trained and has_measured_parts:
+    is_measured = not any(part.estimated for both in known.values() for part in both)
+    if len(known) > 1 and trained and is_measured:
         first = min(trained, key=lambda model: [part.figure.value for part in costs[model]])
         rivals[f"{first}, the cheapest to train"] = costs[first]
     if options.api_per_million is not None:
@@ -131,9 +145,11 @@ def _volume(own: tuple[Bounded, Bounded], rival: tuple[Bounded, Bounded], notes:
     if found.high == 0:
         return "the first"
     text = _comments(found.volume)
+    if found.estimated and found.low < math.inf:
+        return f"*≈{text}*"  # how far it is off is unknown
     if found.low < found.high:
         text += f" ({_comments(found.low)} to {_comments(found.high)})"
-    return f"*≈{text}*" if found.estimated and found.low < math.inf else text
+    return text
 
 
 def _comments(volume: float) -> str:
@@ -163,5 +179,4 @@ def _gain(gain: Gain) -> str:
     if gain.price is None:
         return "no significant gain"
     high = "no bound" if math.isinf(gain.high) else significant(1e3 * gain.high)
-    text = f"{significant(1e3 * gain.price)} ({significant(1e3 * gain.low)} to {high})"
-    return f"*≈{text}*" if gain.estimated else text
+    return f"{significant(1e3 * gain.price)} ({significant(1e3 * gain.low)} to {high})"

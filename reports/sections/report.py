@@ -39,8 +39,8 @@ _LEGEND = (
 _MACRO = "ROC AUC is the mean over the classes, each against the rest."
 _BRIEF_LEGEND = """\
 test: accuracy on the {test_set}; p50 ms: latency of one comment; per s:
-throughput at the best batch size; MB: peak memory while scoring; mJ: CPU energy
-per comment; ≈ estimated, c cached from an earlier training"""
+throughput at the best batch size; MB: peak memory while scoring; CPU ms: CPU
+time per comment; c cached from an earlier training"""
 
 
 def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) -> str:

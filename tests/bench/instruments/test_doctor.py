@@ -18,7 +18,8 @@ from worthit.datasets.errors import DeviceError
 from worthit.models.hardware import devices
 from worthit.reports.cli import main
 
-ESTIMATED = Figure(0.0, "J", "estimated", "codecarbon: modelled")
+METERED = Figure(0.0, "J", "measured", "codecarbon: RAPL")
+NONE = unavailable("J", "not metered")
 NAMES = [
     "known sleep", "known allocation", "CPU burn", "CPU zero work", "GPU allocation", "GPU burn",
     "GPU zero work", "overhead per call", "overhead per run", "noise of this machine",
@@ -74,9 +75,9 @@ def test_verdicts_at_the_edges(check: Check, verdict: str) -> None:
 def test_a_burn_draws_power_and_zero_work_draws_none(
     idle_w: float, burn_w: float, zero_w: float, verdicts: list[str]
 ) -> None:
-    checks = doctor.energy_checks("CPU", idle_w, burn_w, zero_w, ESTIMATED)
+    checks = doctor.energy_checks("CPU", idle_w, burn_w, zero_w, METERED)
     assert [check.verdict for check in checks] == verdicts
-    assert "estimated, codecarbon: modelled" in checks[0].remark
+    assert "measured, codecarbon: RAPL" in checks[0].remark
 
 
 def test_energy_that_cannot_be_metered_is_skipped_with_the_reason() -> None:
@@ -88,7 +89,9 @@ def test_power_is_net_of_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.time, "sleep", lambda seconds: None)
 
     def window(joules: float, seconds: float) -> EnergyWindow:
-        return EnergyWindow({"CPU": dataclasses.replace(ESTIMATED, value=joules)}, seconds)
+        return EnergyWindow(
+            {"CPU": dataclasses.replace(METERED, value=joules)}, NONE, NONE, seconds
+        )
 
     windows = iter([window(8.0, 2.0), window(30.0, 3.0), window(10.0, 2.0)])
     kind = type("Meter", (), {"over": lambda self, action: next(windows), "broken": ""})
@@ -117,9 +120,17 @@ def test_a_gpu_that_torch_cannot_use_is_skipped_with_the_reason(
 
 
 def test_an_instrument_that_cannot_start_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    nothing = EnergyWindow({}, 1.0)
+    nothing = EnergyWindow({}, NONE, NONE, 1.0)
     reason = "codecarbon could not start"
-    kind = type("Meter", (), {"over": lambda self, action: nothing, "broken": reason})
+    kind = type(
+        "Meter",
+        (),
+        {
+            "over": lambda self, action: nothing,
+            "broken": reason,
+            "__init__": lambda self, device: None,
+        },
+    )
     monkeypatch.setattr(doctor, "Meter", kind)
     monkeypatch.setattr(doctor.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(sys, "executable", "/bin/false")

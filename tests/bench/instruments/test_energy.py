@@ -1,13 +1,16 @@
 """bench/instruments/energy.py: energy of scoring beyond an idle machine, and of training."""
 
-from collections.abc import Callable
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.energy_counters import Rapl, on_linux
+from tests.energy_counters import Rapl, made_nvml, on_linux
 from worthit.bench.cell import Cell
 from worthit.bench.cells.work import Work
 from worthit.bench.instruments import energy, meter
@@ -15,11 +18,14 @@ from worthit.bench.instruments.meter import EnergyWindow
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.datasets import prepare
 from worthit.datasets.splits.protocol import Protocol
+from worthit.models.lsa import LSA
 
 pytestmark = pytest.mark.usefixtures("bare_machine")
 
 
-def metered(counters: Rapl, monkeypatch: pytest.MonkeyPatch, busy_w: float, *idle_w: float) -> Any:
+def metered(
+    counters: Rapl, monkeypatch: pytest.MonkeyPatch, busy_w: float, *idle_w: float, **given: Any
+) -> Any:
     """`measure_energy` on a machine that draws these watts when busy, idle before, idle after."""
     idle_powers, now_s = iter(idle_w), 0.0
 
@@ -34,7 +40,7 @@ def metered(counters: Rapl, monkeypatch: pytest.MonkeyPatch, busy_w: float, *idl
     for module in (energy, meter):
         monkeypatch.setattr(module, "time", clock)
     return energy.measure_energy(
-        lambda texts: drawing(busy_w, 0.5), lambda: None, ["a"] * 10, 5.0, 5.0
+        lambda texts: drawing(busy_w, 0.5), lambda: None, ["a"] * 10, 5.0, 5.0, **given
     )
 
 
@@ -46,7 +52,7 @@ def test_net_is_gross_without_idle_power(
     assert spent.idle_before_w.value == pytest.approx(9.8, rel=1e-4)
     assert spent.idle_after_w.value == pytest.approx(10.2, rel=1e-4)
     assert (spent.idle_after_w.origin, spent.idle_after_w.unit) == ("measured", "W")
-    assert spent.idle_after_w.instrument == "codecarbon: CPU"
+    assert spent.idle_after_w.instrument == "mean power of CPU"
     assert (spent.window_s, spent.comments) == (5.0, 100)
     gross, net = spent.cpu_j_per_comment, spent.cpu_net_j_per_comment
     assert gross.value == pytest.approx(50 * 5 / 100, rel=1e-4)
@@ -54,8 +60,54 @@ def test_net_is_gross_without_idle_power(
     assert (net.origin, net.samples) == ("measured", 100)
     assert spent.idle_disagreement == ""
     assert spent.gpu_net_j_per_comment == spent.gpu_j_per_comment
-    assert spent.gpu_net_j_per_comment.reason == "no GPU that codecarbon can meter"
-    assert "constant" in spent.ram_net_j_per_comment.reason
+    assert spent.gpu_net_j_per_comment.reason == "the cell runs on the CPU"
+    assert "no energy counter of the memory" in spent.ram_net_j_per_comment.reason
+    assert (spent.cpu_s_per_comment.origin, spent.cpu_s_per_comment.samples) == ("measured", 100)
+
+
+@on_linux
+def test_the_idle_card_is_shown_beside_the_energy_of_a_model_on_the_cpu(
+    rapl: Callable[..., Rapl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters, cards = rapl(100.0), made_nvml(monkeypatch, 1_000.0)
+    spend = counters.spend
+
+    def spend_both(joules: float, package: int = 0) -> None:
+        spend(joules, package)
+        cards.spend(79.0 * joules / 50.0)  # 79 W beside 50 W
+
+    monkeypatch.setattr(counters, "spend", spend_both)
+    spent = metered(counters, monkeypatch, 50.0, 10.0, 10.0)
+    assert spent.idle_gpu_w.value == pytest.approx(79.0, rel=1e-4)
+    assert spent.gpu_j_per_comment.reason == "the cell runs on the CPU"
+    assert spent.idle_before_w.value == pytest.approx(10.0, rel=1e-4)
+
+
+@on_linux
+def test_given_watts_are_not_used_where_a_counter_measures(
+    rapl: Callable[..., Rapl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent = metered(rapl(100.0), monkeypatch, 50.0, 10.0, 10.0, cpu_watts=900.0)
+    assert spent.cpu_j_per_comment.origin == "measured"
+
+
+def test_without_a_counter_energy_is_estimated_only_by_the_watts_that_the_user_gives() -> None:
+    def spin(texts: Sequence[str]) -> None:
+        end = time.thread_time() + 0.02
+        while time.thread_time() < end:
+            pass
+
+    def spent(cpu_watts: float | None) -> Any:
+        return energy.measure_energy(spin, lambda: None, ["a"] * 10, 0.1, 0.05, cpu_watts=cpu_watts)
+
+    assert "no energy counter" in spent(None).cpu_j_per_comment.reason
+    estimated = spent(100.0)
+    cpu_s, joules = estimated.cpu_s_per_comment.value, estimated.cpu_j_per_comment
+    assert joules.origin == "estimated"
+    assert joules.value == pytest.approx(100.0 * cpu_s / os.cpu_count())  # type: ignore[operator]
+    assert cpu_s >= 0.002
+    for unknown in (estimated.cpu_net_j_per_comment, estimated.idle_before_w):
+        assert "no energy counter" in unknown.reason
 
 
 @on_linux
@@ -87,35 +139,54 @@ def test_an_idle_window_without_a_reading_leaves_gross_energy(
     assert spent.idle_disagreement == ""
 
 
-def idle(cpu_j: float, cpu_origin: Any, ram_j: float, gpu_j: float) -> EnergyWindow:
-    return EnergyWindow(
-        {
-            "CPU": Figure(cpu_j, "J", cpu_origin, "codecarbon: of the CPU"),
-            "RAM": Figure(ram_j, "J", "estimated", meter._RAM_CONSTANT),
-            "GPU": measured(gpu_j, "J", "codecarbon: NVML"),
-        },
-        seconds=5.0,
+def idle(cpu: Figure, gpu_j: float) -> EnergyWindow:
+    none = unavailable("J", "no counter")
+    joules = {"CPU": cpu, "RAM": none, "GPU": measured(gpu_j, "J", "codecarbon: NVML")}
+    return EnergyWindow(joules, none, measured(0.1, "s", "CPU time"), seconds=5.0)
+
+
+def cpu(joules: float) -> Figure:
+    return measured(joules, "J", "codecarbon: RAPL")
+
+
+def test_idle_power_adds_up_what_is_measured() -> None:
+    both = energy._idle_w(idle(cpu(50.0), 100.0))
+    assert (both.value, both.origin, both.instrument) == (
+        30.0,
+        "measured",
+        "mean power of CPU + GPU",
     )
+    assert energy._idle_w(idle(unavailable("J", "no counter"), 100.0)).value == 20.0
+    nothing = idle(unavailable("J", "no counter"), 100.0)
+    nothing = dataclasses.replace(
+        nothing, joules=dict.fromkeys(nothing.joules, unavailable("J", "no counter"))
+    )
+    assert energy._idle_w(nothing).reason == "no counter"
 
 
-def test_idle_power_adds_up_measurements_and_no_estimates() -> None:
-    both = energy._idle_w(idle(50.0, "measured", 25.0, 100.0))
-    assert (both.value, both.origin, both.instrument) == (30.0, "measured", "codecarbon: CPU + GPU")
-    assert energy._idle_w(idle(50.0, "estimated", 25.0, 100.0)).value == 20.0
-    blind = idle(50.0, "estimated", 25.0, 100.0)
-    without_gpu = EnergyWindow({**blind.joules, "GPU": unavailable("J", "no GPU")}, blind.seconds)
-    alone = energy._idle_w(without_gpu)
-    assert (alone.value, alone.origin) == (10.0, "estimated")
-    assert alone.instrument == "codecarbon: of the CPU"
-
-
-def test_disagreement_names_every_changed_component_and_no_constant() -> None:
-    before = idle(50.0, "estimated", 25.0, 100.0)
-    assert energy._disagreement(before, idle(52.0, "estimated", 50.0, 105.0)) == ""
-    words = energy._disagreement(before, idle(60.0, "estimated", 25.0, 80.0))
+def test_disagreement_names_every_changed_component() -> None:
+    before = idle(cpu(50.0), 100.0)
+    assert energy._disagreement(before, idle(cpu(52.0), 105.0)) == ""
+    words = energy._disagreement(before, idle(cpu(60.0), 80.0))
     assert (
         words == "CPU idled at 10 W before and 12 W after; GPU idled at 20 W before and 16 W after"
     )
+
+
+@pytest.mark.parametrize(
+    ("instrument", "seconds", "is_known"),
+    [
+        ("codecarbon: RAPL", 0.4, False),
+        ("codecarbon: RAPL", 0.6, True),
+        ("codecarbon: NVML", 4.9, False),
+        ("codecarbon: NVML", 5.1, True),
+    ],
+)
+def test_a_window_is_long_enough_for_the_steps_of_its_counter(
+    instrument: str, seconds: float, is_known: bool
+) -> None:
+    window = dataclasses.replace(idle(measured(9.0, "J", instrument), 1.0), seconds=seconds)
+    assert (window.long_enough().joules["CPU"].value is not None) == is_known
 
 
 @pytest.fixture
@@ -129,27 +200,60 @@ def trained(cell: Cell) -> Any:
     return work.train()
 
 
-def test_a_training_is_metered_and_an_estimate_stays_one_when_cached(
-    split: str, monkeypatch: pytest.MonkeyPatch
+@on_linux
+def test_a_training_is_metered_and_its_cpu_time_measured(
+    split: str, rapl: Callable[..., Rapl], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(meter, "_SHORTEST_WINDOW_S", 0.0)
-    cell = Cell("lsa", "cpu", 0, split)
+    counters = rapl(100.0)
+    monkeypatch.setattr(meter, "_SHORTEST_RAPL_WINDOW_S", 0.0)
+    fit = LSA.fit
+
+    def spending(*given: Any) -> Any:
+        counters.spend(7.0)
+        return fit(*given)
+
+    monkeypatch.setattr(LSA, "fit", spending)
+    cell = Cell("lsa", "cpu", 0, split, cpu_watts=100.0)
     new, again = trained(cell), trained(cell)
-    assert new.cpu_j.origin == "estimated"
-    assert new.cpu_j.value > 0
-    assert (again.cpu_j.origin, again.cpu_j.was) == ("cached", "estimated")
-    assert again.cpu_j.value == new.cpu_j.value
-    assert again.gpu_j.reason == "no GPU that codecarbon can meter"
+    assert (new.cpu_j.origin, new.cpu_j.value) == ("measured", pytest.approx(7.0, rel=1e-4))
+    assert (new.cpu_s.origin, again.cpu_s.origin) == ("measured", "cached")
+    assert new.cpu_s.value > 0
+    assert (again.cpu_j.origin, again.cpu_j.was) == ("cached", "measured")
+    assert again.gpu_j.reason == "the cell runs on the CPU"
 
 
-def test_a_short_training_has_no_energy(split: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meter, "_SHORTEST_WINDOW_S", 500.0)
+def test_an_estimate_follows_the_watts_of_each_run_even_if_the_training_is_cached(
+    split: str,
+) -> None:
+    first, second = (
+        trained(Cell("lsa", "cpu", 0, split, cpu_watts=watts)) for watts in (100.0, 50.0)
+    )
+    assert first.cpu_j.origin == "estimated"
+    assert (second.cpu_j.origin, second.cpu_j.was) == ("cached", "estimated")
+    assert second.cpu_j.value == pytest.approx(first.cpu_j.value / 2)
+    assert "no energy counter" in trained(Cell("lsa", "cpu", 0, split)).cpu_j.reason
+
+
+@on_linux
+def test_a_short_training_has_no_energy(
+    split: str, rapl: Callable[..., Rapl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters = rapl(100.0)
+    monkeypatch.setattr(meter, "_SHORTEST_RAPL_WINDOW_S", 500.0)
+    fit = LSA.fit
+
+    def spending(*given: Any) -> Any:
+        counters.spend(7.0)
+        return fit(*given)
+
+    monkeypatch.setattr(LSA, "fit", spending)
     training = trained(Cell("lsa", "cpu", 0, split))
-    assert training.cpu_j.reason.endswith("s, energy needs 500 s or more")
-    assert training.gpu_j.reason == "no GPU that codecarbon can meter"
+    assert training.cpu_j.reason.endswith("s, its energy needs 500 s or more")
+    assert training.cpu_s.value > 0
 
 
 def test_a_model_that_is_not_tuned_has_no_training_energy(split: str, tiny_llama: Path) -> None:
     cell = Cell("llama-zero-shot", "cpu", 0, split, settings={"checkpoint": str(tiny_llama)})
     training = trained(cell)
-    assert {training.cpu_j.reason, training.ram_j.reason, training.gpu_j.reason} == {"not tuned"}
+    figures = (training.cpu_s, training.cpu_j, training.ram_j, training.gpu_j)
+    assert {figure.reason for figure in figures} == {"not tuned"}

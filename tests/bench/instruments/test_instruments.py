@@ -281,7 +281,7 @@ def test_anonymous_and_file_backed_memory_are_measured_separately(tmp_path: Path
     assert block.any()
 
 
-def test_energy_counts_comments_and_marks_estimates() -> None:
+def test_energy_counts_comments_and_marks_what_is_not_metered() -> None:
     scored: list[str] = []
 
     def score(texts: Sequence[str]) -> None:
@@ -293,7 +293,7 @@ def test_energy_counts_comments_and_marks_estimates() -> None:
     assert spent.comments == len(scored) - 4 > 0  # the first call comes before the window
     for figure in (spent.cpu_j_per_comment, spent.ram_j_per_comment, spent.gpu_j_per_comment):
         assert (figure.value is None) == (figure.origin == "unavailable")
-    assert spent.ram_j_per_comment.origin == "estimated"
+    assert spent.cpu_s_per_comment.origin == "measured"
 
 
 def test_noise_is_the_spread_of_equal_work() -> None:

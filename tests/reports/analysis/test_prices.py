@@ -76,31 +76,32 @@ def short(model: str, origin: record.Origin = "measured") -> record.CellRecord:
     return cell(model, training=training, energy=energy)
 
 
-def test_a_training_too_short_to_be_metered_is_estimated_by_the_power_of_scoring() -> None:
-    energy = dataclasses.replace(cell().energy, comments=200)  # type: ignore[type-var]
-    found = run(short("lsa"), cell("llama", energy=energy), electricity_price="3600000", volume="1")
-    joules = bounds.training_j(found, found.cells[0])
-    assert joules.estimated
-    assert "power of scoring; " in joules.figure.instrument
-    assert joules.value == pytest.approx(144)
-    assert joules.low == pytest.approx(144 * 0.6)
-    assert joules.high == pytest.approx(2 * 144 * 1.4)  # llama draws twice as much
+def test_a_training_too_short_to_be_metered_has_no_price() -> None:
+    found = run(short("lsa"), cell("llama"), electricity_price="3600000", volume="1")
+    assert bounds.training_j(found, found.cells[0]).figure.reason.startswith("it took 2 s")
     text = sections(found)
-    assert entries(text, "one training")[0][2] == "*≈144* [1]"
-    assert "- [1] the energy of this training was not metered; it is its time at the power" in text
-    assert "n/a" not in text
-    assert "against lsa, the cheapest to train" in text
-    by_load = run(short("lsa", "estimated"), electricity_price="1")
-    assert not bounds.training_j(by_load, by_load.cells[0]).measured_part
-    unscored = dataclasses.replace(short("lsa"), energy=None)
-    assert bounds.training_j(run(unscored), unscored).figure.reason.startswith("it took 2 s")
+    assert entries(text, "one training")[0][2] == "n/a [1]"
+    assert "- [1] it took 2 s, energy needs 5 s or more" in text
 
 
-def test_a_cached_short_training_stays_an_estimate() -> None:
-    cached = Figure(2.0, "s", "cached", "clock", was="measured")
-    training = dataclasses.replace(short("lsa").training, train_s=cached)  # type: ignore[type-var]
-    found = run(dataclasses.replace(short("lsa"), training=training), electricity_price="3600000")
-    assert entries(sections(found), "one training")[0][2] == "*≈144* (cached) [1]"
+def test_an_estimate_is_priced_and_says_so_and_orders_nothing() -> None:
+    guess = Figure(3.6, "J", "estimated", "65 W", reason="an estimate, not metered: 65 W")
+    energy = dataclasses.replace(cell().energy, cpu_j_per_comment=guess)  # type: ignore[type-var]
+    text = sections(
+        run(cell(energy=energy), cell("bert"), electricity_price="0.5", carbon_intensity="400")
+    )
+    assert entries(text, "one training")[0][1] == "*≈0.5* [1]"
+    assert entries(text, "CO2e")[0][-1] == "*≈400* [1]"
+    assert "Prices with ≈ contain an estimate of energy" in text
+    assert "Scoring a million comments costs" not in text
+    assert "the cheapest" not in text
+
+
+def test_emissions_say_what_they_leave_out() -> None:
+    text = sections(run(carbon_intensity="400"))
+    for part in ("memory", "cooling (PUE)", "training", "the making of the machine"):
+        assert part in text.partition("It leaves out")[2]
+    assert "leaves out" not in sections(run(electricity_price="1"))
 
 
 def test_an_untuned_model_is_not_the_cheapest_to_train() -> None:
@@ -207,7 +208,7 @@ def test_a_more_expensive_and_worse_model_gains_nothing() -> None:
     assert prices.gains(found, worse, ReportOptions.of(found.options))[1].price is None
 
 
-def test_costs_with_estimates_only_are_not_ranked() -> None:
+def test_estimated_costs_are_not_ranked() -> None:
     guess = Figure(1.0, "J", "estimated", "load")
     energy = dataclasses.replace(cell().energy, cpu_j_per_comment=guess)  # type: ignore[type-var]
     training = dataclasses.replace(cell().training, cpu_j=guess)  # type: ignore[type-var]

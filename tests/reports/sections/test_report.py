@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,8 @@ def test_entries_show_their_origin_and_a_missing_one_its_reason() -> None:
 def test_instruments_are_named_once_if_they_are_the_same_for_all_models() -> None:
     trained = cell().training
     assert trained is not None
-    first = dataclasses.replace(trained, cpu_j=Figure(3, "J", "estimated", "a", 9))
+    untimed = unavailable("s", "not measured")
+    first = dataclasses.replace(trained, cpu_s=untimed, cpu_j=Figure(3, "J", "estimated", "a", 9))
     more = dataclasses.replace(first, cpu_j=Figure(4, "J", "estimated", "a", 1_200))
     none = dataclasses.replace(first, cpu_j=unavailable("J", "too short"))
     same = run(cell(training=first), cell(training=more), cell(training=none))
@@ -110,7 +112,7 @@ def test_thread_pools_and_sample_counts_are_shown() -> None:
 
 def test_the_report_contains_the_figures_of_the_run() -> None:
     text = render(run())
-    for expected in ("90.0 % (69.9 % to 97.2 %)", "1.5 (cached)", "12,346", "*≈0.25*", "n/a [1]",
+    for expected in ("90.0 % (69.9 % to 97.2 %)", "1.5 (cached)", "12,346", "0.25", "n/a [1]",
                      "p99 needs 299 comments", "components 100", "25.0 %", "made comments"):  # fmt: skip
         assert expected in text
     assert render(run()) == text
@@ -150,19 +152,44 @@ def test_failed_and_skipped_cells_have_a_row_and_a_reason() -> None:
 
 def test_the_energy_section_shows_gross_net_idle_and_doubts() -> None:
     text = section(run(), "Energy")
-    for expected in ("*≈0.00025*", "*≈0.0002*", "*≈3*", "*≈4*", "a constant", "One training run",
+    assert entries(text, "idle before, W")[0][1:6] == ["0.002", "0.00025", "0.0002", "3", "4"]
+    for expected in ("CPU time, s/comment", "One training run",
                      "CPU idled at 3 W before and 4 W after; its net figures are doubtful"):  # fmt: skip
         assert expected in text
     calm = dataclasses.replace(cell().energy, idle_disagreement="")  # type: ignore[type-var]
     assert "doubtful" not in section(run(cell(energy=calm)), "Energy")
 
 
-def test_an_estimate_says_how_to_get_a_measurement() -> None:
-    blind = Figure(0.1, "J", "estimated", "codecarbon", reason="run as root")
-    spent = dataclasses.replace(cell().energy, cpu_j_per_comment=blind)  # type: ignore[type-var]
-    text = section(run(cell(energy=spent)), "Energy")
+def spent(cpu: Figure, **changed: Any) -> record.CellRecord:
+    blind = unavailable("J", cpu.reason or "x")
+    return cell(
+        energy=factories.energy(cpu, cpu_net_j_per_comment=blind, **changed),
+    )
+
+
+def test_energy_without_a_counter_says_why_and_how_to_get_it_beside_cpu_time() -> None:
+    found = run(spent(unavailable("J", "there is no counter (RAPL)")))
+    text = section(found, "Energy")
+    assert "[CPU time](#term-cpu-time) of scoring: 0.002 s/comment (lsa)." in text
+    assert "is not available: there is no counter (RAPL). `--cpu-watts` of `pytest bench/`" in text
+    assert "CPU energy" not in section(found, "Results")
+
+
+def test_an_estimate_of_energy_shows_its_formula_and_no_range() -> None:
+    formula = "65 W (--cpu-watts) × CPU time / 8 logical processors"
+    guess = Figure(0.1, "J", "estimated", formula, reason=f"an estimate, not metered: {formula}")
+    text = section(run(spent(guess)), "Energy")
+    assert "is an estimate from CPU time and the watts of `--cpu-watts`" in text
     assert "*≈0.1* [1]" in text
-    assert "- [1] run as root" in text
+    assert f"- [1] an estimate, not metered: {formula}" in text
+
+
+def test_an_idle_card_has_a_column_where_there_is_one() -> None:
+    joules = measured(0.1, "J", "codecarbon: RAPL")
+    idle = measured(79.0, "W", "codecarbon: NVML")
+    text = section(run(spent(joules, idle_gpu_w=idle)), "Energy")
+    assert "79" in entries(text, "idle GPU, W")[0]
+    assert "idle GPU, W" not in section(run(spent(joules)), "Energy")
 
 
 def test_an_untuned_model_has_no_training_accuracy() -> None:
