@@ -99,7 +99,7 @@ def _own_s() -> float:
     """CPU time of this process, of the children it has waited for, and of living descendants."""
     own = psutil.Process()
     used = own.cpu_times()
-    total_s = time.process_time() + used.children_user + used.children_system
+    total_s: float = time.process_time() + used.children_user + used.children_system
     for child in own.children(recursive=True):
         with suppress(psutil.Error):
             total_s += sum(child.cpu_times()[:4])

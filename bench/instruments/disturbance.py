@@ -37,19 +37,19 @@ class Limit(NamedTuple):
 LIMITS: Mapping[str, Limit] = {
     "others": Limit(
         lambda cores: min(_OTHERS_PERCENT, 100 * _OTHERS_CORES / cores),
-        "other processes used {} % of the CPU time (limit {} %)",
+        "other processes used {} % of the CPU time, limit {} %",
     ),
-    "steal": Limit(lambda cores: 1.0, "the hypervisor took {} % of the CPU time (limit {} %)"),
+    "steal": Limit(lambda cores: 1.0, "the hypervisor took {} % of the CPU time, limit {} %"),
     "waiting": Limit(
-        lambda cores: 10.0, "a thread waited for a core for {} % of the time (limit {} %)"
+        lambda cores: 10.0, "a thread waited for a core for {} % of the time, limit {} %"
     ),
     "throttled": Limit(
-        lambda cores: 5.0, "the CPU quota stopped the process in {} % of its periods (limit {} %)"
+        lambda cores: 5.0, "the CPU quota stopped the process in {} % of its periods, limit {} %"
     ),
     "thermal": Limit(
-        lambda cores: 1.0, "heat slowed the processor for {} % of the time (limit {} %)"
+        lambda cores: 1.0, "heat slowed the processor for {} % of the time, limit {} %"
     ),
-    "gpu_processes": Limit(lambda cores: 0.0, "other processes on the GPU: {} (limit {})"),
+    "gpu_processes": Limit(lambda cores: 0.0, "other processes on the GPU: {}, limit {}"),
 }
 
 
@@ -143,7 +143,7 @@ def _beyond(seen: Disturbance) -> list[tuple[Limit, float, float]]:
     return found
 
 
-def _cpu_shares(before: Counters, after: Counters) -> tuple[float | None, Figure, Figure]:
+def _cpu_shares(before: Counters, after: Counters) -> tuple[int | None, Figure, Figure]:
     """The number of cores, and the shares of their time that others and the hypervisor took."""
     window_s = after.at_s - before.at_s
     if window_s < _SHORTEST_WINDOW_S:
@@ -162,7 +162,7 @@ def _cpu_shares(before: Counters, after: Counters) -> tuple[float | None, Figure
     return max(round(total_s / window_s), 1), others, steal
 
 
-def _waiting(before: Counters, after: Counters, others: Figure, cores: float | None) -> Figure:
+def _waiting(before: Counters, after: Counters, others: Figure, cores: int | None) -> Figure:
     """The longest time of one thread without a core, as far as others can have caused it.
 
     Threads of one process wait for each other too: on an idle machine, for up to 96 % of the time.

@@ -6,6 +6,7 @@
 - Other times, rates and measured energy are known up to the noise of the machine, if it was measured.
 - Peak memory is known up to `MEMORY_OFF`. Sizes on disk are exact.
 - Estimates may be 40 % off.
+- A figure that other work on the machine disturbed has no bounds, so nothing is claimed of it.
 - The energy of a training that is too short to meter follows from its time and the power of scoring.
 """
 
@@ -42,6 +43,10 @@ class Bounded:
     def estimated(self) -> bool:
         return "estimated" in (self.figure.origin, self.figure.was)
 
+    @property
+    def disturbed(self) -> bool:
+        return bool(self.figure.disturbed)
+
     def below(self, other: "Bounded") -> bool:
         """True if it is less whatever the true values are; False if one is unavailable."""
         return self.high < other.low
@@ -70,6 +75,9 @@ def within(figure: Figure, noise: float = 0.0) -> Bounded:
     """
     if figure.value is None:
         return absent(figure.unit, figure.reason)
+    if figure.disturbed:
+        is_measured = "estimated" not in (figure.origin, figure.was)
+        return Bounded(figure, 0.0, math.inf, is_measured)
     if "estimated" in (figure.origin, figure.was):
         low, high = figure.value * (1 - ESTIMATES_OFF), figure.value * (1 + ESTIMATES_OFF)
         return Bounded(figure, low, high, measured_part=False)
@@ -88,7 +96,8 @@ def total(parts: Sequence[Bounded], unit: str) -> Bounded:
     value = sum(part.value or 0.0 for part in parts)
     reason = next((part.figure.reason for part in parts if part.figure.reason), "")
     origin: Origin = "estimated" if "estimated" in origins else "measured"
-    figure = Figure(value, unit, origin, "a sum", reason=reason)
+    disturbed = next((part.figure.disturbed for part in parts if part.disturbed), "")
+    figure = Figure(value, unit, origin, "a sum", reason=reason, disturbed=disturbed)
     if "cached" in origins:
         figure = replace(figure, origin="cached", was=figure.origin)
     return Bounded(
@@ -144,17 +153,20 @@ def _training_j_by_power(run: Run, cell: CellRecord, unmetered: Bounded) -> Boun
         "estimated",
         f"training time at the power of scoring; {power.figure.instrument}",
         reason="the energy of this training was not metered; it is its time at the power of scoring",
+        disturbed=seconds.disturbed or power.figure.disturbed,
     )
     if seconds.origin == "cached":
         figure = replace(figure, origin="cached", was="estimated")
     low = (1 - ESTIMATES_OFF) * power.value * seconds.value
     high = (1 + ESTIMATES_OFF) * most_w * seconds.value
+    if figure.disturbed:
+        low, high = 0.0, math.inf
     return Bounded(figure, low, high, power.measured_part)
 
 
 def latency_p50_ms(run: Run, cell: CellRecord) -> Bounded:
     found = within(run_view.figure(cell, "latency.p50_ms"), noise(run))
-    if cell.latency is None or found.value is None:
+    if cell.latency is None or found.value is None or found.disturbed:
         return found
     low, high = cell.latency.p50_low_ms, cell.latency.p50_high_ms
     return found if low is None or high is None else replace(found, low=low, high=high)
@@ -163,7 +175,7 @@ def latency_p50_ms(run: Run, cell: CellRecord) -> Bounded:
 def latency_p99_ms(run: Run, cell: CellRecord) -> Bounded:
     """Between a lower and an upper confidence limit over comments, 95 % each."""
     found = within(run_view.figure(cell, "latency.p99_ms"))
-    if cell.latency is None or found.value is None:
+    if cell.latency is None or found.value is None or found.disturbed:
         return found
     known = quantiles.bounds(cell.latency.samples_ms, cell.latency.comments, 99, 0.95)
     return found if known is None else replace(found, low=known[0], high=known[1])
@@ -179,7 +191,8 @@ def compute_ms(run: Run, cell: CellRecord) -> Bounded:
     if not rate.value:
         return absent("ms", rate.figure.reason or "no comment was scored in the time limit")
     figure = replace(rate.figure, value=1e3 / rate.value, unit="ms")
-    return Bounded(figure, 1e3 / rate.high, 1e3 / rate.low, rate.measured_part)
+    high = 1e3 / rate.low if rate.low else math.inf
+    return Bounded(figure, 1e3 / rate.high, high, rate.measured_part)
 
 
 def peak_mb(run: Run, cell: CellRecord) -> Bounded:

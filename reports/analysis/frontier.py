@@ -27,6 +27,7 @@ Standing = Literal[
     "same cost",  # another is more accurate, and the costs do not differ
     "guessing",  # not shown to beat the majority class
     "not ranked",  # the cost is known, but for some models only as an estimate
+    "disturbed",  # so was the measurement of the cost: the model is not ranked, and no rival
     "unknown",  # cost or accuracy is unavailable
 ]
 
@@ -36,6 +37,7 @@ CascadeStanding = Literal[
     "replaces",  # the expensive model, at a lower cost
     "more expensive",  # than the expensive model
     "same cost",  # as the expensive model
+    "disturbed",  # so was the measurement of either model's cost
 ]
 
 
@@ -106,7 +108,11 @@ def _frontier(
     run: Run, spec: FigureSpec, values: Values, differ: Differ, cascades: Sequence[CascadeTest]
 ) -> Frontier:
     points = [_point(run, cell, spec, values) for cell in run.cells]
-    known = [point for point in points if point.is_known]
+    points = [
+        replace(point, standing="disturbed") if point.is_known and point.cost.disturbed else point
+        for point in points
+    ]
+    known = [point for point in points if point.is_known and not point.cost.disturbed]
     ranked = all(point.cost.measured_part for point in known)
     ranking = {
         point.cell: _rank(point, known, differ) if ranked else replace(point, standing="not ranked")
@@ -130,6 +136,8 @@ def _cascade_point(run: Run, test: CascadeTest, spec: FigureSpec, values: Values
             return "less accurate"
         if not test.replaces:
             return "no gain"
+        if cost.disturbed or alone.disturbed:
+            return "disturbed"
         if cost.below(alone) and cost.measured_part:
             return "replaces"
         return "more expensive" if alone.below(cost) else "same cost"
@@ -170,7 +178,11 @@ def _latency_p50_ms(run: Run, cascade: Cascade, cheap: Bounded, expensive: Bound
     order = np.argsort(both)
     middle = int(np.searchsorted(weights[order].cumsum(), 0.5))
     median = float(both[order][min(middle, len(both) - 1)])
-    return bounds.within(measured(median, "ms", "latencies of both models"), bounds.noise(run))
+    figure = replace(
+        measured(median, "ms", "latencies of both models"),
+        disturbed=cheap.figure.disturbed or expensive.figure.disturbed,
+    )
+    return bounds.within(figure, bounds.noise(run))
 
 
 def _point(run: Run, cell: CellRecord, spec: FigureSpec, values: Values) -> Point:

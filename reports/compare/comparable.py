@@ -23,7 +23,7 @@ class ScoredPair:
 
 
 def ratio(base: Figure, later: Figure) -> Figure:
-    """Later / base: estimated or cached if either is, unavailable if either is.
+    """Later / base: estimated, cached or disturbed if either is, unavailable if either is.
 
     There is no ratio of measured and estimated energy: it would compare instruments.
     """
@@ -37,7 +37,8 @@ def ratio(base: Figure, later: Figure) -> Figure:
         reason = "one is measured and one estimated: their ratio would compare instruments"
         return unavailable("", reason)
     origin: Origin = "estimated" if True in estimated else "measured"
-    times = Figure(later.value / base.value, "", origin, "ratio")
+    disturbed = base.disturbed or later.disturbed
+    times = Figure(later.value / base.value, "", origin, "ratio", disturbed=disturbed)
     cached = "cached" in (base.origin, later.origin)
     return replace(times, origin="cached", was=origin) if cached else times
 

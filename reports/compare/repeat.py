@@ -76,8 +76,11 @@ def _specs() -> list[FigureSpec]:
 
 
 def _ratio(spec: FigureSpec, first: tuple[Run, CellRecord], second: tuple[Run, CellRecord]) -> str:
-    before, after = spec.read(*first).value, spec.read(*second).value
-    return f"{after / before:.2f}" if before and after else "n/a"
+    one, other = spec.read(*first), spec.read(*second)
+    if not one.value or not other.value:
+        return "n/a"
+    mark = " d" if one.disturbed or other.disturbed else ""
+    return f"{other.value / one.value:.2f}{mark}"
 
 
 def _agreement(first: CellRecord, second: CellRecord) -> str:

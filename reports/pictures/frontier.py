@@ -110,7 +110,7 @@ def _draw_point(axes: Axes, point: Point, x: float, style: CellStyle, floor: flo
         y = low = high = floor
     axes.errorbar(
         x, y, [[y - low], [high - y]],
-        [[x - point.cost.low], [point.cost.high - x]] if point.cost.value else None,
+        [[x - point.cost.low], [point.cost.high - x]] if point.cost.value and not point.cost.disturbed else None,
         fmt=style.marker, color=style.colour, markersize=9 if style.marker == "*" else 6.5,
         markerfacecolor=style.colour if point.standing == "frontier" else "white",
         markeredgewidth=1.4, elinewidth=1, zorder=3, clip_on=False,

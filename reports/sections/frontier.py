@@ -103,6 +103,8 @@ def _entry(point: Point | CascadePoint, notes: Footnotes) -> str:
         "same cost": f"costs as better {point.by}",
         "guessing": "≈ guessing",
     }
+    if point.standing == "disturbed":
+        return notes.marked("not ranked", f"disturbed: {point.cost.figure.disturbed}")
     if point.standing == "not ranked":
         return notes.marked("not ranked", _ESTIMATES)
     return texts.get(point.standing) or notes.missing(point.reason)
@@ -113,7 +115,9 @@ def _cascade_entry(point: CascadePoint, notes: Footnotes) -> str:
         return notes.missing(point.cost.figure.reason)
     if not point.cost.measured_part:
         return notes.marked("not ranked", _ESTIMATES)
+    disturbed = f"disturbed: {point.cost.figure.disturbed}"
     return {
+        "disturbed": notes.marked("not ranked", disturbed) if point.standing == "disturbed" else "",
         "less accurate": f"less accurate than {point.expensive}",
         "no gain": f"≈ cheaper {point.cheap}",
         "replaces": f"**in place of {point.expensive}**",

@@ -110,7 +110,9 @@ def _rivals(costs: Costs, options: ReportOptions) -> Costs:
         model: both for model, both in costs.items() if all(part.value is not None for part in both)
     }
     trained = [model for model, (training, _) in known.items() if not training.nothing]
-    has_measured_parts = all(part.measured_part for both in known.values() for part in both)
+    has_measured_parts = all(
+        part.measured_part and not part.disturbed for both in known.values() for part in both
+    )
     if len(known) > 1 and trained and has_measured_parts:
         first = min(trained, key=lambda model: [part.figure.value for part in costs[model]])
         rivals[f"{first}, the cheapest to train"] = costs[first]
@@ -123,7 +125,9 @@ def _rivals(costs: Costs, options: ReportOptions) -> Costs:
 def _volume(own: tuple[Bounded, Bounded], rival: tuple[Bounded, Bounded], notes: Footnotes) -> str:
     found = prices.break_even(*own, *rival)
     if found is None:
-        return notes.missing(bounds.total(own, "").figure.reason)
+        for figure in (bounds.total(both, "").figure for both in (own, rival)):
+            if figure.value is None or figure.disturbed:
+                return notes.missing(figure.reason or f"disturbed: {figure.disturbed}")
     if found.high == 0:
         return "the first"
     text = _comments(found.volume)

@@ -71,10 +71,15 @@ def decide(analysis: Analysis) -> Verdict:
     cost = values[llm.name, "compute_ms"]
     if cost.value is None:
         return _none(f"{name(run, llm)} has no throughput: {cost.figure.reason}")
+    if cost.disturbed:
+        return _none(f"the throughput of {name(run, llm)} was disturbed ({cost.figure.disturbed})")
     cheaper = [
         cell for cell in scored if not is_llm(cell) and values[cell.name, "compute_ms"].below(cost)
     ]
     if not cheaper:
+        others = [values[cell.name, "compute_ms"] for cell in scored if not is_llm(cell)]
+        if any(other.disturbed for other in others):
+            return _none("other work on the machine disturbed the throughput of the other models")
         return _none("this run has no cheaper model to compare with")
     cheaper.sort(key=lambda cell: -test_accuracy(analysis, cell).value)
     return _decide(Case(analysis, llm, tuple(cheaper)))
