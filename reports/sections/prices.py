@@ -125,9 +125,9 @@ def _rivals(costs: Costs, options: ReportOptions) -> Costs:
 def _volume(own: tuple[Bounded, Bounded], rival: tuple[Bounded, Bounded], notes: Footnotes) -> str:
     found = prices.break_even(*own, *rival)
     if found is None:
-        for figure in (bounds.total(both, "").figure for both in (own, rival)):
-            if figure.value is None or figure.disturbed:
-                return notes.missing(figure.reason or f"disturbed: {figure.disturbed}")
+        figure = bounds.total((*own, *rival), "").figure
+        is_known = figure.value is not None
+        return notes.missing(f"disturbed: {figure.disturbed}" if is_known else figure.reason)
     if found.high == 0:
         return "the first"
     text = _comments(found.volume)

@@ -16,7 +16,10 @@ def sentence(cells: Mapping[str, CellRecord]) -> str:
     texts = [text for name, cell in cells.items() if (text := _of_cell(name, cell))]
     if not texts:
         return ""
-    return f"Disturbed by other work on the machine, and not ranked: {'; '.join(texts)}."
+    return (
+        "Other work on the machine disturbed these measurements, which are neither ranked nor checked "
+        f"for regressions: {'; '.join(texts)}."
+    )
 
 
 def _of_cell(name: str, cell: CellRecord) -> str:
