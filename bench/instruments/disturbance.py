@@ -18,7 +18,7 @@ T = TypeVar("T")
 # share of other processes read up to 2.4 % in windows of 0.2 s, and up to 1.8 % from 0.5 s on.
 _SHORTEST_WINDOW_S = 0.2
 # There, a neighbour that wanted a tenth of one core took 3 to 5 % of both, and BERT scored 12 % fewer
-# comments; one that wanted a whole core took 40 to 50 %, and BERT scored 7 to 14 times fewer.
+# comments; one that wanted a whole core took 40 to 50 %, and BERT scored 6 to 14 times fewer.
 _OTHERS_PERCENT = 3.0
 # One busy core of many has to count: it holds up all threads that wait for each other.
 _OTHERS_CORES = 0.8

@@ -45,6 +45,8 @@ ENOUGH_COMMENTS = 2_000
 #: share of an LLM's compute that a cascade has to save to be the better answer
 WORTHWHILE_SAVING = 0.5
 
+_QUIET = "Measure again on an idle machine."
+
 Answer = Literal[
     "practical", "practical if", "not worth it here", "too little data to tell", "no verdict"
 ]
@@ -72,21 +74,25 @@ def decide(analysis: Analysis) -> Verdict:
     if cost.value is None:
         return _none(f"{name(run, llm)} has no throughput: {cost.figure.reason}")
     if cost.disturbed:
-        return _none(f"the throughput of {name(run, llm)} was disturbed ({cost.figure.disturbed})")
+        by = cost.figure.disturbed
+        return _none(f"the throughput of {name(run, llm)} was disturbed ({by})", _QUIET)
     cheaper = [
         cell for cell in scored if not is_llm(cell) and values[cell.name, "compute_ms"].below(cost)
     ]
     if not cheaper:
         others = [values[cell.name, "compute_ms"] for cell in scored if not is_llm(cell)]
         if any(other.disturbed for other in others):
-            return _none("other work on the machine disturbed the throughput of the other models")
+            return _none(
+                "other work on the machine disturbed the throughput of the other models", _QUIET
+            )
         return _none("this run has no cheaper model to compare with")
     cheaper.sort(key=lambda cell: -test_accuracy(analysis, cell).value)
     return _decide(Case(analysis, llm, tuple(cheaper)))
 
 
-def _none(reason: str) -> Verdict:
-    change = "Run the main job with `--models tfidf,bert,llama`."
+def _none(
+    reason: str, change: str = "Run the main job with `--models tfidf,bert,llama`."
+) -> Verdict:
     return Verdict("no verdict", f"No verdict: {reason}.", changes=(change,))
 
 

@@ -107,6 +107,7 @@ def test_no_verdict_rests_on_a_disturbed_throughput() -> None:
     found = verdict_runs.decide(tfidf, slowed)
     assert found.answer == "no verdict"
     assert f"the throughput of llama was disturbed ({REASON})" in found.headline
+    assert found.changes == ("Measure again on an idle machine.",)
     slowed = dataclasses.replace(tfidf, throughput=disturbance.flag(tfidf.throughput, seen))
     found = verdict_runs.decide(slowed, llama)
     assert "other work on the machine disturbed the throughput" in found.headline
