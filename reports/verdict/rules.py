@@ -179,13 +179,15 @@ def _limits(case: Case) -> list[str]:
     p99 = case.analysis.values[case.llm.name, "latency_p99_ms"]
     if p99.value is None:
         return [f"1 answer in 100 may take over {limit_ms:g} ms ({p99.figure.reason})"]
+    if p99.disturbed:
+        return [f"1 answer in 100 may take over {limit_ms:g} ms (the measurement was disturbed)"]
     if p99.value > limit_ms:
         return [f"1 answer in 100 may take {significant(p99.value)} ms instead of {limit_ms:g}"]
     return []
 
 
 def _limit(fit: Fit) -> str:
-    if fit.figure.value is None:
+    if fit.figure.value is None or fit.figure.disturbed:
         return f"{fit.key}, which is unknown, is within {fit.limit:g}"
     way = "down to" if fit.at_least else "up to"
     return f"{fit.key} {way} {significant(fit.figure.value)} is acceptable instead of {fit.limit:g}"

@@ -113,6 +113,15 @@ def test_no_verdict_rests_on_a_disturbed_throughput() -> None:
     assert "other work on the machine disturbed the throughput" in found.headline
 
 
+def test_a_verdict_is_conditional_on_a_disturbed_p99() -> None:
+    tfidf, llama = verdict_runs.cell("tfidf", 0.85), verdict_runs.cell("llama", 0.95)
+    found = verdict_runs.decide(tfidf, disturbed(llama, "latency"))
+    assert found.answer == "practical if"
+    assert "1 answer in 100 may take over 100 ms (the measurement was disturbed)" in found.headline
+    limited = verdict_runs.decide(tfidf, disturbed(llama, "latency"), budget="latency_ms=50")
+    assert "latency_ms, which is unknown, is within 50" in limited.headline
+
+
 def test_a_limit_is_unknown_for_a_disturbed_figure() -> None:
     budget = factories.options(budget="latency_p50_ms=50")
     analysis = Analysis.of(frontier_runs.run(CHEAP, SLOWED, options=budget))
