@@ -104,6 +104,18 @@ def memory(peak_mb: float = 700, baseline_mb: float = 300) -> record.Memory:
     )
 
 
+def disturbance(*reasons: str, **changed: Any) -> record.Disturbance:
+    """Quiet without reasons."""
+    percent = measured(0.5, "%", "/proc/stat")
+    base = record.Disturbance(
+        window_s=5.0, cores=2, others=percent, steal=percent, waiting=percent, pressure=percent,
+        switches=measured(3.0, "1/s", "getrusage"), throttled=percent,
+        thermal=unavailable("%", "this system does not count it"),
+        gpu_processes=unavailable("processes", "the cell runs on cpu"), reasons=reasons,
+    )  # fmt: skip
+    return dataclasses.replace(base, **changed)
+
+
 def training(seconds: float | Figure = 10.0, **changed: Any) -> record.Training:
     unmetered = unavailable("J", "not metered")
     base = record.Training(
@@ -111,6 +123,7 @@ def training(seconds: float | Figure = 10.0, **changed: Any) -> record.Training:
         memory=memory(), trained_at=TRAINED, settings={}, artifact="a",
         disk_mb=measured(1, "MB", "sizes"), parameters=1, trained_parameters=1, comments=20,
         truncated_share=0.0, cpu_s=measured(15, "s", "CPU time"), cpu_j=unmetered, ram_j=unmetered, gpu_j=unmetered,
+        disturbance=disturbance(),
     )  # fmt: skip
     return dataclasses.replace(base, **changed)
 

@@ -16,6 +16,7 @@ from worthit.bench.cell import Cell, file_name
 from worthit.bench.cells import all_cores
 from worthit.bench.cells.cell_model import CellModel, without_paths
 from worthit.bench.instruments.cpu_watts import estimate_energy
+from worthit.bench.instruments.disturbance import Watch, flag
 from worthit.bench.instruments.energy import measure_energy
 from worthit.bench.instruments.latency import measure_latency, process_age_s, sample_by_length
 from worthit.bench.instruments.memory import peak_memory, resident_bytes
@@ -96,13 +97,16 @@ class Work:
     def latency(self, texts: Sequence[str]) -> record.Latency:
         """Measure latency on these comments; the caller reads them, so the first answer does not wait."""
         is_first = not self._has_answered
+        watches: list[Watch] = []
 
         def cold_start() -> Figure:
+            age_s = process_age_s()
+            watches.append(self._watch())  # from now on, since it would delay the first answer
             if not is_first:
                 return unavailable("s", "the process had scored comments before")
-            return measured(process_age_s(), "s", "process start to first answer")
+            return measured(age_s, "s", "process start to first answer")
 
-        return measure_latency(
+        latency = measure_latency(
             self._score,
             self._synchronize,
             texts,
@@ -111,9 +115,10 @@ class Work:
             cold_start,
             self._model.input_shape,
         )
+        return flag(latency, watches[0].end(), apart=record.BEFORE_FIRST_ANSWER)
 
     def throughput(self) -> record.Throughput:
-        effort = self._cell.effort
+        effort, watch = self._cell.effort, self._watch()
         alone = measure_throughput(
             self._score,
             self._synchronize,
@@ -122,7 +127,8 @@ class Work:
             effort.largest_batch,
             warms_up=self._cell.device != "cpu",
         )
-        return all_cores.with_all_cores(alone, self._cell, self._artifact)
+        whole = all_cores.with_all_cores(alone, self._cell, self._artifact)
+        return flag(whole, watch.end())
 
     def rate_of_part(self, batch_size: int, number: int, parts: int) -> record.BatchRate:
         """Score every `parts`-th comment of `throughput`, from `number` on."""
@@ -147,12 +153,13 @@ class Work:
         return window.memory
 
     def energy(self) -> record.Energy:
-        effort = self._cell.effort
+        effort, watch = self._cell.effort, self._watch()
         texts = sample_by_length(self._comments("test").texts, effort.memory_comments)
-        return measure_energy(
+        energy = measure_energy(
             self._score, self._synchronize, texts, effort.energy_window_s, effort.idle_window_s,
             self._cell.device, self._cell.cpu_watts,
         )  # fmt: skip
+        return flag(energy, watch.end())
 
     def quality(self) -> record.Quality:
         """Score each distinct comment once: test sets have comments in common."""
@@ -187,14 +194,20 @@ class Work:
     def curve_point(self, comments: int) -> record.CurvePoint:
         """Train a new model on the first `comments` training comments, and score the test set."""
         model, train = self._cell_model.make(), self._comments("train")
+        watch = self._watch()
         start = time.perf_counter()
         model.fit(train.texts[:comments], train.labels[:comments], self._progress)
         self._synchronize()
         train_s = time.perf_counter() - start
+        seen = watch.end()
         scores = model.predict_proba(self._comments("test").texts)
-        return record.CurvePoint(
+        point = record.CurvePoint(
             comments, measured(train_s, "s", _CLOCK), self._probabilities(scores)
         )
+        return flag(point, seen)
+
+    def _watch(self) -> Watch:
+        return Watch(self._cell.device)
 
     def _artifact_folder(self, key: str) -> Path:
         return cache_folder("artifacts", f"{file_name(self._cell.model)}-{key}")
@@ -207,12 +220,15 @@ class Work:
             self._synchronize()
 
         # Training is slow, so time, memory and energy are measured in one go. codecarbon's thread
-        # wakes once a second meanwhile; its libraries belong to the baseline of memory.
+        # wakes once a second meanwhile; its libraries belong to the baseline of memory. Its set-up,
+        # about a second, is watched too, else fast trainings were too short to tell.
+        watch = self._watch()
         with self._in_baseline():
             meter = Meter(self._cell.device)
         with peak_memory(self._cell.device, self._baseline_bytes) as window:
             self._synchronize()
             spent = meter.over(fit)
+        seen = watch.end()
         size = model.size()
         if model.trains:
             train_s, cpu_s = measured(spent.seconds, "s", _CLOCK), spent.cpu_s
@@ -237,7 +253,9 @@ class Work:
                 cpu_j=joules["CPU"],
                 ram_j=joules["RAM"],
                 gpu_j=joules["GPU"],
+                disturbance=seen,
             )
+            training = flag(training, seen)
             artifacts.write_record(training, scratch)
         return training
 

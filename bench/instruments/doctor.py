@@ -9,11 +9,12 @@ from typing import Any, Literal
 import numpy as np
 
 from worthit.bench.instruments import machine, memory
+from worthit.bench.instruments.disturbance import LIMITS, Watch
 from worthit.bench.instruments.latency import measure_latency
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT, measure_noise
 from worthit.bench.instruments.meter import Meter
 from worthit.bench.saved import run_file
-from worthit.bench.saved.record import Figure, Run, significant, unavailable
+from worthit.bench.saved.record import Disturbance, Figure, Run, significant, unavailable
 from worthit.datasets.errors import CellError, DeviceError
 
 CheckResult = Literal["ok", "off", "skipped"]
@@ -53,7 +54,9 @@ def examine(runs_folder: Path) -> Iterator[Check]:
     yield from _gpu_checks()
     yield overhead_check(_median_ms(lambda texts: None, _CALLS) * 1e3)
     yield share_check(_newest_run(runs_folder))
+    watch = Watch("cpu")
     yield noise_check(measure_noise(_NOISE_S))
+    yield quiet_check(watch.end())
 
 
 def sleep_check(slept_ms: float) -> Check:
@@ -148,6 +151,18 @@ def noise_check(noise: Figure) -> Check:
         _verdict(noise.value < NOISY_PERCENT),
         noise.instrument,
     )
+
+
+def quiet_check(seen: Disturbance) -> Check:
+    """No other work disturbs this machine, by the signals that every measurement watches."""
+    name, expected = "other work", "within all limits"
+    if seen.reasons:
+        return Check(name, expected, "too much", "off", "; ".join(seen.reasons))
+    if seen.others.value is None:
+        return Check(name, expected, "n/a", "skipped", seen.others.reason)
+    unknown = [name for name in LIMITS if getattr(seen, name).value is None]
+    remark = "of the CPU time" + f"; not counted here: {', '.join(unknown)}" * bool(unknown)
+    return Check(name, expected, f"{seen.others.value:.1f} %", "ok", remark.replace("_", " "))
 
 
 def _verdict(is_ok: bool) -> CheckResult:

@@ -44,6 +44,7 @@ class Figure:
     samples: int = 1
     reason: str = ""  # why there is no value, or how to measure what is estimated
     was: Origin | None = None  # origin of a cached figure when it was new
+    disturbed: str = ""  # by what, if other work on the machine disturbed the measurement
 
     def __post_init__(self) -> None:
         if (self.value is None) != (self.origin == "unavailable"):
@@ -72,6 +73,27 @@ def significant(value: float) -> str:
 
 
 @dataclass(frozen=True)
+class Disturbance:
+    """What else the machine did during one measurement; see `worthit.bench.instruments.disturbance`.
+
+    A signal that this machine does not have is an unavailable figure.
+    """
+
+    window_s: float
+    cores: int | None  # that the process may use; None: the window is too short to tell
+    others: Figure  # CPU time of other processes, in % of the cores that the process may use
+    steal: Figure  # CPU time that the hypervisor took, in % of the same cores
+    waiting: Figure  # longest time of a thread without a core because of others, in % of the window
+    pressure: Figure  # time in which any task of the machine had no core, in % of the window
+    switches: Figure  # involuntary context switches of the process per second
+    throttled: Figure  # periods in which a CPU quota stopped the process, in %
+    thermal: Figure  # time in which a core was slowed down by its temperature, in % of the window
+    gpu_processes: Figure  # other processes that computed on the cell's GPU
+    reasons: tuple[str, ...]  # why the measurement counts as disturbed; empty: it does not
+    attempts: _Positive = 1  # measurements of which this is the least disturbed one
+
+
+@dataclass(frozen=True)
 class Converted:
     """The artifact of a variant, converted from that of another model."""
 
@@ -97,6 +119,7 @@ class Training:
     cpu_j: Figure  # gross, as the next two
     ram_j: Figure
     gpu_j: Figure  # of the card that the cell uses
+    disturbance: Disturbance
     cached: bool = False  # trained by an earlier run
 
 
@@ -114,6 +137,8 @@ class Memory:
     processes: _Positive  # in the peak: this one and its living descendants
 
 
+#: figures of `Latency` that were measured before its disturbance was watched
+BEFORE_FIRST_ANSWER = ("load_s", "first_call_ms", "cold_start_s")
 _NOT_PREPARED = unavailable("ms", "the device prepares nothing for a shape")
 
 
@@ -137,6 +162,7 @@ class Latency:
     comments: _Positive  # timed in turn: sample i is of comment i % comments
     # slowest first call of a shape, apart from the process's first call
     first_shape_ms: Figure = _NOT_PREPARED
+    disturbance: Disturbance | None = None  # after the first answer
 
 
 @dataclass(frozen=True)
@@ -162,6 +188,7 @@ class Throughput:
     batches: Annotated[tuple[BatchRate, ...], msgspec.Meta(min_length=1)]  # of one process
     ended_by: str  # "no gain", "largest size", or "memory" if a larger batch did not fit
     machine: MachineRate
+    disturbance: Disturbance | None = None
 
     @property
     def best(self) -> BatchRate:
@@ -185,6 +212,7 @@ class Energy:
     idle_after_w: Figure
     idle_gpu_w: Figure  # all cards while the cell computes on the CPU; not part of its energy
     idle_disagreement: str = ""  # in words, if the two idle windows differ too much
+    disturbance: Disturbance | None = None
 
 
 def probabilities_per_comment(classes: Sequence[str]) -> int:
@@ -227,6 +255,7 @@ class CurvePoint:
     comments: _Positive
     train_s: Figure
     test: tuple[float, ...]  # as in `Quality`
+    disturbance: Disturbance | None = None
 
 
 @dataclass(frozen=True)

@@ -238,6 +238,7 @@ class RunningEntry:
     worker: engine.Worker
     comments: list[int] = field(default_factory=list)  # per slice
     seconds: list[float] = field(default_factory=list)
+    disturbances: list[str] = field(default_factory=list)  # per slice
     reason: str = ""
 
     def start(self) -> dict[str, Any]:
@@ -245,10 +246,14 @@ class RunningEntry:
         return self._attempt(lambda: self.worker.start(dict[str, Any], _LIMIT)) or {}
 
     def run_slice(self, number: int) -> None:
+        self._attempt(lambda: self.worker.ask("watch", type(None), _LIMIT))
         count = self._attempt(lambda: self.worker.ask("slice", int, _LIMIT, number=number))
-        if count is not None:
+        seconds = self.worker.seconds
+        reasons = self._attempt(lambda: self.worker.ask("disturbed_by", tuple[str, ...], _LIMIT))
+        if count is not None and reasons is not None:
             self.comments.append(count)
-            self.seconds.append(self.worker.seconds)
+            self.seconds.append(seconds)
+            self.disturbances.append("; ".join(reasons))
 
     def finish(self) -> EntryResult:
         outcome = self._attempt(lambda: self.worker.ask("finish", Outcome, _LIMIT))
@@ -264,6 +269,7 @@ class RunningEntry:
             float(np.mean((scores >= 0.5) == labels)),
             len(scores),
             peak.value,
+            disturbances=tuple(self.disturbances),
         )
 
     def _attempt(self, request: Callable[[], T]) -> T | None:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from worthit.bench.cells import worker
+from worthit.bench.instruments.disturbance import Watch
 from worthit.bench.instruments.memory import peak_memory, resident_bytes
 from worthit.bench.saved.record import Memory
 from worthit.bench.speed import implementations
@@ -79,6 +80,14 @@ class EntryWork:
 
             devices.synchronize(task.device)
         return count
+
+    def watch(self) -> None:
+        """Watch the machine for other work, until `disturbed_by`; outside the time of a slice."""
+        self._watch = Watch(self._task.device)
+
+    def disturbed_by(self) -> tuple[str, ...]:
+        """What disturbed this process since `watch`."""
+        return self._watch.end().reasons
 
     def finish(self) -> Outcome:
         """End the memory measurement, and score more comments for the accuracy."""

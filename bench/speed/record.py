@@ -45,6 +45,7 @@ class EntryResult:
     scored_comments: int = 0  # that the accuracy is computed on
     peak_mb: Positive | None = None  # of the process on a CPU, of the tensors on an accelerator
     reason: str = ""
+    disturbances: tuple[str, ...] = ()  # per slice: what disturbed it, or an empty text
 
     def __post_init__(self) -> None:
         if len(self.comments) != len(self.seconds) or bool(self.comments) == bool(self.reason):

@@ -33,7 +33,8 @@ def table(comparison: ComparisonResult) -> str:
     align = ["left", *["right"] * 4, "left"]
     without_tokens = [[label, rate, *rest] for label, rate, _, *rest in rows(comparison)]
     body = tabulate(without_tokens, _HEADINGS, colalign=align, disable_numparse=True)
-    notes = (textwrap.fill(line, 80) for line in variants(comparison))
+    lines = [*variants(comparison), *disturbances([comparison])]
+    notes = (textwrap.fill(line, 80) for line in lines)
     return "\n".join([title, "", body, *notes, *reasons([comparison])])
 
 
@@ -45,7 +46,7 @@ def legend(run: SpeedRun) -> str:
         "above), see bench/speed/workload.py. accuracy: on the number of comments in brackets. "
         "peak MB: of the process (on a GPU: of its tensors), from loading to the last slice. "
         "worthit speed-up: worthit is this many times as fast, median of the slices (lowest to "
-        "highest)."
+        "highest). d: disturbed by other work on the machine."
     )
     return "\n".join([textwrap.fill(columns, 80), textwrap.fill(f"{SETTINGS}.", 80), machine(run)])
 
@@ -76,6 +77,21 @@ def reasons(comparisons: Sequence[ComparisonResult]) -> list[str]:
     return list(dict.fromkeys(f"{e.label}: {e.reason}" for e in entries if e.reason))
 
 
+def disturbances(comparisons: Sequence[ComparisonResult]) -> list[str]:
+    """One line for each entry with disturbed slices."""
+    lines = []
+    for comparison in comparisons:
+        for entry in comparison.entries:
+            found = [reason for reason in entry.disturbances if reason]
+            if found:
+                lines.append(
+                    f"d: {comparison.name}, {entry.label}: other work disturbed {len(found)} of "
+                    f"{len(entry.seconds)} slices, so its speed is not comparable "
+                    f"({'; '.join(dict.fromkeys(found))})"
+                )
+    return lines
+
+
 def machine(run: SpeedRun) -> str:
     """Processor, cores, accelerators and torch in one line."""
     found = run.machine
@@ -89,7 +105,7 @@ def _cells(comparison: ComparisonResult, entry: EntryResult) -> list[str]:
     if entry.reason:
         return ["n/a"] * 6
     return [
-        _number(entry.comments_per_s),
+        _number(entry.comments_per_s) + " d" * any(entry.disturbances),
         _number(entry.comments_per_s * comparison.workload.tokens_per_comment),
         f"{comparison.utilisation(entry):.0%}",
         "n/a" if entry.accuracy is None else f"{entry.accuracy:.1%} ({entry.scored_comments:,})",

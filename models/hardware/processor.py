@@ -72,11 +72,11 @@ def cpu_quota_cores() -> float | None:
     The lowest limit of the process's group and its parents. joblib's `cpu_count` reads the root
     group only.
     """
-    quotas = (_quota_cores(folder) for folder in _own_groups())
+    quotas = (_quota_cores(folder) for folder in own_groups())
     return min((quota for quota in quotas if quota), default=None)
 
 
-def _own_groups() -> Iterator[Path]:
+def own_groups() -> Iterator[Path]:
     """The folders of this process's CPU groups and their parents."""
     try:
         lines = _OWN_CGROUPS.read_text("utf-8").splitlines()

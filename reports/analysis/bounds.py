@@ -6,6 +6,7 @@
 - Other times, rates and measured energy are known up to the noise of the machine, if it was measured.
 - Peak memory is known up to `MEMORY_OFF`. Sizes on disk are exact.
 - How far an estimate is off is unknown: it has no upper bound, and nothing is ranked by it.
+- A figure that other work on the machine disturbed has no bounds, so nothing is claimed of it.
 """
 
 import math
@@ -43,6 +44,10 @@ class Bounded:
         """True if a part of it is an estimate."""
         return "estimated" in (self.figure.origin, self.figure.was)
 
+    @property
+    def disturbed(self) -> bool:
+        return bool(self.figure.disturbed)
+
     def below(self, other: "Bounded") -> bool:
         """True if it is less whatever the true values are; False if one is unavailable."""
         return self.high < other.low
@@ -72,7 +77,7 @@ def within(figure: Figure, noise: float = 0.0) -> Bounded:
     """
     if figure.value is None:
         return absent(figure.unit, figure.reason)
-    if "estimated" in (figure.origin, figure.was):
+    if figure.disturbed or "estimated" in (figure.origin, figure.was):
         return Bounded(figure, 0.0, math.inf)
     root = math.sqrt(1 + noise)  # two readings differ from a ratio of 1 + noise on
     return Bounded(figure, figure.value / root, figure.value * root)
@@ -89,7 +94,8 @@ def total(parts: Sequence[Bounded], unit: str) -> Bounded:
     value = sum(part.value or 0.0 for part in parts)
     reason = next((part.figure.reason for part in parts if part.figure.reason), "")
     origin: Origin = "estimated" if "estimated" in origins else "measured"
-    figure = Figure(value, unit, origin, "a sum", reason=reason)
+    disturbed = next((part.figure.disturbed for part in parts if part.disturbed), "")
+    figure = Figure(value, unit, origin, "a sum", reason=reason, disturbed=disturbed)
     if "cached" in origins:
         figure = replace(figure, origin="cached", was=figure.origin)
     return Bounded(
@@ -139,7 +145,7 @@ def training_j(run: Run, cell: CellRecord) -> Bounded:
 
 def latency_p50_ms(run: Run, cell: CellRecord) -> Bounded:
     found = within(run_view.figure(cell, "latency.p50_ms"), noise(run))
-    if cell.latency is None or found.value is None:
+    if cell.latency is None or found.value is None or found.disturbed:
         return found
     low, high = cell.latency.p50_low_ms, cell.latency.p50_high_ms
     return found if low is None or high is None else replace(found, low=low, high=high)
@@ -148,7 +154,7 @@ def latency_p50_ms(run: Run, cell: CellRecord) -> Bounded:
 def latency_p99_ms(run: Run, cell: CellRecord) -> Bounded:
     """Between a lower and an upper confidence limit over comments, 95 % each."""
     found = within(run_view.figure(cell, "latency.p99_ms"))
-    if cell.latency is None or found.value is None:
+    if cell.latency is None or found.value is None or found.disturbed:
         return found
     known = quantiles.bounds(cell.latency.samples_ms, cell.latency.comments, 99, 0.95)
     return found if known is None else replace(found, low=known[0], high=known[1])
@@ -165,7 +171,8 @@ def machine_ms(run: Run, cell: CellRecord) -> Bounded:
     if not rate.value:
         return absent("ms", rate.figure.reason or "no comment was scored in the time limit")
     figure = replace(rate.figure, value=1e3 / rate.value, unit="ms")
-    return Bounded(figure, 1e3 / rate.high, 1e3 / rate.low)
+    high = 1e3 / rate.low if rate.low else math.inf
+    return Bounded(figure, 1e3 / rate.high, high)
 
 
 def core_ms(run: Run, cell: CellRecord) -> Bounded:

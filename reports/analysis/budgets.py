@@ -46,7 +46,7 @@ def _fit(key: str, limit: float, spec: FigureSpec, figure: Bounded) -> Fit:
     at_least = spec.better == "higher"
     if spec.limit.scale != 1:
         figure = figure.times(spec.limit.scale, "")
-    if figure.value is None or figure.estimated:
+    if figure.value is None or figure.estimated or figure.disturbed:
         return Fit(key, limit, figure, "unknown", math.nan, at_least)
     sign = -1 if at_least else 1  # so that less is better
     best, worst = sorted((sign * figure.low, sign * figure.high))

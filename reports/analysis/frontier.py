@@ -28,6 +28,7 @@ Standing = Literal[
     "same cost",  # another is more accurate, and the costs do not differ
     "guessing",  # not shown to beat the majority class
     "not ranked",  # the cost of some model is an estimate
+    "disturbed",  # so was the measurement of the cost: the model is not ranked, and no rival
     "unknown",  # cost or accuracy is unavailable
 ]
 
@@ -36,6 +37,7 @@ CascadeStanding = (
     | Literal[
         "more expensive",  # than the expensive model
         "same cost",  # as the expensive model
+        "disturbed",  # so was the measurement of either model's cost
     ]
 )
 
@@ -108,7 +110,11 @@ def _frontier(
     run: Run, spec: FigureSpec, values: Values, differ: Differ, cascades: Sequence[CascadeTest]
 ) -> Frontier:
     points = [_point(run, cell, spec, values) for cell in run.cells]
-    known = [point for point in points if point.is_known]
+    points = [
+        replace(point, standing="disturbed") if point.is_known and point.cost.disturbed else point
+        for point in points
+    ]
+    known = [point for point in points if point.is_known and not point.cost.disturbed]
     ranked = not any(point.cost.estimated for point in known)
 
     def is_cheaper(point: Point, other: Point) -> bool:
@@ -138,6 +144,8 @@ def _cascade_point(run: Run, test: CascadeTest, spec: FigureSpec, values: Values
     def standing() -> CascadeStanding:
         if test.standing != "replaces":
             return test.standing
+        if any(part.disturbed for pair in pairs for part in pair):
+            return "disturbed"
         if all(own.below(alone) for own, alone in pairs):
             return "replaces"
         return "more expensive" if all(alone.below(own) for own, alone in pairs) else "same cost"
@@ -188,7 +196,11 @@ def _latency_p50_ms(run: Run, cascade: Cascade, cheap: Bounded, expensive: Bound
     order = np.argsort(both)
     middle = int(np.searchsorted(weights[order].cumsum(), 0.5))
     median = float(both[order][min(middle, len(both) - 1)])
-    return bounds.within(measured(median, "ms", "latencies of both models"), bounds.noise(run))
+    figure = replace(
+        measured(median, "ms", "latencies of both models"),
+        disturbed=cheap.figure.disturbed or expensive.figure.disturbed,
+    )
+    return bounds.within(figure, bounds.noise(run))
 
 
 def _point(run: Run, cell: CellRecord, spec: FigureSpec, values: Values) -> Point:

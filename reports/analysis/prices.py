@@ -124,13 +124,13 @@ class BreakEven:
 def break_even(
     train: Bounded, score: Bounded, other_train: Bounded, other_score: Bounded
 ) -> BreakEven | None:
-    """The volume V from which train + V x score is less than the other's; None if one is unknown.
+    """The volume V from which train + V x score is less than the other's; None if one is not known.
 
     Args:
         score, other_score: of a million comments.
     """
     parts = (train, score, other_train, other_score)
-    known = [part.value for part in parts if part.value is not None]
+    known = [part.value for part in parts if part.value is not None and not part.disturbed]
     if len(known) < len(parts):
         return None
     return BreakEven(
@@ -165,12 +165,12 @@ def gains(run: Run, pairs: Sequence[Pair], options: ReportOptions) -> tuple[Gain
     As in incremental cost-effectiveness analysis (Drummond et al. 2015), a more expensive model
     without a significant gain is skipped, and nothing is compared with it. The first of several
     seeds represents its model. Cells with unknown cost or accuracy are omitted. Nothing is ranked if
-    a part of a cost is an estimate.
+    a part of a cost is an estimate, or was measured under disturbance.
     """
     models = [cells[0] for cells in by_model(run).values()]
     priced = [(with_training(run, cell, options), cell) for cell in models]
     known = [(cost, cell) for cost, cell in priced if cost.value is not None]
-    if any(cost.estimated for cost, _ in known):
+    if any(cost.estimated or cost.disturbed for cost, _ in known):
         return ()
     found: list[Gain] = []
     base: tuple[Bounded, CellRecord] | None = None

@@ -23,7 +23,7 @@ class ScoredPair:
 
 
 def ratio(base: Figure, later: Figure) -> Figure:
-    """Later / base: cached if either is, unavailable if either is.
+    """Later / base: cached or disturbed if either is, unavailable if either is.
 
     There is no ratio of estimates: it would compare assumptions.
     """
@@ -34,7 +34,8 @@ def ratio(base: Figure, later: Figure) -> Figure:
         return unavailable("", "the first figure is 0, so there is no ratio")
     if any("estimated" in (figure.origin, figure.was) for figure in (base, later)):
         return unavailable("", "one is an estimate: their ratio would compare assumptions")
-    times = Figure(later.value / base.value, "", "measured", "ratio")
+    disturbed = base.disturbed or later.disturbed
+    times = Figure(later.value / base.value, "", "measured", "ratio", disturbed=disturbed)
     cached = "cached" in (base.origin, later.origin)
     return replace(times, origin="cached", was="measured") if cached else times
 

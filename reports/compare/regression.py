@@ -14,7 +14,8 @@ A regression, beyond a limit in percent, is one of these:
   loss is more than half a point, and McNemar's test, Holm-corrected, rejects at 0.05;
 - a part of a cell that failed in the later run only.
 
-An improvement is the opposite. Estimates, cached figures, p99 and ROC AUC are not checked.
+An improvement is the opposite. Estimates, cached and disturbed figures, p99 and ROC AUC are
+not checked.
 """
 
 from collections.abc import Iterator, Sequence
@@ -196,6 +197,8 @@ def _latency(test: CounterpartTests, spec: FigureSpec, limit_percent: float) -> 
     times = latency_ratio(test.pair, spec)
     if times is None or test.shift is None or test.shift.p_value >= metrics.ALPHA:
         return
+    if any(figure.disturbed for figure in read_both(test.pair, spec)):
+        return
     limit = 1 + limit_percent / 100
     worse, better = times.low > limit, times.high < 1 / limit
     how = f"×{with_interval(times, '{:.2f}'.format)}, {_p(test.shift.p_value)}"
@@ -222,7 +225,7 @@ def _single_figure(pair: Counterparts, spec: FigureSpec, limit_percent: float) -
         return
     times = ratio(*read_both(pair, spec))
     noise = _noise_percent(pair) if spec.regression == "beyond noise" else 100 * bounds.MEMORY_OFF
-    if times.value is None or times.origin != "measured" or noise is None:
+    if times.value is None or times.origin != "measured" or times.disturbed or noise is None:
         return
     limit = 1 + max(limit_percent, noise) / 100
     change = times.value if spec.better == "lower" else 1 / times.value

@@ -20,6 +20,7 @@ from worthit.bench.saved import run_file
 from worthit.bench.saved.record import CellRecord, Run
 from worthit.reports.analysis import figures
 from worthit.reports.analysis.figures import FigureSpec
+from worthit.reports.text import disturbed
 
 _SAME, _NOT_SCORED = "same", "n/a"
 
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows, agreements = ratios(first, second)
     headings = ["second / first", *(spec.repeat for spec in specs), "scores"]
     print(tabulate(rows, headings, disable_numparse=True))
+    for which, run in (("first", first), ("second", second)):
+        if doubts := disturbed.sentence({cell.name: cell for cell in run.cells}):
+            print(f"d, in the {which} run: {doubts}")
     problems = [*_failures((code, second_code)), *_disagreement(agreements)]
     print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
     return int(bool(problems))
@@ -76,8 +80,11 @@ def _specs() -> list[FigureSpec]:
 
 
 def _ratio(spec: FigureSpec, first: tuple[Run, CellRecord], second: tuple[Run, CellRecord]) -> str:
-    before, after = spec.read(*first).value, spec.read(*second).value
-    return f"{after / before:.2f}" if before and after else "n/a"
+    one, other = spec.read(*first), spec.read(*second)
+    if not one.value or not other.value:
+        return "n/a"
+    mark = " d" if one.disturbed or other.disturbed else ""
+    return f"{other.value / one.value:.2f}{mark}"
 
 
 def _agreement(first: CellRecord, second: CellRecord) -> str:

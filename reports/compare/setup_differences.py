@@ -6,7 +6,7 @@ from typing import Any
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved.record import Data, significant
 from worthit.reports.compare.matching import ComparedRun, Counterparts, unmatched
-from worthit.reports.text import class_names
+from worthit.reports.text import class_names, disturbed
 from worthit.reports.text.format import percent
 
 _NOT_RECORDED = "not recorded"
@@ -59,6 +59,8 @@ def _quality_of_run(run: ComparedRun) -> Iterator[str]:
             f"{run.letter}: the machine was noisy, {significant(run.noise_percent)} %; small "
             "differences in time mean nothing"
         )
+    if doubts := disturbed.sentence({cell.name: cell for cell in run.run.cells}):
+        yield f"{run.letter}: {doubts[0].lower()}{doubts[1:]}"
 
 
 def _run_differences(base: ComparedRun, later: ComparedRun) -> Iterator[str]:

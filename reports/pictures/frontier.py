@@ -118,8 +118,8 @@ def _draw_point(axes: Axes, point: Point, x: float, style: CellStyle, floor: flo
 
 
 def _cost_errors(point: Point, x: float) -> list[list[float]] | None:
-    """Below and above the cost; none for no cost, and for an estimate, whose error is unknown."""
-    if not point.cost.value or point.cost.estimated:
+    """Below and above the cost; none for no cost, and where its error is unknown."""
+    if not point.cost.value or point.cost.estimated or point.cost.disturbed:
         return None
     return [[x - point.cost.low], [point.cost.high - x]]
 

@@ -47,6 +47,8 @@ def _conclusion(body: list[list[str]]) -> str:
 def _entry(fit: Fit, notes: Footnotes) -> str:
     if fit.figure.value is None:
         return notes.marked("unknown", fit.figure.figure.reason)
+    if fit.figure.disturbed:
+        return f"unknown, {written(fit.figure.figure, notes)}"
     if fit.figure.nothing:
         return "fits, none"
     figure = written(fit.figure.figure, notes)

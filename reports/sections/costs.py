@@ -91,10 +91,16 @@ def _latency(analysis: Analysis) -> list[str]:
     if not timed:
         return []
     rates = {model: highest_rate_per_s(latency.samples_ms, limit_ms) for model, latency in timed}
+    disturbed = {model for model, latency in timed if latency.p50_ms.disturbed}
     served = [
-        [model, "none: misses it without any queue" if rate is None else significant(rate)]
+        [
+            model,
+            ("none: misses it without any queue" if rate is None else significant(rate))
+            + " (disturbed)" * (model in disturbed),
+        ]
         for model, rate in rates.items()
     ]
+    rates = {model: rate for model, rate in rates.items() if model not in disturbed}
     medians = {model: latency.p50_ms for model, latency in timed}
     return [
         "## Latency",
@@ -112,6 +118,8 @@ def _latency(analysis: Analysis) -> list[str]:
 
 
 def _servers(rates: dict[str, float | None], limit_ms: float) -> str:
+    if not rates:
+        return "Every measurement was disturbed."
     able = {model: rate for model, rate in rates.items() if rate is not None}
     text = f"Within {limit_ms:g} ms for 99 % of requests, one worker can {link('serving', 'serve')}"
     if not able:

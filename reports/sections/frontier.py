@@ -104,6 +104,8 @@ def _entry(point: Point | CascadePoint, notes: Footnotes) -> str:
         "same cost": f"costs as better {point.by}",
         "guessing": "≈ guessing",
     }
+    if point.standing == "disturbed":
+        return notes.marked("not ranked", f"disturbed: {point.cost.figure.disturbed}")
     if point.standing == "not ranked":
         return notes.marked("not ranked", _ESTIMATES)
     return texts.get(point.standing) or notes.missing(point.reason)
@@ -114,4 +116,6 @@ def _cascade_entry(point: CascadePoint, notes: Footnotes) -> str:
         return notes.missing(point.cost.figure.reason)
     if point.cost.estimated:
         return notes.marked("not ranked", _ESTIMATES)
+    if point.standing == "disturbed":
+        return notes.marked("not ranked", f"disturbed: {point.cost.figure.disturbed}")
     return standing_text(point.standing, point.cheap, point.expensive)

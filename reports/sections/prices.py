@@ -128,7 +128,9 @@ def _rivals(costs: Costs, options: ReportOptions) -> Costs:
         model: both for model, both in costs.items() if all(part.value is not None for part in both)
     }
     trained = [model for model, (training, _) in known.items() if not training.nothing]
-    is_measured = not any(part.estimated for both in known.values() for part in both)
+    is_measured = not any(
+        part.estimated or part.disturbed for both in known.values() for part in both
+    )
     if len(known) > 1 and trained and is_measured:
         first = min(trained, key=lambda model: [part.figure.value for part in costs[model]])
         rivals[f"{first}, the cheapest to train"] = costs[first]
@@ -141,7 +143,9 @@ def _rivals(costs: Costs, options: ReportOptions) -> Costs:
 def _volume(own: tuple[Bounded, Bounded], rival: tuple[Bounded, Bounded], notes: Footnotes) -> str:
     found = prices.break_even(*own, *rival)
     if found is None:
-        return notes.missing(bounds.total(own, "").figure.reason)
+        figure = bounds.total((*own, *rival), "").figure
+        is_known = figure.value is not None
+        return notes.missing(f"disturbed: {figure.disturbed}" if is_known else figure.reason)
     if found.high == 0:
         return "the first"
     text = _comments(found.volume)

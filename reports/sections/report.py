@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from worthit.bench.saved.record import Run
 from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.run_view import name
 from worthit.reports.pictures import titles
 from worthit.reports.sections import (
     budgets,
@@ -26,7 +27,7 @@ from worthit.reports.sections import (
     seeds,
     transfer,
 )
-from worthit.reports.text import class_names
+from worthit.reports.text import class_names, disturbed
 from worthit.reports.text.format import Footnotes
 from worthit.reports.text.tables import folded, listed, tabulated
 from worthit.reports.verdict.rules import Verdict
@@ -89,7 +90,8 @@ def results(analysis: Analysis) -> list[str]:
     """The results table, its legend and footnotes, as paragraphs."""
     table, *notes = results_table.table(analysis)
     macro = "" if class_names.of_two(analysis.run) else f" {_MACRO}"
-    return [table, _LEGEND + macro, *notes]
+    doubts = _disturbed(analysis.run)
+    return [table, _LEGEND + macro, *([f"**{doubts}**"] if doubts else []), *notes]
 
 
 def brief(analysis: Analysis, verdict: Verdict) -> str:
@@ -103,7 +105,13 @@ def brief(analysis: Analysis, verdict: Verdict) -> str:
     legend = _BRIEF_LEGEND.format(test_set=run.data.test_set)
     if not class_names.of_two(run):
         legend += f"\n{_MACRO}"
+    if doubts := _disturbed(run):
+        legend += f"\n{textwrap.fill(f'd: {doubts}', 80)}"
     return "\n".join([table, "", legend, *reasons, "", textwrap.fill(verdict.headline, 80)])
+
+
+def _disturbed(run: Run) -> str:
+    return disturbed.sentence({name(run, cell): cell for cell in run.cells})
 
 
 def headline(run: Run) -> str:

@@ -43,7 +43,7 @@ def _entry(analysis: Analysis, cell: CellRecord, spec: FigureSpec, notes: Footno
 
 
 def _plain(entry: str) -> str:
-    return entry.replace("*", "").replace(" (cached)", " c")
+    return entry.replace("*", "").replace(" (cached)", " c").replace(" (disturbed)", " d")
 
 
 def figure_table(run: Run, part: str, section: str | tuple[str, ...] = "") -> str:

@@ -28,6 +28,7 @@ def render(run: SpeedRun) -> str:
         "Speed-ups are medians of the slices, lowest to highest in brackets",
         *(line for each in run.comparisons for line in table.variants(each)),
         *table.reasons(run.comparisons),
+        *table.disturbances(run.comparisons),
     ]
     return "\n\n".join(
         [conditions, tabulated(_HEADINGS, body, left=2), " ".join(f"{note}." for note in notes)]

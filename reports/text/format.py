@@ -31,14 +31,16 @@ def written(figure: Figure, notes: Footnotes, number: Callable[[float], str] = s
     """A figure in a table, with its value formatted by `number`.
 
     Measured values are plain, estimates are in italics with ≈, cached values have a mark, and
-    missing ones are n/a with a footnote.
+    missing ones are n/a with a footnote. A mark says that other work disturbed the measurement.
     """
     if figure.value is None:
         return notes.missing(figure.reason)
     text = number(figure.value)
     if "estimated" in (figure.origin, figure.was):
         text = f"*≈{text}*"
-    return f"{text} (cached)" if figure.origin == "cached" else text
+    if figure.origin == "cached":
+        text += " (cached)"
+    return f"{text} (disturbed)" if figure.disturbed else text
 
 
 def with_reason(figure: Figure, notes: Footnotes) -> str:
@@ -98,8 +100,15 @@ def joined(names: Sequence[str]) -> str:
 
 
 def span(figures: Mapping[str, Figure], unit: str = "") -> str:
-    """The lowest and the highest of the known figures, with the names of their models."""
-    values = {model: figure.value for model, figure in figures.items() if figure.value is not None}
+    """The lowest and the highest of the known figures, with the names of their models.
+
+    Disturbed figures do not count.
+    """
+    values = {
+        model: figure.value
+        for model, figure in figures.items()
+        if figure.value is not None and not figure.disturbed
+    }
     if not values:
         return "not available"
     texts = []

@@ -45,6 +45,8 @@ ENOUGH_COMMENTS = 2_000
 #: share of an LLM's compute that a cascade has to save to be the better answer
 WORTHWHILE_SAVING = 0.5
 
+_QUIET = "Measure again on an idle machine."
+
 Answer = Literal[
     "practical", "practical if", "not worth it here", "too little data to tell", "no verdict"
 ]
@@ -71,19 +73,28 @@ def decide(analysis: Analysis) -> Verdict:
     cost = values[llm.name, "compute_ms"]
     if cost.value is None:
         return _none(f"{name(run, llm)} has no throughput: {cost.figure.reason}")
+    if cost.disturbed:
+        by = cost.figure.disturbed
+        return _none(f"the throughput of {name(run, llm)} was disturbed ({by})", _QUIET)
     cheaper = [
         cell
         for cell in scored
         if not is_llm(cell) and costs.is_cheaper(values, cell.name, llm.name)
     ]
     if not cheaper:
+        others = [values[cell.name, "compute_ms"] for cell in scored if not is_llm(cell)]
+        if any(other.disturbed for other in others):
+            return _none(
+                "other work on the machine disturbed the throughput of the other models", _QUIET
+            )
         return _none("this run has no cheaper model to compare with")
     cheaper.sort(key=lambda cell: -test_accuracy(analysis, cell).value)
     return _decide(Case(analysis, llm, tuple(cheaper)))
 
 
-def _none(reason: str) -> Verdict:
-    change = "Run the main job with `--models tfidf,bert,llama`."
+def _none(
+    reason: str, change: str = "Run the main job with `--models tfidf,bert,llama`."
+) -> Verdict:
     return Verdict("no verdict", f"No verdict: {reason}.", changes=(change,))
 
 
@@ -171,13 +182,15 @@ def _limits(case: Case) -> list[str]:
     p99 = case.analysis.values[case.llm.name, "latency_p99_ms"]
     if p99.value is None:
         return [f"1 answer in 100 may take over {limit_ms:g} ms ({p99.figure.reason})"]
+    if p99.disturbed:
+        return [f"1 answer in 100 may take over {limit_ms:g} ms (the measurement was disturbed)"]
     if p99.value > limit_ms:
         return [f"1 answer in 100 may take {significant(p99.value)} ms instead of {limit_ms:g}"]
     return []
 
 
 def _limit(fit: Fit) -> str:
-    if fit.figure.value is None:
+    if fit.figure.value is None or fit.figure.disturbed:
         return f"{fit.key}, which is unknown, is within {fit.limit:g}"
     way = "down to" if fit.at_least else "up to"
     return f"{fit.key} {way} {significant(fit.figure.value)} is acceptable instead of {fit.limit:g}"

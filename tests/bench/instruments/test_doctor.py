@@ -23,6 +23,7 @@ NONE = unavailable("J", "not metered")
 NAMES = [
     "known sleep", "known allocation", "CPU burn", "CPU zero work", "GPU allocation", "GPU burn",
     "GPU zero work", "overhead per call", "overhead per run", "noise of this machine",
+    "other work",
 ]  # fmt: skip
 
 MACHINE = {"cpu": "a CPU", "cores_allowed": 2, "accelerators": []}
@@ -55,6 +56,9 @@ def run(*measured_s: float, **changed: Any) -> record.Run:
         (doctor.share_check(None), "skipped"),
         (doctor.noise_check(measured(NOISY_PERCENT - 0.1, "%", "")), "ok"),
         (doctor.noise_check(measured(NOISY_PERCENT, "%", "")), "off"),
+        (doctor.quiet_check(factories.disturbance()), "ok"),
+        (doctor.quiet_check(factories.disturbance("a busy program")), "off"),
+        (doctor.quiet_check(factories.disturbance(others=unavailable("%", "short"))), "skipped"),
     ],
 )
 def test_verdicts_at_the_edges(check: Check, verdict: str) -> None:

@@ -1,7 +1,10 @@
 """bench/speed/table.py: what a terminal shows of a speed run."""
 
+import dataclasses
+
 from tests.speed_runs import INT8, REFERENCE, WORTHIT, comparison, speed_run
 from worthit.bench.speed import table
+from worthit.reports.sections import speed
 
 
 def test_the_table_shows_rates_shares_and_ratios_in_80_columns() -> None:
@@ -14,6 +17,22 @@ def test_the_table_shows_rates_shares_and_ratios_in_80_columns() -> None:
     assert worthit.split() == "worthit 5 50% 90.0% (20) 1,000".split()
     assert missing.split()[1:] == ["n/a"] * 5
     assert lines[8] == "llama-int8: it cannot run here"
+
+
+def test_disturbed_slices_are_marked_with_the_reason() -> None:
+    seen = ("other processes used 48 % of the CPU time, limit 3 %", "")
+    slowed = dataclasses.replace(REFERENCE, disturbances=seen)
+    lines = table.table(comparison(slowed, WORTHIT)).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[5].split()[:3] == ["reference", "1.33", "d"]
+    assert "1.33 d" in speed.render(speed_run(comparison(slowed, WORTHIT)))
+    note = (
+        "d: llm-score, reference: other work disturbed 1 of 2 slices, so its speed is not "
+        "comparable (other processes used 48 % of the CPU time, limit 3 %)"
+    )
+    assert note in " ".join(lines)
+    assert note in speed.render(speed_run(comparison(slowed, WORTHIT)))
+    assert table.disturbances([comparison()]) == []
 
 
 def test_the_legend_fits_80_columns_and_names_the_machine() -> None:
