@@ -91,8 +91,8 @@ def _cheaper(analysis: Analysis) -> str:
 def _guessing(analysis: Analysis) -> str:
     majority = metrics.majority_accuracy(analysis.run.data.test.labels)
     return (
-        f"always predicting the most common class. It is correct for {percent(majority)} of the test "
-        "comments and costs nothing. “≈ guessing”: not shown to be more accurate."
+        f"always predicting the most common class (majority class). It is correct for {percent(majority)} of "
+        "the test comments and costs nothing. “≈ guessing”: not shown to be more accurate."
     )
 
 
@@ -123,8 +123,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     # quality
     "95 % interval": f"the percentiles 2.5 and 97.5 of a figure over {bootstrap.RESAMPLES:,} bootstrap resamples "
     "of the comments, and of the seeds if there are several; the figure itself is then the mean over seeds. "
-    "Precision, recall and accuracy at natural prevalence, and test accuracy in the results table, have "
-    "Wilson intervals.",
+    "Test accuracy in the results table has a Wilson interval.",
     "statistically significant": f"p < {metrics.ALPHA:g} in a paired test on the same comments: McNemar's exact test "
     "for accuracy, the paired bootstrap for ROC AUC. The p values are corrected for the number of pairs (Holm), the "
     "intervals are not. Of several seeds, the first is tested.",
@@ -145,8 +144,17 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "one rater": "how often one human rater agrees with the majority of the other raters of a comment; a tie of the "
     "others counts half. Models are compared with the majority of all raters. For a rater, the own vote is "
     "excluded, because it would count in the rater's favour.",
-    "natural prevalence": "the share of positive comments in the corpus. The precision at this share is the one to "
-    "expect in use.",
+    "natural prevalence": "the share of positive comments in a random sample of a stream of comments, after "
+    "the steps of the section Data. It holds for that stream in that time. Precision depends on it.",
+    "the data's own share": "the share of positive comments in the data as they were given. Comments in use may "
+    "have another share, and so another precision.",
+    "weighted": "a comment counts as much as the share of its class in the population divided by that in the "
+    "sample (stratified sampling, Neyman 1938). Resamples draw comments within each class, and the shares of "
+    "the population.",
+    "corrected scores": "raw scores hold for the training comments' shares of the classes. The correction "
+    "multiplies the odds of each class by the ratio of its odds in both sets; for two classes it adds the "
+    "difference of their logits. It is right if each class has comments of the same kind in both (Saerens et al. "
+    "2002). Choose it, or a threshold, before use.",
     "out-of-domain": "comments of another dataset than the training comments; none of them is in the training side or "
     "in an in-domain test set. A difference is out-of-domain minus in-domain, with the 95 % interval of an "
     "unpaired bootstrap; its p value is corrected for all models and sets (Holm). If the classes keep their own "
