@@ -2,7 +2,7 @@
 
 1. Remove comments that are not English, then duplicates.
 2. Hold out the test side, once for all sizes.
-3. Draw balanced training and test sets, and a natural test set: comments as common as in use.
+3. Draw balanced training and test sets, and a natural test set: classes as common as in use.
 4. Take a validation set off the training side, for choices after training.
 
 The natural set is a stratified sample (Neyman 1938, "Contribution to the theory of sampling human

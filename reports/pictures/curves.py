@@ -66,7 +66,7 @@ def draw_precision_recall(analysis: Analysis) -> Figure:
 
 
 def draw_reliability(analysis: Analysis) -> Figure:
-    """On the diagonal a probability is the share of comments for which it holds."""
+    """On the diagonal a score is a probability: the share of comments for which it holds."""
     run = analysis.run
     if classes.of_two(run):
         of, share = "", f"{classes.worded(class_names(run)[1])} comments"
@@ -74,7 +74,7 @@ def draw_reliability(analysis: Analysis) -> Figure:
         of, share = " of the predicted class", "comments classified correctly"
     figure, axes = _frame(
         "Reliability diagram",
-        f"mean probability{of}, %, by bins of 10 %",
+        f"mean score{of}, %, by bins of 10 %",
         f"{share}, % ({run.data.test_set})",
     )
     for label, cell, line in _models(analysis):

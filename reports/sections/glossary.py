@@ -111,7 +111,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "frontier": _frontier,
     "cheaper": _cheaper,
     "guessing": _guessing,
-    "cascade": "in X → Y, X answers if the probability of its predicted class reaches the threshold, and "
+    "cascade": "in X → Y, X answers if the score of its predicted class reaches the threshold, and "
     "passes the other comments on to Y. For each Y: the cheapest cascade that loses no accuracy on the "
     "validation comments. Both models have to be in memory. A comment that is passed on counts as long as "
     "the others.",
@@ -137,7 +137,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "ROC AUC": "the probability that a positive comment scores higher than a negative one; 0.5 is chance.",
     "average precision": "the mean precision over the thresholds of the positive comments. Chance raises its "
     "macro mean; the interval corrects for that.",
-    "Brier score": "the mean squared difference of probability and label; 0 is best, and 1 is worst. For more "
+    "Brier score": "the mean squared difference of score and label; 0 is best, and 1 is worst. For more "
     "than two classes, the differences of all classes are summed, and 2 is worst.",
     "calibration error": f"the expected calibration error over {metrics.BINS} bins of equal width, for "
     "more than two classes that of the predicted class; 0 is best. Chance raises it; the interval corrects for that.",
@@ -163,7 +163,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "throughput": "comments per second if all comments are available at once and scored in batches of the "
     "best size; they may be sorted by length. Batch sizes grow until two in a row gain less than 3 %, until "
     "memory is full, or to the largest of the preset.",
-    "latency": "one comment at a time, from text to probability in host memory, over comments of all "
+    "latency": "one comment at a time, from text to score in host memory, over comments of all "
     "lengths. Cold start lasts from the start of the process to its first answer. A measurement ends when "
     "the 95 % interval of the median over comments is within ±2 % (precision), when two passes have each "
     "narrowed it by less than a tenth (no gain), or at a limit of time or 20,000 samples.",

@@ -75,33 +75,32 @@ def _described(run: Run) -> str:
     own = link("the data's own share", f"the data's own share{'s' * (len(data.classes) > 2)}")
     if not data.balanced:
         return f"The figures are of the test set of {sample}. It has {own}."
-    drawn = (
-        f"They come from {sample}, that no model was trained on. Rare classes are drawn more often than they "
-        f"occur, and comments are {link('weighted')} accordingly."
+    figures = (
+        f"The figures are for this share. They come from {sample} that no model was trained on. Rare classes "
+        f"are drawn more often than they occur, and comments are {link('weighted')} accordingly."
     )
     if not data.stream:
-        return (
-            f"The figures are for {_share(run, counts)} of {sum(counts):,} comments: {own}. {drawn}"
-        )
+        return f"{_share(run, counts, f'{sum(counts):,} comments')}: {own}. {figures}"
+    population = f"a random sample of {sum(counts):,} {data.stream}"
+    corpus = _share(run, data.steps[0].counts, "the whole corpus, which is not a random sample,")
     return (
-        f"The figures are for {_share(run, counts)} in a random sample of {sum(counts):,} {data.stream}: the "
-        f"{link('natural prevalence')}. {drawn} The whole corpus, which is not a random sample, has "
-        f"{_share(run, data.steps[0].counts)}."
+        f"{_share(run, counts, population)}: the {link('natural prevalence')}. {figures} "
+        f"For comparison: {corpus}."
     )
 
 
 def _positives(run: Run, labels: Sequence[int]) -> str:
-    if not class_names.of_two(run):
-        return ""
-    return f", {sum(labels):,} of them {class_names.positive(run)}"
+    return f" ({sum(labels):,} {class_names.positive(run)})" if class_names.of_two(run) else ""
 
 
-def _share(run: Run, counts: npt.ArrayLike) -> str:
+def _share(run: Run, counts: npt.ArrayLike, of: str) -> str:
     """The share of the positive class; of more classes, the extremes."""
     shares = np.asarray(counts) / np.sum(counts)
     if class_names.of_two(run):
-        return f"{percent(float(shares[1]))} {class_names.positive(run)}"
-    return f"classes of {percent(float(shares.min()))} to {percent(float(shares.max()))}"
+        return f"{percent(float(shares[1]))} of {of} are {class_names.positive(run)}"
+    return (
+        f"{percent(float(shares.min()))} to {percent(float(shares.max()))} of {of} are of one class"
+    )
 
 
 _Raw = Mapping[str, Mapping[Measure, Estimate]]  # by model
@@ -222,7 +221,7 @@ def _correction(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
     """Calibration and accuracy of raw and corrected scores; nothing if training has the same shares."""
     run = analysis.run
     before, here = natural.training_shares(run.data), natural.shares(run.data)
-    if [*map(percent, before)] == [*map(percent, here)]:
+    if not before.all() or [*map(percent, before)] == [*map(percent, here)]:
         return []
     notes = Footnotes()
     body = []
@@ -246,8 +245,8 @@ def _correction(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
                            for of in ("raw scores", "corrected"))]  # fmt: skip
     return [
         "### Scores are not probabilities here",
-        f"{_worst(raw)}The training comments have {_share(run, run.data.step('train').counts)}, these "
-        f"comments {_share(run, here)}, so raw scores are too high for a class that is rarer here. "
+        f"{_worst(raw)}{_share(run, before, 'the training comments')}, and {_share(run, here, 'these comments')}: "
+        "raw scores are too high for a class that is rarer here. "
         f"{link('corrected scores', 'Corrected scores')} account for the shares, but not for other "
         "differences.",
         *table("Scores of all models, raw and corrected", headings, body, notes),

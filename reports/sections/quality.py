@@ -69,7 +69,7 @@ def _predicted(run: Run) -> str:
     terms = [link(term) for term in ("balanced accuracy", "precision", "recall", "F1")]
     if class_names.of_two(run):
         return (
-            f"Predicted {class_names.positive(run)} from a probability of {metrics.THRESHOLD:g} "
+            f"Predicted {class_names.positive(run)} from a score of {metrics.THRESHOLD:g} "
             f"({joined(terms)})"
         )
     classes, occurring = len(run.data.classes), len(set(run.data.test.labels))

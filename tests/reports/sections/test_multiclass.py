@@ -141,8 +141,8 @@ def test_classes_without_test_comments_are_omitted_and_counted() -> None:
 def test_two_classes_are_called_by_their_names() -> None:
     text = render(run(("ham", "spam"), NOISES))
     assert "toxic" not in text
-    assert "Predicted spam from a probability of 0.5" in text
-    assert "predicted spam from a probability of 0.5" in text.split("## Confusion matrices")[1]
+    assert "Predicted spam from a score of 0.5" in text
+    assert "predicted spam from a score of 0.5" in text.split("## Confusion matrices")[1]
     assert "## Class by class" not in text
     assert "most frequent error" not in text
     assert "Predicted “1” from a probability" in render(run(("0", "1"), NOISES))
