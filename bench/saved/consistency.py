@@ -90,12 +90,15 @@ def _same_size(where: str, part: record.Part, step: Step) -> Iterator[str]:
 
 
 def _of_population(data: Data) -> Iterator[str]:
-    """Without them natural comments have no weights."""
+    """What the natural comments stand for; without balance they have no weights."""
     population, classes = data.population, len(data.classes)
     if len(population) != classes:
         yield f"data.population has {len(population)} classes of {classes}"
-    sampled = np.bincount(data.natural.labels, minlength=classes).tolist() if data.balanced else ()
-    for name, of, drawn in zip(data.classes, population, sampled, strict=False):
+    if not data.balanced:
+        return
+    sampled = Counter(data.natural.labels)
+    for number, (name, of) in enumerate(zip(data.classes, population, strict=True)):
+        drawn = sampled[number]
         if drawn > of or (of and not drawn and data.natural.ids):
             yield f"data.natural has {drawn:,} comments of class {name!r}, data.population {of:,}"
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
 
 from worthit.reports.analysis import metrics
 from worthit.reports.analysis.metrics import Measure
@@ -17,8 +16,6 @@ from worthit.reports.analysis.ranking_curve import Matrix, Vector
 
 RESAMPLES = 1_000
 _SEED = 0
-#: resamples repeat the few positive comments, and so rank them better
-_SKEWED = {metrics.AVERAGE_PRECISION}
 #: chance raises these, and raises them again in a resample
 _RAISED_BY_CHANCE = {metrics.CALIBRATION_ERROR, metrics.MACRO_AVERAGE_PRECISION}
 
@@ -75,33 +72,21 @@ def estimates(
         # Chance adds the same again in a resample: reflect the interval.
         if measure in _RAISED_BY_CHANCE:
             replicates = np.clip(2 * mean - replicates, 0, 1)
-        found[measure] = estimate(mean, replicates, skewed=measure in _SKEWED)
+        found[measure] = estimate(mean, replicates)
     return found
 
 
-def estimate(value: float, replicates: Vector, *, skewed: bool = False) -> Estimate:
+def estimate(value: float, replicates: Vector) -> Estimate:
     """A figure and the percentile interval of its replicates, shape (resamples,).
 
     Resamples that lack a class, where the figure is not defined (NaN), do not count.
-
-    Args:
-        skewed: use the bias-corrected percentiles (Efron 1987).
     """
     defined = replicates[~np.isnan(replicates)]
     if not len(defined) or np.ptp(defined) < 1e-6:  # float32 resolves no less
         return Estimate(
             value, reason="no interval: all resamples are identical, as for a perfect score"
         )
-    return Estimate(value, *(_bias_corrected(value, defined) if skewed else interval(defined)))
-
-
-def _bias_corrected(value: float, replicates: Vector) -> tuple[float, float]:
-    """Percentiles moved by twice the distance of the figure from the median of its replicates."""
-    below = (replicates < value).mean() + (replicates == value).mean() / 2
-    distance = ndtri(np.clip(below, 1 / RESAMPLES, 1 - 1 / RESAMPLES))
-    levels = ndtr(2 * distance + ndtri([0.025, 0.975]))
-    low, high = np.quantile(replicates, levels)
-    return float(low), float(high)
+    return Estimate(value, *interval(defined))
 
 
 def interval(replicates: Vector) -> tuple[float, float]:

@@ -4,6 +4,15 @@ The set is a stratified sample of a population whose class shares are known
 (`worthit.datasets.splits.protocol`). Each comment counts the share of its class in the population over
 that in the sample, so that figures are those of the population. Without balancing it is the test set, a
 plain sample, and each comment counts once.
+
+How good the estimates are was simulated: 800 sets of 100 positive and 900 other comments at a prevalence
+of 1.35 %, with scores from two normal distributions, for a model that classifies 93 % of each class
+correctly (a second one: 84 %). The 95 % intervals cover the truth in 94 % (95 %) of the sets for precision,
+92 % (94 %) for recall, 94 % (95 %) for accuracy and F1, 95 % (94 %) for the precision at a recall of 80 %,
+and 93 % for its threshold. These figures have no bias above 0.3 points, but the precision at a recall is
+0.4 to 3 points too high, because its threshold is chosen on the same comments. Average precision is 1 to
+2 points too high, and its interval covers 90 %. Intervals that rest on few errors are too narrow: 92 % for
+precision with seven false alarms, 91 % with three.
 """
 
 import numpy as np
@@ -80,5 +89,6 @@ def corrected(data: Data, scores: Probabilities) -> Probabilities:
 
 
 def _sampled_shares(data: Data) -> Vector:
-    counts = np.bincount(data.natural.labels, minlength=len(data.classes))
+    labels = np.asarray(data.natural.labels, np.int64)
+    counts = np.bincount(labels, minlength=len(data.classes)).astype(np.float64)
     return ratio(counts, np.full(len(counts), counts.sum()))

@@ -140,7 +140,8 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "Brier score": "the mean squared difference of score and label; 0 is best, and 1 is worst. For more "
     "than two classes, the differences of all classes are summed, and 2 is worst.",
     "calibration error": f"the expected calibration error over {metrics.BINS} bins of equal width, for "
-    "more than two classes that of the predicted class; 0 is best. Chance raises it; the interval corrects for that.",
+    "more than two classes that of the predicted class; 0 is best. Chance raises it; the interval "
+    "corrects for a part of that.",
     "one rater": "how often one human rater agrees with the majority of the other raters of a comment; a tie of the "
     "others counts half. Models are compared with the majority of all raters. For a rater, the own vote is "
     "excluded, because it would count in the rater's favour.",
@@ -150,7 +151,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "have another share, and so another precision.",
     "weighted": "a comment counts as much as the share of its class in the population divided by that in the "
     "sample (stratified sampling, Neyman 1938). Resamples draw comments within each class, and the shares of "
-    "the population.",
+    "the population. Intervals that rest on fewer than ten errors are too narrow.",
     "corrected scores": "raw scores hold for the training comments' shares of the classes. The correction "
     "multiplies the odds of each class by the ratio of its odds in both sets; for two classes it adds the "
     "difference of their logits. It is right if each class has comments of the same kind in both (Saerens et al. "

@@ -27,6 +27,7 @@ _MEASURES = (
     metrics.ACCURACY,
     metrics.AVERAGE_PRECISION,
 )
+_EACH_SEED = "one for each seed; the interval of the precision is over comments only"
 _NO_PRIOR = "not tuned: it has no training comments whose shares could be corrected for"
 
 
@@ -166,7 +167,7 @@ def _at_recall(tested: _Set, cells: list[CellRecord], recall: float) -> _Reached
         drawn.append(precision)
         thresholds.append(bootstrap.estimate(known[1], threshold))
         lowest |= known[1] <= of.min()
-    mean = bootstrap.estimate(float(np.mean(precisions)), bootstrap.over_seeds(np.stack(drawn)))
+    mean = bootstrap.estimate(float(np.mean(precisions)), np.mean(drawn, axis=0))
     return _Reached(mean, tuple(thresholds), lowest)
 
 
@@ -180,7 +181,7 @@ def _entries(run: Run, reached: _Reached | None, notes: Footnotes) -> list[str]:
     if len(reached.thresholds) == 1:
         return [precision, estimate(reached.thresholds[0], significant, notes)]
     values = [significant(one.value) for one in reached.thresholds if one.value is not None]
-    return [precision, f"{', '.join(values)} {notes.mark('one for each seed')}"]
+    return [precision, f"{', '.join(values)} {notes.mark(_EACH_SEED)}"]
 
 
 def _best(reached: Mapping[str, _Reached | None], recall: float) -> str:

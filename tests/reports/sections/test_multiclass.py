@@ -145,7 +145,7 @@ def test_two_classes_are_called_by_their_names() -> None:
     assert "predicted spam from a score of 0.5" in text.split("## Confusion matrices")[1]
     assert "## Class by class" not in text
     assert "most frequent error" not in text
-    assert "Predicted “1” from a probability" in render(run(("0", "1"), NOISES))
+    assert "Predicted “1” from a score" in render(run(("0", "1"), NOISES))
 
 
 def test_class_names_are_escaped_and_cut() -> None:
