@@ -141,7 +141,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "than two classes, the differences of all classes are summed, and 2 is worst.",
     "calibration error": f"the expected calibration error over {metrics.BINS} bins of equal width, for "
     "more than two classes that of the predicted class; 0 is best. Chance raises it; the interval "
-    "corrects for a part of that.",
+    "corrects for a part of that, and is too narrow near 0.",
     "one rater": "how often one human rater agrees with the majority of the other raters of a comment; a tie of the "
     "others counts half. Models are compared with the majority of all raters. For a rater, the own vote is "
     "excluded, because it would count in the rater's favour.",

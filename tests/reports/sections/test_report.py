@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests import factories
-from tests.rendering import brief, entries, render, section
+from tests.rendering import brief, entries, render, row, section
 from tests.small_runs import GOOD, cell, run
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved import record
@@ -180,8 +180,22 @@ def test_the_terminal_table_fits_80_columns() -> None:
     table = text.split("\n\n")[0].splitlines()
     assert max(map(len, table)) <= 80
     assert "*" not in text
+    assert "the majority class alone gives 50.0 %" in text.replace("\n", " ")
     assert max(map(len, text.splitlines())) <= 80
     assert "No verdict: this run has no fine-tuned LLM with test scores." in brief(run())
+
+
+def test_the_majority_class_is_a_row_wherever_accuracy_is() -> None:
+    characters = (5, 6, 70, 80) * 5
+    labels = (1, 1, 1, 0) * 5
+    test = factories.part(labels, characters=characters)
+    text = render(run(data=factories.data(test, validation=factories.part())))
+    for heading in ("Results", "Quality", "Where models err"):
+        found = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+        assert "| *majority class* " in found
+    by_length = text.split("Accuracy by length, in quarters")[1].split("Accuracy by agr")[0]
+    # Each quarter has comments of one class only.
+    assert row(by_length, "*majority class*")[1:] == ["100.0 %"] * 4
 
 
 def test_the_first_screen_has_verdict_results_and_the_picture_of_the_frontier() -> None:
