@@ -100,3 +100,13 @@ def test_scores_of_more_classes_are_corrected_alike() -> None:
     assert of_each_class[:, 1] == pytest.approx(natural.corrected(data, two))
     # A third of the training comments is positive, and a quarter of the population: odds change by 2/3.
     assert natural.corrected(data, two)[1:] == pytest.approx([0.4, 1.0])
+
+
+def test_comments_that_count_less_than_once_are_weighted_too() -> None:
+    weights = (0.1, 0.1, 0.2)
+    two = metrics.values((0.9, 0.6, 0.1), (1, 0, 1), weights)
+    # Precision is 1 at the first positive comment, and 0.3 / 0.4 at the second.
+    assert two[metrics.AVERAGE_PRECISION] == pytest.approx((0.1 * 1 + 0.2 * 0.75) / 0.3)
+    assert metrics.at_recall((0.9, 0.6, 0.1), (1, 0, 1), 0.3, weights) == (1.0, 0.9)
+    of_each_class = np.eye(3)[[0, 1, 2]]
+    assert metrics.values(of_each_class, (0, 1, 2), weights)[metrics.MACRO_F1] == 1.0
