@@ -27,7 +27,7 @@ PACKAGE = packages.Package(
     size_bytes=56_434_276,
 )
 _FOLDER = "aif360/data/raw/toxicity"
-_ABOUT = replace(TOXIC, stream="English Wikipedia talk-page comments, 2001 to 2016")
+_ABOUT = replace(TOXIC, stream="English Wikipedia talk-page comments from 2001 to 2016")
 
 
 def _read() -> pa.Table:

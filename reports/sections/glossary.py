@@ -152,7 +152,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "weighted": "a comment counts as much as the share of its class in the population divided by that in the "
     "sample (stratified sampling, Neyman 1938). Resamples draw comments within each class, and the shares of "
     "the population. Intervals that rest on fewer than ten errors are too narrow.",
-    "corrected scores": "raw scores hold for the training comments' shares of the classes. The correction "
+    "corrected scores": "raw scores hold at best for the training comments' class shares. The correction "
     "multiplies the odds of each class by the ratio of its odds in both sets; for two classes it adds the "
     "difference of their logits. It is right if each class has comments of the same kind in both (Saerens et al. "
     "2002). Choose it, or a threshold, before use.",
