@@ -45,7 +45,7 @@ _PRESETS = (
         "1,000 training comments; 10 to 20 minutes on two cores",
         train_size=AtMost(1_000),
         test_size=AtMost(500),
-        natural_size=AtMost(500),
+        natural_size=AtMost(1_000),
         validation_size=AtMost(500),
         cell_limit_s=900,
         effort=Effort(largest_batch=128, latency_limit_s=16),

@@ -204,11 +204,11 @@ def _create_file(run: record.Run, folder: Path) -> tuple[record.Run, Path]:
 
 
 def _protocol(options: BenchmarkOptions) -> Protocol:
-    """With --test-size, the natural and the validation part are no larger than the test part."""
+    """With --test-size, the natural part is at most twice as large, the validation part at most as large."""
     preset, test_size = options.preset, options.test_size
     natural_size, validation_size = preset.natural_size, preset.validation_size
     if test_size:
-        natural_size = AtMost(test_size)
+        natural_size = AtMost(2 * test_size)
         validation_size = AtMost(min(validation_size.comments, test_size))
     return Protocol(
         train_size=options.train_size or preset.train_size,

@@ -10,6 +10,7 @@ Columns, one row a comment:
 Some sources have more columns:
     side           int8     index into SIDES, if the source has a split
     group          int64    identical for the comments of one author, thread, …
+    random         bool     drawn at random from the stream that `About.stream` names
 """
 
 import hashlib
@@ -30,7 +31,7 @@ from worthit.datasets.language import foreign_confidence
 from worthit.datasets.registry import Source
 
 # Increase it when the columns or their values change, so that older caches are not used.
-VERSION = "2"
+VERSION = "3"
 SIDES = ("train", "validation", "test")
 _KEY = b"worthit"
 
@@ -42,6 +43,7 @@ class About:
     classes: tuple[str, ...] = ("not toxic", "toxic")
     notes: tuple[str, ...] = ()  # a line on each guess and repair
     unlabelled: int = 0  # rows without a label, which are left out
+    stream: str = ""  # what the comments of the column `random` are a sample of; empty without it
 
 
 TOXIC = About()
@@ -55,6 +57,7 @@ def comments(
     *,
     sides: pa.Array | None = None,
     groups: pa.Array | None = None,
+    random: pa.Array | None = None,
     about: About = TOXIC,
 ) -> pa.Table:
     """The table that a source returns: the columns that only it knows, cast and trimmed."""
@@ -71,6 +74,8 @@ def comments(
         columns["side"] = sides.cast(pa.int8())
     if groups is not None:
         columns["group"] = groups.cast(pa.int64())
+    if random is not None:
+        columns["random"] = random.cast(pa.bool_())
     return pa.table(columns, metadata={_KEY: json.dumps(asdict(about))})
 
 
@@ -80,7 +85,7 @@ def about(table: pa.Table) -> About:
     if saved is None:
         return TOXIC
     values = json.loads(saved)
-    return About(tuple(values["classes"]), tuple(values["notes"]), values["unlabelled"])
+    return About(**values | {key: tuple(values[key]) for key in ("classes", "notes")})
 
 
 def relabelled(table: pa.Table, labels: np.ndarray, about: About) -> pa.Table:

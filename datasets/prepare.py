@@ -22,7 +22,7 @@ from worthit.datasets.splits.manifest import PARTS, Prepared
 from worthit.datasets.splits.protocol import Protocol, split
 from worthit.datasets.tables.columns import NOTHING, Choices
 
-_VERSION = "3"
+_VERSION = "4"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
             language=settled.language or "en",
             balanced=bool(settled.balance),
             classes=about.classes,
-            prevalence=drawn.prevalence,
+            population=drawn.population,
+            stream=drawn.stream,
             steps=drawn.steps,
             notes=(
                 *about.notes,

@@ -193,7 +193,8 @@ class Classifier(ABC, Generic[S]):
             batch_size: comments per batch; None for the model's own choice.
 
         Returns:
-            Shape (n, k), on the host: the probability of each class; each row sums to 1.
+            Shape (n, k), on the host: the probability of each class; each row sums to 1. It holds at
+            best where the classes are as common as among the training comments.
 
         Raises:
             CellError: the model returned another shape.

@@ -39,7 +39,7 @@ class ReportOption:
 RECALL = ReportOption(
     "--recall",
     "SHARE",
-    "share of the positive comments to find at natural prevalence; the report gives the precision "
+    "share of the positive comments to find in the natural test set; the report gives the precision "
     f"({DEFAULT_RECALL:g})",
     least=0.01,
     most=1.0,

@@ -62,13 +62,20 @@ def audit(classes: int = 2, **changed: Any) -> Audit:
 
 
 def data(test: record.Part, **changed: Any) -> record.Data:
-    """Data whose training head, test and natural part are the same; no validation comments."""
+    """Data whose training head, test and natural part are the same; no validation comments.
+
+    Of two classes a tenth of the population is toxic; of more, all are as common.
+    """
+    classes = changed.get("classes", CLASSES)
+    comments = max(len(test.ids), 200)
     base = record.Data(
         key="key", dataset="synthetic", title="synthetic comments", citation="nobody",
-        fingerprint="fp", seed=42, language="en", balanced=True, classes=CLASSES, prevalence=0.1,
+        fingerprint="fp", seed=42, language="en", balanced=True, classes=CLASSES,
+        population=(9 * comments, comments) if len(classes) == 2 else (comments,) * len(classes),
+        stream="",
         steps=steps(("balanced", "train", "test", "natural"), len(test.ids)), notes=(),
         train=test, test=test, natural=test, validation=part(), out_of_domain=(),
-        audit=audit(len(changed.get("classes", CLASSES))),
+        audit=audit(len(classes)),
     )  # fmt: skip
     return dataclasses.replace(base, **changed)
 

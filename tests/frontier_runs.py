@@ -34,7 +34,7 @@ def cell(
 
 
 def run(*cells: record.CellRecord, **changed: Any) -> record.Run:
-    data = factories.data(factories.part(LABELS), natural=factories.part(), prevalence=0.5)
+    data = factories.data(factories.part(LABELS), natural=factories.part())
     return factories.run(data, *cells, **changed)
 
 

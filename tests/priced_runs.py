@@ -36,7 +36,7 @@ def cell(model: str = "lsa", wrong: int = 10, **changed: Any) -> record.CellReco
 
 
 def run(*cells: record.CellRecord, **given: str) -> record.Run:
-    data = factories.data(factories.part(LABELS), natural=factories.part(), prevalence=0.5)
+    data = factories.data(factories.part(LABELS), natural=factories.part())
     return factories.run(data, *(cells or (cell(),)), options=factories.options(**given))
 
 

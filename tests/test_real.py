@@ -25,7 +25,8 @@ def test_the_corpus_has_the_comments_and_labels_its_authors_describe(
 ) -> None:
     first = prepared.steps[0]
     assert (first.comments, first.toxic) == (159_686, 15_362)
-    assert prepared.prevalence == pytest.approx(0.096, abs=0.001)
+    assert prepared.stream
+    assert prepared.population[1] / sum(prepared.population) == pytest.approx(0.0135, abs=0.0005)
     foreign = prepared.steps[1].comments - prepared.steps[2].comments
     assert 0 < foreign < 200  # nearly all of the corpus is English
 
@@ -37,6 +38,11 @@ def test_no_real_test_comment_is_trained_on(prepared: prepare.Prepared) -> None:
         }
 
     assert not folded("train") & (folded("test") | folded("natural"))
+
+
+def test_a_tenth_of_the_natural_comments_are_toxic(prepared: prepare.Prepared) -> None:
+    """In proportion it would be 3 of 200."""
+    assert prepare.comments(prepared.key, "natural").labels.sum() == 20
 
 
 def test_minilm_learns_from_400_comments(prepared: prepare.Prepared, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The latency of one comment, from text to probability in host memory."""
+"""The latency of one comment, from text to score in host memory."""
 
 import gc
 import math

@@ -60,6 +60,7 @@ def _of_data(data: Data) -> Iterator[str]:
     for name in PARTS:
         yield from _of_part(f"data.{name}", getattr(data, name), classes)
     yield from _same_size("data.test", data.test, data.step("test"))
+    yield from _of_population(data)
     yield from _repeated("data.out_of_domain", [other.name for other in data.out_of_domain])
     for other in data.out_of_domain:
         yield from _of_other(f"data.out_of_domain {other.name!r}", other, data)
@@ -86,6 +87,20 @@ def _of_part(where: str, part: record.Part, classes: int) -> Iterator[str]:
 def _same_size(where: str, part: record.Part, step: Step) -> Iterator[str]:
     if len(part.ids) != step.comments:
         yield f"{where} has {len(part.ids):,} ids, the step {step.name!r} {step.comments:,} comments"
+
+
+def _of_population(data: Data) -> Iterator[str]:
+    """What the natural comments stand for; without balance they have no weights."""
+    population, classes = data.population, len(data.classes)
+    if len(population) != classes:
+        yield f"data.population has {len(population)} classes of {classes}"
+    if not data.balanced:
+        return
+    sampled = Counter(data.natural.labels)
+    for number, (name, of) in enumerate(zip(data.classes, population, strict=True)):
+        drawn = sampled[number]
+        if drawn > of or (of and not drawn and data.natural.ids):
+            yield f"data.natural has {drawn:,} comments of class {name!r}, data.population {of:,}"
 
 
 def _of_other(where: str, other: record.OutOfDomainData, data: Data) -> Iterator[str]:

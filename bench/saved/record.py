@@ -25,7 +25,7 @@ DEFAULT_P99_LIMIT_MS = 100.0
 #: why a model without training has no training time
 NOT_TUNED = "not tuned"
 
-#: default share of toxic comments to find at natural prevalence
+#: default share of toxic comments to find in the natural test set
 DEFAULT_RECALL = 0.8
 
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -144,7 +144,7 @@ _NOT_PREPARED = unavailable("ms", "the device prepares nothing for a shape")
 
 @dataclass(frozen=True)
 class Latency:
-    """Single comments, from text to probability in host memory."""
+    """Single comments, from text to score in host memory."""
 
     samples_ms: Annotated[
         tuple[Annotated[float, msgspec.Meta(gt=0)], ...], msgspec.Meta(min_length=1)
@@ -236,6 +236,7 @@ class OutOfDomainScores:
 class Quality:
     """Probabilities for the comments of each part of the data, in the same order.
 
+    They are a model's own: right at best for the training comments' shares of the classes.
     Rounded to 6 digits; `probabilities_per_comment` says how many numbers belong to a comment.
     """
 

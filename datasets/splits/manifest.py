@@ -46,8 +46,10 @@ class Prepared:
     seed: int
     language: str  # "any": comments of all languages are kept
     balanced: bool  # all parts but the natural one; otherwise classes keep their own shares
+    #: comments of each class that the natural part stands for
+    population: Annotated[tuple[Count, ...], msgspec.Meta(min_length=2)]
+    stream: str  # what the population is a random sample of; empty if it is the data as it is
     classes: Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]  # of two, 1 is the positive one
-    prevalence: Share  # of the positive class, before balancing
     steps: tuple[Step, ...]
     notes: tuple[str, ...]  # guesses, repairs and decisions about a user's table, a line each
 

@@ -2,8 +2,15 @@
 
 1. Remove comments that are not English, then duplicates.
 2. Hold out the test side, once for all sizes.
-3. Draw balanced training and test sets, and a second test set at the corpus's natural prevalence.
+3. Draw balanced training and test sets, and a natural test set: classes as common as in use.
 4. Take a validation set off the training side, for choices after training.
+
+The natural set is a stratified sample (Neyman 1938, "Contribution to the theory of sampling human
+populations"). The population is the random sample of a stream, if the corpus marks one (`random`);
+otherwise all comments, which have no more than the data's own shares. Rare classes are drawn more often
+than they occur, because a proportional sample would have too few of them: at 1.34 %, 500 comments have
+seven toxic ones. A figure weights each comment by the share of its class in the population over that in
+the sample.
 
 Without balancing, all sets keep the classes' own shares. A split that comes with the corpus is respected,
 and a group of comments stays on one side. All sets of one seed are nested: a smaller training set is part
@@ -26,6 +33,7 @@ from worthit.datasets.splits.manifest import Step
 from worthit.datasets.splits.sides import ByClass, Plan, Rows, Sides
 
 LANGUAGES = ("en", "any")
+_LEAST = 0.2  # of an equal part: of two classes, the rarer one has at least a tenth
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,8 @@ class Split:
     natural: Rows
     validation: Rows
     steps: tuple[Step, ...]
-    prevalence: float  # share of the positive class in the source of the natural test set
+    population: tuple[int, ...]  # comments of each class that the natural set stands for
+    stream: str  # what the population is a random sample of; empty if it is the data as it is
     notes: tuple[str, ...] = ()  # what was not possible, a line each
 
 
@@ -272,27 +281,38 @@ class _Selection:
         test = self.draw(both.test, protocol.test_size, "--test-size")
         train = self.draw(both.train, protocol.train_size, "--train-size")
         validation = self.draw(both.validation, protocol.validation_size, "")
-        # What balancing left out can be tested on, too: nobody trains on it.
-        pools = [np.concatenate(pair) for pair in zip(both.test, both.surplus, strict=True)]
-        source = rows if protocol.balance and not both.given else np.concatenate(pools)
-        counts = self.counts(source)
-        if not protocol.balance:
-            natural = test
-        elif both.given:
-            natural = _in_proportion(pools, protocol.natural_size, "--test-size", self._rng)
-        else:
-            natural = _at_shares(
-                pools, counts[::-1] / len(source), protocol.natural_size, self._rng
-            )
         if protocol.balance:
+            natural, population, stream = self._draw_natural(both, rows)
             self.add("balanced", both.rows)
+        else:
+            natural, population, stream = test, np.concatenate(both.test), ""
         self.add(f"train{suffix}", train)
         self.add(f"validation{suffix}", validation)
         self.add(f"test{suffix}", test)
-        same = "" if protocol.balance else " (the same)"
-        self.add(f"test, natural prevalence{same}", natural)
-        prevalence = float(counts[1] / len(source))
-        return Split(train, test, natural, validation, tuple(self.steps), prevalence)
+        if stream:
+            self.add(f"drawn at random from {stream}", population)
+        how = ", rare classes oversampled" if protocol.balance else " (the same)"
+        self.add(f"natural test set{how}", natural)
+        counts = tuple(self.counts(population).tolist())
+        return Split(train, test, natural, validation, tuple(self.steps), counts, stream)
+
+    def _draw_natural(self, both: Sides, rows: Rows) -> tuple[Rows, Rows, str]:
+        """The natural test set, the population that it stands for, and the stream behind that."""
+        # What balancing left out can be tested on, too: nobody trains on it.
+        pools = [np.concatenate(pair) for pair in zip(both.test, both.surplus, strict=True)]
+        population = np.concatenate(pools) if both.given else rows
+        stream = about(self._corpus).stream
+        if stream:
+            random = self._corpus["random"].to_numpy()
+            drawn = [pool[random[pool]] for pool in pools]
+            # Too small a corpus may have no random comment of a class to test on.
+            if all(map(len, drawn)):
+                pools, population = drawn, population[random[population]]
+            else:
+                stream = ""
+        counts = self.counts(population)[::-1]
+        size = self._protocol.natural_size
+        return _stratified(pools, counts / counts.sum(), size, self._rng), population, stream
 
 
 def _exact(corpus: pa.Table) -> npt.NDArray[np.int64]:
@@ -325,19 +345,21 @@ def _in_proportion(by_class: ByClass, size: Size, option: str, rng: np.random.Ge
     return rng.permutation(np.concatenate(by_class)[order[:count]])
 
 
-def _at_shares(
+def _stratified(
     by_class: ByClass, shares: npt.NDArray[np.float64], size: Size, rng: np.random.Generator
 ) -> Rows:
-    """As many comments as possible with these shares of the classes, or `size` of them."""
-    # The most frequent class takes the rounding error.
-    most = len(shares) - 1 - int(np.argmax(shares[::-1]))
-    others = [place for place in range(len(shares)) if place != most]
-    shares[most] = 1 - shares[others].sum()
-    available = int(min(len(rows) / share for rows, share in zip(by_class, shares, strict=True)))
-    count = _count(size, available, "--test-size")
-    counts = [max(1, round(count * share)) for share in shares]
-    counts[most] = max(1, count - sum(counts[place] for place in others))
-    return rng.permutation(_heads(by_class, counts))
+    """As many comments as are available with these shares of the classes, or `size` of them.
+
+    A rare class has at least `_LEAST` of an equal part, as far as it is available; the others make room.
+    """
+    available = np.array([len(rows) for rows in by_class])
+    total = _count(size, max(int((available / shares).min() + 1e-6), len(shares)), "--test-size")
+    least = np.maximum(_LEAST * total / len(shares), 1)
+    counts = np.minimum(np.rint(np.maximum(shares * total, least)), available).astype(np.int64)
+    # The most frequent class makes room, or takes what is left.
+    most = int(np.argmax(shares))
+    counts[most] = np.clip(total - (counts.sum() - counts[most]), 1, available[most])
+    return rng.permutation(_heads(by_class, counts.tolist()))
 
 
 def _heads(by_class: ByClass, counts: Sequence[int]) -> Rows:

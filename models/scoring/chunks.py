@@ -19,8 +19,8 @@ _USUAL_BATCH = 32
 def score_types(classes: Sequence[str]) -> dict[str, pa.DataType]:
     """The columns of scores, and their types.
 
-    For two classes `score`, the probability of the second. For more `predicted`, the most probable
-    class, and `p_NAME`, the probability of each.
+    For two classes `score`, that of the second. For more `predicted`, the class with the highest score,
+    and `p_NAME`, the score of each.
     """
     if len(classes) == 2:
         return {"score": pa.float64()}
@@ -43,7 +43,7 @@ def score_chunk(
         texts: n comments; None for a row without text.
 
     Returns:
-        For each of `score_types` n values, probabilities to 6 digits; null for a row without text.
+        For each of `score_types` n values, scores to 6 digits; null for a row without text.
 
     Raises:
         CellError: the model runs out of memory, or yields values that are not finite.

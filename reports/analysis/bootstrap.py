@@ -45,7 +45,10 @@ def counts(comments: int, resamples: int = RESAMPLES, seed: int = _SEED) -> Matr
 
 
 def estimates(
-    times: Matrix, labels: Sequence[int], trainings: Sequence[npt.ArrayLike]
+    times: Matrix,
+    labels: Sequence[int],
+    trainings: Sequence[npt.ArrayLike],
+    weights: npt.ArrayLike | None = None,
 ) -> dict[Measure, Estimate]:
     """Each figure of a model, with its interval.
 
@@ -54,9 +57,10 @@ def estimates(
         labels: class indices, shape (n,).
         trainings: the probabilities of each seed, as `metrics` takes them. The figure is their mean;
             with several seeds, each resample draws seeds, then comments.
+        weights: how much each comment counts in the figure, shape (n,); once by default.
     """
     drawn = [metrics.resampled(times, labels, scores) for scores in trainings]
-    values = [metrics.values(scores, labels) for scores in trainings]
+    values = [metrics.values(scores, labels, weights) for scores in trainings]
     found = {}
     for measure in drawn[0]:
         known = [value for of_seed in values if (value := of_seed[measure]) is not None]

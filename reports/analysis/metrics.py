@@ -98,28 +98,23 @@ def bins(probabilities: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return np.asarray(np.minimum(numbers, BINS - 1))
 
 
-def precision(probabilities: npt.ArrayLike, labels: Sequence[int]) -> Share | None:
-    """The share of the comments predicted positive that are positive."""
-    positive = predicted(probabilities) == 1
-    return share(int((positive & (np.asarray(labels) == 1)).sum()), int(positive.sum()))
-
-
-def recall(probabilities: npt.ArrayLike, labels: Sequence[int]) -> Share | None:
-    """The share of the positive comments that are predicted positive."""
-    positive = np.asarray(labels) == 1
-    return share(int(((predicted(probabilities) == 1) & positive).sum()), int(positive.sum()))
-
-
 def at_recall(
-    probabilities: npt.ArrayLike, labels: Sequence[int], recall: float
+    probabilities: npt.ArrayLike,
+    labels: Sequence[int],
+    recall: float,
+    weights: npt.ArrayLike | None = None,
 ) -> tuple[float, float] | None:
     """Precision at the highest threshold that reaches a recall, and that threshold.
 
     None without positive comments.
+
+    Args:
+        weights: how much each comment counts, shape (n,); once by default.
     """
     if 1 not in labels:
         return None
-    precision, threshold = Curve.once(labels, probabilities).at_recall(recall)
+    curve = Curve.of(_once(labels, weights), labels, probabilities)
+    precision, threshold = curve.at_recall(recall)
     return float(precision[0]), float(threshold[0])
 
 
@@ -185,10 +180,23 @@ MACRO_DECISIONS = (ACCURACY, MACRO_RECALL, MACRO_PRECISION, MACRO_F1)
 MACRO_SCORES = (MACRO_ROC_AUC, MACRO_AVERAGE_PRECISION, BRIER, CALIBRATION_ERROR)
 
 
-def values(probabilities: npt.ArrayLike, labels: Sequence[int]) -> dict[Measure, float | None]:
-    """Each metric over all comments; None where it is not defined (see `Measure.undefined`)."""
-    once = resampled(np.ones((len(labels), 1)), labels, probabilities)
+def values(
+    probabilities: npt.ArrayLike, labels: Sequence[int], weights: npt.ArrayLike | None = None
+) -> dict[Measure, float | None]:
+    """Each metric over all comments; None where it is not defined (see `Measure.undefined`).
+
+    Args:
+        weights: how much each comment counts, shape (n,); once by default.
+    """
+    once = resampled(_once(labels, weights), labels, probabilities)
     return {measure: None if np.isnan(at[0]) else float(at[0]) for measure, at in once.items()}
+
+
+def _once(labels: Sequence[int], weights: npt.ArrayLike | None) -> Matrix:
+    """One resample with all comments, shape (n, 1)."""
+    if weights is None:
+        return np.ones((len(labels), 1))
+    return np.asarray(weights, np.float64)[:, None]
 
 
 def resampled(
@@ -197,7 +205,7 @@ def resampled(
     """Each metric in each resample, shape (resamples,); NaN where it is not defined.
 
     Args:
-        times: how often each comment is in each resample, shape (n, resamples).
+        times: how often each comment is in each resample, or how much it counts, shape (n, resamples).
     """
     of_two = np.ndim(probabilities) == 1
     return {
@@ -245,11 +253,16 @@ def _of_many(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dic
     return {
         ACCURACY: ratio(hits.sum(axis=0), true.sum(axis=0)),
         MACRO_RECALL: recall,
-        MACRO_PRECISION: mean_defined(np.where(occurs, hits / np.maximum(answered, 1), np.nan)),
-        MACRO_F1: mean_defined(np.where(occurs, 2 * hits / np.maximum(true + answered, 1), np.nan)),
+        MACRO_PRECISION: mean_defined(np.where(occurs, _or_zero(hits, answered), np.nan)),
+        MACRO_F1: mean_defined(np.where(occurs, _or_zero(2 * hits, true + answered), np.nan)),
         MACRO_ROC_AUC: mean_defined(areas),
         MACRO_AVERAGE_PRECISION: mean_defined(precisions),
     }
+
+
+def _or_zero(part: Matrix, whole: Matrix) -> Matrix:
+    """part / whole; 0 where the whole is 0."""
+    return np.asarray(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0))
 
 
 def _of_probabilities(

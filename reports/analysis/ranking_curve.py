@@ -19,7 +19,10 @@ Vector = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Curve:
-    """Counts at or above each of the k distinct scores of positive comments, in each resample."""
+    """Counts at or above each of the k distinct scores of positive comments, in each resample.
+
+    A comment counts as often as it is in the resample, times its weight if it has one.
+    """
 
     thresholds: Vector  # (k,), highest first
     times: Matrix  # (k, resamples): positive comments with exactly that score
@@ -27,11 +30,6 @@ class Curve:
     alarms: Matrix  # (k, resamples): negative comments with that score or a higher one
     tied: Matrix | None  # (k, resamples): negative comments with exactly that score; None: none
     negatives: Vector  # (resamples,): all negative comments
-
-    @classmethod
-    def once(cls, labels: Sequence[int], scores: npt.ArrayLike) -> "Curve":
-        """The curve of the comments as they are: one resample with each comment once."""
-        return cls.of(np.ones((len(labels), 1)), labels, scores)
 
     @classmethod
     def of(cls, times: Matrix, labels: npt.ArrayLike, scores: npt.ArrayLike) -> "Curve":
@@ -76,12 +74,13 @@ class Curve:
     def precision(self) -> Matrix:
         """At each threshold, shape (k, resamples); 0 if no comment is at or above it."""
         called = self.hits + self.alarms
-        return np.divide(self.hits, np.maximum(called, 1, out=called), out=called)
+        return np.divide(self.hits, called, out=called, where=called > 0)
 
     def at_recall(self, recall: float) -> tuple[Vector, Vector]:
         """Precision and threshold where a recall is first reached, (resamples,) each; else NaN."""
         positives = self.times.sum(axis=0, dtype=np.float64)
-        reached = self.hits >= recall * positives - 1e-6  # comments: 0.55 times 100 is above 55
+        # Rounding: 0.55 times 100 is above 55, and sums of weights are inexact.
+        reached = self.hits >= recall * positives * (1 - 1e-5)
         first = reached.argmax(axis=0)
         precision = np.take_along_axis(self.precision, first[None], axis=0)[0]
         missing = np.where(positives > 0, 0.0, np.nan)

@@ -41,9 +41,11 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         "score",
         help="score comments with a trained model",
         description="Score comments with a trained model. Each output row has the number of the input "
-        "row (from 1), the columns to keep, and `score`, the probability of the positive class (toxic). "
-        "With more than two classes it has `predicted`, the most probable class, and `p_CLASS`, the "
-        "probability of each. Scores are empty for rows without text. Memory does not grow with the input.",
+        "row (from 1), the columns to keep, and `score`, from 0 to 1: the higher, the likelier the positive "
+        "class (toxic). With more than two classes it has `predicted`, the class with the highest score, and "
+        "`p_CLASS`, the score of each. A score is a probability at best if the classes are as common as in "
+        "training; after balanced training it is too high for a rare class. Scores are empty for rows "
+        "without text. Memory does not grow with the input.",
         epilog=f"formats: {_FORMATS}; by default by the suffix of the file, jsonl for pipes",
     )
     scored.add_argument("input", nargs="?", metavar="INPUT", help="a file (stdin)")

@@ -5,7 +5,7 @@ text.
 """
 
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,7 @@ from worthit.reports.compare.regression import (
     read_both,
 )
 from worthit.reports.compare.statistics import Change, ScoredComments
+from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, p_value, percent, written
 
 Form = Literal["markdown", "terminal"]
@@ -172,9 +173,27 @@ def _quality(pairs: Sequence[Counterparts], scored: Sequence[ScoredPair | None])
             [name, pair.later_run.letter, *_quality_entries(pair, both, notes, value, difference)]
             for pair, both, name in zip(pairs, scored, _names(pairs), strict=True)
         ]
+        if value is _accuracy:
+            body += _majority(pairs, scored)
         headings = ["model", "run", "in A", "in run", "points", "95 % interval"]
         content += [f"### {heading}", Table(headings, body, 2), *_footnotes(notes)]
     return content
+
+
+def _majority(
+    pairs: Sequence[Counterparts], scored: Sequence[ScoredPair | None]
+) -> Iterator[list[str]]:
+    """What always predicting the majority class gives, in a row for each run."""
+    first = {
+        pair.later_run.letter: both
+        for pair, both in reversed([*zip(pairs, scored, strict=True)])
+        if both is not None
+    }
+    for letter, both in sorted(first.items()):
+        accuracies = (
+            metrics.majority_accuracy(one.labels.tolist()) for one in (both.base, both.later)
+        )
+        yield [class_names.MAJORITY, letter, *map(percent, accuracies), "", ""]
 
 
 def _quality_entries(

@@ -1,4 +1,4 @@
-"""The pictures of probabilities: ROC, precision-recall and reliability, one line per model."""
+"""The pictures of scores: ROC, precision-recall and reliability, one line per model."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from worthit.bench.saved.record import CellRecord
-from worthit.reports.analysis import metrics
+from worthit.reports.analysis import metrics, natural
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.ranking_curve import confusion_at_thresholds
 from worthit.reports.analysis.run_view import name, scores
 from worthit.reports.pictures.style import cell_styles, class_names, plain_frame, with_legend
 from worthit.reports.text import class_names as classes
+from worthit.reports.text import natural as natural_text
 from worthit.reports.text.class_names import Probabilities
 
 Floats = npt.NDArray[np.float64]
@@ -48,22 +49,24 @@ def draw_precision_recall(analysis: Analysis) -> Figure:
     """Up and to the right is better."""
     run = analysis.run
     labels, positive = run.data.natural.labels, classes.worded(class_names(run)[1])
+    other_weight, positive_weight = natural.class_weights(run.data)
     figure, axes = _frame(
-        "Precision and recall at natural prevalence",
+        f"Precision and recall {natural_text.at_share(run.data)}",
         f"recall: {positive} comments predicted {positive}, %",
         f"precision: correct among those predicted {positive}, %",
     )
     for label, cell, line in _models(analysis):
         hits, alarms = confusion_at_thresholds(labels, scores(run, cell, "natural"))
-        found = hits > 0
-        recall, precision = hits[found] / sum(labels), hits[found] / (hits + alarms)[found]
+        found, counted = hits > 0, positive_weight * hits
+        recall = hits[found] / sum(labels)
+        precision = counted[found] / (counted + other_weight * alarms)[found]
         axes.plot(100 * recall[::-1], 100 * precision[::-1], label=label, **line)
-    axes.axhline(100 * sum(labels) / len(labels), ls=":", color="grey", label="guessing")
+    axes.axhline(100 * natural.shares(run.data)[1], ls=":", color="grey", label="guessing")
     return with_legend(figure)
 
 
 def draw_reliability(analysis: Analysis) -> Figure:
-    """On the diagonal a probability is the share of comments for which it holds."""
+    """On the diagonal a score is a probability: the share of comments for which it holds."""
     run = analysis.run
     if classes.of_two(run):
         of, share = "", f"{classes.worded(class_names(run)[1])} comments"
@@ -71,7 +74,7 @@ def draw_reliability(analysis: Analysis) -> Figure:
         of, share = " of the predicted class", "comments classified correctly"
     figure, axes = _frame(
         "Reliability diagram",
-        f"mean probability{of}, %, by bins of 10 %",
+        f"mean score{of}, %, by bins of 10 %",
         f"{share}, % ({run.data.test_set})",
     )
     for label, cell, line in _models(analysis):

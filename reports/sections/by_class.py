@@ -56,7 +56,7 @@ def confusion(analysis: Analysis) -> list[str]:
     if not matrices:
         return []
     if class_names.of_two(run):
-        predicted = f"{class_names.positive(run)} from a probability of {metrics.THRESHOLD:g}"
+        predicted = f"{class_names.positive(run)} from a score of {metrics.THRESHOLD:g}"
         return [_CONFUSION, f"On the {run.data.test_set}; predicted {predicted}."]
     classes = len(run.data.classes)
     drawn = classes <= MOST_CLASSES_DRAWN

@@ -20,8 +20,24 @@ def section(analysis: Analysis) -> list[str]:
         "## Data",
         f"{data.title} ({data.citation}). Split with seed {data.seed}; key `{data.key}`.",
         *listed(data.notes),
+        _natural(data),
         *folded("Comments left after each step", tabulated(["step", "comments", *headings], body)),
     ]
+
+
+def _natural(data: Data) -> str:
+    """Where the shares of the classes in the natural test set come from."""
+    if not data.balanced:
+        return ""
+    if not data.stream:
+        return (
+            "The data do not say which comments were drawn at random, so the natural test set has the data's "
+            "own shares of the classes."
+        )
+    return (
+        f"{sum(data.population):,} comments are a random sample of {data.stream}; the natural test set comes "
+        "from them. The others were selected in another way; training, validation and test set have both kinds."
+    )
 
 
 def _counted(data: Data) -> tuple[list[str], list[tuple[int, ...]]]:

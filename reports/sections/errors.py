@@ -1,11 +1,11 @@
 """Where the models err: by length, by the agreement of raters, and on which comments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from worthit.bench.saved.record import significant
-from worthit.reports.analysis import mistakes
+from worthit.reports.analysis import metrics, mistakes
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.mistakes import Mask
 from worthit.reports.analysis.ranking_curve import Vector
@@ -28,7 +28,7 @@ def section(analysis: Analysis) -> list[str]:
     summary = f"{missed.sum():,} of {len(missed):,} test comments are misclassified by every model"
     by_length = [
         "Accuracy by length, in quarters of the test comments:",
-        *_accuracies("Accuracy by length", mistakes.by_length(part), shares),
+        *_accuracies("Accuracy by length", part.labels, mistakes.by_length(part), shares),
     ]
     by_agreement = mistakes.by_agreement(part) if class_names.of_two(run) else {}
     if not by_agreement:
@@ -47,12 +47,26 @@ def section(analysis: Analysis) -> list[str]:
         "hard, or their labels are wrong.",
         *by_length,
         "Accuracy by the share of raters who agree with the majority:",
-        *_accuracies("Accuracy by agreement", by_agreement, shares, {"errors, unanimous": errors}),
+        *_accuracies(
+            "Accuracy by agreement",
+            part.labels,
+            by_agreement,
+            shares,
+            {"errors, unanimous": errors},
+        ),
     ]
+
+
+def _majority(labels: Sequence[int], mask: Mask) -> str:
+    """The share of the most common class of a group."""
+    return (
+        percent(metrics.majority_accuracy(np.asarray(labels)[mask].tolist())) if mask.any() else ""
+    )
 
 
 def _accuracies(
     summary: str,
+    labels: Sequence[int],
     groups: Mapping[str, Mask],
     shares: Mapping[str, Vector],
     columns: Mapping[str, Mapping[str, str]] | None = None,
@@ -68,4 +82,11 @@ def _accuracies(
         ]
         for model, of in shares.items()
     ]
+    body.append(
+        [
+            class_names.MAJORITY,
+            *(_majority(labels, mask) for mask in groups.values()),
+            *("" for _ in columns),
+        ]
+    )
     return table(summary, ["model", *headings, *columns], body)

@@ -91,8 +91,8 @@ def _cheaper(analysis: Analysis) -> str:
 def _guessing(analysis: Analysis) -> str:
     majority = metrics.majority_accuracy(analysis.run.data.test.labels)
     return (
-        f"always predicting the most common class. It is correct for {percent(majority)} of the test "
-        "comments and costs nothing. “≈ guessing”: not shown to be more accurate."
+        f"always predicting the most common class (majority class). It is correct for {percent(majority)} of "
+        "the test comments and costs nothing. “≈ guessing”: not shown to be more accurate."
     )
 
 
@@ -131,7 +131,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "frontier": _frontier,
     "cheaper": _cheaper,
     "guessing": _guessing,
-    "cascade": "in X → Y, X answers if the probability of its predicted class reaches the threshold, and "
+    "cascade": "in X → Y, X answers if the score of its predicted class reaches the threshold, and "
     "passes the other comments on to Y. The threshold is the lowest from which on no threshold loses accuracy "
     "on the validation comments. For each Y, X is the most accurate there of the models that cost less than "
     "half of Y. Being selected is luck in part, which the test comments do not share: only they decide the "
@@ -145,8 +145,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     # quality
     "95 % interval": f"the percentiles 2.5 and 97.5 of a figure over {bootstrap.RESAMPLES:,} bootstrap resamples "
     "of the comments, and of the seeds if there are several; the figure itself is then the mean over seeds. "
-    "Precision, recall and accuracy at natural prevalence, and test accuracy in the results table, have "
-    "Wilson intervals.",
+    "Test accuracy in the results table has a Wilson interval.",
     "statistically significant": f"p < {metrics.ALPHA:g} in a paired test on the same comments: McNemar's exact test "
     "for accuracy, the paired bootstrap for ROC AUC. The p values are corrected for the number of pairs (Holm), the "
     "intervals are not. Of several seeds, the first is tested.",
@@ -160,15 +159,25 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "ROC AUC": "the probability that a positive comment scores higher than a negative one; 0.5 is chance.",
     "average precision": "the mean precision over the thresholds of the positive comments. Chance raises its "
     "macro mean; the interval corrects for that.",
-    "Brier score": "the mean squared difference of probability and label; 0 is best, and 1 is worst. For more "
+    "Brier score": "the mean squared difference of score and label; 0 is best, and 1 is worst. For more "
     "than two classes, the differences of all classes are summed, and 2 is worst.",
     "calibration error": f"the expected calibration error over {metrics.BINS} bins of equal width, for "
-    "more than two classes that of the predicted class; 0 is best. Chance raises it; the interval corrects for that.",
+    "more than two classes that of the predicted class; 0 is best. Chance raises it; the interval "
+    "corrects for a part of that, and is too narrow near 0.",
     "one rater": "how often one human rater agrees with the majority of the other raters of a comment; a tie of the "
     "others counts half. Models are compared with the majority of all raters. For a rater, the own vote is "
     "excluded, because it would count in the rater's favour.",
-    "natural prevalence": "the share of positive comments in the corpus. The precision at this share is the one to "
-    "expect in use.",
+    "natural prevalence": "the share of positive comments in a random sample of a stream of comments, after "
+    "the steps of the section Data. It holds for that stream in that time. Precision depends on it.",
+    "the data's own share": "the share of positive comments in the data as they were given. Comments in use may "
+    "have another share, and so another precision.",
+    "weighted": "a comment counts as much as the share of its class in the population divided by that in the "
+    "sample (stratified sampling, Neyman 1938). Resamples draw comments within each class, and the shares of "
+    "the population. Intervals that rest on fewer than ten errors are too narrow.",
+    "corrected scores": "raw scores hold at best for the training comments' class shares. The correction "
+    "multiplies the odds of each class by the ratio of its odds in both sets; for two classes it adds the "
+    "difference of their logits. It is right if each class has comments of the same kind in both (Saerens et al. "
+    "2002). Choose it, or a threshold, before use.",
     "out-of-domain": "comments of another dataset than the training comments; none of them is in the training side or "
     "in an in-domain test set. A difference is out-of-domain minus in-domain, with the 95 % interval of an "
     "unpaired bootstrap; its p value is corrected for all models and sets (Holm). If the classes keep their own "
@@ -178,7 +187,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "best size; they may be sorted by length. Batch sizes grow until two in a row gain less than 3 %, until "
     "memory is full, or to the largest of the preset. The throughput of the machine is that of one process "
     "per core, measured at the same time, if one process keeps a single core busy; each needs its own memory.",
-    "latency": "one comment at a time, from text to probability in host memory, over comments of all "
+    "latency": "one comment at a time, from text to score in host memory, over comments of all "
     "lengths. Cold start lasts from the start of the process to its first answer. A measurement ends when "
     "the 95 % interval of the median over comments is within ±2 % (precision), when two passes have each "
     "narrowed it by less than a tenth (no gain), or at a limit of time or 20,000 samples.",

@@ -1,9 +1,10 @@
 """The section on learning curves: what more labels bring."""
 
-from worthit.reports.analysis import learning
+from worthit.reports.analysis import learning, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.learning import Crossing, Plateau
 from worthit.reports.sections.glossary import link
+from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, percent, written
 from worthit.reports.text.tables import listed, table
 
@@ -21,6 +22,8 @@ def section(analysis: Analysis) -> list[str]:
         row = [at.get(size) for size in sizes]
         accuracies.append([model, *(percent(p.accuracy.value) if p else "" for p in row)])
         seconds.append([model, *(written(p.train_s, notes) if p else "" for p in row)])
+    majority = percent(metrics.majority_accuracy(run.data.test.labels))
+    accuracies.append([class_names.MAJORITY, *[majority] * len(sizes)])
     widest = max(p.accuracy.high - p.accuracy.low for points in curves.values() for p in points)
     headings = ["model", *(f"{size:,}" for size in sizes)]
     plateaus = map(_plateau, learning.plateaus(run, curves))

@@ -1,123 +1,265 @@
-"""How good the models are at the corpus's own share of positive comments."""
+"""How good the models are at the shares that the classes have where the comments come from."""
 
-from worthit.bench.saved.record import Quality, Run, significant
-from worthit.reports.analysis import bootstrap, metrics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from worthit.bench.saved.record import NOT_TUNED, CellRecord, Run, significant
+from worthit.reports.analysis import bootstrap, metrics, natural
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bootstrap import Estimate
+from worthit.reports.analysis.metrics import Measure
 from worthit.reports.analysis.ranking_curve import Curve, Matrix
-from worthit.reports.analysis.run_view import accuracy, name, scores
+from worthit.reports.analysis.run_view import scores
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
+from worthit.reports.text.class_names import Probabilities
 from worthit.reports.text.format import Footnotes, estimate, joined, percent, with_interval
+from worthit.reports.text.natural import at_share
 from worthit.reports.text.tables import table
 
-HEADING = "## At natural prevalence"
+_MEASURES = (
+    metrics.PRECISION,
+    metrics.RECALL,
+    metrics.F1,
+    metrics.ACCURACY,
+    metrics.AVERAGE_PRECISION,
+)
+_EACH_SEED = "one for each seed; the interval of the precision is over comments only"
+_NO_PRIOR = "not tuned: it has no training comments whose shares could be corrected for"
+
+
+@dataclass(frozen=True)
+class _Set:
+    """The natural test set of a run."""
+
+    run: Run
+    resamples: Matrix
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        return self.run.data.natural.labels
+
+    def estimates(self, trainings: list[Probabilities]) -> Mapping[Measure, Estimate]:
+        data = self.run.data
+        return bootstrap.estimates(self.resamples, self.labels, trainings, natural.weights(data))
 
 
 def section(analysis: Analysis) -> list[str]:
-    """Precision and recall of the positive class; for more than two classes, accuracy."""
+    """Figures of the natural test set, and what a correction of the scores changes."""
     run = analysis.run
     if not analysis.models:
         return []
-    if not class_names.of_two(run):
-        return [HEADING, *_more_classes(run)]
-    recall, labels = analysis.options.recall, run.data.natural.labels
-    resamples = bootstrap.counts(len(labels))
-    reached = {
-        cell.name: _at_recall(resamples, run, cell.quality, recall)
-        for cell in run.cells
-        if cell.quality is not None
+    heading = _heading(run)
+    if not run.data.natural.ids:
+        return [heading, "The run has no comments of this kind."]
+    tested = _Set(run, natural.resamples(run.data))
+    raw = {
+        model: tested.estimates([scores(run, cell, "natural") for cell in cells])
+        for model, cells in analysis.models.items()
     }
-    notes = Footnotes()
+    figures = _of_two if class_names.of_two(run) else _of_many
+    return [heading, *figures(analysis, tested, raw), *_correction(analysis, tested, raw)]
+
+
+def _heading(run: Run) -> str:
+    text = at_share(run.data)
+    return f"## {text[0].upper()}{text[1:]}"
+
+
+def _described(run: Run) -> str:
+    """Where the comments come from, and what the figures are for."""
+    data, labels, counts = run.data, run.data.natural.labels, run.data.population
+    sample = f"{len(labels):,} comments{_positives(run, labels)}"
+    own = link("the data's own share", f"the data's own share{'s' * (len(data.classes) > 2)}")
+    if not data.balanced:
+        return f"The figures are of the test set of {sample}. It has {own}."
+    figures = (
+        f"The figures are for this share. They come from {sample} that no model was trained on. Rare classes "
+        f"are drawn more often than they occur, and comments are {link('weighted')} accordingly."
+    )
+    if not data.stream:
+        return f"{_share(run, counts, f'{sum(counts):,} comments')}: {own}. {figures}"
+    population = f"a random sample of {sum(counts):,} {data.stream}"
+    corpus = _share(run, data.steps[0].counts, "the whole corpus, which is not a random sample,")
+    return (
+        f"{_share(run, counts, population)}: the {link('natural prevalence')}. {figures} "
+        f"For comparison: {corpus}."
+    )
+
+
+def _positives(run: Run, labels: Sequence[int]) -> str:
+    return f" ({sum(labels):,} {class_names.positive(run)})" if class_names.of_two(run) else ""
+
+
+def _share(run: Run, counts: npt.ArrayLike, of: str) -> str:
+    """The share of the positive class; of more classes, the extremes."""
+    shares = np.asarray(counts) / np.sum(counts)
+    if class_names.of_two(run):
+        return f"{percent(float(shares[1]))} of {of} are {class_names.positive(run)}"
+    return (
+        f"{percent(float(shares.min()))} to {percent(float(shares.max()))} of {of} are of one class"
+    )
+
+
+_Raw = Mapping[str, Mapping[Measure, Estimate]]  # by model
+
+
+def _of_two(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
+    run, recall, notes = analysis.run, analysis.options.recall, Footnotes()
+    reached = {model: _at_recall(tested, cells, recall) for model, cells in analysis.models.items()}
     body = [
         [
-            name(run, cell),
-            *(
-                with_interval(measure(scores(run, cell, "natural"), labels), percent)
-                for measure in (metrics.precision, metrics.recall, metrics.accuracy)
-            ),
-            *_entries(run, reached[cell.name], notes),
+            _named(analysis, model),
+            *(estimate(of[measure], measure.number, notes) for measure in _MEASURES),
+            *_entries(run, reached[model], notes),
         ]
-        for cell in run.cells
-        if cell.quality is not None
+        for model, of in raw.items()
     ]
+    body.append(_majority_row(run, ["", "", ""], ["", "", ""]))
     headings = [
-        "model", "precision", "recall", "accuracy", "average precision",
+        "model", *(measure.heading for measure in _MEASURES),
         f"precision at recall {100 * recall:g} %", "threshold for it",
     ]  # fmt: skip
-    which = "a second test set" if run.data.balanced else "the test set"
+    positive = class_names.positive(run)
     return [
-        HEADING,
-        f"{_best(run, reached, recall)}The figures are of {which} of {len(labels):,} comments, {sum(labels):,} "
-        f"of them {class_names.positive(run)}: the {link('natural prevalence')}, {percent(run.data.prevalence)}. "
+        f"{_best(reached, recall)}{_described(run)} "
         f"In brackets: {link('95 % interval', '95 % intervals')}.",
-        *table("Figures at natural prevalence", headings, body, notes),
-        f"The last two columns: the highest threshold that finds {100 * recall:g} % of the "
-        f"{class_names.positive(run)} comments (`--recall`), chosen on these comments, and its precision.",
+        f"Predicted {positive} from a score of {metrics.THRESHOLD:g}. The last two columns: the highest "
+        f"threshold that finds {100 * recall:g} % of the {positive} comments (`--recall`), chosen on these "
+        "comments, and its precision.",
+        *table("Figures of all models", headings, body, notes),
     ]
 
 
-#: average precision, precision at the recall, its threshold, and whether that is below all scores
-_Reached = tuple[Estimate, Estimate, Estimate, bool]
+def _named(analysis: Analysis, model: str) -> str:
+    seeds = len(analysis.models[model])
+    return model if seeds == 1 else f"{model} ({seeds} seeds)"
 
 
-def _at_recall(resamples: Matrix, run: Run, quality: Quality, recall: float) -> _Reached | None:
+def _majority_row(run: Run, before: list[str], after: list[str]) -> list[str]:
+    return [class_names.MAJORITY, *before, percent(float(natural.shares(run.data).max())), *after]
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """What a model needs for a recall."""
+
+    precision: Estimate
+    thresholds: tuple[Estimate, ...]  # of each seed: they are different models
+    flags_everything: bool  # a threshold is below all scores
+
+
+def _at_recall(tested: _Set, cells: list[CellRecord], recall: float) -> _Reached | None:
     """None if only one class occurs."""
-    labels, scores = run.data.natural.labels, quality.natural
-    at_recall = metrics.at_recall(scores, labels, recall)
-    area = metrics.AVERAGE_PRECISION.value(scores, labels)
-    if at_recall is None or area is None:
+    labels, run = tested.labels, tested.run
+    if len(set(labels)) < 2:
         return None
-    curve = Curve.of(resamples, labels, scores)
-    precision, threshold = map(bootstrap.estimate, at_recall, curve.at_recall(recall))
-    average = bootstrap.estimate(area, curve.average_precision())
-    return average, precision, threshold, at_recall[1] <= min(scores)
+    precisions, drawn, thresholds, lowest = [], [], [], False
+    for cell in cells:
+        of = scores(run, cell, "natural")
+        known = metrics.at_recall(of, labels, recall, natural.weights(run.data))
+        assert known is not None
+        precision, threshold = Curve.of(tested.resamples, labels, of).at_recall(recall)
+        precisions.append(known[0])
+        drawn.append(precision)
+        thresholds.append(bootstrap.estimate(known[1], threshold))
+        lowest |= known[1] <= of.min()
+    mean = bootstrap.estimate(float(np.mean(precisions)), np.mean(drawn, axis=0))
+    return _Reached(mean, tuple(thresholds), lowest)
 
 
 def _entries(run: Run, reached: _Reached | None, notes: Footnotes) -> list[str]:
     if reached is None:
-        return [notes.missing(metrics.ROC_AUC.undefined)] * 3
-    average, precision, threshold, flags_everything = reached
-    entries = [
-        estimate(average, metrics.AVERAGE_PRECISION.number, notes),
-        estimate(precision, percent, notes),
-        estimate(threshold, significant, notes),
-    ]
-    if flags_everything:
+        return [notes.missing(metrics.ROC_AUC.undefined)] * 2
+    precision = estimate(reached.precision, percent, notes)
+    if reached.flags_everything:
         reason = f"reached only by predicting {class_names.positive(run)} for every comment"
-        entries[1] += f" {notes.mark(reason)}"
-    return entries
+        precision += f" {notes.mark(reason)}"
+    if len(reached.thresholds) == 1:
+        return [precision, estimate(reached.thresholds[0], significant, notes)]
+    values = [significant(one.value) for one in reached.thresholds if one.value is not None]
+    return [precision, f"{', '.join(values)} {notes.mark(_EACH_SEED)}"]
 
 
-def _best(run: Run, reached: dict[str, _Reached | None], recall: float) -> str:
-    precisions = {cell: known[1].value or 0.0 for cell, known in reached.items() if known}
-    if not precisions:
+def _best(reached: Mapping[str, _Reached | None], recall: float) -> str:
+    known = {model: of.precision for model, of in reached.items() if of is not None}
+    if not known:
         return ""
-    highest = max(precisions.values())
-    names = [name(run, cell) for cell in run.cells if precisions.get(cell.name) == highest]
-    which = "the highest precision:" if len(precisions) > 1 else "a precision of"
+    highest = max(of.value or 0.0 for of in known.values())
+    names = [model for model, of in known.items() if of.value == highest]
+    which = "the highest precision:" if len(known) > 1 else "a precision of"
     return (
         f"At a recall of {100 * recall:g} %, {joined(names)} {'has' if len(names) == 1 else 'have'} {which} "
-        f"{percent(highest)}. "
+        f"{with_interval(known[names[0]], percent)}. "
     )
 
 
-def _more_classes(run: Run) -> list[str]:
+def _of_many(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
+    run, notes = analysis.run, Footnotes()
     about = (
         f"Precision at a recall needs one positive class; this run has {len(run.data.classes)} classes. "
         "`--positive-label CLASS` compares one class with the rest."
     )
     if not run.data.balanced:
-        return [about, "The test set has the natural shares of the classes already."]
-    labels = run.data.natural.labels
+        return ["The test set has the data's own shares of the classes already.", about]
+    number = metrics.ACCURACY.number
     body = [
-        [name(run, cell), with_interval(accuracy(run, cell, "natural"), percent)]
-        for cell in run.cells
-        if cell.quality is not None
+        [_named(analysis, model), estimate(of[metrics.ACCURACY], number, notes)]
+        for model, of in raw.items()
     ]
+    body.append(_majority_row(run, [], []))
     return [
-        f"A second test set of {len(labels):,} comments has the natural shares of the classes. The most "
-        f"common class alone gives {percent(metrics.majority_accuracy(labels))}.",
-        *table("Accuracy at natural prevalence", ["model", "accuracy"], body),
+        f"{_described(run)} In brackets: {link('95 % interval', '95 % intervals')}.",
+        *table("Accuracy of all models", ["model", "accuracy"], body, notes),
         about,
     ]
+
+
+def _correction(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
+    """Calibration and accuracy of raw and corrected scores; nothing if training has the same shares."""
+    run = analysis.run
+    before, here = natural.training_shares(run.data), natural.shares(run.data)
+    if not before.all() or [*map(percent, before)] == [*map(percent, here)]:
+        return []
+    notes = Footnotes()
+    body = []
+    for model, cells in analysis.models.items():
+        after = None
+        if not _is_untuned(cells[0]):
+            trainings = [scores(run, cell, "natural") for cell in cells]
+            after = tested.estimates([natural.corrected(run.data, of) for of in trainings])
+        row = [_named(analysis, model)]
+        for measure in (metrics.CALIBRATION_ERROR, metrics.ACCURACY):
+            row.append(estimate(raw[model][measure], measure.number, notes))
+            row.append(
+                notes.missing(_NO_PRIOR)
+                if after is None
+                else estimate(after[measure], measure.number, notes)
+            )
+        body.append(row)
+    highest = percent(float(here.max()))
+    body.append([class_names.MAJORITY, "", "", highest, highest])
+    headings = ["model", *(f"{what}, {of}" for what in ("calibration error", "accuracy")
+                           for of in ("raw scores", "corrected"))]  # fmt: skip
+    return [
+        "### Scores are not probabilities here",
+        f"{_worst(raw)}{_share(run, before, 'the training comments')}, and {_share(run, here, 'these comments')}: "
+        "raw scores are too high for a class that is rarer here. "
+        f"{link('corrected scores', 'Corrected scores')} account for the shares, but not for other "
+        "differences.",
+        *table("Scores of all models, raw and corrected", headings, body, notes),
+    ]
+
+
+def _is_untuned(cell: CellRecord) -> bool:
+    return cell.training is not None and cell.training.train_s.reason == NOT_TUNED
+
+
+def _worst(raw: _Raw) -> str:
+    number: Callable[[float], str] = metrics.CALIBRATION_ERROR.number
+    errors = {model: of[metrics.CALIBRATION_ERROR].value or 0.0 for model, of in raw.items()}
+    model = max(errors, key=lambda name: errors[name])
+    return f"The {link('calibration error')} of raw scores is up to {number(errors[model])} ({model}). "

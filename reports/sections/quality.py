@@ -34,7 +34,7 @@ def section(analysis: Analysis) -> list[str]:
         )
         for model, cells in models.items()
     }
-    rows = {**estimates, **_rater(analysis)}
+    rows = {**estimates, **_rater(analysis), **_majority(run)}
     return [
         "## Quality",
         f"{_best(run, estimates)} All figures are of the {run.data.test_set} of "
@@ -69,7 +69,7 @@ def _predicted(run: Run) -> str:
     terms = [link(term) for term in ("balanced accuracy", "precision", "recall", "F1")]
     if class_names.of_two(run):
         return (
-            f"Predicted {class_names.positive(run)} from a probability of {metrics.THRESHOLD:g} "
+            f"Predicted {class_names.positive(run)} from a score of {metrics.THRESHOLD:g} "
             f"({joined(terms)})"
         )
     classes, occurring = len(run.data.classes), len(set(run.data.test.labels))
@@ -114,6 +114,19 @@ def _rater(analysis: Analysis) -> _Estimates:
             metrics.ROC_AUC: rater.auc,
         }
     }
+
+
+def _majority(run: Run) -> _Estimates:
+    """The majority class as a row of the tables."""
+    labels = run.data.test.labels
+    known = {
+        metrics.ACCURACY: metrics.majority_accuracy(labels),
+        metrics.BALANCED_ACCURACY: 0.5,
+        metrics.MACRO_RECALL: 1 / max(len(set(labels)), 1),
+        metrics.ROC_AUC: 0.5,
+        metrics.MACRO_ROC_AUC: 0.5,
+    }
+    return {class_names.MAJORITY: {measure: Estimate(value) for measure, value in known.items()}}
 
 
 def _about_rater(analysis: Analysis) -> str:

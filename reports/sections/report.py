@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Mapping
 
 from worthit.bench.saved.record import Run
+from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
 from worthit.reports.pictures import titles
@@ -28,7 +29,7 @@ from worthit.reports.sections import (
     transfer,
 )
 from worthit.reports.text import class_names, disturbed
-from worthit.reports.text.format import Footnotes
+from worthit.reports.text.format import Footnotes, percent
 from worthit.reports.text.tables import folded, listed, tabulated
 from worthit.reports.verdict.rules import Verdict
 
@@ -38,10 +39,11 @@ _LEGEND = (
     "training on this machine, n/a is not available."
 )
 _MACRO = "ROC AUC is the mean over the classes, each against the rest."
-_BRIEF_LEGEND = """\
-test: accuracy on the {test_set}; p50 ms: latency of one comment; per s:
-throughput at the best batch size; MB: peak memory while scoring; CPU ms: CPU
-time per comment; c cached from an earlier training"""
+_BRIEF_LEGEND = (
+    "test: accuracy on the {test_set}, where the majority class alone gives {majority}; p50 ms: latency "
+    "of one comment; per s: throughput at the best batch size; MB: peak memory while scoring; CPU ms: CPU "
+    "time per comment; c cached from an earlier training"
+)
 
 
 def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) -> str:
@@ -102,7 +104,8 @@ def brief(analysis: Analysis, verdict: Verdict) -> str:
     name_width = max(80 - len(figures.split("\n", 1)[0]) - 2, len("llama-"))
     table = tabulated(headings, body, form="simple", first_width=name_width)
     reasons = [textwrap.fill(line, 80, subsequent_indent="    ") for line in notes.lines()]
-    legend = _BRIEF_LEGEND.format(test_set=run.data.test_set)
+    majority = percent(metrics.majority_accuracy(run.data.test.labels))
+    legend = textwrap.fill(_BRIEF_LEGEND.format(test_set=run.data.test_set, majority=majority), 80)
     if not class_names.of_two(run):
         legend += f"\n{_MACRO}"
     if doubts := _disturbed(run):

@@ -1,22 +1,27 @@
 """The results table of reports and of the README, and a brief one for a terminal of 80 columns."""
 
 from worthit.bench.saved.record import CellRecord, Figure, Run
-from worthit.reports.analysis import figures
+from worthit.reports.analysis import figures, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figures import FigureSpec
 from worthit.reports.analysis.run_view import name
-from worthit.reports.text.format import Footnotes, with_reason, written
+from worthit.reports.text import class_names
+from worthit.reports.text.format import Footnotes, percent, with_reason, written
 from worthit.reports.text.tables import listed, tabulated
 
 
 def table(analysis: Analysis) -> list[str]:
-    """One row per cell, in the order in which they ran; then the footnotes."""
+    """One row per cell, in the order in which they ran, and the majority class; then the footnotes."""
     run, notes = analysis.run, Footnotes()
     columns = [spec for spec in figures.FIGURES if spec.results and spec.has_column(run)]
     body = [
         [name(run, cell), *(_entry(analysis, cell, spec, notes) for spec in columns)]
         for cell in run.cells
     ]
+    if run.data.test.labels:
+        majority = percent(metrics.majority_accuracy(run.data.test.labels))
+        entries = (majority if spec.key == "accuracy" else "" for spec in columns)
+        body.append([class_names.MAJORITY, *entries])
     headings = ["model", *(spec.heading for spec in columns)]
     return [tabulated(headings, body), *listed(notes.lines())]
 

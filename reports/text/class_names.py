@@ -12,6 +12,9 @@ from worthit.reports.text.escaping import cut
 #: of n comments: (n,) of the positive class for two classes, else (n, classes)
 Probabilities = npt.NDArray[np.float64]
 
+#: row of tables: always predicting the most common class, against which accuracy is read
+MAJORITY = "*majority class*"
+
 _WIDTH = 40  # columns of a name
 
 

@@ -97,6 +97,19 @@ DAMAGES: list[tuple[Callable[[Any], object], str]] = [
     ),
     (lambda raw: raw["data"]["test"]["labels"].pop(), "data.test has 20 ids and 19 labels"),
     (lambda raw: raw["data"]["natural"]["characters"].pop(), "data.natural has 20 ids and 19 characters"),
+    (lambda raw: raw["data"]["population"].pop(), "Expected `array` of length >= 2 - at `$.data.population`"),
+    (
+        lambda raw: raw["data"]["population"].append(7),
+        "data.population has 3 classes of 2",
+    ),
+    (
+        lambda raw: raw["data"].update(population=[1_800, 9]),
+        "data.natural has 10 comments of class 'toxic', data.population 9",
+    ),
+    (
+        lambda raw: raw["data"]["natural"].update(labels=[0] * 20),
+        "data.natural has 0 comments of class 'toxic', data.population 200",
+    ),
     (part("test", "labels", 4, 7), "data.test.labels has 7, there are 2 classes"),
     (part("test", "labels", 4, -1), "Expected `int` >= 0 - at `$.data.test.labels[4]`"),
     (part("test", "toxic_share", 0, 1.5), "Expected `float` <= 1.0 - at `$.data.test.toxic_share[0]`"),

@@ -117,13 +117,21 @@ def test_dataset_names(given: str, error: type[WorthitError], message: str) -> N
 
 
 def test_majority_of_raters_decides_and_raters_are_kept() -> None:
-    texts = pa.table({"rev_id": [2.0, 1.0], "comment": ["oneNEWLINE_TOKENtwo", "TAB_TOKEN half"]})
+    texts = pa.table(
+        {
+            "rev_id": [2.0, 1.0],
+            "comment": ["oneNEWLINE_TOKENtwo", "TAB_TOKEN half"],
+            "sample": ["blocked", "random"],
+        }
+    )
     votes = pa.table({"rev_id": [2.0] * 3 + [1.0] * 2, "toxicity": [1, 1, 0, 1, 0]})
     table = by_majority(texts, votes)
     assert table["text"].to_pylist() == ["half", "one\ntwo"]
     assert table["label"].to_pylist() == [0, 1]  # a tie is not a majority
     assert table["raters"].to_pylist() == [2, 3]
     assert table["toxic_share"].to_pylist() == pytest.approx([0.5, 2 / 3])
+    assert table["random"].to_pylist() == [True, False]
+    assert "Wikipedia" in corpus.about(table).stream
 
 
 def test_synthetic_comments_are_seeded_and_have_the_given_size() -> None:

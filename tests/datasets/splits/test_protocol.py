@@ -1,6 +1,7 @@
 """datasets/splits/: no test comment is ever trained on, and counts are right."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pyarrow as pa
@@ -92,10 +93,60 @@ def test_a_note_says_that_no_group_can_be_used_for_validation() -> None:
     assert not split(table, Protocol(validation_size=AtMost(0), language="any")).notes
 
 
-def test_the_natural_set_has_the_prevalence_of_the_corpus() -> None:
+def test_the_natural_set_is_as_large_as_the_shares_of_the_data_allow() -> None:
     result = split(numbered(100, 900), Protocol())
-    comments_, toxic = step(result, "test, natural")
+    comments_, toxic = step(result, "natural")
     assert (comments_, toxic) == (100, 10)
+    assert result.population == (900, 100)
+    assert result.stream == ""
+
+
+def streamed(toxic: int, other: int, drawn: int) -> pa.Table:
+    """Every comment that is not toxic is drawn at random, and the first toxic ones."""
+    table = numbered(toxic, other)
+    random = pa.array([i < drawn or i >= toxic for i in range(toxic + other)])
+    about = {b"worthit": json.dumps(asdict(About(stream="a stream"))).encode()}
+    return table.append_column("random", random).replace_schema_metadata(about)
+
+
+def test_the_natural_set_comes_from_the_random_sample_of_a_stream() -> None:
+    table = streamed(400, 4_000, drawn=100)
+    result = split(table, Protocol(natural_size=AtMost(60)))
+    random = np.asarray(table["random"])
+    assert random[result.natural].all()
+    assert not random[result.test].all()
+    assert result.population == (4_000, 100)
+    assert result.stream == "a stream"
+    assert step(result, "drawn at random from a stream") == (4_100, 100)
+    assert not set(result.natural) & (set(result.train) | set(result.validation))
+
+
+def test_a_rare_class_has_a_tenth_of_the_natural_set_as_far_as_there_is_one() -> None:
+    table = streamed(400, 4_000, drawn=100)
+    available = step(split(table, Protocol()), "natural")[1]
+    assert 5 < available < 15
+    for size, expected in ((60, 6), (300, available)):
+        comments_, toxic = step(split(table, Protocol(natural_size=AtMost(size))), "natural")
+        assert (comments_, toxic) == (size, expected)
+
+
+def test_a_larger_natural_set_contains_a_smaller_one() -> None:
+    table = streamed(400, 4_000, drawn=100)
+    small, large = (
+        set(split(table, Protocol(natural_size=AtMost(size))).natural) for size in (60, 120)
+    )
+    assert small < large
+
+
+def test_without_random_comments_of_a_class_to_test_on_there_is_no_stream() -> None:
+    result = split(streamed(100, 900, drawn=0), Protocol())
+    assert (result.stream, result.population) == ("", (900, 100))
+
+
+def test_without_balance_the_natural_set_is_the_test_set() -> None:
+    result = split(streamed(100, 900, drawn=50), Protocol(balance=False, test_size=40))
+    assert result.natural.tolist() == result.test.tolist()
+    assert (result.stream, result.population) == ("", (90, 10))
 
 
 def test_the_seed_decides_the_split() -> None:
@@ -190,5 +241,5 @@ def test_too_few_comments_of_a_class_are_refused() -> None:
 def test_a_corpus_with_more_toxic_than_other_comments_is_balanced_too() -> None:
     result = split(numbered(300, 100), Protocol())
     assert step(result, "balanced") == (200, 100)
-    share = np.divide(*reversed(step(result, "test, natural")))
+    share = np.divide(*reversed(step(result, "natural")))
     assert share == pytest.approx(0.75, abs=0.05)

@@ -101,8 +101,9 @@ def test_many_classes_keep_their_shares_unless_balanced(tmp_path: Path) -> None:
     even = prepared(three_classes(tmp_path), Protocol(balance=True))
     assert step(even, "test, balanced") == (4, 4, 4)
     assert step(even, "train, balanced") == (34, 34, 34)
-    shares = np.array(step(even, "test, natural")) / sum(step(even, "test, natural"))
+    shares = np.array(step(even, "natural")) / sum(step(even, "natural"))
     assert shares == pytest.approx([0.625, 0.3125, 0.0625], abs=0.03)
+    assert even.population == (400, 200, 40)
 
 
 def test_a_small_unbalanced_part_has_the_shares_of_the_whole_and_is_nested(tmp_path: Path) -> None:
@@ -160,10 +161,10 @@ def test_a_test_file_is_kept_whole_and_training_loses_its_duplicates(tmp_path: P
     assert set(tested) == {f"comment {i}" for i in range(60)}
     assert not set(tested) & set(prepare.comments(made.key, "train").texts)
     assert "the test side is the one given" in made.notes
-    assert made.prevalence == pytest.approx(1 / 3)
+    assert made.population == (40, 20)
     even = prepared(train, Protocol(balance=True), test_file=test)
     assert step(even, "test, balanced") == (20, 20)
-    assert step(even, "test, natural") == (40, 20)
+    assert step(even, "natural") == (40, 20)
 
 
 def test_a_folder_and_a_split_column_and_two_files_make_the_same_sides(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def both(monkeypatch: pytest.MonkeyPatch) -> record.Run:
 def test_a_new_figure_is_a_column_of_the_results(both: record.Run) -> None:
     table = section(both, "Results")
     assert "water, ml/comment" in table
-    assert [row[-1] for row in entries(table, "water")] == ["2", "30"]
+    assert [row[-1] for row in entries(table, "water")] == ["2", "30", ""]
 
 
 def test_a_new_figure_is_a_column_in_the_terminal(both: record.Run) -> None:

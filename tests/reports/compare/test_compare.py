@@ -48,6 +48,7 @@ def test_different_comments_are_compared_unpaired_and_are_no_regression() -> Non
     bad = cell(quality=record.Quality((), scores(range(80)), (), 1.0, 0.25))
     found = compare(run(), run(bad, data=data(test=others)))
     assert rows(found, "test accuracy")[0][4] == "-20.0 [1]"
+    assert rows(found, "test accuracy")[-1][:2] == ["*majority class*", "B"]
     assert "not paired" in found.text
     assert not found.regressed
     assert rows(found, "Check for regressions")[0][4:] == ["n/a"] * 3

@@ -11,7 +11,6 @@ from tests.multiclass_runs import NOISES, THREE, draw_scores, many, part, run
 from tests.rendering import brief, render, row, section
 from worthit.bench.saved.record import Run
 from worthit.datasets.errors import RunError
-from worthit.reports.analysis import metrics as figures
 from worthit.reports.analysis import mistakes
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.cli import comments
@@ -93,23 +92,26 @@ def test_the_most_frequent_error_of_all_models_comes_first(three: Run) -> None:
 
 
 def test_natural_prevalence_needs_one_positive_class() -> None:
-    text = section_of_three("At natural prevalence")
+    text = section_of_three("At the data's own shares")
     assert "this run has 3 classes" in text
-    assert "natural shares of the classes already" in text
+    assert "the data's own shares of the classes already" in text
 
 
 def section_of_three(heading: str) -> str:
     return report_of_three().split(f"\n## {heading}\n")[1].split("\n## ")[0]
 
 
-def test_balanced_sets_of_three_classes_have_a_second_set_with_natural_shares() -> None:
+def test_a_second_set_of_three_classes_is_weighted_to_the_shares_of_its_population() -> None:
     made = run(THREE, NOISES, balanced=True)
-    text = section(made, "At natural prevalence")
-    labels = made.data.natural.labels
-    scores = draw_scores(labels, 3, NOISES["bert"], 1)
-    share = (scores.argmax(axis=1) == np.asarray(labels)).mean()
-    assert row(text, "bert")[1].startswith(f"{100 * share:.1f} % (")
-    assert f"alone gives {100 * figures.majority_accuracy(labels):.1f} %" in text
+    data = dataclasses.replace(made.data, population=(300, 600, 300))
+    text = section(dataclasses.replace(made, data=data), "At the data's own shares")
+    truth = np.asarray(data.natural.labels)
+    correct = draw_scores(data.natural.labels, 3, NOISES["bert"], 1).argmax(axis=1) == truth
+    recalls = [correct[truth == kind].mean() for kind in range(3)]
+    accuracy = text.split("### Scores")[0]
+    weighted = np.dot(recalls, (0.25, 0.5, 0.25))
+    assert row(accuracy, "bert")[1].startswith(f"{100 * weighted:.1f} % (")
+    assert row(accuracy, "*majority class*")[1] == "50.0 %"
 
 
 def test_more_classes_than_a_picture_can_show_have_more_errors_in_the_table() -> None:
@@ -139,11 +141,11 @@ def test_classes_without_test_comments_are_omitted_and_counted() -> None:
 def test_two_classes_are_called_by_their_names() -> None:
     text = render(run(("ham", "spam"), NOISES))
     assert "toxic" not in text
-    assert "Predicted spam from a probability of 0.5" in text
-    assert "predicted spam from a probability of 0.5" in text.split("## Confusion matrices")[1]
+    assert "Predicted spam from a score of 0.5" in text
+    assert "predicted spam from a score of 0.5" in text.split("## Confusion matrices")[1]
     assert "## Class by class" not in text
     assert "most frequent error" not in text
-    assert "Predicted “1” from a probability" in render(run(("0", "1"), NOISES))
+    assert "Predicted “1” from a score" in render(run(("0", "1"), NOISES))
 
 
 def test_class_names_are_escaped_and_cut() -> None:

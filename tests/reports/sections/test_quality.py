@@ -1,4 +1,4 @@
-"""reports/sections/quality.py and prevalence.py: quality figures, paired tests, natural prevalence."""
+"""reports/sections/quality.py: quality figures and paired tests."""
 
 import dataclasses
 
@@ -12,15 +12,11 @@ from tests.scored_runs import cell, draw, run, three_models
 from worthit.bench.saved import record
 from worthit.bench.saved.record import Run
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.sections import prevalence, quality
+from worthit.reports.sections import quality
 
 
 def quality_text(run: Run) -> str:
     return "\n\n".join(quality.section(Analysis.of(run)))
-
-
-def prevalence_text(run: Run) -> str:
-    return "\n\n".join(prevalence.section(Analysis.of(run)))
 
 
 def test_the_section_has_figures_and_significant_differences() -> None:
@@ -85,30 +81,18 @@ def test_figures_that_need_two_classes_have_a_footnote() -> None:
     scores = text.split("From the probabilities")[1].split("One rater")[0]
     assert row(scores, "a")[1:3] == ["n/a [1]"] * 2
     assert "[1] only one class among these comments" in text
-    assert row(prevalence_text(one_class), "a")[4:] == ["n/a [1]"] * 3
 
 
 def test_a_run_without_scores_says_so_once() -> None:
     failed = record.CellRecord("bert", "cpu", 0, failures=("training: out of memory",))
     assert quality.NO_SCORES in quality_text(run((1, 0), failed))
-    assert prevalence_text(run((1, 0), failed)) == ""
 
 
-def test_precision_is_at_the_recall_of_the_option() -> None:
-    labels = (1, 0, 1, 0, 1, 0)
-    scores = cell("a", (0.9, 0.8, 0.7, 0.6, 0.5, 0.4))
-    text = prevalence_text(run(labels, scores, options={"--recall": "0.5"}))
-    assert text.split("\n\n")[1].startswith("At a recall of 50 %, a has a precision of 66.7 %.")
-    assert "precision at recall 50 %" in text
-    assert row(text, "a")[5].startswith("66.7 %")
-    assert row(text, "a")[6].startswith("0.7 ")
-
-
-def test_a_recall_that_only_a_constant_answer_reaches_has_a_footnote() -> None:
-    text = prevalence_text(run((1, 0, 1, 0, 1, 0), cell("a", (0.5,) * 6)))
-    assert row(text, "a")[5].startswith("50.0 %")
-    assert "precision at recall 80 %" in text
-    assert "reached only by predicting toxic for every comment" in text
+def test_the_majority_class_is_a_row_also_beside_a_single_model() -> None:
+    text = quality_text(run((0, 0, 0, 1), cell("a", (0.1, 0.2, 0.3, 0.9))))
+    decisions, scores = text.split("From the probabilities")
+    assert row(decisions, "*majority class*")[1:3] == ["75.0 %", "50.0 %"]
+    assert row(scores, "*majority class*")[1] == "0.500"
 
 
 def test_training_figures_do_not_change_the_section() -> None:

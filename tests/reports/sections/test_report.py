@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests import factories
-from tests.rendering import brief, entries, render, section
+from tests.rendering import brief, entries, render, row, section
 from tests.small_runs import GOOD, cell, run
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved import record
@@ -60,7 +60,7 @@ def test_accelerator_columns_appear_only_if_a_cell_has_used_one() -> None:
     on_gpu = cell(device="cuda", latency=latency, memory=memory)
     text = render(run(dataclasses.replace(on_cpu, memory=factories.memory()), on_gpu))
     results = entries(text, "accelerator memory, MB")
-    assert ["1,234" in row for row in results] == [False, True]
+    assert ["1,234" in row for row in results] == [False, True, False]
     assert any("61" in row for row in entries(text, "first call of a length, ms"))
 
 
@@ -146,7 +146,7 @@ def test_failed_and_skipped_cells_have_a_row_and_a_reason() -> None:
     assert "bert-cpu: training: out of memory" in text
     assert "llama-cuda was skipped: no CUDA device answers" in text
     rows = entries(section(run(cell(), failed, skipped), "Results"), "test acc")
-    assert [row[0] for row in rows] == ["lsa-cpu", "bert-cpu", "llama-cuda"]
+    assert [row[0] for row in rows] == ["lsa-cpu", "bert-cpu", "llama-cuda", "*majority class*"]
     assert all(entry.startswith("n/a [") for entry in rows[1][1:])
 
 
@@ -207,8 +207,22 @@ def test_the_terminal_table_fits_80_columns() -> None:
     table = text.split("\n\n")[0].splitlines()
     assert max(map(len, table)) <= 80
     assert "*" not in text
+    assert "the majority class alone gives 50.0 %" in text.replace("\n", " ")
     assert max(map(len, text.splitlines())) <= 80
     assert "No verdict: this run has no fine-tuned LLM with test scores." in brief(run())
+
+
+def test_the_majority_class_is_a_row_wherever_accuracy_is() -> None:
+    characters = (5, 6, 70, 80) * 5
+    labels = (1, 1, 1, 0) * 5
+    test = factories.part(labels, characters=characters)
+    text = render(run(data=factories.data(test, validation=factories.part())))
+    for heading in ("Results", "Quality", "Where models err"):
+        found = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+        assert "| *majority class* " in found
+    by_length = text.split("Accuracy by length, in quarters")[1].split("Accuracy by agr")[0]
+    # Each quarter has comments of one class only.
+    assert row(by_length, "*majority class*")[1:] == ["100.0 %"] * 4
 
 
 def test_the_first_screen_has_verdict_results_and_the_picture_of_the_frontier() -> None:
