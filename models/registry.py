@@ -32,13 +32,15 @@ _pretrained = partial(ModelEntry, pretrained=True)
 
 MODELS = {
     # Each additional pair makes the paired tests stricter, so less informative models are not default.
-    "majority": ModelEntry("worthit.models.majority:Majority", default=False),
-    "word-list": ModelEntry("worthit.models.word_list:WordList", default=False),
+    "majority": ModelEntry("worthit.models.majority:Majority", default=False, seeded=False),
+    "word-list": ModelEntry("worthit.models.word_list:WordList", default=False, seeded=False),
     "lsa": ModelEntry("worthit.models.lsa:LSA"),
     "word2vec": ModelEntry("worthit.models.word2vec:Word2Vec"),
     "fasttext": ModelEntry("worthit.models.fasttext:FastText", default=False),
-    "tfidf": ModelEntry("worthit.models.tfidf:TfIdf"),
-    "embeddings": _pretrained("worthit.models.embeddings:Embeddings", "encoder", DEVICES),
+    "tfidf": ModelEntry("worthit.models.tfidf:TfIdf", seeded=False),
+    "embeddings": _pretrained(
+        "worthit.models.embeddings:Embeddings", "encoder", DEVICES, seeded=False
+    ),
     "bert": _pretrained("worthit.models.bert:Bert", "encoder", DEVICES),
     "bert-int8": _pretrained(
         "worthit.models.bert_int8:BertInt8", "encoder", default=False, trained_as="bert"
@@ -50,7 +52,9 @@ MODELS = {
     "llama-int8": _pretrained(
         "worthit.models.llama_int8:LlamaInt8", "llm", default=False, trained_as="llama"
     ),
-    "llama-zero-shot": _pretrained("worthit.models.llama_zero_shot:LlamaZeroShot", "llm", DEVICES),
+    "llama-zero-shot": _pretrained(
+        "worthit.models.llama_zero_shot:LlamaZeroShot", "llm", DEVICES, seeded=False
+    ),
     "llama-qlora": _pretrained("worthit.models.llama_qlora:LlamaQLoRA", "llm", ("cpu", "cuda")),
 }
 

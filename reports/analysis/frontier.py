@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run, measured
-from worthit.reports.analysis import bounds, metrics
+from worthit.reports.analysis import bounds, leads, metrics
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.cascade import Cascade, CascadeTest
 from worthit.reports.analysis.figures import FigureSpec, Values
-from worthit.reports.analysis.run_view import by_model, name
+from worthit.reports.analysis.run_view import by_model, first_seeds, name
 
 Differ = Callable[[str, str], bool]  # of two cell names: True if accuracies differ significantly
 
@@ -25,7 +25,7 @@ Standing = Literal[
     "dominated",  # another is cheaper and more accurate
     "same accuracy",  # another is cheaper, and the accuracies do not differ significantly
     "same cost",  # another is more accurate, and the costs do not differ
-    "guessing",  # not shown to beat the majority class
+    "guessing",  # not shown to beat a constant answer
     "not ranked",  # the cost is known, but for some models only as an estimate
     "unknown",  # cost or accuracy is unavailable
 ]
@@ -105,7 +105,7 @@ def frontiers(
 def _frontier(
     run: Run, spec: FigureSpec, values: Values, differ: Differ, cascades: Sequence[CascadeTest]
 ) -> Frontier:
-    points = [_point(run, cell, spec, values) for cell in run.cells]
+    points = [_point(run, cell, spec, values) for cell in first_seeds(run)]
     known = [point for point in points if point.is_known]
     ranked = all(point.cost.measured_part for point in known)
     ranking = {
@@ -177,7 +177,6 @@ def _point(run: Run, cell: CellRecord, spec: FigureSpec, values: Values) -> Poin
     """A point without its standing."""
     cost, share = values[cell.name, spec.key], values[cell.name, "accuracy"]
     reason = cost.figure.reason or share.figure.reason
-    majority = metrics.majority_accuracy(run.data.test.labels)
     first = next((cells[0] for cells in by_model(run).values() if cell in cells), cell)
     return Point(
         cell.name,
@@ -186,7 +185,7 @@ def _point(run: Run, cell: CellRecord, spec: FigureSpec, values: Values) -> Poin
         share,
         first.name,
         values[first.name, "accuracy"].value or 0.0,
-        share.low > majority,
+        values[cell.name, "deciding"].low > leads.guessing(run),
         "unknown",
         reason=reason,
     )
