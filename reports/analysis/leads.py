@@ -51,14 +51,15 @@ class Lead:
         return standing(self.low, self.high, worthwhile)
 
     def comments_to_decide(self, worthwhile: float) -> float:
-        """How many comments would show that a lead of this size is worthwhile, or that it is not.
+        """How many comments would show that no lead is not worthwhile, and one of twice the size is.
 
-        With a probability of `POWER`; infinite if the lead equals the worthwhile one, or if the
-        differences between trainings are too large.
+        Each with a probability of `POWER`, if the models differ on the same share of the comments
+        as here; infinite if the differences between trainings are too large. A true lead near the
+        worthwhile one takes any number of comments.
         """
         normal = NormalDist()
         deviations = normal.inv_cdf(0.975) + normal.inv_cdf(POWER)
-        margin = (self.value - worthwhile) ** 2 / deviations**2 - float(self.spread.trainings)
+        margin = (worthwhile / deviations) ** 2 - float(self.spread.trainings)
         of_one = float(self.spread.comments) * self.comments
         return of_one / margin if margin > 0 else math.inf
 

@@ -157,9 +157,9 @@ def _instead(case: Case, rival: CellRecord) -> str:
 
 def _undecided(case: Case, rival: CellRecord) -> str:
     llm, other, found = case.name(case.llm), case.name(rival), case.lead(rival)
-    interval = f"{points(found.low)} to {points(found.high)} points{wording.of_measure(case)}"
+    interval = f"{points(found.low)} and {points(found.high)} points{wording.of_measure(case)}"
     return (
-        f"on {case.comments:,} test comments, {llm} leads {other} by {interval}, and "
+        f"on {case.comments:,} test comments, the lead of {llm} over {other} is between {interval}, and "
         f"{wording.size(case.worthwhile)} would be worth it; {other} is "
         f"{_rounded(case.times_cheaper(rival))} times cheaper to run"
     )

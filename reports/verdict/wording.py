@@ -1,5 +1,6 @@
 """The sentences of a verdict: the figures that decide it, and what would change it."""
 
+import math
 from collections.abc import Iterator
 
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
@@ -12,7 +13,6 @@ from worthit.reports.text.format import joined, percent, points, with_interval
 from worthit.reports.verdict.case import Case, compute_ms, is_llm, is_tuned_llm, lead
 
 _MOST_SENTENCES = 6
-_MOST_COMMENTS = 1_000_000  # that are worth naming
 _LARGE_PARAMETERS = 1e9
 
 #: key of the table of figures → what it is called in a sentence
@@ -235,7 +235,7 @@ def changes(case: Case, rival: CellRecord | None) -> Iterator[str]:
     """What would change the verdict: whatever was small, noisy or left out."""
     run, training = case.run, case.llm.training
     if rival is not None and case.standing(rival) == "undecided":
-        yield _more_test_comments(case, rival)
+        yield from _more_test_comments(case, rival)
     yield from _more_seeds(case, rival or case.closest())
     used, available = run.data.step("train").comments, run.data.usable
     if used < available // 2:
@@ -254,21 +254,22 @@ def changes(case: Case, rival: CellRecord | None) -> Iterator[str]:
         yield "An idle machine: this one was noisy during the measurement."
 
 
-def _more_test_comments(case: Case, rival: CellRecord) -> str:
-    """How many test comments would show whether a lead of the present size is worthwhile."""
-    lead = case.lead(rival)
-    needed = lead.comments_to_decide(case.worthwhile)
-    if needed > _MOST_COMMENTS:
-        return (
-            f"Another worthwhile lead (`--worthwhile`): that of {points(lead.value)} points is too close to "
-            f"{size(case.worthwhile)} to be decided by more test comments."
+def _more_test_comments(case: Case, rival: CellRecord) -> Iterator[str]:
+    """How many test comments would tell no lead from one of twice the worthwhile size."""
+    needed = case.lead(rival).comments_to_decide(case.worthwhile)
+    if math.isinf(needed):
+        return
+    if needed > case.comments:
+        number = significant(float(f"{needed:.2g}"))
+        yield (
+            f"More test comments: about {number} would show that no lead is not worth it, or that one of "
+            f"{size(2 * case.worthwhile)} is, each in {100 * leads.POWER:.0f} % of cases."
         )
-    answer = "worth it" if lead.value > case.worthwhile else "not worth it"
-    number = significant(float(f"{max(needed, case.comments):.2g}"))
-    return (
-        f"More test comments: about {number} would show that a lead of {points(lead.value)} points is "
-        f"{answer}, if it is the true one (with a power of {100 * leads.POWER:.0f} %)."
-    )
+    else:
+        yield (
+            f"Another worthwhile lead (`--worthwhile`): the present one is too close to "
+            f"{size(case.worthwhile)} to be decided by these comments."
+        )
 
 
 def _more_seeds(case: Case, rival: CellRecord) -> Iterator[str]:
