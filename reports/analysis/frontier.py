@@ -1,8 +1,8 @@
 """Which models are worth each of their costs: the Pareto frontier of accuracy, one cost at a time.
 
 A model is cheaper than another if the bounds of their costs (`bounds`) do not overlap, and more
-accurate if a paired test on the same comments is significant. Of several seeds, the first is tested
-and represents its model; each seed has its own costs, and seeds of one model are not rivals.
+accurate if a paired test on the same comments is significant. Of several seeds, the first has the
+costs; accuracies are means over seeds.
 """
 
 from collections.abc import Callable, Iterable, Sequence

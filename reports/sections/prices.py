@@ -8,7 +8,7 @@ from worthit.reports.analysis import bounds, prices
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.prices import J_PER_KWH, MILLION, Gain
-from worthit.reports.analysis.run_view import name
+from worthit.reports.analysis.run_view import first_seeds, name
 from worthit.reports.options import ReportOptions
 from worthit.reports.sections.glossary import link
 from worthit.reports.text.format import Footnotes, span, with_reason
@@ -46,7 +46,9 @@ def _conclusion(run: Run, options: ReportOptions) -> str:
             f"{given}. The price of scoring on this machine is unknown; give --machine-price, "
             "--electricity-price or both."
         )
-    scoring = {name(run, cell): prices.scoring(run, cell, options).figure for cell in run.cells}
+    scoring = {
+        name(run, cell): prices.scoring(run, cell, options).figure for cell in first_seeds(run)
+    }
     return f"{given}. Scoring a million comments costs: {span(scoring)}."
 
 
@@ -71,7 +73,7 @@ def _costs(run: Run, options: ReportOptions) -> list[str]:
     notes = Footnotes()
     body = [
         [name(run, cell), *(_cost(read(cell), notes) for read in columns.values())]
-        for cell in run.cells
+        for cell in first_seeds(run)
     ]
     return table("Prices", ["model", *columns], body, notes)
 
@@ -83,7 +85,7 @@ def _cost(cost: Bounded, notes: Footnotes) -> str:
 def _break_evens(run: Run, options: ReportOptions) -> list[str]:
     costs = {
         name(run, cell): (prices.training(run, cell, options), prices.scoring(run, cell, options))
-        for cell in run.cells
+        for cell in first_seeds(run)
     }
     rivals = _rivals(costs, options)
     if not rivals:

@@ -27,7 +27,7 @@ from worthit.reports.sections import (
     transfer,
 )
 from worthit.reports.text import class_names
-from worthit.reports.text.format import Footnotes
+from worthit.reports.text.format import Footnotes, joined
 from worthit.reports.text.tables import folded, listed, tabulated
 from worthit.reports.verdict.rules import Verdict
 
@@ -89,7 +89,16 @@ def results(analysis: Analysis) -> list[str]:
     """The results table, its legend and footnotes, as paragraphs."""
     table, *notes = results_table.table(analysis)
     macro = "" if class_names.of_two(analysis.run) else f" {_MACRO}"
-    return [table, _LEGEND + macro, *notes]
+    return [table, _LEGEND + macro + _repeated(analysis), *notes]
+
+
+def _repeated(analysis: Analysis) -> str:
+    """Which figures of the results table are of several trainings; empty if none is."""
+    seeds = {model: len(cells) for model, cells in analysis.models.items() if len(cells) > 1}
+    if not seeds:
+        return ""
+    texts = [f"{count} trainings of {model}" for model, count in seeds.items()]
+    return f" Accuracies and ROC AUC are means of {joined(texts)}; other figures are of the first."
 
 
 def brief(analysis: Analysis, verdict: Verdict) -> str:
