@@ -37,8 +37,8 @@ def cells(options: BenchmarkOptions) -> list[tuple[str, str, str]]:
     combinations = []
     for model, name in options.models.items():
         entry = registry.entry(name)
-        seeds = (options.seeds or _SEEDS) if entry.seeded else 1
         able = [device for device in options.devices if device in entry.devices]
+        seeds = (options.seeds or _SEEDS) if entry.seeded and able else 1
         for device in able or (options.devices if options.devices_given else ()):
             combinations += [(model, device, str(seed)) for seed in range(seeds)]
     return combinations
