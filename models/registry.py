@@ -1,7 +1,7 @@
 """The known models. A new one is a file with a `Classifier`, and a line here.
 
 A model's file is imported only when the model is used. So a line has what must be known before: the
-kind of model, its devices, and whether it starts from pretrained weights.
+kind of model, its devices, whether it starts from pretrained weights, and whether a seed changes it.
 
 Unregistered models have two forms of name: `module:Class` is the user's code, and `hf:CHECKPOINT`
 is other weights for a model here.
@@ -31,7 +31,7 @@ _USER_CODE = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 _pretrained = partial(ModelEntry, pretrained=True)
 
 MODELS = {
-    # Each additional pair makes the paired tests stricter, so less informative models are not default.
+    # Each additional model takes time and a row, so less informative models are not default.
     "majority": ModelEntry("worthit.models.majority:Majority", default=False, seeded=False),
     "word-list": ModelEntry("worthit.models.word_list:WordList", default=False, seeded=False),
     "lsa": ModelEntry("worthit.models.lsa:LSA"),

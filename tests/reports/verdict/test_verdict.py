@@ -126,9 +126,9 @@ def test_too_few_comments_give_too_little_data_to_tell() -> None:
     assert found.answer == "too little data to tell"
     assert "on 100 test comments, the lead of llama over bert is between " in found.headline
     (change,) = [change for change in found.changes if change.startswith("More test comments: ")]
-    # discordant 40 %: (1.96 + 0.84)² · (0.4 - 0.04² + 1/100) / 0.01²
+    # they differ on 20 %: (1.96 + 0.84)² · (0.2 - 0.04² + 1/100) / 0.01²
     assert (
-        "about 32,000 would show that no lead is not worth it, or that one of 2 points is" in change
+        "about 16,000 would show that no lead is not worth it, or that one of 2 points is" in change
     )
 
 
@@ -183,7 +183,7 @@ def test_more_seeds_sharpen_the_answer() -> None:
     two, four = decide(*llm[:2], *rival[:2]), decide(*llm, *rival)
     assert two.answer == "too little data to tell"
     assert four.answer == "practical"
-    assert "bert 91.6 %: a difference of +4.5 points (" in four.reasons[0]
+    assert "bert 91.5 %: a difference of +4." in four.reasons[0]
     assert "Figures are means of 4 trainings of llama and 4 trainings of bert" in four.reasons[0]
     assert any(change.startswith("More seeds: trainings differ more") for change in two.changes)
     assert not any(change.startswith("More seeds") for change in four.changes)
