@@ -33,7 +33,7 @@ def trained_once(analysis: Analysis) -> str:
     sentences = []
     if seeded:
         sentences.append(
-            f"Trained once: {joined(seeded)}. Their intervals cover the test comments, not what another "
+            f"Trained once: {joined(seeded)}. These intervals cover the test comments, not what another "
             "training would give."
         )
     if deterministic:

@@ -102,7 +102,7 @@ def test_several_seeds_have_a_mean_and_a_standard_deviation() -> None:
 def test_models_with_one_seed_are_named_with_what_is_not_covered() -> None:
     fixed = cell(model="tfidf", setup=factories.setup(seeded=False))
     text = section(run(cell(), fixed), "Seeds")
-    assert "Trained once: lsa. Their intervals cover the test comments, not what another" in text
+    assert "Trained once: lsa. These intervals cover the test comments, not what another" in text
     assert "Deterministic, so one training is enough: tfidf." in text
 
 
