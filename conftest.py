@@ -45,10 +45,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.stash[_OPTIONS].learning_curve:
-        extra = [item for item in items if item.get_closest_marker("learning_curve")]
-        config.hook.pytest_deselected(items=extra)
-        items[:] = [item for item in items if item not in extra]
+    with_curve = config.stash[_OPTIONS].learning_curve
+    extra = {
+        item
+        for item in items
+        if (item.get_closest_marker("learning_curve") and not with_curve)
+        or (item.get_closest_marker("first_seed") and _seed(item) != "0")
+    }
+    config.hook.pytest_deselected(items=[item for item in items if item in extra])
+    items[:] = [item for item in items if item not in extra]
+
+
+def _seed(item: pytest.Item) -> str:
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get("seed", "0")) if callspec else "0"
 
 
 def _cell_tests(items: list[pytest.Item]) -> list[pytest.Function]:
@@ -80,6 +90,9 @@ def benchmark_session(request: pytest.FixtureRequest) -> Session:
 
 @pytest.fixture(scope="session")
 def cell(benchmark_session: Session, model: str, device: str, seed: str) -> Iterator[CellRun]:
+    omitted = benchmark_session.why_no_seed(model, device, int(seed))
+    if omitted:
+        pytest.skip(omitted)
     run = benchmark_session.cell_run(model, device, int(seed))
     yield run
     run.close()

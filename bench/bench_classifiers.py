@@ -72,12 +72,14 @@ def test_train(benchmark: Any, cell: CellRun) -> None:
     )
 
 
+@pytest.mark.first_seed
 def test_latency(benchmark: Any, cell: CellRun) -> None:
     with one_line():
         latency = cell.latency()
     replay(benchmark, [sample / 1e3 for sample in latency.samples_ms], **figures_of(latency))
 
 
+@pytest.mark.first_seed
 def test_throughput(benchmark: Any, cell: CellRun) -> None:
     with one_line():
         throughput = cell.throughput()
@@ -85,6 +87,7 @@ def test_throughput(benchmark: Any, cell: CellRun) -> None:
     replay(benchmark, [1 / max(rates.values())], comments_per_s_by_batch_size=rates)
 
 
+@pytest.mark.first_seed
 def test_energy(benchmark: Any, cell: CellRun) -> None:
     with one_line():
         energy = cell.energy()
@@ -97,12 +100,14 @@ def test_accuracy(benchmark: Any, cell: CellRun) -> None:
     replay(benchmark, [quality.scoring_s], truncated_share=quality.truncated_share)
 
 
+@pytest.mark.first_seed
 def test_memory(benchmark: Any, cell: CellRun) -> None:
     with one_line():
         memory = cell.memory()
     replay(benchmark, [cell.seconds], **figures_of(memory))
 
 
+@pytest.mark.first_seed
 @pytest.mark.learning_curve
 def test_learning_curve(benchmark: Any, cell: CellRun) -> None:
     with one_line():

@@ -118,9 +118,11 @@ class BenchmarkOptions:
         describe=lambda value: parse(value).shown,
         default="wikipedia",
     )]  # fmt: skip
-    seeds: Annotated[int, Option(
-        "--seeds", "train each model K times (%(default)s)",
-        read=_from_1_up("--seeds"), type=int, default=1, metavar="K",
+    seeds: Annotated[int | None, Option(  # None: 3 for models that train fast, else 1
+        "--seeds",
+        "train each model K times, except those whose training is deterministic "
+        "(3 if the first training is short, else 1)",
+        read=_from_1_up("--seeds"), type=int, metavar="K",
     )]  # fmt: skip
     retrain: Annotated[bool, Option(
         "--retrain", "train again, even if the cache has the trained model",

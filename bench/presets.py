@@ -19,6 +19,7 @@ class Preset:
     natural_size: Size
     validation_size: AtMost
     cell_limit_s: float  # of the training, and of each measurement
+    fast_training_s: float  # a model that trains within it is trained with three seeds
     effort: Effort = field(default_factory=Effort)
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -48,6 +49,7 @@ _PRESETS = (
         natural_size=AtMost(1_000),
         validation_size=AtMost(500),
         cell_limit_s=900,
+        fast_training_s=45,
         effort=Effort(largest_batch=128, latency_limit_s=16),
     ),
     Preset(
@@ -58,6 +60,7 @@ _PRESETS = (
         natural_size=None,
         validation_size=AtMost(1_000),
         cell_limit_s=12 * 3600,
+        fast_training_s=1800,
         effort=_LONG,
     ),
     Preset(
@@ -68,6 +71,7 @@ _PRESETS = (
         natural_size=None,
         validation_size=AtMost(0),  # the experiment trained on the whole training side
         cell_limit_s=24 * 3600,
+        fast_training_s=3600,
         effort=_LONG,
         settings={
             "bert": {"checkpoint": "bert-base-uncased", "learning_rate": 2e-5, "batch_size": 32, "dropout": None,

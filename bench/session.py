@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from worthit.bench.cell import Cell, file_name
+from worthit.bench.cell import Cell, cell_name, file_name
 from worthit.bench.cells.cell_run import CellRun
 from worthit.bench.cells.progress import Progress, minutes
 from worthit.bench.instruments import machine
@@ -24,18 +24,23 @@ from worthit.models import registry
 from worthit.models.registry import MODELS
 
 _NOISE_S = 1.0
+#: the number of trainings of a model that trains fast
+_SEEDS = 3
 
 
 def cells(options: BenchmarkOptions) -> list[tuple[str, str, str]]:
     """All (model, device, seed), as plain strings; models only on devices they can run on.
 
-    If no given device suits a model, its cells stay, and are skipped with the reason.
+    If no given device suits a model, its cells stay, and are skipped with the reason. Without
+    --seeds, `Session.why_no_seed` omits later seeds once the first training is known.
     """
     combinations = []
     for model, name in options.models.items():
-        able = [device for device in options.devices if device in registry.entry(name).devices]
+        entry = registry.entry(name)
+        able = [device for device in options.devices if device in entry.devices]
+        seeds = (options.seeds or _SEEDS) if entry.seeded and able else 1
         for device in able or (options.devices if options.devices_given else ()):
-            combinations += [(model, device, str(seed)) for seed in range(options.seeds)]
+            combinations += [(model, device, str(seed)) for seed in range(seeds)]
     return combinations
 
 
@@ -53,6 +58,7 @@ class Session:
         self._progress = progress
         self._started, self._started_at = time.monotonic(), datetime.now(UTC)
         self._records: dict[tuple[str, str, int], record.CellRecord] = {}
+        self._omitted: set[tuple[str, str, int]] = set()  # later seeds of slow models
         self._run: record.Run | None = None
         self._prepared: Prepared | None = None
         self._trained: set[tuple[str, str, int]] = set()  # model, device, seed of earlier cells
@@ -86,6 +92,28 @@ class Session:
                 f"runs cannot be saved in {options.runs_folder} ({error.strerror}); "
                 "choose --runs-folder"
             ) from error
+
+    def why_no_seed(self, model: str, device: str, seed: int) -> str:
+        """Why a later seed of a model is omitted; empty if it is trained.
+
+        By default, a model is trained again only if its first training was fast.
+        """
+        if seed == 0 or self.options.seeds is not None:
+            return ""
+        limit_s = self.options.preset.fast_training_s
+        first = self._records.get((model, device, 0))
+        if first is None or first.training is None:
+            reason = "its first training has no result"
+        else:
+            train_s = first.training.train_s.value
+            if train_s is not None and train_s <= limit_s:
+                return ""
+            reason = f"its first training took over {limit_s:g} s; --seeds {_SEEDS} trains it again"
+        if (model, device, seed) not in self._omitted:
+            self._omitted.add((model, device, seed))
+            if seed == 1:
+                self._progress.line(f"{model}-{device} has one seed: {reason}")
+        return f"{cell_name(model, device, seed)} is omitted: {reason}"
 
     def cell_run(self, model: str, device: str, seed: int) -> CellRun:
         """The next cell, not yet started."""
@@ -131,12 +159,14 @@ class Session:
         if not self._records:
             self.run_file.unlink(missing_ok=True)
             return None
-        self._save(complete=not interrupted and len(self._records) == self._planned)
+        done = len(self._records) + len(self._omitted)
+        self._save(complete=not interrupted and done == self._planned)
         return self._run
 
     def _announce(self, cell: Cell) -> None:
         elapsed = minutes(time.monotonic() - self._started)
-        place = f"[{len(self._records) + 1}/{self._planned}]"
+        done = len(self._records) + len(self._omitted)
+        place = f"[{done + 1}/{self._planned}]"
         left_s = self._seconds_left()
         forecast = f", about {minutes(left_s)} left" if left_s else ""
         self._progress.line(f"{place} {cell.name}  ({elapsed} so far{forecast})")

@@ -48,6 +48,7 @@ class ModelEntry:
     devices: tuple[str, ...] = ("cpu",)
     pretrained: bool = False
     default: bool = True  # runs unless --models names others
+    seeded: bool = True  # False: the same comments give the same model, whatever the seed
     trained_as: str | None = None  # the model whose artifact, settings and checkpoint it shares
 
 

@@ -1,7 +1,7 @@
 """The known models. A new one is a file with a `Classifier`, and a line here.
 
 A model's file is imported only when the model is used. So a line has what must be known before: the
-kind of model, its devices, and whether it starts from pretrained weights.
+kind of model, its devices, whether it starts from pretrained weights, and whether a seed changes it.
 
 Unregistered models have two forms of name: `module:Class` is the user's code, and `hf:CHECKPOINT`
 is other weights for a model here.
@@ -31,14 +31,16 @@ _USER_CODE = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 _pretrained = partial(ModelEntry, pretrained=True)
 
 MODELS = {
-    # Each additional pair makes the paired tests stricter, so less informative models are not default.
-    "majority": ModelEntry("worthit.models.majority:Majority", default=False),
-    "word-list": ModelEntry("worthit.models.word_list:WordList", default=False),
+    # Each additional model takes time and a row, so less informative models are not default.
+    "majority": ModelEntry("worthit.models.majority:Majority", default=False, seeded=False),
+    "word-list": ModelEntry("worthit.models.word_list:WordList", default=False, seeded=False),
     "lsa": ModelEntry("worthit.models.lsa:LSA"),
     "word2vec": ModelEntry("worthit.models.word2vec:Word2Vec"),
     "fasttext": ModelEntry("worthit.models.fasttext:FastText", default=False),
-    "tfidf": ModelEntry("worthit.models.tfidf:TfIdf"),
-    "embeddings": _pretrained("worthit.models.embeddings:Embeddings", "encoder", DEVICES),
+    "tfidf": ModelEntry("worthit.models.tfidf:TfIdf", seeded=False),
+    "embeddings": _pretrained(
+        "worthit.models.embeddings:Embeddings", "encoder", DEVICES, seeded=False
+    ),
     "bert": _pretrained("worthit.models.bert:Bert", "encoder", DEVICES),
     "bert-int8": _pretrained(
         "worthit.models.bert_int8:BertInt8", "encoder", default=False, trained_as="bert"
@@ -53,7 +55,9 @@ MODELS = {
     "llama-int8": _pretrained(
         "worthit.models.llama_int8:LlamaInt8", "llm", default=False, trained_as="llama"
     ),
-    "llama-zero-shot": _pretrained("worthit.models.llama_zero_shot:LlamaZeroShot", "llm", DEVICES),
+    "llama-zero-shot": _pretrained(
+        "worthit.models.llama_zero_shot:LlamaZeroShot", "llm", DEVICES, seeded=False
+    ),
     "llama-qlora": _pretrained("worthit.models.llama_qlora:LlamaQLoRA", "llm", ("cpu", "cuda")),
 }
 

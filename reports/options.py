@@ -19,6 +19,7 @@ PRICED_PARTS = {
     "core": "one CPU core",
     **{device: f"the {device} accelerator" for device in DEVICES if device != "cpu"},
 }
+DEFAULT_WORTHWHILE_POINTS = 1.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,15 @@ P99_LIMIT = ReportOption(
     least=1,
     default=f"{DEFAULT_P99_LIMIT_MS:g}",
 )
+WORTHWHILE = ReportOption(
+    "--worthwhile",
+    "POINTS",
+    "the smallest lead of the LLM that is worth its cost, in percentage points of accuracy, or of what "
+    f"the verdict is decided by ({DEFAULT_WORTHWHILE_POINTS:g})",
+    least=0.1,
+    most=50.0,
+    default=f"{DEFAULT_WORTHWHILE_POINTS:g}",
+)
 BUDGET = ReportOption("--budget", "LIMIT=N,…", "which models stay within these limits")
 ELECTRICITY = ReportOption(
     "--electricity-price",
@@ -83,7 +93,7 @@ CARBON = ReportOption(
     "grams of CO2e per kWh; the report gives the emissions of CPU and GPU while scoring",
     unit=", per kWh",
 )
-OPTIONS = (RECALL, P99_LIMIT, BUDGET, ELECTRICITY, MACHINE, API, VOLUME, CARBON)
+OPTIONS = (RECALL, P99_LIMIT, WORTHWHILE, BUDGET, ELECTRICITY, MACHINE, API, VOLUME, CARBON)
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,7 @@ class ReportOptions:
 
     recall: float
     p99_limit_ms: float
+    worthwhile: float  # as a share: 0.01 is one point
     limits: Mapping[str, float]  # key of `--budget` → limit
     electricity_per_kwh: float | None
     machine_per_hour: float | None  # of the whole machine
@@ -116,6 +127,7 @@ class ReportOptions:
         return cls(
             recall=number(RECALL) or DEFAULT_RECALL,
             p99_limit_ms=number(P99_LIMIT) or DEFAULT_P99_LIMIT_MS,
+            worthwhile=(number(WORTHWHILE) or DEFAULT_WORTHWHILE_POINTS) / 100,
             limits=budget(given[BUDGET.flag]) if given.get(BUDGET.flag) else {},
             electricity_per_kwh=number(ELECTRICITY),
             machine_per_hour=None if by_part else number(MACHINE),

@@ -93,6 +93,7 @@ def setup(**changed: Any) -> record.Setup:
     base = record.Setup(
         settings={}, checkpoint=None, checkpoint_identity=None, device_name="a CPU", dtype=None,
         threads=2, python="3.11", versions={}, thread_pools={}, kind="classical",
+        seeded=True,
     )  # fmt: skip
     return dataclasses.replace(base, **changed)
 

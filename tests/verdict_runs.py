@@ -15,7 +15,10 @@ from worthit.reports.verdict.rules import Verdict
 
 COMMENTS = 3_000
 VALIDATION = 1_000
-RATES = {"tfidf": 3_000.0, "bert": 400.0, "llama": 40.0, "llama-zero-shot": 40.0}
+RATES = {
+    "tfidf": 3_000.0, "lsa": 3_000.0, "bert": 400.0, "llama": 40.0, "llama-zero-shot": 40.0,
+    "llama-qlora": 4.0,
+}  # fmt: skip
 
 
 def labels(comments: int) -> tuple[int, ...]:
@@ -51,7 +54,7 @@ def cell(model: str, right: float, **given: Any) -> record.CellRecord:
         model, "cpu", given.pop("seed", 0),
         setup=factories.setup(
             settings={"checkpoint": "small"}, checkpoint="a package", checkpoint_identity="id",
-            kind=MODELS[model].kind,
+            kind=MODELS[model].kind, seeded=MODELS[model].seeded,
         ),
         training=factories.training(clock, parameters=135_000_000, comments=1_000),
         latency=factories.latency(
@@ -80,3 +83,23 @@ def run(*cells: record.CellRecord, **options: str) -> record.Run:
 def decide(*cells: record.CellRecord, **options: str) -> Verdict:
     """The verdict on a run of these cells."""
     return rules.decide(Analysis.of(run(*cells, **options)))
+
+
+def discordant(
+    comments: int, only_llm: int, only_rival: int, *others: record.CellRecord, **options: str
+) -> Verdict:
+    """The verdict on llama and bert, which differ on these numbers of comments."""
+    correct = comments - only_llm - only_rival  # by both, the first comments
+    llm = np.arange(comments) < correct + only_llm
+    rival = (np.arange(comments) < correct) | (np.arange(comments) >= correct + only_llm)
+    cells = (correct_on("bert", rival), correct_on("llama", llm))
+    return decide(*cells, *others, **options)
+
+
+def correct_on(model: str, correct: np.ndarray, **given: Any) -> record.CellRecord:
+    """A cell that classifies exactly these test comments correctly."""
+    truth = np.asarray(labels(len(correct))) == 1
+    test = tuple(np.where(correct == truth, 0.9, 0.1).tolist())
+    base = cell(model, 0.9, comments=len(correct), **given)
+    quality = record.Quality(test, test, test, 1.0, 0.0, scores(VALIDATION, 0.9))
+    return dataclasses.replace(base, quality=quality)

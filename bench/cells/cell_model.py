@@ -57,6 +57,7 @@ class CellModel:
             versions=machine.library_versions(self._class.libraries),
             thread_pools=machine.thread_pools() | self._torch_pools,
             kind=entry(self._class.name).kind,
+            seeded=entry(self._class.name).seeded,
             code=self._location if is_user_code(self._location) else None,
         )
 

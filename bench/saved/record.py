@@ -273,6 +273,7 @@ class Setup:
     versions: dict[str, str]
     thread_pools: dict[str, int]  # threads of torch and of each library's own pool
     kind: str | None  # classical, encoder or llm, or what the user's class says
+    seeded: bool  # False: another seed would give the same model
     code: str | None = None  # module:Class of the user's model
 
 

@@ -225,7 +225,7 @@ def benchmark(options: CardOptions) -> list[CardRow]:
     done = subprocess.run(
         [
             sys.executable, "-P", "-m", "pytest", "bench/", "--benchmark-only", "-q",
-            "--preset", "quick", "--models", ",".join(_MODELS), "--devices", options.device,
+            "--preset", "quick", "--models", ",".join(_MODELS), "--devices", options.device, "--seeds", "1",
             "--dataset", options.dataset, "--runs-folder", str(runs), *sizes, *checkpoints,
         ],
         cwd=options.root,

@@ -64,7 +64,7 @@ class Analysis:
         values = figures.values(run, specs)
         resamples = bootstrap.counts(len(run.data.test.labels))
         pairs = paired_tests.pairs(run, resamples)
-        cascades = cascade.select(run, values)
+        cascades = cascade.select(run, values, options.worthwhile)
         return cls(
             run,
             options,

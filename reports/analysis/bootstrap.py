@@ -5,7 +5,7 @@ the resamples, so that their differences are on the same comments.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from worthit.reports.analysis import metrics
 from worthit.reports.analysis.metrics import Measure
 from worthit.reports.analysis.ranking_curve import Matrix, Vector
+from worthit.reports.analysis.trainings import Spread
 
 RESAMPLES = 1_000
 _SEED = 0
@@ -55,8 +56,8 @@ def estimates(
     Args:
         times: of `counts`, shape (n, resamples).
         labels: class indices, shape (n,).
-        trainings: the probabilities of each seed, as `metrics` takes them. The figure is their mean;
-            with several seeds, each resample draws seeds, then comments.
+        trainings: the probabilities of each seed, as `metrics` takes them. The figure is the mean
+            over seeds; with several, the interval also covers the trainings (`trainings.Spread`).
         weights: how much each comment counts in the figure, shape (n,); once by default.
     """
     drawn = [metrics.resampled(times, labels, scores) for scores in trainings]
@@ -67,13 +68,29 @@ def estimates(
         if len(known) < len(values):
             found[measure] = Estimate(None, reason=measure.undefined)
             continue
-        replicates = over_seeds(np.stack([of_seed[measure] for of_seed in drawn]))
+        replicates: Vector = np.mean([of_seed[measure] for of_seed in drawn], axis=0)
         mean = float(np.mean(known))
         # Chance adds the same again in a resample: reflect the interval.
         if measure in _RAISED_BY_CHANCE:
             replicates = np.clip(2 * mean - replicates, 0, 1)
-        found[measure] = estimate(mean, replicates)
+        found[measure] = _over_trainings(estimate(mean, replicates), replicates, known)
     return found
+
+
+def _over_trainings(found: Estimate, replicates: Vector, figures: Sequence[float]) -> Estimate:
+    """An estimate whose interval also covers the trainings.
+
+    Args:
+        figures: of each training.
+    """
+    if found.value is None or found.low is None or found.high is None:
+        return found
+    by = Spread.of(np.nanvar(replicates), [figures]).stretch
+    low, high = (
+        found.value - by * (found.value - found.low),
+        found.value + by * (found.high - found.value),
+    )
+    return replace(found, low=max(low, 0.0), high=min(high, max(1.0, found.high)))
 
 
 def estimate(value: float, replicates: Vector) -> Estimate:
@@ -93,11 +110,3 @@ def interval(replicates: Vector) -> tuple[float, float]:
     """The percentiles 2.5 and 97.5; NaN does not count."""
     low, high = np.nanquantile(replicates, (0.025, 0.975))
     return float(low), float(high)
-
-
-def over_seeds(replicates: Matrix) -> Vector:
-    """The mean over seeds, drawn with replacement for each resample; from (seeds, resamples)."""
-    seeds, resamples = replicates.shape
-    drawn = np.random.default_rng(_SEED).integers(seeds, size=(seeds, resamples))
-    mean: Vector = np.take_along_axis(replicates, drawn, axis=0).mean(axis=0)
-    return mean

@@ -2,7 +2,7 @@
 
 - A median latency has its 95 % interval and a p99 its two bounds. Both are over comments, from the
   order of samples (`worthit.bench.instruments.quantiles`).
-- Accuracy has its 95 % interval over the test comments.
+- Accuracy has its 95 % interval over the test comments, and over the trainings if there are several.
 - Other times, rates and measured energy are known up to the noise of the machine, if it was measured.
 - Peak memory is known up to `MEMORY_OFF`. Sizes on disk are exact.
 - How far an estimate is off is unknown: it has no upper bound, and nothing is ranked by it.
@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 
 from worthit.bench.instruments import quantiles
 from worthit.bench.saved.record import NOT_TUNED, CellRecord, Figure, Origin, Run, unavailable
-from worthit.reports.analysis import run_view
+from worthit.reports.analysis import metrics, run_view
 from worthit.reports.analysis.run_view import missing
+from worthit.reports.analysis.trainings import Spread, one_comment
 
 #: the ratio less 1 by which two readings of one memory peak may differ: identical runs differed by
 #: up to 13 %
@@ -111,13 +112,19 @@ def noise(run: Run) -> float:
 
 
 def test_accuracy(run: Run, cell: CellRecord) -> Bounded:
+    """The mean over the model's trainings, with a Wilson interval that also covers them."""
     if cell.quality is None:
         return absent("", missing(cell, "quality"))
-    share = run_view.accuracy(run, cell)
-    if share is None:
+    trained = run_view.trainings(run, cell)
+    shares = [share for one in trained if (share := run_view.accuracy(run, one)) is not None]
+    if not shares:
         return absent("", "there are no test comments")
-    figure = Figure(share.value, "", "measured", "test comments", share.comments)
-    return Bounded(figure, share.low, share.high)
+    values = [share.value for share in shares]
+    mean, comments = sum(values) / len(values), shares[0].comments
+    share = metrics.wilson(mean, comments)
+    by = Spread.of(mean * (1 - mean) / comments + one_comment(comments), [values]).stretch
+    low, high = max(mean - by * (mean - share.low), 0.0), min(mean + by * (share.high - mean), 1.0)
+    return Bounded(Figure(mean, "", "measured", "test comments", comments), low, high)
 
 
 def training_s(run: Run, cell: CellRecord) -> Bounded:

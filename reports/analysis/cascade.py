@@ -30,9 +30,6 @@ from worthit.reports.analysis.run_view import by_model, scores
 
 #: shares of validation comments passed on, between which a sweep draws its line
 SWEPT = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
-#: a cascade that may lose more than this, in accuracy, is not said to replace its expensive model
-MARGIN = 0.01
-
 #: how many times as much the expensive model costs, at least
 LEAST_TIMES_CHEAPER = 2.0
 _DEVIATIONS = 1.96  # of a 95 % interval
@@ -70,6 +67,7 @@ class CascadeTest:
     difference: Difference  # in accuracy, cascade minus expensive model; its p is not corrected
     gain: float  # in accuracy, cascade minus cheap model
     p_cheap: float
+    margin: float  # what a cascade may lose and still replace its expensive model, in accuracy
 
     @property
     def standing(self) -> AccuracyStanding:
@@ -78,7 +76,7 @@ class CascadeTest:
             return "less accurate"
         if not (self.p_cheap < metrics.ALPHA and self.gain > 0):
             return "no gain"
-        return "replaces" if self.difference.low >= -MARGIN else "undecided"
+        return "replaces" if self.difference.low >= -self.margin else "undecided"
 
     @property
     def replaces(self) -> bool:
@@ -86,7 +84,7 @@ class CascadeTest:
         return self.standing == "replaces"
 
 
-def select(run: Run, values: Values) -> tuple[CascadeTest, ...]:
+def select(run: Run, values: Values, margin: float) -> tuple[CascadeTest, ...]:
     """For each model, the cascade with the most accurate of the models that cost less than half of it.
 
     A cheap model takes part if `lowest_safe_threshold` has a threshold for it. Its accuracy, like the
@@ -95,6 +93,7 @@ def select(run: Run, values: Values) -> tuple[CascadeTest, ...]:
 
     Args:
         values: with the costs that `costs` compares.
+        margin: the smallest worthwhile difference of accuracies, as a share.
     """
     selected, usable = [], _usable(run, values)
     for expensive in usable:
@@ -106,7 +105,7 @@ def select(run: Run, values: Values) -> tuple[CascadeTest, ...]:
         ]
         if candidates:
             selected.append(max(candidates, key=lambda candidate: candidate[0])[1])
-    return _corrected([_test(run, one) for one in selected])
+    return _corrected([_test(run, one, margin) for one in selected])
 
 
 def lowest_safe_threshold(
@@ -211,7 +210,7 @@ def _at(
     )
 
 
-def _test(run: Run, cascade: Cascade) -> CascadeTest:
+def _test(run: Run, cascade: Cascade, margin: float) -> CascadeTest:
     """The p value is not yet corrected."""
     cheap, expensive = cascade.cheap, cascade.expensive
     correct, _ = _correct(run, cheap, expensive, cascade.threshold)
@@ -222,6 +221,7 @@ def _test(run: Run, cascade: Cascade) -> CascadeTest:
         difference(correct, by_expensive),
         gain=float(correct.mean() - by_cheap.mean()),
         p_cheap=mcnemar_p(correct, by_cheap),
+        margin=margin,
     )
 
 

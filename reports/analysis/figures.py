@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Literal
 
 from worthit.bench.saved.record import CellRecord, Figure, Run, significant, unavailable
-from worthit.reports.analysis import bounds, metrics, run_view
+from worthit.reports.analysis import bounds, leads, metrics, run_view
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.text.format import percent
 
@@ -92,19 +92,23 @@ def _train_accuracy(run: Run, cell: CellRecord) -> Figure:
         return unavailable("", run_view.missing(cell, "quality"))
     if cell.training is not None and cell.training.train_s.value is None:
         return unavailable("", cell.training.train_s.reason)
-    share = run_view.accuracy(run, cell, "train")
-    if share is None:
+    shares = [run_view.accuracy(run, one, "train") for one in run_view.trainings(run, cell)]
+    known = [share for share in shares if share is not None]
+    if not known:
         return unavailable("", "there are no training comments")
-    return Figure(share.value, "", "measured", "training comments", share.comments)
+    mean = sum(share.value for share in known) / len(known)
+    return Figure(mean, "", "measured", "training comments", known[0].comments)
 
 
 def _roc_auc(run: Run, cell: CellRecord) -> Figure:
     if cell.quality is None:
         return unavailable("", run_view.missing(cell, "quality"))
-    area = metrics.roc_auc(run_view.scores(run, cell), run.data.test.labels)
-    if area is None:
+    labels, trained = run.data.test.labels, run_view.trainings(run, cell)
+    areas = [metrics.roc_auc(run_view.scores(run, one), labels) for one in trained]
+    known = [area for area in areas if area is not None]
+    if not known:
         return unavailable("", metrics.ROC_AUC.undefined)
-    return Figure(area, "", "measured", "test comments", len(run.data.test.labels))
+    return Figure(sum(known) / len(known), "", "measured", "test comments", len(labels))
 
 
 def _energy_mj(run: Run, cell: CellRecord) -> Bounded:
@@ -140,6 +144,7 @@ FIGURES = (
         better="higher",
         limit=Limit("accuracy", "test accuracy, from 0 to 1", most=1.0),
     ),
+    FigureSpec("deciding", _value(leads.deciding), leads.deciding, better="higher"),
     FigureSpec(
         "roc_auc",
         _roc_auc,

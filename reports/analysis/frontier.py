@@ -2,8 +2,7 @@
 
 A model is cheaper than another if the bounds of their costs (`bounds`) do not overlap, for compute by
 the rules of `costs`. It is more accurate if a paired test on the same comments is significant. Of several
-seeds, the first is tested and represents its model; each seed has its own costs, and seeds of one model
-are not rivals.
+seeds, the first has the costs; accuracies are means over seeds.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,11 +12,11 @@ from typing import Literal
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run, measured
-from worthit.reports.analysis import bounds, costs, metrics
+from worthit.reports.analysis import bounds, costs, leads, metrics
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.cascade import AccuracyStanding, Cascade, CascadeTest
 from worthit.reports.analysis.figures import FigureSpec, Values
-from worthit.reports.analysis.run_view import by_model, name
+from worthit.reports.analysis.run_view import by_model, first_seeds, name
 
 Differ = Callable[[str, str], bool]  # of two cell names: True if accuracies differ significantly
 
@@ -26,7 +25,7 @@ Standing = Literal[
     "dominated",  # another is cheaper and more accurate
     "same accuracy",  # another is cheaper, and the accuracies do not differ significantly
     "same cost",  # another is more accurate, and the costs do not differ
-    "guessing",  # not shown to beat the majority class
+    "guessing",  # not shown to beat a constant answer
     "not ranked",  # the cost of some model is an estimate
     "disturbed",  # so was the measurement of the cost: the model is not ranked, and no rival
     "unknown",  # cost or accuracy is unavailable
@@ -109,7 +108,7 @@ def frontiers(
 def _frontier(
     run: Run, spec: FigureSpec, values: Values, differ: Differ, cascades: Sequence[CascadeTest]
 ) -> Frontier:
-    points = [_point(run, cell, spec, values) for cell in run.cells]
+    points = [_point(run, cell, spec, values) for cell in first_seeds(run)]
     points = [
         replace(point, standing="disturbed") if point.is_known and point.cost.disturbed else point
         for point in points
@@ -207,7 +206,6 @@ def _point(run: Run, cell: CellRecord, spec: FigureSpec, values: Values) -> Poin
     """A point without its standing."""
     cost, share = values[cell.name, spec.key], values[cell.name, "accuracy"]
     reason = cost.figure.reason or share.figure.reason
-    majority = metrics.majority_accuracy(run.data.test.labels)
     first = next((cells[0] for cells in by_model(run).values() if cell in cells), cell)
     return Point(
         cell.name,
@@ -216,7 +214,7 @@ def _point(run: Run, cell: CellRecord, spec: FigureSpec, values: Values) -> Poin
         share,
         first.name,
         values[first.name, "accuracy"].value or 0.0,
-        share.low > majority,
+        values[cell.name, "deciding"].low > leads.guessing(run),
         "unknown",
         reason=reason,
     )

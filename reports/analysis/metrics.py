@@ -50,10 +50,14 @@ def share(hits: int, comments: int) -> Share | None:
     Equal to `scipy.stats.binomtest(...).proportion_ci(method="wilson")`, which tests check. Importing
     scipy.stats takes 0.4 s, longer than rendering most reports.
     """
-    if not comments:
-        return None
+    return wilson(hits / comments, comments) if comments else None
+
+
+def wilson(value: float, comments: int) -> Share:
+    """A share with its Wilson interval; the mean of several shares of the same comments too."""
     z = NormalDist().inv_cdf(0.975)
-    value, weight = hits / comments, comments + z**2
+    weight = comments + z**2
+    hits = value * comments
     middle = (hits + z**2 / 2) / weight
     reach = z / weight * math.sqrt(comments * value * (1 - value) + z**2 / 4)
     return Share(value, max(middle - reach, 0.0), min(middle + reach, 1.0), comments)

@@ -1,13 +1,13 @@
 """Which models differ significantly: every pair, on the same test comments.
 
-Accuracies are compared by McNemar's exact test, ROC AUCs (macro for more than two classes) by the
-paired bootstrap. The p values are corrected for the number of pairs (Holm). Of several seeds, the
-first represents its model: a pair for every two seeds would ask the same question again, and the
-correction would cancel what more trainings show.
+An exploratory table: the verdict tests only what it asks (`worthit.reports.analysis.leads`). The
+differences in accuracy and ROC AUC (macro for more than two classes) are those of the means over
+seeds; interval and p value follow from the same variance over comments and trainings
+(`worthit.reports.analysis.trainings`). The p values are corrected for the number of pairs (Holm).
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
@@ -16,8 +16,9 @@ import numpy.typing as npt
 from scipy.special import bdtr  # scipy.stats takes 0.4 s to import
 
 from worthit.bench.saved.record import Run
-from worthit.reports.analysis import metrics
+from worthit.reports.analysis import leads, metrics
 from worthit.reports.analysis.bootstrap import interval
+from worthit.reports.analysis.leads import Lead
 from worthit.reports.analysis.ranking_curve import Matrix, Vector
 from worthit.reports.analysis.run_view import by_model
 from worthit.reports.text import class_names
@@ -60,31 +61,37 @@ class Pair:
 
 
 def pairs(run: Run, resamples: Matrix) -> tuple[Pair, ...]:
-    """All pairs of models with scores, in the order of the run.
+    """All pairs of models with scores, in the order of the run; the first cell names its model.
 
     Args:
         resamples: of the test comments, see `bootstrap.counts`.
     """
-    cells = [cells[0] for cells in by_model(run).values()]
-    scored = {cell.name: cell.quality.test for cell in cells if cell.quality is not None}
+    scored = {
+        cells[0].name: [cell.quality.test for cell in cells if cell.quality is not None]
+        for cells in by_model(run).values()
+    }
     return pairs_of(run.data.test.labels, scored, len(run.data.classes), resamples)
 
 
 def pairs_of(
-    labels: Sequence[int], scores: dict[str, tuple[float, ...]], classes: int, resamples: Matrix
+    labels: Sequence[int],
+    scores: Mapping[str, Sequence[tuple[float, ...]]],
+    classes: int,
+    resamples: Matrix,
 ) -> tuple[Pair, ...]:
-    """All pairs of cells.
+    """All pairs of models.
 
     Args:
         labels: class indices, shape (n,).
-        scores: cell name → probabilities of the same n comments, as a run saves them.
+        scores: cell name → of each training, the probabilities of the same n comments, as a run
+            saves them.
         classes: number of classes.
         resamples: of the n comments, see `bootstrap.counts`.
     """
     if len(scores) < 2 or not labels:
         return ()
-    shaped = [class_names.shaped(flat, classes) for flat in scores.values()]
-    by_accuracy = _by_accuracy(resamples, labels, shaped)
+    shaped = [[class_names.shaped(one, classes) for one in flat] for flat in scores.values()]
+    by_accuracy = _by_accuracy(labels, shaped)
     by_auc = _by_auc(resamples, labels, shaped)
     names = itertools.combinations(scores, 2)
     return tuple(
@@ -164,33 +171,30 @@ def corrected(differences: Sequence[Difference]) -> list[Difference]:
 
 
 def _by_accuracy(
-    resamples: Matrix, labels: Sequence[int], scores: Sequence[Probabilities]
+    labels: Sequence[int], models: Sequence[Sequence[Probabilities]]
 ) -> list[Difference]:
-    correct = np.stack([metrics.predicted(one) == np.asarray(labels) for one in scores])
-    drawn = correct.astype(resamples.dtype) @ resamples / len(labels)
-    return corrected(
-        [
-            Difference(
-                float(correct[first].mean() - correct[second].mean()),
-                *interval(drawn[first] - drawn[second]),
-                mcnemar_p(correct[first], correct[second]),
-            )
-            for first, second in itertools.combinations(range(len(scores)), 2)
-        ]
-    )
+    correct = [leads.correct(labels, trainings) for trainings in models]
+    return corrected([_of(leads.of_accuracy(*both)) for both in itertools.combinations(correct, 2)])
 
 
 def _by_auc(
-    resamples: Matrix, labels: Sequence[int], scores: Sequence[Probabilities]
+    resamples: Matrix, labels: Sequence[int], models: Sequence[Sequence[Probabilities]]
 ) -> Sequence[Difference | None]:
-    both = list(itertools.combinations(range(len(scores)), 2))
-    areas = [area for one in scores if (area := metrics.roc_auc(one, labels)) is not None]
-    if len(areas) < len(scores):
+    both = list(itertools.combinations(range(len(models)), 2))
+    if len(set(labels)) < 2:
         return [None] * len(both)
-    drawn = [metrics.roc_aucs(resamples, labels, one) for one in scores]
+    areas = [
+        np.asarray([metrics.roc_auc(one, labels) for one in trainings], float)
+        for trainings in models
+    ]
+    drawn = [
+        np.mean([metrics.roc_aucs(resamples, labels, one) for one in trainings], axis=0)
+        for trainings in models
+    ]
     return corrected(
-        [
-            bootstrap_difference(areas[first] - areas[second], drawn[first] - drawn[second])
-            for first, second in both
-        ]
+        [_of(leads.of_figures((areas[i], areas[j]), (drawn[i], drawn[j]), labels)) for i, j in both]
     )
+
+
+def _of(lead: Lead) -> Difference:
+    return Difference(lead.value, lead.low, lead.high, lead.spread.p(lead.value))

@@ -57,6 +57,23 @@ def accuracy(
     return metrics.accuracy(scores(run, cell, part), getattr(run.data, part).labels)
 
 
+def first_seeds(run: Run) -> list[CellRecord]:
+    """The first cell of each model on each device, which has its times, memory and energy."""
+    first: dict[tuple[str, str], CellRecord] = {}
+    for cell in run.cells:
+        first.setdefault((cell.model, cell.device), cell)
+    return list(first.values())
+
+
+def trainings(run: Run, cell: CellRecord) -> list[CellRecord]:
+    """The cells with scores that differ from a cell at most by the seed."""
+    return [
+        other
+        for other in run.cells
+        if (other.model, other.device) == (cell.model, cell.device) and other.quality is not None
+    ]
+
+
 def by_model(run: Run) -> dict[str, list[CellRecord]]:
     """The cells with scores; cells that differ only by the seed share a name."""
     models: dict[str, list[CellRecord]] = {}

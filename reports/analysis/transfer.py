@@ -122,7 +122,12 @@ def transfers(run: Run) -> Transfers:
         results += list(_results(run, other, [cell for cell in cells if cell.name in scores]))
         labels = other.part.labels
         resamples = bootstrap.counts(len(labels))
-        pairs[other.name] = pairs_of(labels, scores, len(run.data.classes), resamples)
+        trainings = {
+            models[0].name: [flat for cell in models if (flat := _scores(cell, other)) is not None]
+            for models in by_model(run).values()
+        }
+        with_scores = {model: flat for model, flat in trainings.items() if flat}
+        pairs[other.name] = pairs_of(labels, with_scores, len(run.data.classes), resamples)
     return Transfers(tuple(_corrected(results)), pairs)
 
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from worthit.bench.cell import file_name
 from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.run_view import first_seeds
 from worthit.reports.pictures import cascade, confusion, curves, frontier, learning, style, titles
 from worthit.reports.text import class_names
 
@@ -40,7 +41,7 @@ def _pictures(analysis: Analysis) -> Iterator[tuple[str, str, Figure]]:
     yield from _curves(analysis)
     run = analysis.run
     if len(run.data.classes) <= titles.MOST_CLASSES_DRAWN:
-        for cell in run.cells:
+        for cell in first_seeds(run):
             if cell.quality is not None:
                 title = f"{titles.CONFUSION} {cell.name}"
                 yield title, f"confusion-{file_name(cell.name)}.png", confusion.draw(run, cell)

@@ -4,7 +4,7 @@ from worthit.bench.saved.record import significant
 from worthit.reports.analysis import budgets
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.budgets import Fit
-from worthit.reports.analysis.run_view import name
+from worthit.reports.analysis.run_view import first_seeds, name
 from worthit.reports.sections.glossary import link
 from worthit.reports.text.format import Footnotes, joined, written
 from worthit.reports.text.tables import table
@@ -21,7 +21,7 @@ def section(analysis: Analysis) -> list[str]:
             budgets.overall(fits[cell.name]),
             *(_entry(fit, notes) for fit in fits[cell.name]),
         ]
-        for cell in run.cells
+        for cell in first_seeds(run)
     ]
     limits = [
         f"{fit.key} {'≥' if fit.at_least else '≤'} {fit.limit:g}" for fit in fits[run.cells[0].name]

@@ -6,7 +6,7 @@ Sections link to a term by `link`. A report prints only the terms that it links 
 import re
 from collections.abc import Callable, Iterable
 
-from worthit.reports.analysis import bootstrap, bounds, cascade, metrics
+from worthit.reports.analysis import bootstrap, bounds, leads, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.frontier import Standing
 from worthit.reports.text.format import percent
@@ -60,7 +60,7 @@ def _frontier(analysis: Analysis) -> str:
         "same cost": "“costs as better X”: X is more accurate, and the costs do not differ.",
     }
     seeds = (
-        "The first of several seeds is tested and represents its model."
+        "Accuracies are means over the seeds of a model, costs those of the first."
         if any(len(cells) > 1 for cells in analysis.models.values())
         else ""
     )
@@ -89,10 +89,11 @@ def _cheaper(analysis: Analysis) -> str:
 
 
 def _guessing(analysis: Analysis) -> str:
-    majority = metrics.majority_accuracy(analysis.run.data.test.labels)
+    run = analysis.run
+    heading = leads.measure(run).heading
     return (
-        f"always predicting the most common class (majority class). It is correct for {percent(majority)} of "
-        "the test comments and costs nothing. “≈ guessing”: not shown to be more accurate."
+        f"the same answer to every comment. Its {heading} is {percent(leads.guessing(run))}, and it costs "
+        f"nothing. “≈ guessing”: not shown to have a higher {heading}."
     )
 
 
@@ -136,19 +137,21 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "on the validation comments. For each Y, X is the most accurate there of the models that cost less than "
     "half of Y. Being selected is luck in part, which the test comments do not share: only they decide the "
     "standing. Both models have to be in memory. A comment that is passed on counts as long as the others.",
-    "in place of Y": f"the cascade X → Y loses less than {100 * cascade.MARGIN:g} point of accuracy against Y "
-    "(lower end of the 95 % interval), and is shown to be more accurate than X alone. “≈ cheaper X”: it is not "
+    "in place of Y": "the cascade X → Y loses less than the smallest worthwhile difference (`--worthwhile`) against Y "
+    "(lower end of the 95 % interval of accuracy), and is shown to be more accurate than X alone. “≈ cheaper X”: it is not "
     "shown to be more accurate than X alone. “too little data against Y”: it may lose more than that.",
     "compute": _compute,
     "learning curve": "each model is trained on growing parts of the same comments. Accuracies are compared "
     "by McNemar's test, corrected for the number of comparisons (Holm).",
     # quality
     "95 % interval": f"the percentiles 2.5 and 97.5 of a figure over {bootstrap.RESAMPLES:,} bootstrap resamples "
-    "of the comments, and of the seeds if there are several; the figure itself is then the mean over seeds. "
-    "Test accuracy in the results table has a Wilson interval.",
-    "statistically significant": f"p < {metrics.ALPHA:g} in a paired test on the same comments: McNemar's exact test "
-    "for accuracy, the paired bootstrap for ROC AUC. The p values are corrected for the number of pairs (Holm), the "
-    "intervals are not. Of several seeds, the first is tested.",
+    "of the comments. With several seeds the figure is their mean, and the interval is widened by the variance "
+    "between trainings, with Student's t for their number (Satterthwaite 1946). "
+    "Test accuracy in the results table has a Wilson interval, widened alike. With one seed, an interval does not "
+    "cover that trainings differ.",
+    "statistically significant": f"p < {metrics.ALPHA:g} in a paired t test on the same comments, by the "
+    "variance over comments (for ROC AUC, over bootstrap resamples) and between trainings. Intervals follow from the "
+    "same variance. The p values are corrected for the number of pairs (Holm), the intervals are not.",
     "balanced accuracy": "the mean recall of the classes.",
     "precision": "the share of the comments predicted positive that are positive. It is lower if positive comments "
     "are rarer.",

@@ -8,7 +8,7 @@ from worthit.reports.analysis import bounds, prices
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.prices import J_PER_KWH, MILLION, Gain
-from worthit.reports.analysis.run_view import name
+from worthit.reports.analysis.run_view import first_seeds, name
 from worthit.reports.options import PRICED_PARTS, ReportOptions
 from worthit.reports.sections.glossary import link
 from worthit.reports.text.format import Footnotes, span, with_reason
@@ -60,7 +60,7 @@ def _conclusion(run: Run, options: ReportOptions) -> str:
             f"{given}. The price of scoring on this machine is unknown; give --machine-price, "
             "--electricity-price or both."
         )
-    scoring = {name(run, cell): prices.scoring(run, cell, options) for cell in run.cells}
+    scoring = {name(run, cell): prices.scoring(run, cell, options) for cell in first_seeds(run)}
     if any(cost.estimated for cost in scoring.values()):
         return f"{given}. {_ESTIMATES}"
     costs = span({model: cost.figure for model, cost in scoring.items()})
@@ -88,7 +88,7 @@ def _costs(run: Run, options: ReportOptions) -> list[str]:
     notes = Footnotes()
     body = [
         [name(run, cell), *(_cost(read(cell), notes) for read in columns.values())]
-        for cell in run.cells
+        for cell in first_seeds(run)
     ]
     left_out = [_NOT_IN_CO2E] if options.carbon_g_per_kwh is not None else []
     return [*left_out, *table("Prices", ["model", *columns], body, notes)]
@@ -101,7 +101,7 @@ def _cost(cost: Bounded, notes: Footnotes) -> str:
 def _break_evens(run: Run, options: ReportOptions) -> list[str]:
     costs = {
         name(run, cell): (prices.training(run, cell, options), prices.scoring(run, cell, options))
-        for cell in run.cells
+        for cell in first_seeds(run)
     }
     rivals = _rivals(costs, options)
     if not rivals:

@@ -10,6 +10,7 @@ from worthit.reports.analysis.metrics import Measure
 from worthit.reports.analysis.paired_tests import Difference
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.analysis.transfer import auc_measure
+from worthit.reports.sections import seeds
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, estimate, joined, p_value, points, with_interval
@@ -182,10 +183,12 @@ def _differences(analysis: Analysis) -> list[str]:
     )
     and_auc = f", {auc.heading} in {different_auc}" if all_auc else ""
     others = "The other pairs may still differ; more test comments would show smaller differences."
+    about = "This table is exploratory: the verdict tests only the LLM against each cheaper model."
     return [
         "### Statistically significant differences",
         f"Accuracy differs {link('statistically significant', 'significantly')} in {different} of {len(pairs)} "
-        f"pairs of models{and_auc}.{f' {others}' * (different < len(pairs))}",
+        f"pairs of models{and_auc}.{f' {others}' * (different < len(pairs))} {about}",
+        seeds.trained_once(analysis),
         *table(
             "Models without a significant difference", ["model", *headings], rows, notes, left=3
         ),

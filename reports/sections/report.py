@@ -29,7 +29,7 @@ from worthit.reports.sections import (
     transfer,
 )
 from worthit.reports.text import class_names, disturbed
-from worthit.reports.text.format import Footnotes, percent
+from worthit.reports.text.format import Footnotes, joined, percent
 from worthit.reports.text.tables import folded, listed, tabulated
 from worthit.reports.verdict.rules import Verdict
 
@@ -93,7 +93,21 @@ def results(analysis: Analysis) -> list[str]:
     table, *notes = results_table.table(analysis)
     macro = "" if class_names.of_two(analysis.run) else f" {_MACRO}"
     doubts = _disturbed(analysis.run)
-    return [table, _LEGEND + macro, *([f"**{doubts}**"] if doubts else []), *notes]
+    return [
+        table,
+        _LEGEND + macro + _repeated(analysis),
+        *([f"**{doubts}**"] if doubts else []),
+        *notes,
+    ]
+
+
+def _repeated(analysis: Analysis) -> str:
+    """Which figures of the results table are of several trainings; empty if none is."""
+    seeds = {model: len(cells) for model, cells in analysis.models.items() if len(cells) > 1}
+    if not seeds:
+        return ""
+    texts = [f"{count} trainings of {model}" for model, count in seeds.items()]
+    return f" Accuracies and ROC AUC are means of {joined(texts)}; other figures are of the first."
 
 
 def brief(analysis: Analysis, verdict: Verdict) -> str:

@@ -4,19 +4,19 @@ from worthit.bench.saved.record import CellRecord, Figure, Run
 from worthit.reports.analysis import figures, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figures import FigureSpec
-from worthit.reports.analysis.run_view import name
+from worthit.reports.analysis.run_view import first_seeds, name
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, percent, with_reason, written
 from worthit.reports.text.tables import listed, tabulated
 
 
 def table(analysis: Analysis) -> list[str]:
-    """One row per cell, in the order in which they ran, and the majority class; then the footnotes."""
+    """One row per model and device, in the order in which they ran, and the majority class; footnotes."""
     run, notes = analysis.run, Footnotes()
     columns = [spec for spec in figures.FIGURES if spec.results and spec.has_column(run)]
     body = [
         [name(run, cell), *(_entry(analysis, cell, spec, notes) for spec in columns)]
-        for cell in run.cells
+        for cell in first_seeds(run)
     ]
     if run.data.test.labels:
         majority = percent(metrics.majority_accuracy(run.data.test.labels))
@@ -34,7 +34,7 @@ def brief_rows(run: Run, notes: Footnotes) -> tuple[list[str], list[list[str]]]:
             name(run, cell),
             *(_plain(written(spec.read(run, cell), notes, spec.number)) for spec in columns),
         ]
-        for cell in run.cells
+        for cell in first_seeds(run)
     ]
     return ["model", *(spec.brief for spec in columns)], body
 
@@ -69,7 +69,7 @@ def figure_table(run: Run, part: str, section: str | tuple[str, ...] = "") -> st
     notes = Footnotes()
     body: list[list[str]] = []
     instruments: list[dict[str, int]] = []  # instrument → the most samples behind a figure
-    for cell in run.cells:
+    for cell in first_seeds(run):
         if getattr(cell, part) is not None:
             found = [spec.read(run, cell) for spec in specs]
             body.append([name(run, cell), *(with_reason(figure, notes) for figure in found)])

@@ -1,41 +1,74 @@
-"""The section on seeds: how much a second training of the same model differs."""
+"""The section on seeds: how much trainings of the same model differ, and of which it is unknown."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from worthit.bench.cell import cell_name
+from worthit.bench.saved.record import CellRecord
 from worthit.reports.analysis import metrics, run_view
 from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.text.format import joined
 from worthit.reports.text.tables import table
 
 
 def section(analysis: Analysis) -> list[str]:
-    """Mean and standard deviation over seeds; nothing if each model was trained once."""
-    run, body, ranges = analysis.run, [], {}
-    for cells in analysis.models.values():
-        if len(cells) > 1:
-            model = cell_name(cells[0].model, cells[0].device, 0)
-            accuracies = [
-                share.value for cell in cells if (share := run_view.accuracy(run, cell)) is not None
-            ]
-            areas = [
-                metrics.roc_auc(run_view.scores(run, cell), run.data.test.labels) for cell in cells
-            ]
-            seconds = [cell.training.train_s.value if cell.training else None for cell in cells]
-            entries = [_entry(accuracies), _entry(areas), _entry(seconds)]
-            body.append([model, str(len(cells)), *entries])
-            ranges[model] = float(np.ptp(accuracies)) if accuracies else 0.0
-    if not body:
+    """Mean and standard deviation over seeds, and what one training leaves open."""
+    repeated = {model: cells for model, cells in analysis.models.items() if len(cells) > 1}
+    text = " ".join(filter(None, (_widest(analysis, repeated), trained_once(analysis))))
+    if not text:
         return []
+    paragraphs = ["## Seeds", text]
+    if repeated:
+        headings = ["model", "seeds", "test accuracy", "ROC AUC", "training, s"]
+        body = [_row(analysis, model, cells) for model, cells in repeated.items()]
+        paragraphs += table("Mean ± standard deviation", headings, body)
+    return paragraphs
+
+
+def trained_once(analysis: Analysis) -> str:
+    """The models whose intervals do not cover that another training may differ; and those that need none."""
+    once = [model for model, cells in analysis.models.items() if len(cells) == 1]
+    seeded = [model for model in once if _is_seeded(analysis.models[model][0])]
+    deterministic = [model for model in once if model not in seeded]
+    sentences = []
+    if seeded:
+        sentences.append(
+            f"Trained once: {joined(seeded)}. These intervals cover the test comments, not what another "
+            "training would give."
+        )
+    if deterministic:
+        sentences.append(f"Deterministic, so one training is enough: {joined(deterministic)}.")
+    return " ".join(sentences)
+
+
+def _is_seeded(cell: CellRecord) -> bool:
+    return cell.setup is None or cell.setup.seeded
+
+
+def _widest(analysis: Analysis, repeated: dict[str, list[CellRecord]]) -> str:
+    ranges = {
+        model: float(np.ptp(_accuracies(analysis, cells))) for model, cells in repeated.items()
+    }
+    if not ranges:
+        return ""
     widest = max(ranges, key=ranges.__getitem__)
-    headings = ["model", "seeds", "test accuracy", "ROC AUC", "training, s"]
-    return [
-        "## Seeds",
+    return (
         f"Trainings that differ only in the seed differ most for {widest}, by up to "
-        f"{100 * ranges[widest]:.1f} points of test accuracy. Mean ± standard deviation:",
-        *table("Mean ± standard deviation", headings, body),
-    ]
+        f"{100 * ranges[widest]:.1f} points of test accuracy."
+    )
+
+
+def _row(analysis: Analysis, model: str, cells: Sequence[CellRecord]) -> list[str]:
+    run = analysis.run
+    areas = [metrics.roc_auc(run_view.scores(run, cell), run.data.test.labels) for cell in cells]
+    seconds = [cell.training.train_s.value if cell.training else None for cell in cells]
+    entries = [_entry(_accuracies(analysis, cells)), _entry(areas), _entry(seconds)]
+    return [model, str(len(cells)), *entries]
+
+
+def _accuracies(analysis: Analysis, cells: Sequence[CellRecord]) -> list[float]:
+    shares = [run_view.accuracy(analysis.run, cell) for cell in cells]
+    return [share.value for share in shares if share is not None] or [0.0]
 
 
 def _entry(values: Sequence[float | None]) -> str:

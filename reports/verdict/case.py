@@ -1,15 +1,17 @@
 """The case that a verdict decides: one fine-tuned LLM, and the cheaper models beside it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run
 from worthit.models.registry import MODELS
-from worthit.reports.analysis import run_view
+from worthit.reports.analysis import costs, leads, run_view
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.metrics import Share
-from worthit.reports.analysis.paired_tests import Difference, between
+from worthit.reports.analysis.bounds import Bounded
+from worthit.reports.analysis.leads import Lead, Standing
+from worthit.reports.analysis.metrics import Measure
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,14 @@ class Case:
 
     analysis: Analysis
     llm: CellRecord
-    rivals: tuple[CellRecord, ...]  # cheaper than the LLM, the most accurate first
+    rivals: tuple[CellRecord, ...]  # cheaper than the LLM, the best first
+    leads: Mapping[str, Lead]  # of the LLM over each rival, by cell name
+
+    @classmethod
+    def of(cls, analysis: Analysis, llm: CellRecord, rivals: list[CellRecord]) -> "Case":
+        best_first = sorted(rivals, key=lambda rival: -figure(analysis, rival))
+        over = {rival.name: lead(analysis, llm, rival) for rival in rivals}
+        return cls(analysis, llm, tuple(best_first), over)
 
     @property
     def run(self) -> Run:
@@ -29,49 +38,70 @@ class Case:
         """Number of test comments."""
         return len(self.run.data.test.labels)
 
+    @property
+    def worthwhile(self) -> float:
+        """The smallest lead that is worth its cost, as a share."""
+        return self.analysis.options.worthwhile
+
+    @property
+    def measure(self) -> Measure:
+        """The figure that decides."""
+        return leads.measure(self.run)
+
+    @property
+    def guessing(self) -> float:
+        """That figure of the best constant answer."""
+        return leads.guessing(self.run)
+
     def name(self, cell: CellRecord) -> str:
         return run_view.name(self.run, cell)
 
-    def accuracy(self, cell: CellRecord) -> Share:
-        return test_accuracy(self.analysis, cell)
+    def figure(self, cell: CellRecord) -> Bounded:
+        """The figure that decides, with its interval; the mean over trainings."""
+        return self.analysis.values[cell.name, "deciding"]
 
-    def compute_ms(self, cell: CellRecord) -> float:
-        return self.analysis.values[cell.name, "compute_ms"].value or np.inf
+    def lead(self, rival: CellRecord) -> Lead:
+        return self.leads[rival.name]
 
-    def lead(self, rival: CellRecord) -> Difference:
-        """The accuracy of the LLM minus that of a rival."""
-        return between(self.analysis.pairs, self.llm.name, rival.name).accuracy
+    def standing(self, rival: CellRecord) -> Standing:
+        return self.lead(rival).standing(self.worthwhile)
 
-    def is_better(self, rival: CellRecord) -> bool:
-        """True if the LLM is better than a rival, in each of its trainings than in each of theirs."""
-        ahead = min(self.trainings(self.llm)) > max(self.trainings(rival))
-        return self.lead(rival).is_significant and self.lead(rival).value > 0 and ahead
+    def closest(self) -> CellRecord:
+        """The rival over which the lead is smallest for certain."""
+        return min(self.rivals, key=lambda rival: self.lead(rival).low)
 
-    def is_worse(self, rival: CellRecord) -> bool:
-        """The opposite of `is_better`, under the same rule."""
-        behind = max(self.trainings(self.llm)) < min(self.trainings(rival))
-        return self.lead(rival).is_significant and self.lead(rival).value < 0 and behind
+    def times_cheaper(self, rival: CellRecord) -> float | None:
+        """How many times as much the LLM costs to run, at least; None if that is unknown."""
+        return costs.times_cheaper(self.analysis.values, rival.name, self.llm.name)
 
-    def seeds_disagree(self, rival: CellRecord) -> bool:
-        """True if the first seeds differ significantly, but other seeds do not confirm it."""
-        differs = self.lead(rival).is_significant
-        return differs and not (self.is_better(rival) or self.is_worse(rival))
-
-    def seeds(self) -> int:
-        """Number of trainings of the LLM."""
-        return len(self.trainings(self.llm))
-
-    def trainings(self, cell: CellRecord) -> list[float]:
-        """The accuracy with each seed."""
-        seeds = next(cells for cells in self.analysis.models.values() if cell in cells)
-        return [self.accuracy(other).value for other in seeds]
+    def trained_once(self, *cells: CellRecord) -> list[CellRecord]:
+        """Those of the cells whose model another seed would change, and that has only one."""
+        return [
+            cell
+            for cell in cells
+            if is_seeded(cell) and len(run_view.trainings(self.run, cell)) == 1
+        ]
 
 
-def test_accuracy(analysis: Analysis, cell: CellRecord) -> Share:
-    """The test accuracy of a cell with scores."""
-    found = analysis.values[cell.name, "accuracy"]
-    assert found.value is not None
-    return Share(found.value, found.low, found.high, found.figure.samples)
+def lead(analysis: Analysis, first: CellRecord, second: CellRecord) -> Lead:
+    """The lead of one model over another, with all trainings of both."""
+    run, trainings = analysis.run, run_view.trainings
+    return leads.lead(run, trainings(run, first), trainings(run, second), analysis.resamples)
+
+
+def figure(analysis: Analysis, cell: CellRecord) -> float:
+    """The figure that decides, of one model; -infinity if it is not defined."""
+    value = analysis.values[cell.name, "deciding"].value
+    return -np.inf if value is None else value
+
+
+def compute_ms(analysis: Analysis, cell: CellRecord) -> float:
+    return analysis.values[cell.name, "compute_ms"].value or np.inf
+
+
+def is_cheaper(analysis: Analysis, cell: CellRecord, other: CellRecord) -> bool:
+    """True if a cell is cheaper to run beyond the bounds of both figures."""
+    return costs.is_cheaper(analysis.values, cell.name, other.name)
 
 
 def is_llm(cell: CellRecord) -> bool:
@@ -82,3 +112,8 @@ def is_llm(cell: CellRecord) -> bool:
 
 def is_tuned_llm(cell: CellRecord) -> bool:
     return is_llm(cell) and cell.training is not None and cell.training.train_s.value is not None
+
+
+def is_seeded(cell: CellRecord) -> bool:
+    """True unless another seed would give the same model."""
+    return cell.setup is None or cell.setup.seeded

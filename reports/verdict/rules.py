@@ -1,18 +1,18 @@
 """The verdict: is fine-tuning the LLM worth it here, or does something cheaper do the job?
 
-The rules, in order. A model is "better" or "worse" only if McNemar's test on the same test comments,
-corrected for the number of pairs, is significant. It is "cheaper" if its compute per comment costs
-less beyond the bounds of both figures, by the rules of `worthit.reports.analysis.costs`.
+The rules, in order. One interval decides: that of 95 % of the LLM's lead over a rival, on the same
+test comments, in the figure that `worthit.reports.analysis.leads` chooses (accuracy, unless a class is
+rare). It is compared with the smallest worthwhile lead (`--worthwhile`, 1 point): the LLM is better if
+the whole interval is at or above it, and not better if the whole interval is below it. A rival is
+"cheaper" if its compute per comment costs less beyond the bounds of both figures, by the rules of
+`worthit.reports.analysis.costs`.
 
 1. No tuned LLM, or no cheaper model, was measured: no verdict.
-2. The tuned LLM is not shown to beat the majority class: not worth it here.
-3. A cheaper model is better, does not differ significantly, or seeds disagree on which is better:
-   - seeds disagree: too little data to tell;
-   - the LLM can lead by less than `WORTHWHILE_POINTS` (95 %), or the cheaper one is better: not
-     worth it here;
-   - with fewer than `ENOUGH_COMMENTS` test comments: too little data to tell;
-   - else: not worth it here, since a remaining lead is small.
-4. The LLM is better than every cheaper model:
+2. The LLM is shown to beat a constant answer by less than a worthwhile lead: not worth it here.
+3. The LLM is not better than some cheaper rival: not worth it here.
+4. The LLM is not shown to beat a constant answer, or not shown to be better than every cheaper rival:
+   too little data to tell.
+5. The LLM is better than every cheaper rival:
    - it is not known to stay within a limit of the budget, or of p99 without a budget: practical if
      that limit can be relaxed;
    - on an out-of-domain set with the same labels it is not shown to beat guessing: practical if the
@@ -21,34 +21,46 @@ less beyond the bounds of both figures, by the rules of `worthit.reports.analysi
      first;
    - else: practical.
 
-The most accurate of several tuned LLMs represents all. The first of several seeds is tested, and the
-LLM is better or worse only if it is with each seed of both. `wording` has the sentences.
+Several tuned LLMs: those that the most accurate one leads by less than a worthwhile lead are
+represented by the cheapest of them. Others that are not shown to be less accurate are decided too, and
+the verdict is the most favourable one, so that one comment cannot choose between them; of equal
+verdicts, it is that of the cheapest.
+
+Errors. "Practical" needs a test against every rival, so it is wrong in at most 2.5 % of runs, however
+many rivals there are (intersection-union test, Berger 1982), times the number of LLMs that are decided.
+For "not worth it here" one rival is enough: the chance to overlook a lead that is worthwhile over all of
+m rivals is 2.5 % each, and at most m times that together. `simulation` shows how often each answer
+occurs, `wording` has the sentences.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from worthit.bench.saved.record import CellRecord, significant
-from worthit.reports.analysis import costs, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.budgets import Fit
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.run_view import name
-from worthit.reports.text.format import percent
+from worthit.reports.text.format import percent, points
 from worthit.reports.verdict import wording
-from worthit.reports.verdict.case import Case, is_llm, is_tuned_llm, test_accuracy
+from worthit.reports.verdict.case import (
+    Case,
+    compute_ms,
+    figure,
+    is_cheaper,
+    is_llm,
+    is_tuned_llm,
+    lead,
+)
 
-#: below this lead, in points of accuracy, a more expensive model is not worth its cost
-WORTHWHILE_POINTS = 1.0
-#: with this many test comments, a lead that is not significant is small
-ENOUGH_COMMENTS = 2_000
 #: share of an LLM's compute that a cascade has to save to be the better answer
 WORTHWHILE_SAVING = 0.5
 
 _QUIET = "Measure again on an idle machine."
 
-Answer = Literal[
-    "practical", "practical if", "not worth it here", "too little data to tell", "no verdict"
+Answer = Literal[  # the most favourable for the LLM first
+    "practical", "practical if", "too little data to tell", "not worth it here", "no verdict"
 ]
 
 
@@ -64,32 +76,43 @@ class Verdict:
 
 def decide(analysis: Analysis) -> Verdict:
     """Apply the rules to a run."""
-    run, values = analysis.run, analysis.values
     scored = [cells[0] for cells in analysis.models.values()]
     tuned = [cell for cell in scored if is_tuned_llm(cell)]
     if not tuned:
         return _none("this run has no fine-tuned LLM with test scores")
-    llm = max(tuned, key=lambda cell: test_accuracy(analysis, cell).value)
-    cost = values[llm.name, "compute_ms"]
+    cheapest_first = sorted(_contenders(analysis, tuned), key=lambda llm: compute_ms(analysis, llm))
+    verdicts = [_of(analysis, llm, scored) for llm in cheapest_first]
+    return min(verdicts, key=lambda verdict: get_args(Answer).index(verdict.answer))
+
+
+def _contenders(analysis: Analysis, tuned: Sequence[CellRecord]) -> list[CellRecord]:
+    """The tuned LLMs that may be the best one; the cheapest of equivalent ones represents them."""
+    best = max(tuned, key=lambda llm: figure(analysis, llm))
+    others = {llm.name: lead(analysis, best, llm) for llm in tuned if llm is not best}
+    worthwhile = analysis.options.worthwhile
+    equal = [llm for llm in tuned if llm is best or others[llm.name].high < worthwhile]
+    cheapest = min(equal, key=lambda llm: compute_ms(analysis, llm))
+    undecided = [llm for llm in tuned if llm not in equal and others[llm.name].low <= 0]
+    return [cheapest, *undecided]
+
+
+def _of(analysis: Analysis, llm: CellRecord, scored: Sequence[CellRecord]) -> Verdict:
+    """The verdict on one LLM."""
+    cost = analysis.values[llm.name, "compute_ms"]
     if cost.value is None:
-        return _none(f"{name(run, llm)} has no throughput: {cost.figure.reason}")
+        return _none(f"{name(analysis.run, llm)} has no throughput: {cost.figure.reason}")
     if cost.disturbed:
         by = cost.figure.disturbed
-        return _none(f"the throughput of {name(run, llm)} was disturbed ({by})", _QUIET)
-    cheaper = [
-        cell
-        for cell in scored
-        if not is_llm(cell) and costs.is_cheaper(values, cell.name, llm.name)
-    ]
+        return _none(f"the throughput of {name(analysis.run, llm)} was disturbed ({by})", _QUIET)
+    cheaper = [cell for cell in scored if not is_llm(cell) and is_cheaper(analysis, cell, llm)]
     if not cheaper:
-        others = [values[cell.name, "compute_ms"] for cell in scored if not is_llm(cell)]
+        others = [analysis.values[cell.name, "compute_ms"] for cell in scored if not is_llm(cell)]
         if any(other.disturbed for other in others):
             return _none(
                 "other work on the machine disturbed the throughput of the other models", _QUIET
             )
         return _none("this run has no cheaper model to compare with")
-    cheaper.sort(key=lambda cell: -test_accuracy(analysis, cell).value)
-    return _decide(Case(analysis, llm, tuple(cheaper)))
+    return _decide(Case.of(analysis, llm, cheaper))
 
 
 def _none(
@@ -99,57 +122,65 @@ def _none(
 
 
 def _decide(case: Case) -> Verdict:
-    if case.accuracy(case.llm).low <= metrics.majority_accuracy(case.run.data.test.labels):
-        words = f"{case.name(case.llm)} is not shown to beat guessing"
+    llm = case.name(case.llm)
+    over_guessing = case.figure(case.llm).high - case.guessing
+    if over_guessing < case.worthwhile:
+        words = f"{llm} beats guessing by less than {wording.size(case.worthwhile)}, if at all"
         return _verdict(case, "not worth it here", words, None)
     rival = _rival(case)
     if rival is not None:
-        return _not_better(case, rival)
-    best = case.rivals[0]
+        return _verdict(case, "not worth it here", _instead(case, rival), rival)
+    if not case.figure(case.llm).low > case.guessing:
+        words = f"on {case.comments:,} test comments, {llm} is not shown to beat guessing"
+        return _verdict(case, "too little data to tell", words, None)
+    closest = case.closest()
+    if case.standing(closest) != "better":
+        return _verdict(case, "too little data to tell", _undecided(case, closest), closest)
     gain = (
-        f"{case.name(case.llm)} gains {100 * case.lead(best).value:.1f} points "
-        f"over {case.name(best)}"
+        f"{llm} gains {100 * case.lead(closest).value:.1f} points"
+        f"{wording.of_measure(case)} over {case.name(closest)}"
     )
     condition = _condition(case)
     if condition:
-        return _verdict(case, "practical if", f"{condition}: {gain}", best)
-    return _verdict(case, "practical", gain, best)
+        return _verdict(case, "practical if", f"{condition}: {gain}", closest)
+    return _verdict(case, "practical", gain, closest)
 
 
 def _rival(case: Case) -> CellRecord | None:
-    """The cheaper model to use instead: the cheapest of those that the LLM is not shown to beat.
+    """The cheaper model to use instead: the cheapest of those over which the LLM is not better.
 
-    Models that beat the LLM come first, those on which seeds disagree last.
+    Models that are shown to be better than the LLM come first.
     """
-    candidates = [rival for rival in case.rivals if not case.is_better(rival)]
-    better = [rival for rival in candidates if case.is_worse(rival)]
-    equal = [rival for rival in candidates if not case.lead(rival).is_significant]
-    return min(better or equal or candidates, key=case.compute_ms, default=None)
+    decided = [rival for rival in case.rivals if case.lead(rival).high < case.worthwhile]
+    worse = [rival for rival in decided if case.standing(rival) == "worse"]
+    return min(
+        worse or decided, key=lambda rival: -(case.times_cheaper(rival) or 1.0), default=None
+    )
 
 
-def _not_better(case: Case, rival: CellRecord) -> Verdict:
-    llm, other = case.name(case.llm), case.name(rival)
-    if case.is_worse(rival):
-        words = f"{other} is more accurate than {llm}, and cheaper"
-        return _verdict(case, "not worth it here", words, rival)
-    ratio = costs.times_cheaper(case.analysis.values, rival.name, case.llm.name)
-    times = f"{_rounded(ratio)} times cheaper to run" if ratio else "cheaper to run"
-    if case.seeds_disagree(rival):
-        more = "more" if case.lead(rival).value > 0 else "less"
-        words = (
-            f"{llm} is {more} accurate than {other} with the first seed, but not with every seed; "
-            f"{other} is {times}"
-        )
-        return _verdict(case, "too little data to tell", words, rival)
-    possible_points = 100 * case.lead(rival).high
-    if possible_points >= WORTHWHILE_POINTS and case.comments < ENOUGH_COMMENTS:
-        words = (
-            f"on {case.comments:,} test comments, {llm} and {other} do not differ significantly; "
-            f"{other} is {times}"
-        )
-        return _verdict(case, "too little data to tell", words, rival)
-    words = f"{other} is {times}, and {llm} is not shown to be more accurate"
-    return _verdict(case, "not worth it here", words, rival)
+def _instead(case: Case, rival: CellRecord) -> str:
+    llm, other, size = case.name(case.llm), case.name(rival), wording.size(case.worthwhile)
+    times = f"{other} is {_times_cheaper(case, rival)}"
+    standing = case.standing(rival)
+    if standing == "worse":
+        return f"{other} is {wording.better(case)} than {llm}, and cheaper"
+    if standing == "equivalent":
+        return f"{times}, and equivalent to {llm}, within {size}"
+    return f"{times}, and {llm} leads it by less than {size}, if at all"
+
+
+def _undecided(case: Case, rival: CellRecord) -> str:
+    llm, other, found = case.name(case.llm), case.name(rival), case.lead(rival)
+    interval = f"{points(found.low)} and {points(found.high)} points{wording.of_measure(case)}"
+    return (
+        f"on {case.comments:,} test comments, the lead of {llm} over {other} is between {interval}, and "
+        f"{wording.size(case.worthwhile)} would be worth it; {other} is {_times_cheaper(case, rival)}"
+    )
+
+
+def _times_cheaper(case: Case, rival: CellRecord) -> str:
+    ratio = case.times_cheaper(rival)
+    return f"{_rounded(ratio)} times cheaper to run" if ratio else "cheaper to run"
 
 
 def _rounded(ratio: float) -> str:
@@ -218,5 +249,5 @@ def _verdict(case: Case, answer: Answer, words: str, rival: CellRecord | None) -
         answer,
         f"{opening}{words}.",
         wording.reasons(case, rival, _first_cascade(case)),
-        tuple(wording.changes(case, rival, WORTHWHILE_POINTS)),
+        tuple(wording.changes(case, rival)),
     )

@@ -1,21 +1,18 @@
 """The sentences of a verdict: the figures that decide it, and what would change it."""
 
+import math
 from collections.abc import Iterator
-from statistics import NormalDist
-
-import numpy as np
 
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved.record import CellRecord, OutOfDomainData, significant
-from worthit.reports.analysis import budgets, costs, metrics, transfer
+from worthit.reports.analysis import budgets, costs, leads, metrics, run_view, transfer
 from worthit.reports.analysis.cascade import Cascade
+from worthit.reports.analysis.leads import Standing
 from worthit.reports.analysis.paired_tests import between
-from worthit.reports.analysis.run_view import scores
-from worthit.reports.text.format import percent, points, with_interval
-from worthit.reports.verdict.case import Case, is_llm, is_tuned_llm
+from worthit.reports.text.format import joined, percent, points, with_interval
+from worthit.reports.verdict.case import Case, compute_ms, is_llm, is_tuned_llm, lead
 
 _MOST_SENTENCES = 6
-_POWER = 0.8  # of the test with more comments
 _LARGE_PARAMETERS = 1e9
 
 #: key of the table of figures → what it is called in a sentence
@@ -32,48 +29,115 @@ def reasons(case: Case, rival: CellRecord | None, cascade: Cascade | None) -> tu
     """
     other = rival or case.rivals[0]
     sentences = (
-        _accuracy(case, rival),
+        " ".join(filter(None, (_figure(case, rival), _trainings(case, rival)))),
         _costs(case, other, f"Running {case.name(case.llm)} takes", _COSTS_OF_RUNNING),
         _costs(case, other, "It needs", _COSTS_OF_OWNING),
         _budget(case),
         out_of_domain(case, other),
         _cascade(case, cascade),
+        _other_llms(case),
         _untuned(case),
         _human_rater(case),
     )
     return tuple(sentence for sentence in sentences if sentence)[:_MOST_SENTENCES]
 
 
-def _accuracy(case: Case, rival: CellRecord | None) -> str:
-    share, checkpoint = case.accuracy(case.llm), _checkpoint(case.llm)
+def size(share: float) -> str:
+    """A difference without a sign, in points: `1 point`."""
+    return f"{100 * share:g} point{'s' * (share != 0.01)}"
+
+
+def of_measure(case: Case) -> str:
+    """What points are of, unless it is accuracy."""
+    return "" if case.measure == metrics.ACCURACY else f" of {case.measure.heading}"
+
+
+def better(case: Case) -> str:
+    """What the better model is."""
+    return "more accurate" if case.measure == metrics.ACCURACY else "better"
+
+
+def _figure(case: Case, rival: CellRecord | None) -> str:
+    """The figure that decides, of the LLM and of the rival, and what their difference shows."""
+    found, checkpoint = case.figure(case.llm), _checkpoint(case.llm)
     weights = f" ({checkpoint}, tuned)" if checkpoint else ""
-    text = (
-        f"{case.name(case.llm)}{weights} classifies {with_interval(share, percent)} of "
-        f"{share.comments:,} test comments correctly"
-    )
+    reached = with_interval(found, percent)
+    if case.measure == metrics.ACCURACY:
+        text = (
+            f"{case.name(case.llm)}{weights} classifies {reached} of {case.comments:,} test comments "
+            "correctly"
+        )
+    else:
+        text = (
+            f"{case.name(case.llm)}{weights} has a{'n' * case.measure.heading.startswith('a')} "
+            f"{case.measure.heading} of {reached} on {case.comments:,} test comments"
+        )
     if rival is None:
-        majority = metrics.majority_accuracy(case.run.data.test.labels)
-        return f"{text}; the majority class alone gives {percent(majority)}."
-    lead = case.lead(rival)
-    difference = f"{points(lead.value)} points ({points(lead.low)} to {points(lead.high)})"
-    significance = "significant" if lead.is_significant else "not significant"
-    p = "p < 0.001" if lead.p < 0.001 else f"p = {lead.p:.2g}"
-    text += (
-        f", {case.name(rival)} {percent(case.accuracy(rival).value)}: a difference of {difference}, "
-        f"{significance} in the paired test ({p})."
+        return f"{text}; a constant answer gives {percent(case.guessing)}."
+    lead, value = case.lead(rival), case.figure(rival).value
+    of_rival = "n/a" if value is None else percent(value)
+    return (
+        f"{text}, {case.name(rival)} {of_rival}: a difference of {points(lead.value)} points "
+        f"({points(lead.low)} to {points(lead.high)}), {_shown(case, rival)}."
     )
-    if not case.seeds_disagree(rival):
-        return text
-    return f"{text} Other seeds do not confirm it: over all seeds, {_over_seeds(case, rival)}."
 
 
-def _over_seeds(case: Case, rival: CellRecord) -> str:
-    """The accuracies of both models, from the worst seed to the best."""
-    texts = []
-    for cell in (case.llm, rival):
-        ends = dict.fromkeys(percent(end(case.trainings(cell))) for end in (min, max))
-        texts.append(f"{case.name(cell)} reaches {' to '.join(ends)}")
-    return ", ".join(texts)
+def _shown(case: Case, rival: CellRecord) -> str:
+    """What the interval of the difference says of the smallest worthwhile lead."""
+    texts: dict[Standing, str] = {
+        "better": f"all of it at or above the {size(case.worthwhile)} that would be worth it",
+        "equivalent": f"all of it within ±{size(case.worthwhile)}: equivalent",
+        "worse": f"all of it below 0: {case.name(rival)} is {better(case)}",
+        "not better": f"all of it below the {size(case.worthwhile)} that would be worth it",
+        "undecided": f"which includes the {size(case.worthwhile)} that would be worth it",
+    }
+    return texts[case.standing(rival)]
+
+
+def _trainings(case: Case, rival: CellRecord | None) -> str:
+    """Whether the interval covers that trainings differ."""
+    both = (case.llm,) if rival is None else (case.llm, rival)
+    repeated = [
+        f"{count} trainings of {case.name(cell)}"
+        for cell in both
+        if (count := len(run_view.trainings(case.run, cell))) > 1
+    ]
+    text = ""
+    if repeated:
+        text = (
+            f"Figures are means of {joined(repeated)}, and the interval covers how these differ. "
+        )
+    once = [case.name(cell) for cell in case.trained_once(*both)]
+    if once:
+        text += (
+            f"{joined(once)} {'was' if len(once) == 1 else 'were each'} trained once: that another training "
+            "may give another result is not covered."
+        )
+    return text.strip()
+
+
+def _other_llms(case: Case) -> str:
+    """How the LLM compares with the other tuned ones that might represent them."""
+    return " ".join(
+        _other_llm(case, cells[0])
+        for cells in case.analysis.models.values()
+        if is_tuned_llm(cells[0]) and cells[0] != case.llm
+    )
+
+
+def _other_llm(case: Case, other: CellRecord) -> str:
+    over = lead(case.analysis, case.llm, other)
+    llm, name = case.name(case.llm), case.name(other)
+    interval = f"({points(over.value)} points, {points(over.low)} to {points(over.high)})"
+    standing = over.standing(case.worthwhile)
+    if standing == "equivalent":
+        ratio = compute_ms(case.analysis, other) / compute_ms(case.analysis, case.llm)
+        times = significant(float(f"{ratio:.2g}"))
+        cheaper = f", and {llm} is {times} times cheaper to run" if ratio > 1 else ""
+        return f"{llm} and {name} are equivalent {interval}{cheaper}."
+    if over.low <= 0 <= over.high:
+        return f"Whether {llm} or {name} is {better(case)} is undecided {interval}."
+    return ""
 
 
 def _costs(case: Case, rival: CellRecord, opening: str, names: dict[str, str]) -> str:
@@ -150,17 +214,17 @@ def _on_set(case: Case, other: OutOfDomainData, rival: CellRecord) -> str:
     if rivals is None or rivals.share.value is None:
         return f"{text}."
     text += f", {case.name(rival)} {percent(rivals.share.value)}"
-    lead = between(transfers.pairs[other.name], case.llm.name, rival.name).accuracy
-    if not lead.is_significant:
-        return f"{text}; their accuracies do not differ significantly."
-    return f"{text}; {case.name(case.llm if lead.value > 0 else rival)} is significantly better."
+    over = between(transfers.pairs[other.name], case.llm.name, rival.name).accuracy
+    return f"{text}: in accuracy, a difference of {with_interval(over, points)} points."
 
 
 def _untuned(case: Case) -> str:
     for cell in case.run.cells:
         same = _checkpoint(cell) == _checkpoint(case.llm)
         if is_llm(cell) and not is_tuned_llm(cell) and same and cell.quality is not None:
-            return f"Without tuning, the same weights reach {percent(case.accuracy(cell).value)}."
+            value = case.figure(cell).value
+            reached = "n/a" if value is None else percent(value)
+            return f"Without tuning, the same weights reach {reached}{of_measure(case)}."
     return ""
 
 
@@ -178,19 +242,12 @@ def _human_rater(case: Case) -> str:
     )
 
 
-def changes(case: Case, rival: CellRecord | None, worthwhile_points: float) -> Iterator[str]:
-    """What would change the verdict: whatever was small, noisy or left out.
-
-    Args:
-        worthwhile_points: a smaller lead need not be shown.
-    """
+def changes(case: Case, rival: CellRecord | None) -> Iterator[str]:
+    """What would change the verdict: whatever was small, noisy or left out."""
     run, training = case.run, case.llm.training
-    if rival is not None and not case.lead(rival).is_significant:
-        yield from _more_test_comments(case, rival, worthwhile_points)
-    if case.seeds() < 2:
-        yield "More seeds: each model was trained once, and another training may score differently."
-    elif rival is not None and case.seeds_disagree(rival):
-        yield f"More seeds: {_over_seeds(case, rival)}."
+    if rival is not None and case.standing(rival) == "undecided":
+        yield from _more_test_comments(case, rival)
+    yield from _more_seeds(case, rival or case.closest())
     used, available = run.data.step("train").comments, run.data.usable
     if used < available // 2:
         yield (
@@ -208,20 +265,29 @@ def changes(case: Case, rival: CellRecord | None, worthwhile_points: float) -> I
         yield "An idle machine: this one was noisy during the measurement."
 
 
-def _more_test_comments(case: Case, rival: CellRecord, worthwhile_points: float) -> Iterator[str]:
-    """The number of test comments that would show the present lead with a power of 80 %.
-
-    For McNemar's test, to first order (Connor 1987), at a level corrected for all pairs of models.
-    """
-    points = max(100 * abs(case.lead(rival).value), worthwhile_points)
-    correct = [
-        metrics.predicted(scores(case.run, cell)) == np.asarray(case.run.data.test.labels)
-        for cell in (case.llm, rival)
-    ]
-    discordant = float((correct[0] != correct[1]).mean())
-    deviations = -NormalDist().inv_cdf(metrics.ALPHA / 2 / len(case.analysis.pairs))
-    deviations += NormalDist().inv_cdf(_POWER)
-    needed = float(deviations**2 * discordant / np.square(points / 100))
+def _more_test_comments(case: Case, rival: CellRecord) -> Iterator[str]:
+    """How many test comments would tell no lead from one of twice the worthwhile size."""
+    needed = case.lead(rival).comments_to_decide(case.worthwhile)
+    if math.isinf(needed):
+        return
     if needed > case.comments:
         number = significant(float(f"{needed:.2g}"))
-        yield f"More test comments: about {number} would show a difference of {points:.1f} points."
+        yield (
+            f"More test comments: about {number} would show that no lead is not worth it, or that one of "
+            f"{size(2 * case.worthwhile)} is, each in {100 * leads.POWER:.0f} % of cases."
+        )
+    else:
+        yield (
+            f"Another worthwhile lead (`--worthwhile`): the present one is too close to "
+            f"{size(case.worthwhile)} to be decided by these comments."
+        )
+
+
+def _more_seeds(case: Case, rival: CellRecord) -> Iterator[str]:
+    """More trainings, where they would add what is unknown or narrow the interval."""
+    once = [case.name(cell) for cell in case.trained_once(case.llm, rival)]
+    spread = case.lead(rival).spread
+    if once:
+        yield f"More seeds: {joined(once)} may score differently in another training (`--seeds 3`)."
+    elif case.standing(rival) == "undecided" and spread.trainings > spread.comments:
+        yield "More seeds: trainings differ more than test comments explain."

@@ -41,8 +41,8 @@ def test_bad_options_are_refused(arguments: str, error: type[WorthitError], mess
 _DEFAULT_MODELS = "lsa,word2vec,tfidf,embeddings,bert,llama,llama-zero-shot,llama-qlora"
 _ALWAYS = {
     "--preset": "quick", "--models": _DEFAULT_MODELS, "--devices": "cpu", "--dataset": "synthetic",
-    "--seeds": "1", "--retrain": "no", "--learning-curve": "no", "--recall": "0.8",
-    "--p99-limit-ms": "100",
+    "--retrain": "no", "--learning-curve": "no", "--recall": "0.8", "--p99-limit-ms": "100",
+    "--worthwhile": "1",
 }  # fmt: skip
 
 

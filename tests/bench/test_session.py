@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import factories
 from tests.command_line import options
 from worthit.bench import session
 from worthit.bench.cell import Cell
@@ -25,6 +26,37 @@ def test_models_are_paired_with_devices_they_can_run_on() -> None:
 def test_a_given_device_that_suits_no_model_has_a_cell() -> None:
     given = options("--models", "lsa", "--devices", "mps")
     assert session.cells(given) == [("lsa", "mps", "0")]
+
+
+def test_a_model_that_a_seed_does_not_change_is_trained_once() -> None:
+    given = options("--models", "tfidf,lsa", "--seeds", "2")
+    assert session.cells(given) == [("tfidf", "cpu", "0"), ("lsa", "cpu", "0"), ("lsa", "cpu", "1")]
+    seeds = [seed for _, _, seed in session.cells(options("--models", "lsa"))]
+    assert seeds == ["0", "1", "2"]
+
+
+def test_only_models_that_train_fast_are_trained_again_by_default(tmp_path: Path) -> None:
+    with (tmp_path / "progress").open("w") as stream:
+        new = session.Session(options("--models", "bert"), 9, Progress(stream))
+        for model, train_s in (("lsa", 2.0), ("bert", 45.0), ("llama", 45.1)):
+            new._records[model, "cpu", 0] = cell_record(model, train_s)
+        failed = record.CellRecord("llama-qlora", "cpu", 0, failures=("training: lost",))
+        new._records["llama-qlora", "cpu", 0] = failed
+        assert new.why_no_seed("llama", "cpu", 0) == ""
+        assert new.why_no_seed("lsa", "cpu", 1) == new.why_no_seed("bert", "cpu", 2) == ""
+        assert new.why_no_seed("llama", "cpu", 1) == (
+            "llama-cpu-seed1 is omitted: its first training took over 45 s; --seeds 3 trains it again"
+        )
+        assert new.why_no_seed("llama", "cpu", 2).startswith("llama-cpu-seed2 is omitted")
+        assert "its first training has no result" in new.why_no_seed("llama-qlora", "cpu", 1)
+        three = session.Session(options("--seeds", "3"), 9, Progress(stream))
+        assert three.why_no_seed("llama", "cpu", 1) == ""
+    printed = (tmp_path / "progress").read_text()
+    assert printed.count("llama-cpu has one seed: its first training took over 45 s") == 1
+
+
+def cell_record(model: str, train_s: float) -> record.CellRecord:
+    return record.CellRecord(model, "cpu", 0, training=factories.training(train_s))
 
 
 def test_two_runs_that_start_in_the_same_second_have_different_files(

@@ -49,6 +49,14 @@ def test_the_contract_is_kept(make: Maker) -> None:
     assert "shape (100, 3)" in {row.found for row in rows}
 
 
+def test_the_seed_changes_the_models_that_the_registry_says(make: Maker) -> None:
+    texts, labels = training_comments(200)
+    scores = [
+        (model := make(seed=seed)).fit(texts, labels).predict_proba(texts[:50]) for seed in (0, 1)
+    ]
+    assert np.array_equal(*scores) != registry.MODELS[model.name].seeded
+
+
 def test_one_class_and_unequal_lengths_are_refused(make: Maker) -> None:
     with pytest.raises(DataError, match="each of the 2 classes to train on; there are none of not"):
         make().fit(["a", "b"], np.array([1, 1]))

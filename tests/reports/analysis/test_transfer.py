@@ -240,13 +240,13 @@ def test_the_verdict_names_a_set_on_which_the_llm_only_guesses() -> None:
     assert "other.csv" in verdict.headline
     reasons = " ".join(verdict.reasons)
     assert "llama has an accuracy of 50.0 % (-45.0 points), tfidf 70.0 %" in reasons
-    assert "tfidf is significantly better" in reasons
+    assert "in accuracy, a difference of -20.0 (-24.2 to -15.8) points" in reasons
 
 
 def test_the_verdict_stays_if_the_llm_transfers() -> None:
     verdict = decide(run({"tfidf": 0.6, "llama": 0.8}))
     assert verdict.answer == "practical"
-    assert any("llama is significantly better" in reason for reason in verdict.reasons)
+    assert any("a difference of +20.0 (" in reason for reason in verdict.reasons)
     assert (
         decide(run({"tfidf": 0.6, "llama": 1.0})).answer == "practical"
     )  # no resample has an error

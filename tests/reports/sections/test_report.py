@@ -38,11 +38,12 @@ def test_instruments_are_named_once_if_they_are_the_same_for_all_models() -> Non
     first = dataclasses.replace(trained, cpu_s=untimed, cpu_j=Figure(3, "J", "estimated", "a", 9))
     more = dataclasses.replace(first, cpu_j=Figure(4, "J", "estimated", "a", 1_200))
     none = dataclasses.replace(first, cpu_j=unavailable("J", "too short"))
-    same = run(cell(training=first), cell(training=more), cell(training=none))
+    same = run(cell(training=first), cell(model="b", training=more), cell(model="c", training=none))
     text = results_table.figure_table(same, "training")
     assert text.endswith("- [2] too short\n- read from: a (n = 9 to 1,200)")
     other = dataclasses.replace(first, cpu_j=Figure(4, "J", "measured", "b"))
-    text = results_table.figure_table(run(cell(training=first), cell(training=other)), "training")
+    both = run(cell(training=first), cell(device="mps", training=other))
+    text = results_table.figure_table(both, "training")
     rows = [line.split("|")[-2].strip() for line in text.splitlines() if line.startswith("| lsa")]
     assert rows == ["a (n = 9)", "b"]
     assert "- read from" not in text
@@ -96,9 +97,24 @@ def test_several_seeds_have_a_mean_and_a_standard_deviation() -> None:
     flipped = tuple(1 - score for score in GOOD)
     bad = record.Quality(flipped, flipped, flipped, 1.0, 0.25)
     text = section(run(cell(), cell(seed=1, quality=bad)), "Seeds")
-    assert entries(text, "seeds")[0][:3] == ["lsa-cpu", "2", "0.500 ± 0.566"]
-    assert "differ most for lsa-cpu, by up to 80.0 points of test accuracy" in text
-    assert "## Seeds" not in render(run())
+    assert entries(text, "seeds")[0][:3] == ["lsa", "2", "0.500 ± 0.566"]
+    assert "differ most for lsa, by up to 80.0 points of test accuracy" in text
+
+
+def test_models_with_one_seed_are_named_with_what_is_not_covered() -> None:
+    fixed = cell(model="tfidf", setup=factories.setup(seeded=False))
+    text = section(run(cell(), fixed), "Seeds")
+    assert "Trained once: lsa. These intervals cover the test comments, not what another" in text
+    assert "Deterministic, so one training is enough: tfidf." in text
+
+
+def test_several_seeds_are_one_row_of_the_results() -> None:
+    flipped = tuple(1 - score for score in GOOD)
+    bad = record.Quality(flipped, flipped, flipped, 1.0, 0.25)
+    text = section(run(cell(), cell(seed=1, quality=bad, latency=None)), "Results")
+    (result,) = entries(text, "train acc")
+    assert result[:3] == ["lsa", "50.0 %", "50.0 % (0.0 % to 100.0 %)"]
+    assert "Accuracies and ROC AUC are means of 2 trainings of lsa" in text
 
 
 def test_thread_pools_and_sample_counts_are_shown() -> None:

@@ -1,0 +1,180 @@
+"""By how much one model leads another, in the figure that decides, and what the lead is worth.
+
+The figure is one in which a constant answer has no advantage: accuracy if no class is rare. With two
+classes, it is average precision if less than `RARE` of the test comments are positive, and balanced
+accuracy if less than `RARE` are negative. With more, it is balanced accuracy if the largest class has
+more than twice its equal share.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+
+from worthit.bench.saved.record import CellRecord, Figure, Run
+from worthit.reports.analysis import bootstrap, bounds, metrics, run_view
+from worthit.reports.analysis.bounds import Bounded
+from worthit.reports.analysis.metrics import Measure
+from worthit.reports.analysis.ranking_curve import Matrix, Vector
+from worthit.reports.analysis.run_view import scores
+from worthit.reports.analysis.trainings import Numbers, Spread, of_shares, one_comment
+from worthit.reports.text.class_names import Probabilities
+
+#: a class with a smaller share of the test comments is rare
+RARE = 0.2
+#: the probability with which the number of comments in `comments_to_decide` decides
+POWER = 0.8
+
+Standing = Literal["better", "equivalent", "not better", "worse", "undecided"]
+
+
+@dataclass(frozen=True)
+class Lead:
+    """A difference of two models on the same test comments, with its 95 % interval."""
+
+    value: float
+    spread: Spread
+    comments: int
+
+    @property
+    def low(self) -> float:
+        return self.value - float(self.spread.reach)
+
+    @property
+    def high(self) -> float:
+        return self.value + float(self.spread.reach)
+
+    def standing(self, worthwhile: float) -> Standing:
+        return standing(self.low, self.high, worthwhile)
+
+    def comments_to_decide(self, worthwhile: float) -> float:
+        """How many comments would show that no lead is not worthwhile, and one of twice the size is.
+
+        Each with a probability of `POWER`, if the models differ on the same share of the comments
+        as here; infinite if the differences between trainings are too large. A true lead near the
+        worthwhile one takes any number of comments.
+        """
+        normal = NormalDist()
+        deviations = normal.inv_cdf(0.975) + normal.inv_cdf(POWER)
+        margin = (worthwhile / deviations) ** 2 - float(self.spread.trainings)
+        of_one = float(self.spread.comments) * self.comments
+        return of_one / margin if margin > 0 else math.inf
+
+
+def standing(low: float, high: float, worthwhile: float) -> Standing:
+    """What an interval of a lead says, compared with the smallest worthwhile lead.
+
+    Equivalence is shown as by two one-sided tests (Schuirmann 1987), a worthwhile lead as by a test
+    of superiority by a margin, its absence as by one of non-inferiority (Walker and Nowacki 2011). An
+    interval of 95 % decides all of them: each one-sided test has a level of 2.5 %.
+    """
+    if low >= worthwhile:
+        return "better"
+    if -worthwhile < low and high < worthwhile:
+        return "equivalent"
+    if high < 0:
+        return "worse"
+    return "not better" if high < worthwhile else "undecided"
+
+
+def measure(run: Run) -> Measure:
+    """The figure that decides."""
+    shares = _shares(run)
+    if np.count_nonzero(shares) < 2:
+        return metrics.ACCURACY
+    if len(shares) == 2:
+        if shares[1] < RARE:
+            return metrics.AVERAGE_PRECISION
+        return metrics.BALANCED_ACCURACY if shares[0] < RARE else metrics.ACCURACY
+    return metrics.MACRO_RECALL if shares.max() > 2 / len(shares) else metrics.ACCURACY
+
+
+def guessing(run: Run) -> float:
+    """The figure that decides, of the best constant answer."""
+    shares, deciding = _shares(run), measure(run)
+    if deciding == metrics.AVERAGE_PRECISION:
+        return float(shares[1])
+    if deciding == metrics.ACCURACY:
+        return metrics.majority_accuracy(run.data.test.labels)
+    return 1 / int(np.count_nonzero(shares))
+
+
+def deciding(run: Run, cell: CellRecord) -> Bounded:
+    """The figure that decides, of one model, with its interval; the mean over its trainings."""
+    if cell.quality is None or measure(run) == metrics.ACCURACY:
+        return bounds.test_accuracy(run, cell)
+    labels = run.data.test.labels
+    trainings = [scores(run, one) for one in run_view.trainings(run, cell)]
+    found = bootstrap.estimates(bootstrap.counts(len(labels)), labels, trainings)[measure(run)]
+    if found.value is None:
+        return bounds.absent("", found.reason)
+    figure = Figure(found.value, "", "measured", "test comments", len(labels))
+    if found.low is None or found.high is None:  # a perfect score
+        reach = float(Spread.of(one_comment(_rarest(labels)), ()).reach)
+        return Bounded(figure, found.value - reach, min(found.value + reach, 1.0))
+    return Bounded(figure, found.low, found.high)
+
+
+def lead(
+    run: Run, first: Sequence[CellRecord], second: Sequence[CellRecord], resamples: Matrix
+) -> Lead:
+    """The lead of the first model over the second, each with the trainings that it has.
+
+    Args:
+        first, second: cells with scores; the seeds of one model.
+        resamples: of the test comments, see `bootstrap.counts`.
+    """
+    labels, deciding = run.data.test.labels, measure(run)
+    both = [[scores(run, cell) for cell in cells] for cells in (first, second)]
+    if deciding == metrics.ACCURACY:
+        return of_accuracy(*(correct(labels, trainings) for trainings in both))
+    values = [
+        np.asarray([deciding.value(one, labels) for one in trainings], float) for trainings in both
+    ]
+    drawn = [
+        np.mean([metrics.resampled(resamples, labels, one)[deciding] for one in trainings], axis=0)
+        for trainings in both
+    ]
+    return of_figures(values, drawn, labels)
+
+
+def correct(labels: Sequence[int], trainings: Sequence[Probabilities]) -> Numbers:
+    """Whether each training classifies each comment correctly, shape (seeds, n)."""
+    truth = np.asarray(labels)
+    return np.stack([metrics.predicted(one) == truth for one in trainings]).astype(np.float64)
+
+
+def of_accuracy(first: Numbers, second: Numbers) -> Lead:
+    """The lead in accuracy, from whether each training is correct on each comment, (seeds, n)."""
+    over_comments = of_shares(first.mean(axis=0) - second.mean(axis=0))
+    value = float(first.mean() - second.mean())
+    spread = Spread.of(over_comments, (first.mean(axis=1), second.mean(axis=1)))
+    return Lead(value, spread, first.shape[1])
+
+
+def of_figures(values: Sequence[Numbers], drawn: Sequence[Vector], labels: Sequence[int]) -> Lead:
+    """The lead in any figure, of the first of two models.
+
+    Args:
+        values: of both models, the figure with each seed, shape (seeds,).
+        drawn: of both models, the mean over seeds in each resample of the comments, (resamples,).
+        labels: class indices of the comments.
+    """
+    first, second = drawn
+    over_comments = float(np.nanvar(first - second)) + one_comment(_rarest(labels))
+    value = float(values[0].mean() - values[1].mean())
+    return Lead(value, Spread.of(over_comments, values), len(labels))
+
+
+def _rarest(labels: Sequence[int]) -> int:
+    """The number of comments of the rarest class, each of which moves a figure most."""
+    return int(np.unique(labels, return_counts=True)[1].min())
+
+
+def _shares(run: Run) -> Numbers:
+    """The share of each class among the test comments, shape (classes,)."""
+    labels = run.data.test.labels
+    return np.bincount(labels, minlength=len(run.data.classes)) / max(len(labels), 1)
