@@ -13,6 +13,7 @@ import numpy as np
 
 from worthit.bench.cell import Cell, file_name
 from worthit.bench.cells.cell_model import CellModel, without_paths
+from worthit.bench.instruments.comment_sample import sample_by_length
 from worthit.bench.instruments.energy import measure_energy
 from worthit.bench.instruments.latency import measure_latency, process_age_s
 from worthit.bench.instruments.memory import peak_memory, resident_bytes
@@ -105,11 +106,11 @@ class Work:
         )
 
     def throughput(self) -> record.Throughput:
-        effort, texts = self._cell.effort, self._comments("test").texts
+        effort = self._cell.effort
         return measure_throughput(
             self._score,
             self._synchronize,
-            texts,
+            sample_by_length(self._comments("test").texts, effort.largest_batch),
             effort.throughput_s,
             effort.largest_batch,
             warms_up=self._cell.device != "cpu",
@@ -242,7 +243,7 @@ class Work:
         return prepare.comments(split or self._cell.split, part)
 
     def _few_comments(self) -> Sequence[str]:
-        return self._comments("test").texts[: self._cell.effort.memory_comments]
+        return sample_by_length(self._comments("test").texts, self._cell.effort.memory_comments)
 
     @contextmanager
     def _in_baseline(self) -> Iterator[None]:
