@@ -126,9 +126,28 @@ def latency(samples_ms: Sequence[float], *p50_p90_p99_ms: Figure, **changed: Any
     return dataclasses.replace(base, **changed)
 
 
-def throughput(comments_per_s: float) -> record.Throughput:
-    rate = record.BatchRate(8, measured(comments_per_s, "comments/s", "clock"))
-    return record.Throughput((rate,), "no gain")
+def rate(
+    comments_per_s: float, batch_size: int = 8, core_ms: float | None = None
+) -> record.BatchRate:
+    """The rate of a process that keeps one core busy, unless its CPU time is given."""
+    return record.BatchRate(
+        batch_size,
+        measured(comments_per_s, "comments/s", "clock"),
+        measured(1e3 / comments_per_s if core_ms is None else core_ms, "ms", "CPU clock"),
+    )
+
+
+def throughput(
+    *rates: float | record.BatchRate, ended_by: str = "no gain", machine_per_s: float | None = None
+) -> record.Throughput:
+    """Of one process; the machine's rate is that of its best batch size, unless given."""
+    batches = tuple(one if isinstance(one, record.BatchRate) else rate(one) for one in rates)
+    best = max(batches, key=lambda one: one.comments_per_s.value or 0.0)
+    machine = record.MachineRate(1, best.comments_per_s, best.core_ms)
+    if machine_per_s is not None:
+        all_cores = measured(machine_per_s, "comments/s", "clock, 2 processes")
+        machine = record.MachineRate(2, all_cores, best.core_ms)
+    return record.Throughput(batches, ended_by, machine)
 
 
 def energy(cpu: Figure, ram: Figure | None = None, **changed: Any) -> record.Energy:

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -39,28 +39,29 @@ class Worker:
 
     Args:
         cell: a Cell, or another value that `module` takes; passed as JSON.
-        log: file to which the output of libraries is appended.
+        log: file to which the output of libraries is appended; None: where this process's goes.
         progress: called with (done, total) while training.
         module: the module to run; it calls `worker.serve`.
+        threads: size of each thread pool; by default the allowed cores.
     """
 
     def __init__(
         self,
         cell: Any,
-        log: Path,
+        log: Path | None,
         progress: Callable[[int, int], None],
         module: str = "worthit.bench.cells.worker",
+        threads: int | None = None,
     ) -> None:
         self._log, self._progress = log, progress
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as stderr:
+        with _appending(log) as stderr:
             self._process = subprocess.Popen(
                 # -P: a folder named `datasets` in the working directory must not be importable.
                 [sys.executable, "-P", "-m", module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=os.environ | _environment(),
+                env=os.environ | _environment(threads or processor.allowed_cores()),
                 start_new_session=True,  # Ctrl-C reaches only pytest, which then ends this process
             )
         # A thread blocks on the pipe: a wait with a time limit on every system, without polling.
@@ -151,18 +152,30 @@ class Worker:
     def _error(self, message: dict[str, Any]) -> CellError | DeviceError:
         if message["kind"] == "skip":
             return DeviceError(message["error"])
-        where = f" (log: {self._log.name})" if message["kind"] == "crash" else ""
+        where = self._in_log() if message["kind"] == "crash" else ""
         return CellError(message["error"] + where)
 
     def _exit_reason(self) -> str:
         code = self._process.wait()
         if code == -signal.SIGKILL:
             return "the process was killed, most likely because the machine ran out of memory"
-        return f"the process died with exit code {code} (log: {self._log.name})"
+        return f"the process died with exit code {code}{self._in_log()}"
+
+    def _in_log(self) -> str:
+        return f" (log: {self._log.name})" if self._log else ""
 
 
-def _environment() -> dict[str, str]:
-    """Settings for repeatable runs: fixed hash seed, and thread pools as large as the allowed cores."""
-    threads = str(processor.allowed_cores())
+@contextlib.contextmanager
+def _appending(log: Path | None) -> Iterator[BinaryIO | None]:
+    if log is None:
+        yield None
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as stream:
+        yield stream
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Settings for repeatable runs: fixed hash seed, and thread pools of this size."""
     fixed = {"PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "true"}
-    return fixed | dict.fromkeys(_THREAD_VARIABLES, threads)
+    return fixed | dict.fromkeys(_THREAD_VARIABLES, str(threads))

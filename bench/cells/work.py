@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from worthit.bench.cell import Cell, file_name
+from worthit.bench.cells import all_cores
 from worthit.bench.cells.cell_model import CellModel, without_paths
 from worthit.bench.instruments.comment_sample import sample_by_length
 from worthit.bench.instruments.energy import measure_energy
 from worthit.bench.instruments.latency import measure_latency, process_age_s
 from worthit.bench.instruments.memory import peak_memory, resident_bytes
 from worthit.bench.instruments.meter import COMPONENTS, Meter
-from worthit.bench.instruments.throughput import measure_throughput
+from worthit.bench.instruments.throughput import measure_rate, measure_throughput, repeated
 from worthit.bench.saved import artifacts, record
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
@@ -82,6 +83,7 @@ class Work:
         return record.Converted(folder.name, artifacts.disk_mb(folder))
 
     def load(self, artifact: str) -> None:
+        self._artifact = artifact
         start = time.perf_counter()
         self._model = self._cell_model.load(artifact)
         self._load_s = time.perf_counter() - start
@@ -107,14 +109,28 @@ class Work:
 
     def throughput(self) -> record.Throughput:
         effort = self._cell.effort
-        return measure_throughput(
+        alone = measure_throughput(
             self._score,
             self._synchronize,
-            sample_by_length(self._comments("test").texts, effort.largest_batch),
+            self._throughput_texts(),
             effort.throughput_s,
             effort.largest_batch,
             warms_up=self._cell.device != "cpu",
         )
+        return all_cores.with_all_cores(alone, self._cell, self._artifact)
+
+    def rate_of_part(self, batch_size: int, number: int, parts: int) -> record.BatchRate:
+        """Score every `parts`-th comment of `throughput`, from `number` on."""
+        effort, texts = self._cell.effort, self._throughput_texts()
+        sample = repeated(texts[number::parts] or texts, effort.largest_batch)
+        return measure_rate(self._score, self._synchronize, sample, batch_size, effort.throughput_s)
+
+    def warm_up(self, batch_size: int) -> None:
+        """Read the comments and score some, so that measuring need not wait for either."""
+        self._score(self._throughput_texts()[:batch_size], batch_size)
+
+    def _throughput_texts(self) -> Sequence[str]:
+        return sample_by_length(self._comments("test").texts, self._cell.effort.largest_batch)
 
     def memory(self, artifact: str) -> record.Memory:
         """Load and score in one pass, in a process that has done neither before."""

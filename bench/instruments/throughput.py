@@ -1,11 +1,12 @@
-"""Throughput: comments per second at each batch size."""
+"""Throughput: comments per second at each batch size, and CPU time per comment."""
 
 import itertools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from worthit.bench.saved.record import BatchRate, Throughput, measured
+from worthit.bench.instruments.cpu_time import CpuTime
+from worthit.bench.saved.record import BatchRate, MachineRate, Throughput, measured
 from worthit.datasets.errors import is_out_of_memory
 
 _BATCH_SIZES = (1, 8, 32, 128, 512, 2048)
@@ -36,7 +37,7 @@ def measure_throughput(
         warms_up: score all comments once at each size before timing, on devices that prepare
             something for each shape of a batch.
     """
-    sample = list(itertools.islice(itertools.cycle(texts), largest_batch))
+    sample = repeated(texts, largest_batch)
     score(sample[:1], 1)
     rates: list[BatchRate] = []
     best, idle_steps = 0.0, 0
@@ -46,32 +47,51 @@ def measure_throughput(
         try:
             if warms_up:
                 score(sample, size)
-            per_s, scored = _rate(score, synchronize, sample, size, seconds)
+            rate = measure_rate(score, synchronize, sample, size, seconds)
         except (MemoryError, RuntimeError) as error:
             if not rates or not is_out_of_memory(error):
                 raise
-            return Throughput(tuple(rates), ended_by="memory")
-        rates.append(BatchRate(size, measured(per_s, "comments/s", "perf_counter", scored)))
+            return _throughput(rates, "memory")
+        rates.append(rate)
+        per_s = rate.comments_per_s.value or 0.0
         idle_steps = 0 if per_s > best * WORTHWHILE_GAIN else idle_steps + 1
         best = max(best, per_s)
-    return Throughput(tuple(rates), ended_by="no gain" if idle_steps == 2 else "largest size")
+    return _throughput(rates, "no gain" if idle_steps == 2 else "largest size")
 
 
-def _rate(
+def repeated(texts: Sequence[str], comments: int) -> list[str]:
+    """This number of comments; the texts start again if there are fewer."""
+    return list(itertools.islice(itertools.cycle(texts), comments))
+
+
+def measure_rate(
     score: Callable[[Sequence[str], int], Any],
     synchronize: Callable[[], None],
     sample: Sequence[str],
     size: int,
     seconds: float,
-) -> tuple[float, int]:
-    """Comments per second, and the number of scored comments."""
-    passes = 0
+) -> BatchRate:
+    """Score the sample in batches of one size, in whole passes for at least this time."""
+    scored = 0
     synchronize()
+    cpu = CpuTime()
     start = time.perf_counter()
     while True:
         score(sample, size)
         synchronize()
-        passes += 1
-        elapsed = time.perf_counter() - start
-        if elapsed >= seconds:
-            return passes * len(sample) / elapsed, passes * len(sample)
+        scored += len(sample)
+        elapsed_s = time.perf_counter() - start
+        if elapsed_s >= seconds:
+            break
+    core_ms = 1e3 * cpu.seconds() / scored
+    return BatchRate(
+        size,
+        measured(scored / elapsed_s, "comments/s", "perf_counter", scored),
+        measured(core_ms, "ms", "CPU time of the process and its children", scored),
+    )
+
+
+def _throughput(rates: Sequence[BatchRate], ended_by: str) -> Throughput:
+    """With the best of these rates as that of the machine."""
+    best = max(rates, key=lambda rate: rate.comments_per_s.value or 0.0)
+    return Throughput(tuple(rates), ended_by, MachineRate(1, best.comments_per_s, best.core_ms))

@@ -162,6 +162,8 @@ def _of_throughput(where: str, throughput: record.Throughput) -> Iterator[str]:
     for rate in throughput.batches:
         if not rate.comments_per_s.value:
             yield f"{where} has no rate at batch size {rate.batch_size}"
+    if not throughput.machine.comments_per_s.value:
+        yield f"{where}.machine has no rate"
 
 
 def _growing(where: str, sizes: Sequence[int]) -> Iterator[str]:

@@ -144,12 +144,23 @@ class BatchRate:
 
     batch_size: _Positive
     comments_per_s: Figure
+    core_ms: Figure  # CPU time per comment, of all threads and child processes
+
+
+@dataclass(frozen=True)
+class MachineRate:
+    """Scoring speed of the whole machine: of one process per core, if a process leaves cores idle."""
+
+    processes: _Positive
+    comments_per_s: Figure  # of all processes
+    core_ms: Figure  # CPU time per comment
 
 
 @dataclass(frozen=True)
 class Throughput:
-    batches: Annotated[tuple[BatchRate, ...], msgspec.Meta(min_length=1)]
+    batches: Annotated[tuple[BatchRate, ...], msgspec.Meta(min_length=1)]  # of one process
     ended_by: str  # "no gain", "largest size", or "memory" if a larger batch did not fit
+    machine: MachineRate
 
     @property
     def best(self) -> BatchRate:

@@ -74,8 +74,8 @@ def test_a_cheaper_model_that_is_better_makes_it_not_worth_it() -> None:
 
 
 def test_a_ratio_of_times_has_two_digits() -> None:
-    rate = record.BatchRate(8, measured(8.87 * RATES["llama"], "comments/s", "c"))
-    bert = cell("bert", 0.945, shift=900, throughput=record.Throughput((rate,), "no gain"))
+    rate = factories.throughput(8.87 * RATES["llama"])
+    bert = cell("bert", 0.945, shift=900, throughput=rate)
     found = decide(cell("tfidf", 0.80), bert, cell("llama", 0.95))
     assert "bert is 8.9 times cheaper to run" in found.headline
 
