@@ -9,7 +9,7 @@ from worthit.bench.saved.record import Latency, Throughput, significant
 from worthit.reports.analysis import mistakes
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
-from worthit.reports.analysis.serving import highest_rate_per_s
+from worthit.reports.analysis.serving import highest_rate_per_s, server
 from worthit.reports.sections.glossary import link
 from worthit.reports.sections.results_table import figure_table
 from worthit.reports.text.format import Footnotes, joined, span, written
@@ -70,36 +70,52 @@ def _latency(analysis: Analysis) -> list[str]:
     timed = [(name(run, cell), cell.latency) for cell in run.cells if cell.latency is not None]
     if not timed:
         return []
-    rates = {model: highest_rate_per_s(latency.samples_ms, limit_ms) for model, latency in timed}
-    served = [
-        [model, "none: misses it without any queue" if rate is None else significant(rate)]
-        for model, rate in rates.items()
-    ]
+    table, sentence = _serving(analysis)
     medians = {model: latency.p50_ms for model, latency in timed}
     return [
         "## Latency",
-        f"Median {link('latency')}: {span(medians, 'ms')}. {_servers(rates, limit_ms)}",
+        f"Median {link('latency')}: {span(medians, 'ms')}. {sentence}",
         *folded(
             "Quantiles, cold start, latency by length, and serving",
             figure_table(run, "latency"),
             "By length, in quarters of the comments:",
             _by_length(timed),
-            f"Highest rate at which 99 % of requests are answered within {limit_ms:g} ms "
-            f"({link('serving', 'method')}):",
-            tabulated(["model", "requests/s"], served),
+            f"Requests per second of which 99 % are answered within {limit_ms:g} ms, "
+            f"{link('serving', 'simulated')}:",
+            table,
         ),
     ]
 
 
-def _servers(rates: dict[str, float | None], limit_ms: float) -> str:
-    able = {model: rate for model, rate in rates.items() if rate is not None}
-    text = f"Within {limit_ms:g} ms for 99 % of requests, one worker can {link('serving', 'serve')}"
-    if not able:
-        return f"{text} no model, even without a queue."
-    fastest = max(able, key=able.__getitem__)
-    text += f" up to {significant(able[fastest])} requests/s ({fastest})"
-    unable = joined([model for model in rates if model not in able])
-    return f"{text}; {unable} cannot, even without a queue." if unable else f"{text}."
+def _serving(analysis: Analysis) -> tuple[str, str]:
+    """A table of the highest rates of requests, and a sentence on the highest of them."""
+    limit_ms = analysis.options.p99_limit_ms
+    rates: dict[str, float] = {}
+    body = []
+    for cell in analysis.run.cells:
+        workers = server(cell)
+        if workers is None:
+            continue
+        model = name(analysis.run, cell)
+        alone = highest_rate_per_s(workers, limit_ms)
+        entries = ["none, even without a queue", ""]
+        if alone is not None:
+            rates[model], entries[0] = alone, significant(alone)
+            if workers.largest_batch > 1:
+                batched = highest_rate_per_s(workers, limit_ms, in_batches=True)
+                entries[1] = f"{significant(batched or 0.0)} (up to {workers.largest_batch})"
+        body.append([model, str(workers.workers), *entries])
+    table = tabulated(["model", "workers", "one at a time", "all that wait in a batch"], body)
+    text = f"Within {limit_ms:g} ms for 99 % of requests, this machine could"
+    if not rates:
+        return table, f"{text} {link('serving', 'serve')} no model, even without a queue."
+    fastest = max(rates, key=rates.__getitem__)
+    text = (
+        f"{text} {link('serving', 'serve')}, by simulation, up to {significant(rates[fastest])} "
+        f"requests/s one at a time ({fastest})"
+    )
+    unable = joined([row[0] for row in body if row[0] not in rates])
+    return table, f"{text}; {unable} cannot, even without a queue." if unable else f"{text}."
 
 
 def _by_length(timed: Sequence[tuple[str, Latency]]) -> str:

@@ -81,8 +81,9 @@ def _cheaper(analysis: Analysis) -> str:
         else "at all, since the noise of this machine was not measured"
     )
     return (
-        "the costs differ by more than their uncertainty. Median latencies differ if their 95 % intervals "
-        f"do not overlap; other times, rates and energy, if they differ {times}; memory, if it differs by "
+        "the costs differ by more than their uncertainty. Median latencies differ if their 95 % intervals, "
+        "widened by the machine's noise, do not overlap; other times, rates and energy, if they differ "
+        f"{times}; memory, if it differs by "
         f"more than the {100 * bounds.MEMORY_OFF:g} % within which it repeats. Estimated parts of a cost "
         f"are taken to be known to ±{100 * bounds.ESTIMATES_OFF:g} %."
     )
@@ -99,7 +100,7 @@ def _guessing(analysis: Analysis) -> str:
 def _borderline(analysis: Analysis) -> str:
     return (
         "the limit lies within the bounds of the figure: the 95 % interval of latency and accuracy, the "
-        "noise of the machine for other times, rates and measured energy, the "
+        "noise of the machine for latency, other times, rates and measured energy, the "
         f"{100 * bounds.MEMORY_OFF:g} % within which memory repeats, ±{100 * bounds.ESTIMATES_OFF:g} % for "
         "estimates. An unknown figure never counts as within a limit."
     )
@@ -155,13 +156,16 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "throughput": "comments per second if all comments are available at once and scored in batches of the "
     "best size; they may be sorted by length. Batch sizes grow until two in a row gain less than 3 %, until "
     "memory is full, or to the largest of the preset.",
-    "latency": "one comment at a time, from text to probability in host memory, over comments of all "
-    "lengths. Cold start lasts from the start of the process to its first answer. A measurement ends when "
-    "the 95 % interval of the median over comments is within ±2 % (precision), when two passes have each "
+    "latency": "one comment at a time, from text to probability in host memory, over comments with the "
+    "lengths of the test set. Cold start lasts from the start of the process to its first answer. The 95 % "
+    "interval of the median is over comments and over time, as the machine's speed drifts. A measurement "
+    "ends after five passes or more: when the interval is within ±2 % (precision), when twice the passes "
     "narrowed it by less than a tenth (no gain), or at a limit of time or 20,000 samples.",
-    "serving": "the highest rate of requests, arriving at random, at which one worker that takes one comment "
-    "at a time answers 99 % of them within the limit (`--p99-limit-ms`). It is computed in virtual time from "
-    "the measured latencies, and holds if a waiting request does not slow down the one that is served.",
+    "serving": "simulated from the measured latencies: the highest rate of requests, arriving at random, of "
+    "which 99 % are answered within the limit (`--p99-limit-ms`). There is one worker per core if the run "
+    "measured one process per core, otherwise one worker; requests go to the workers in turn. A worker takes "
+    "one request at a time, or all that wait, up to the best batch size; batches take as long as in the "
+    "measurement of throughput. The network, the client and drift are left out.",
     "peak memory": "of the process that loads the model and scores, and of the processes that it starts, "
     "libraries included. Anonymous and file-backed memory are what is resident after scoring; mapped weights "
     "count once they are used.",
