@@ -1,5 +1,6 @@
 """The operations of a cell's process: train, convert, load, and each measurement."""
 
+import dataclasses
 import functools
 import itertools
 import time
@@ -19,6 +20,7 @@ from worthit.bench.instruments.energy import measure_energy
 from worthit.bench.instruments.latency import measure_latency, process_age_s
 from worthit.bench.instruments.memory import peak_memory, resident_bytes
 from worthit.bench.instruments.meter import COMPONENTS, Meter
+from worthit.bench.instruments.request_batches import measure_batches
 from worthit.bench.instruments.throughput import measure_rate, measure_throughput, repeated
 from worthit.bench.saved import artifacts, record
 from worthit.bench.saved.record import Figure, measured, unavailable
@@ -97,7 +99,7 @@ class Work:
                 return unavailable("s", "the process had scored comments before")
             return measured(process_age_s(), "s", "process start to first answer")
 
-        return measure_latency(
+        latency = measure_latency(
             self._score,
             self._synchronize,
             texts,
@@ -106,6 +108,8 @@ class Work:
             cold_start,
             self._model.input_shape,
         )
+        batches = measure_batches(self._score, self._synchronize, texts)
+        return dataclasses.replace(latency, batches=batches)
 
     def throughput(self) -> record.Throughput:
         effort = self._cell.effort

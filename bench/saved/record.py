@@ -113,6 +113,14 @@ class Memory:
     processes: _Positive  # in the peak: this one and its living descendants
 
 
+@dataclass(frozen=True)
+class BatchTime:
+    """How long a call takes that answers several requests, of comments of any length."""
+
+    requests: _Positive
+    call_ms: Figure
+
+
 _NOT_PREPARED = unavailable("ms", "the device prepares nothing for a shape")
 
 
@@ -129,13 +137,14 @@ class Latency:
     p99_ms: Figure
     load_s: Figure
     first_call_ms: Figure
-    p50_low_ms: float | None  # 95 % interval of the median, over comments; None: too few comments
+    p50_low_ms: float | None  # 95 % interval of the median; None: too few comments
     p50_high_ms: float | None
     ended_by: str  # "precision", "no gain", "time limit" or "sample limit"
     cold_start_s: Figure  # from the start of the process to the first answer
     comments: _Positive  # timed in turn: sample i is of comment i % comments
     # slowest first call of a shape, apart from the process's first call
     first_shape_ms: Figure = _NOT_PREPARED
+    batches: tuple[BatchTime, ...] = ()  # of growing size, until one takes too long
 
 
 @dataclass(frozen=True)

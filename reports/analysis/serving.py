@@ -6,11 +6,11 @@ one worker per core if the run measured one process per core, otherwise one work
 How long a request takes is drawn from the measured latencies of single comments. With several workers
 it is longer by the factor by which processes side by side were slower in the run.
 
-A worker takes one request at a time, or all that wait, up to a batch size. A batch takes as long as the
-sweep of batch sizes says. Waiting follows from arrivals and service (Lindley 1952).
+A worker takes one request at a time, or all that wait, up to a batch size; the run measured how long such
+calls take. Waiting follows from arrivals and service (Lindley 1952).
 
-The simulation leaves out the network, what the client computes, and drift. `worthit.reports.cli.arrivals`
-measures real arrivals and compares.
+Rates are an upper limit: latencies are measured back to back, while real requests find a processor that
+has slept, and share it with the client and the network. `worthit.reports.cli.arrivals` measures that.
 """
 
 from bisect import bisect_right
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from worthit.bench.saved.record import CellRecord, Throughput
+from worthit.bench.saved.record import CellRecord, Latency, Throughput
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,11 +48,10 @@ def server(cell: CellRecord) -> Server | None:
     """The workers of a cell; None if its latency was not measured."""
     if cell.latency is None:
         return None
-    samples_ms, sweep = np.asarray(cell.latency.samples_ms), cell.throughput
-    if sweep is None:
-        return Server(cell.latency.samples_ms)
-    factors = _batch_factors(sweep, float(samples_ms.mean()))
-    return Server((samples_ms * _slower(sweep)).tolist(), sweep.machine.processes, factors)
+    slower = 1.0 if cell.throughput is None else _slower(cell.throughput)
+    workers = 1 if cell.throughput is None else cell.throughput.machine.processes
+    service_ms = (np.asarray(cell.latency.samples_ms) * slower).tolist()
+    return Server(service_ms, workers, _batch_factors(cell.latency))
 
 
 def highest_rate_per_s(
@@ -150,13 +149,12 @@ def _slower(sweep: Throughput) -> float:
     return max(sweep.machine.processes * alone / together, 1.0)
 
 
-def _batch_factors(sweep: Throughput, single_ms: float) -> tuple[float, ...]:
-    """From the sweep, linear between its sizes; a call's overhead counts once per batch."""
-    sizes = [rate.batch_size for rate in sweep.batches if rate.batch_size <= sweep.best.batch_size]
-    rates = [rate.comments_per_s.value or 0.0 for rate in sweep.batches[: len(sizes)]]
-    if sizes[0] != 1 or len(sizes) == 1 or not all(rates):
+def _batch_factors(latency: Latency) -> tuple[float, ...]:
+    """From the measured calls, linear between their sizes."""
+    single_ms = float(np.mean(latency.samples_ms))
+    known = [(one.requests, one.call_ms.value / single_ms)
+             for one in latency.batches if one.call_ms.value]  # fmt: skip
+    if not known:
         return ()
-    batch_ms = [1e3 * size / rate for size, rate in zip(sizes, rates, strict=True)]
-    overhead_ms = max(single_ms - batch_ms[0], 0.0)
-    times_ms = overhead_ms + np.interp(np.arange(sizes[-1] + 1), sizes, batch_ms)
-    return tuple((times_ms / (overhead_ms + batch_ms[0])).tolist())
+    sizes, factors = zip((1, 1.0), *known, strict=True)
+    return tuple(np.interp(np.arange(sizes[-1] + 1), sizes, factors).tolist())

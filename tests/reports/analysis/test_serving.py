@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests import factories, small_runs
-from worthit.bench.saved.record import MachineRate, measured
+from worthit.bench.saved.record import BatchTime, MachineRate, measured
 from worthit.reports.analysis.serving import (
     Server,
     batched_response_ms,
@@ -104,17 +104,18 @@ def test_batches_that_gain_time_allow_a_higher_rate() -> None:
 
 
 def test_a_cell_gives_its_processes_their_mutual_slowdown_and_the_time_of_batches() -> None:
-    sweep = factories.throughput(factories.rate(100.0, 1), factories.rate(200.0, 4))
+    sweep = factories.throughput(200.0)
     machine = MachineRate(2, measured(320.0, "comments/s", "clock"), sweep.best.core_ms)
-    timed = factories.latency((20.0, 20.0), *[measured(20.0, "ms", "c")] * 3)
+    calls = (BatchTime(2, measured(24.0, "ms", "c")), BatchTime(4, measured(40.0, "ms", "c")))
+    timed = factories.latency((20.0, 20.0), *[measured(20.0, "ms", "c")] * 3, batches=calls)
     cell = small_runs.cell(latency=timed, throughput=dataclasses.replace(sweep, machine=machine))
     found = server(cell)
     assert found is not None
     assert found.workers == 2
     assert found.service_ms == pytest.approx([25.0, 25.0])  # 2 x 200 / 320
-    # 10 ms of each call are overhead; one comment takes 10 ms and a batch of four takes 20.
-    assert found.batch_factors[1:] == pytest.approx([1.0, 70 / 60, 80 / 60, 1.5])
+    assert found.batch_factors[1:] == pytest.approx([1.0, 1.2, 1.6, 2.0])
     assert server(small_runs.cell(latency=None)) is None
-    without = server(small_runs.cell(latency=timed, throughput=None))
-    assert without == Server((20.0, 20.0))
+    alone = dataclasses.replace(timed, batches=())
+    without = server(small_runs.cell(latency=alone, throughput=None))
+    assert without == Server([20.0, 20.0])
     assert without.largest_batch == 1
