@@ -80,7 +80,7 @@ def _latency(analysis: Analysis) -> list[str]:
             figure_table(run, "latency"),
             "By length, in quarters of the comments:",
             _by_length(timed),
-            f"Requests per second of which 99 % are answered within {limit_ms:g} ms, "
+            f"Requests per second of which 99 % are answered within {limit_ms:g} ms, at most, "
             f"{link('serving', 'simulated')}:",
             table,
         ),
@@ -106,12 +106,12 @@ def _serving(analysis: Analysis) -> tuple[str, str]:
                 entries[1] = f"{significant(batched or 0.0)} (up to {workers.largest_batch})"
         body.append([model, str(workers.workers), *entries])
     table = tabulated(["model", "workers", "one at a time", "all that wait in a batch"], body)
-    text = f"Within {limit_ms:g} ms for 99 % of requests, this machine could"
+    text = f"Within {limit_ms:g} ms for 99 % of requests, this machine can"
     if not rates:
         return table, f"{text} {link('serving', 'serve')} no model, even without a queue."
     fastest = max(rates, key=rates.__getitem__)
     text = (
-        f"{text} {link('serving', 'serve')}, by simulation, up to {significant(rates[fastest])} "
+        f"{text} {link('serving', 'serve')}, by simulation, at most {significant(rates[fastest])} "
         f"requests/s one at a time ({fastest})"
     )
     unable = joined([row[0] for row in body if row[0] not in rates])

@@ -164,8 +164,9 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "serving": "simulated from the measured latencies: the highest rate of requests, arriving at random, of "
     "which 99 % are answered within the limit (`--p99-limit-ms`). There is one worker per core if the run "
     "measured one process per core, otherwise one worker; requests go to the workers in turn. A worker takes "
-    "one request at a time, or all that wait, up to the best batch size; batches take as long as in the "
-    "measurement of throughput. The network, the client and drift are left out.",
+    "one request at a time, or all that wait in one call, whose time is measured. It is an upper limit: "
+    "latencies are measured back to back, and a request that arrives after a pause took up to 1.5 times as "
+    "long on one machine; the client and the network are left out.",
     "peak memory": "of the process that loads the model and scores, and of the processes that it starts, "
     "libraries included. Anonymous and file-backed memory are what is resident after scoring; mapped weights "
     "count once they are used.",
