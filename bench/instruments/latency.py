@@ -107,7 +107,7 @@ def _one_of_each_shape(
             yield text
 
 
-def _slowest(first_shape_ms: Sequence[float]) -> dict[str, Figure]:
+def _slowest(first_shape_ms: Sequence[float]) -> dict[str, Any]:
     if not first_shape_ms:
         return {}
     count = len(first_shape_ms)
