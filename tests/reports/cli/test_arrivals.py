@@ -1,6 +1,8 @@
 """reports/cli/arrivals.py: workers answer every request, and time starts at the planned arrival."""
 
 import multiprocessing
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -9,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from worthit.reports.analysis.serving import Server
 from worthit.reports.cli import arrivals
 
 
@@ -63,10 +64,19 @@ def test_a_busy_worker_takes_what_waits_in_batches_up_to_the_largest() -> None:
 
 
 def test_workers_load_a_saved_model_in_processes_of_their_own(lsa_model: Path) -> None:
-    with arrivals.started(lsa_model, Server([1.0]), in_batches=False) as pipes:
-        found = arrivals.replay(pipes, ["you idiot", "thanks"], rate_per_s=100.0, seconds=0.1)
-        assert len(found.answered_ms) == 10
-        assert found.answered_ms.min() > 0
+    """In a process of its own: the first spawned process leaves a helper that others would count."""
+    program = (
+        "import sys; from pathlib import Path; from worthit.reports.cli import arrivals\n"
+        "from worthit.reports.analysis.serving import Server\n"
+        "with arrivals.started(Path(sys.argv[1]), Server([1.0]), in_batches=False) as pipes:\n"
+        "    found = arrivals.replay(pipes, ['you idiot', 'thanks'], 100.0, 0.1)\n"
+        "print(len(found.answered_ms), found.answered_ms.min() > 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, str(lsa_model)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "10 True\n"
 
 
 @pytest.mark.parametrize("given", ["", "0", "1.5", "half"])
