@@ -12,8 +12,8 @@ import numpy as np
 from worthit.bench.cell import Cell
 from worthit.bench.cells.engine import Limit, Worker
 from worthit.bench.cells.progress import Progress, figure_text
+from worthit.bench.instruments.comment_sample import sample_by_length
 from worthit.bench.instruments.disturbance import quieter
-from worthit.bench.instruments.latency import sample_by_length
 from worthit.bench.saved import consistency, record
 from worthit.datasets import prepare
 from worthit.datasets.errors import CellError, DataError, DeviceError

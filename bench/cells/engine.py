@@ -61,7 +61,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=os.environ | _environment(threads or processor.allowed_cores()),
+                env=os.environ | thread_settings(threads or processor.allowed_cores()),
                 start_new_session=True,  # Ctrl-C reaches only pytest, which then ends this process
             )
         # A thread blocks on the pipe: a wait with a time limit on every system, without polling.
@@ -175,7 +175,7 @@ def _appending(log: Path | None) -> Iterator[BinaryIO | None]:
         yield stream
 
 
-def _environment(threads: int) -> dict[str, str]:
+def thread_settings(threads: int) -> dict[str, str]:
     """Settings for repeatable runs: fixed hash seed, and thread pools of this size."""
     fixed = {"PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "true"}
     return fixed | dict.fromkeys(_THREAD_VARIABLES, str(threads))

@@ -15,13 +15,15 @@ import numpy as np
 from worthit.bench.cell import Cell, file_name
 from worthit.bench.cells import all_cores
 from worthit.bench.cells.cell_model import CellModel, without_paths
+from worthit.bench.instruments.comment_sample import sample_by_length
 from worthit.bench.instruments.cpu_watts import estimate_energy
 from worthit.bench.instruments.disturbance import Watch, flag
 from worthit.bench.instruments.energy import measure_energy
-from worthit.bench.instruments.latency import measure_latency, process_age_s, sample_by_length
+from worthit.bench.instruments.latency import measure_latency, process_age_s
 from worthit.bench.instruments.memory import peak_memory, resident_bytes
 from worthit.bench.instruments.meter import Meter
 from worthit.bench.instruments.readings import COMPONENTS
+from worthit.bench.instruments.request_batches import measure_batches
 from worthit.bench.instruments.throughput import measure_rate, measure_throughput, repeated
 from worthit.bench.saved import artifacts, record
 from worthit.bench.saved.record import Figure, measured, unavailable
@@ -115,7 +117,9 @@ class Work:
             cold_start,
             self._model.input_shape,
         )
-        return flag(latency, watches[0].end(), apart=record.BEFORE_FIRST_ANSWER)
+        batches = measure_batches(self._score, self._synchronize, texts)
+        whole = dataclasses.replace(latency, batches=batches)
+        return flag(whole, watches[0].end(), apart=record.BEFORE_FIRST_ANSWER)
 
     def throughput(self) -> record.Throughput:
         effort, watch = self._cell.effort, self._watch()
@@ -141,7 +145,7 @@ class Work:
         self._score(self._throughput_texts()[:batch_size], batch_size)
 
     def _throughput_texts(self) -> Sequence[str]:
-        return self._comments("test").texts
+        return sample_by_length(self._comments("test").texts, self._cell.effort.largest_batch)
 
     def memory(self, artifact: str) -> record.Memory:
         """Load and score in one pass, in a process that has done neither before."""
@@ -286,7 +290,7 @@ class Work:
         return prepare.comments(split or self._cell.split, part)
 
     def _few_comments(self) -> Sequence[str]:
-        return self._comments("test").texts[: self._cell.effort.memory_comments]
+        return sample_by_length(self._comments("test").texts, self._cell.effort.memory_comments)
 
     @contextmanager
     def _in_baseline(self) -> Iterator[None]:

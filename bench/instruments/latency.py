@@ -17,21 +17,12 @@ from worthit.bench.saved.record import Figure, Latency, measured, unavailable
 
 _WARM_UPS = 10
 _FEWEST_SAMPLES = 30
+_FEWEST_PASSES = 5  # fewer say too little about the drift of the machine's speed
 _MOST_SAMPLES = 20_000
 _PRECISION = 0.02  # half the width of the median's interval, as a share of it
 _WORTHWHILE = 0.9  # twice the passes must narrow the interval to less than this share
 _START_TIME_FIELD = 19  # in /proc/self/stat, counted after the name (man 5 proc)
 _CLOCK = "perf_counter, device synchronised"
-
-
-def sample_by_length(texts: Sequence[str], samples: int) -> list[str]:
-    """Every n-th comment by length, in a fixed shuffled order."""
-    order = sorted(range(len(texts)), key=lambda row: (len(texts[row]), texts[row]))
-    places = np.linspace(0, len(order) - 1, min(samples, len(order))).round().astype(int)
-    rows = [order[place] for place in places]
-    # Else length would correlate with drift of the clock speed.
-    np.random.default_rng(0).shuffle(rows)
-    return [texts[row] for row in rows]
 
 
 def measure_latency(
@@ -43,10 +34,10 @@ def measure_latency(
     cold_start_s: Callable[[], Figure],
     input_shape: Callable[[str], Hashable] = lambda text: None,
 ) -> Latency:
-    """Score comments one by one, in repeated passes, until the median is known to 2 %.
+    """Score comments one by one, in five passes or more, until the median is known to 2 %.
 
-    The median's interval is over comments (`quantiles.bounds`). If comments differ more than passes, it
-    does not narrow, and timing ends when doubling the passes hardly helps.
+    The median's interval is over comments and time (`quantiles.bounds`). If comments differ more than
+    passes, it does not narrow, and timing ends when doubling the passes hardly helps.
 
     Args:
         score: takes comments, returns host arrays.
@@ -127,7 +118,7 @@ def _slowest(first_shape_ms: Sequence[float]) -> dict[str, Any]:
 def _reason_to_end(widths_ms: Sequence[float], samples_ms: Sequence[float]) -> str:
     """Why timing ends; empty if another pass follows."""
     passes = len(widths_ms)
-    if len(samples_ms) < _FEWEST_SAMPLES:
+    if len(samples_ms) < _FEWEST_SAMPLES or passes < _FEWEST_PASSES:
         return ""
     if widths_ms[-1] <= 2 * _PRECISION * float(np.median(samples_ms)):
         return "precision"

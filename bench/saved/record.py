@@ -18,7 +18,7 @@ from worthit.datasets.audit.audit import Audit
 from worthit.datasets.splits.manifest import Count, OutOfDomainSet, Prepared, Share
 
 #: a file with another version is refused
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 #: default limit within which 99 % of requests must be answered
 DEFAULT_P99_LIMIT_MS = 100.0
@@ -139,6 +139,16 @@ class Memory:
 
 #: figures of `Latency` that were measured before its disturbance was watched
 BEFORE_FIRST_ANSWER = ("load_s", "first_call_ms", "cold_start_s")
+
+
+@dataclass(frozen=True)
+class BatchTime:
+    """How long a call takes that answers several requests, of comments of any length."""
+
+    requests: _Positive
+    call_ms: Figure
+
+
 _NOT_PREPARED = unavailable("ms", "the device prepares nothing for a shape")
 
 
@@ -155,13 +165,14 @@ class Latency:
     p99_ms: Figure
     load_s: Figure
     first_call_ms: Figure
-    p50_low_ms: float | None  # 95 % interval of the median, over comments; None: too few comments
+    p50_low_ms: float | None  # 95 % interval of the median; None: too few comments
     p50_high_ms: float | None
     ended_by: str  # "precision", "no gain", "time limit" or "sample limit"
     cold_start_s: Figure  # from the start of the process to the first answer
     comments: _Positive  # timed in turn: sample i is of comment i % comments
     # slowest first call of a shape, apart from the process's first call
     first_shape_ms: Figure = _NOT_PREPARED
+    batches: tuple[BatchTime, ...] = ()  # of growing size, until one takes too long
     disturbance: Disturbance | None = None  # after the first answer
 
 

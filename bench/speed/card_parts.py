@@ -17,7 +17,8 @@ import transformers
 
 from worthit.bench.cells import worker
 from worthit.bench.instruments import machine
-from worthit.bench.instruments.latency import measure_latency, sample_by_length
+from worthit.bench.instruments.comment_sample import sample_by_length
+from worthit.bench.instruments.latency import measure_latency
 from worthit.bench.saved.record import unavailable
 from worthit.bench.speed import comparison, record, table
 from worthit.bench.speed.card import CardOptions, CardRow

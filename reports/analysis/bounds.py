@@ -1,7 +1,7 @@
 """Figures of a cell with the bounds between which they are known, so that claims respect them.
 
-- A median latency has its 95 % interval and a p99 its two bounds. Both are over comments, from the
-  order of samples (`worthit.bench.instruments.quantiles`).
+- A median latency has its 95 % interval and a p99 its two bounds, over comments and the time of the
+  measurement (`worthit.bench.instruments.quantiles`), widened by the noise of the machine.
 - Accuracy has its 95 % interval over the test comments, and over the trainings if there are several.
 - Other times, rates and measured energy are known up to the noise of the machine, if it was measured.
 - Peak memory is known up to `MEMORY_OFF`. Sizes on disk are exact.
@@ -152,19 +152,30 @@ def training_j(run: Run, cell: CellRecord) -> Bounded:
 
 def latency_p50_ms(run: Run, cell: CellRecord) -> Bounded:
     found = within(run_view.figure(cell, "latency.p50_ms"), noise(run))
-    if cell.latency is None or found.value is None or found.disturbed:
+    if cell.latency is None or found.disturbed:
         return found
     low, high = cell.latency.p50_low_ms, cell.latency.p50_high_ms
-    return found if low is None or high is None else replace(found, low=low, high=high)
+    if low is None or high is None:
+        return found
+    return _also_between(found, low, high)
 
 
 def latency_p99_ms(run: Run, cell: CellRecord) -> Bounded:
-    """Between a lower and an upper confidence limit over comments, 95 % each."""
-    found = within(run_view.figure(cell, "latency.p99_ms"))
+    """Between a lower and an upper confidence limit over comments and time, 95 % each."""
+    found = within(run_view.figure(cell, "latency.p99_ms"), noise(run))
     if cell.latency is None or found.value is None or found.disturbed:
         return found
     known = quantiles.bounds(cell.latency.samples_ms, cell.latency.comments, 99, 0.95)
-    return found if known is None else replace(found, low=known[0], high=known[1])
+    return found if known is None else _also_between(found, *known)
+
+
+def _also_between(found: Bounded, low: float, high: float) -> Bounded:
+    """Bounds that also hold for an independent cause: their logarithms add by their squares."""
+    if found.value is None:
+        return found
+    below = math.hypot(math.log(found.value / found.low), math.log(found.value / low))
+    above = math.hypot(math.log(found.high / found.value), math.log(high / found.value))
+    return replace(found, low=found.value * math.exp(-below), high=found.value * math.exp(above))
 
 
 def comments_per_s(run: Run, cell: CellRecord) -> Bounded:

@@ -178,7 +178,10 @@ def _cascade_cost(run: Run, cascade: Cascade, spec: FigureSpec, values: Values) 
 
 
 def _latency_p50_ms(run: Run, cascade: Cascade, cheap: Bounded, expensive: Bounded) -> Bounded:
-    """The median over the cheap model's latencies and those of both models in sequence."""
+    """The median over the cheap model's latencies and those of both models in sequence.
+
+    It is known, in relation, no better than the less well known of both models.
+    """
     if cheap.value is None or expensive.value is None:
         return bounds.total([cheap, expensive], "ms")
     assert cascade.cheap.latency is not None
@@ -199,7 +202,11 @@ def _latency_p50_ms(run: Run, cascade: Cascade, cheap: Bounded, expensive: Bound
         measured(median, "ms", "latencies of both models"),
         disturbed=cheap.figure.disturbed or expensive.figure.disturbed,
     )
-    return bounds.within(figure, bounds.noise(run))
+    if figure.disturbed:
+        return bounds.within(figure)
+    low = min(one.low / one.value for one in (cheap, expensive) if one.value)
+    high = max(one.high / one.value for one in (cheap, expensive) if one.value)
+    return Bounded(figure, low * median, high * median)
 
 
 def _point(run: Run, cell: CellRecord, spec: FigureSpec, values: Values) -> Point:

@@ -33,16 +33,17 @@ Form = Literal["markdown", "terminal"]
 
 _LEGEND = (
     "A ratio is the later run's figure divided by the first run's. Accuracy and ROC AUC are "
-    "subtracted, in points of 0.01. Intervals are 95 % bootstrap intervals over the samples of both "
-    "runs; they do not cover the variation between runs. Figures without an interval have one sample "
-    "per run. Plain numbers are measured, *≈ italics* are estimates, (cached) comes from an earlier "
-    "training, n/a is not available."
+    "subtracted, in points of 0.01, with 95 % bootstrap intervals over the test comments. The 95 % "
+    "intervals of latencies cover comments and drift within the measurements, that of a median on the "
+    "same comments in both runs. No interval covers what lasts for a whole run, such as other programs. "
+    "Figures without an interval have one sample per run. Plain numbers are measured, *≈ italics* are "
+    "estimates, (cached) comes from an earlier training, n/a is not available."
 )
 _CHECK_LEGEND = (
-    "Cliff's delta compares latencies: from -1 (all of the later run are lower) to 1, with the p "
-    "value of the Mann-Whitney test. Lost and gained are the test comments that only the first or "
-    "only the later run classifies correctly, with the p value of McNemar's exact test. All p values "
-    "are Holm-corrected."
+    "The ratio of median latencies is on the same comments. Its interval has 95 % for all rows together "
+    "(Bonferroni), and must exceed the limit and the noise of both machines. Lost and gained are the "
+    "test comments that only the first or only the later run classifies correctly, with the p value of "
+    "McNemar's exact test, Holm-corrected."
 )
 
 
@@ -235,17 +236,17 @@ def _tests(report: RegressionReport) -> list[Block]:
         [name, test.pair.later_run.letter, *_test_entries(test)]
         for test, name in zip(report.tests, names, strict=True)
     ]
-    headings = ["model", "run", "Cliff's delta", "p", "lost", "gained", "p"]
+    headings = ["model", "run", "latency p50", "interval", "lost", "gained", "p"]
     return ["## Check for regressions", _CHECK_LEGEND, Table(headings, body, 2)]
 
 
 def _test_entries(test: CounterpartTests) -> list[str]:
-    shift, changed = ["n/a"] * 2, ["n/a"] * 3
-    if test.shift:
-        shift = [f"{test.shift.cliffs_delta:+.2f}", p_value(test.shift.p_value)]
+    latency, changed = ["n/a"] * 2, ["n/a"] * 3
+    if test.latency:
+        latency = [f"×{_times(test.latency.value)}", _between(test.latency, _times)]
     if test.changed:
         changed = [str(test.changed.lost), str(test.changed.gained), p_value(test.changed.p_value)]
-    return shift + changed
+    return latency + changed
 
 
 def _names(pairs: Sequence[Counterparts]) -> list[str]:

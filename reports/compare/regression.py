@@ -5,8 +5,9 @@ checked only if its device, settings and pretrained weights are the same as its 
 
 A regression, beyond a limit in percent, is one of these:
 
-- latency p50: the 95 % interval of the ratio is beyond the limit, and the Mann-Whitney test,
-  Holm-corrected over all pairs, rejects equal distributions at 0.05;
+- latency p50: the interval of the ratio on the same comments, with 95 % for all pairs together
+  (Bonferroni), is beyond the limit and beyond the noise of both machines; without the noise it is not
+  checked;
 - a figure with one sample per run: the ratio is beyond the limit and beyond what such figures differ
   by from run to run. For memory that is `worthit.reports.analysis.bounds.MEMORY_OFF`. For training,
   throughput and measured energy it is the noise of both machines; without it they are not checked;
@@ -31,7 +32,7 @@ from worthit.reports.compare import statistics
 from worthit.reports.compare.comparable import ScoredPair, ratio
 from worthit.reports.compare.matching import ComparedRun, Counterparts
 from worthit.reports.compare.setup_differences import work_differences
-from worthit.reports.compare.statistics import Change, ChangedPredictions, LatencyShift
+from worthit.reports.compare.statistics import Change, ChangedPredictions
 from worthit.reports.text.format import with_interval
 
 FindingKind = Literal["regression", "improvement"]
@@ -42,10 +43,10 @@ _MEDIAN = 0.5
 
 @dataclass(frozen=True)
 class CounterpartTests:
-    """The tests of two counterparts' samples, p values corrected; None where either lacks samples."""
+    """The tests of two counterparts' samples, corrected for all pairs; None where samples lack."""
 
     pair: Counterparts
-    shift: LatencyShift | None
+    latency: Change | None  # the ratio of medians; None too without the same comments
     accuracy: Change | None  # None too if the comments are not the same
     changed: ChangedPredictions | None
 
@@ -97,14 +98,22 @@ def check(
     return RegressionReport("", tuple(tests), tuple(findings), tuple(unchecked))
 
 
-def latency_ratio(pair: Counterparts, spec: FigureSpec) -> Change | None:
-    """The ratio of a latency quantile; None if either run lacks that quantile."""
+def latency_ratio(pair: Counterparts, spec: FigureSpec, confidence: float = 0.975) -> Change | None:
+    """The ratio of a latency quantile, that of a median on the same comments where there are some.
+
+    Args:
+        confidence: of each bound.
+
+    Returns:
+        None if either run lacks that quantile, or has too few samples for an interval.
+    """
     before, after = pair.base.latency, pair.later.latency
     times = ratio(*read_both(pair, spec)).value
     if spec.quantile is None or before is None or after is None or times is None:
         return None
-    bounds = statistics.ratio_interval(before.samples_ms, after.samples_ms, spec.quantile)
-    return Change(times, *bounds)
+    if spec.quantile == _MEDIAN and statistics.share_comments(before, after):
+        return statistics.paired_ratio(before, after, confidence)
+    return statistics.unpaired_ratio(before, after, spec.quantile, confidence)
 
 
 def read_both(pair: Counterparts, spec: FigureSpec) -> tuple[Figure, Figure]:
@@ -142,27 +151,23 @@ def _libraries(before: dict[str, str], after: dict[str, str]) -> str:
 
 
 def _tests(pairs: Sequence[tuple[Counterparts, ScoredPair | None]]) -> list[CounterpartTests]:
+    confidence = 1 - metrics.ALPHA / 2 / len(pairs)
     tests = [
-        CounterpartTests(pair, _latency_shift(pair), *_quality_tests(scored))
+        CounterpartTests(pair, _paired_latency(pair, confidence), *_quality_tests(scored))
         for pair, scored in pairs
     ]
-    shift_p = iter(holm([test.shift.p_value for test in tests if test.shift]))
     changed_p = iter(holm([test.changed.p_value for test in tests if test.changed]))
     return [
-        replace(
-            test,
-            shift=test.shift and replace(test.shift, p_value=next(shift_p)),
-            changed=test.changed and replace(test.changed, p_value=next(changed_p)),
-        )
+        replace(test, changed=test.changed and replace(test.changed, p_value=next(changed_p)))
         for test in tests
     ]
 
 
-def _latency_shift(pair: Counterparts) -> LatencyShift | None:
+def _paired_latency(pair: Counterparts, confidence: float) -> Change | None:
     before, after = pair.base.latency, pair.later.latency
-    if before is None or after is None:
+    if before is None or after is None or not statistics.share_comments(before, after):
         return None
-    return statistics.latency_shift(before.samples_ms, after.samples_ms)
+    return statistics.paired_ratio(before, after, confidence)
 
 
 def _quality_tests(scored: ScoredPair | None) -> tuple[Change | None, ChangedPredictions | None]:
@@ -194,14 +199,14 @@ def _failures(pair: Counterparts) -> Iterator[Finding]:
 
 
 def _latency(test: CounterpartTests, spec: FigureSpec, limit_percent: float) -> Iterator[Finding]:
-    times = latency_ratio(test.pair, spec)
-    if times is None or test.shift is None or test.shift.p_value >= metrics.ALPHA:
+    times, noise = test.latency, _noise_percent(test.pair)
+    if times is None or noise is None:
         return
     if any(figure.disturbed for figure in read_both(test.pair, spec)):
         return
-    limit = 1 + limit_percent / 100
+    limit = 1 + max(limit_percent, noise) / 100
     worse, better = times.low > limit, times.high < 1 / limit
-    how = f"×{with_interval(times, '{:.2f}'.format)}, {_p(test.shift.p_value)}"
+    how = f"×{with_interval(times, '{:.2f}'.format)}"
     yield from _finding(test.pair, _name(spec), how, worse=worse, better=better)
 
 

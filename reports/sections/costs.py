@@ -9,7 +9,7 @@ from worthit.bench.saved.record import Energy, Latency, Throughput, significant
 from worthit.reports.analysis import mistakes
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
-from worthit.reports.analysis.serving import highest_rate_per_s
+from worthit.reports.analysis.serving import highest_rate_per_s, server
 from worthit.reports.sections.glossary import link
 from worthit.reports.sections.results_table import figure_table
 from worthit.reports.text.format import Footnotes, joined, span, written
@@ -90,44 +90,58 @@ def _latency(analysis: Analysis) -> list[str]:
     timed = [(name(run, cell), cell.latency) for cell in run.cells if cell.latency is not None]
     if not timed:
         return []
-    rates = {model: highest_rate_per_s(latency.samples_ms, limit_ms) for model, latency in timed}
-    disturbed = {model for model, latency in timed if latency.p50_ms.disturbed}
-    served = [
-        [
-            model,
-            ("none: misses it without any queue" if rate is None else significant(rate))
-            + " (disturbed)" * (model in disturbed),
-        ]
-        for model, rate in rates.items()
-    ]
-    rates = {model: rate for model, rate in rates.items() if model not in disturbed}
+    table, sentence = _serving(analysis)
     medians = {model: latency.p50_ms for model, latency in timed}
     return [
         "## Latency",
-        f"Median {link('latency')}: {span(medians, 'ms')}. {_servers(rates, limit_ms)}",
+        f"Median {link('latency')}: {span(medians, 'ms')}. {sentence}",
         *folded(
             "Quantiles, cold start, latency by length, and serving",
             figure_table(run, "latency"),
             "By length, in quarters of the comments:",
             _by_length(timed),
-            f"Highest rate at which 99 % of requests are answered within {limit_ms:g} ms "
-            f"({link('serving', 'method')}):",
-            tabulated(["model", "requests/s"], served),
+            f"Requests per second of which 99 % are answered within {limit_ms:g} ms, at most, "
+            f"{link('serving', 'simulated')}:",
+            table,
         ),
     ]
 
 
-def _servers(rates: dict[str, float | None], limit_ms: float) -> str:
+def _serving(analysis: Analysis) -> tuple[str, str]:
+    """A table of the highest rates of requests, and a sentence on the highest of them."""
+    limit_ms = analysis.options.p99_limit_ms
+    rates: dict[str, float | None] = {}  # without those of disturbed measurements
+    body = []
+    for cell in analysis.run.cells:
+        workers = server(cell)
+        if workers is None or cell.latency is None:
+            continue
+        model, is_disturbed = name(analysis.run, cell), bool(cell.latency.p50_ms.disturbed)
+        alone = highest_rate_per_s(workers, limit_ms)
+        entries = ["none, even without a queue", ""]
+        if alone is not None:
+            entries[0] = significant(alone)
+            if workers.largest_batch > 1:
+                batched = highest_rate_per_s(workers, limit_ms, in_batches=True)
+                entries[1] = f"{significant(batched or 0.0)} (up to {workers.largest_batch})"
+        label = f"{model} (disturbed)" if is_disturbed else model
+        body.append([label, str(workers.workers), *entries])
+        if not is_disturbed:
+            rates[model] = alone
+    table = tabulated(["model", "workers", "one at a time", "all that wait in a batch"], body)
+    text = f"Within {limit_ms:g} ms for 99 % of requests, this machine can"
     if not rates:
-        return "Every measurement was disturbed."
+        return table, "Every measurement was disturbed."
     able = {model: rate for model, rate in rates.items() if rate is not None}
-    text = f"Within {limit_ms:g} ms for 99 % of requests, one worker can {link('serving', 'serve')}"
     if not able:
-        return f"{text} no model, even without a queue."
+        return table, f"{text} {link('serving', 'serve')} no model, even without a queue."
     fastest = max(able, key=able.__getitem__)
-    text += f" up to {significant(able[fastest])} requests/s ({fastest})"
+    text = (
+        f"{text} {link('serving', 'serve')}, by simulation, at most {significant(able[fastest])} "
+        f"requests/s one at a time ({fastest})"
+    )
     unable = joined([model for model in rates if model not in able])
-    return f"{text}; {unable} cannot, even without a queue." if unable else f"{text}."
+    return table, f"{text}; {unable} cannot, even without a queue." if unable else f"{text}."
 
 
 def _by_length(timed: Sequence[tuple[str, Latency]]) -> str:

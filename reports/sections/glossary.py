@@ -81,8 +81,9 @@ def _cheaper(analysis: Analysis) -> str:
         else "at all, since the noise of this machine was not measured"
     )
     return (
-        "the costs differ by more than their uncertainty. Median latencies differ if their 95 % intervals "
-        f"do not overlap; other times, rates and energy, if they differ {times}; memory, if it differs by "
+        "the costs differ by more than their uncertainty. Median latencies differ if their 95 % intervals, "
+        "widened by the machine's noise, do not overlap; other times, rates and energy, if they differ "
+        f"{times}; memory, if it differs by "
         f"more than the {100 * bounds.MEMORY_OFF:g} % within which it repeats. A cost that contains an "
         "estimate is not ranked."
     )
@@ -100,7 +101,7 @@ def _guessing(analysis: Analysis) -> str:
 def _borderline(analysis: Analysis) -> str:
     return (
         "the limit lies within the bounds of the figure: the 95 % interval of latency and accuracy, the "
-        "noise of the machine for other times, rates and measured energy, the "
+        "noise of the machine for latency, other times, rates and measured energy, the "
         f"{100 * bounds.MEMORY_OFF:g} % within which memory repeats. An unknown or estimated figure never "
         "counts as within a limit."
     )
@@ -138,8 +139,8 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "half of Y. Being selected is luck in part, which the test comments do not share: only they decide the "
     "standing. Both models have to be in memory. A comment that is passed on counts as long as the others.",
     "in place of Y": "the cascade X → Y loses less than the smallest worthwhile difference (`--worthwhile`) against Y "
-    "(lower end of the 95 % interval of accuracy), and is shown to be more accurate than X alone. “≈ cheaper X”: it is not "
-    "shown to be more accurate than X alone. “too little data against Y”: it may lose more than that.",
+    "(lower end of the 95 % interval of accuracy), and is shown to be more accurate than X alone. “≈ cheaper X”: it "
+    "is not shown to be more accurate than X alone. “too little data against Y”: it may lose more than that.",
     "compute": _compute,
     "learning curve": "each model is trained on growing parts of the same comments. Accuracies are compared "
     "by McNemar's test, corrected for the number of comparisons (Holm).",
@@ -190,13 +191,17 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "best size; they may be sorted by length. Batch sizes grow until two in a row gain less than 3 %, until "
     "memory is full, or to the largest of the preset. The throughput of the machine is that of one process "
     "per core, measured at the same time, if one process keeps a single core busy; each needs its own memory.",
-    "latency": "one comment at a time, from text to score in host memory, over comments of all "
-    "lengths. Cold start lasts from the start of the process to its first answer. A measurement ends when "
-    "the 95 % interval of the median over comments is within ±2 % (precision), when two passes have each "
+    "latency": "one comment at a time, from text to score in host memory, over comments with the "
+    "lengths of the test set. Cold start lasts from the start of the process to its first answer. The 95 % "
+    "interval of the median is over comments and over time, as the machine's speed drifts. A measurement "
+    "ends after five passes or more: when the interval is within ±2 % (precision), when twice the passes "
     "narrowed it by less than a tenth (no gain), or at a limit of time or 20,000 samples.",
-    "serving": "the highest rate of requests, arriving at random, at which one worker that takes one comment "
-    "at a time answers 99 % of them within the limit (`--p99-limit-ms`). It is computed in virtual time from "
-    "the measured latencies, and holds if a waiting request does not slow down the one that is served.",
+    "serving": "simulated from the measured latencies: the highest rate of requests, arriving at random, of "
+    "which 99 % are answered within the limit (`--p99-limit-ms`). There is one worker per core if the run "
+    "measured one process per core, otherwise one worker; requests go to the workers in turn. A worker takes "
+    "one request at a time, or all that wait in one call, whose time is measured. It is an upper limit: "
+    "latencies are measured back to back, and a request that arrives after a pause took up to 1.5 times as "
+    "long on one machine; the client and the network are left out.",
     "peak memory": "of the process that loads the model and scores, and of the processes that it starts, "
     "libraries included. Anonymous and file-backed memory are what is resident after scoring; mapped weights "
     "count once they are used.",

@@ -1,6 +1,7 @@
 """reports/analysis/budgets.py and the options of reports, computed by hand."""
 
 import dataclasses
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,17 @@ def test_the_bounds_of_a_p99_come_from_the_order_of_its_samples() -> None:
     again = dataclasses.replace(timed, samples_ms=timed.samples_ms * 8, comments=400)
     passes = bounds.latency_p99_ms(run(), cell(latency=again))
     assert (passes.low, passes.high) == pytest.approx((found.low, found.high))
+
+
+def test_noise_widens_the_bounds_of_latency_as_an_independent_cause() -> None:
+    quiet, noisy = run(), dataclasses.replace(run(), noise=measured(21, "%", "loop"))
+    for bound in (bounds.latency_p50_ms, bounds.latency_p99_ms):
+        before, after = (bound(one, one.cells[0]) for one in (quiet, noisy))
+        assert before.value is not None
+        above = math.hypot(math.log(1.1), math.log(before.high / before.value))
+        below = math.hypot(math.log(1.1), math.log(before.value / before.low))
+        assert after.high == pytest.approx(before.value * math.exp(above))
+        assert after.low == pytest.approx(before.value * math.exp(-below))
 
 
 def test_noise_makes_a_near_limit_borderline() -> None:

@@ -46,7 +46,7 @@ def test_a_slower_model_is_a_regression_and_is_named() -> None:
     assert found.verdict == "regression: bert-cpu latency p50 (B)"
     assert "- B, bert-cpu latency p50: ×1.3" in found.text
     assert f"**{found.verdict}**" in found.text
-    assert rows(found, "Check for regressions")[1][3] == "< 0.001"
+    assert rows(found, "Check for regressions")[1][2].startswith("×1.3")
     assert compare(run(), run(slow), limit_percent=80).verdict == "no regression beyond 80 %"
     back = compare(run(slow), run(cell()))
     assert not back.regressed
@@ -56,8 +56,51 @@ def test_a_slower_model_is_a_regression_and_is_named() -> None:
 def test_a_significant_shift_below_the_limit_passes() -> None:
     found = compare(run(cell(latency=latency(samples=5000))),
                      run(cell(latency=latency(1.05, samples=5000))))  # fmt: skip
-    assert rows(found, "Check for regressions")[0][3] == "< 0.001"
+    assert rows(found, "Check for regressions")[0][2:4] == ["×1.05", "1.05 to 1.05"]
     assert found.verdict == "no regression beyond 10 %"
+
+
+@pytest.mark.parametrize(("noise", "regressed"), [(22.0, False), (3.0, True)])
+def test_a_uniform_slowdown_within_the_noise_is_no_regression(
+    noise: float, regressed: bool
+) -> None:
+    percent = measured(noise, "%", "p95 over p5")
+    found = compare(run(noise=percent), run(cell(latency=latency(1.18)), noise=percent))
+    assert rows(found, "Check for regressions")[0][2] == "×1.18"
+    assert found.regressed == regressed
+    back = compare(run(cell(latency=latency(1.18)), noise=percent), run(noise=percent))
+    assert ("Better:" in back.text) == regressed
+
+
+def test_latency_is_not_checked_without_the_noise_of_the_machine() -> None:
+    unknown = unavailable("%", "too short")
+    assert not compare(run(), run(cell(latency=latency(3)), noise=unknown)).regressed
+
+
+def test_repeated_passes_over_the_same_comments_are_no_further_evidence() -> None:
+    """Of 20 comments, those of the later run are slower by chance; 50 passes repeat that."""
+
+    def passes(seed: int, times: float) -> record.CellRecord:
+        once = latency(times, seed, samples=20)
+        return cell(latency=dataclasses.replace(
+            once, samples_ms=once.samples_ms * 50, characters=(9,) * 1_000, comments=20
+        ))  # fmt: skip
+
+    found = compare(run(passes(1, 1.0)), run(passes(2, 1.3)))
+    low, high = rows(found, "Check for regressions")[0][3].split(" to ")
+    assert float(low) < 1.1 < float(high)
+    assert not found.regressed
+
+
+def test_the_interval_has_95_percent_for_all_models_together() -> None:
+    later = cell(latency=latency(1.1, seed=2))
+    alone = rows(compare(run(), run(later)), "Check for regressions")[0][3]
+    many = [dataclasses.replace(cell(), seed=seed) for seed in range(8)]
+    others = [dataclasses.replace(later, seed=seed) for seed in range(8)]
+    wider = rows(compare(run(*many), run(*others)), "Check for regressions")[0][3]
+    (low, high), (lowest, highest) = (map(float, text.split(" to ")) for text in (alone, wider))
+    assert lowest < low
+    assert high < highest
 
 
 def test_a_ratio_beyond_the_limit_passes_if_it_has_too_few_samples() -> None:
@@ -71,10 +114,12 @@ def test_a_ratio_beyond_the_limit_passes_if_it_has_too_few_samples() -> None:
 def test_three_samples_are_never_evidence() -> None:
     def three(*samples_ms: float) -> record.CellRecord:
         p50 = measured(samples_ms[1], "ms", "clock", 3)
-        return cell(latency=dataclasses.replace(latency(), samples_ms=samples_ms, p50_ms=p50))
+        return cell(
+            latency=dataclasses.replace(latency(), samples_ms=samples_ms, comments=3, p50_ms=p50)
+        )
 
     found = compare(run(three(1.0, 1.01, 1.02)), run(three(2.0, 2.01, 2.02)))
-    assert rows(found, "Check for regressions")[0][2:4] == ["+1.00", "0.100"]
+    assert rows(found, "Check for regressions")[0][2:4] == ["n/a", "n/a"]
     assert not found.regressed
 
 

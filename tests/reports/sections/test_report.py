@@ -86,11 +86,25 @@ def test_latency_by_length_and_serving_are_shown() -> None:
         "2.0 %",
         "precision",
     ]
-    assert "none: misses it without any queue" in text
-    assert "99 % of requests are answered within 3 ms" in text
-    assert (
-        "Within 3 ms for 99 % of requests, one worker can [serve](#term-serving) no model" in text
-    )
+    assert "none, even without a queue" in text
+    assert "of which 99 % are answered within 3 ms" in text
+    assert "for 99 % of requests, this machine can [serve](#term-serving) no model" in text
+
+
+def test_serving_is_simulated_with_all_workers_and_in_batches() -> None:
+    calls = (record.BatchTime(8, measured(4.0, "ms", "clock")),)
+    timed = dataclasses.replace(
+        cell().latency,  # type: ignore[type-var]
+        samples_ms=(2.0,), characters=(5,), comments=1, batches=calls,
+    )  # fmt: skip
+    both_cores = factories.throughput(500.0, machine_per_s=1_000.0)
+    text = section(run(cell(latency=timed, throughput=both_cores)), "Latency")
+    workers, alone, batched = entries(text, "all that wait in a batch")[0][1:4]
+    assert workers == "2"
+    assert 900 < float(alone) < 1_000  # requests of 2 ms keep two workers busy at 1,000/s
+    assert batched.endswith("(up to 8)")
+    assert float(batched.split()[0].replace(",", "")) > 3_000
+    assert f"by simulation, at most {alone} requests/s one at a time (lsa)" in text
 
 
 def test_several_seeds_have_a_mean_and_a_standard_deviation() -> None:
