@@ -24,7 +24,7 @@ _OTHERS_PERCENT = 3.0
 _OTHERS_CORES = 0.8
 _UNCOUNTED = "this system does not count it"
 #: units of figures that depend on what else the machine does; sizes do not
-_TIMED_UNITS = ("s", "ms", "comments/s", "J", "W")
+_TIMED_UNITS = ("s", "ms", "core-ms", "comments/s", "J", "W")
 
 
 class Limit(NamedTuple):
@@ -125,11 +125,11 @@ def _marked(value: Any, reason: str) -> Any:
     if isinstance(value, Figure):
         is_timed = value.value is not None and value.unit in _TIMED_UNITS
         return dataclasses.replace(value, disturbed=reason) if is_timed else value
-    if isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
-        return tuple(
-            dataclasses.replace(one, **{k: _marked(v, reason) for k, v in vars(one).items()})
-            for one in value
-        )
+    if isinstance(value, tuple):
+        return tuple(_marked(one, reason) for one in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = {name: _marked(part, reason) for name, part in vars(value).items()}
+        return dataclasses.replace(value, **parts)
     return value
 
 

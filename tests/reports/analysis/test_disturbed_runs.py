@@ -71,7 +71,7 @@ def test_a_report_marks_disturbed_figures_and_says_why_in_one_sentence() -> None
     text = render(run)
     results = text.partition("## Results")[2]
     row = next(line for line in results.splitlines() if line.startswith("| llama"))
-    assert row.count("(disturbed)") == 2
+    assert row.count("(disturbed)") == 3  # throughput, CPU time and energy
     sentence = (
         "**Other work on the machine disturbed these measurements, which are neither ranked nor "
         f"checked for regressions: llama throughput, energy ({REASON}).**"
@@ -94,7 +94,7 @@ def test_a_disturbed_latency_serves_no_rate_in_a_sentence() -> None:
     both = render(frontier_runs.run(disturbed(CHEAP), disturbed(SLOWEST)))
     assert "Every measurement was disturbed." in both
     one = render(frontier_runs.run(disturbed(CHEAP), SLOWEST))
-    assert "requests/s (llama)" in one
+    assert "requests/s one at a time (llama)" in one
 
 
 def test_no_verdict_rests_on_a_disturbed_throughput() -> None:

@@ -230,7 +230,7 @@ def test_rare_positives_are_decided_by_average_precision() -> None:
         for model, scored in (("tfidf", by_rival), ("llama", by_llm))
     ]
     part = factories.part(truth)
-    made = factories.run(factories.data(part, balanced=False, prevalence=0.03,
+    made = factories.run(factories.data(part, balanced=False, population=(3_880, 120),
         steps=factories.steps(("without duplicates", "train", "test", "natural"), 4_000, 3_880, 120)),
         *cells)  # fmt: skip
     found = rules.decide(Analysis.of(made))
