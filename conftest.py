@@ -44,21 +44,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("model", "device", "seed"), cells, ids=ids, scope="session")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # after pytest and --ff have sorted the tests
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
+    result = yield
     with_curve = config.stash[_OPTIONS].learning_curve
     extra = {
         item
         for item in items
         if (item.get_closest_marker("learning_curve") and not with_curve)
-        or (item.get_closest_marker("first_seed") and _seed(item) != "0")
+        or (item.get_closest_marker("first_seed") and _cell_of(item)[-1] not in ("", "0"))
     }
     config.hook.pytest_deselected(items=[item for item in items if item in extra])
-    items[:] = [item for item in items if item not in extra]
+    order = {cell: place for place, cell in enumerate(session.cells(config.stash[_OPTIONS]))}
+    items[:] = sorted(
+        (item for item in items if item not in extra),
+        key=lambda item: order.get(_cell_of(item), -1),  # a first seed decides on later ones
+    )
+    return result
 
 
-def _seed(item: pytest.Item) -> str:
-    callspec = getattr(item, "callspec", None)
-    return str(callspec.params.get("seed", "0")) if callspec else "0"
+def _cell_of(item: pytest.Item) -> tuple[str, ...]:
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    return tuple(params.get(name, "") for name in ("model", "device", "seed"))
 
 
 def _cell_tests(items: list[pytest.Item]) -> list[pytest.Function]:

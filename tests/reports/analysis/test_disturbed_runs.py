@@ -77,7 +77,7 @@ def test_a_report_marks_disturbed_figures_and_says_why_in_one_sentence() -> None
         f"checked for regressions: llama throughput, energy ({REASON}).**"
     )
     assert text.count(sentence) == 1
-    assert "Best [throughput](#term-throughput): 1,000 comments/s (lsa)." in text
+    assert "Best [throughput](#term-throughput) of the machine: 1,000 comments/s (lsa)." in text
     assert "disturbed" not in render(frontier_runs.run(CHEAP, SLOWEST))
 
 
