@@ -284,3 +284,15 @@ def test_collecting_imports_nothing_heavy() -> None:
     )
     assert "68/126 tests collected (58 deselected)" in done.stdout
     assert "imported: []" in done.stdout
+
+
+@pytest.mark.parametrize("sorting", [(), ("--ff",)])
+def test_the_seeds_of_a_model_follow_each_other(sorting: tuple[str, ...]) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", "bench/", "--benchmark-only", "--collect-only", "-q",
+         "--models", "lsa,bert,llama,llama-qlora", "--devices", "cpu", *sorting],
+        cwd=ROOT, text=True, capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    cells = list(dict.fromkeys(re.findall(r"\[(\S+)\]$", found, re.MULTILINE)))
+    models = ("lsa", "bert", "llama", "llama-qlora")
+    assert cells == [f"{model}-cpu{seed}" for model in models for seed in ("", "-seed1", "-seed2")]
