@@ -9,6 +9,7 @@ from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.pictures.titles import MOST_CLASSES_DRAWN
+from worthit.reports.sections import seeds
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import percent
@@ -28,7 +29,7 @@ def section(analysis: Analysis) -> list[str]:
     matrices = _matrices(analysis)
     if class_names.of_two(run) or not matrices:
         return []
-    names = class_names.names(run.data)
+    names, first = class_names.names(run.data), seeds.of_first(analysis)
     comments = np.bincount(run.data.test.labels, minlength=len(names))
     rows = np.flatnonzero(comments).tolist()
     figures = {model: _figures(counts) for model, counts in matrices.items()}
@@ -43,7 +44,7 @@ def section(analysis: Analysis) -> list[str]:
     never = "Precision is n/a for a class that is never predicted." if "n/a" in text else ""
     return [
         "## Class by class",
-        f"{_lowest(names, figures)} Of each class, {link('F1')} on the {run.data.test_set} and its number "
+        f"{_lowest(names, figures)} Of each class, {link('F1')} on the {run.data.test_set}{first} and its number "
         f"of comments, n{_missing(len(names) - len(rows))}. For few comments, F1 is uncertain.",
         *table("F1 of each class", ["class", "n", *figures], f1),
         *folded("Precision and recall of each class", text, never),
@@ -55,9 +56,10 @@ def confusion(analysis: Analysis) -> list[str]:
     run, matrices = analysis.run, _matrices(analysis)
     if not matrices:
         return []
+    first = seeds.of_first(analysis)
     if class_names.of_two(run):
         predicted = f"{class_names.positive(run)} from a score of {metrics.THRESHOLD:g}"
-        return [_CONFUSION, f"On the {run.data.test_set}; predicted {predicted}."]
+        return [_CONFUSION, f"On the {run.data.test_set}{first}; predicted {predicted}."]
     classes = len(run.data.classes)
     drawn = classes <= MOST_CLASSES_DRAWN
     unreadable = "" if drawn else f" A matrix of {classes} classes is too large for a picture."
@@ -65,7 +67,7 @@ def confusion(analysis: Analysis) -> list[str]:
     return [
         _CONFUSION,
         f"{_most_frequent(analysis, total)} On the {run.data.test_set}; predicted is the "
-        f"most probable class.{unreadable}",
+        f"class with the highest score{first}.{unreadable}",
         *_frequent(analysis, matrices, _MOST_PAIRS if drawn else _MOST_WITHOUT_PICTURE),
     ]
 
