@@ -183,7 +183,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "corrected scores": "raw scores hold at best for the training comments' class shares. The correction "
     "multiplies the odds of each class by the ratio of its odds in both sets; for two classes it adds the "
     "difference of their logits. It is right if each class has comments of the same kind in both (Saerens et al. "
-    "2002). Choose it, or a threshold, before use.",
+    "2002). Choose a threshold, or to correct, on other comments than you test on.",
     "out-of-domain": "comments of another dataset than the training comments; none of them is in the training side or "
     "in an in-domain test set. A difference is out-of-domain minus in-domain, with the 95 % interval of an "
     "unpaired bootstrap; its p value is corrected for all models and sets (Holm). If the classes keep their own "
