@@ -44,8 +44,8 @@ def section(analysis: Analysis) -> list[str]:
     never = "Precision is n/a for a class that is never predicted." if "n/a" in text else ""
     return [
         "## Class by class",
-        f"{_lowest(names, figures)} Of each class, {link('F1')} on the {run.data.test_set}{first} and its number "
-        f"of comments, n{_missing(len(names) - len(rows))}. For few comments, F1 is uncertain.",
+        f"{_lowest(names, figures)} Of each class, {link('F1')} on the {run.data.test_set} and its number "
+        f"of comments, n{_missing(len(names) - len(rows))}{first}. For few comments, F1 is uncertain.",
         *table("F1 of each class", ["class", "n", *figures], f1),
         *folded("Precision and recall of each class", text, never),
     ]
@@ -66,8 +66,8 @@ def confusion(analysis: Analysis) -> list[str]:
     total = np.sum(list(matrices.values()), axis=0)
     return [
         _CONFUSION,
-        f"{_most_frequent(analysis, total)} On the {run.data.test_set}; predicted is the "
-        f"class with the highest score{first}.{unreadable}",
+        f"{_most_frequent(analysis, total)} On the {run.data.test_set}{first}; predicted is the "
+        f"class with the highest score.{unreadable}",
         *_frequent(analysis, matrices, _MOST_PAIRS if drawn else _MOST_WITHOUT_PICTURE),
     ]
 

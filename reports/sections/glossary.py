@@ -66,7 +66,8 @@ def _frontier(analysis: Analysis) -> str:
     )
     sentences = (
         "a model is on the frontier of a cost if every cheaper model is less accurate, by a paired test on "
-        "the same comments.",
+        "the same comments. The test is corrected for all pairs (Holm), so it may miss a difference that the "
+        "verdict, which tests only the LLM, shows.",
         *(text for standing, text in standings.items() if standing in occurring),
         seeds,
     )

@@ -199,6 +199,9 @@ def _differences(analysis: Analysis) -> list[str]:
         ),
         *folded(
             f"All {len(pairs)} pairs, first minus second",
-            tabulated(["models", "accuracy, points", "p", auc.heading, "p"], every_pair),
+            tabulated(
+                ["models", "accuracy, points", "p, corrected", auc.heading, "p, corrected"],
+                every_pair,
+            ),
         ),
     ]
