@@ -23,10 +23,7 @@ _COUNTERS_READ_EVERY_S = 30
 _J_PER_KWH = 3.6e6
 _POWERCAP = Path("/sys/class/powercap")
 _GRANT = "run as root, or have root grant read permission on /sys/class/powercap/intel-rapl"
-_NO_COUNTER = (
-    "there is no energy counter of the processor (RAPL); most virtual machines have none, the machine "
-    "below usually has one"
-)
+_NO_COUNTER = "there is no energy counter of the processor (RAPL); most virtual machines have none"
 _CPU_COUNTERS = {
     "intel_rapl": RAPL,
     "windows_emi": "codecarbon: Windows EMI",

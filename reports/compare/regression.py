@@ -10,7 +10,7 @@ A regression, beyond a limit in percent, is one of these:
   checked;
 - a figure with one sample per run: the ratio is beyond the limit and beyond what such figures differ
   by from run to run. For memory that is `worthit.reports.analysis.bounds.MEMORY_OFF`. For training,
-  throughput and measured energy it is the noise of both machines; without it they are not checked;
+  throughput, CPU time and measured energy it is the noise of both machines; without it they are not checked;
 - test accuracy on the same comments and labels: the 95 % interval of the difference is below 0, the
   loss is more than half a point, and McNemar's test, Holm-corrected, rejects at 0.05;
 - a part of a cell that failed in the later run only.

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from worthit.bench.saved.record import CellRecord
+from worthit.reports.analysis import run_view
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.cascade import Cascade, sweep
 from worthit.reports.analysis.run_view import name
@@ -53,6 +54,8 @@ def _draw_cascade(axes: Axes, analysis: Analysis, cascade: Cascade, line: str, c
     costs_ms = [point.compute_ms for point in points]
     shares = [100 * point.accuracy.value for point in points]
     label = f"{name(run, cascade.cheap)} → {name(run, cascade.expensive)}"
+    if any(len(run_view.trainings(run, cell)) > 1 for cell in (cascade.cheap, cascade.expensive)):
+        label += ", first seeds"
     axes.plot(costs_ms, shares, line, color=colour, linewidth=1.5, label=label)
     accuracy = 100 * cascade.accuracy.value
     axes.plot(cascade.compute_ms, accuracy, CASCADE_MARKER, **_threshold_style(colour))
@@ -67,8 +70,10 @@ def _draw_model(axes: Axes, analysis: Analysis, cell: CellRecord, style: CellSty
     cost_ms = analysis.values[cell.name, "compute_ms"].value
     assert share.value is not None
     assert cost_ms is not None
+    seeds = len(run_view.trainings(analysis.run, cell))
+    label = name(analysis.run, cell) + f", mean of {seeds} seeds" * (seeds > 1)
     errors = [[100 * (share.value - share.low)], [100 * (share.high - share.value)]]
     axes.errorbar(
         cost_ms, 100 * share.value, errors,
-        fmt=style.marker, color=style.colour, capsize=3, elinewidth=1, label=name(analysis.run, cell),
+        fmt=style.marker, color=style.colour, capsize=3, elinewidth=1, label=label,
     )  # fmt: skip

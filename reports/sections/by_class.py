@@ -9,6 +9,7 @@ from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.pictures.titles import MOST_CLASSES_DRAWN
+from worthit.reports.sections import seeds
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import percent
@@ -28,7 +29,7 @@ def section(analysis: Analysis) -> list[str]:
     matrices = _matrices(analysis)
     if class_names.of_two(run) or not matrices:
         return []
-    names = class_names.names(run.data)
+    names, first = class_names.names(run.data), seeds.of_first(analysis)
     comments = np.bincount(run.data.test.labels, minlength=len(names))
     rows = np.flatnonzero(comments).tolist()
     figures = {model: _figures(counts) for model, counts in matrices.items()}
@@ -44,7 +45,7 @@ def section(analysis: Analysis) -> list[str]:
     return [
         "## Class by class",
         f"{_lowest(names, figures)} Of each class, {link('F1')} on the {run.data.test_set} and its number "
-        f"of comments, n{_missing(len(names) - len(rows))}. For few comments, F1 is uncertain.",
+        f"of comments, n{_missing(len(names) - len(rows))}{first}. For few comments, F1 is uncertain.",
         *table("F1 of each class", ["class", "n", *figures], f1),
         *folded("Precision and recall of each class", text, never),
     ]
@@ -55,17 +56,18 @@ def confusion(analysis: Analysis) -> list[str]:
     run, matrices = analysis.run, _matrices(analysis)
     if not matrices:
         return []
+    first = seeds.of_first(analysis)
     if class_names.of_two(run):
         predicted = f"{class_names.positive(run)} from a score of {metrics.THRESHOLD:g}"
-        return [_CONFUSION, f"On the {run.data.test_set}; predicted {predicted}."]
+        return [_CONFUSION, f"On the {run.data.test_set}{first}; predicted {predicted}."]
     classes = len(run.data.classes)
     drawn = classes <= MOST_CLASSES_DRAWN
     unreadable = "" if drawn else f" A matrix of {classes} classes is too large for a picture."
     total = np.sum(list(matrices.values()), axis=0)
     return [
         _CONFUSION,
-        f"{_most_frequent(analysis, total)} On the {run.data.test_set}; predicted is the "
-        f"most probable class.{unreadable}",
+        f"{_most_frequent(analysis, total)} On the {run.data.test_set}{first}; predicted is the "
+        f"class with the highest score.{unreadable}",
         *_frequent(analysis, matrices, _MOST_PAIRS if drawn else _MOST_WITHOUT_PICTURE),
     ]
 

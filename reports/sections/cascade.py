@@ -6,6 +6,7 @@ from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.cascade import CascadeTest
 from worthit.reports.analysis.frontier import CascadeStanding
 from worthit.reports.analysis.run_view import name
+from worthit.reports.sections import seeds
 from worthit.reports.sections.glossary import link
 from worthit.reports.text.format import percent, points, with_interval
 from worthit.reports.text.tables import table
@@ -21,7 +22,7 @@ def section(analysis: Analysis) -> list[str]:
     on_device = any(test.cascade.device_ms for test in analysis.cascades)
     headings = [
         "cascade", "threshold", "passed on", "test acc (95 % interval)",
-        "points against expensive alone", "core-ms/comment", *_DEVICE_HEADING[:on_device], "compute saved",
+        "points against expensive alone", "CPU time, core-ms/comment", *_DEVICE_HEADING[:on_device], "compute saved",
         "standing",
     ]  # fmt: skip
     return [
@@ -40,7 +41,7 @@ def standing_text(standing: CascadeStanding, cheap: str, expensive: str) -> str:
     return {
         "less accurate": f"less accurate than {expensive}",
         "undecided": f"too little data against {expensive}",
-        "no gain": f"≈ cheaper {cheap}",
+        "no gain": f"not shown to beat {cheap}",
         "replaces": f"**in place of {expensive}**",
         "more expensive": f"more expensive than {expensive}",
         "same cost": f"costs as {expensive}",
@@ -50,11 +51,12 @@ def standing_text(standing: CascadeStanding, cheap: str, expensive: str) -> str:
 def _conclusion(analysis: Analysis) -> str:
     run = analysis.run
     validation = len(run.data.validation.labels)
+    first = seeds.of_first(analysis)
     texts = [_replacement(run, test) for test in analysis.cascades if test.replaces]
     text = "; ".join(texts) or f"No {link('cascade')} is shown to replace its expensive model"
     return (
         f"{text}. Thresholds and cheap models were chosen on {validation:,} validation comments; all "
-        f"figures are of the test comments ({link('cascade', 'method')}, "
+        f"figures are of the test comments{first} ({link('cascade', 'method')}, "
         f"{link('in place of Y', 'standings')})."
     )
 

@@ -15,7 +15,7 @@ from worthit.reports.sections.results_table import figure_table
 from worthit.reports.text.format import Footnotes, joined, span, written
 from worthit.reports.text.tables import folded, listed, tabulated
 
-_MACHINE_HEADINGS = ("processes", "machine, comments/s", "core-ms/comment")
+_MACHINE_HEADINGS = ("processes", "machine, comments/s", "CPU time, core-ms/comment")
 
 
 def section(analysis: Analysis) -> list[str]:
@@ -50,7 +50,11 @@ def _throughput(analysis: Analysis) -> list[str]:
         )
     best = {model: sweep.machine.comments_per_s for model, sweep in sweeps}
     rising = joined([model for model, sweep in sweeps if _is_rising(sweep)])
-    text = f"Best {link('throughput')} of the machine: {span(best, 'comments/s')}."
+    core_ms = {model: sweep.machine.core_ms for model, sweep in sweeps}
+    text = (
+        f"Best {link('throughput')} of the machine: {span(best, 'comments/s')}. "
+        f"{link('CPU time')}: {span(core_ms, 'core-ms/comment')}."
+    )
     if rising:
         text += f" Still rising at the largest batch: {rising}."
     return [
@@ -194,7 +198,6 @@ def _energy(analysis: Analysis) -> list[str]:
     metered = {name(run, cell): cell.energy for cell in run.cells if cell.energy is not None}
     if not metered and all(cell.training is None for cell in run.cells):
         return []
-    seconds = {model: energy.cpu_s_per_comment for model, energy in metered.items()}
     doubts = [
         f"{name(run, cell)}: {cell.energy.idle_disagreement}; its net figures are doubtful"
         for cell in run.cells
@@ -202,10 +205,10 @@ def _energy(analysis: Analysis) -> list[str]:
     ]
     return [
         "## Energy",
-        f"{link('CPU time')} of scoring: {span(seconds, 's/comment')}. {_cpu_energy(metered)}",
+        _cpu_energy(metered),
         *listed(doubts),
         *folded(
-            "CPU time, and energy by component",
+            "Energy by component, and CPU time of the same windows",
             *([figure_table(run, "energy")] if metered else []),
             "One training run, gross:",
             figure_table(run, "training"),

@@ -111,17 +111,17 @@ def _checks(analysis: Analysis, audit: Audit) -> dict[str, _Check]:
 
 
 def _copies(analysis: Analysis, audit: Audit) -> _Check:
-    copies = audit.near_duplicates
+    copies, sets = audit.near_duplicates, " (balanced and natural)" * analysis.run.data.balanced
     if not copies.ids:
         return (
-            f"none of the {copies.examined:,} test comments is a near-duplicate of a training comment "
+            f"none of the {copies.examined:,} test comments{sets} is a near-duplicate of a training comment "
             f"({copies.method}).",
             "",
         )
     other = f", {copies.other_label:,} of them with another label" * bool(copies.other_label)
     return (
-        f"{len(copies.ids):,} of the {copies.examined:,} test comments are near-duplicates of a training "
-        f"comment{other} ({copies.method}).{_without_copies(analysis, audit)}",
+        f"{len(copies.ids):,} of the {copies.examined:,} test comments{sets} are near-duplicates of a "
+        f"training comment{other} ({copies.method}).{_without_copies(analysis, audit)}",
         "split by what the copies share, such as author, thread or template (`--group-column`), or "
         "remove them",
     )

@@ -100,9 +100,9 @@ def _entry(point: Point | CascadePoint, notes: Footnotes) -> str:
     texts: dict[Standing, str] = {
         "frontier": "**frontier**",
         "dominated": f"dominated by {point.by}",
-        "same accuracy": f"≈ cheaper {point.by}",
+        "same accuracy": f"not shown to beat {point.by}",
         "same cost": f"costs as better {point.by}",
-        "guessing": "≈ guessing",
+        "guessing": "not shown to beat guessing",
     }
     if point.standing == "disturbed":
         return notes.marked("not ranked", f"disturbed: {point.cost.figure.disturbed}")

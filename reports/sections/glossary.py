@@ -56,7 +56,7 @@ def _frontier(analysis: Analysis) -> str:
     occurring = {point.standing for one in analysis.frontiers for point in one.points}
     standings: dict[Standing, str] = {
         "dominated": "“dominated by X”: X is cheaper and more accurate.",
-        "same accuracy": "“≈ cheaper X”: X is cheaper, and the accuracies do not differ significantly.",
+        "same accuracy": "“not shown to beat X”: X is cheaper, and the accuracies do not differ significantly.",
         "same cost": "“costs as better X”: X is more accurate, and the costs do not differ.",
     }
     seeds = (
@@ -66,7 +66,8 @@ def _frontier(analysis: Analysis) -> str:
     )
     sentences = (
         "a model is on the frontier of a cost if every cheaper model is less accurate, by a paired test on "
-        "the same comments.",
+        "the same comments. The test is corrected for all pairs (Holm), so it may miss a difference that the "
+        "verdict, which tests only the LLM, shows.",
         *(text for standing, text in standings.items() if standing in occurring),
         seeds,
     )
@@ -85,7 +86,7 @@ def _cheaper(analysis: Analysis) -> str:
         "widened by the machine's noise, do not overlap; other times, rates and energy, if they differ "
         f"{times}; memory, if it differs by "
         f"more than the {100 * bounds.MEMORY_OFF:g} % within which it repeats. A cost that contains an "
-        "estimate is not ranked."
+        f"estimate is not ranked. Compute is defined {link('compute', 'below')}."
     )
 
 
@@ -94,7 +95,7 @@ def _guessing(analysis: Analysis) -> str:
     heading = leads.measure(run).heading
     return (
         f"the same answer to every comment. Its {heading} is {percent(leads.guessing(run))}, and it costs "
-        f"nothing. “≈ guessing”: not shown to have a higher {heading}."
+        f"nothing. “not shown to beat guessing”: not shown to have a higher {heading}."
     )
 
 
@@ -110,8 +111,8 @@ def _borderline(analysis: Analysis) -> str:
 def _compute(analysis: Analysis) -> str:
     """How the costs of running models are compared in this run."""
     text = (
-        "what a comment occupies in batches of the best size: CPU time, in core-milliseconds of all threads "
-        "and processes, and on an accelerator also its time. On one device, models compare by what occupies "
+        f"what a comment occupies in batches of the best size: {link('CPU time')}, and on an accelerator also "
+        "its time. On one device, models compare by what occupies "
         "it."
     )
     if all(cell.device == "cpu" for cell in analysis.run.cells):
@@ -137,18 +138,20 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "passes the other comments on to Y. The threshold is the lowest from which on no threshold loses accuracy "
     "on the validation comments. For each Y, X is the most accurate there of the models that cost less than "
     "half of Y. Being selected is luck in part, which the test comments do not share: only they decide the "
-    "standing. Both models have to be in memory. A comment that is passed on counts as long as the others.",
-    "in place of Y": "the cascade X → Y loses less than the smallest worthwhile difference (`--worthwhile`) against Y "
-    "(lower end of the 95 % interval of accuracy), and is shown to be more accurate than X alone. “≈ cheaper X”: it "
-    "is not shown to be more accurate than X alone. “too little data against Y”: it may lose more than that.",
+    "standing. Both models have to be in memory. A comment that is passed on counts as long as the others. "
+    "Of several seeds, a cascade has the first.",
+    "in place of Y": "the cascade X → Y loses less than the smallest worthwhile lead (`--worthwhile`) against Y "
+    "(lower end of the 95 % interval of accuracy), and is shown to be more accurate than X alone. “not shown to beat "
+    "X”: it is not shown to be more accurate than X alone. “too little data against Y”: it may lose more than that.",
     "compute": _compute,
-    "learning curve": "each model is trained on growing parts of the same comments. Accuracies are compared "
+    "learning curve": "each model is trained once on each of growing parts of the same comments, so that two "
+    "neighbouring points also differ by the chance of a training. Accuracies are compared "
     "by McNemar's test, corrected for the number of comparisons (Holm).",
     # quality
     "95 % interval": f"the percentiles 2.5 and 97.5 of a figure over {bootstrap.RESAMPLES:,} bootstrap resamples "
     "of the comments. With several seeds the figure is their mean, and the interval is widened by the variance "
     "between trainings, with Student's t for their number (Satterthwaite 1946). "
-    "Test accuracy in the results table has a Wilson interval, widened alike. With one seed, an interval does not "
+    "Accuracy on the test set has a Wilson interval, widened alike. With one seed, an interval does not "
     "cover that trainings differ.",
     "statistically significant": f"p < {metrics.ALPHA:g} in a paired t test on the same comments, by the "
     "variance over comments (for ROC AUC, over bootstrap resamples) and between trainings. Intervals follow from the "
@@ -181,7 +184,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "corrected scores": "raw scores hold at best for the training comments' class shares. The correction "
     "multiplies the odds of each class by the ratio of its odds in both sets; for two classes it adds the "
     "difference of their logits. It is right if each class has comments of the same kind in both (Saerens et al. "
-    "2002). Choose it, or a threshold, before use.",
+    "2002). Choose a threshold, or to correct, on other comments than you test on.",
     "out-of-domain": "comments of another dataset than the training comments; none of them is in the training side or "
     "in an in-domain test set. A difference is out-of-domain minus in-domain, with the 95 % interval of an "
     "unpaired bootstrap; its p value is corrected for all models and sets (Holm). If the classes keep their own "
@@ -193,9 +196,10 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "per core, measured at the same time, if one process keeps a single core busy; each needs its own memory.",
     "latency": "one comment at a time, from text to score in host memory, over comments with the "
     "lengths of the test set. Cold start lasts from the start of the process to its first answer. The 95 % "
-    "interval of the median is over comments and over time, as the machine's speed drifts. A measurement "
-    "ends after five passes or more: when the interval is within ±2 % (precision), when twice the passes "
-    "narrowed it by less than a tenth (no gain), or at a limit of time or 20,000 samples.",
+    "interval of the median is over comments and over time, as the machine's speed drifts. From five passes on, "
+    "a measurement ends when the interval is within ±2 % (precision), when twice the passes narrowed it by "
+    "less than a tenth (no gain), or at 20,000 samples; a time limit ends it earlier, for slow models within "
+    "the first passes.",
     "serving": "simulated from the measured latencies: the highest rate of requests, arriving at random, of "
     "which 99 % are answered within the limit (`--p99-limit-ms`). There is one worker per core if the run "
     "measured one process per core, otherwise one worker; requests go to the workers in turn. A worker takes "
@@ -205,8 +209,8 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "peak memory": "of the process that loads the model and scores, and of the processes that it starts, "
     "libraries included. Anonymous and file-backed memory are what is resident after scoring; mapped weights "
     "count once they are used.",
-    "CPU time": "of all threads of the process that scores and of its child processes, many comments at once: "
-    "a core that is busy for a second is a second.",
+    "CPU time": "in core-milliseconds per comment, of all threads and child processes, while comments are scored in "
+    "batches of the best size at the throughput of the machine. One core that is busy for a millisecond is one.",
     "energy": "of scoring many comments at once, by component, as an energy counter reads it. Gross is all that "
     "the component used, also for other programs. Net is gross minus mean idle power, which is measured before "
     "and after with the model loaded. GPU is the card that the model uses; idle GPU is the power of all cards "

@@ -129,7 +129,7 @@ def _of_two(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
         f"In brackets: {link('95 % interval', '95 % intervals')}.",
         f"Predicted {positive} from a score of {metrics.THRESHOLD:g}. The last two columns: the highest "
         f"threshold that finds {100 * recall:g} % of the {positive} comments (`--recall`), chosen on these "
-        "comments, and its precision.",
+        "comments, and its precision, which that choice raises.",
         *table("Figures of all models", headings, body, notes),
     ]
 

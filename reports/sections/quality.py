@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from worthit.bench.saved.record import Run
+from worthit.bench.saved.record import CellRecord, Run
 from worthit.reports.analysis import bootstrap, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bootstrap import Estimate
@@ -28,11 +28,7 @@ def section(analysis: Analysis) -> list[str]:
         return ["## Quality", NO_SCORES]
     two = class_names.of_two(run)
     estimates = {
-        model if len(cells) == 1 else f"{model} ({len(cells)} seeds)": bootstrap.estimates(
-            analysis.resamples,
-            run.data.test.labels,
-            [scores(run, cell) for cell in cells],
-        )
+        model if len(cells) == 1 else f"{model} ({len(cells)} seeds)": _estimates(analysis, cells)
         for model, cells in models.items()
     }
     rows = {**estimates, **_rater(analysis), **_majority(run)}
@@ -42,11 +38,20 @@ def section(analysis: Analysis) -> list[str]:
         f"{len(run.data.test.labels):,} comments, with {link('95 % interval', '95 % intervals')}.",
         f"{_predicted(run)}:",
         *_table(metrics.DECISIONS if two else metrics.MACRO_DECISIONS, rows),
-        f"{_from_probabilities(two)}:",
+        f"{_from_scores(two)}:",
         *_table(metrics.SCORES if two else metrics.MACRO_SCORES, rows),
         _about_rater(analysis),
         *_differences(analysis),
     ]
+
+
+def _estimates(analysis: Analysis, cells: Sequence[CellRecord]) -> dict[Measure, Estimate]:
+    """All figures of a model; accuracy with the interval that the results table shows."""
+    run = analysis.run
+    trainings = [scores(run, cell) for cell in cells]
+    found = bootstrap.estimates(analysis.resamples, run.data.test.labels, trainings)
+    shown = analysis.values[cells[0].name, "accuracy"]
+    return found | {metrics.ACCURACY: Estimate(shown.value, shown.low, shown.high)}
 
 
 def _best(run: Run, estimates: _Estimates) -> str:
@@ -76,15 +81,15 @@ def _predicted(run: Run) -> str:
     classes, occurring = len(run.data.classes), len(set(run.data.test.labels))
     averaged = f"{classes} classes" if occurring == classes else f"{occurring} of {classes} classes"
     return (
-        f"Predicted is the most probable class ({joined(terms)}); macro figures are "
+        f"Predicted is the class with the highest score ({joined(terms)}); macro figures are "
         f"{link('macro', 'means')} over {averaged}"
     )
 
 
-def _from_probabilities(two: bool) -> str:
+def _from_scores(two: bool) -> str:
     terms = ["ROC AUC", "average precision", "Brier score", "calibration error"]
     macro = "" if two else f"; areas are {link('macro')}"
-    return f"From the probabilities ({joined([link(term) for term in terms])}{macro})"
+    return f"From the scores ({joined([link(term) for term in terms])}{macro})"
 
 
 def _table(measures: Sequence[Measure], rows: _Estimates) -> list[str]:
@@ -188,12 +193,15 @@ def _differences(analysis: Analysis) -> list[str]:
         "### Statistically significant differences",
         f"Accuracy differs {link('statistically significant', 'significantly')} in {different} of {len(pairs)} "
         f"pairs of models{and_auc}.{f' {others}' * (different < len(pairs))} {about}",
-        seeds.trained_once(analysis),
+        seeds.once(analysis),
         *table(
             "Models without a significant difference", ["model", *headings], rows, notes, left=3
         ),
         *folded(
             f"All {len(pairs)} pairs, first minus second",
-            tabulated(["models", "accuracy, points", "p", auc.heading, "p"], every_pair),
+            tabulated(
+                ["models", "accuracy, points", "p, corrected", auc.heading, "p, corrected"],
+                every_pair,
+            ),
         ),
     ]

@@ -41,8 +41,8 @@ _LEGEND = (
 _MACRO = "ROC AUC is the mean over the classes, each against the rest."
 _BRIEF_LEGEND = (
     "test: accuracy on the {test_set}, where the majority class alone gives {majority}; p50 ms: latency "
-    "of one comment; per s: throughput at the best batch size; MB: peak memory while scoring; CPU ms: CPU "
-    "time per comment; c cached from an earlier training"
+    "of one comment; per s: throughput at the best batch size; CPU ms: CPU time per comment; MB: peak memory "
+    "while scoring; c cached from an earlier training."
 )
 
 
@@ -119,7 +119,8 @@ def brief(analysis: Analysis, verdict: Verdict) -> str:
     table = tabulated(headings, body, form="simple", first_width=name_width)
     reasons = [textwrap.fill(line, 80, subsequent_indent="    ") for line in notes.lines()]
     majority = percent(metrics.majority_accuracy(run.data.test.labels))
-    legend = textwrap.fill(_BRIEF_LEGEND.format(test_set=run.data.test_set, majority=majority), 80)
+    legend = _BRIEF_LEGEND.format(test_set=run.data.test_set, majority=majority)
+    legend = textwrap.fill(legend + _repeated(analysis), 80)
     if not class_names.of_two(run):
         legend += f"\n{_MACRO}"
     if doubts := _disturbed(run):
@@ -150,11 +151,11 @@ def _summary(run: Run) -> str:
 
 def _verdict(verdict: Verdict) -> list[str]:
     first, others = verdict.reasons[:_REASONS], verdict.reasons[_REASONS:]
-    changes = "What would change the verdict:" if verdict.changes else ""
+    changes = "What could change the verdict:" if verdict.changes else ""
     details = [*listed(others), changes, *listed(verdict.changes)]
     if not first:
         return [f"## {verdict.headline}", *details]
-    more = "More reasons, and what would change the verdict"
+    more = "More reasons, and what could change the verdict"
     return [f"## {verdict.headline}", *listed(first), *folded(more, *details)]
 
 

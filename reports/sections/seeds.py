@@ -1,20 +1,22 @@
 """The section on seeds: how much trainings of the same model differ, and of which it is unknown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from worthit.bench.saved.record import CellRecord
+from worthit.bench.saved.record import CellRecord, significant
 from worthit.reports.analysis import metrics, run_view
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.text.format import joined
+from worthit.reports.text.format import joined, percent
 from worthit.reports.text.tables import table
 
 
 def section(analysis: Analysis) -> list[str]:
     """Mean and standard deviation over seeds, and what one training leaves open."""
     repeated = {model: cells for model, cells in analysis.models.items() if len(cells) > 1}
-    text = " ".join(filter(None, (_widest(analysis, repeated), trained_once(analysis))))
+    spread = "Below, means ± standard deviations." if repeated else ""
+    sentences = _widest(analysis, repeated), once(analysis), _deterministic(analysis), spread
+    text = " ".join(filter(None, sentences))
     if not text:
         return []
     paragraphs = ["## Seeds", text]
@@ -25,24 +27,35 @@ def section(analysis: Analysis) -> list[str]:
     return paragraphs
 
 
-def trained_once(analysis: Analysis) -> str:
-    """The models whose intervals do not cover that another training may differ; and those that need none."""
-    once = [model for model, cells in analysis.models.items() if len(cells) == 1]
-    seeded = [model for model in once if _is_seeded(analysis.models[model][0])]
-    deterministic = [model for model in once if model not in seeded]
-    sentences = []
-    if seeded:
-        sentences.append(
-            f"Trained once: {joined(seeded)}. These intervals cover the test comments, not what another "
-            "training would give."
-        )
-    if deterministic:
-        sentences.append(f"Deterministic, so one training is enough: {joined(deterministic)}.")
-    return " ".join(sentences)
+def once(analysis: Analysis) -> str:
+    """The models whose intervals do not cover that another training may differ."""
+    models = [model for model in _trained_once(analysis) if _is_seeded(analysis, model)]
+    if not models:
+        return ""
+    return (
+        f"Trained once: {joined(models)}. These intervals cover the test comments, not what another "
+        "training would give."
+    )
 
 
-def _is_seeded(cell: CellRecord) -> bool:
-    return cell.setup is None or cell.setup.seeded
+def of_first(analysis: Analysis) -> str:
+    """Says in a sentence that figures are of first trainings; empty if no model has another one."""
+    has_more = any(len(cells) > 1 for cells in analysis.models.values())
+    return ", with the first seed of each model" if has_more else ""
+
+
+def _deterministic(analysis: Analysis) -> str:
+    models = [model for model in _trained_once(analysis) if not _is_seeded(analysis, model)]
+    return f"Deterministic, so one training is enough: {joined(models)}." if models else ""
+
+
+def _trained_once(analysis: Analysis) -> list[str]:
+    return [model for model, cells in analysis.models.items() if len(cells) == 1]
+
+
+def _is_seeded(analysis: Analysis, model: str) -> bool:
+    setup = analysis.models[model][0].setup
+    return setup is None or setup.seeded
 
 
 def _widest(analysis: Analysis, repeated: dict[str, list[CellRecord]]) -> str:
@@ -62,7 +75,11 @@ def _row(analysis: Analysis, model: str, cells: Sequence[CellRecord]) -> list[st
     run = analysis.run
     areas = [metrics.roc_auc(run_view.scores(run, cell), run.data.test.labels) for cell in cells]
     seconds = [cell.training.train_s.value if cell.training else None for cell in cells]
-    entries = [_entry(_accuracies(analysis, cells)), _entry(areas), _entry(seconds)]
+    entries = [
+        _entry(_accuracies(analysis, cells), percent),
+        _entry(areas, metrics.ROC_AUC.number),
+        _entry(seconds, significant),
+    ]
     return [model, str(len(cells)), *entries]
 
 
@@ -71,8 +88,8 @@ def _accuracies(analysis: Analysis, cells: Sequence[CellRecord]) -> list[float]:
     return [share.value for share in shares if share is not None] or [0.0]
 
 
-def _entry(values: Sequence[float | None]) -> str:
+def _entry(values: Sequence[float | None], number: Callable[[float], str]) -> str:
     known = [value for value in values if value is not None]
     if not known or len(known) < len(values):
         return "n/a"
-    return f"{np.mean(known):.3f} ± {np.std(known, ddof=1):.3f}"
+    return f"{number(float(np.mean(known)))} ± {number(float(np.std(known, ddof=1)))}"

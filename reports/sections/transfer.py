@@ -16,6 +16,7 @@ from worthit.reports.analysis.transfer import (
     guessing,
     measure,
 )
+from worthit.reports.sections import seeds
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, estimate, p_value, percent, points, with_interval
@@ -65,7 +66,7 @@ def _of_set(analysis: Analysis, other: OutOfDomainData) -> Iterator[str]:
     yield (
         f"{len(other.part.labels):,} {link('out-of-domain')} comments, {_counts(run, other)} "
         f"({other.citation}){_selection(run, other)}{_lengths(run, other)}.{_guessing(run, other)}"
-        f"{_missing_classes(run, other)}"
+        f"{_seeds(analysis)}{_missing_classes(run, other)}"
     )
     if other.warning:
         yield f"**Warning: {other.warning}.**"
@@ -118,6 +119,11 @@ def _guessing(run: Run, other: OutOfDomainData) -> str:
         return ""
     chance = guessing(run, [label for label in other.part.labels if label in common])
     return f" Guessing gives {percent(chance)} and a ROC AUC of 0.5."
+
+
+def _seeds(analysis: Analysis) -> str:
+    first = seeds.of_first(analysis)
+    return f" Figures are{first.lstrip(',')}, pairs with all of them." if first else ""
 
 
 def _missing_classes(run: Run, other: OutOfDomainData) -> str:

@@ -66,12 +66,12 @@ Answer = Literal[  # the most favourable for the LLM first
 
 @dataclass(frozen=True)
 class Verdict:
-    """An answer, the figures that decide it, and what would change it."""
+    """An answer, the figures that decide it, and what could change it."""
 
     answer: Answer
     headline: str
     reasons: tuple[str, ...] = ()  # the most important first; empty without a verdict
-    changes: tuple[str, ...] = ()  # what would change it
+    changes: tuple[str, ...] = ()  # what could change it
 
 
 def decide(analysis: Analysis) -> Verdict:

@@ -1,4 +1,4 @@
-"""The sentences of a verdict: the figures that decide it, and what would change it."""
+"""The sentences of a verdict: the figures that decide it, and what could change it."""
 
 import math
 from collections.abc import Iterator
@@ -89,7 +89,7 @@ def _shown(case: Case, rival: CellRecord) -> str:
         "equivalent": f"all of it within ±{size(case.worthwhile)}: equivalent",
         "worse": f"all of it below 0: {case.name(rival)} is {better(case)}",
         "not better": f"all of it below the {size(case.worthwhile)} that would be worth it",
-        "undecided": f"which includes the {size(case.worthwhile)} that would be worth it",
+        "undecided": f"an interval that includes the {size(case.worthwhile)} that would be worth it",
     }
     return texts[case.standing(rival)]
 
@@ -215,7 +215,9 @@ def _on_set(case: Case, other: OutOfDomainData, rival: CellRecord) -> str:
         return f"{text}."
     text += f", {case.name(rival)} {percent(rivals.share.value)}"
     over = between(transfers.pairs[other.name], case.llm.name, rival.name).accuracy
-    return f"{text}: in accuracy, a difference of {with_interval(over, points)} points."
+    pair = (case.llm, rival)
+    all_seeds = " over all seeds" * any(len(run_view.trainings(case.run, one)) > 1 for one in pair)
+    return f"{text}: in accuracy{all_seeds}, a difference of {with_interval(over, points)} points."
 
 
 def _untuned(case: Case) -> str:
@@ -243,7 +245,7 @@ def _human_rater(case: Case) -> str:
 
 
 def changes(case: Case, rival: CellRecord | None) -> Iterator[str]:
-    """What would change the verdict: whatever was small, noisy or left out."""
+    """What could change the verdict: whatever was small, noisy or left out."""
     run, training = case.run, case.llm.training
     if rival is not None and case.standing(rival) == "undecided":
         yield from _more_test_comments(case, rival)
@@ -262,7 +264,7 @@ def changes(case: Case, rival: CellRecord | None) -> Iterator[str]:
     if case.llm.device == "cpu":
         yield "A GPU: this run used a CPU; `worthit compare` compares it with a run on a GPU."
     if run.noise.value is not None and run.noise.value >= NOISY_PERCENT:
-        yield "An idle machine: this one was noisy during the measurement."
+        yield "An idle machine: this one was noisy before the measurement."
 
 
 def _more_test_comments(case: Case, rival: CellRecord) -> Iterator[str]:
@@ -289,5 +291,8 @@ def _more_seeds(case: Case, rival: CellRecord) -> Iterator[str]:
     spread = case.lead(rival).spread
     if once:
         yield f"More seeds: {joined(once)} may score differently in another training (`--seeds 3`)."
-    elif case.standing(rival) == "undecided" and spread.trainings > spread.comments:
-        yield "More seeds: trainings differ more than test comments explain."
+    elif case.standing(rival) == "undecided":
+        if math.isinf(case.lead(rival).comments_to_decide(case.worthwhile)):
+            yield "More seeds: trainings differ so much that more test comments alone would not decide."
+        elif spread.trainings > spread.comments:
+            yield "More seeds: they account for more of the interval than the test comments do."

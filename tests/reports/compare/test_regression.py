@@ -24,7 +24,7 @@ from worthit.bench.saved.record import Figure, measured, unavailable
 
 RATIOS = (
     "latency p50, ms", "latency p99, ms", "training, s", "throughput, comments/s",
-    "peak memory, MB", "CPU time, ms/comment", "CPU energy, mJ/comment",
+    "peak memory, MB", "CPU time, core-ms/comment", "CPU energy, mJ/comment",
 )  # fmt: skip
 
 
@@ -128,7 +128,11 @@ def test_three_samples_are_never_evidence() -> None:
     [
         ({"memory": memory(580)}, "peak memory", "×1.16, one sample each"),
         ({"training": training(11.5)}, "training", "×1.15, one sample each"),
-        ({"throughput": factories.throughput(80)}, "throughput", "×0.80, one sample each"),
+        (
+            {"throughput": factories.throughput(factories.rate(80, core_ms=10))},
+            "throughput",
+            "×0.80, one sample each",
+        ),
         ({"energy": energy(0.003, "measured")}, "CPU energy", "×1.50, one sample each"),
         ({"failures": ("energy: out of memory",)}, "failed", "energy: out of memory"),
         ({"skipped": "no CUDA"}, "skipped", "no CUDA"),

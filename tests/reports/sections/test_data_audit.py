@@ -28,7 +28,7 @@ def test_estimates_are_marked_and_only_labels_ask_for_action() -> None:
     assert "*≈2* (10.0 %)" in text
     assert "*≈1* (5.0 %)" in text
     assert text.count("To do: ") == 1
-    assert "none of the 30 test comments is a near-duplicate" in text
+    assert "none of the 30 test comments (balanced and natural) is a near-duplicate" in text
     assert "all classes have the same number" in text
     assert "no contact details were found" in text
 
@@ -57,7 +57,7 @@ def test_each_finding_says_what_to_do() -> None:
         in text
     )
     assert text.count("To do: ") == 5
-    assert "3 of the 30 test comments are near-duplicates" in text
+    assert "3 of the 30 test comments (balanced and natural) are near-duplicates" in text
     assert "1 of them with another label" in text
     assert "**Balance**: toxic is 1 of 20 training comments (5.0 %)" in text
     assert "comments of class not toxic are longer" in text

@@ -41,7 +41,7 @@ def test_a_report_of_three_classes_says_how_classes_are_averaged() -> None:
     assert "3 classes, 300 training" in text
     quality = text.split("## Quality\n")[1].split("\n## ")[0]
     assert "| macro precision |" in " ".join(quality.split())
-    assert "Predicted is the most probable class" in quality
+    assert "Predicted is the class with the highest score" in quality
     assert "over 3 classes" in quality
     assert "One rater: n/a, since votes are for or against one class" in quality
     assert "no significant difference in macro ROC AUC from" in quality
@@ -121,7 +121,7 @@ def test_more_classes_than_a_picture_can_show_have_more_errors_in_the_table() ->
     assert "A matrix of 24 classes is too large for a picture" in confusions
     assert sum(line.startswith("| llama") for line in confusions.splitlines()) == 10
     assert "<details>" in confusions
-    assert row(text.split("## Quality")[1].split("From the prob")[0], "llama (2 seeds)")
+    assert row(text.split("## Quality")[1].split("From the scores")[0], "llama (2 seeds)")
     by_f1 = text.split("## Class by class\n")[1].split("\n## ")[0]
     assert "F1 of each class (24 rows)</summary>" in by_f1
 

@@ -23,7 +23,7 @@ def test_the_section_has_figures_and_significant_differences() -> None:
     text = quality_text(three_models())
     probabilities, labels = draw(300, 0.5)
     accuracy = metrics.accuracy_score(labels, np.asarray(probabilities) >= 0.5)
-    decisions, rest = text.split("From the probabilities")
+    decisions, rest = text.split("From the scores")
     assert row(decisions, "a")[1].startswith(f"{100 * accuracy:.1f} % (")
     differences = rest.split("### Statistically")[1]
     assert "in 2 of 3 pairs of models, ROC AUC in 2" in differences
@@ -55,7 +55,7 @@ def test_a_report_is_reproducible_and_has_no_nan() -> None:
 def test_one_rater_is_a_row_of_the_tables() -> None:
     votes = part((1, 0, 1, 0), toxic_share=(0.8, 0.1, 1.0, None), raters=(10, 10, 10, None))
     text = quality_text(run((), cell("a", (0.9, 0.1, 0.8, 0.7)), test=votes))
-    decisions, scores = text.split("From the probabilities")
+    decisions, scores = text.split("From the scores")
     assert row(decisions, "*one rater*")[1].startswith("90.0 % (80.0 % to 100.0 %)")
     assert row(scores, "*one rater*")[1].startswith("0.900 (")
     assert "on the 3 of 4 comments with at least two votes" in text
@@ -67,7 +67,7 @@ def test_several_seeds_are_one_row() -> None:
     text = quality_text(run(labels, *cells, cell("b", draw(100, 0.6)[0])))
     mean = np.mean([metrics.accuracy_score(labels, np.asarray(draw(100, noise)[0]) >= 0.5)
                     for noise in (0.5, 0.7)])  # fmt: skip
-    decisions = text.split("From the probabilities")[0]
+    decisions = text.split("From the scores")[0]
     assert row(decisions, "a (2 seeds)")[1].startswith(f"{100 * mean:.1f} % (")
     assert "seed1" not in text
     assert "All 1 pairs" in text
@@ -78,7 +78,7 @@ def test_figures_that_need_two_classes_have_a_footnote() -> None:
     one_class = run((1, 1), cell("a", (0.9, 0.1)), cell("b", (0.9, 0.9)), failed)
     text = quality_text(one_class)
     assert "nan" not in text.lower()
-    scores = text.split("From the probabilities")[1].split("One rater")[0]
+    scores = text.split("From the scores")[1].split("One rater")[0]
     assert row(scores, "a")[1:3] == ["n/a [1]"] * 2
     assert "[1] only one class among these comments" in text
 
@@ -90,7 +90,7 @@ def test_a_run_without_scores_says_so_once() -> None:
 
 def test_the_majority_class_is_a_row_also_beside_a_single_model() -> None:
     text = quality_text(run((0, 0, 0, 1), cell("a", (0.1, 0.2, 0.3, 0.9))))
-    decisions, scores = text.split("From the probabilities")
+    decisions, scores = text.split("From the scores")
     assert row(decisions, "*majority class*")[1:3] == ["75.0 %", "50.0 %"]
     assert row(scores, "*majority class*")[1] == "0.500"
 

@@ -111,7 +111,7 @@ def test_several_seeds_have_a_mean_and_a_standard_deviation() -> None:
     flipped = tuple(1 - score for score in GOOD)
     bad = record.Quality(flipped, flipped, flipped, 1.0, 0.25)
     text = section(run(cell(), cell(seed=1, quality=bad)), "Seeds")
-    assert entries(text, "seeds")[0][:3] == ["lsa", "2", "0.500 ± 0.566"]
+    assert entries(text, "seeds")[0][:3] == ["lsa", "2", "50.0 % ± 56.6 %"]
     assert "differ most for lsa, by up to 80.0 points of test accuracy" in text
 
 
@@ -201,7 +201,7 @@ def spent(cpu: Figure, **changed: Any) -> record.CellRecord:
 def test_energy_without_a_counter_says_why_and_how_to_get_it_beside_cpu_time() -> None:
     found = run(spent(unavailable("J", "there is no counter (RAPL)")))
     text = section(found, "Energy")
-    assert "[CPU time](#term-cpu-time) of scoring: 0.002 s/comment (lsa)." in text
+    assert entries(text, "CPU time, s/comment")[0][1] == "0.002"
     assert "is not available: there is no counter (RAPL). `--cpu-watts` of `pytest bench/`" in text
     assert "CPU energy" not in section(found, "Results")
 

@@ -104,7 +104,7 @@ def test_a_worthwhile_lead_is_an_option() -> None:
 def test_a_significant_lead_that_may_not_be_worth_it_is_not_practical() -> None:
     found = discordant(5_000, 200, 140)  # +1.2 points, +0.5 to +1.9
     assert found.answer == "too little data to tell"
-    assert "+1.2 points (+0.5 to +1.9), which includes the 1 point" in found.reasons[0]
+    assert "+1.2 points (+0.5 to +1.9), an interval that includes the 1 point" in found.reasons[0]
 
 
 def test_other_models_change_nothing_about_a_rival() -> None:
@@ -185,7 +185,7 @@ def test_more_seeds_sharpen_the_answer() -> None:
     assert four.answer == "practical"
     assert "bert 91.5 %: a difference of +4." in four.reasons[0]
     assert "Figures are means of 4 trainings of llama and 4 trainings of bert" in four.reasons[0]
-    assert any(change.startswith("More seeds: trainings differ more") for change in two.changes)
+    assert any(change.startswith("More seeds: trainings differ so much") for change in two.changes)
     assert not any(change.startswith("More seeds") for change in four.changes)
 
 
