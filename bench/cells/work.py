@@ -135,8 +135,10 @@ class Work:
         return flag(whole, watch.end())
 
     def rate_of_part(self, batch_size: int, number: int, parts: int) -> record.BatchRate:
-        """Score every `parts`-th comment of `throughput`, from `number` on."""
-        effort, texts = self._cell.effort, self._throughput_texts()
+        """Score one of `parts` disjoint samples, each as large as that of `throughput`."""
+        effort, test = self._cell.effort, self._comments("test").texts
+        # Not parts of one sample: a comment that occurs twice in a batch takes less time.
+        texts = sample_by_length(test, parts * effort.largest_batch)
         sample = repeated(texts[number::parts] or texts, effort.largest_batch)
         return measure_rate(self._score, self._synchronize, sample, batch_size, effort.throughput_s)
 
