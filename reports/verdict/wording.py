@@ -170,7 +170,7 @@ def _budget(case: Case) -> str:
         return ""
     within = [
         case.name(cell)
-        for cell in case.run.cells
+        for cell in run_view.first_seeds(case.run)
         if budgets.overall(case.analysis.fits[cell.name]) == "fits"
     ]
     return f"Within the whole budget: {', '.join(within) or 'no model'}."

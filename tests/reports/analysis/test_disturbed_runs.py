@@ -110,7 +110,12 @@ def test_no_verdict_rests_on_a_disturbed_throughput() -> None:
     assert found.changes == ("Measure again on an idle machine.",)
     slowed = dataclasses.replace(tfidf, throughput=disturbance.flag(tfidf.throughput, seen))
     found = verdict_runs.decide(slowed, llama)
-    assert "other work on the machine disturbed the throughput" in found.headline
+    assert "other work on the machine disturbed its throughput" in found.headline
+    equal = disturbed(verdict_runs.cell("bert", 0.95), "throughput")
+    found = verdict_runs.decide(tfidf, equal, llama)
+    assert found.answer == "too little data to tell"
+    assert "whether bert is cheaper than llama is unknown: other work" in found.headline
+    assert found.changes[0] == "Measure again on an idle machine."
 
 
 def test_a_verdict_is_conditional_on_a_disturbed_p99() -> None:
