@@ -261,6 +261,15 @@ def test_seeds_are_matched() -> None:
     assert [row[4] for row in rows(found, "peak memory, MB")] == ["1.00", "1.00"]
 
 
+def test_a_later_seed_has_no_row_for_a_figure_of_the_first_seed_only() -> None:
+    later = cell(seed=1, memory=None)
+    found = compare(run(cell(), later), run(cell(), later))
+    assert [row[0] for row in rows(found, "peak memory, MB")] == ["bert"]
+    assert [row[0] for row in rows(found, "test accuracy")][:2] == ["bert", "bert-seed1"]
+    found = compare(run(cell(), cell(seed=1)), run(cell(memory=None), later))
+    assert [row[0] for row in rows(found, "peak memory, MB")] == ["bert", "bert-seed1"]
+
+
 def test_the_same_runs_give_the_same_text() -> None:
     pair = (run(), run(cell(latency=latency(seed=5))))
     first = compare(*pair).text
