@@ -62,8 +62,15 @@ def _row(analysis: Analysis, model: str, cells: Sequence[CellRecord]) -> list[st
     run = analysis.run
     areas = [metrics.roc_auc(run_view.scores(run, cell), run.data.test.labels) for cell in cells]
     seconds = [cell.training.train_s.value if cell.training else None for cell in cells]
-    entries = [_entry(_accuracies(analysis, cells)), _entry(areas), _entry(seconds)]
+    entries = [_entry(_accuracies(analysis, cells)), _entry(areas), _entry(seconds) + _mark(cells)]
     return [model, str(len(cells)), *entries]
+
+
+def _mark(cells: Sequence[CellRecord]) -> str:
+    """What holds for the training time of some of the seeds."""
+    times = [cell.training.train_s for cell in cells if cell.training]
+    cached = " (cached)" * any(one.origin == "cached" for one in times)
+    return cached + " (disturbed)" * any(one.disturbed for one in times)
 
 
 def _accuracies(analysis: Analysis, cells: Sequence[CellRecord]) -> list[float]:

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tests import factories, frontier_runs, verdict_runs
-from tests.rendering import render
+from tests.rendering import render, row, section
 from worthit.bench.instruments import disturbance
 from worthit.bench.saved import record
 from worthit.reports.analysis import bounds, prices
@@ -95,6 +95,16 @@ def test_a_disturbed_latency_serves_no_rate_in_a_sentence() -> None:
     assert "Every measurement was disturbed." in both
     one = render(frontier_runs.run(disturbed(CHEAP), SLOWEST))
     assert "requests/s one at a time (llama)" in one
+    sweep = factories.throughput(1000.0, machine_per_s=1900.0)
+    slowed = disturbed(dataclasses.replace(CHEAP, throughput=sweep), "throughput")
+    assert "requests/s one at a time (llama)" in render(frontier_runs.run(slowed, SLOWEST))
+
+
+def test_a_mean_over_seeds_is_marked_if_a_training_was_disturbed() -> None:
+    cells = (CHEAP, disturbed(dataclasses.replace(CHEAP, seed=1), "training"))
+    assert row(section(frontier_runs.run(*cells), "Seeds"), "lsa")[4].endswith("(disturbed)")
+    quiet = (CHEAP, dataclasses.replace(CHEAP, seed=1))
+    assert "disturbed" not in section(frontier_runs.run(*quiet), "Seeds")
 
 
 def test_no_verdict_rests_on_a_disturbed_throughput() -> None:
