@@ -1,6 +1,6 @@
 """The section on cascades: a cheap model first, an expensive one for the comments it passes on."""
 
-from worthit.bench.saved.record import Run, significant
+from worthit.bench.saved.record import CellRecord, Run, significant
 from worthit.reports.analysis import cascade
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.cascade import CascadeTest
@@ -52,11 +52,18 @@ def _conclusion(analysis: Analysis) -> str:
     validation = len(run.data.validation.labels)
     texts = [_replacement(run, test) for test in analysis.cascades if test.replaces]
     text = "; ".join(texts) or f"No {link('cascade')} is shown to replace its expensive model"
+    parts = {one.name for test in analysis.cascades for one in _parts(test)}
+    first = any(len(cells) > 1 and cells[0].name in parts for cells in analysis.models.values())
     return (
         f"{text}. Thresholds and cheap models were chosen on {validation:,} validation comments; all "
         f"figures are of the test comments ({link('cascade', 'method')}, "
         f"{link('in place of Y', 'standings')})."
+        f"{' Of several seeds, a cascade has the first.' * first}"
     )
+
+
+def _parts(test: CascadeTest) -> tuple[CellRecord, CellRecord]:
+    return test.cascade.cheap, test.cascade.expensive
 
 
 def _replacement(run: Run, test: CascadeTest) -> str:
@@ -85,7 +92,7 @@ def _row(run: Run, test: CascadeTest, on_device: bool) -> list[str]:
 
 
 def _on_one_device(test: CascadeTest) -> bool:
-    return test.cascade.cheap.device == test.cascade.expensive.device
+    return len({one.device for one in _parts(test)}) == 1
 
 
 def _label(run: Run, test: CascadeTest) -> str:

@@ -137,6 +137,13 @@ def test_a_verdict_is_conditional_on_a_disturbed_p99() -> None:
     assert "latency_ms, which is unknown, is within 50" in limited.headline
 
 
+def test_no_cascade_has_a_disturbed_model() -> None:
+    cells = [verdict_runs.cell("tfidf", 0.85, sure=0.8), verdict_runs.cell("llama", 0.95, sure=0.9)]
+    assert Analysis.of(verdict_runs.run(*cells)).cascades
+    text = section(verdict_runs.run(disturbed(cells[0], "throughput"), cells[1]), "Cascades")
+    assert text == "A cascade needs two models with scores and an undisturbed throughput."
+
+
 def test_a_limit_is_unknown_for_a_disturbed_figure() -> None:
     budget = factories.options(budget="latency_p50_ms=50")
     analysis = Analysis.of(frontier_runs.run(CHEAP, SLOWED, options=budget))
