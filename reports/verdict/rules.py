@@ -93,9 +93,13 @@ def _contenders(analysis: Analysis, tuned: Sequence[CellRecord]) -> list[CellRec
     others = {llm.name: lead(analysis, best, llm) for llm in tuned if llm is not best}
     worthwhile = analysis.options.worthwhile
     equal = [llm for llm in tuned if llm is best or others[llm.name].high < worthwhile]
-    cheapest = min(equal, key=lambda llm: compute_ms(analysis, llm))
+    cheapest = min(equal, key=lambda llm: (_is_disturbed(analysis, llm), compute_ms(analysis, llm)))
     undecided = [llm for llm in tuned if llm not in equal and others[llm.name].low <= 0]
     return [cheapest, *undecided]
+
+
+def _is_disturbed(analysis: Analysis, llm: CellRecord) -> bool:
+    return analysis.values[llm.name, "compute_ms"].disturbed
 
 
 def _of(analysis: Analysis, llm: CellRecord, scored: Sequence[CellRecord]) -> Verdict:
@@ -205,7 +209,8 @@ def _undecided(case: Case, rival: CellRecord) -> str:
 
 def _times_cheaper(case: Case, rival: CellRecord) -> str:
     ratio = case.times_cheaper(rival)
-    return f"{_rounded(ratio)} times cheaper to run" if ratio else "cheaper to run"
+    least = "at least " * (rival.device != case.llm.device)
+    return f"{least}{_rounded(ratio)} times cheaper to run" if ratio else "cheaper to run"
 
 
 def _rounded(ratio: float) -> str:

@@ -128,6 +128,16 @@ def test_no_verdict_rests_on_a_disturbed_throughput() -> None:
     assert found.changes[0] == "Measure again on an idle machine."
 
 
+def test_a_disturbed_llm_represents_no_equivalent_one_and_has_no_ratio() -> None:
+    tfidf, llama = verdict_runs.cell("tfidf", 0.85), verdict_runs.cell("llama", 0.95)
+    slow = verdict_runs.cell("llama-qlora", 0.95)
+    found = verdict_runs.decide(tfidf, slow, disturbed(llama, "throughput"))
+    assert found.headline.startswith("Practical: llama-qlora gains 10.0 points over tfidf")
+    assert "llama-qlora and llama are equivalent (+0.0 points, -0.1 to +0.1)." in found.reasons
+    found = verdict_runs.decide(tfidf, llama, disturbed(slow, "throughput"))
+    assert "llama and llama-qlora are equivalent (+0.0 points, -0.1 to +0.1)." in found.reasons
+
+
 def test_a_verdict_is_conditional_on_a_disturbed_p99() -> None:
     tfidf, llama = verdict_runs.cell("tfidf", 0.85), verdict_runs.cell("llama", 0.95)
     found = verdict_runs.decide(tfidf, disturbed(llama, "latency"))
