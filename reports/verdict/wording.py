@@ -218,7 +218,9 @@ def _on_set(case: Case, other: OutOfDomainData, rival: CellRecord) -> str:
         return f"{text}."
     text += f", {case.name(rival)} {percent(rivals.share.value)}"
     over = between(transfers.pairs[other.name], case.llm.name, rival.name).accuracy
-    return f"{text}: in accuracy, a difference of {with_interval(over, points)} points."
+    of_means = any(len(run_view.trainings(case.run, one)) > 1 for one in (case.llm, rival))
+    seeds = " between the means over seeds" if of_means else ""  # the shares are of the first
+    return f"{text}: in accuracy, a difference of {with_interval(over, points)} points{seeds}."
 
 
 def _untuned(case: Case) -> str:
