@@ -294,5 +294,9 @@ def _more_seeds(case: Case, rival: CellRecord) -> Iterator[str]:
     spread = case.lead(rival).spread
     if once:
         yield f"More seeds: {joined(once)} may score differently in another training (`--seeds 3`)."
-    elif case.standing(rival) == "undecided" and spread.trainings > spread.comments:
+    elif case.standing(rival) != "undecided":
+        return
+    elif math.isinf(case.lead(rival).comments_to_decide(case.worthwhile)):
+        yield "More seeds: trainings differ too much for any number of test comments to decide."
+    elif spread.trainings > spread.comments:
         yield "More seeds: trainings differ more than test comments explain."
