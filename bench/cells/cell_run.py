@@ -260,18 +260,23 @@ class CellRun:
             result = worker.ask(name, kind, self._limit, **arguments)
             seconds = worker.seconds
             check(result)
-            if reasons := _disturbed_by(result):
-                self._progress.line(f"  {name} is measured again, since {'; '.join(reasons)}")
-                time.sleep(_PAUSE_S)
-                again = worker.ask(name, kind, self._limit, **arguments)
-                seconds += worker.seconds
-                check(again)
-                result = _less_disturbed(result, again)
         except CellError as error:
             if self._worker and not (self._loaded and self._worker.alive()):
                 self._stop()
             self._fail(name, error)
             raise
+        if reasons := _disturbed_by(result):
+            self._progress.line(f"  {name} is measured again, since {'; '.join(reasons)}")
+            time.sleep(_PAUSE_S)
+            try:
+                again = worker.ask(name, kind, self._limit, **arguments)
+                check(again)
+                result = _less_disturbed(result, again)
+                seconds += worker.seconds
+            except CellError as error:  # the first result stands, with its flags
+                self._progress.line(f"  measuring {name} again failed: {error}")
+                if self._worker and not (self._loaded and self._worker.alive()):
+                    self._stop()
         self._finish(name, result, seconds, summary(result))
         return result
 

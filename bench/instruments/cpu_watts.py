@@ -27,6 +27,7 @@ def estimate_energy(metered: Figure, cpu_s: Figure, cpu_watts: float | None) -> 
         formula,
         cpu_s.samples,
         reason=f"an estimate, not metered: {formula}",
+        disturbed=cpu_s.disturbed,
     )
     if cpu_s.origin == "cached":
         estimate = dataclasses.replace(estimate, origin="cached", was="estimated")

@@ -6,6 +6,7 @@ from typing import Any
 
 import psutil
 
+from worthit.bench.instruments import gpu_cards
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.datasets.errors import described
 
@@ -36,17 +37,20 @@ def count_others(device: str, since_us: int) -> Figure:
     except pynvml.NVMLError as error:
         return unavailable(_UNIT, f"NVML failed ({described(error)})")
     try:
-        return _count(pynvml.nvmlDeviceGetHandleByUUID(_card_uuid()), since_us)
+        uuid = _card_uuid()
+        if uuid is None:
+            return unavailable(_UNIT, "this build of torch does not tell which card it uses")
+        return _count(pynvml.nvmlDeviceGetHandleByUUID(uuid), since_us)
     except pynvml.NVMLError as error:
         return unavailable(_UNIT, f"NVML failed ({described(error)})")
     finally:
         pynvml.nvmlShutdown()
 
 
-def _card_uuid() -> str:
-    import torch
-
-    return f"GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}"
+def _card_uuid() -> str | None:
+    """As NVML writes it; None if this build of torch does not tell it."""
+    uuid = gpu_cards.cell_card().uuid
+    return None if uuid is None else f"GPU-{uuid.removeprefix('GPU-')}"
 
 
 def _count(card: Any, since_us: int) -> Figure:

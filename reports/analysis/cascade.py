@@ -143,7 +143,7 @@ def why_none(run: Run, values: Values) -> str:
     if not run.data.validation.labels:
         return "This run has no validation comments, on which a threshold could be chosen."
     if len(_usable(run, values)) < 2:
-        return "A cascade needs two models with scores and a throughput."
+        return "A cascade needs two models with scores and an undisturbed throughput."
     return (
         "No cascade keeps a model's accuracy on the validation comments with a model that costs less than "
         "half."
@@ -151,7 +151,7 @@ def why_none(run: Run, values: Values) -> str:
 
 
 def _usable(run: Run, values: Values) -> list[CellRecord]:
-    """Cells with scores on validation comments and a throughput; the first of several seeds."""
+    """Cells with scores on validation comments and an undisturbed throughput; the first of several seeds."""
     if not run.data.validation.labels:
         return []
     return [
@@ -159,7 +159,8 @@ def _usable(run: Run, values: Values) -> list[CellRecord]:
         for cells in by_model(run).values()
         if cells[0].quality is not None
         and cells[0].quality.validation
-        and values[cells[0].name, costs.KEY].value
+        and (cost := values[cells[0].name, costs.KEY]).value
+        and not cost.disturbed
     ]
 
 

@@ -57,6 +57,21 @@ def is_cheaper(values: Values, cell: str, other: str) -> bool:
     return all(own.below(theirs) for own, theirs in scales(values, cell, other))
 
 
+def compares(values: Values, cell: str, other: str) -> bool:
+    """True if it is known which of two cells costs less, or that they cost about the same.
+
+    Args:
+        cell, other: names of two cells.
+    """
+    found = scales(values, cell, other)
+    if any(
+        cost.value is None or cost.disturbed or cost.estimated for both in found for cost in both
+    ):
+        return False
+    cheaper = is_cheaper(values, cell, other) or is_cheaper(values, other, cell)
+    return cheaper or len(found) == 1
+
+
 def times_cheaper(values: Values, cell: str, other: str) -> float | None:
     """How many times as much the other costs to run, at least; None if a cost is unknown or 0."""
     return _least_ratio(scales(values, cell, other))

@@ -28,7 +28,7 @@ Standing = Literal[
     "guessing",  # not shown to beat a constant answer
     "not ranked",  # the cost of some model is an estimate
     "disturbed",  # so was the measurement of the cost: the model is not ranked, and no rival
-    "unknown",  # cost or accuracy is unavailable
+    "unknown",  # cost or accuracy is unavailable, or not comparable across devices
 ]
 
 CascadeStanding = (
@@ -121,8 +121,11 @@ def _frontier(
             return costs.is_cheaper(values, point.cell, other.cell)
         return point.cost.below(other.cost)
 
+    def compares(point: Point, other: Point) -> bool:
+        return spec.key != costs.KEY or costs.compares(values, point.cell, other.cell)
+
     ranking = {
-        point.cell: _rank(point, known, differ, is_cheaper)
+        point.cell: _rank(point, known, differ, is_cheaper, compares)
         if ranked
         else replace(point, standing="not ranked")
         for point in known
@@ -228,7 +231,11 @@ def _point(run: Run, cell: CellRecord, spec: FigureSpec, values: Values) -> Poin
 
 
 def _rank(
-    point: Point, known: Sequence[Point], differ: Differ, is_cheaper: Callable[[Point, Point], bool]
+    point: Point,
+    known: Sequence[Point],
+    differ: Differ,
+    is_cheaper: Callable[[Point, Point], bool],
+    compares: Callable[[Point, Point], bool],
 ) -> Point:
     """The point with its standing, and the cheapest model that decides it."""
     if not point.beats_guessing:
@@ -240,13 +247,21 @@ def _rank(
     cheaper = [other for other in others if is_cheaper(other, point)]
     different = [other for other in others if differ(other.tested, point.tested)]
     better = [other for other in different if other.tested_accuracy > point.tested_accuracy]
-    not_more_expensive = [other for other in others if not is_cheaper(point, other)]
+    same_cost = [
+        other
+        for other in others
+        if not is_cheaper(point, other) and not is_cheaper(other, point) and compares(point, other)
+    ]
     reasons: tuple[tuple[Standing, list[Point]], ...] = (
         ("dominated", [other for other in cheaper if other in better]),
         ("same accuracy", [other for other in cheaper if other not in different]),
-        ("same cost", [other for other in not_more_expensive if other in better]),
+        ("same cost", [other for other in same_cost if other in better]),
     )
     for standing, deciding in reasons:
         if deciding:
             return replace(point, standing=standing, by=deciding[0].label)
+    for other in others:
+        if not compares(point, other) and (other in better or other not in different):
+            reason = f"{other.label} ran on another device, and no price compares the costs"
+            return replace(point, standing="unknown", reason=reason)
     return replace(point, standing="frontier")

@@ -48,8 +48,10 @@ def server(cell: CellRecord) -> Server | None:
     """The workers of a cell; None if its latency was not measured."""
     if cell.latency is None:
         return None
-    slower = 1.0 if cell.throughput is None else _slower(cell.throughput)
-    workers = 1 if cell.throughput is None else cell.throughput.machine.processes
+    sweep = cell.throughput
+    side_by_side = sweep is not None and sweep.machine.comments_per_s.origin == "measured"
+    slower = _slower(sweep) if sweep is not None and side_by_side else 1.0
+    workers = sweep.machine.processes if sweep is not None and side_by_side else 1
     service_ms = (np.asarray(cell.latency.samples_ms) * slower).tolist()
     return Server(service_ms, workers, _batch_factors(cell.latency))
 

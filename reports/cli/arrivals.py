@@ -64,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorthitError as error:
         print(f"worthit: {error}", file=sys.stderr)
         return 2
+    except (EOFError, ConnectionError):
+        print("worthit: a worker ended early; its own message is above", file=sys.stderr)
+        return 2
     return 0
 
 

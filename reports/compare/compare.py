@@ -11,7 +11,7 @@ from typing import Literal
 
 from worthit.bench.saved.record import Run, significant
 from worthit.datasets.errors import OptionError
-from worthit.reports.analysis import figures, metrics
+from worthit.reports.analysis import figures, metrics, run_view
 from worthit.reports.analysis.figures import FigureSpec
 from worthit.reports.analysis.run_view import missing
 from worthit.reports.compare import blocks, regression, setup_differences, statistics
@@ -144,6 +144,8 @@ def _figure(spec: FigureSpec, pairs: Sequence[Counterparts]) -> list[Block]:
     body = []
     for pair, name in zip(pairs, _names(pairs), strict=True):
         before, after = read_both(pair, spec)
+        if before.value is None and after.value is None and _is_later_seed(pair):
+            continue
         row = [
             name,
             pair.later_run.letter,
@@ -158,6 +160,12 @@ def _figure(spec: FigureSpec, pairs: Sequence[Counterparts]) -> list[Block]:
     if spec.quantile is not None:
         headings.append("95 % interval")
     return [f"### {spec.heading}", Table(headings, body, 2), *_footnotes(notes)]
+
+
+def _is_later_seed(pair: Counterparts) -> bool:
+    """True if both cells follow the first seed of their model, which alone has times and memory."""
+    both = ((pair.base_run, pair.base), (pair.later_run, pair.later))
+    return all(cell not in run_view.first_seeds(one.run) for one, cell in both)
 
 
 def _quality(pairs: Sequence[Counterparts], scored: Sequence[ScoredPair | None]) -> list[Block]:

@@ -151,7 +151,10 @@ def _libraries(before: dict[str, str], after: dict[str, str]) -> str:
 
 
 def _tests(pairs: Sequence[tuple[Counterparts, ScoredPair | None]]) -> list[CounterpartTests]:
-    confidence = 1 - metrics.ALPHA / 2 / len(pairs)
+    timed = sum(
+        pair.base.latency is not None and pair.later.latency is not None for pair, _ in pairs
+    )
+    confidence = 1 - metrics.ALPHA / 2 / max(timed, 1)
     tests = [
         CounterpartTests(pair, _paired_latency(pair, confidence), *_quality_tests(scored))
         for pair, scored in pairs

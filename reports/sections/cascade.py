@@ -1,6 +1,6 @@
 """The section on cascades: a cheap model first, an expensive one for the comments it passes on."""
 
-from worthit.bench.saved.record import Run, significant
+from worthit.bench.saved.record import CellRecord, Run, significant
 from worthit.reports.analysis import cascade
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.cascade import CascadeTest
@@ -61,6 +61,10 @@ def _conclusion(analysis: Analysis) -> str:
     )
 
 
+def _parts(test: CascadeTest) -> tuple[CellRecord, CellRecord]:
+    return test.cascade.cheap, test.cascade.expensive
+
+
 def _replacement(run: Run, test: CascadeTest) -> str:
     found, at_least = test.cascade, "" if _on_one_device(test) else "at least "
     return (
@@ -87,7 +91,7 @@ def _row(run: Run, test: CascadeTest, on_device: bool) -> list[str]:
 
 
 def _on_one_device(test: CascadeTest) -> bool:
-    return test.cascade.cheap.device == test.cascade.expensive.device
+    return len({one.device for one in _parts(test)}) == 1
 
 
 def _label(run: Run, test: CascadeTest) -> str:

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from worthit.bench.instruments.throughput import WORTHWHILE_GAIN
-from worthit.bench.saved.record import Energy, Latency, Throughput, significant
+from worthit.bench.saved.record import CellRecord, Energy, Latency, Throughput, significant
 from worthit.reports.analysis import mistakes
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
-from worthit.reports.analysis.serving import highest_rate_per_s, server
+from worthit.reports.analysis.serving import Server, highest_rate_per_s, server
 from worthit.reports.sections.glossary import link
 from worthit.reports.sections.results_table import figure_table
 from worthit.reports.text.format import Footnotes, joined, span, written
@@ -120,7 +120,7 @@ def _serving(analysis: Analysis) -> tuple[str, str]:
         workers = server(cell)
         if workers is None or cell.latency is None:
             continue
-        model, is_disturbed = name(analysis.run, cell), bool(cell.latency.p50_ms.disturbed)
+        model, is_disturbed = name(analysis.run, cell), _is_disturbed(cell, workers)
         alone = highest_rate_per_s(workers, limit_ms)
         entries = ["none, even without a queue", ""]
         if alone is not None:
@@ -146,6 +146,12 @@ def _serving(analysis: Analysis) -> tuple[str, str]:
     )
     unable = joined([model for model in rates if model not in able])
     return table, f"{text}; {unable} cannot, even without a queue." if unable else f"{text}."
+
+
+def _is_disturbed(cell: CellRecord, workers: Server) -> bool:
+    """True if a measurement was disturbed that the simulation uses."""
+    parts = [cell.latency, cell.throughput if workers.workers > 1 else None]
+    return any(part.disturbance.reasons for part in parts if part and part.disturbance)
 
 
 def _by_length(timed: Sequence[tuple[str, Latency]]) -> str:

@@ -78,9 +78,16 @@ def _row(analysis: Analysis, model: str, cells: Sequence[CellRecord]) -> list[st
     entries = [
         _entry(_accuracies(analysis, cells), percent),
         _entry(areas, metrics.ROC_AUC.number),
-        _entry(seconds, significant),
+        _entry(seconds, significant) + _mark(cells),
     ]
     return [model, str(len(cells)), *entries]
+
+
+def _mark(cells: Sequence[CellRecord]) -> str:
+    """What holds for the training time of some of the seeds."""
+    times = [cell.training.train_s for cell in cells if cell.training]
+    cached = " (cached)" * any(one.origin == "cached" for one in times)
+    return cached + " (disturbed)" * any(one.disturbed for one in times)
 
 
 def _accuracies(analysis: Analysis, cells: Sequence[CellRecord]) -> list[float]:

@@ -1,6 +1,6 @@
 """The case that a verdict decides: one fine-tuned LLM, and the cheaper models beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,13 +21,20 @@ class Case:
     analysis: Analysis
     llm: CellRecord
     rivals: tuple[CellRecord, ...]  # cheaper than the LLM, the best first
-    leads: Mapping[str, Lead]  # of the LLM over each rival, by cell name
+    unranked: tuple[CellRecord, ...]  # maybe cheaper than the LLM, maybe not
+    leads: Mapping[str, Lead]  # of the LLM over all of these, by cell name
 
     @classmethod
-    def of(cls, analysis: Analysis, llm: CellRecord, rivals: list[CellRecord]) -> "Case":
+    def of(
+        cls,
+        analysis: Analysis,
+        llm: CellRecord,
+        rivals: Sequence[CellRecord],
+        unranked: Sequence[CellRecord] = (),
+    ) -> "Case":
         best_first = sorted(rivals, key=lambda rival: -figure(analysis, rival))
-        over = {rival.name: lead(analysis, llm, rival) for rival in rivals}
-        return cls(analysis, llm, tuple(best_first), over)
+        over = {other.name: lead(analysis, llm, other) for other in (*rivals, *unranked)}
+        return cls(analysis, llm, tuple(best_first), tuple(unranked), over)
 
     @property
     def run(self) -> Run:

@@ -10,14 +10,15 @@ the whole interval is at or above it, and not better if the whole interval is be
 1. No tuned LLM, or no cheaper model, was measured: no verdict.
 2. The LLM is shown to beat a constant answer by less than a worthwhile lead: not worth it here.
 3. The LLM is not better than some cheaper rival: not worth it here.
-4. The LLM is not shown to beat a constant answer, or not shown to be better than every cheaper rival:
-   too little data to tell.
+4. The LLM is not shown to beat a constant answer, or not shown to be better than every cheaper rival,
+   or than a model that may be cheaper (its throughput was disturbed or is missing, or it ran on another
+   device without prices): too little data to tell.
 5. The LLM is better than every cheaper rival:
    - it is not known to stay within a limit of the budget, or of p99 without a budget: practical if
      that limit can be relaxed;
    - on an out-of-domain set with the same labels it is not shown to beat guessing: practical if the
      comments are in-domain;
-   - a cascade keeps its accuracy and saves half of its compute: practical if a cheap model answers
+   - accuracy decides, and a cascade keeps it and saves half of its compute: practical if a cheap model answers
      first;
    - else: practical.
 
@@ -34,10 +35,11 @@ occurs, `wording` has the sentences.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from worthit.bench.saved.record import CellRecord, significant
+from worthit.reports.analysis import costs, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.budgets import Fit
 from worthit.reports.analysis.cascade import Cascade
@@ -91,9 +93,13 @@ def _contenders(analysis: Analysis, tuned: Sequence[CellRecord]) -> list[CellRec
     others = {llm.name: lead(analysis, best, llm) for llm in tuned if llm is not best}
     worthwhile = analysis.options.worthwhile
     equal = [llm for llm in tuned if llm is best or others[llm.name].high < worthwhile]
-    cheapest = min(equal, key=lambda llm: compute_ms(analysis, llm))
+    cheapest = min(equal, key=lambda llm: (_is_disturbed(analysis, llm), compute_ms(analysis, llm)))
     undecided = [llm for llm in tuned if llm not in equal and others[llm.name].low <= 0]
     return [cheapest, *undecided]
+
+
+def _is_disturbed(analysis: Analysis, llm: CellRecord) -> bool:
+    return analysis.values[llm.name, "compute_ms"].disturbed
 
 
 def _of(analysis: Analysis, llm: CellRecord, scored: Sequence[CellRecord]) -> Verdict:
@@ -105,14 +111,32 @@ def _of(analysis: Analysis, llm: CellRecord, scored: Sequence[CellRecord]) -> Ve
         by = cost.figure.disturbed
         return _none(f"the throughput of {name(analysis.run, llm)} was disturbed ({by})", _QUIET)
     cheaper = [cell for cell in scored if not is_llm(cell) and is_cheaper(analysis, cell, llm)]
-    if not cheaper:
-        others = [analysis.values[cell.name, "compute_ms"] for cell in scored if not is_llm(cell)]
-        if any(other.disturbed for other in others):
-            return _none(
-                "other work on the machine disturbed the throughput of the other models", _QUIET
-            )
-        return _none("this run has no cheaper model to compare with")
-    return _decide(Case.of(analysis, llm, cheaper))
+    unranked = [
+        cell
+        for cell in scored
+        if not is_llm(cell) and not costs.compares(analysis.values, cell.name, llm.name)
+    ]
+    if cheaper:
+        return _decide(Case.of(analysis, llm, cheaper, unranked))
+    if unranked:
+        return _none(*_unranked(analysis, unranked[0], llm))
+    return _none("this run has no cheaper model to compare with")
+
+
+def _unranked(analysis: Analysis, cell: CellRecord, llm: CellRecord) -> tuple[str, str]:
+    """Why it is unknown whether a model is cheaper than the LLM, and what would tell."""
+    cost = analysis.values[cell.name, "compute_ms"]
+    text = (
+        f"whether {name(analysis.run, cell)} is cheaper than {name(analysis.run, llm)} is unknown"
+    )
+    if cost.value is None:
+        return f"{text}: it has no throughput ({cost.figure.reason})", "Measure again."
+    if cost.disturbed:
+        return f"{text}: other work on the machine disturbed its throughput", _QUIET
+    return (
+        f"{text}: {cell.device} and {llm.device} have no common price",
+        "A price of each part (`--machine-price`).",
+    )
 
 
 def _none(
@@ -136,6 +160,11 @@ def _decide(case: Case) -> Verdict:
     closest = case.closest()
     if case.standing(closest) != "better":
         return _verdict(case, "too little data to tell", _undecided(case, closest), closest)
+    for other in case.unranked:
+        if case.standing(other) != "better":
+            words, change = _unranked(case.analysis, other, case.llm)
+            found = _verdict(case, "too little data to tell", words, other)
+            return replace(found, changes=(change, *found.changes))
     gain = (
         f"{llm} gains {100 * case.lead(closest).value:.1f} points"
         f"{wording.of_measure(case)} over {case.name(closest)}"
@@ -180,7 +209,8 @@ def _undecided(case: Case, rival: CellRecord) -> str:
 
 def _times_cheaper(case: Case, rival: CellRecord) -> str:
     ratio = case.times_cheaper(rival)
-    return f"{_rounded(ratio)} times cheaper to run" if ratio else "cheaper to run"
+    least = "at least " * (rival.device != case.llm.device)
+    return f"{least}{_rounded(ratio)} times cheaper to run" if ratio else "cheaper to run"
 
 
 def _rounded(ratio: float) -> str:
@@ -217,6 +247,10 @@ def _limits(case: Case) -> list[str]:
         return [f"1 answer in 100 may take over {limit_ms:g} ms (the measurement was disturbed)"]
     if p99.value > limit_ms:
         return [f"1 answer in 100 may take {significant(p99.value)} ms instead of {limit_ms:g}"]
+    if p99.high > limit_ms:
+        return [
+            f"1 answer in 100 may take up to {significant(p99.high)} ms instead of {limit_ms:g}"
+        ]
     return []
 
 
@@ -228,7 +262,9 @@ def _limit(fit: Fit) -> str:
 
 
 def _first_cascade(case: Case) -> Cascade | None:
-    """The cascade that can replace the LLM, if it saves enough."""
+    """The cascade that can replace the LLM, if it saves enough; it is tested in accuracy only."""
+    if case.measure != metrics.ACCURACY:
+        return None
     for test in case.analysis.cascades:
         cascade = test.cascade
         enough = cascade.saved_share >= WORTHWHILE_SAVING

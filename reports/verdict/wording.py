@@ -10,7 +10,7 @@ from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.leads import Standing
 from worthit.reports.analysis.paired_tests import between
 from worthit.reports.text.format import joined, percent, points, with_interval
-from worthit.reports.verdict.case import Case, compute_ms, is_llm, is_tuned_llm, lead
+from worthit.reports.verdict.case import Case, is_cheaper, is_llm, is_tuned_llm, lead
 
 _MOST_SENTENCES = 6
 _LARGE_PARAMETERS = 1e9
@@ -131,9 +131,12 @@ def _other_llm(case: Case, other: CellRecord) -> str:
     interval = f"({points(over.value)} points, {points(over.low)} to {points(over.high)})"
     standing = over.standing(case.worthwhile)
     if standing == "equivalent":
-        ratio = compute_ms(case.analysis, other) / compute_ms(case.analysis, case.llm)
-        times = significant(float(f"{ratio:.2g}"))
-        cheaper = f", and {llm} is {times} times cheaper to run" if ratio > 1 else ""
+        cheaper = ""
+        if is_cheaper(case.analysis, case.llm, other):
+            ratio = costs.times_cheaper(case.analysis.values, case.llm.name, other.name)
+            times = f"{significant(float(f'{ratio:.2g}'))} times " if ratio else ""
+            least = "at least " * bool(ratio and other.device != case.llm.device)
+            cheaper = f", and {llm} is {least}{times}cheaper to run"
         return f"{llm} and {name} are equivalent {interval}{cheaper}."
     if over.low <= 0 <= over.high:
         return f"Whether {llm} or {name} is {better(case)} is undecided {interval}."
@@ -170,7 +173,7 @@ def _budget(case: Case) -> str:
         return ""
     within = [
         case.name(cell)
-        for cell in case.run.cells
+        for cell in run_view.first_seeds(case.run)
         if budgets.overall(case.analysis.fits[cell.name]) == "fits"
     ]
     return f"Within the whole budget: {', '.join(within) or 'no model'}."
@@ -291,8 +294,9 @@ def _more_seeds(case: Case, rival: CellRecord) -> Iterator[str]:
     spread = case.lead(rival).spread
     if once:
         yield f"More seeds: {joined(once)} may score differently in another training (`--seeds 3`)."
-    elif case.standing(rival) == "undecided":
-        if math.isinf(case.lead(rival).comments_to_decide(case.worthwhile)):
-            yield "More seeds: trainings differ so much that more test comments alone would not decide."
-        elif spread.trainings > spread.comments:
-            yield "More seeds: they account for more of the interval than the test comments do."
+    elif case.standing(rival) != "undecided":
+        return
+    elif math.isinf(case.lead(rival).comments_to_decide(case.worthwhile)):
+        yield "More seeds: trainings differ so much that more test comments alone would not decide."
+    elif spread.trainings > spread.comments:
+        yield "More seeds: they account for more of the interval than the test comments do."

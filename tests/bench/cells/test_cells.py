@@ -378,6 +378,31 @@ def test_a_disturbed_measurement_is_repeated_once_and_the_quieter_one_kept(
     assert printed.count(repeated) == (attempts == 2)
 
 
+def test_the_first_result_stands_if_measuring_again_fails(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Once(InProcessWorker):
+        """Measures latency once."""
+
+        asked = 0
+
+        def ask(self, operation: str, *arguments: Any, **more: Any) -> Any:
+            Once.asked += operation == "latency"
+            if Once.asked > 1:
+                raise CellError("out of memory")
+            return super().ask(operation, *arguments, **more)
+
+    monkeypatch.setattr(cell_run, "_disturbed_by", lambda result: ("a busy program",))
+    monkeypatch.setattr(cell_run, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(cell_run, "Worker", Once)
+    with one_cell(split, tmp_path) as run:
+        found = run.latency()
+        run.close()
+    assert run.record.latency == found
+    assert not run.record.failures
+    assert "measuring latency again failed: out of memory" in (tmp_path / "progress").read_text()
+
+
 def test_every_measurement_of_time_records_what_else_the_machine_did(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

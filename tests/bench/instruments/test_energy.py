@@ -14,6 +14,7 @@ from tests.energy_counters import Rapl, made_nvml, on_linux
 from worthit.bench.cell import Cell
 from worthit.bench.cells.work import Work
 from worthit.bench.instruments import energy, meter
+from worthit.bench.instruments.cpu_watts import estimate_energy
 from worthit.bench.instruments.meter import EnergyWindow
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.datasets import prepare
@@ -108,6 +109,11 @@ def test_without_a_counter_energy_is_estimated_only_by_the_watts_that_the_user_g
     assert cpu_s >= 0.002
     for unknown in (estimated.cpu_net_j_per_comment, estimated.idle_before_w):
         assert "no energy counter" in unknown.reason
+
+
+def test_an_estimate_from_disturbed_cpu_time_is_disturbed() -> None:
+    cpu_s = dataclasses.replace(measured(2.0, "s", "CPU time"), disturbed="other work")
+    assert estimate_energy(unavailable("J", "no counter"), cpu_s, 10.0).disturbed == "other work"
 
 
 @on_linux

@@ -7,7 +7,7 @@ from typing import Any
 import pynvml
 import pytest
 
-from worthit.bench.instruments import gpu_neighbours
+from worthit.bench.instruments import gpu_cards, gpu_neighbours
 
 OWN = os.getpid()
 
@@ -64,6 +64,20 @@ def test_in_a_container_one_process_under_another_number_is_this_one(card: Simpl
     assert gpu_neighbours.count_others("cuda", 0).value == 1
     card.present = []
     assert "not even this one" in gpu_neighbours.count_others("cuda", 0).reason
+
+
+def test_a_build_of_torch_that_tells_no_uuid_is_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
+    monkeypatch.setattr(pynvml, "nvmlShutdown", lambda: None)
+    told = {None: None, "abc": "GPU-abc"}
+    for uuid, expected in told.items():
+        cell_card = gpu_cards.CellCard(uuid, None)
+        monkeypatch.setattr(gpu_cards, "cell_card", lambda found=cell_card: found)
+        assert gpu_neighbours._card_uuid() == expected
+    monkeypatch.setattr(gpu_neighbours, "_card_uuid", lambda: None)
+    assert "does not tell which card" in gpu_neighbours.count_others("cuda", 0).reason
 
 
 def test_without_a_card_or_nvml_the_reason_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from tests import factories
+from tests.rendering import section
 from tests.verdict_runs import COMMENTS, cell, run, scores
 from worthit.reports.analysis import cascade, figures, frontier, paired_tests
 from worthit.reports.analysis.analysis import Analysis
@@ -119,3 +120,11 @@ def test_without_validation_comments_the_section_says_so() -> None:
     data = dataclasses.replace(found.data, validation=factories.part())
     none = dataclasses.replace(found, data=data)
     assert "has no validation comments" in cascade_section.section(Analysis.of(none))[1]
+
+
+def test_a_report_says_which_of_several_seeds_a_cascade_has() -> None:
+    cells = [cell("tfidf", 0.85, sure=0.8), cell("llama", 0.95, sure=0.9)]
+    assert "Of several seeds" not in section(run(*cells), "Cascades")
+    later = cell("llama", 0.95, sure=0.9, seed=1)
+    text = section(run(*cells, later), "Cascades")
+    assert "with the first seed of each model" in text

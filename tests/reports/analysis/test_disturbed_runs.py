@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tests import factories, frontier_runs, verdict_runs
-from tests.rendering import render
+from tests.rendering import render, row, section
 from worthit.bench.instruments import disturbance
 from worthit.bench.saved import record
 from worthit.reports.analysis import bounds, prices
@@ -95,6 +95,16 @@ def test_a_disturbed_latency_serves_no_rate_in_a_sentence() -> None:
     assert "Every measurement was disturbed." in both
     one = render(frontier_runs.run(disturbed(CHEAP), SLOWEST))
     assert "requests/s one at a time (llama)" in one
+    sweep = factories.throughput(1000.0, machine_per_s=1900.0)
+    slowed = disturbed(dataclasses.replace(CHEAP, throughput=sweep), "throughput")
+    assert "requests/s one at a time (llama)" in render(frontier_runs.run(slowed, SLOWEST))
+
+
+def test_a_mean_over_seeds_is_marked_if_a_training_was_disturbed() -> None:
+    cells = (CHEAP, disturbed(dataclasses.replace(CHEAP, seed=1), "training"))
+    assert row(section(frontier_runs.run(*cells), "Seeds"), "lsa")[4].endswith("(disturbed)")
+    quiet = (CHEAP, dataclasses.replace(CHEAP, seed=1))
+    assert "disturbed" not in section(frontier_runs.run(*quiet), "Seeds")
 
 
 def test_no_verdict_rests_on_a_disturbed_throughput() -> None:
@@ -110,7 +120,22 @@ def test_no_verdict_rests_on_a_disturbed_throughput() -> None:
     assert found.changes == ("Measure again on an idle machine.",)
     slowed = dataclasses.replace(tfidf, throughput=disturbance.flag(tfidf.throughput, seen))
     found = verdict_runs.decide(slowed, llama)
-    assert "other work on the machine disturbed the throughput" in found.headline
+    assert "other work on the machine disturbed its throughput" in found.headline
+    equal = disturbed(verdict_runs.cell("bert", 0.95), "throughput")
+    found = verdict_runs.decide(tfidf, equal, llama)
+    assert found.answer == "too little data to tell"
+    assert "whether bert is cheaper than llama is unknown: other work" in found.headline
+    assert found.changes[0] == "Measure again on an idle machine."
+
+
+def test_a_disturbed_llm_represents_no_equivalent_one_and_has_no_ratio() -> None:
+    tfidf, llama = verdict_runs.cell("tfidf", 0.85), verdict_runs.cell("llama", 0.95)
+    slow = verdict_runs.cell("llama-qlora", 0.95)
+    found = verdict_runs.decide(tfidf, slow, disturbed(llama, "throughput"))
+    assert found.headline.startswith("Practical: llama-qlora gains 10.0 points over tfidf")
+    assert "llama-qlora and llama are equivalent (+0.0 points, -0.1 to +0.1)." in found.reasons
+    found = verdict_runs.decide(tfidf, llama, disturbed(slow, "throughput"))
+    assert "llama and llama-qlora are equivalent (+0.0 points, -0.1 to +0.1)." in found.reasons
 
 
 def test_a_verdict_is_conditional_on_a_disturbed_p99() -> None:
@@ -120,6 +145,13 @@ def test_a_verdict_is_conditional_on_a_disturbed_p99() -> None:
     assert "1 answer in 100 may take over 100 ms (the measurement was disturbed)" in found.headline
     limited = verdict_runs.decide(tfidf, disturbed(llama, "latency"), budget="latency_ms=50")
     assert "latency_ms, which is unknown, is within 50" in limited.headline
+
+
+def test_no_cascade_has_a_disturbed_model() -> None:
+    cells = [verdict_runs.cell("tfidf", 0.85, sure=0.8), verdict_runs.cell("llama", 0.95, sure=0.9)]
+    assert Analysis.of(verdict_runs.run(*cells)).cascades
+    text = section(verdict_runs.run(disturbed(cells[0], "throughput"), cells[1]), "Cascades")
+    assert text == "A cascade needs two models with scores and an undisturbed throughput."
 
 
 def test_a_limit_is_unknown_for_a_disturbed_figure() -> None:

@@ -115,6 +115,13 @@ def test_a_cell_gives_its_processes_their_mutual_slowdown_and_the_time_of_batche
     assert found.service_ms == pytest.approx([25.0, 25.0])  # 2 x 200 / 320
     assert found.batch_factors[1:] == pytest.approx([1.0, 1.2, 1.6, 2.0])
     assert server(small_runs.cell(latency=None)) is None
+    guessed = dataclasses.replace(machine.comments_per_s, origin="estimated")
+    failed = dataclasses.replace(
+        sweep, machine=dataclasses.replace(machine, comments_per_s=guessed)
+    )
+    one = server(small_runs.cell(latency=timed, throughput=failed))
+    assert one is not None
+    assert (one.workers, one.service_ms) == (1, [20.0, 20.0])  # two were not measured
     alone = dataclasses.replace(timed, batches=())
     without = server(small_runs.cell(latency=alone, throughput=None))
     assert without == Server([20.0, 20.0])

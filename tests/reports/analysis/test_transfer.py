@@ -243,6 +243,14 @@ def test_the_verdict_names_a_set_on_which_the_llm_only_guesses() -> None:
     assert "in accuracy, a difference of -20.0 (-24.2 to -15.8) points" in reasons
 
 
+def test_the_verdict_says_where_a_difference_out_of_domain_is_of_means_over_seeds() -> None:
+    made = run({"llama": 0.5, "tfidf": 0.7})
+    assert "over all seeds" not in " ".join(decide(made).reasons)
+    later = tuple(dataclasses.replace(cell, seed=1) for cell in made.cells)
+    reasons = " ".join(decide(dataclasses.replace(made, cells=(*made.cells, *later))).reasons)
+    assert "in accuracy over all seeds" in reasons
+
+
 def test_the_verdict_stays_if_the_llm_transfers() -> None:
     verdict = decide(run({"tfidf": 0.6, "llama": 0.8}))
     assert verdict.answer == "practical"

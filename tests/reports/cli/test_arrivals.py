@@ -83,3 +83,14 @@ def test_workers_load_a_saved_model_in_processes_of_their_own(lsa_model: Path) -
 def test_loads_are_shares(given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert arrivals.main([str(tmp_path / "run.json"), "--loads", given]) == 2
     assert "--loads is" in capsys.readouterr().err
+
+
+def test_a_worker_that_ends_early_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(parsed: object) -> None:
+        raise EOFError
+
+    monkeypatch.setattr(arrivals, "_compare", fail)
+    assert arrivals.main(["run.json"]) == 2
+    assert "a worker ended early" in capsys.readouterr().err

@@ -261,6 +261,29 @@ def test_seeds_are_matched() -> None:
     assert [row[4] for row in rows(found, "peak memory, MB")] == ["1.00", "1.00"]
 
 
+def test_a_seed_without_latency_widens_no_interval() -> None:
+    slower = cell(latency=latency(1.5, seed=2))
+    later = cell(seed=1, latency=None)
+    alone, beside = (
+        compare(run(cell()), run(slower)),
+        compare(run(cell(), later), run(slower, later)),
+    )
+    heading = "## Check for regressions"
+    entries = [found.text.partition(heading)[2].split("| bert ")[1].split("|")[2:4]
+               for found in (alone, beside)]  # fmt: skip
+    assert entries[0][0].strip() == entries[1][0].strip() != "n/a"
+    assert entries[0][1].strip() == entries[1][1].strip()
+
+
+def test_a_later_seed_has_no_row_for_a_figure_of_the_first_seed_only() -> None:
+    later = cell(seed=1, memory=None)
+    found = compare(run(cell(), later), run(cell(), later))
+    assert [row[0] for row in rows(found, "peak memory, MB")] == ["bert"]
+    assert [row[0] for row in rows(found, "test accuracy")][:2] == ["bert", "bert-seed1"]
+    found = compare(run(cell(), cell(seed=1)), run(cell(memory=None), later))
+    assert [row[0] for row in rows(found, "peak memory, MB")] == ["bert", "bert-seed1"]
+
+
 def test_the_same_runs_give_the_same_text() -> None:
     pair = (run(), run(cell(latency=latency(seed=5))))
     first = compare(*pair).text

@@ -1,6 +1,7 @@
 """reports/verdict: each outcome, from a run that leads to it."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,6 +66,9 @@ def test_a_missed_budget_is_named_with_the_models_within_it() -> None:
     assert found.answer == "practical if"
     assert "throughput_per_s down to 40 is acceptable instead of 100" in found.headline
     assert "Within the whole budget: bert." in found.reasons
+    seeds = [cell("bert", 0.88), cell("bert", 0.88, seed=1), cell("llama", 0.95)]
+    once = decide(*seeds, budget="accuracy=0.8")
+    assert "Within the whole budget: bert, llama." in once.reasons
     assert decide(*cells, budget="throughput_per_s=10").answer == "practical"
 
 
@@ -196,6 +200,16 @@ def test_one_unlucky_seed_does_not_decide() -> None:
     assert decide(*llm, *rival).answer == "practical"
 
 
+def test_where_no_number_of_comments_decides_more_seeds_are_the_advice() -> None:
+    seeds = [cell(model, right, seed=seed, comments=200)
+             for model, rights in (("bert", (0.9, 0.84, 0.86)), ("llama", (0.85, 0.84, 0.86)))
+             for seed, right in enumerate(rights)]  # fmt: skip
+    found = decide(*seeds)
+    assert found.answer == "too little data to tell"
+    assert not any(change.startswith("More test comments") for change in found.changes)
+    assert any("more test comments alone would not decide" in one for one in found.changes)
+
+
 def test_one_training_says_what_it_does_not_cover() -> None:
     found = decide(cell("bert", 0.88), cell("llama", 0.95))
     assert (
@@ -241,6 +255,54 @@ def test_rare_positives_are_decided_by_average_precision() -> None:
     blind = dataclasses.replace(cells[1], quality=factories.quality(tuple(guesses)))
     no_better = rules.decide(Analysis.of(dataclasses.replace(made, cells=(cells[0], blind))))
     assert no_better.answer == "not worth it here"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"throughput": None}, "it has no throughput (not measured in this run)"),
+        ({"device": "cuda"}, "cuda and cpu have no common price"),
+    ],
+)
+def test_a_model_that_may_be_cheaper_and_as_good_leaves_the_verdict_open(
+    changed: dict[str, Any], reason: str
+) -> None:
+    tfidf, llama = cell("tfidf", 0.85), cell("llama", 0.95)
+    for rivals in ((tfidf, cell("bert", 0.95, **changed)), (cell("bert", 0.95, **changed),)):
+        found = decide(*rivals, llama)
+        assert found.answer in ("too little data to tell", "no verdict")
+        assert reason in found.headline
+    assert decide(tfidf, cell("bert", 0.88, **changed), llama).answer == "practical"
+    equal = decide(cell("tfidf", 0.95), cell("bert", 0.95, **changed), llama)
+    assert equal.answer == "not worth it here"
+
+
+def test_a_p99_that_may_exceed_the_limit_is_not_known_to_stay_within_it() -> None:
+    found = decide(cell("bert", 0.88), cell("llama", 0.95, p99_ms=99.9))
+    assert found.answer == "practical if"
+    assert "1 answer in 100 may take up to 112 ms instead of 100" in found.headline
+
+
+def test_no_cascade_replaces_an_llm_where_accuracy_does_not_decide() -> None:
+    comments = 3_000
+    truth = (1, *(0,) * 9) * (comments // 10)
+
+    def scored(model: str, right: float, sure: float) -> record.CellRecord:
+        place = np.arange(comments) / comments
+        likely = np.where(place < sure, 0.95, 0.6)
+        test = tuple(np.where((place < right) == (np.asarray(truth) == 1), likely, 1 - likely))
+        quality = record.Quality(test, test, test, 1.0, 0.0, test)
+        return dataclasses.replace(cell(model, 0.9), quality=quality)
+
+    steps = ("without duplicates", "train", "test", "natural")
+    part = factories.part(truth)
+    data = factories.data(
+        part, validation=part, balanced=False, steps=factories.steps(steps, comments, 2_700, 300)
+    )
+    found = Analysis.of(factories.run(data, scored("tfidf", 0.85, 0.8), scored("llama", 0.95, 0.9)))
+    assert found.cascades[0].replaces
+    assert found.cascades[0].cascade.saved_share > rules.WORTHWHILE_SAVING
+    assert rules.decide(found).answer == "practical"
 
 
 def test_the_cheapest_of_equivalent_llms_represents_them() -> None:
