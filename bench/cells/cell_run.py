@@ -144,10 +144,14 @@ class CellRun:
         ))  # fmt: skip
 
     def energy(self) -> record.Energy:
-        return self._measure("energy", record.Energy, lambda figure: (
-            f"CPU {figure_text(figure.cpu_s_per_comment)} and {figure_text(figure.cpu_j_per_comment)} "
-            f"per comment, energy {figure.cpu_j_per_comment.origin}"
-        ))  # fmt: skip
+        def summary(energy: record.Energy) -> str:
+            joules = energy.cpu_j_per_comment
+            text = "energy unavailable"
+            if joules.value is not None:
+                text = f"CPU energy {figure_text(joules)} ({joules.origin})"
+            return f"CPU time {figure_text(energy.cpu_s_per_comment)} per comment, {text}"
+
+        return self._measure("energy", record.Energy, summary)
 
     def quality(self) -> record.Quality:
         each = record.probabilities_per_comment(manifest.read(self.cell.split).classes)
