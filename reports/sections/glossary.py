@@ -151,7 +151,7 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "95 % interval": f"the percentiles 2.5 and 97.5 of a figure over {bootstrap.RESAMPLES:,} bootstrap resamples "
     "of the comments. With several seeds the figure is their mean, and the interval is widened by the variance "
     "between trainings, with Student's t for their number (Satterthwaite 1946). "
-    "Accuracy on the test set has a Wilson interval, widened alike. With one seed, an interval does not "
+    "Accuracy on the test set has a Wilson interval, widened in the same way. With one seed, an interval does not "
     "cover that trainings differ.",
     "statistically significant": f"p < {metrics.ALPHA:g} in a paired t test on the same comments, by the "
     "variance over comments (for ROC AUC, over bootstrap resamples) and between trainings. Intervals follow from the "

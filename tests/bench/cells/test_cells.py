@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import factories
 from tests.in_process_worker import InProcessWorker
 from worthit.bench.cell import Cell, Effort
-from worthit.bench.cells import cell_run, work
+from worthit.bench.cells import cell_run
 from worthit.bench.cells.engine import Limit, Worker
 from worthit.bench.cells.progress import Progress
 from worthit.bench.cells.work import Work
@@ -330,88 +329,3 @@ def test_a_learning_curve_trains_on_smaller_parts_of_the_same_comments(
     assert points[0].test != points[1].test
     assert all(point.train_s.value for point in points)
     assert run.record.learning_curve == points
-
-
-@pytest.mark.parametrize(
-    ("reasons", "kept", "attempts"),
-    [
-        ([()], (), 1),
-        ([("a busy program",), ()], (), 2),
-        ([("a busy program",), ("another",)], ("a busy program",), 2),
-    ],
-)
-def test_a_disturbed_measurement_is_repeated_once_and_the_quieter_one_kept(
-    split: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    reasons: list[tuple[str, ...]],
-    kept: tuple[str, ...],
-    attempts: int,
-) -> None:
-    left = [(), *reasons]  # of training, then of each latency
-
-    class Watch:
-        """Has seen what the test says."""
-
-        def __init__(self, device: str) -> None: ...
-
-        def end(self) -> record.Disturbance:
-            given = left.pop(0)
-            others = record.measured(50.0 if given else 0.1, "%", "/proc/stat")
-            return factories.disturbance(*given, others=others)
-
-    monkeypatch.setattr(work, "Watch", Watch)
-    monkeypatch.setattr(cell_run, "_PAUSE_S", 0.0)
-    monkeypatch.setattr(cell_run, "Worker", InProcessWorker)
-    with one_cell(split, tmp_path) as run:
-        found = run.latency()
-        run.close()
-    assert found.disturbance is not None
-    assert found.disturbance.reasons == kept
-    assert found.disturbance.attempts == attempts
-    assert found.p50_ms.disturbed == "; ".join(kept)
-    # The first call of a process cannot be repeated.
-    assert found.cold_start_s.value is not None
-    assert run.record.latency == found
-    printed = (tmp_path / "progress").read_text()
-    repeated = "latency is measured again, since a busy program"
-    assert printed.count(repeated) == (attempts == 2)
-
-
-def test_the_first_result_stands_if_measuring_again_fails(
-    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Once(InProcessWorker):
-        """Measures latency once."""
-
-        asked = 0
-
-        def ask(self, operation: str, *arguments: Any, **more: Any) -> Any:
-            Once.asked += operation == "latency"
-            if Once.asked > 1:
-                raise CellError("out of memory")
-            return super().ask(operation, *arguments, **more)
-
-    monkeypatch.setattr(cell_run, "_disturbed_by", lambda result: ("a busy program",))
-    monkeypatch.setattr(cell_run, "_PAUSE_S", 0.0)
-    monkeypatch.setattr(cell_run, "Worker", Once)
-    with one_cell(split, tmp_path) as run:
-        found = run.latency()
-        run.close()
-    assert run.record.latency == found
-    assert not run.record.failures
-    assert "measuring latency again failed: out of memory" in (tmp_path / "progress").read_text()
-
-
-def test_every_measurement_of_time_records_what_else_the_machine_did(
-    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cell_run, "_PAUSE_S", 0.0)
-    monkeypatch.setattr(cell_run, "_FEWEST_COMMENTS", 40)
-    monkeypatch.setattr(cell_run, "Worker", InProcessWorker)
-    with one_cell(split, tmp_path) as run:
-        parts = (run.train(), run.latency(), run.throughput(), run.energy(), *run.learning_curve())
-        run.close()
-    for part in parts:
-        assert part.disturbance is not None
-        assert part.disturbance.window_s > 0

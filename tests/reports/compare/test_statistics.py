@@ -45,7 +45,7 @@ def timed(logs: npt.NDArray[np.float64], comments: int, first_length: int = 9) -
 def test_the_interval_of_a_ratio_of_medians_covers_the_true_ratio(
     passes: int, drift: float
 ) -> None:
-    """The speed of each tenth of a pass, or of each pass, differs; comments do too, in both runs alike."""
+    """The speed of each tenth of a pass, or of each pass, differs. So do comments, equally in both runs."""
 
     def interval(rng: np.random.Generator) -> statistics.Change:
         comments = np.tile(rng.normal(0, 0.6, 300), passes)
