@@ -25,6 +25,7 @@ class Effort:
     memory_comments: int = 128
     energy_window_s: float = 5.0
     idle_window_s: float = 5.0  # of each of two, before and after
+    attempts: int = 2  # measurements at most, while other work disturbs them
 
 
 @dataclass(frozen=True)

@@ -203,6 +203,11 @@ class BenchmarkOptions:
         "--cell-limit", "time limit of one training or one measurement (from the preset)",
         read=_from_1_up("--cell-limit"), describe=None, type=float, metavar="SECONDS",
     )]  # fmt: skip
+    attempts: Annotated[int, Option(
+        "--attempts",
+        "measure at most K times while other work on the machine disturbs a measurement (%(default)s)",
+        read=_from_1_up("--attempts"), describe=None, type=int, default=2, metavar="K",
+    )]  # fmt: skip
     cpu_watts: Annotated[float | None, Option(
         "--cpu-watts",
         "power of all processors together at full load: without an energy counter, CPU energy is "

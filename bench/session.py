@@ -121,8 +121,9 @@ class Session:
         assert self._run is not None
         options, preset = self.options, self.options.preset
         name = options.models[model]
+        effort = dataclasses.replace(preset.effort, attempts=options.attempts)
         cell = Cell(
-            model, device, seed, self._prepared.key, self._settings(model), preset.effort,
+            model, device, seed, self._prepared.key, self._settings(model), effort,
             retrain=options.retrain and self._is_first(model, device, seed),
             also=tuple((other.name, other.key) for other in self._out_of_domain),
             location="" if name in MODELS else name, cpu_watts=options.cpu_watts,

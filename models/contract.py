@@ -154,6 +154,21 @@ class Classifier(ABC, Generic[S]):
         The checkpoint, if any, is already on this machine.
         """
 
+    def choose(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> int:
+        """Choose settings that need no training, such as a prompt, on n validation comments.
+
+        Called before `fit`, with comments that are neither trained nor tested on. There may be none.
+        By default nothing is chosen.
+
+        Args:
+            texts: n comments.
+            labels: shape (n,), as in `fit`; some classes may be missing.
+
+        Returns:
+            The number of alternatives that were tried; 0 if the settings stay as they are.
+        """
+        return 0
+
     def fit(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> Self:
         """Train on n comments.
 

@@ -199,7 +199,16 @@ def repeated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     from worthit.reports.compare import repeat
 
     root, printed = tmp_path_factory.mktemp("repeated"), io.StringIO()
-    options = ["--models", "lsa,tfidf", "--seeds", "1", "--dataset", "synthetic:600"]
+    options = [
+        "--models",
+        "lsa,tfidf",
+        "--seeds",
+        "1",
+        "--attempts",
+        "1",
+        "--dataset",
+        "synthetic:600",
+    ]
     options += ["-k", "train or accuracy"]
     with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(printed):
         patched.setenv("WORTHIT_CACHE", str(root / "cache"))

@@ -131,6 +131,8 @@ def training(seconds: float | Figure = 10.0, **changed: Any) -> record.Training:
         memory=memory(), trained_at=TRAINED, settings={}, artifact="a",
         disk_mb=measured(1, "MB", "sizes"), parameters=1, trained_parameters=1, comments=20,
         truncated_share=0.0, cpu_s=measured(15, "s", "CPU time"), cpu_j=unmetered, ram_j=unmetered, gpu_j=unmetered,
+        choosing_s=record.unavailable("s", record.NOTHING_CHOSEN),
+        tried=0,
         disturbance=disturbance(),
     )  # fmt: skip
     return dataclasses.replace(base, **changed)

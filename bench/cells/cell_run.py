@@ -52,7 +52,9 @@ def _disturbed_by(result: object) -> tuple[str, ...]:
 def _less_disturbed(first: Any, second: Any) -> Any:
     """The less disturbed of two measurements in one process."""
     kept = second if quieter(second.disturbance, first.disturbance) else first
-    kept = dataclasses.replace(kept, disturbance=dataclasses.replace(kept.disturbance, attempts=2))
+    attempts = first.disturbance.attempts + 1
+    seen = dataclasses.replace(kept.disturbance, attempts=attempts)
+    kept = dataclasses.replace(kept, disturbance=seen)
     if not isinstance(kept, record.Latency):
         return kept
     # Only the first measurement has the first call, and the first of each shape.
@@ -269,7 +271,9 @@ class CellRun:
                 self._stop()
             self._fail(name, error)
             raise
-        if reasons := _disturbed_by(result):
+        for _ in range(1, self.cell.effort.attempts):
+            if not (reasons := _disturbed_by(result)):
+                break
             self._progress.line(f"  {name} is measured again, since {'; '.join(reasons)}")
             time.sleep(_PAUSE_S)
             try:
@@ -281,6 +285,7 @@ class CellRun:
                 self._progress.line(f"  measuring {name} again failed: {error}")
                 if self._worker and not (self._loaded and self._worker.alive()):
                     self._stop()
+                break
         self._finish(name, result, seconds, summary(result))
         return result
 

@@ -200,6 +200,7 @@ class Work:
     def curve_point(self, comments: int) -> record.CurvePoint:
         """Train a new model on the first `comments` training comments, and score the test set."""
         model, train = self._cell_model.make(), self._comments("train")
+        self._choose(model)
         watch = self._watch()
         start = time.perf_counter()
         model.fit(train.texts[:comments], train.labels[:comments], self._progress)
@@ -220,6 +221,7 @@ class Work:
 
     def _fit_and_save(self, folder: Path) -> record.Training:
         model, comments = self._cell_model.make(), self._comments("train")
+        choosing_s, tried = self._choose(model)
 
         def fit() -> None:
             model.fit(comments.texts, comments.labels, self._progress)
@@ -259,11 +261,24 @@ class Work:
                 cpu_j=joules["CPU"],
                 ram_j=joules["RAM"],
                 gpu_j=joules["GPU"],
+                choosing_s=choosing_s,
+                tried=tried,
                 disturbance=seen,
             )
             training = flag(training, seen)
             artifacts.write_record(training, scratch)
         return training
+
+    def _choose(self, model: Any) -> tuple[Figure, int]:
+        """Let a model choose settings on the validation comments: the seconds, and how many it tried."""
+        validation = self._comments("validation")
+        start = time.perf_counter()
+        tried = model.choose(validation.texts, validation.labels, self._progress)
+        self._synchronize()
+        choosing_s = time.perf_counter() - start
+        if tried:
+            return measured(choosing_s, "s", _CLOCK), tried
+        return unavailable("s", record.NOTHING_CHOSEN), 0
 
     def _probabilities(self, scores: Any) -> tuple[float, ...]:
         """Scores of shape (comments, classes) as a record has them.

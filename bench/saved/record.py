@@ -25,6 +25,9 @@ DEFAULT_P99_LIMIT_MS = 100.0
 #: why a model without training has no training time
 NOT_TUNED = "not tuned"
 
+#: why a model has no time of choosing settings
+NOTHING_CHOSEN = "chooses no settings"
+
 #: default share of toxic comments to find in the natural test set
 DEFAULT_RECALL = 0.8
 
@@ -119,6 +122,8 @@ class Training:
     cpu_j: Figure  # gross, as the next two
     ram_j: Figure
     gpu_j: Figure  # of the card that the cell uses
+    choosing_s: Figure  # time to choose settings on validation comments, before training
+    tried: Count  # alternatives that it chose from; 0: the settings are as given
     disturbance: Disturbance
     cached: bool = False  # trained by an earlier run
 

@@ -28,7 +28,7 @@ ABSENT = "cuda" if sys.platform == "darwin" else "mps"
 def bench(folder: Path, *arguments: str, **more: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "bench/", "--benchmark-only", "--dataset", "synthetic:600",
-         "--seeds", "1",
+         "--seeds", "1", "--attempts", "1",
          "--runs-folder", str(folder), "--benchmark-storage", f"file://{folder}/benchmarks", *arguments],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more,
     )  # fmt: skip

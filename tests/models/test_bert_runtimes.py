@@ -244,7 +244,7 @@ def test_an_artifact_is_converted_once_for_each_training(
 def test_it_follows_berts_options(tiny_bert: Path, tmp_path: Path, name: str) -> None:
     given = [
         "--preset", "reference", "--models", f"{name},bert", "--dataset", "synthetic:600",
-        "--train-size", "60", "--test-size", "20", "--max-length", "24", "--seeds", "2", "--retrain",
+        "--train-size", "60", "--test-size", "20", "--max-length", "24", "--seeds", "2", "--attempts", "1", "--retrain",
         "--checkpoint", f"bert={tiny_bert}", "--runs-folder", str(tmp_path),
     ]  # fmt: skip
     with (tmp_path / "progress").open("w") as stream:
