@@ -69,6 +69,11 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
     )
     scored.add_argument("--device", default="cpu", choices=contract.DEVICES, help="(%(default)s)")
     scored.add_argument(
+        "--yes-send-comments",
+        action="store_true",
+        help="permit a model endpoint:NAME to send the comments to its server",
+    )
+    scored.add_argument(
         "--batch-size", type=int, metavar="N", help="comments per batch (the model's default)"
     )
     scored.add_argument(
@@ -232,7 +237,11 @@ def _load(parsed: argparse.Namespace, trained: TrainedModel) -> Any:
 
         torch.set_num_threads(processor.allowed_cores())  # as in the benchmark
         logging.disable_progress_bar()
-    return registry.load(trained.folder, parsed.device, parsed.checkpoint)
+    model = registry.load(trained.folder, parsed.device, parsed.checkpoint)
+    model.may_send_comments = parsed.yes_send_comments
+    if parsed.yes_send_comments and model.sends_comments_to:
+        _say(f"every comment is sent to {model.sends_comments_to}, unless its answer is cached")
+    return model
 
 
 def _stream(
