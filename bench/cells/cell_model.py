@@ -133,7 +133,7 @@ class CellModel:
         if is_endpoint(self._location):
             settings = without_paths(self.unfitted.get_params())
             return f"{settings['model']} on {settings['url']}"
-        return self._checkpoint and self._checkpoint.origin
+        return str(self._checkpoint.origin) if self._checkpoint else None
 
     def _device_name(self) -> str:
         if is_endpoint(self._location):
