@@ -217,7 +217,7 @@ class BenchmarkOptions:
     )]  # fmt: skip
     yes_send_comments: Annotated[bool, Option(
         "--yes-send-comments", "permit that comments are sent to an --endpoint on another machine",
-        describe=_yes_or_no, action="store_true",
+        describe=None, action="store_true",
     )]  # fmt: skip
     shots: Annotated[int, Option(
         "--shots", "number of training comments that an endpoint is shown with each comment (0)",

@@ -122,11 +122,6 @@ class Endpoint(Classifier[EndpointSettings]):
     def size(self) -> Size:
         return Size(None, None)
 
-    @property
-    def uses_log_probabilities(self) -> bool:
-        """True if the server said that it has them."""
-        return "logprobs" in self._saved.parameters
-
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         """Draw the examples, and find out which parameters the server accepts, without any comment."""
         self._saved = _Saved(self._accepted_parameters(), self._examples(texts, labels))

@@ -74,7 +74,7 @@ class ServerWork(Work):
         latency = measure_latency(
             send, self._synchronize, texts, limit_s, self._load_s, cold_start, once_each=True
         )
-        return dataclasses.replace(latency, requests=_requests(asked))
+        return dataclasses.replace(_with_network(latency), requests=_requests(asked))
 
     def throughput(self) -> record.Throughput:
         """Comments other than those of `latency` where there are enough: a server may cache prompts."""
@@ -118,6 +118,18 @@ class ServerWork(Work):
             requests=_requests(asked),
             test_no_answer=sum(answer_to[text].scores is None for text in parts["test"]),
         )
+
+
+def _with_network(latency: record.Latency) -> record.Latency:
+    """The same figures, read from a clock that no device was synchronised for."""
+    figures = {
+        field.name: dataclasses.replace(figure, instrument=_CLOCK)
+        for field in dataclasses.fields(latency)
+        if isinstance(figure := getattr(latency, field.name), Figure)
+        and figure.value is not None
+        and field.name not in ("load_s", "cold_start_s")
+    }
+    return dataclasses.replace(latency, **figures)
 
 
 def _requests(asked: Sequence[Any]) -> record.Requests:
