@@ -45,6 +45,7 @@ class Server:
     """A running server and what it was sent."""
 
     url: str
+    act: Callable[[Body, int], Act]
     requests: list[Body] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     most_at_once: int = 0
@@ -77,7 +78,7 @@ def serve(act: Callable[[Body, int], Act]) -> Iterator[Server]:
                 busy[0] += 1
                 server.most_at_once = max(server.most_at_once, busy[0])
             try:
-                self._answer(act(body, number))
+                self._answer(server.act(body, number))
             finally:
                 with lock:
                     busy[0] -= 1
@@ -101,7 +102,7 @@ def serve(act: Callable[[Body, int], Act]) -> Iterator[Server]:
 
     stopped = threading.Event()
     listening = Quiet(("127.0.0.1", 0), Handler)
-    server = Server(f"http://127.0.0.1:{listening.server_port}/v1")
+    server = Server(f"http://127.0.0.1:{listening.server_port}/v1", act)
     thread = threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

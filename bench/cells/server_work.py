@@ -58,7 +58,7 @@ class ServerWork(Work):
         )
 
     def latency(self, texts: Sequence[str]) -> record.Latency:
-        """One fresh request per comment, one after the other, and one before."""
+        """One fresh request per comment, one after the other."""
         asked: list[Any] = []
 
         def cold_start() -> Figure:

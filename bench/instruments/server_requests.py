@@ -30,7 +30,7 @@ def most_requests(latency_samples: int) -> int:
     Args:
         latency_samples: comments that latency is measured on.
     """
-    return 1 + latency_samples + sum(map(_requests, AT_ONCE))
+    return latency_samples + sum(map(_requests, AT_ONCE))
 
 
 def measure_concurrency(

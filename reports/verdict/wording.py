@@ -151,6 +151,8 @@ def _costs(case: Case, rival: CellRecord, opening: str, names: dict[str, str]) -
 
 def _ratio(case: Case, rival: CellRecord, key: str, what: str) -> str:
     llm, other = (case.analysis.values[cell.name, key] for cell in (case.llm, rival))
+    if key == costs.KEY and rival.is_endpoint:
+        return _compute_ratio(case, rival, what)
     if not llm.value or not other.value or llm.disturbed or other.disturbed:
         return ""
     if key == costs.KEY:
