@@ -34,9 +34,14 @@ def summary(run: Run) -> str:
         return ""
     names = joined([name(run, cell) for cell in cells])
     verb = "run" if len(cells) > 1 else "runs"
+    earlier = " (cached) there: some answers are those of earlier requests."
+    has_cached = any(
+        cell.quality and cell.quality.requests and cell.quality.requests.cached for cell in cells
+    )
     return (
         f" {names} {verb} on a server: latency includes the network, throughput is at the best number of "
         "requests at once, and the server's compute, memory and energy are not measured."
+        f"{earlier * has_cached}"
     )
 
 
@@ -67,7 +72,7 @@ def _sentences(run: Run, cells: list[CellRecord]) -> list[str]:
         if by_text:
             sentences.append(
                 f"{by_text:,} of {_answered(found):,} answers of {model} are without log-probabilities: their "
-                "scores are 0 or 1, so ROC AUC and all thresholds see two values only."
+                "scores are 0 or 1, and comments with equal scores cannot be ranked."
             )
         if found.cached:
             sentences.append(
