@@ -122,7 +122,7 @@ class ServerWork(Work):
 
 def _with_network(latency: record.Latency) -> record.Latency:
     """The same figures, read from a clock that no device was synchronised for."""
-    figures = {
+    figures: dict[str, Any] = {
         field.name: dataclasses.replace(figure, instrument=_CLOCK)
         for field in dataclasses.fields(latency)
         if isinstance(figure := getattr(latency, field.name), Figure)

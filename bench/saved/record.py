@@ -30,7 +30,6 @@ NOTHING_CHOSEN = "chooses no settings"
 
 #: why a model on a server has no compute, memory, energy and size here
 ON_SERVER = "it runs on a server"
-
 #: default share of toxic comments to find in the natural test set
 DEFAULT_RECALL = 0.8
 
@@ -151,9 +150,9 @@ BEFORE_FIRST_ANSWER = ("load_s", "first_call_ms", "cold_start_s")
 
 @dataclass(frozen=True)
 class Requests:
-    """What a chat-completions server did with the comments of one measurement, each asked about once."""
+    """What a chat-completions server did with the comments of one measurement."""
 
-    comments: _Positive
+    comments: _Positive  # each asked about once
     cached: Count  # answered by an earlier request, not sent again
     retries: Count  # requests that were sent again
     rate_limited: Count  # of these, after the server limited the rate
@@ -222,9 +221,8 @@ class MachineRate:
 @dataclass(frozen=True)
 class Throughput:
     batches: Annotated[tuple[BatchRate, ...], msgspec.Meta(min_length=1)]  # of one process
-    #: "no gain", "largest size", "memory" if a larger batch did not fit, or of an endpoint "rate limit"
-    ended_by: str
-    machine: MachineRate  # of an endpoint: of the server, as this machine sees it
+    ended_by: str  # "no gain", "largest size", "memory" if a batch did not fit, or "rate limit"
+    machine: MachineRate  # of an endpoint: as this machine sees the server
     disturbance: Disturbance | None = None
     requests: Requests | None = None
 
@@ -343,7 +341,6 @@ class CellRecord:
 
     @property
     def is_endpoint(self) -> bool:
-        """True if a server computes the scores."""
         return self.setup is not None and self.setup.kind == "endpoint"
 
 

@@ -50,8 +50,9 @@ def _where(run: Run, cells: list[CellRecord]) -> str:
         f"{name(run, cell)} is {cell.setup.checkpoint}" for cell in cells if cell.setup is not None
     ]
     return (
-        f"{joined(places)}, an {link('endpoint')}. Comments were sent there. Nothing was trained; how "
-        "the server computes, and what else it did meanwhile, is unknown."
+        f"{joined(places)}, an {link('endpoint')}. Comments were sent there. Nothing was trained. Each "
+        "comment was asked about once; another time the server may answer differently, which no interval covers. "
+        "How it computes, and what else it did meanwhile, is unknown."
     )
 
 

@@ -49,6 +49,12 @@ def test_the_report_says_what_its_latency_and_throughput_are() -> None:
     assert "endpoint:gpt is gpt on api.example.com" in text
 
 
+def test_an_endpoint_is_not_called_deterministic() -> None:
+    text = rendered(run(endpoint_runs.cell(0.9)))
+    assert "Deterministic, so one training is enough: tfidf." in text
+    assert "another time the server may answer differently" in text
+
+
 def test_comments_without_an_answer_and_answers_in_text_are_counted() -> None:
     asked = endpoint_runs.requests(
         no_answer={"timed out": 20, "refused (400)": 10}, by_log_probabilities=970
@@ -140,7 +146,7 @@ def test_it_is_never_the_tuned_llm_and_a_cheaper_one_that_is_as_good_wins() -> N
     assert decided.headline.startswith(
         "Not worth it here: endpoint:gpt is more accurate than llama"
     )
-    assert any("× the price of a comment of endpoint:gpt" in reason for reason in decided.reasons)
+    assert any("× the price of a comment and" in reason for reason in decided.reasons)
 
 
 def test_without_prices_a_better_endpoint_leaves_the_verdict_open_and_a_worse_one_does_not() -> (
