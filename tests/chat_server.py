@@ -48,7 +48,6 @@ class Server:
     act: Callable[[Body, int], Act]
     requests: list[Body] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
-    most_at_once: int = 0
 
     @property
     def comments(self) -> list[str]:
@@ -62,7 +61,7 @@ class Server:
 @contextmanager
 def serve(act: Callable[[Body, int], Act]) -> Iterator[Server]:
     """Answer requests by `act`, which gets a request's body and its number from 0."""
-    lock, busy = threading.Lock(), [0]
+    lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -76,13 +75,7 @@ def serve(act: Callable[[Body, int], Act]) -> Iterator[Server]:
                 number = len(server.requests)
                 server.requests.append(body)
                 server.headers.append(dict(self.headers))
-                busy[0] += 1
-                server.most_at_once = max(server.most_at_once, busy[0])
-            try:
-                self._answer(server.act(body, number))
-            finally:
-                with lock:
-                    busy[0] -= 1
+            self._answer(server.act(body, number))
 
         def _answer(self, one: Act) -> None:
             stopped.wait(one.stall_s)

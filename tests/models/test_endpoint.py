@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,19 @@ def test_comments_get_probabilities_and_are_asked_about_once() -> None:
         assert [one.cached for one in again] == [True] * 4 + [False]
         assert len(server.requests) == sent + 2  # the test question and the new comment
         assert not any(one.cached for one in model.ask(TEXTS, 2, fresh=True))
-    assert server.most_at_once == 2
+
+
+def test_several_requests_are_on_their_way_at_once() -> None:
+    both = threading.Barrier(2)
+
+    def act(body: Body, number: int) -> Act:
+        if number:  # each of the two comments waits for the other
+            both.wait(10)
+        return by_word(body, number)
+
+    with serve(act) as server:
+        asked_both = fitted(server.url).ask(["hello", "you idiot"], 2)
+    assert not any(one.problem for one in asked_both)
 
 
 def test_the_cache_of_answers_holds_no_comment_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
