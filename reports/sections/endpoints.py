@@ -66,7 +66,7 @@ def _sentences(run: Run, cells: list[CellRecord]) -> list[str]:
         if quality.test_no_answer:
             share = percent(quality.test_no_answer / len(run.data.test.labels))
             sentences.append(
-                f"{model} gave no answer to {quality.test_no_answer:,} test comments ({share}). All classes "
+                f"{model} gave no answer to {quality.test_no_answer:,} of the test comments ({share}). All classes "
                 f"are then equally probable, and accuracy counts the comment as {_tie(run)}."
             )
         by_text = _answered(found) - found.by_log_probabilities

@@ -61,7 +61,7 @@ def test_comments_without_an_answer_and_answers_in_text_are_counted() -> None:
     )
     analysis = Analysis.of(run(endpoint_runs.cell(0.9, asked, no_answer=30)))
     _, sentences, *details = endpoints.section(analysis)
-    assert "gave no answer to 30 test comments (1.0 %)" in sentences
+    assert "gave no answer to 30 of the test comments (1.0 %)" in sentences
     assert "accuracy counts the comment as toxic" in sentences
     assert "2,000 of 2,970 answers of endpoint:gpt are without log-probabilities" in sentences
     assert any("no answer: refused (400) (20); timed out (40)" in part for part in details)
