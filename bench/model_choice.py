@@ -5,7 +5,9 @@ from pathlib import Path
 
 from worthit.datasets.errors import OptionError
 from worthit.models import registry
-from worthit.models.registry import HF, MODELS
+from worthit.models.chat import address
+from worthit.models.chat.address import Address
+from worthit.models.registry import ENDPOINT, HF, MODELS, is_endpoint
 
 
 def names(flag: str, given: str | None) -> list[str]:
@@ -38,6 +40,8 @@ def models(given: str | None) -> dict[str, str]:
         for name in groups.get(given_name, [given_name])
     ]
     for name in selected:
+        if is_endpoint(name) and not name.startswith(ENDPOINT):
+            raise OptionError("--models endpoint has no model's name; give endpoint:NAME")
         registry.entry(name)
     return registry.name_rows(selected)
 
@@ -78,6 +82,8 @@ def checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, st
 def _require_choice(model: str, pair: str, checkpoint: str) -> None:
     """Raises OptionError unless that model's checkpoint can be chosen."""
     entry = registry.entry(model)
+    if is_endpoint(model):
+        raise OptionError(f"{model} has its weights on a server; omit --checkpoint {pair}")
     if entry.location.startswith(HF):
         raise OptionError(f"{model} is a checkpoint itself; omit --checkpoint {pair}")
     if entry.trained_as:
@@ -93,5 +99,19 @@ def _require_choice(model: str, pair: str, checkpoint: str) -> None:
 
 
 def without_path(row: str, name: str) -> str:
-    """A model as the user named it; a checkpoint's absolute path is shortened to the row's name."""
-    return row if Path(name.removeprefix(HF)).is_absolute() else name
+    """A model as the user named it; an absolute path is shortened to the row's name."""
+    return row if Path(name.removeprefix(HF).removeprefix(ENDPOINT)).is_absolute() else name
+
+
+def endpoint(given: str | None, models: Mapping[str, str]) -> Address | None:
+    """The server of the models endpoint:NAME.
+
+    Raises:
+        OptionError: the address makes no sense, or only one of address and model is given.
+    """
+    asked = [name for name in models.values() if is_endpoint(name)]
+    if given is None and asked:
+        raise OptionError(f"{asked[0]} needs the address of its server: --endpoint URL")
+    if given is not None and not asked:
+        raise OptionError("--endpoint has no model; name one, --models endpoint:NAME")
+    return None if given is None else address.parse(given)

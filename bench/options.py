@@ -17,6 +17,7 @@ from worthit.datasets.errors import OptionError, UnknownNameError
 from worthit.datasets.registry import DATASETS, parse
 from worthit.datasets.splits.protocol import Protocol
 from worthit.datasets.tables.columns import Choices
+from worthit.models.chat.address import Address
 from worthit.models.contract import DEVICES
 from worthit.models.registry import MODELS, USAGES
 
@@ -65,6 +66,15 @@ def _from_1_up(flag: str) -> Callable[[float | None], float | None]:
     def read(given: float | None) -> float | None:
         if given is not None and given < 1:
             raise OptionError(f"{flag} is {given}; it takes a number from 1 up")
+        return given
+
+    return read
+
+
+def _from_0_up(flag: str) -> Callable[[int], int]:
+    def read(given: int) -> int:
+        if given < 0:
+            raise OptionError(f"{flag} is {given}; it takes a number from 0 up")
         return given
 
     return read
@@ -199,6 +209,20 @@ class BenchmarkOptions:
         default=[],
         metavar="MODEL=ID_OR_PATH",
     )]  # fmt: skip
+    endpoint: Annotated[Address | None, Option(
+        "--endpoint",
+        "address of a chat-completions server, for models endpoint:NAME; a key is read from the environment "
+        "variable WORTHIT_API_KEY only",
+        describe=lambda value: value.shown, metavar="URL",
+    )]  # fmt: skip
+    yes_send_comments: Annotated[bool, Option(
+        "--yes-send-comments", "permit that comments are sent to an --endpoint on another machine",
+        describe=None, action="store_true",
+    )]  # fmt: skip
+    shots: Annotated[int, Option(
+        "--shots", "number of training comments that an endpoint is shown with each comment (0)",
+        read=_from_0_up("--shots"), describe=None, type=int, default=0, metavar="K",
+    )]  # fmt: skip
     cell_limit: Annotated[float | None, Option(
         "--cell-limit", "time limit of one training or one measurement (from the preset)",
         read=_from_1_up("--cell-limit"), describe=None, type=float, metavar="SECONDS",
@@ -270,6 +294,7 @@ def read(
     """
     values = {name: option.read(get(option.destination)) for name, option in OPTIONS.items()}
     values["checkpoint"] = model_choice.checkpoints(values["checkpoint"], values["models"])
+    values["endpoint"] = model_choice.endpoint(values["endpoint"], values["models"])
     values["runs_folder"] = values["runs_folder"] or runs_folder
     return BenchmarkOptions(
         **values, report_options=report_options, devices_given=get("devices") is not None

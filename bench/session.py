@@ -11,14 +11,14 @@ from typing import Any
 from worthit.bench.cell import Cell, cell_name, file_name
 from worthit.bench.cells.cell_run import CellRun
 from worthit.bench.cells.progress import Progress, minutes
-from worthit.bench.instruments import machine
+from worthit.bench.instruments import machine, server_requests
 from worthit.bench.instruments.machine_noise import measure_noise
 from worthit.bench.options import BenchmarkOptions
 from worthit.bench.saved import data_record, record, run_file
 from worthit.datasets import prepare, transfer
 from worthit.datasets.audit.audit import Audit, examine
-from worthit.datasets.errors import RunError
-from worthit.datasets.splits.manifest import OutOfDomainSet, Prepared
+from worthit.datasets.errors import OptionError, RunError
+from worthit.datasets.splits.manifest import PARTS, OutOfDomainSet, Prepared
 from worthit.datasets.splits.protocol import AtMost, Protocol
 from worthit.models import registry
 from worthit.models.registry import MODELS
@@ -31,13 +31,16 @@ _SEEDS = 3
 def cells(options: BenchmarkOptions) -> list[tuple[str, str, str]]:
     """All (model, device, seed), as plain strings; models only on devices they can run on.
 
+    An endpoint occupies no device here. It counts as on the CPU, whatever the devices.
+
     If no given device suits a model, its cells stay, and are skipped with the reason. Without
     --seeds, `Session.why_no_seed` omits later seeds once the first training is known.
     """
     combinations = []
     for model, name in options.models.items():
         entry = registry.entry(name)
-        able = [device for device in options.devices if device in entry.devices]
+        devices = entry.devices if registry.is_endpoint(name) else options.devices
+        able = [device for device in devices if device in entry.devices]
         seeds = (options.seeds or _SEEDS) if entry.seeded and able else 1
         for device in able or (options.devices if options.devices_given else ()):
             combinations += [(model, device, str(seed)) for seed in range(seeds)]
@@ -84,6 +87,7 @@ class Session:
             self._progress.line(f"  also tested on {other.summary()}")
         audit = examine(prepared.key)
         self._progress.line(f"  {audit.summary()}")
+        self._announce_sending(prepared)
         empty = self._empty_run(prepared, audit)
         try:
             self._run, self.run_file = _create_file(empty, options.runs_folder)
@@ -92,6 +96,41 @@ class Session:
                 f"runs cannot be saved in {options.runs_folder} ({error.strerror}); "
                 "choose --runs-folder"
             ) from error
+
+    def _announce_sending(self, prepared: Prepared) -> None:
+        """Say how many comments go where, before the first one does.
+
+        Raises:
+            OptionError: they leave this machine, and the user has not permitted it.
+        """
+        server = self.options.endpoint
+        if server is None:
+            return
+        names = [name for name in self.options.models.values() if registry.is_endpoint(name)]
+        sending = f"{self._sending(prepared)}, for each of {', '.join(names)}"
+        if server.is_this_machine:
+            self._progress.line(f"  a server on this machine is sent {sending}")
+        elif self.options.yes_send_comments:
+            self._progress.line(f"  {server.host} is sent {sending}")
+        else:
+            raise OptionError(
+                f"{server.host} would be sent {sending}; --yes-send-comments permits it"
+            )
+
+    def _sending(self, prepared: Prepared) -> str:
+        """How many comments an endpoint is sent, and how often."""
+        parts = {name: prepare.comments(prepared.key, name).texts for name in PARTS}
+        parts["train"] = parts["train"][: len(parts["test"])]
+        for other in self._out_of_domain:
+            parts[f"out-of-domain {other.name}"] = prepare.comments(other.key, "test").texts
+        distinct = len({*itertools.chain(*parts.values())})
+        samples = min(self.options.preset.effort.latency_samples, len(parts["test"]))
+        shots = self.options.shots
+        return (
+            f"up to {distinct:,} comments once, except those with a cached answer, and up to "
+            f"{server_requests.most_requests(samples):,} of them again, to time the answers"
+            f"{f', each with {shots:,} training comments as examples' * bool(shots)}"
+        )
 
     def why_no_seed(self, model: str, device: str, seed: int) -> str:
         """Why a later seed of a model is omitted; empty if it is trained.
@@ -127,6 +166,7 @@ class Session:
             retrain=options.retrain and self._is_first(model, device, seed),
             also=tuple((other.name, other.key) for other in self._out_of_domain),
             location="" if name in MODELS else name, cpu_watts=options.cpu_watts,
+            may_send_comments=options.yes_send_comments,
         )  # fmt: skip
         log = options.runs_folder / "logs" / self._run.run_id / f"{file_name(cell.name)}.log"
         self._announce(cell)
@@ -138,6 +178,8 @@ class Session:
         entry = registry.entry(name)
         preset = options.preset.settings.get(entry.trained_as or name, {})
         settings = preset | registry.settings(name)
+        if registry.is_endpoint(name) and options.endpoint is not None:
+            settings |= {"url": options.endpoint.url, "shots": options.shots}
         if entry.pretrained and options.max_length is not None:
             settings["max_length"] = options.max_length
         trained = entry.trained_as or model

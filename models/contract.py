@@ -36,7 +36,7 @@ def silent(done: int, total: int) -> None:
     """Ignore progress."""
 
 
-Kind = Literal["classical", "encoder", "llm"]
+Kind = Literal["classical", "encoder", "llm", "endpoint"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,8 @@ class Classifier(ABC, Generic[S]):
     Settings: ClassVar[type[Any]]
     #: False if `fit` trains nothing
     trains: ClassVar[bool] = True
+    #: False: a row of NaN among the probabilities is a comment without an answer
+    answers_all: ClassVar[bool] = True
     #: libraries whose version affects the trained model
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy", "scikit-learn")
 
@@ -122,6 +124,13 @@ class Classifier(ABC, Generic[S]):
         self.device = device
         self.seed = seed
         self.classes = tuple(classes)
+        #: set if the user permits it; a model that sends comments elsewhere requires it
+        self.may_send_comments = False
+
+    @property
+    def sends_comments_to(self) -> str:
+        """The host that comments go to; empty if they stay on this machine."""
+        return ""
 
     @property
     def dtype_note(self) -> str:

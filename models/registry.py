@@ -3,8 +3,8 @@
 A model's file is imported only when the model is used. So a line has what must be known before: the
 kind of model, its devices, whether it starts from pretrained weights, and whether a seed changes it.
 
-Unregistered models have two forms of name: `module:Class` is the user's code, and `hf:CHECKPOINT`
-is other weights for a model here.
+Unregistered models have three forms of name: `module:Class` is the user's code, `hf:CHECKPOINT` is other
+weights for a model here, and `endpoint:NAME` a model on a chat-completions server.
 """
 
 import importlib
@@ -25,10 +25,12 @@ from worthit.datasets.errors import (
 from worthit.models.contract import DEVICES, Classifier, ModelEntry, read_card
 
 HF = "hf:"
-USAGES = ("module:Class", "hf:CHECKPOINT")
+ENDPOINT = "endpoint:"
+USAGES = ("module:Class", "hf:CHECKPOINT", "endpoint:NAME")
 _USER_CODE = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 
 _pretrained = partial(ModelEntry, pretrained=True)
+_ENDPOINT = ModelEntry("worthit.models.endpoint:Endpoint", "endpoint", default=False, seeded=False)
 
 MODELS = {
     # Each additional model takes time and a row, so less informative models are not default.
@@ -66,13 +68,15 @@ def entry(name: str) -> ModelEntry:
     """The registry line of a model; the user's own code is imported for it.
 
     Raises:
-        UnknownNameError: the name is not registered and has neither form of `USAGES`.
+        UnknownNameError: the name is not registered and has no form of `USAGES`.
         ModelError: the user's model cannot be used.
     """
     if name in MODELS:
         return MODELS[name]
     if name.removeprefix(HF) and name.startswith(HF):
         return _pretrained(name, None, DEVICES)
+    if is_endpoint(name):
+        return _ENDPOINT
     if is_user_code(name):
         from worthit.models import user_model
 
@@ -82,7 +86,13 @@ def entry(name: str) -> ModelEntry:
 
 def is_user_code(name: str) -> bool:
     """True if the name has the form module:Class."""
-    return name not in MODELS and not name.startswith(HF) and bool(_USER_CODE.fullmatch(name))
+    reserved = name in MODELS or name.startswith((HF, ENDPOINT))
+    return not reserved and bool(_USER_CODE.fullmatch(name))
+
+
+def is_endpoint(name: str) -> bool:
+    """True if the name has the form endpoint:NAME, or is that in the card of such a model."""
+    return name == ENDPOINT.removesuffix(":") or (name.startswith(ENDPOINT) and name != ENDPOINT)
 
 
 def model_class(name: str) -> type[Classifier[Any]]:
@@ -107,6 +117,8 @@ def model_class(name: str) -> type[Classifier[Any]]:
 
 def settings(name: str) -> dict[str, Any]:
     """The settings that a model's name implies."""
+    if name.startswith(ENDPOINT):
+        return {"model": name.removeprefix(ENDPOINT)}
     return {"checkpoint": name.removeprefix(HF)} if name.startswith(HF) else {}
 
 
@@ -133,6 +145,10 @@ def row_name(given: str, *, short: bool = True) -> str:
     if is_user_code(given):
         name = given.rpartition(":")[2]
         return name if short and name not in MODELS else given.replace(":", ".")
+    if given.startswith(ENDPOINT):
+        model = given.removeprefix(ENDPOINT)
+        model = model.rpartition("/")[2] if short else model
+        return ENDPOINT + re.sub(r"[^\w.-]+", "-", model)
     if not given.startswith(HF):
         return given
     path = Path(given.removeprefix(HF)).expanduser()

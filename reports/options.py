@@ -78,8 +78,21 @@ MACHINE = ReportOption(
 API = ReportOption(
     "--api-price",
     "PRICE",
-    "price of a million comments scored by a hosted API; the report gives the break-even volume",
+    "price of a million comments scored by a hosted API, or by an endpoint without --price-in and "
+    "--price-out; the report gives the break-even volume",
     unit=", per million comments",
+)
+PRICE_IN = ReportOption(
+    "--price-in",
+    "PRICE",
+    "price of a million prompt tokens of an endpoint",
+    unit=", per million tokens",
+)
+PRICE_OUT = ReportOption(
+    "--price-out",
+    "PRICE",
+    "price of a million completion tokens of an endpoint",
+    unit=", per million tokens",
 )
 VOLUME = ReportOption(
     "--volume",
@@ -93,7 +106,9 @@ CARBON = ReportOption(
     "grams of CO2e per kWh; the report gives the emissions of CPU and GPU while scoring",
     unit=", per kWh",
 )
-OPTIONS = (RECALL, P99_LIMIT, WORTHWHILE, BUDGET, ELECTRICITY, MACHINE, API, VOLUME, CARBON)
+OPTIONS = (
+    RECALL, P99_LIMIT, WORTHWHILE, BUDGET, ELECTRICITY, MACHINE, API, PRICE_IN, PRICE_OUT, VOLUME, CARBON,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,6 +123,8 @@ class ReportOptions:
     machine_per_hour: float | None  # of the whole machine
     part_per_hour: Mapping[str, float]  # of PRICED_PARTS; empty unless --machine-price names them
     api_per_million: float | None
+    price_in_per_million: float | None  # prompt tokens
+    price_out_per_million: float | None  # completion tokens
     volume: float
     carbon_g_per_kwh: float | None
 
@@ -133,6 +150,8 @@ class ReportOptions:
             machine_per_hour=None if by_part else number(MACHINE),
             part_per_hour=part_prices(given[MACHINE.flag]) if by_part else {},
             api_per_million=number(API),
+            price_in_per_million=number(PRICE_IN),
+            price_out_per_million=number(PRICE_OUT),
             volume=number(VOLUME) or DEFAULT_VOLUME,
             carbon_g_per_kwh=number(CARBON),
         )
@@ -141,6 +160,11 @@ class ReportOptions:
     def has_price(self) -> bool:
         """True if running a model on this machine has a price."""
         return self.electricity_per_kwh is not None or self.prices_compute
+
+    @property
+    def prices_tokens(self) -> bool:
+        """True if tokens of an endpoint have a price, of one kind at least."""
+        return self.price_in_per_million is not None or self.price_out_per_million is not None
 
     @property
     def prices_compute(self) -> bool:

@@ -4,11 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 
+from tests import chat_server
+from tests.smollm_server import SmolLM
 from worthit.datasets import prepare
 from worthit.datasets.splits.protocol import Protocol
 from worthit.models.bert import Bert
+from worthit.models.endpoint import Endpoint, EndpointSettings
 from worthit.models.llama import Llama
 from worthit.models.llama_zero_shot import LlamaZeroShot
 
@@ -66,3 +70,37 @@ def test_smollm2_is_a_llama_that_tuning_changes(prepared: prepare.Prepared, tmp_
     )
     assert again == pytest.approx(after, abs=0.05)  # bf16, merged in another order
     assert np.abs(after - before).mean() > 0.05
+
+
+def test_smollm_on_a_server_gives_the_probabilities_of_its_own_tokens(
+    prepared: prepare.Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worthit.models.chat.answer_cache.cache_folder", tmp_path.joinpath)
+    train, test = (prepare.comments(prepared.key, part) for part in ("train", "test"))
+    texts, language_model = list(test.texts[:12]), SmolLM()
+    with chat_server.serve(language_model.answer) as server:
+        model = Endpoint(EndpointSettings(model="SmolLM2", url=server.url, shots=2))
+        model.fit(train.texts, train.labels)
+        asked = model.ask(texts, 4)
+    assert len(server.requests) == 1 + len(texts)
+    for one in asked:
+        assert one.completion is not None
+        assert one.problem in ("", "names no class")
+    answered = [(text, one) for text, one in zip(texts, asked, strict=True) if one.scores]
+    by_token = [one for _, one in answered if one.scores and one.scores.how != "text"]
+    assert len(by_token) >= len(texts) // 2
+    bodies = {body["messages"][-1]["content"]: body for body in server.requests}
+    for text, one in answered:
+        assert one.scores is not None
+        assert one.completion is not None
+        ids = language_model.prompt(bodies[f"Comment: {text[:4000]}\nAnswer:"]["messages"])
+        assert one.completion.prompt_tokens == ids.shape[1]
+        with torch.inference_mode():
+            shares = language_model.network(ids).logits[0, -1].softmax(0)
+        first = {
+            name: float(shares[language_model.tokenizer(name)["input_ids"][0]])
+            for name in ("True", "False")
+        }
+        if one.scores.how == "log-probabilities":
+            own = first["True"] / (first["True"] + first["False"])
+            assert one.scores.probabilities[1] == pytest.approx(own, abs=0.1)

@@ -10,12 +10,13 @@ import msgspec
 
 from worthit.bench.cell import Cell
 from worthit.bench.instruments import machine
-from worthit.bench.saved import artifacts
+from worthit.bench.saved import artifacts, record
 from worthit.bench.saved.record import Setup
 from worthit.datasets.cache import cache_folder, sha256_of, short_hash
 from worthit.datasets.splits import manifest
+from worthit.models.chat import address
 from worthit.models.hardware import processor
-from worthit.models.registry import entry, is_user_code, model_class, require_able
+from worthit.models.registry import entry, is_endpoint, is_user_code, model_class, require_able
 
 
 class CellModel:
@@ -48,7 +49,7 @@ class CellModel:
         notes = (self._dtype, self.unfitted.dtype_note)
         return Setup(
             settings=without_paths(self.unfitted.get_params()),
-            checkpoint=self._checkpoint and self._checkpoint.origin,
+            checkpoint=self._origin(),
             checkpoint_identity=self._checkpoint and self._checkpoint.identity,
             device_name=self._device_name(),
             dtype=", ".join(filter(None, notes)) or None,
@@ -65,10 +66,12 @@ class CellModel:
         """A new model, not yet fitted."""
         cell = self._cell
         model = self._class(device=cell.device, seed=cell.seed, classes=self.classes)
+        model.may_send_comments = cell.may_send_comments
         return model.set_params(**cell.settings | self._settled)
 
     def load(self, artifact: str) -> Any:
         model = self._class.load(cache_folder("artifacts", artifact), self._cell.device)
+        model.may_send_comments = self._cell.may_send_comments
         self.synchronize()
         return model
 
@@ -93,6 +96,7 @@ class CellModel:
             str(self._cell.seed),
             json.dumps(self.classes),
             json.dumps(msgspec.to_builtins(self.setup), sort_keys=True),
+            str(self.unfitted.get_params().get("url")),  # of which the setup has the host at most
             *(sha256_of(file) for file in code),
         )
 
@@ -124,7 +128,16 @@ class CellModel:
 
         return checkpoints.resolve(checkpoint)
 
+    def _origin(self) -> str | None:
+        """For people: where the weights are from."""
+        if is_endpoint(self._location):
+            settings = without_paths(self.unfitted.get_params())
+            return f"{settings['model']} on {settings['url']}"
+        return str(self._checkpoint.origin) if self._checkpoint else None
+
     def _device_name(self) -> str:
+        if is_endpoint(self._location):
+            return record.ON_SERVER
         if self._cell.device == "cpu":
             return processor.cpu_name()
         from worthit.models.hardware import devices
@@ -133,8 +146,12 @@ class CellModel:
 
 
 def without_paths(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings for a record, which may be shared: a checkpoint's path is shortened to its name."""
-    checkpoint = settings.get("checkpoint")
-    if checkpoint is None or not Path(checkpoint).is_absolute():
-        return settings
-    return settings | {"checkpoint": Path(checkpoint).name}
+    """Settings for a record, which may be shared: paths and addresses are shortened to names."""
+    shortened = {
+        name: Path(settings[name]).name
+        for name in ("checkpoint", "model")
+        if isinstance(settings.get(name), str) and Path(settings[name]).is_absolute()
+    }
+    if settings.get("url"):
+        shortened["url"] = address.parse(settings["url"]).shown
+    return settings | shortened

@@ -19,7 +19,7 @@ from worthit.datasets import prepare
 from worthit.datasets.errors import CellError, DataError, DeviceError
 from worthit.datasets.splits import manifest
 from worthit.models.contract import Labels
-from worthit.models.registry import entry
+from worthit.models.registry import entry, is_endpoint
 
 T = TypeVar("T")
 
@@ -141,11 +141,14 @@ class CellRun:
         return latency
 
     def throughput(self) -> record.Throughput:
+        how = "with {} requests at once" if self._on_server else "at batch size {}"
         return self._measure("throughput", record.Throughput, lambda figure: (
-            f"{figure_text(figure.best.comments_per_s)} at batch size {figure.best.batch_size}"
+            f"{figure_text(figure.best.comments_per_s)} {how.format(figure.best.batch_size)}"
         ))  # fmt: skip
 
     def energy(self) -> record.Energy:
+        self._require_model_here("energy")
+
         def summary(energy: record.Energy) -> str:
             joules = energy.cpu_j_per_comment
             text = "energy unavailable"
@@ -183,6 +186,7 @@ class CellRun:
         return self.record.learning_curve
 
     def memory(self) -> record.Memory:
+        self._require_model_here("memory")
         artifact = self.train().artifact
         started = time.monotonic()
         with self._own_process("memory") as worker:
@@ -192,6 +196,15 @@ class CellRun:
             "memory", result, time.monotonic() - started, f"peak {figure_text(result.peak_mb)}"
         )
         return result
+
+    @property
+    def _on_server(self) -> bool:
+        return is_endpoint(self.cell.location)
+
+    def _require_model_here(self, figure: str) -> None:
+        """Raises DeviceError if only the server could measure a figure."""
+        if self._on_server:
+            raise DeviceError(f"{self.cell.model} has no {figure} here: {record.ON_SERVER}")
 
     def close(self) -> None:
         self._stop()

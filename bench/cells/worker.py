@@ -27,8 +27,14 @@ def _make_work(cell: Any, progress: Callable[[int, int], None]) -> Any:
     # Imported late, so the time of imports counts towards `start`.
     from worthit.bench.cell import Cell
     from worthit.bench.cells.work import Work
+    from worthit.models.registry import is_endpoint
 
-    return Work(msgspec.convert(cell, Cell), progress)
+    made = msgspec.convert(cell, Cell)
+    if is_endpoint(made.location):
+        from worthit.bench.cells.server_work import ServerWork
+
+        return ServerWork(made, progress)
+    return Work(made, progress)
 
 
 def serve(make_work: Callable[[Any, Callable[[int, int], None]], Any]) -> None:

@@ -33,6 +33,8 @@ def measure_latency(
     load_s: float,
     cold_start_s: Callable[[], Figure],
     input_shape: Callable[[str], Hashable] = lambda text: None,
+    *,
+    once_each: bool = False,
 ) -> Latency:
     """Score comments one by one, in five passes or more, until the median is known to 2 %.
 
@@ -48,6 +50,8 @@ def measure_latency(
         cold_start_s: called right after the first answer.
         input_shape: what the first call with a comment prepares the device for; None: nothing. All
             shapes are prepared before the samples, and the slowest first call is a figure of its own.
+        once_each: no comment is scored twice, if each call is paid: no warm-up, one pass, and the comment
+            of the first call gives no sample.
     """
 
     def once(text: str) -> float:
@@ -60,7 +64,9 @@ def measure_latency(
     first_call_ms = once(texts[0])
     cold_start = cold_start_s()
     first_shape_ms = [once(text) for text in _one_of_each_shape(texts, input_shape)]
-    for text in texts[:_WARM_UPS]:
+    if once_each:
+        texts = texts[1:] or texts
+    for text in () if once_each else texts[:_WARM_UPS]:
         once(text)
     gc.collect()
     samples: list[float] = []
@@ -79,6 +85,7 @@ def measure_latency(
         interval = quantiles.bounds(samples, comments, 50, 0.975)
         widths_ms.append(interval[1] - interval[0] if interval else math.inf)
         ended_by = ended_by or _reason_to_end(widths_ms, samples)
+        ended_by = ended_by or "one pass" * once_each
     return Latency(
         samples_ms=tuple(samples),
         characters=tuple(characters),

@@ -28,6 +28,8 @@ NOT_TUNED = "not tuned"
 #: why a model has no time of choosing settings
 NOTHING_CHOSEN = "chooses no settings"
 
+#: why a model on a server has no compute, memory, energy and size here
+ON_SERVER = "it runs on a server"
 #: default share of toxic comments to find in the natural test set
 DEFAULT_RECALL = 0.8
 
@@ -147,6 +149,22 @@ BEFORE_FIRST_ANSWER = ("load_s", "first_call_ms", "cold_start_s")
 
 
 @dataclass(frozen=True)
+class Requests:
+    """What a chat-completions server did with the comments of one measurement."""
+
+    comments: _Positive  # each asked about once
+    cached: Count  # answered by an earlier request, not sent again
+    retries: Count  # requests that were sent again
+    rate_limited: Count  # of these, after the server limited the rate
+    no_answer: dict[str, Count]  # why → comments
+    by_log_probabilities: (
+        Count  # comments; the text of other answers gives probabilities of 0 and 1
+    )
+    prompt_tokens: Figure  # per comment, as the server counts
+    completion_tokens: Figure
+
+
+@dataclass(frozen=True)
 class BatchTime:
     """How long a call takes that answers several requests, of comments of any length."""
 
@@ -172,20 +190,21 @@ class Latency:
     first_call_ms: Figure
     p50_low_ms: float | None  # 95 % interval of the median; None: too few comments
     p50_high_ms: float | None
-    ended_by: str  # "precision", "no gain", "time limit" or "sample limit"
+    ended_by: str  # "precision", "no gain", "time limit", "sample limit" or "one pass"
     cold_start_s: Figure  # from the start of the process to the first answer
     comments: _Positive  # timed in turn: sample i is of comment i % comments
     # slowest first call of a shape, apart from the process's first call
     first_shape_ms: Figure = _NOT_PREPARED
     batches: tuple[BatchTime, ...] = ()  # of growing size, until one takes too long
-    disturbance: Disturbance | None = None  # after the first answer
+    disturbance: Disturbance | None = None  # after the first answer; None: on a server
+    requests: Requests | None = None  # of an endpoint, as everywhere
 
 
 @dataclass(frozen=True)
 class BatchRate:
     """Scoring speed at one batch size."""
 
-    batch_size: _Positive
+    batch_size: _Positive  # of an endpoint: requests at once
     comments_per_s: Figure
     core_ms: Figure  # CPU time per comment, of all threads and child processes
 
@@ -202,9 +221,10 @@ class MachineRate:
 @dataclass(frozen=True)
 class Throughput:
     batches: Annotated[tuple[BatchRate, ...], msgspec.Meta(min_length=1)]  # of one process
-    ended_by: str  # "no gain", "largest size", or "memory" if a larger batch did not fit
-    machine: MachineRate
+    ended_by: str  # "no gain", "largest size", "memory" if a batch did not fit, or "rate limit"
+    machine: MachineRate  # of an endpoint: as this machine sees the server
     disturbance: Disturbance | None = None
+    requests: Requests | None = None
 
     @property
     def best(self) -> BatchRate:
@@ -263,6 +283,8 @@ class Quality:
     truncated_share: Share
     validation: tuple[float, ...] = ()
     out_of_domain: tuple[OutOfDomainScores, ...] = ()
+    requests: Requests | None = None
+    test_no_answer: Count = 0  # test comments without an answer: all classes are equally probable
 
 
 @dataclass(frozen=True)
@@ -288,7 +310,7 @@ class Setup:
     python: str
     versions: dict[str, str]
     thread_pools: dict[str, int]  # threads of torch and of each library's own pool
-    kind: str | None  # classical, encoder or llm, or what the user's class says
+    kind: str | None  # classical, encoder, llm or endpoint, or what the user's class says
     seeded: bool  # False: another seed would give the same model
     code: str | None = None  # module:Class of the user's model
 
@@ -316,6 +338,10 @@ class CellRecord:
     @property
     def name(self) -> str:
         return cell_name(self.model, self.device, self.seed)
+
+    @property
+    def is_endpoint(self) -> bool:
+        return self.setup is not None and self.setup.kind == "endpoint"
 
 
 @dataclass(frozen=True)

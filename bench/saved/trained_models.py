@@ -11,7 +11,7 @@ from worthit.bench.saved.record import CellRecord
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import OptionError, OutputError, RunError
 from worthit.models.contract import CARD, Card, read_card
-from worthit.models.registry import HF, MODELS, is_user_code, row_name
+from worthit.models.registry import ENDPOINT, HF, MODELS, is_user_code, row_name
 
 _MEASURE = "measure with: pytest bench/ --benchmark-only"
 
@@ -65,7 +65,7 @@ def _split_name(given: str, runs: Path) -> tuple[str, str]:
         return f"{file}.json", name
     run_name, _, name = given.partition(":")
     is_code = is_user_code(given) and name not in MODELS
-    if given.startswith(HF) or (is_code and not (runs / f"{run_name}.json").is_file()):
+    if given.startswith((HF, ENDPOINT)) or (is_code and not (runs / f"{run_name}.json").is_file()):
         return "", given
     return (run_name, name) if name else ("", given)
 

@@ -43,7 +43,8 @@ def score_chunk(
         texts: n comments; None for a row without text.
 
     Returns:
-        For each of `score_types` n values, scores to 6 digits; null for a row without text.
+        For each of `score_types` n values, scores to 6 digits; null for a row without text, or that
+        a server did not answer.
 
     Raises:
         CellError: the model runs out of memory, or yields values that are not finite.
@@ -55,10 +56,11 @@ def score_chunk(
         if not is_out_of_memory(error):
             raise
         raise CellError(f"{model.name} ran out of memory; give a smaller --batch-size") from error
-    if not np.isfinite(probabilities).all():
+    answered = np.isfinite(probabilities).all(axis=1)
+    if model.answers_all and not answered.all():
         raise CellError(f"{model.name} yields probabilities that are not finite; train it again")
     place = np.full(len(texts), -1)
-    place[present] = np.arange(len(present))
+    place[present] = np.where(answered, np.arange(len(present)), -1)
     rows = pa.array(place, mask=place < 0)
     types = score_types(model.classes)
     values = [*np.round(probabilities, 6).T]

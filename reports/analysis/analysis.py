@@ -59,7 +59,7 @@ class Analysis:
         """
         options = ReportOptions.of(run.options) if options is None else options
         specs = [spec for spec in figures.FIGURES if spec.bounds is not None]
-        specs += prices.figures(options)
+        specs += prices.figures(run, options)
         costs = [spec for spec in specs if spec.frontier is not None]
         values = figures.values(run, specs)
         resamples = bootstrap.counts(len(run.data.test.labels))

@@ -3,6 +3,8 @@
 Costs are compared on one scale:
 
 - on one device, by what occupies it: core-seconds on the CPU, accelerator-seconds on an accelerator;
+- an endpoint, by the price of its tokens or answers, and another model by `--machine-price`, else not at
+  all: what a server computes with is unknown;
 - on different devices, by their price, if `--machine-price` gives one to both;
 - on different devices without prices, in core-seconds, with an accelerator-second at
   `bounds.CORES_PER_ACCELERATOR`. What holds at both ends holds between, because costs are linear.
@@ -11,7 +13,7 @@ Core-seconds are compared, not the rate of one process: a process on one core le
 to others.
 """
 
-from worthit.bench.saved.record import significant
+from worthit.bench.saved.record import ON_SERVER, significant
 from worthit.reports.analysis import bounds
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.figures import Values
@@ -32,13 +34,16 @@ def scales(values: Values, *cells: str) -> tuple[Scale, ...]:
         cells: their names.
     """
     device_ms = [values[cell, "device_ms"] for cell in cells]
+    prices = tuple(values[cell, PRICE] for cell in cells if (cell, PRICE) in values)
+    is_priced = len(prices) == len(cells) and all(price.value is not None for price in prices)
+    if is_priced and any(is_on_server(values, cell) for cell in cells):
+        return (prices,)
     if all(time.nothing for time in device_ms):
         return (tuple(values[cell, "core_ms"] for cell in cells),)
     if not any(time.nothing for time in device_ms):
         return (tuple(device_ms),)
-    prices = [values[cell, PRICE] for cell in cells if (cell, PRICE) in values]
-    if len(prices) == len(cells) and all(price.value is not None for price in prices):
-        return (tuple(prices),)
+    if is_priced:
+        return (prices,)
     return tuple(
         tuple(
             bounds.total([values[cell, "core_ms"], time.times(cores, "core-ms")], "core-ms")
@@ -46,6 +51,10 @@ def scales(values: Values, *cells: str) -> tuple[Scale, ...]:
         )
         for cores in bounds.CORES_PER_ACCELERATOR
     )
+
+
+def is_on_server(values: Values, cell: str) -> bool:
+    return values[cell, "core_ms"].figure.reason == ON_SERVER
 
 
 def is_cheaper(values: Values, cell: str, other: str) -> bool:

@@ -108,7 +108,34 @@ def _roc_auc(run: Run, cell: CellRecord) -> Figure:
     known = [area for area in areas if area is not None]
     if not known:
         return unavailable("", metrics.ROC_AUC.undefined)
-    return Figure(sum(known) / len(known), "", "measured", "test comments", len(labels))
+    mean = Figure(sum(known) / len(known), "", "measured", "test comments", len(labels))
+    return run_view.scored(mean, cell)
+
+
+def _no_answer(run: Run, cell: CellRecord) -> Figure:
+    if cell.quality is None:
+        return unavailable("", run_view.missing(cell, "quality"))
+    comments = len(run.data.test.labels)
+    if cell.quality.requests is None or not comments:
+        return unavailable("", "it runs on no server")
+    share = Figure(
+        cell.quality.test_no_answer / comments, "", "measured", "test comments", comments
+    )
+    return run_view.scored(share, cell)
+
+
+def tokens(name: str) -> Read:
+    """Tokens of a comment, as the server counts: `prompt` or `completion`."""
+
+    def read(run: Run, cell: CellRecord) -> Figure:
+        if cell.quality is None:
+            return unavailable("tokens", run_view.missing(cell, "quality"))
+        if cell.quality.requests is None:
+            return unavailable("tokens", "it runs on no server")
+        counted: Figure = getattr(cell.quality.requests, f"{name}_tokens")
+        return run_view.scored(counted, cell)
+
+    return read
 
 
 def _energy_mj(run: Run, cell: CellRecord) -> Bounded:
@@ -327,6 +354,25 @@ FIGURES = (
             "energy.idle_gpu_w": "idle GPU, W",
         },
         optional=True,
+    ),
+    FigureSpec(
+        "no_answer",
+        _no_answer,
+        number=percent,
+        optional=True,
+        detail=("endpoint", "test comments without an answer"),
+    ),
+    FigureSpec(
+        "prompt_tokens",
+        tokens("prompt"),
+        optional=True,
+        detail=("endpoint", "prompt tokens/comment"),
+    ),
+    FigureSpec(
+        "completion_tokens",
+        tokens("completion"),
+        optional=True,
+        detail=("endpoint", "completion tokens/comment"),
     ),
     *_details("training", {"training.cpu_s": "CPU time, s", "training.cpu_j": "CPU, J"}),
     *_details("training", {"training.ram_j": "RAM, J", "training.gpu_j": "GPU, J"}, optional=True),

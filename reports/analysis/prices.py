@@ -7,10 +7,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from worthit.bench.saved.record import CellRecord, Run
+from worthit.bench.saved.record import CellRecord, Run, measured
 from worthit.reports.analysis import bounds, costs
 from worthit.reports.analysis.bounds import Bounded
-from worthit.reports.analysis.figures import FigureSpec
+from worthit.reports.analysis.figures import FigureSpec, tokens
 from worthit.reports.analysis.paired_tests import Pair, between
 from worthit.reports.analysis.run_view import by_model
 from worthit.reports.options import ReportOptions
@@ -19,10 +19,17 @@ MILLION = 1e6
 J_PER_KWH = 3.6e6
 
 
-def figures(options: ReportOptions) -> list[FigureSpec]:
+def has_price(run: Run, options: ReportOptions) -> bool:
+    """True if scoring with some model of the run has a price."""
+    prices_answers = options.prices_tokens or options.api_per_million is not None
+    on_server = any(cell.is_endpoint for cell in run.cells)
+    return options.has_price or (prices_answers and on_server)
+
+
+def figures(run: Run, options: ReportOptions) -> list[FigureSpec]:
     """The price of scoring as one more figure of the frontier, and that of compute alone for `costs`."""
     found = []
-    if options.has_price:
+    if has_price(run, options):
 
         def price(run: Run, cell: CellRecord) -> Bounded:
             return scoring(run, cell, options)
@@ -39,6 +46,8 @@ def figures(options: ReportOptions) -> list[FigureSpec]:
     if options.prices_compute:
 
         def compute(run: Run, cell: CellRecord) -> Bounded:
+            if cell.is_endpoint:
+                return _of_answers(run, cell, options)
             return bounds.total(_compute_of_scoring(run, cell, options), "")
 
         found.append(
@@ -50,13 +59,17 @@ def figures(options: ReportOptions) -> list[FigureSpec]:
 
 
 def scoring(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
-    """A million comments: the machine at its best throughput, and electricity."""
+    """A million comments: the machine at its best throughput, and electricity; an endpoint's answers."""
+    if cell.is_endpoint:
+        return _of_answers(run, cell, options)
     parts = _compute_of_scoring(run, cell, options)
     return _priced(parts, options, lambda: bounds.energy_j(run, cell).times(MILLION, "J"))
 
 
 def training(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
     """One training: the machine, and electricity."""
+    if cell.is_endpoint:
+        return bounds.nothing("")
     parts = _compute(
         cell,
         options,
@@ -71,6 +84,24 @@ def with_training(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded
     """A million comments, with their part of a training whose cost the volume shares."""
     share = training(run, cell, options).times(MILLION / options.volume, "")
     return bounds.total([scoring(run, cell, options), share], "")
+
+
+def _of_answers(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
+    """An endpoint's answers to a million comments: its tokens, else the price that an API has."""
+    if not options.prices_tokens:
+        if options.api_per_million is None:
+            reason = "`--price-in` and `--price-out`, or `--api-price`, price an endpoint"
+            return bounds.absent("", reason)
+        return bounds.within(measured(options.api_per_million, "", "given"))
+    parts = []
+    for name, flag, per_million in (
+        ("prompt", "--price-in", options.price_in_per_million),
+        ("completion", "--price-out", options.price_out_per_million),
+    ):
+        if per_million is None:
+            return bounds.absent("", f"the price of {name} tokens, {flag}, is not given")
+        parts.append(bounds.within(tokens(name)(run, cell)).times(per_million, ""))
+    return bounds.total(parts, "")
 
 
 def _compute_of_scoring(run: Run, cell: CellRecord, options: ReportOptions) -> list[Bounded]:

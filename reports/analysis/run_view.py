@@ -4,7 +4,7 @@ import dataclasses
 import operator
 from typing import Literal
 
-from worthit.bench.saved.record import CellRecord, Figure, Run, unavailable
+from worthit.bench.saved.record import ON_SERVER, CellRecord, Figure, Run, unavailable
 from worthit.reports.analysis import metrics
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
@@ -24,6 +24,8 @@ def missing(cell: CellRecord, part: str) -> str:
     reasons = [reason for reason in cell.failures if reason.startswith((f"{part}:", "training:"))]
     if reasons:
         return f"{cell.name}: {reasons[0]}"
+    if cell.is_endpoint and part in ("memory", "energy"):
+        return ON_SERVER
     return "not measured in this run"
 
 
@@ -55,6 +57,14 @@ def accuracy(
     if cell.quality is None:
         return None
     return metrics.accuracy(scores(run, cell, part), getattr(run.data, part).labels)
+
+
+def scored(figure: Figure, cell: CellRecord) -> Figure:
+    """A figure of a cell's scores: cached if a server gave some of them before this run."""
+    requests = cell.quality.requests if cell.quality is not None else None
+    if figure.value is None or requests is None or not requests.cached:
+        return figure
+    return dataclasses.replace(figure, origin="cached", was=figure.origin)
 
 
 def first_seeds(run: Run) -> list[CellRecord]:

@@ -45,8 +45,8 @@ class Server:
 
 
 def server(cell: CellRecord) -> Server | None:
-    """The workers of a cell; None if its latency was not measured."""
-    if cell.latency is None:
+    """The workers of a cell; None if its latency was not measured, or it is a server's."""
+    if cell.latency is None or cell.is_endpoint:
         return None
     sweep = cell.throughput
     side_by_side = sweep is not None and sweep.machine.comments_per_s.origin == "measured"

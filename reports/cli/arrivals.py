@@ -109,7 +109,11 @@ def _loads(given: str) -> list[float]:
 
 
 def _cells(run: Run, models: Sequence[str]) -> list[CellRecord]:
-    able = [cell for cell in run.cells if cell.latency is not None and cell.device == "cpu"]
+    able = [
+        cell
+        for cell in run.cells
+        if cell.latency is not None and cell.device == "cpu" and not cell.is_endpoint
+    ]
     cells = [cell for cell in able if not models or cell.model in models]
     unknown = {*models} - {cell.model for cell in cells}
     if unknown or not cells:

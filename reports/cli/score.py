@@ -69,6 +69,11 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
     )
     scored.add_argument("--device", default="cpu", choices=contract.DEVICES, help="(%(default)s)")
     scored.add_argument(
+        "--yes-send-comments",
+        action="store_true",
+        help="permit a model endpoint:NAME to send the comments to its server",
+    )
+    scored.add_argument(
         "--batch-size", type=int, metavar="N", help="comments per batch (the model's default)"
     )
     scored.add_argument(
@@ -198,6 +203,7 @@ def _identity(folder: Path) -> str:
 class _Count:
     rows: int = 0
     without_text: int = 0
+    unanswered: int = 0  # by a server
     seconds: float = 0.0  # of scoring and writing, in this process
 
 
@@ -232,7 +238,11 @@ def _load(parsed: argparse.Namespace, trained: TrainedModel) -> Any:
 
         torch.set_num_threads(processor.allowed_cores())  # as in the benchmark
         logging.disable_progress_bar()
-    return registry.load(trained.folder, parsed.device, parsed.checkpoint)
+    model = registry.load(trained.folder, parsed.device, parsed.checkpoint)
+    model.may_send_comments = parsed.yes_send_comments
+    if parsed.yes_send_comments and model.sends_comments_to:
+        _say(f"every comment is sent to {model.sends_comments_to}, unless its answer is cached")
+    return model
 
 
 def _stream(
@@ -251,9 +261,12 @@ def _stream(
     ) as bar:
         for chunk in source.chunks(scoring.chunk_size(model.name, batch_size)):
             if not output.skip(chunk):
-                output.append(chunk, scoring.score_chunk(model, chunk.texts, batch_size))
+                scores = scoring.score_chunk(model, chunk.texts, batch_size)
+                output.append(chunk, scores)
                 count.rows += len(chunk.texts)
-                count.without_text += chunk.texts.count(None)
+                without_text = chunk.texts.count(None)
+                count.without_text += without_text
+                count.unanswered += next(iter(scores.values())).null_count - without_text
             bar.set_postfix_str(f"{chunk.last:,} rows", refresh=False)
             bar.update((source.share_read() or 0) * 100 - bar.n)
         output.finish()
@@ -261,6 +274,8 @@ def _stream(
 
 def _summary(trained: TrainedModel, count: _Count) -> str:
     without = f"; {count.without_text:,} without text have no score" if count.without_text else ""
+    if count.unanswered:
+        without += f"; {count.unanswered:,} without an answer have no score"
     rate = f", {significant(count.rows / count.seconds)} rows/s" if count.rows else ""
     return f"{trained.title} scored {count.rows:,} rows in {count.seconds:,.1f} s{rate}{without}"
 

@@ -242,7 +242,9 @@ def _single_figure(pair: Counterparts, spec: FigureSpec, limit_percent: float) -
 
 
 def _noise_percent(pair: Counterparts) -> float | None:
-    """The larger noise of both machines; None if either was not measured."""
+    """The larger noise of both machines; None if either, or that of a server, was not measured."""
+    if pair.base.is_endpoint or pair.later.is_endpoint:
+        return None
     base, later = pair.base_run.noise_percent, pair.later_run.noise_percent
     return None if base is None or later is None else max(base, later)
 

@@ -1,6 +1,6 @@
 """The section on what scoring costs in detail: throughput, latency, memory and energy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from worthit.reports.sections.results_table import figure_table
 from worthit.reports.text.format import Footnotes, joined, span, written
 from worthit.reports.text.tables import folded, listed, tabulated
 
-_MACHINE_HEADINGS = ("processes", "machine, comments/s", "CPU time, core-ms/comment")
+Sweeps = Sequence[tuple[str, Throughput]]  # of models by name
 
 
 def section(analysis: Analysis) -> list[str]:
@@ -26,9 +26,56 @@ def section(analysis: Analysis) -> list[str]:
 
 def _throughput(analysis: Analysis) -> list[str]:
     run = analysis.run
-    sweeps = [
-        (name(run, cell), cell.throughput) for cell in run.cells if cell.throughput is not None
+    measured = [cell for cell in run.cells if cell.throughput is not None]
+    if not measured:
+        return []
+    here, on_servers = (
+        [
+            (name(run, cell), cell.throughput)
+            for cell in measured
+            if cell.throughput is not None and cell.is_endpoint == is_endpoint
+        ]
+        for is_endpoint in (False, True)
+    )
+    return [
+        "## Throughput",
+        " ".join(filter(None, [_of_machine(here), _of_servers(on_servers)])),
+        *folded(
+            "Comments per second of one process by batch size, and of the machine",
+            *_sweeps(here, "", _ON_MACHINE),
+            *_sweeps(on_servers, "Of endpoints, by requests at once:", {}),
+        ),
     ]
+
+
+def _of_machine(sweeps: Sweeps) -> str:
+    if not sweeps:
+        return ""
+    best = {model: sweep.machine.comments_per_s for model, sweep in sweeps}
+    rising = joined([model for model, sweep in sweeps if _is_rising(sweep)])
+    core_ms = {model: sweep.machine.core_ms for model, sweep in sweeps}
+    text = (
+        f"Best {link('throughput')} of the machine: {span(best, 'comments/s')}. "
+        f"{link('CPU time')}: {span(core_ms, 'core-ms/comment')}."
+    )
+    return f"{text} Still rising at the largest batch: {rising}." if rising else text
+
+
+def _of_servers(sweeps: Sweeps) -> str:
+    if not sweeps:
+        return ""
+    best = [
+        f"{significant(sweep.best.comments_per_s.value or 0.0)} comments/s with {sweep.best.batch_size} "
+        f"requests at once ({model})"
+        for model, sweep in sweeps
+    ]
+    return f"Best throughput of an {link('endpoint')}: {joined(best)}."
+
+
+def _sweeps(
+    sweeps: Sweeps, title: str, columns: Mapping[str, Callable[[Throughput, Footnotes], str]]
+) -> list[str]:
+    """Comments per second at each size, how the sweep ended, and more columns."""
     if not sweeps:
         return []
     sizes = sorted({rate.batch_size for _, sweep in sweeps for rate in sweep.batches})
@@ -42,32 +89,11 @@ def _throughput(analysis: Analysis) -> list[str]:
                 model,
                 *(rates.get(size, "") for size in sizes),
                 _end(sweep),
-                significant(_busy_cores(sweep)),
-                f"{sweep.machine.processes}",
-                written(sweep.machine.comments_per_s, notes),
-                written(sweep.machine.core_ms, notes),
+                *(column(sweep, notes) for column in columns.values()),
             ]
         )
-    best = {model: sweep.machine.comments_per_s for model, sweep in sweeps}
-    rising = joined([model for model, sweep in sweeps if _is_rising(sweep)])
-    core_ms = {model: sweep.machine.core_ms for model, sweep in sweeps}
-    text = (
-        f"Best {link('throughput')} of the machine: {span(best, 'comments/s')}. "
-        f"{link('CPU time')}: {span(core_ms, 'core-ms/comment')}."
-    )
-    if rising:
-        text += f" Still rising at the largest batch: {rising}."
-    return [
-        "## Throughput",
-        text,
-        *folded(
-            "Comments per second of one process by batch size, and of the machine",
-            tabulated(
-                ["model", *map(str, sizes), "at the end", "cores busy", *_MACHINE_HEADINGS], body
-            ),
-            *listed(notes.lines()),
-        ),
-    ]
+    table = tabulated(["model", *map(str, sizes), "at the end", *columns], body)
+    return [*([title] if title else []), table, *listed(notes.lines())]
 
 
 def _busy_cores(sweep: Throughput) -> float:
@@ -76,10 +102,20 @@ def _busy_cores(sweep: Throughput) -> float:
     return (best.core_ms.value or 0.0) * (best.comments_per_s.value or 0.0) / 1e3
 
 
+#: heading → a figure of the machine
+_ON_MACHINE: Mapping[str, Callable[[Throughput, Footnotes], str]] = {
+    "cores busy": lambda sweep, notes: significant(_busy_cores(sweep)),
+    "processes": lambda sweep, notes: f"{sweep.machine.processes}",
+    "machine, comments/s": lambda sweep, notes: written(sweep.machine.comments_per_s, notes),
+    "CPU time, core-ms/comment": lambda sweep, notes: written(sweep.machine.core_ms, notes),
+}
+
+
 def _end(sweep: Throughput) -> str:
     reasons = {
         "still rising": _is_rising(sweep),
         "the next size did not fit into memory": sweep.ended_by == "memory",
+        "the server limited the rate": sweep.ended_by == "rate limit",
     }
     return ", ".join(reason for reason, holds in reasons.items() if holds)
 
@@ -134,6 +170,8 @@ def _serving(analysis: Analysis) -> tuple[str, str]:
             rates[model] = alone
     table = tabulated(["model", "workers", "one at a time", "all that wait in a batch"], body)
     text = f"Within {limit_ms:g} ms for 99 % of requests, this machine can"
+    if not body:
+        return table, ""
     if not rates:
         return table, "Every measurement was disturbed."
     able = {model: rate for model, rate in rates.items() if rate is not None}

@@ -206,6 +206,12 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "one request at a time, or all that wait in one call, whose time is measured. It is an upper limit: "
     "latencies are measured back to back, and a request that arrives after a pause took up to 1.5 times as "
     "long on one machine; the client and the network are left out.",
+    "endpoint": "a model on a chat-completions server. Its latency is that of one request after the other, each "
+    "sent once, from text to score, with the network and whatever else the server did. Its throughput is that of "
+    "ever more requests at once, until two steps in a row gain less than 3 %, until the server limits the rate, "
+    "or to 32. Only requests that were sent count for either. What the server computes "
+    "with is unknown, so an endpoint compares with other models by price only (`--price-in` and `--price-out`, or "
+    "`--api-price`, with `--machine-price`), and takes part in no cascade.",
     "peak memory": "of the process that loads the model and scores, and of the processes that it starts, "
     "libraries included. Anonymous and file-backed memory are what is resident after scoring; mapped weights "
     "count once they are used.",

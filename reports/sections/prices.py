@@ -1,7 +1,7 @@
 """The section on prices: what scoring costs in money and emissions, and when it pays off."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from worthit.bench.saved.record import CellRecord, Run, measured, significant
 from worthit.reports.analysis import bounds, prices
@@ -30,14 +30,16 @@ Costs = Mapping[str, tuple[Bounded, Bounded]]  # model → one training, scoring
 def section(analysis: Analysis) -> list[str]:
     """Money and emissions at the given prices; nothing without prices."""
     run, options = analysis.run, analysis.options
+    has_price = prices.has_price(run, options)
     if not (
-        options.has_price
+        has_price
+        or options.prices_tokens
         or options.carbon_g_per_kwh is not None
         or options.api_per_million is not None
     ):
         return []
     paragraphs = ["## Prices", _conclusion(run, options), *_costs(run, options)]
-    if options.has_price:
+    if has_price:
         paragraphs += [*_break_evens(run, options), *_gains(analysis)]
     return paragraphs
 
@@ -47,6 +49,8 @@ def _conclusion(run: Run, options: ReportOptions) -> str:
         "{:g} per hour of the whole machine at its best throughput": options.machine_per_hour,
         "{:g} per kWh of CPU and GPU, gross": options.electricity_per_kwh,
         "{:g} per million comments of a hosted API": options.api_per_million,
+        "{:g} per million prompt tokens": options.price_in_per_million,
+        "{:g} per million completion tokens": options.price_out_per_million,
         "{:g} g of CO2e per kWh": options.carbon_g_per_kwh,
     }
     texts = [text.format(value) for text, value in parts.items() if value is not None]
@@ -55,7 +59,7 @@ def _conclusion(run: Run, options: ReportOptions) -> str:
         for part, price in options.part_per_hour.items()
     ]
     given = f"Given: {', '.join(texts)}"
-    if not options.has_price:
+    if not prices.has_price(run, options):
         return (
             f"{given}. The price of scoring on this machine is unknown; give --machine-price, "
             "--electricity-price or both."
@@ -69,7 +73,7 @@ def _conclusion(run: Run, options: ReportOptions) -> str:
 
 def _costs(run: Run, options: ReportOptions) -> list[str]:
     columns: dict[str, Callable[[CellRecord], Bounded]] = {}
-    if options.has_price:
+    if prices.has_price(run, options):
         volume = _comments(options.volume)
         columns = {
             "scoring a million": lambda cell: prices.scoring(run, cell, options),
@@ -103,7 +107,8 @@ def _break_evens(run: Run, options: ReportOptions) -> list[str]:
         name(run, cell): (prices.training(run, cell, options), prices.scoring(run, cell, options))
         for cell in first_seeds(run)
     }
-    rivals = _rivals(costs, options)
+    servers = [name(run, cell) for cell in first_seeds(run) if cell.is_endpoint]
+    rivals = _rivals(costs, servers, options)
     if not rivals:
         return []
     notes = Footnotes()
@@ -118,8 +123,8 @@ def _break_evens(run: Run, options: ReportOptions) -> list[str]:
     ]
 
 
-def _rivals(costs: Costs, options: ReportOptions) -> Costs:
-    """The model that is cheapest to train, unless a cost is an estimate; and a hosted API.
+def _rivals(costs: Costs, servers: Sequence[str], options: ReportOptions) -> Costs:
+    """The model that is cheapest to train, unless a cost is an estimate; endpoints; and a hosted API.
 
     An untuned model is not trained, and therefore not the cheapest to train.
     """
@@ -134,7 +139,8 @@ def _rivals(costs: Costs, options: ReportOptions) -> Costs:
     if len(known) > 1 and trained and is_measured:
         first = min(trained, key=lambda model: [part.figure.value for part in costs[model]])
         rivals[f"{first}, the cheapest to train"] = costs[first]
-    if options.api_per_million is not None:
+    rivals |= {model: costs[model] for model in servers if model in known}
+    if options.api_per_million is not None and not (servers and not options.prices_tokens):
         price = measured(options.api_per_million, "", "given")
         rivals["the API"] = bounds.nothing(""), bounds.within(price)
     return rivals

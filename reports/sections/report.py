@@ -15,6 +15,7 @@ from worthit.reports.sections import (
     costs,
     data,
     data_audit,
+    endpoints,
     errors,
     frontier,
     glossary,
@@ -78,6 +79,7 @@ def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) ->
         *errors.section(analysis),
         *illustrated(by_class.confusion(analysis), *confusion),
         *costs.section(analysis),
+        *endpoints.section(analysis),
         *_budget_and_prices(analysis),
         *data_audit.section(analysis),
         *data.section(analysis),
@@ -95,7 +97,7 @@ def results(analysis: Analysis) -> list[str]:
     doubts = _disturbed(analysis.run)
     return [
         table,
-        _LEGEND + macro + _repeated(analysis),
+        _LEGEND + macro + _repeated(analysis) + endpoints.summary(analysis.run),
         *([f"**{doubts}**"] if doubts else []),
         *notes,
     ]
@@ -120,7 +122,7 @@ def brief(analysis: Analysis, verdict: Verdict) -> str:
     reasons = [textwrap.fill(line, 80, subsequent_indent="    ") for line in notes.lines()]
     majority = percent(metrics.majority_accuracy(run.data.test.labels))
     legend = _BRIEF_LEGEND.format(test_set=run.data.test_set, majority=majority)
-    legend = textwrap.fill(legend + _repeated(analysis), 80)
+    legend = textwrap.fill(legend + _repeated(analysis) + endpoints.summary(run), 80)
     if not class_names.of_two(run):
         legend += f"\n{_MACRO}"
     if doubts := _disturbed(run):
@@ -165,7 +167,7 @@ def _budget_and_prices(analysis: Analysis) -> list[str]:
     hints = []
     if not options.limits:
         hints.append("`--budget latency_ms=20,accuracy=0.9` shows which models stay within limits")
-    if not options.has_price and options.api_per_million is None:
+    if not options.has_price and not options.prices_tokens and options.api_per_million is None:
         hints.append(
             "`--machine-price`, `--electricity-price`, `--api-price` and `--volume` show what a million "
             "comments cost"

@@ -50,7 +50,12 @@ def _deterministic(analysis: Analysis) -> str:
 
 
 def _trained_once(analysis: Analysis) -> list[str]:
-    return [model for model, cells in analysis.models.items() if len(cells) == 1]
+    """Without endpoints, which are not trained, and may answer differently another time."""
+    return [
+        model
+        for model, cells in analysis.models.items()
+        if len(cells) == 1 and not cells[0].is_endpoint
+    ]
 
 
 def _is_seeded(analysis: Analysis, model: str) -> bool:

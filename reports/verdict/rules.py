@@ -12,7 +12,7 @@ the whole interval is at or above it, and not better if the whole interval is be
 3. The LLM is not better than some cheaper rival: not worth it here.
 4. The LLM is not shown to beat a constant answer, or not shown to be better than every cheaper rival,
    or than a model that may be cheaper (its throughput was disturbed or is missing, or it ran on another
-   device without prices): too little data to tell.
+   device or on a server without prices): too little data to tell.
 5. The LLM is better than every cheaper rival:
    - it is not known to stay within a limit of the budget, or of p99 without a budget: practical if
      that limit can be relaxed;
@@ -59,6 +59,10 @@ from worthit.reports.verdict.case import (
 #: share of an LLM's compute that a cascade has to save to be the better answer
 WORTHWHILE_SAVING = 0.5
 
+_PRICES = (
+    "Prices of both: of the endpoint's tokens (`--price-in` and `--price-out`) or comments (`--api-price`), "
+    "and of this machine (`--machine-price`)."
+)
 _QUIET = "Measure again on an idle machine."
 
 Answer = Literal[  # the most favourable for the LLM first
@@ -129,6 +133,8 @@ def _unranked(analysis: Analysis, cell: CellRecord, llm: CellRecord) -> tuple[st
     text = (
         f"whether {name(analysis.run, cell)} is cheaper than {name(analysis.run, llm)} is unknown"
     )
+    if costs.is_on_server(analysis.values, cell.name):
+        return f"{text}: no prices compare a server with this machine", _PRICES
     if cost.value is None:
         return f"{text}: it has no throughput ({cost.figure.reason})", "Measure again."
     if cost.disturbed:

@@ -36,6 +36,7 @@ def reasons(case: Case, rival: CellRecord | None, cascade: Cascade | None) -> tu
         out_of_domain(case, other),
         _cascade(case, cascade),
         _other_llms(case),
+        _endpoints(case),
         _untuned(case),
         _human_rater(case),
     )
@@ -150,6 +151,8 @@ def _costs(case: Case, rival: CellRecord, opening: str, names: dict[str, str]) -
 
 def _ratio(case: Case, rival: CellRecord, key: str, what: str) -> str:
     llm, other = (case.analysis.values[cell.name, key] for cell in (case.llm, rival))
+    if key == costs.KEY and rival.is_endpoint:
+        return _compute_ratio(case, rival, what)
     if not llm.value or not other.value or llm.disturbed or other.disturbed:
         return ""
     if key == costs.KEY:
@@ -164,6 +167,8 @@ def _compute_ratio(case: Case, rival: CellRecord, what: str) -> str:
     times = costs.times_cheaper(values, rival.name, llm.name)
     if times is None:
         return ""
+    if rival.is_endpoint:
+        return f"{significant(times)} × the price of a comment"
     least = "" if rival.device == llm.device else "at least "
     return f"{least}{significant(times)} × the {what} ({costs.written(values, llm.name)})"
 
@@ -231,6 +236,15 @@ def _untuned(case: Case) -> str:
             reached = "n/a" if value is None else percent(value)
             return f"Without tuning, the same weights reach {reached}{of_measure(case)}."
     return ""
+
+
+def _endpoints(case: Case) -> str:
+    """What models on a server reach: they are no local LLM, tuned or not."""
+    cells = [cells[0] for cells in case.analysis.models.values() if cells[0].is_endpoint]
+    reached = [f"{case.name(cell)} {with_interval(case.figure(cell), percent)}" for cell in cells]
+    if not reached:
+        return ""
+    return f"On a server, untuned: {joined(reached)}{of_measure(case)}."
 
 
 def _checkpoint(cell: CellRecord) -> str:

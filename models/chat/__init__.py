@@ -1,0 +1,1 @@
+"""Chat-completions servers: their address, requests, answers, and the cache of answers."""
