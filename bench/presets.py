@@ -34,6 +34,7 @@ _REFERENCE_LORA = {
     "adapted_share": 1.0,
     "learning_rate": 2e-5,
     "batch_size": 1,
+    "epochs": 1,
     "precision": "bf16",
 }
 
@@ -74,8 +75,8 @@ _PRESETS = (
         fast_training_s=3600,
         effort=_LONG,
         settings={
-            "bert": {"checkpoint": "bert-base-uncased", "learning_rate": 2e-5, "batch_size": 32, "dropout": None,
-                     "precision": "fp32"},
+            "bert": {"checkpoint": "bert-base-uncased", "learning_rate": 2e-5, "batch_size": 32, "epochs": 1,
+                     "dropout": None, "precision": "fp32"},
             "llama": _REFERENCE_LORA,
             "llama-qlora": _REFERENCE_LORA,
             "llama-zero-shot": {

@@ -27,6 +27,7 @@ class Bert(Encoder[BertSettings]):
     name = "bert"
     Settings = BertSettings
     network_class = transformers.AutoModelForSequenceClassification
+    reads = 2_000
     settings: BertSettings
     #: where the fp32 weights are; None: in memory, since training
     _folder: Path | None = None

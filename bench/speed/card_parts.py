@@ -256,7 +256,7 @@ def _model(
     model = kind(device=device or options.device)
     checkpoint = options.checkpoints.get(name)
     return model.set_params(
-        precision=precision, **({"checkpoint": checkpoint} if checkpoint else {})
+        precision=precision, epochs=1, **({"checkpoint": checkpoint} if checkpoint else {})
     )
 
 

@@ -91,7 +91,7 @@ class Ours:
     def fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         task = self._task
         self.model = self._class(device=task.device)
-        self.model.set_params(checkpoint=task.checkpoint, precision=task.precision)
+        self.model.set_params(checkpoint=task.checkpoint, precision=task.precision, epochs=1)
         self.model.fit(texts, labels, progress)
 
     def load(self) -> None:

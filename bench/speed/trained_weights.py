@@ -33,7 +33,7 @@ def train_and_save(task: Task, texts: Sequence[str], labels: Labels, progress: P
     """Train our model and save it in each format that an implementation reads."""
     folder = Path(task.weights_folder)
     model = model_class(task.model)(device=task.device)
-    model.set_params(checkpoint=task.checkpoint, precision=task.precision)
+    model.set_params(checkpoint=task.checkpoint, precision=task.precision, epochs=1)
     model.fit(texts, labels, progress)
     for name in ("ours", "merged", "gguf", "int8", "onnx", "openvino"):
         (folder / name).mkdir()

@@ -1,40 +1,76 @@
 """bench/scripts, repeat and scale: what they print and what they refuse."""
 
+import itertools
+import statistics
 import subprocess
 import sys
+from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 
-from worthit.bench.scripts import tune
+from worthit.bench.scripts import recipes
 from worthit.reports.cli import scale
 
-SMALL = ["--dataset", "synthetic:1500", "--train-size", "200", "--validation-size", "100"]
+SMALL = ["--dataset", "synthetic:1500", "--sizes", "100,200", "--validation", "100", "--seeds", "2"]
 
 
-def test_tuning_tries_every_combination(capsys: pytest.CaptureFixture[str]) -> None:
-    assert tune.main(["lsa", "components=5,20", "max_iter=100,200", *SMALL]) == 0
-    table = capsys.readouterr().out.split("\n\n")[1]
-    for label in ("components=5 max_iter=100", "components=20 max_iter=200"):
-        assert label in table
-    assert table.count("%") == 4
+def compare(file: Path, *arguments: str) -> int:
+    return recipes.main([*arguments, *SMALL, "--results", str(file)])
+
+
+def test_each_recipe_is_trained_at_each_size_with_each_seed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare(tmp_path / "r.jsonl", "lsa", "components=5,20") == 0
+    trials = recipes.read(tmp_path / "r.jsonl")
+    expected = itertools.product((100, 200), (0, 1), (5, 20))
+    assert [(t.size, t.seed, t.settings["components"]) for t in trials] == list(expected)
+    table = capsys.readouterr().out.split("\n\n")[-1].splitlines()
+    mean = statistics.mean(t.accuracy for t in trials if t.group == (200, "components=20"))
+    (row,) = (line for line in table if line.startswith("200") and "components=20" in line)
+    assert row.split()[2:4] == ["2", f"{100 * mean:.1f}"]
+
+
+def test_an_interrupted_comparison_trains_only_what_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    assert compare(file, "lsa", "components=5") == 0
+    whole = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(whole[:2]))
+    assert compare(file, "lsa", "components=5") == 0
+    assert file.read_text().splitlines(keepends=True)[:2] == whole[:2]
+    assert [trial.accuracy for trial in recipes.read(file)] == [
+        msgspec.json.decode(line)["accuracy"] for line in whole
+    ]
+
+
+def test_a_draw_has_each_class_and_depends_on_the_seed_alone() -> None:
+    labels = np.array([0] * 900 + [1] * 100, np.int8)
+    first, again, other = (recipes.draw(labels, 50, seed) for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert labels[first].sum() == labels[other].sum() == 5
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["gpt", *SMALL], "unknown model 'gpt'"),
-        (["lsa", "components", *SMALL], "'components' is not NAME=VALUE"),
-        (["lsa", "depth=3", *SMALL], "lsa has no setting 'depth'"),
-        (["lsa", "--dataset", "synthetic:1500"], "need more than the"),
+        (["gpt"], "unknown model 'gpt'"),
+        (["lsa", "components"], "'components' is not NAME=VALUE"),
+        (["lsa", "depth=3"], "lsa has no setting 'depth'"),
+        (["lsa", "--sizes", "many"], "--sizes is 'many'"),
+        (["lsa", "--sizes", "4000"], "--sizes asks for 4,000 comments, but"),
+        (["lsa", "--sizes", "1"], "1 comments cannot be drawn by class"),
     ],
 )
-def test_tuning_refuses_in_one_line(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+def test_a_comparison_refuses_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    assert tune.main(arguments) == 2
+    assert recipes.main([*SMALL, "--results", str(tmp_path / "r.jsonl"), *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error
-    assert "Traceback" not in error
+    assert error.count("\n") == 1
 
 
 def test_the_data_protocol_is_timed_cold_and_from_the_cache() -> None:
