@@ -305,21 +305,26 @@ class Llama(TokenClassifier[LlamaSettings]):
                 shutil.copy(file, folder)
 
     def _load(self, folder: Path) -> None:
+        self._open_checkpoint()
+        self._trained_parameters = self._load_adapters(folder)
+        self._read_question()
+        self._prepare_single()
+
+    def _load_adapters(self, folder: Path) -> int:
+        """Merge saved adapters into the opened model. Returns the number of their parameters."""
         if not (folder / SAFETENSORS_WEIGHTS_NAME).is_file():  # peft would unpickle other files
             raise RunError(
                 f"{folder} holds no {SAFETENSORS_WEIGHTS_NAME}; copy the whole folder again"
             )
         self._folder = folder
-        self._open_checkpoint()
         adapted = peft.PeftModel.from_pretrained(
             self._scoring_base(), folder, autocast_adapter_dtype=False
         )
-        self._trained_parameters = sum(
+        count = sum(
             parameter.numel() for name, parameter in adapted.named_parameters() if "lora_" in name
         )
         self._model = adapted.merge_and_unload().eval()
-        self._read_question()
-        self._prepare_single()
+        return count
 
     def _merge_adapters(self) -> None:
         """Add the adapters to the weights in place, but keep them for saving."""

@@ -1,28 +1,28 @@
 """A Llama-family causal LM with a classification head in place of answers.
 
 The head is a logistic regression on the mean of the comment's last states. Without adapters
-(`adapted_share: 0`) that is all: the LLM stays as it is, and training reads each comment once (a linear
-probe: Alain and Bengio 2016, "Understanding intermediate layers using linear classifier probes"). With
+(`adapted_share=0`) that is all: the LLM stays as it is, and training reads each comment once (a linear
+probe; Alain and Bengio 2016, "Understanding intermediate layers using linear classifier probes"). With
 adapters, the head is fitted first, and then trained together with them (Kumar et al. 2022, "Fine-Tuning
 can Distort Pretrained Features and Underperform Out-of-Distribution").
 
-A head has an output per class, so the LLM is not asked to choose among them and reads no list of them.
+The LLM is not asked to choose, so it reads no list of classes, and there may be any number of them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 
+from worthit.datasets.errors import CheckpointError
 from worthit.models.contract import Labels, Progress, Size
 from worthit.models.llama import Llama
-from worthit.models.transformer import batches, packing, prompts
-from worthit.models.weights import checkpoints
+from worthit.models.transformer import batches, prompts
 
 _HEAD = "head.safetensors"
 
@@ -31,17 +31,14 @@ _HEAD = "head.safetensors"
 class LlamaHeadSettings:
     checkpoint: str = "SmolLM2-135M-Instruct"  # packaged name, folder, .gguf file or hub id
     max_length: int | None = 128  # tokens per comment; None: no limit
-    question: str = ""
-    pooling: str = "mean"
     layers_share: float = 1.0  # of the layers, from the bottom; those above are not computed
     C: float = 1.0  # of the logistic regression
-    max_iter: int = 300
-    probe: bool = True
+    max_iter: int = 1_000
+    adapted_share: float = 0.5  # of the computed layers, from the top; 0: only the head is trained
     r: int = 16
     alpha: int = 32
     dropout: float = 0.0
     target_modules: tuple[str, ...] = ("all-linear",)
-    adapted_share: float = 0.5  # of the layers, from the top; 0: only the head is trained
     learning_rate: float | None = None  # None: 1e-3 below 300 M parameters, else 2e-4
     batch_size: int = 8
     micro_batch_size: int | None = None  # computed at once, on accelerators; None: what fits
@@ -56,103 +53,137 @@ class LlamaHead(Llama):
     name = "llama-head"
     Settings = LlamaHeadSettings
     libraries = (*Llama.libraries, "scikit-learn")
-    #: the head, of shape (k, width + 1) with the bias; None before training
+    _center: torch.Tensor  # shape (width,), as the next one
+    _scale: torch.Tensor
+    #: shape (k, width + 1), with the biases; None until the checkpoint is checked
     _classifier: torch.nn.Parameter | None = None
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
         self._open_checkpoint()
         self._require_known_logits()
+        self._drop_upper_layers()
         tokens = self._tokens(texts)
-        self._fit_head(tokens, labels, progress)
-        assert self._classifier is not None
+        self._model.eval()
+        classifier = self._fit_head(tokens, labels, progress)
+        self._trained_parameters = classifier.numel()
         if self.settings.adapted_share:
-            self._tune(tokens, labels, progress, self._classifier)
-        else:
-            self._trained_parameters = self._classifier.numel()
+            self._question = None  # adapters change it
+            self._tune(tokens, labels, progress, classifier.requires_grad_())
+            classifier.requires_grad_(False)
 
     def _open(self, folder: Path) -> None:
         self._classifier = None
         super()._open(folder)
 
-    def _network(self, folder: Path) -> Any:
-        """Without the layers that are not computed."""
-        network = super()._network(folder)
-        decoder = network.base_model
-        layers = max(1, round(len(decoder.layers) * self.settings.layers_share))
-        decoder.layers = decoder.layers[:layers]
-        decoder.config.num_hidden_layers = layers
-        return network
-
     def _make_prompt(self) -> prompts.Prompt:
-        """Any two answers: only the check of the checkpoint reads them."""
-        q = self.settings.question
-        return prompts.Prompt(
-            (q + "\n\n" if q else "") + "Comment:", tuple(self._first_tokens([" False", " True"]))
-        )
+        """Any two answers will do: only the check of the checkpoint reads them."""
+        return prompts.Prompt("Comment:", tuple(self._first_tokens([" False", " True"])))
 
-    @torch.no_grad()
-    def _fit_head(self, tokens: list[list[int]], labels: Labels, progress: Progress) -> None:
-        """Fit the head to the states of the LLM as it is."""
-        self._model.eval()
-        states = self._pooled_all(tokens, progress)
-        self._mean = torch.from_numpy(states.mean(0)).to(self.device)
-        scale = 1 / (states.std(0) + 1e-6) / np.sqrt(states.shape[1])
-        self._scale = torch.from_numpy(scale.astype(np.float32)).to(self.device)
-        if not self.settings.probe:
-            self._classifier = torch.nn.Parameter(
-                torch.zeros(len(self.classes), states.shape[1] + 1, device=self.device)
+    def _drop_upper_layers(self) -> None:
+        decoder = self._model.base_model
+        if not isinstance(layers := getattr(decoder, "layers", None), torch.nn.ModuleList):
+            raise CheckpointError(
+                f"{self.settings.checkpoint} has no list of layers; use a Llama-family checkpoint"
             )
-            return
-        head = LogisticRegression(C=self.settings.C, max_iter=self.settings.max_iter)
-        head.fit((states - states.mean(0)) * scale, labels)
-        coef = np.column_stack([head.coef_, head.intercept_]).astype(np.float32)
-        if len(coef) == 1:  # of two classes, the weights of the second
-            coef = np.concatenate([-coef / 2, coef / 2])
-        self._classifier = torch.nn.Parameter(torch.from_numpy(coef).to(self.device))
+        decoder.layers = layers[: max(1, round(len(layers) * self.settings.layers_share))]
+        decoder.config.num_hidden_layers = len(decoder.layers)
+        self._parameters = int(self._model.num_parameters())
 
-    def _pooled_all(self, tokens: Sequence[batches.Tokens], progress: Progress) -> np.ndarray:
+    def _fit_head(
+        self, tokens: list[list[int]], labels: Labels, progress: Progress
+    ) -> torch.nn.Parameter:
+        """Fit the head to the states of the LLM as it is, each scaled to a variance of 1 / width."""
+        states = self._pooled_all(tokens, progress)
+        center, width = states.mean(axis=0), states.shape[1]
+        scale = 1 / ((states.std(axis=0) + 1e-6) * width**0.5)
+        head = LogisticRegression(C=self.settings.C, max_iter=self.settings.max_iter)
+        head.fit((states - center) * scale, labels)
+        rows = np.column_stack([head.coef_, head.intercept_])
+        if len(rows) == 1:  # of two classes, the second's
+            rows = np.concatenate([-rows / 2, rows / 2])
+        self._set_head(
+            *(torch.from_numpy(each.astype(np.float32)) for each in (center, scale, rows))
+        )
+        assert self._classifier is not None
+        return self._classifier
+
+    def _set_head(self, center: torch.Tensor, scale: torch.Tensor, rows: torch.Tensor) -> None:
+        self._center, self._scale = center.to(self.device), scale.to(self.device)
+        self._classifier = torch.nn.Parameter(rows.to(self.device), requires_grad=False)
+
+    def _pooled_all(
+        self, tokens: Sequence[batches.Tokens], progress: Progress
+    ) -> npt.NDArray[np.float32]:
         """Shape (n, width), in the order of the comments."""
         if self._is_padded:
-            features = self._padded_scorer(self._padded_pooled)(tokens)
+            states = self._padded_scorer(self._padded_pooled)(tokens)
             progress(len(tokens), len(tokens))
-            return features
+            return states
         self._read_question()
         lengths = np.array([len(sequence) for sequence in tokens])
         size, most_tokens = self.settings.scoring_batch_size, batches.MOST_TOKENS[self.device]
-        features, done = np.empty((len(tokens), self._model.config.hidden_size), np.float32), 0
+        states, done = np.empty((len(tokens), self._model.config.hidden_size), np.float32), 0
         with torch.inference_mode():
             for rows in batches.for_scoring(lengths, size, most_tokens, packed=True):
-                features[rows] = self._pooled([tokens[row] for row in rows]).cpu().numpy()
+                states[rows] = self._pooled([tokens[row] for row in rows]).cpu().numpy()
                 done += len(rows)
                 progress(done, len(tokens))
-        if self.settings.adapted_share:
-            self._question = None
-        return features
+        return states
 
     def _pooled(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
-        """The mean of each comment's states, shape (batch, width), fp32."""
+        """The mean of each comment's states, the cue's included; shape (batch, width), fp32."""
         states, pack = self._states(tokens)
-        if self.settings.pooling == "last":
-            return states[pack.last].float()
         sizes = torch.tensor([len(each) for each in tokens], device=self.device)
         sequence = torch.arange(len(tokens), device=self.device).repeat_interleave(sizes)
-        first = int(pack.first[0])
-        rows = states[first : first + len(sequence)].float()
+        before = len(states) - pack.filler - len(sequence)  # the question's, if it is in the row
+        rows = states[before : before + len(sequence)].float()
         sums = rows.new_zeros(len(tokens), rows.shape[1]).index_add(0, sequence, rows)
         return sums / sizes[:, None]
 
     def _padded_pooled(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """As `_pooled`, for one padded batch, whose rows begin with the question."""
-        states = self._padded_states(ids).float()
         places = torch.arange(ids.shape[1], device=ids.device)
         before = len(self._question_tokens())
-        real = (places >= before) & (places < lengths[:, None])
-        return (states * real[:, :, None]).sum(dim=1) / real.sum(1, keepdim=True).clamp(min=1)
+        is_own = (places >= before) & (places < lengths[:, None])
+        sums = (self._padded_states(ids).float() * is_own[:, :, None]).sum(dim=1)
+        return sums / is_own.sum(dim=1, keepdim=True).clamp(min=1)  # rows without a comment have 0
 
     def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
         return self._classified(self._pooled(tokens))
 
-    def _classified(self, pooled):
-        x = (pooled - self._mean) * self._scale
-        return torch.nn.functional.linear(x, self._classifier[:, :-1], self._classifier[:, -1])
+    def _padded_logits(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        if self._classifier is None:
+            return super()._padded_logits(ids, lengths)
+        return self._classified(self._padded_pooled(ids, lengths))
+
+    def _classified(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Shape (batch, k), fp32."""
+        assert self._classifier is not None
+        weights, biases = self._classifier[:, :-1], self._classifier[:, -1]
+        scaled = (pooled - self._center) * self._scale
+        return torch.nn.functional.linear(scaled, weights, biases)
+
+    def _save(self, folder: Path) -> None:
+        """Save the head and the adapters, if any."""
+        assert self._classifier is not None
+        tensors = {"center": self._center, "scale": self._scale, "rows": self._classifier.detach()}
+        save_file({name: each.cpu().contiguous() for name, each in tensors.items()}, folder / _HEAD)
+        if self.settings.adapted_share:
+            super()._save(folder)
+
+    def _load(self, folder: Path) -> None:
+        head = load_file(folder / _HEAD)
+        self._open_checkpoint()
+        self._drop_upper_layers()
+        self._set_head(head["center"], head["scale"], head["rows"])
+        self._trained_parameters = head["rows"].numel()
+        if self.settings.adapted_share:
+            self._trained_parameters += self._load_adapters(folder)
+        self._model.eval()
+        self._read_question()
+        self._prepare_single()
+
+    def size(self) -> Size:
+        assert self._classifier is not None
+        return Size(self._parameters + self._classifier.numel(), self._trained_parameters)
