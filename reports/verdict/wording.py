@@ -16,6 +16,8 @@ from worthit.reports.verdict.case import Case, is_cheaper, is_llm, is_tuned_llm,
 
 _MOST_SENTENCES = 6
 _LARGE_PARAMETERS = 1e9
+#: of a pinned revision, or of a converted file
+_HASH = re.compile(r"@[0-9a-f]{40}$|-[0-9a-f]{16}$")
 
 #: key of the table of figures → what it is called in a sentence
 _COSTS_OF_RUNNING = {costs.KEY: "compute per comment", "latency_p50_ms": "median latency"}
@@ -55,8 +57,7 @@ def with_weights(run: Run, llm: CellRecord) -> str:
     What is unknown, or already in the row's name, is omitted.
     """
     name = run_view.name(run, llm)
-    weights = re.sub(r"@[0-9a-f]{40}$", "", _checkpoint(llm)).rpartition("/")[2]
-    weights = weights.removesuffix(".gguf")
+    weights = _HASH.sub("", _checkpoint(llm).rpartition("/")[2]).removesuffix(".gguf")
     known = [weights] if weights and weights not in name else []
     if llm.training and llm.training.parameters:
         known.append(f"{parameters(llm.training.parameters)} parameters")

@@ -371,7 +371,8 @@ def test_the_headline_names_the_weights_of_the_llm_and_their_size() -> None:
 
     hub = f"Qwen/Qwen2.5-Coder-1.5B@{'0a' * 20}"
     assert named("llama", hub, 1_543_714_304) == "llama (Qwen2.5-Coder-1.5B, 1.5 B parameters)"
-    assert named("llama", "qwen-q4.gguf", None) == "llama (qwen-q4)"
+    for file in ("qwen-q4.gguf", "qwen-q4-0123456789abcdef"):
+        assert named("llama", file, None) == "llama (qwen-q4)"
     assert named("hf:Qwen3-0.6B", "Qwen/Qwen3-0.6B", 596_049_920) == (
         "hf:Qwen3-0.6B (596 M parameters)"
     )
