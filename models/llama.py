@@ -320,7 +320,7 @@ class Llama(TokenClassifier[LlamaSettings]):
         adapted = peft.PeftModel.from_pretrained(
             self._scoring_base(), folder, autocast_adapter_dtype=False
         )
-        count = sum(
+        count: int = sum(
             parameter.numel() for name, parameter in adapted.named_parameters() if "lora_" in name
         )
         self._model = adapted.merge_and_unload().eval()

@@ -32,7 +32,7 @@ class LlamaHeadSettings:
     checkpoint: str = "SmolLM2-135M-Instruct"  # packaged name, folder, .gguf file or hub id
     max_length: int | None = 128  # tokens per comment; None: no limit
     layers_share: float = 1.0  # of the layers, from the bottom; those above are not computed
-    C: float = 1.0  # of the logistic regression
+    C: float = 10.0  # of the logistic regression
     max_iter: int = 1_000
     adapted_share: float = 0.5  # of the computed layers, from the top; 0: only the head is trained
     r: int = 16
@@ -69,7 +69,8 @@ class LlamaHead(Llama):
         self._trained_parameters = classifier.numel()
         if self.settings.adapted_share:
             self._question = None  # adapters change it
-            self._tune(tokens, labels, progress, classifier.requires_grad_())
+            classifier.requires_grad_(True)
+            self._tune(tokens, labels, progress, classifier)
             classifier.requires_grad_(False)
 
     def _open(self, folder: Path) -> None:
