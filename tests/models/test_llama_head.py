@@ -22,7 +22,7 @@ TEXTS = [
 ] * 8
 TWO, THREE = np.array([1, 0, 0] * 8), np.array([0, 1, 2] * 8)
 PROBE = {"adapted_share": 0.0, "C": 100.0}
-LORA = {"adapted_share": 1.0, "epochs": 4, "learning_rate": 1e-2}
+LORA = {"adapted_share": 1.0, "epochs": 6, "learning_rate": 3e-3}
 
 
 def head(folder: Path, classes: int = 2, **settings: Any) -> LlamaHead:
