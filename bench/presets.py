@@ -22,6 +22,7 @@ class Preset:
     fast_training_s: float  # a model that trains within it is trained with three seeds
     effort: Effort = field(default_factory=Effort)
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    largest_llm: bool = False  # also on a CPU; see `worthit.bench.llm_choice`
 
 
 _REFERENCE_LORA = {
@@ -37,6 +38,10 @@ _REFERENCE_LORA = {
     "epochs": 1,
     "precision": "bf16",
 }
+
+_REFERENCE_LLM = {
+    "checkpoint": _REFERENCE_LORA["checkpoint"], "max_length": None, "precision": "bf16",
+}  # fmt: skip
 
 _LONG = Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
                energy_window_s=15, idle_window_s=10)  # fmt: skip
@@ -55,7 +60,7 @@ _PRESETS = (
     ),
     Preset(
         "standard",
-        "the whole balanced corpus with the packaged weights; hours on two cores",
+        "the whole balanced corpus, and the largest LLM in the cache that fits; hours on two cores",
         train_size=None,
         test_size=None,
         natural_size=None,
@@ -63,6 +68,7 @@ _PRESETS = (
         cell_limit_s=12 * 3600,
         fast_training_s=1800,
         effort=_LONG,
+        largest_llm=True,
     ),
     Preset(
         "reference",
@@ -79,9 +85,8 @@ _PRESETS = (
                      "dropout": None, "precision": "fp32"},
             "llama": _REFERENCE_LORA,
             "llama-qlora": _REFERENCE_LORA,
-            "llama-zero-shot": {
-                "checkpoint": _REFERENCE_LORA["checkpoint"], "max_length": None, "precision": "bf16",
-            },
+            "llama-zero-shot": _REFERENCE_LLM,
+            "llama-head": _REFERENCE_LLM,
         },
     ),
 )  # fmt: skip

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from worthit.bench import llm_choice
 from worthit.bench.cell import Cell, cell_name, file_name
 from worthit.bench.cells.cell_run import CellRun
 from worthit.bench.cells.progress import Progress, minutes
 from worthit.bench.instruments import machine, server_requests
 from worthit.bench.instruments.machine_noise import measure_noise
+from worthit.bench.llm_choice import LlmChoice
 from worthit.bench.options import BenchmarkOptions
 from worthit.bench.saved import data_record, record, run_file
 from worthit.datasets import prepare, transfer
@@ -66,6 +68,7 @@ class Session:
         self._prepared: Prepared | None = None
         self._trained: set[tuple[str, str, int]] = set()  # model, device, seed of earlier cells
         self._out_of_domain: tuple[OutOfDomainSet, ...] = ()
+        self._llms: list[LlmChoice] = []
 
     def open(self) -> None:
         """Prepare the data and create the run's file, before hours are spent on measurements.
@@ -87,6 +90,9 @@ class Session:
             self._progress.line(f"  also tested on {other.summary()}")
         audit = examine(prepared.key)
         self._progress.line(f"  {audit.summary()}")
+        self._llms = llm_choice.choose(options)
+        for choice in self._llms:
+            self._progress.line(str(choice))
         self._announce_sending(prepared)
         empty = self._empty_run(prepared, audit)
         try:
@@ -162,7 +168,7 @@ class Session:
         name = options.models[model]
         effort = dataclasses.replace(preset.effort, attempts=options.attempts)
         cell = Cell(
-            model, device, seed, self._prepared.key, self._settings(model), effort,
+            model, device, seed, self._prepared.key, self._settings(model, device), effort,
             retrain=options.retrain and self._is_first(model, device, seed),
             also=tuple((other.name, other.key) for other in self._out_of_domain),
             location="" if name in MODELS else name, cpu_watts=options.cpu_watts,
@@ -173,13 +179,16 @@ class Session:
         limit_s = options.cell_limit or preset.cell_limit_s
         return CellRun(cell, log, limit_s, self._progress, self._keep)
 
-    def _settings(self, model: str) -> dict[str, Any]:
+    def _settings(self, model: str, device: str) -> dict[str, Any]:
         options, name = self.options, self.options.models[model]
         entry = registry.entry(name)
         preset = options.preset.settings.get(entry.trained_as or name, {})
         settings = preset | registry.settings(name)
         if registry.is_endpoint(name) and options.endpoint is not None:
             settings |= {"url": options.endpoint.url, "shots": options.shots}
+        for choice in self._llms:
+            if choice.device == device and model in choice.rows:
+                settings |= choice.settings
         if entry.pretrained and options.max_length is not None:
             settings["max_length"] = options.max_length
         trained = entry.trained_as or model

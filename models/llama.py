@@ -65,6 +65,16 @@ class Llama(TokenClassifier[LlamaSettings]):
         torch.manual_seed(self.seed)
         self._open_checkpoint()
         self._require_known_logits()
+        self._tune(self._tokens(texts), labels, progress)
+
+    def _tune(
+        self,
+        tokens: list[list[int]],
+        labels: Labels,
+        progress: Progress,
+        *others: torch.nn.Parameter,
+    ) -> None:
+        """Train new adapters, and other parameters together with them."""
         settings = self.settings
         adapters = self._adapter_config(self._model)
         self._model = peft.get_peft_model(self._model, adapters, autocast_adapter_dtype=False)
@@ -75,7 +85,8 @@ class Llama(TokenClassifier[LlamaSettings]):
             small = self._parameters < 300e6
             self.settings = settings = replace(settings, learning_rate=1e-3 if small else 2e-4)
         trained = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
-        self._finetune(trained, self._tokens(texts), labels, progress)
+        trained += others
+        self._finetune(trained, tokens, labels, progress)
         self._merge_adapters()
         self._model.eval()
         self._read_question()
@@ -122,8 +133,11 @@ class Llama(TokenClassifier[LlamaSettings]):
                 f"{self.settings.checkpoint} loaded on {', '.join(sorted(placed))}, not {self.device}"
             )
         self._parameters = int(base.num_parameters())
-        self._prompt = prompts.prompt(self.classes, self._first_tokens, self.settings.checkpoint)
+        self._prompt = self._make_prompt()
         self._head = self._answer_rows(base.get_output_embeddings())
+
+    def _make_prompt(self) -> prompts.Prompt:
+        return prompts.prompt(self.classes, self._first_tokens, self.settings.checkpoint)
 
     @property
     def _attention(self) -> str:
@@ -162,6 +176,11 @@ class Llama(TokenClassifier[LlamaSettings]):
         return batches.encode(self._tokenizer, spaced, special=False)
 
     def _logits(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
+        states, pack = self._states(tokens)
+        return self._answer_logits(states[pack.last], self._decoder().config)
+
+    def _states(self, tokens: Sequence[batches.Tokens]) -> tuple[torch.Tensor, packing.Pack]:
+        """The last layer's states of a batch in one row, and where its sequences are."""
         lengths = [len(sequence) for sequence in tokens]
         if self._question is None:
             question = self._question_tokens()
@@ -169,8 +188,7 @@ class Llama(TokenClassifier[LlamaSettings]):
             tokens = [question, *tokens]
         else:
             pack = packing.Pack(lengths, self.device, known=self._question)
-        hidden = self._hidden(tokens, pack)[pack.last]
-        return self._answer_logits(hidden, self._decoder().config)
+        return self._hidden(tokens, pack), pack
 
     def _hidden(self, tokens: Sequence[batches.Tokens], pack: packing.Pack) -> torch.Tensor:
         """The last layer's states of a row, shape (tokens, width)."""
@@ -240,13 +258,18 @@ class Llama(TokenClassifier[LlamaSettings]):
             return self._padded_logits(batch["ids"], batch["lengths"])
 
     def _padded_logits(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        states = self._decoder()(
+        states = padded.last_states(self._padded_states(ids), lengths)
+        return self._answer_logits(states, self._decoder().config)
+
+    def _padded_states(self, ids: torch.Tensor) -> torch.Tensor:
+        """The last layer's states of a padded batch, shape (rows, width, size)."""
+        states: torch.Tensor = self._decoder()(
             input_ids=ids,
             position_ids=torch.arange(ids.shape[1], device=ids.device)[None],
             padding=padded.Padding(),
             use_cache=False,
         ).last_hidden_state
-        return self._answer_logits(padded.last_states(states, lengths), self._decoder().config)
+        return states
 
     @torch.no_grad()
     def _read_question(self) -> None:
@@ -283,21 +306,26 @@ class Llama(TokenClassifier[LlamaSettings]):
                 shutil.copy(file, folder)
 
     def _load(self, folder: Path) -> None:
+        self._open_checkpoint()
+        self._trained_parameters = self._load_adapters(folder)
+        self._read_question()
+        self._prepare_single()
+
+    def _load_adapters(self, folder: Path) -> int:
+        """Merge saved adapters into the opened model. Returns the number of their parameters."""
         if not (folder / SAFETENSORS_WEIGHTS_NAME).is_file():  # peft would unpickle other files
             raise RunError(
                 f"{folder} holds no {SAFETENSORS_WEIGHTS_NAME}; copy the whole folder again"
             )
         self._folder = folder
-        self._open_checkpoint()
         adapted = peft.PeftModel.from_pretrained(
             self._scoring_base(), folder, autocast_adapter_dtype=False
         )
-        self._trained_parameters = sum(
+        count: int = sum(
             parameter.numel() for name, parameter in adapted.named_parameters() if "lora_" in name
         )
         self._model = adapted.merge_and_unload().eval()
-        self._read_question()
-        self._prepare_single()
+        return count
 
     def _merge_adapters(self) -> None:
         """Add the adapters to the weights in place, but keep them for saving."""

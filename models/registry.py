@@ -57,6 +57,7 @@ MODELS = {
     "llama-int8": _pretrained(
         "worthit.models.llama_int8:LlamaInt8", "llm", default=False, trained_as="llama"
     ),
+    "llama-head": _pretrained("worthit.models.llama_head:LlamaHead", "llm", DEVICES, default=False),
     "llama-zero-shot": _pretrained(
         "worthit.models.llama_zero_shot:LlamaZeroShot", "llm", DEVICES, seeded=False
     ),

@@ -39,6 +39,7 @@ class NvidiaGpu:
     name: str
     driver: str
     power_limit_w: float | None  # enforced now; None if the driver does not report it
+    memory_bytes: int | None  # None if it shares the main memory
 
 
 def describe() -> dict[str, Any]:
@@ -93,7 +94,12 @@ def nvidia_gpus() -> list[NvidiaGpu]:
         driver = pynvml.nvmlSystemGetDriverVersion()
         handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
         return [
-            NvidiaGpu(pynvml.nvmlDeviceGetName(handle), driver, _power_limit_w(handle))
+            NvidiaGpu(
+                pynvml.nvmlDeviceGetName(handle),
+                driver,
+                _power_limit_w(handle),
+                _memory_bytes(handle),
+            )
             for handle in handles
         ]
     finally:
@@ -106,6 +112,15 @@ def _power_limit_w(handle: Any) -> float | None:
     try:
         return float(pynvml.nvmlDeviceGetEnforcedPowerLimit(handle)) / 1e3
     except pynvml.NVMLError:  # some laptops and virtual GPUs
+        return None
+
+
+def _memory_bytes(handle: Any) -> int | None:
+    import pynvml
+
+    try:
+        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+    except pynvml.NVMLError:  # such as a DGX Spark's
         return None
 
 

@@ -54,6 +54,7 @@ PACKAGED = {
 
 # Without other frameworks' weights and the originals that some repositories also hold.
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
+_CONVERTED = "GGUF file, dequantised to bf16"
 
 
 @functools.cache
@@ -63,7 +64,8 @@ def resolve(given: str) -> Checkpoint:
     The result is cached, so that a process trains and times the weights it was set up with.
 
     Args:
-        given: a packaged name, a folder, a .gguf file, or a hub id such as `bert-base-uncased`.
+        given: a packaged name, a folder, a .gguf file, or a hub id such as `bert-base-uncased`, also
+            with the commit of a revision: `ID@COMMIT`.
 
     Raises:
         CheckpointError: the weights are missing, or need a login or licence.
@@ -136,6 +138,8 @@ def _members(names: list[str], wanted: str) -> list[str]:
 
 
 def _from_folder(given: str, folder: Path) -> Checkpoint:
+    if folder.parent == cache_folder("checkpoints").resolve():
+        return Checkpoint(given, folder, _CONVERTED, folder.name.rpartition("-")[2])
     if not (folder / "config.json").is_file():
         raise CheckpointError(
             f"the folder {given} has no config.json, so it is not a checkpoint; {_allowed()}"
@@ -156,12 +160,12 @@ def _require_safetensors(given: str, folder: Path) -> None:
 def _from_gguf_file(given: str, file: Path) -> Checkpoint:
     if not file.is_file():
         raise CheckpointError(f"there is no file {given}; {_allowed()}")
-    identity = sha256_of(file)
-    folder = cache_folder("checkpoints", f"{file.stem}-{identity[:16]}")
+    identity = sha256_of(file)[:16]
+    folder = cache_folder("checkpoints", f"{file.stem}-{identity}")
     if not folder.is_dir():
         with new_folder(folder) as scratch:
             _convert(file, scratch)
-    return Checkpoint(given, folder, "GGUF file, dequantised to bf16", identity)
+    return Checkpoint(given, folder, _CONVERTED, identity)
 
 
 def _convert(gguf: Path, target: Path) -> None:
@@ -183,8 +187,13 @@ def _from_hub(given: str) -> Checkpoint:
     import huggingface_hub
     from huggingface_hub import errors
 
+    name, _, revision = given.partition("@")
     try:
-        folder = Path(huggingface_hub.snapshot_download(given, allow_patterns=list(_WANTED)))
+        folder = _cached_revision(name, revision) or Path(
+            huggingface_hub.snapshot_download(
+                name, revision=revision or None, allow_patterns=list(_WANTED)
+            )
+        )
     except errors.GatedRepoError as error:
         raise CheckpointError(
             f"{given} is gated: accept its licence at huggingface.co and log in (hf auth login), "
@@ -200,7 +209,27 @@ def _from_hub(given: str) -> Checkpoint:
             f"check the network, or {_allowed()}"
         ) from error
     _require_safetensors(given, folder)
-    return Checkpoint(given, folder, f"Hugging Face hub {given}@{folder.name[:12]}", folder.name)
+    return Checkpoint(given, folder, f"Hugging Face hub {name}@{folder.name[:12]}", folder.name)
+
+
+def _cached_revision(name: str, revision: str) -> Path | None:
+    """The folder of a commit, which never changes, in the hub's cache; None unless it is complete."""
+    import huggingface_hub
+
+    config = revision and huggingface_hub.try_to_load_from_cache(
+        name, "config.json", revision=revision
+    )
+    folder = Path(config).parent if isinstance(config, str) and config else None
+    return folder if folder and is_complete(folder) else None
+
+
+def is_complete(folder: Path) -> bool:
+    """True if a checkpoint's folder has a tokenizer and all of its weights, in safetensors."""
+    index = folder / "model.safetensors.index.json"
+    weights = {"model.safetensors"}
+    if index.is_file():
+        weights = {*json.loads(index.read_text("utf-8"))["weight_map"].values()}
+    return all((folder / name).is_file() for name in ("tokenizer.json", *weights))
 
 
 def tokenizer(folder: Path, **options: Any) -> Any:

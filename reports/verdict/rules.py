@@ -110,10 +110,11 @@ def _of(analysis: Analysis, llm: CellRecord, scored: Sequence[CellRecord]) -> Ve
     """The verdict on one LLM."""
     cost = analysis.values[llm.name, "compute_ms"]
     if cost.value is None:
-        return _none(f"{name(analysis.run, llm)} has no throughput: {cost.figure.reason}")
+        named = wording.with_weights(analysis.run, llm)
+        return _none(f"{named} has no throughput: {cost.figure.reason}")
     if cost.disturbed:
-        by = cost.figure.disturbed
-        return _none(f"the throughput of {name(analysis.run, llm)} was disturbed ({by})", _QUIET)
+        named, by = wording.with_weights(analysis.run, llm), cost.figure.disturbed
+        return _none(f"the throughput of {named} was disturbed ({by})", _QUIET)
     cheaper = [cell for cell in scored if not is_llm(cell) and is_cheaper(analysis, cell, llm)]
     unranked = [
         cell
@@ -130,9 +131,8 @@ def _of(analysis: Analysis, llm: CellRecord, scored: Sequence[CellRecord]) -> Ve
 def _unranked(analysis: Analysis, cell: CellRecord, llm: CellRecord) -> tuple[str, str]:
     """Why it is unknown whether a model is cheaper than the LLM, and what would tell."""
     cost = analysis.values[cell.name, "compute_ms"]
-    text = (
-        f"whether {name(analysis.run, cell)} is cheaper than {name(analysis.run, llm)} is unknown"
-    )
+    named = wording.with_weights(analysis.run, llm)
+    text = f"whether {name(analysis.run, cell)} is cheaper than {named} is unknown"
     if costs.is_on_server(analysis.values, cell.name):
         return f"{text}: no prices compare a server with this machine", _PRICES
     if cost.value is None:
@@ -152,7 +152,7 @@ def _none(
 
 
 def _decide(case: Case) -> Verdict:
-    llm = case.name(case.llm)
+    llm = wording.with_weights(case.run, case.llm)
     over_guessing = case.figure(case.llm).high - case.guessing
     if over_guessing < case.worthwhile:
         words = f"{llm} beats guessing by less than {wording.size(case.worthwhile)}, if at all"
@@ -194,7 +194,8 @@ def _rival(case: Case) -> CellRecord | None:
 
 
 def _instead(case: Case, rival: CellRecord) -> str:
-    llm, other, size = case.name(case.llm), case.name(rival), wording.size(case.worthwhile)
+    llm, other = wording.with_weights(case.run, case.llm), case.name(rival)
+    size = wording.size(case.worthwhile)
     times = f"{other} is {_times_cheaper(case, rival)}"
     standing = case.standing(rival)
     if standing == "worse":
@@ -205,7 +206,8 @@ def _instead(case: Case, rival: CellRecord) -> str:
 
 
 def _undecided(case: Case, rival: CellRecord) -> str:
-    llm, other, found = case.name(case.llm), case.name(rival), case.lead(rival)
+    llm, other = wording.with_weights(case.run, case.llm), case.name(rival)
+    found = case.lead(rival)
     interval = f"{points(found.low)} and {points(found.high)} points{wording.of_measure(case)}"
     return (
         f"on {case.comments:,} test comments, the lead of {llm} over {other} is between {interval}, and "

@@ -1,10 +1,12 @@
 """The sentences of a verdict: the figures that decide it, and what could change it."""
 
 import math
+import re
 from collections.abc import Iterator
 
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
-from worthit.bench.saved.record import CellRecord, OutOfDomainData, significant
+from worthit.bench.saved.record import CellRecord, OutOfDomainData, Run, significant
+from worthit.models.registry import MODELS
 from worthit.reports.analysis import budgets, costs, leads, metrics, run_view, transfer
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.leads import Standing
@@ -14,6 +16,8 @@ from worthit.reports.verdict.case import Case, is_cheaper, is_llm, is_tuned_llm,
 
 _MOST_SENTENCES = 6
 _LARGE_PARAMETERS = 1e9
+#: of a pinned revision, or of a converted file
+_HASH = re.compile(r"@[0-9a-f]{40}$|-[0-9a-f]{16}$")
 
 #: key of the table of figures → what it is called in a sentence
 _COSTS_OF_RUNNING = {costs.KEY: "compute per comment", "latency_p50_ms": "median latency"}
@@ -48,6 +52,24 @@ def size(share: float) -> str:
     return f"{100 * share:g} point{'s' * (share != 0.01)}"
 
 
+def with_weights(run: Run, llm: CellRecord) -> str:
+    """An LLM with its weights and their size: `llama (SmolLM2-135M-Instruct, 135 M parameters)`.
+
+    What is unknown, or already in the row's name, is omitted.
+    """
+    name = run_view.name(run, llm)
+    weights = _HASH.sub("", _checkpoint(llm).rpartition("/")[2]).removesuffix(".gguf")
+    known = [weights] if weights and weights not in name else []
+    if llm.training and llm.training.parameters:
+        known.append(f"{parameters(llm.training.parameters)} parameters")
+    return f"{name} ({', '.join(known)})" if known else name
+
+
+def parameters(count: int) -> str:
+    """A number of parameters: `135 M`, `1.5 B`."""
+    return f"{count / 1e6:,.0f} M" if count < _LARGE_PARAMETERS else f"{count / 1e9:.1f} B"
+
+
 def of_measure(case: Case) -> str:
     """What points are of, unless it is accuracy."""
     return "" if case.measure == metrics.ACCURACY else f" of {case.measure.heading}"
@@ -60,17 +82,12 @@ def better(case: Case) -> str:
 
 def _figure(case: Case, rival: CellRecord | None) -> str:
     """The figure that decides, of the LLM and of the rival, and what their difference shows."""
-    found, checkpoint = case.figure(case.llm), _checkpoint(case.llm)
-    weights = f" ({checkpoint}, tuned)" if checkpoint else ""
-    reached = with_interval(found, percent)
+    reached = with_interval(case.figure(case.llm), percent)
     if case.measure == metrics.ACCURACY:
-        text = (
-            f"{case.name(case.llm)}{weights} classifies {reached} of {case.comments:,} test comments "
-            "correctly"
-        )
+        text = f"{case.name(case.llm)} classifies {reached} of {case.comments:,} test comments correctly"
     else:
         text = (
-            f"{case.name(case.llm)}{weights} has a{'n' * case.measure.heading.startswith('a')} "
+            f"{case.name(case.llm)} has a{'n' * case.measure.heading.startswith('a')} "
             f"{case.measure.heading} of {reached} on {case.comments:,} test comments"
         )
     if rival is None:
@@ -274,9 +291,11 @@ def changes(case: Case, rival: CellRecord | None) -> Iterator[str]:
             "were used; `--learning-curve` shows what more of them bring."
         )
     if training and training.parameters and training.parameters < _LARGE_PARAMETERS:
+        model = case.llm.model
+        trained_as = MODELS[model].trained_as or model if model in MODELS else ""
+        option = f"--checkpoint {trained_as}=…" if trained_as else "--models hf:…"
         yield (
-            f"A larger LLM: this one has {training.parameters / 1e6:,.0f} M parameters (`--checkpoint "
-            f"{case.llm.model}=…`)."
+            f"A larger LLM: this one has {parameters(training.parameters)} parameters (`{option}`)."
         )
     if case.llm.device == "cpu":
         yield "A GPU: this run used a CPU; `worthit compare` compares it with a run on a GPU."

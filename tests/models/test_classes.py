@@ -44,6 +44,7 @@ LEARNING: dict[str, dict[str, Any]] = {
     "bert": {"epochs": 5, "learning_rate": 3e-3},
     "llama": {"epochs": 4, "learning_rate": 1e-2, "adapted_share": 1.0},
     "llama-qlora": {"epochs": 4, "learning_rate": 1e-2, "adapted_share": 1.0},
+    "llama-head": {"epochs": 2, "learning_rate": 1e-2, "adapted_share": 1.0},
 }
 
 

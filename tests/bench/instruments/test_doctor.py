@@ -112,7 +112,7 @@ def test_a_gpu_that_torch_cannot_use_is_skipped_with_the_reason(
     def refuse(device: str) -> None:
         raise DeviceError(f"device {device} is not available")
 
-    gpu = machine.NvidiaGpu("RTX", "570", None)
+    gpu = machine.NvidiaGpu("RTX", "570", None, 24 * 10**9)
     monkeypatch.setattr(machine, "nvidia_gpus", lambda: [gpu])
     monkeypatch.setattr(devices, "require", refuse)
     checks = list(doctor._gpu_checks())

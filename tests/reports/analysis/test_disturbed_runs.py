@@ -16,6 +16,8 @@ from worthit.reports.compare.compare import compare
 from worthit.reports.sections import report
 from worthit.reports.verdict import rules
 
+#: how a headline names the LLM of `verdict_runs`
+LLAMA = "llama (small, 135 M parameters)"
 REASON = "other processes used 48 % of the CPU time, limit 3 %"
 PARTS = ("training", "latency", "throughput", "energy")
 
@@ -116,7 +118,7 @@ def test_no_verdict_rests_on_a_disturbed_throughput() -> None:
     slowed = dataclasses.replace(llama, throughput=disturbance.flag(llama.throughput, seen))
     found = verdict_runs.decide(tfidf, slowed)
     assert found.answer == "no verdict"
-    assert f"the throughput of llama was disturbed ({REASON})" in found.headline
+    assert f"the throughput of {LLAMA} was disturbed ({REASON})" in found.headline
     assert found.changes == ("Measure again on an idle machine.",)
     slowed = dataclasses.replace(tfidf, throughput=disturbance.flag(tfidf.throughput, seen))
     found = verdict_runs.decide(slowed, llama)
@@ -124,7 +126,7 @@ def test_no_verdict_rests_on_a_disturbed_throughput() -> None:
     equal = disturbed(verdict_runs.cell("bert", 0.95), "throughput")
     found = verdict_runs.decide(tfidf, equal, llama)
     assert found.answer == "too little data to tell"
-    assert "whether bert is cheaper than llama is unknown: other work" in found.headline
+    assert f"whether bert is cheaper than {LLAMA} is unknown: other work" in found.headline
     assert found.changes[0] == "Measure again on an idle machine."
 
 
@@ -132,7 +134,9 @@ def test_a_disturbed_llm_represents_no_equivalent_one_and_has_no_ratio() -> None
     tfidf, llama = verdict_runs.cell("tfidf", 0.85), verdict_runs.cell("llama", 0.95)
     slow = verdict_runs.cell("llama-qlora", 0.95)
     found = verdict_runs.decide(tfidf, slow, disturbed(llama, "throughput"))
-    assert found.headline.startswith("Practical: llama-qlora gains 10.0 points over tfidf")
+    assert found.headline.startswith(
+        "Practical: llama-qlora (small, 135 M parameters) gains 10.0 points"
+    )
     assert "llama-qlora and llama are equivalent (+0.0 points, -0.1 to +0.1)." in found.reasons
     found = verdict_runs.decide(tfidf, llama, disturbed(slow, "throughput"))
     assert "llama and llama-qlora are equivalent (+0.0 points, -0.1 to +0.1)." in found.reasons

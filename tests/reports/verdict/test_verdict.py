@@ -12,13 +12,16 @@ from tests.verdict_runs import COMMENTS, RATES, cell, correct_on, decide, discor
 from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, unavailable
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.verdict import rules
+from worthit.reports.verdict import rules, wording
+
+#: how a headline names the LLM of `verdict_runs`
+LLAMA = "llama (small, 135 M parameters)"
 
 
 def test_an_llm_that_is_better_and_fast_enough_is_practical() -> None:
     found = decide(cell("tfidf", 0.85), cell("bert", 0.88), cell("llama", 0.95))
     assert found.answer == "practical"
-    assert found.headline == "Practical: llama gains 7.0 points over bert."
+    assert found.headline == f"Practical: {LLAMA} gains 7.0 points over bert."
     assert len(found.reasons) == 3
     assert "95.0 %" in found.reasons[0]
     assert "+7.0 points" in found.reasons[0]
@@ -30,7 +33,7 @@ def test_a_slow_llm_is_practical_if_its_latency_is_acceptable() -> None:
     found = decide(cell("bert", 0.88), cell("llama", 0.95, p99_ms=240.0))
     assert found.answer == "practical if"
     assert found.headline.startswith(
-        "Practical if 1 answer in 100 may take 240 ms instead of 100: llama gains 7.0 points"
+        f"Practical if 1 answer in 100 may take 240 ms instead of 100: {LLAMA} gains 7.0 points"
     )
     assert decide(
         cell("bert", 0.88), cell("llama", 0.95, p99_ms=240.0), p99_limit_ms="300"
@@ -75,7 +78,9 @@ def test_a_missed_budget_is_named_with_the_models_within_it() -> None:
 def test_a_cheaper_model_that_is_better_makes_it_not_worth_it() -> None:
     found = decide(cell("tfidf", 0.95), cell("llama", 0.90))
     assert found.answer == "not worth it here"
-    assert found.headline == ("Not worth it here: tfidf is more accurate than llama, and cheaper.")
+    assert found.headline == (
+        f"Not worth it here: tfidf is more accurate than {LLAMA}, and cheaper."
+    )
     assert "-5.0 points" in found.reasons[0]
 
 
@@ -90,7 +95,7 @@ def test_an_equivalent_cheaper_model_makes_it_not_worth_it() -> None:
     found = discordant(10_000, 60, 30)  # a lead of +0.3 points, significant and not worth it
     assert found.answer == "not worth it here"
     assert found.headline == (
-        "Not worth it here: bert is 10 times cheaper to run, and equivalent to llama, within 1 point."
+        f"Not worth it here: bert is 10 times cheaper to run, and equivalent to {LLAMA}, within 1 point."
     )
     assert "+0.3 points (+0.1 to +0.5), all of it within ±1 point: equivalent" in found.reasons[0]
 
@@ -122,13 +127,13 @@ def test_other_models_change_nothing_about_a_rival() -> None:
 def test_a_significantly_better_rival_that_is_not_better_by_a_point_is_still_enough() -> None:
     found = discordant(5_000, 60, 120)  # -1.2 points, -1.7 to -0.7
     assert found.answer == "not worth it here"
-    assert found.headline == "Not worth it here: bert is more accurate than llama, and cheaper."
+    assert found.headline == f"Not worth it here: bert is more accurate than {LLAMA}, and cheaper."
 
 
 def test_too_few_comments_give_too_little_data_to_tell() -> None:
     found = decide(cell("bert", 0.88, comments=100), cell("llama", 0.92, comments=100, shift=30))
     assert found.answer == "too little data to tell"
-    assert "on 100 test comments, the lead of llama over bert is between " in found.headline
+    assert f"on 100 test comments, the lead of {LLAMA} over bert is between " in found.headline
     (change,) = [change for change in found.changes if change.startswith("More test comments: ")]
     # they differ on 20 %: (1.96 + 0.84)² · (0.2 - 0.04² + 1/100) / 0.01²
     assert (
@@ -144,14 +149,14 @@ def test_two_models_that_agree_on_a_few_comments_are_not_known_to_be_equal() -> 
 def test_an_llm_that_does_not_beat_guessing_is_not_worth_it() -> None:
     found = decide(cell("tfidf", 0.85), cell("llama", 0.48))
     assert found.answer == "not worth it here"
-    assert "llama beats guessing by less than 1 point, if at all" in found.headline
+    assert f"{LLAMA} beats guessing by less than 1 point, if at all" in found.headline
     assert "a constant answer gives 50.0 %" in found.reasons[0]
 
 
 def test_an_llm_that_may_beat_guessing_is_undecided() -> None:
     found = decide(cell("tfidf", 0.47, comments=100), cell("llama", 0.55, comments=100))
     assert found.answer == "too little data to tell"
-    assert "llama is not shown to beat guessing" in found.headline
+    assert f"{LLAMA} is not shown to beat guessing" in found.headline
 
 
 def test_a_cascade_that_saves_most_of_the_compute_is_the_better_answer() -> None:
@@ -168,7 +173,7 @@ def test_a_cascade_that_saves_most_of_the_compute_is_the_better_answer() -> None
         ([cell("tfidf", 0.85), cell("bert", 0.9)], "no fine-tuned LLM"),
         ([cell("tfidf", 0.85), cell("llama-zero-shot", 0.9)], "no fine-tuned LLM"),
         ([cell("llama", 0.9)], "no cheaper model"),
-        ([cell("tfidf", 0.9), cell("llama", 0.9, throughput=None)], "llama has no throughput"),
+        ([cell("tfidf", 0.9), cell("llama", 0.9, throughput=None)], f"{LLAMA} has no throughput"),
     ],
 )
 def test_without_both_sides_there_is_no_verdict(
@@ -250,7 +255,7 @@ def test_rare_positives_are_decided_by_average_precision() -> None:
     found = rules.decide(Analysis.of(made))
     assert found.answer == "practical"
     assert found.headline.endswith("points of average precision over tfidf.")
-    assert "llama (small, tuned) has an average precision of " in found.reasons[0]
+    assert "llama has an average precision of " in found.reasons[0]
     guesses = np.random.default_rng(0).random(4_000).tolist()
     blind = dataclasses.replace(cells[1], quality=factories.quality(tuple(guesses)))
     no_better = rules.decide(Analysis.of(dataclasses.replace(made, cells=(cells[0], blind))))
@@ -311,7 +316,7 @@ def test_the_cheapest_of_equivalent_llms_represents_them() -> None:
     qlora, llama = correct_on("llama-qlora", one_more), correct_on("llama", correct)
     for cells in ([qlora, llama], [llama, qlora]):
         found = decide(cell("bert", 0.88), *cells)
-        assert found.headline == "Practical: llama gains 7.0 points over bert."
+        assert found.headline == f"Practical: {LLAMA} gains 7.0 points over bert."
         assert (
             "llama and llama-qlora are equivalent (-0.0 points, -0.1 to +0.1), and llama is 10 times "
             "cheaper to run." in found.reasons
@@ -324,7 +329,7 @@ def test_one_comment_does_not_choose_between_llms_that_may_differ() -> None:
         qlora = np.roll(np.arange(500) < 470 + more, 30)
         cells = [correct_on("llama", llama), correct_on("llama-qlora", qlora)]
         found = decide(cell("bert", 0.86, comments=500), *cells)
-        assert found.headline.startswith("Practical: llama gains 8.0 points over bert")
+        assert found.headline.startswith(f"Practical: {LLAMA} gains 8.0 points over bert")
         assert any("Whether llama or llama-qlora is more accurate is undecided" in reason
                    for reason in found.reasons)  # fmt: skip
 
@@ -344,7 +349,7 @@ def test_the_changes_name_what_was_small_or_noisy() -> None:
 def test_the_verdict_opens_the_report_with_three_reasons() -> None:
     text = render(run(cell("bert", 0.88), cell("llama", 0.95), cell("llama-zero-shot", 0.6)))
     opening = text.split("\n## Results")[0]
-    assert "## Practical: llama gains" in opening
+    assert f"## Practical: {LLAMA} gains" in opening
     before_fold, fold = opening.split("<details>")
     assert before_fold.count("\n- ") == 3
     assert "- Without tuning, the same weights reach 60.0 %." in fold
@@ -355,3 +360,32 @@ def test_without_a_verdict_the_report_says_what_would_give_one() -> None:
     opening = render(run(cell("tfidf", 0.85))).split("\n## Results")[0]
     assert "## No verdict: this run has no fine-tuned LLM" in opening
     assert "- Run the main job with `--models tfidf,bert,llama`." in opening
+
+
+def test_the_headline_names_the_weights_of_the_llm_and_their_size() -> None:
+    def named(model: str, checkpoint: str, parameters: int | None) -> str:
+        setup = factories.setup(settings={"checkpoint": checkpoint}, kind="llm")
+        training = factories.training(9.0, parameters=parameters)
+        llm = record.CellRecord(model, "cpu", 0, setup=setup, training=training)
+        return wording.with_weights(run(cell("tfidf", 0.9)), llm)
+
+    hub = f"Qwen/Qwen2.5-Coder-1.5B@{'0a' * 20}"
+    assert named("llama", hub, 1_543_714_304) == "llama (Qwen2.5-Coder-1.5B, 1.5 B parameters)"
+    for file in ("qwen-q4.gguf", "qwen-q4-0123456789abcdef"):
+        assert named("llama", file, None) == "llama (qwen-q4)"
+    assert named("hf:Qwen3-0.6B", "Qwen/Qwen3-0.6B", 596_049_920) == (
+        "hf:Qwen3-0.6B (596 M parameters)"
+    )
+    # such as a server's model
+    served = dataclasses.replace(cell("llama", 0.9), setup=factories.setup(), training=None)
+    assert wording.with_weights(run(served), served) == "llama"
+
+
+def test_a_larger_llm_is_suggested_in_a_way_that_its_row_allows() -> None:
+    def suggested(model: str) -> str:
+        llm = dataclasses.replace(cell("llama", 0.95), model=model)
+        changes = decide(cell("bert", 0.88), llm).changes
+        return next(change for change in changes if change.startswith("A larger LLM"))
+
+    assert suggested("llama-int8").endswith("135 M parameters (`--checkpoint llama=…`).")
+    assert suggested("hf:small").endswith("135 M parameters (`--models hf:…`).")
