@@ -42,6 +42,7 @@ class Cell:
     also: tuple[tuple[str, str], ...] = ()  # out-of-domain test sets: name, key
     location: str = ""  # of an unregistered model: module:Class or hf:CHECKPOINT
     cpu_watts: float | None = None  # of all processors at full load, if the user gives them
+    tune_s: float | None = None  # budget of a search for better settings
 
     @property
     def name(self) -> str:

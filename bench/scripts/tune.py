@@ -10,15 +10,15 @@ import argparse
 import itertools
 import json
 import sys
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 from tabulate import tabulate
 from tqdm import tqdm
 
+from worthit.bench.cells import trials
 from worthit.datasets import prepare
 from worthit.datasets.errors import DataError, OptionError, WorthitError
 from worthit.datasets.splits.protocol import Protocol
@@ -65,12 +65,17 @@ def _tune(parsed: argparse.Namespace) -> None:
         model.set_params(**settings(parsed.model) | values)
         label = " ".join(f"{name}={value}" for name, value in values.items()) or "defaults"
         with tqdm(total=size, desc=label, unit=" comments", ncols=78, leave=False) as bar:
-            start = time.perf_counter()
-            model.fit(whole.texts[:size], whole.labels[:size], partial(_advance, bar))
-            seconds = time.perf_counter() - start
-        scores = model.predict_proba(whole.texts[-validation:])
-        accuracy, auc = _quality(scores, whole.labels[-validation:])
-        rows.append([label, f"{accuracy:.1%}", f"{auc:.4f}", f"{seconds:.1f}"])
+            scored = trials.train_and_score(
+                model,
+                whole.texts[:size],
+                whole.labels[:size],
+                whole.texts[-validation:],
+                partial(_advance, bar),
+            )
+        truth = whole.labels[-validation:]
+        accuracy = trials.judge(scored.scores, truth, "accuracy").value
+        auc = _roc_auc(scored.scores, truth)
+        rows.append([label, f"{accuracy:.1%}", f"{auc:.4f}", f"{scored.training_s:.1f}"])
         print("  ".join(rows[-1]), flush=True)
     print()
     print(
@@ -78,14 +83,12 @@ def _tune(parsed: argparse.Namespace) -> None:
     )
 
 
-def _quality(scores: Probabilities, truth: Labels) -> tuple[float, float]:
-    """Accuracy and ROC AUC; for more than two classes, the mean AUC of each class against the rest."""
+def _roc_auc(scores: Probabilities, truth: Labels) -> float:
+    """ROC AUC; for more than two classes, the mean of each class against the rest."""
     if scores.shape[1] == 2:
-        positive = scores[:, 1]
-        return accuracy_score(truth, positive >= 0.5), roc_auc_score(truth, positive)
+        return float(roc_auc_score(truth, scores[:, 1]))
     classes = range(scores.shape[1])
-    auc = roc_auc_score(truth, scores, multi_class="ovr", labels=classes)
-    return accuracy_score(truth, scores.argmax(axis=1)), auc
+    return float(roc_auc_score(truth, scores, multi_class="ovr", labels=classes))
 
 
 def _advance(bar: "tqdm[Any]", done: int, total: int) -> None:

@@ -111,6 +111,15 @@ def _roc_auc(run: Run, cell: CellRecord) -> Figure:
     return Figure(sum(known) / len(known), "", "measured", "test comments", len(labels))
 
 
+def _choosing_s(run: Run, cell: CellRecord) -> Figure:
+    """Of a search for settings (`--tune`), and of a choice before training; both on validation comments."""
+    if cell.training is None:
+        return unavailable("s", run_view.missing(cell, "training"))
+    parts = [cell.training.choosing_s, *([cell.tuning.search_s] if cell.tuning else [])]
+    known = [bounds.within(part) for part in parts if part.value is not None]
+    return bounds.total(known, "s").figure if known else parts[-1]
+
+
 def _energy_mj(run: Run, cell: CellRecord) -> Bounded:
     return bounds.energy_j(run, cell).times(1e3, "mJ")
 
@@ -121,6 +130,10 @@ def _details(
     """Figures that only a table of details shows: path in the record → heading."""
     for path, heading in headings.items():
         yield FigureSpec(path, at(path), detail=(section, heading), optional=optional)
+
+
+def _energy_per_correct_mj(run: Run, cell: CellRecord) -> Bounded:
+    return bounds.per_correct(_energy_mj(run, cell), bounds.test_accuracy(run, cell))
 
 
 FIGURES = (
@@ -167,6 +180,14 @@ FIGURES = (
         cascade="sum",
         compared=True,
         regression="beyond noise",
+    ),
+    FigureSpec(
+        "choosing_s",
+        _choosing_s,
+        heading="choosing settings, s",
+        results=True,
+        optional=True,
+        detail=("training", "choosing settings before, s"),
     ),
     *_details(
         "latency",
@@ -326,6 +347,13 @@ FIGURES = (
             "energy.idle_after_w": "idle after, W",
             "energy.idle_gpu_w": "idle GPU, W",
         },
+        optional=True,
+    ),
+    FigureSpec(
+        "energy_per_correct_mj",
+        _value(_energy_per_correct_mj),
+        _energy_per_correct_mj,
+        detail=("energy", "CPU and GPU, mJ per correct decision"),
         optional=True,
     ),
     *_details("training", {"training.cpu_s": "CPU time, s", "training.cpu_j": "CPU, J"}),

@@ -55,6 +55,11 @@ def scoring(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
     return _priced(parts, options, lambda: bounds.energy_j(run, cell).times(MILLION, "J"))
 
 
+def of_correct(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
+    """A million correct decisions: scoring as many comments as it takes on the test set."""
+    return bounds.per_correct(scoring(run, cell, options), bounds.test_accuracy(run, cell))
+
+
 def training(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
     """One training: the machine, and electricity."""
     parts = _compute(

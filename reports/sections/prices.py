@@ -73,6 +73,7 @@ def _costs(run: Run, options: ReportOptions) -> list[str]:
         volume = _comments(options.volume)
         columns = {
             "scoring a million": lambda cell: prices.scoring(run, cell, options),
+            "a million correct": lambda cell: prices.of_correct(run, cell, options),
             "one training": lambda cell: prices.training(run, cell, options),
             f"a million, with training spread over {volume}": lambda cell: prices.with_training(
                 run, cell, options

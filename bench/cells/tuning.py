@@ -1,0 +1,217 @@
+"""A search for better settings within a time budget, judged on validation comments.
+
+Successive halving of random settings: many are trained on a small part of the training comments, the
+better half of them on twice as many, and so on (Jamieson and Talwalkar 2016, "Non-stochastic Best Arm
+Identification"; random settings: Bergstra and Bengio 2012). Only the last part decides. The given
+settings are trained on every part, and stay unless others are better there.
+
+Not optuna: its budget ends between trials only, so a slow model would overrun it, and with the 5 to 50
+trials of a minute its samplers have little to learn from. Not scikit-learn's HalvingRandomSearchCV: it
+counts trainings, not seconds.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from worthit.datasets.errors import WorthitError
+
+Settings = Mapping[str, Any]
+
+NOTHING_TO_TUNE = "it has nothing to tune"
+_PARTS = 3  # at most: a quarter, a half, and the whole of the largest part
+_MOST_SETTINGS = 1_000
+
+
+class OutOfTimeError(Exception):
+    """A trial would take longer than what is left of the budget."""
+
+
+class Score(NamedTuple):
+    """How good settings are; later fields decide between equal ones."""
+
+    value: float  # of the measure, higher is better
+    negative_loss: float = 0.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training on a part of the training comments, scored on the validation comments."""
+
+    score: Score
+    training_s: float
+    scoring_s: float
+    epochs: float = 1.0  # passes over the comments
+
+
+#: called with settings that differ from the given ones, a number of training comments, and the seconds
+#: left; raises OutOfTimeError when they are over
+TryOut = Callable[[Settings, int, float], Trial]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a search."""
+
+    chosen: dict[str, Any]  # that differ from the given settings; empty: these stay
+    trials: int  # finished trainings
+    tried: int  # different settings among them, the given ones included
+    comments: int  # that the trainings which decided had; 0: none did
+    given: float | None = None  # validation score of the given settings
+    best: float | None = None  # of the chosen ones
+    reason: str = ""  # why the given settings stay
+
+
+def search(
+    try_out: TryOut,
+    space: Mapping[str, Sequence[Any]],
+    given: Settings,
+    sizes: Sequence[int],
+    budget_s: float,
+    seed: int = 0,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Outcome:
+    """Search for settings that are better than the given ones.
+
+    Args:
+        space: name of a setting → its values to try.
+        given: all settings of the model.
+        sizes: numbers of training comments, growing; each is a part of the next.
+        budget_s: no trial is started that would end later, as far as earlier ones tell.
+        seed: decides which settings are tried, and in which order.
+    """
+    rivals = list(_candidates(space, given, seed))
+    if not rivals:
+        return Outcome({}, 0, 0, 0, reason=NOTHING_TO_TUNE)
+    return _Search(try_out, sizes, budget_s, clock).run(rivals)
+
+
+def _candidates(
+    space: Mapping[str, Sequence[Any]], given: Settings, seed: int
+) -> Iterator[dict[str, Any]]:
+    """Different combinations in random order, as what differs from the given settings."""
+    sizes = [len(values) for values in space.values()]
+    total = math.prod(sizes) if sizes else 0
+    rng = np.random.default_rng(seed)
+    for place in rng.permutation(total)[:_MOST_SETTINGS].tolist():
+        combination = {}
+        for name, values in space.items():
+            place, number = divmod(place, len(values))
+            combination[name] = values[number]
+        differing = {name: value for name, value in combination.items() if value != given[name]}
+        if differing:
+            yield differing
+
+
+@dataclass
+class _Search:
+    try_out: TryOut
+    sizes: Sequence[int]
+    budget_s: float
+    clock: Callable[[], float]
+    #: (key of the settings, comments) → the finished trial
+    done: dict[tuple[str, int], Trial] = field(default_factory=dict)
+
+    def run(self, rivals: list[dict[str, Any]]) -> Outcome:
+        self._end_s = self.clock() + self.budget_s
+        probe = self._finish({}, self.sizes[0])
+        if probe is None:
+            return self._outcome(f"a training on {self.sizes[0]:,} comments does not fit")
+        parts = self._parts()
+        if not parts:
+            both_s = 2 * self._estimate_s({}, self.sizes[0])
+            return self._outcome(
+                f"two trainings on {self.sizes[0]:,} comments take {both_s:.3g} s, over half of the budget"
+            )
+        entrants, decided, on = [{}, *rivals], list[tuple[Settings, Trial]](), 0
+        for number, comments in enumerate(parts):
+            until_s = self.clock() + self._left_s() / (len(parts) - number)
+            finished = self._compare(entrants, comments, until_s)
+            if len(finished) < 2 or finished[0][0]:
+                break
+            decided, on = finished, comments
+            best_first = sorted(finished[1:], key=lambda entry: entry[1].score, reverse=True)
+            entrants = [{}, *(dict(entry[0]) for entry in best_first[: -(-len(best_first) // 2)])]
+        if not decided:
+            return self._outcome("no second training fits")
+        (_, given), *others = decided
+        settings, best = max(others, key=lambda entry: entry[1].score)
+        if best.score.value <= given.score.value:
+            return self._outcome("no other settings are better", on, given)
+        return self._outcome("", on, given, settings, best)
+
+    def _outcome(
+        self,
+        reason: str,
+        comments: int = 0,
+        given: Trial | None = None,
+        chosen: Settings | None = None,
+        best: Trial | None = None,
+    ) -> Outcome:
+        best = best or given
+        scores = [None if trial is None else trial.score.value for trial in (given, best)]
+        return Outcome(
+            dict(chosen or {}),
+            len(self.done),
+            len({key for key, _ in self.done}),
+            comments,
+            *scores,
+            reason=reason,
+        )
+
+    def _parts(self) -> Sequence[int]:
+        """The sizes to compare settings on: the last comparison gets at most half of the budget."""
+        able = [
+            number
+            for number, comments in enumerate(self.sizes)
+            if 2 * self._estimate_s({}, comments) <= self._left_s() / 2
+        ]
+        return self.sizes[: able[-1] + 1][-_PARTS:] if able else ()
+
+    def _compare(
+        self, entrants: Sequence[Settings], comments: int, until_s: float
+    ) -> list[tuple[Settings, Trial]]:
+        """The trials that finish in time; the given settings and one other may use the whole budget."""
+        finished: list[tuple[Settings, Trial]] = []
+        for settings in entrants:
+            if len(finished) > 1 and self.clock() + self._estimate_s(settings, comments) > until_s:
+                continue
+            trial = self._finish(settings, comments)
+            if trial is not None:
+                finished.append((settings, trial))
+        return finished
+
+    def _finish(self, settings: Settings, comments: int) -> Trial | None:
+        """A trial; None if it fails, or does not fit into the budget."""
+        key = repr(sorted(settings.items())), comments
+        if key in self.done:
+            return self.done[key]
+        if self.done and self._estimate_s(settings, comments) > self._left_s():
+            return None
+        try:
+            self.done[key] = self.try_out(settings, comments, self._left_s())
+        except (OutOfTimeError, WorthitError):
+            return None
+        return self.done[key]
+
+    def _left_s(self) -> float:
+        return max(self._end_s - self.clock(), 0.0)
+
+    def _estimate_s(self, settings: Settings, comments: int) -> float:
+        """How long a trial takes, from the largest parts that these settings, or else any, had."""
+        name = repr(sorted(settings.items()))
+        own = {key: trial for key, trial in self.done.items() if key[0] == name} or self.done
+        largest = max(size for _, size in own)
+        rate_s = max(
+            trial.training_s / (size * trial.epochs)
+            for (_, size), trial in own.items()
+            if size == largest
+        )
+        given_epochs = next(iter(self.done.values())).epochs
+        epochs = settings.get("epochs") or given_epochs
+        scoring_s = max(trial.scoring_s for trial in self.done.values())
+        return scoring_s + rate_s * comments * epochs

@@ -1,0 +1,68 @@
+"""The section on the search for settings: what it cost, what it changed, and by how much."""
+
+from worthit.bench.saved.record import CellRecord, Tuning
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.run_view import name
+from worthit.reports.text.format import Footnotes, percent, points, written
+from worthit.reports.text.tables import table
+
+_WARNING = (
+    "The score of the chosen settings is the best of several on the same comments, and so too high on "
+    "average: only test figures compare models."
+)
+
+
+def section(analysis: Analysis) -> list[str]:
+    """Seconds, trials, changes and validation scores of each model; nothing without a search."""
+    run, notes = analysis.run, Footnotes()
+    searches = [(cell, cell.tuning) for cell in run.cells if cell.tuning is not None]
+    if not searches:
+        return []
+    body = [
+        [
+            name(run, cell),
+            _changes(tuning),
+            written(tuning.search_s, notes),
+            f"{tuning.trials:,} of {tuning.tried:,} settings",
+            f"{tuning.comments:,} of {_trained_on(cell)}" if tuning.comments else "",
+            *_scores(tuning),
+        ]
+        for cell, tuning in searches
+    ]
+    headings = [
+        "model", "change", "search, s", "trainings", "comments of the last", "given settings",
+        "chosen settings",
+    ]  # fmt: skip
+    changed = sum(bool(tuning.chosen) for _, tuning in searches)
+    budget_s = searches[0][1].budget_s
+    return [
+        "## Tuning",
+        f"Each model had {budget_s:g} s for a search on {len(run.data.validation.ids):,} validation "
+        f"comments (`--tune`), which changed the settings of {changed} of {len(searches)}. Most "
+        "settings were trained on a part of the training comments; the comments of the last trainings "
+        "decided. Later seeds use the settings of the first. " + _WARNING,
+        *table("Settings and their validation scores", headings, body, notes, left=2),
+    ]
+
+
+def _changes(tuning: Tuning) -> str:
+    if not tuning.chosen:
+        return f"none: {tuning.reason}"
+    return ", ".join(
+        f"{setting} {tuning.given[setting]} → {value}" for setting, value in tuning.chosen.items()
+    )
+
+
+def _trained_on(cell: CellRecord) -> str:
+    return "all" if cell.training is None else f"{cell.training.comments:,}"
+
+
+def _scores(tuning: Tuning) -> list[str]:
+    """Validation scores before and after, the second with the difference."""
+    if tuning.given_score is None or tuning.chosen_score is None:
+        return ["", ""]
+    before = f"{tuning.measure} {percent(tuning.given_score)}"
+    if not tuning.chosen:
+        return [before, "the same"]
+    gain = points(tuning.chosen_score - tuning.given_score)
+    return [before, f"{percent(tuning.chosen_score)} ({gain})"]
