@@ -93,7 +93,13 @@ CARBON = ReportOption(
     "grams of CO2e per kWh; the report gives the emissions of CPU and GPU while scoring",
     unit=", per kWh",
 )
-OPTIONS = (RECALL, P99_LIMIT, WORTHWHILE, BUDGET, ELECTRICITY, MACHINE, API, VOLUME, CARBON)
+LABEL = ReportOption(
+    "--label-price",
+    "PRICE",
+    "price of one label; with --learning-curve, the report says what more labels buy",
+    unit=", per label",
+)
+OPTIONS = (RECALL, P99_LIMIT, WORTHWHILE, BUDGET, ELECTRICITY, MACHINE, API, VOLUME, CARBON, LABEL)
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ class ReportOptions:
     api_per_million: float | None
     volume: float
     carbon_g_per_kwh: float | None
+    label_price: float | None
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> "ReportOptions":
@@ -135,6 +142,7 @@ class ReportOptions:
             api_per_million=number(API),
             volume=number(VOLUME) or DEFAULT_VOLUME,
             carbon_g_per_kwh=number(CARBON),
+            label_price=number(LABEL),
         )
 
     @property
