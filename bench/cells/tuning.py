@@ -24,6 +24,9 @@ Settings = Mapping[str, Any]
 
 NOTHING_TO_TUNE = "it has nothing to tune"
 _PARTS = 3  # at most: a quarter, a half, and the whole of the largest part
+_LEAST_SHARE = 4  # the part that decides is at least a quarter: good settings depend on the size
+_LAST_SHARE = 2 / 3  # of the budget, for the first two trainings on the largest part
+_LESS = 0.75  # of the time of the next part, at most
 _MOST_SETTINGS = 1_000
 
 
@@ -123,19 +126,22 @@ class _Search:
             return self._outcome(f"a training on {self.sizes[0]:,} comments does not fit")
         parts = self._parts()
         if not parts:
-            both_s = 2 * self._estimate_s({}, self.sizes[0])
+            least = next(size for size in self.sizes if size * _LEAST_SHARE >= self.sizes[-1])
+            both_s = 2 * self._estimate_s({}, least)
             return self._outcome(
-                f"two trainings on {self.sizes[0]:,} comments take {both_s:.3g} s, over half of the budget"
+                f"two trainings on {least:,} comments take about {both_s:.3g} s, too long for the budget"
             )
         entrants, decided, on = [{}, *rivals], list[tuple[Settings, Trial]](), 0
-        for number, comments in enumerate(parts):
-            until_s = self.clock() + self._left_s() / (len(parts) - number)
+        while parts:
+            until_s = self.clock() + self._left_s() / len(parts)
+            comments = parts.pop(0)
             finished = self._compare(entrants, comments, until_s)
             if len(finished) < 2 or finished[0][0]:
                 break
             decided, on = finished, comments
             best_first = sorted(finished[1:], key=lambda entry: entry[1].score, reverse=True)
             entrants = [{}, *(dict(entry[0]) for entry in best_first[: -(-len(best_first) // 2)])]
+            parts = parts or self._able(self._left_s(), above=comments)[:1]
         if not decided:
             return self._outcome("no second training fits")
         (_, given), *others = decided
@@ -152,25 +158,41 @@ class _Search:
         chosen: Settings | None = None,
         best: Trial | None = None,
     ) -> Outcome:
-        best = best or given
-        scores = [None if trial is None else trial.score.value for trial in (given, best)]
+        before, after = (
+            None if trial is None else trial.score.value for trial in (given, best or given)
+        )
         return Outcome(
             dict(chosen or {}),
             len(self.done),
             len({key for key, _ in self.done}),
             comments,
-            *scores,
-            reason=reason,
+            before,
+            after,
+            reason,
         )
 
-    def _parts(self) -> Sequence[int]:
-        """The sizes to compare settings on: the last comparison gets at most half of the budget."""
-        able = [
-            number
-            for number, comments in enumerate(self.sizes)
-            if 2 * self._estimate_s({}, comments) <= self._left_s() / 2
+    def _parts(self) -> list[int]:
+        """The sizes to compare settings on, growing; none if the model is too slow.
+
+        The last one is large rather than that many settings are tried. A smaller one is worth it if it
+        takes less time: scoring takes the same.
+        """
+        able = self._able(self._left_s() * _LAST_SHARE)
+        if not able or able[-1] * _LEAST_SHARE < self.sizes[-1]:
+            return []
+        parts = able[-1:]
+        for comments in reversed(able[:-1]):
+            if self._estimate_s({}, comments) <= _LESS * self._estimate_s({}, parts[0]):
+                parts.insert(0, comments)
+        return parts[-_PARTS:]
+
+    def _able(self, seconds: float, above: int = 0) -> list[int]:
+        """The sizes on which two trainings take at most so long."""
+        return [
+            comments
+            for comments in self.sizes
+            if comments > above and 2 * self._estimate_s({}, comments) <= seconds
         ]
-        return self.sizes[: able[-1] + 1][-_PARTS:] if able else ()
 
     def _compare(
         self, entrants: Sequence[Settings], comments: int, until_s: float

@@ -27,11 +27,12 @@ class Simulated:
         s_per_comment: float = 0.01,
         scoring_s: float = 0.5,
         stops: bool = True,
+        fixed_s: float = 0.0,
     ) -> None:
         self.now_s = 1_000.0
         self.calls: list[tuple[dict[str, Any], int]] = []
         self._value, self._stops = value, stops
-        self._s_per_comment, self._scoring_s = s_per_comment, scoring_s
+        self._s_per_comment, self._scoring_s, self._fixed_s = s_per_comment, scoring_s, fixed_s
 
     def clock(self) -> float:
         return self.now_s
@@ -40,7 +41,7 @@ class Simulated:
         whole = {**GIVEN, **settings}
         self.calls.append((whole, comments))
         epochs = whole["epochs"]
-        training_s = self._s_per_comment * comments * epochs
+        training_s = self._fixed_s + self._s_per_comment * comments * epochs
         if self._stops and training_s + self._scoring_s > left_s:
             self.now_s += left_s
             raise OutOfTimeError
@@ -117,15 +118,28 @@ def test_settings_that_are_better_only_on_few_comments_are_not_chosen() -> None:
 def test_a_slow_model_is_tuned_on_the_part_that_fits() -> None:
     model = Simulated(best_at_10, s_per_comment=0.1)
     found = search(model, 120)
-    assert 0 < found.comments < 1_000
-    assert max(at for _, at in model.calls) == found.comments
+    assert found.comments == 250
+    assert max(at for _, at in model.calls) == 250
+
+
+def test_time_that_is_left_is_spent_on_more_comments() -> None:
+    model = Simulated(best_at_10, s_per_comment=0.01, fixed_s=20)
+    found = search(model, 400, space={"C": (1.0, 10.0)})  # all comments seem to take 170 s at first
+    assert {at for _, at in model.calls} >= {500, 1_000}
+    assert found.comments == 1_000
+
+
+def test_a_part_that_saves_no_time_is_left_out() -> None:
+    model = Simulated(best_at_10, s_per_comment=0.01, scoring_s=100.0)
+    search(model, 2_000)
+    assert {at for _, at in model.calls} == {125, 1_000}  # the first tells how long it takes
 
 
 @pytest.mark.parametrize(
     ("s_per_comment", "reason"),
     [
         (1.0, "a training on 125 comments does not fit"),
-        (0.2, "two trainings on 125 comments take 51 s, over half of the budget"),
+        (0.1, "two trainings on 250 comments take about 51 s, too long for the budget"),
     ],
 )
 def test_a_model_too_slow_for_two_trials_keeps_its_settings(
