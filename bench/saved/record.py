@@ -319,7 +319,6 @@ class CellRecord:
     device: str
     seed: int
     setup: Setup | None = None
-    tuning: Tuning | None = None  # None: not requested, or the first seed's settings are used
     training: Training | None = None
     latency: Latency | None = None
     throughput: Throughput | None = None
@@ -331,6 +330,7 @@ class CellRecord:
     skipped: str = ""  # why the whole cell was skipped
     wall_s: float = 0.0  # the cell's share of the run, including process starts
     measured_s: float = 0.0  # training and measuring within it, timed in the worker
+    tuning: Tuning | None = None  # None: not requested, or the first seed's settings are used
 
     @property
     def name(self) -> str:

@@ -18,6 +18,10 @@ _ESTIMATES = (
     "Prices with ≈ contain an estimate of energy (`--cpu-watts`, or power at intervals), not a metered "
     "figure; nothing is ranked by them."
 )
+_CORRECT = (
+    "“A million correct”: scoring as many comments as give a million correct answers, at the accuracy on the "
+    "test set."
+)
 _NOT_IN_CO2E = (
     "CO2e is that of the electricity of the processor and of the GPU that a model uses, while it scores. It "
     "leaves out memory, disks, network, power supplies, cooling (PUE), idle time, training, and the making "
@@ -91,8 +95,9 @@ def _costs(run: Run, options: ReportOptions) -> list[str]:
         [name(run, cell), *(_cost(read(cell), notes) for read in columns.values())]
         for cell in first_seeds(run)
     ]
-    left_out = [_NOT_IN_CO2E] if options.carbon_g_per_kwh is not None else []
-    return [*left_out, *table("Prices", ["model", *columns], body, notes)]
+    about = [_CORRECT] if options.has_price else []
+    about += [_NOT_IN_CO2E] if options.carbon_g_per_kwh is not None else []
+    return [*about, *table("Prices", ["model", *columns], body, notes)]
 
 
 def _cost(cost: Bounded, notes: Footnotes) -> str:

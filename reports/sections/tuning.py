@@ -1,9 +1,11 @@
 """The section on the search for settings: what it cost, what it changed, and by how much."""
 
+from collections.abc import Sequence
+
 from worthit.bench.saved.record import CellRecord, Tuning
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
-from worthit.reports.text.format import Footnotes, percent, points, written
+from worthit.reports.text.format import Footnotes, joined, percent, points, written
 from worthit.reports.text.tables import table
 
 _WARNING = (
@@ -23,15 +25,16 @@ def section(analysis: Analysis) -> list[str]:
             name(run, cell),
             _changes(tuning),
             written(tuning.search_s, notes),
-            f"{tuning.trials:,} of {tuning.tried:,} settings",
+            f"{tuning.tried:,}",
+            f"{tuning.trials:,}",
             f"{tuning.comments:,} of {_trained_on(cell)}" if tuning.comments else "",
             *_scores(tuning),
         ]
         for cell, tuning in searches
     ]
     headings = [
-        "model", "change", "search, s", "trainings", "comments of the last", "given settings",
-        "chosen settings",
+        "model", "change", "search, s", "settings tried", "trainings", "comments of the last",
+        "given settings", "chosen settings",
     ]  # fmt: skip
     changed = sum(bool(tuning.chosen) for _, tuning in searches)
     budget_s = searches[0][1].budget_s
@@ -39,10 +42,25 @@ def section(analysis: Analysis) -> list[str]:
         "## Tuning",
         f"Each model had {budget_s:g} s for a search on {len(run.data.validation.ids):,} validation "
         f"comments (`--tune`), which changed the settings of {changed} of {len(searches)}. Most "
-        "settings were trained on a part of the training comments; the comments of the last trainings "
-        "decided. Later seeds use the settings of the first. " + _WARNING,
+        "settings were tried on a part of the training comments; the last trainings decided. Later seeds "
+        f"use the settings of the first. {_WARNING}{_decided_on_a_part(analysis, searches)}",
         *table("Settings and their validation scores", headings, body, notes, left=2),
     ]
+
+
+def _decided_on_a_part(analysis: Analysis, searches: Sequence[tuple[CellRecord, Tuning]]) -> str:
+    """The models whose settings are not shown to be better with all comments; empty if there are none."""
+    models = [
+        name(analysis.run, cell)
+        for cell, tuning in searches
+        if tuning.chosen and cell.training and tuning.comments < cell.training.comments
+    ]
+    if not models:
+        return ""
+    return (
+        f" Too slow to be tried on all training comments: {joined(models)}; there the settings may be "
+        "better or worse than those given."
+    )
 
 
 def _changes(tuning: Tuning) -> str:

@@ -19,9 +19,9 @@ def test_a_search_shows_its_time_trials_changes_and_scores() -> None:
     assert "changed the settings of 1 of 2" in text
     assert "too high on average" in text
     assert entries(text, "change") == [
-        ["tfidf", "C 5.0 → 2.0", "58", "30 of 20 settings", "1,000 of 1,000", "accuracy 88.0 %",
+        ["tfidf", "C 5.0 → 2.0", "58", "20", "30", "1,000 of 1,000", "accuracy 88.0 %",
          "90.0 % (+2.0)"],
-        ["bert", "none: no other settings are better", "58", "30 of 20 settings", "1,000 of 1,000",
+        ["bert", "none: no other settings are better", "58", "20", "30", "1,000 of 1,000",
          "accuracy 88.0 %", "the same"],
     ]  # fmt: skip
 
@@ -33,7 +33,15 @@ def test_a_model_that_was_too_slow_says_so() -> None:
         reason=reason,
     )  # fmt: skip
     (row,) = entries(section(run(cell("llama", 0.9, tuning=slow)), "Tuning"), "change")
-    assert row[1:] == [f"none: {reason}", "58", "0 of 0 settings", "", "", ""]
+    assert row[1:] == [f"none: {reason}", "58", "0", "0", "", "", ""]
+
+
+def test_settings_that_only_a_part_of_the_comments_decided_are_named() -> None:
+    part = cell("bert", 0.9, tuning=factories.tuning(comments=250))
+    whole = cell("tfidf", 0.9, tuning=factories.tuning())
+    text = section(run(part, whole), "Tuning")
+    assert "Too slow to be tried on all training comments: bert;" in text
+    assert "Too slow" not in section(run(whole), "Tuning")
 
 
 def test_a_run_without_a_search_has_no_section() -> None:
