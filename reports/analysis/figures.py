@@ -111,7 +111,7 @@ def _roc_auc(run: Run, cell: CellRecord) -> Figure:
     return Figure(sum(known) / len(known), "", "measured", "test comments", len(labels))
 
 
-def _choosing_s(run: Run, cell: CellRecord) -> Figure:
+def choosing_s(run: Run, cell: CellRecord) -> Figure:
     """Of a search for settings (`--tune`), and of a choice before training; both on validation comments."""
     if cell.training is None:
         return unavailable("s", run_view.missing(cell, "training"))
@@ -183,7 +183,7 @@ FIGURES = (
     ),
     FigureSpec(
         "choosing_s",
-        _choosing_s,
+        choosing_s,
         heading="choosing settings, s",
         results=True,
         optional=True,

@@ -7,6 +7,7 @@ from worthit.bench.saved.record import CellRecord, Run, measured, significant
 from worthit.reports.analysis import bounds, prices
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bounds import Bounded
+from worthit.reports.analysis.figures import choosing_s
 from worthit.reports.analysis.prices import J_PER_KWH, MILLION, Gain
 from worthit.reports.analysis.run_view import first_seeds, name
 from worthit.reports.options import PRICED_PARTS, ReportOptions
@@ -83,6 +84,8 @@ def _costs(run: Run, options: ReportOptions) -> list[str]:
                 run, cell, options
             ),
         }
+    if options.has_price and any(choosing_s(run, cell).value for cell in run.cells):
+        columns["choosing settings for it"] = lambda cell: prices.choosing(run, cell, options)
     if options.carbon_g_per_kwh is not None:
         grams = options.carbon_g_per_kwh * MILLION / J_PER_KWH
         columns["CO2e of scoring a million, g"] = lambda cell: bounds.energy_j(run, cell).times(

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from tests import factories
 from tests.priced_runs import cell, rated, run, sections, untuned
 from tests.rendering import entries
 from worthit.bench.saved import record
@@ -56,6 +57,18 @@ def test_a_model_that_is_never_correct_has_no_price_of_a_correct_decision() -> N
     text = sections(run(cell(wrong=100), machine_price="3.6"))
     assert entries(text, "one training")[0][2] == "n/a [1]"
     assert "no test comment was classified correctly" in text
+
+
+def test_choosing_settings_has_the_price_of_its_time() -> None:
+    tuned = cell(tuning=factories.tuning(search_s=measured(360.0, "s", "clock")))
+    found = run(tuned, cell("tfidf"), machine_price="3.6")
+    assert [row[-1] for row in entries(sections(found), "choosing settings for it")] == [
+        "0.36",
+        "none",
+    ]
+    metered = run(tuned, machine_price="3.6", electricity_price="0.5")
+    assert entries(sections(metered), "choosing")[0][-1] == "n/a [1]"
+    assert "choosing" not in sections(run(machine_price="3.6"))
 
 
 def test_emissions_by_hand() -> None:
