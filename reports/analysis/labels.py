@@ -25,6 +25,7 @@ from worthit.reports.analysis.run_view import by_model
 NEXT = 200
 #: three parameters, and one point more
 _FEWEST_POINTS = 4
+_WIDEST = 10.0  # ratio of the ends of an interval, else the gain is not determined
 _EXPONENTS = np.geomspace(0.05, 2.0, 40)
 
 
@@ -38,8 +39,8 @@ class Gain:
 
     @property
     def is_determined(self) -> bool:
-        """True if the curve shows that there is a gain."""
-        return self.low > 0
+        """True if the curve shows that there is a gain, and how large it is to within a factor."""
+        return self.low > 0 and self.high <= _WIDEST * self.low
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,9 @@ def _prospect(
     errors = [1 - point.accuracy.value for point in points]
     found = gain(sizes, errors, NEXT)
     if not found.is_determined:
-        reason = "the curve is too noisy or too flat to show a gain"
+        reason = (
+            f"the curve is too noisy or too flat to tell the gain to within a factor of {_WIDEST:g}"
+        )
         return Prospect(model, comments, found, reason, better, lead)
     labels = None if lead is None else _labels_for(lead.value, sizes, errors)
     return Prospect(model, comments, found, "", better, lead, labels)

@@ -93,7 +93,10 @@ def test_labels_that_gain_as_much_as_another_model_are_counted_and_priced() -> N
 def test_what_a_curve_does_not_show_is_not_determined() -> None:
     flat = section(curve("tfidf", [0.8, 0.82, 0.79, 0.81, 0.8]), label_price="0.5")
     assert "not determined, -" in flat
-    assert "the curve is too noisy or too flat to show a gain" in flat
+    assert "too noisy or too flat to tell the gain to within a factor of 10" in flat
+    wide = labels.Gain(0.001, 0.0005, 0.013)
+    assert not wide.is_determined
+    assert labels.Gain(0.001, 0.0005, 0.004).is_determined
     short = section(curve("tfidf", [0.8, 0.82, 0.84]), label_price="0.5")
     assert "a curve needs 4 points, this one has 3" in short
 
