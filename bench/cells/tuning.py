@@ -126,7 +126,7 @@ class _Search:
             return self._outcome(f"a training on {self.sizes[0]:,} comments does not fit")
         parts = self._parts()
         if not parts:
-            least = next(size for size in self.sizes if size * _LEAST_SHARE >= self.sizes[-1])
+            least = next(filter(self._decides, self.sizes))
             both_s = 2 * self._estimate_s({}, least)
             return self._outcome(
                 f"two trainings on {least:,} comments take about {both_s:.3g} s, too long for the budget"
@@ -138,7 +138,8 @@ class _Search:
             finished = self._compare(entrants, comments, until_s)
             if len(finished) < 2 or finished[0][0]:
                 break
-            decided, on = finished, comments
+            if self._decides(comments):
+                decided, on = finished, comments
             best_first = sorted(finished[1:], key=lambda entry: entry[1].score, reverse=True)
             entrants = [{}, *(dict(entry[0]) for entry in best_first[: -(-len(best_first) // 2)])]
             parts = parts or self._able(self._left_s(), above=comments)[:1]
@@ -178,13 +179,16 @@ class _Search:
         takes less time: scoring takes the same.
         """
         able = self._able(self._left_s() * _LAST_SHARE)
-        if not able or able[-1] * _LEAST_SHARE < self.sizes[-1]:
+        if not able or not self._decides(able[-1]):
             return []
         parts = able[-1:]
         for comments in reversed(able[:-1]):
             if self._estimate_s({}, comments) <= _LESS * self._estimate_s({}, parts[0]):
                 parts.insert(0, comments)
         return parts[-_PARTS:]
+
+    def _decides(self, comments: int) -> bool:
+        return comments * _LEAST_SHARE >= self.sizes[-1]
 
     def _able(self, seconds: float, above: int = 0) -> list[int]:
         """The sizes on which two trainings take at most so long."""
@@ -208,7 +212,11 @@ class _Search:
         return finished
 
     def _finish(self, settings: Settings, comments: int) -> Trial | None:
-        """A trial; None if it fails, or does not fit into the budget."""
+        """A trial; None if it fails, or does not fit into the budget.
+
+        Raises:
+            WorthitError: the given settings fail.
+        """
         key = repr(sorted(settings.items())), comments
         if key in self.done:
             return self.done[key]
@@ -216,7 +224,11 @@ class _Search:
             return None
         try:
             self.done[key] = self.try_out(settings, comments, self._left_s())
-        except (OutOfTimeError, WorthitError):
+        except OutOfTimeError:
+            return None
+        except WorthitError:
+            if not settings:
+                raise
             return None
         return self.done[key]
 

@@ -168,6 +168,27 @@ def test_settings_that_fail_are_left_out() -> None:
     assert search(Simulated(fails), 600).chosen["C"] == 10.0
 
 
+def test_given_settings_that_fail_are_an_error() -> None:
+    def fails(settings: dict[str, Any], comments: int) -> float:
+        raise CellError("training diverged")
+
+    with pytest.raises(CellError, match="diverged"):
+        search(Simulated(fails), 600)
+
+
+def test_a_part_below_a_quarter_decides_nothing() -> None:
+    model = Simulated(best_at_10, s_per_comment=0.01)
+
+    def slows_down(settings: dict[str, Any], comments: int) -> float:
+        if len(model.calls) == 2:  # the given settings and others were trained on the smallest part
+            model._s_per_comment = 10.0
+        return best_at_10(settings, comments)
+
+    model._value = slows_down
+    found = search(model, 60, space={"C": (1.0, 10.0)})
+    assert (found.chosen, found.comments, found.reason) == ({}, 0, "no second training fits")
+
+
 def test_a_model_without_a_search_space_trains_nothing() -> None:
     for space in ({}, {"C": (1.0,)}):
         model = Simulated(best_at_10)
