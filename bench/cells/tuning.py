@@ -3,7 +3,7 @@
 Successive halving of random settings: many are trained on a small part of the training comments, the
 better half of them on twice as many, and so on (Jamieson and Talwalkar 2016, "Non-stochastic Best Arm
 Identification"; random settings: Bergstra and Bengio 2012). Only the last part decides. The given
-settings are trained on every part, and stay unless others are better there.
+settings are trained on every part, and stay unless others have a lower loss there and are no worse by the measure.
 
 Not optuna: its budget ends between trials only, so a slow model would overrun it, and with the 5 to 50
 trials of a minute its samplers have little to learn from. Not scikit-learn's HalvingRandomSearchCV: it
@@ -35,10 +35,10 @@ class OutOfTimeError(Exception):
 
 
 class Score(NamedTuple):
-    """How good settings are; later fields decide between equal ones."""
+    """How good settings are. They are ranked by the loss, which depends less on chance than the measure."""
 
-    value: float  # of the measure, higher is better
-    negative_loss: float = 0.0
+    negative_loss: float
+    value: float  # of the measure that reports show, higher is better
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,14 @@ class _Search:
         if not decided:
             return self._outcome("no second training fits")
         (_, given), *others = decided
-        settings, best = max(others, key=lambda entry: entry[1].score)
-        if best.score.value <= given.score.value:
+        better = [
+            (settings, trial)
+            for settings, trial in others
+            if trial.score > given.score and trial.score.value >= given.score.value
+        ]
+        if not better:
             return self._outcome("no other settings are better", on, given)
+        settings, best = max(better, key=lambda entry: entry[1].score)
         return self._outcome("", on, given, settings, best)
 
     def _outcome(

@@ -42,7 +42,8 @@ def section(analysis: Analysis) -> list[str]:
         "## Tuning",
         f"Each model had {budget_s:g} s for a search on {len(run.data.validation.ids):,} validation "
         f"comments (`--tune`), which changed the settings of {changed} of {len(searches)}. Most "
-        "settings were tried on a part of the training comments; the last trainings decided. Later seeds "
+        "settings were tried on a part of the training comments; the last trainings decided: settings "
+        "change if their log loss is lower and the score below no lower. Later seeds "
         f"use the settings of the first. {_WARNING}{_decided_on_a_part(analysis, searches)}",
         *table("Settings and their validation scores", headings, body, notes, left=2),
     ]

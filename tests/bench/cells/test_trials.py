@@ -175,6 +175,9 @@ def test_scores_are_judged_by_hand() -> None:
     surer = scores.copy()
     surer[0] = 0.99, 0.01
     assert trials.judge(surer, labels, "accuracy") > trials.judge(scores, labels, "accuracy")
+    squared = scores**2 / (scores**2).sum(axis=1, keepdims=True)  # the same, but twice as sure
+    by_loss = [trials.judge(one, labels, "accuracy").negative_loss for one in (scores, squared)]
+    assert by_loss[0] == pytest.approx(by_loss[1], abs=1e-3)
     three = np.eye(3)[[0, 1, 0]]
     assert trials.judge(three, np.array([0, 1, 2]), "accuracy").value == pytest.approx(2 / 3)
     # class 0: a tie at the top of one hit and one miss; class 2: a tie of all three

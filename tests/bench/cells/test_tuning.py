@@ -23,7 +23,7 @@ class Simulated:
 
     def __init__(
         self,
-        value: Callable[[dict[str, Any], int], float],
+        value: Callable[[dict[str, Any], int], float | Score],
         s_per_comment: float = 0.01,
         scoring_s: float = 0.5,
         stops: bool = True,
@@ -37,6 +37,10 @@ class Simulated:
     def clock(self) -> float:
         return self.now_s
 
+    def _score(self, settings: dict[str, Any], comments: int) -> Score:
+        value = self._value(settings, comments)
+        return value if isinstance(value, Score) else Score(value - 1, value)
+
     def __call__(self, settings: tuning.Settings, comments: int, left_s: float) -> Trial:
         whole = {**GIVEN, **settings}
         self.calls.append((whole, comments))
@@ -46,7 +50,7 @@ class Simulated:
             self.now_s += left_s
             raise OutOfTimeError
         self.now_s += training_s + self._scoring_s
-        return Trial(Score(self._value(whole, comments)), training_s, self._scoring_s, epochs)
+        return Trial(self._score(whole, comments), training_s, self._scoring_s, epochs)
 
 
 def search(model: Simulated, budget_s: float, **changed: Any) -> Outcome:
@@ -106,6 +110,19 @@ def test_the_given_settings_stay_unless_others_are_better() -> None:
     assert found.chosen == {}
     assert found.reason == "no other settings are better"
     assert (found.given, found.best, found.comments) == (0.8, 0.8, 1_000)
+
+
+@pytest.mark.parametrize(
+    ("loss", "value", "is_chosen"),
+    [(0.4, 0.8, True), (0.4, 0.81, True), (0.4, 0.79, False), (0.6, 0.9, False)],
+)
+def test_others_need_a_lower_loss_and_no_worse_value(
+    loss: float, value: float, is_chosen: bool
+) -> None:
+    def score(settings: dict[str, Any], comments: int) -> Score:
+        return Score(-loss, value) if settings["C"] == 10.0 else Score(-0.5, 0.8)
+
+    assert bool(search(Simulated(score), 600, space={"C": (1.0, 10.0)}).chosen) == is_chosen
 
 
 def test_settings_that_are_better_only_on_few_comments_are_not_chosen() -> None:
