@@ -43,6 +43,7 @@ class Cell:
     location: str = ""  # of an unregistered model: module:Class or hf:CHECKPOINT
     cpu_watts: float | None = None  # of all processors at full load, if the user gives them
     may_send_comments: bool = False  # to a server elsewhere
+    tune_s: float | None = None  # budget of a search for better settings
 
     @property
     def name(self) -> str:

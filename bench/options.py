@@ -142,6 +142,11 @@ class BenchmarkOptions:
         "--learning-curve", "also train on a half, a quarter, … of the comments",
         describe=_yes_or_no, action="store_true",
     )]  # fmt: skip
+    tune: Annotated[float | None, Option(
+        "--tune",
+        "search better settings of each model on validation comments, each for this long (no search)",
+        read=_from_1_up("--tune"), describe="{:g}".format, type=float, metavar="SECONDS",
+    )]  # fmt: skip
     text_column: Annotated[str | None, Option(
         "--text-column", "your own data: the column of the comments (guessed)", metavar="NAME"
     )]  # fmt: skip

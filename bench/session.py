@@ -168,11 +168,13 @@ class Session:
         name = options.models[model]
         effort = dataclasses.replace(preset.effort, attempts=options.attempts)
         cell = Cell(
-            model, device, seed, self._prepared.key, self._settings(model, device), effort,
+            model, device, seed, self._prepared.key,
+            self._settings(model, device) | self._tuned(model, device), effort,
             retrain=options.retrain and self._is_first(model, device, seed),
             also=tuple((other.name, other.key) for other in self._out_of_domain),
             location="" if name in MODELS else name, cpu_watts=options.cpu_watts,
             may_send_comments=options.yes_send_comments,
+            tune_s=None if (model, device, 0) in self._records else options.tune,
         )  # fmt: skip
         log = options.runs_folder / "logs" / self._run.run_id / f"{file_name(cell.name)}.log"
         self._announce(cell)
@@ -195,6 +197,11 @@ class Session:
         if trained in options.checkpoint:
             settings["checkpoint"] = options.checkpoint[trained]
         return settings
+
+    def _tuned(self, model: str, device: str) -> dict[str, Any]:
+        """The settings that the search of the first seed chose; later seeds use them too."""
+        first = self._records.get((model, device, 0))
+        return first.tuning.chosen if first and first.tuning else {}
 
     def _is_first(self, model: str, device: str, seed: int) -> bool:
         """True for the first of the cells that share a trained model: only it trains again."""

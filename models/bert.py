@@ -32,6 +32,14 @@ class Bert(Encoder[BertSettings]):
     #: where the fp32 weights are; None: in memory, since training
     _folder: Path | None = None
 
+    @classmethod
+    def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
+        return {
+            "learning_rate": (3e-5, 5e-5, 1e-4, 2e-4, 3e-4),
+            "epochs": (1, 2, 3),
+            "batch_size": (8, 16, 32),
+        }
+
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
         # Master weights stay fp32; autocast multiplies in bf16.

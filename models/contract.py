@@ -6,7 +6,7 @@ A new model is one file with a subclass of `Classifier`, and one line in `regist
 import dataclasses
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
@@ -162,6 +162,17 @@ class Classifier(ABC, Generic[S]):
 
         The checkpoint, if any, is already on this machine.
         """
+
+    @classmethod
+    def search_space(cls, comments: int) -> Mapping[str, Sequence[Any]]:
+        """The settings worth tuning, each with the values to try; by default there are none.
+
+        A setting `epochs` counts passes over the comments: a trial takes in proportion to it.
+
+        Args:
+            comments: number of training comments.
+        """
+        return {}
 
     def choose(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> int:
         """Choose settings that need no training, such as a prompt, on n validation comments.

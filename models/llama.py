@@ -61,6 +61,15 @@ class Llama(TokenClassifier[LlamaSettings]):
     #: the question's keys and values; None while adapters change them
     _question: packing.KeysAndValues | None = None
 
+    @classmethod
+    def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
+        return {
+            "learning_rate": (2e-4, 5e-4, 1e-3, 2e-3),
+            "epochs": (1, 2),
+            "adapted_share": (0.5, 1.0),
+            "r": (8, 16, 32),
+        }
+
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
         self._open_checkpoint()

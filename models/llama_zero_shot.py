@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from worthit.models.contract import Labels, Progress, Size
 from worthit.models.llama import Llama
@@ -20,6 +21,10 @@ class LlamaZeroShot(Llama):
     name = "llama-zero-shot"
     Settings = ZeroShotSettings
     trains = False
+
+    @classmethod
+    def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
+        return {}
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         self._open_checkpoint()

@@ -6,6 +6,7 @@ Deerwester et al. 1990, "Indexing by Latent Semantic Analysis".
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -28,6 +29,10 @@ class LSASettings:
 class LSA(Classifier[LSASettings]):
     name = "lsa"
     Settings = LSASettings
+
+    @classmethod
+    def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
+        return {"components": (50, 100, 200, 300, 500)}
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         self._words, matrix = Vectorizer.fit(texts, NGramOptions())

@@ -6,6 +6,7 @@ Wang and Manning 2012, "Baselines and Bigrams", explains why it is strong.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scipy import sparse
 
@@ -27,6 +28,14 @@ class TfIdfSettings:
 class TfIdf(Classifier[TfIdfSettings]):
     name = "tfidf"
     Settings = TfIdfSettings
+
+    @classmethod
+    def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
+        return {
+            "C": (0.5, 1.0, 2.0, 5.0, 10.0, 20.0),
+            "word_ngrams": (1, 2, 3),
+            "char_ngrams_to": (4, 5, 6),
+        }
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         settings = self.settings

@@ -35,6 +35,14 @@ class Word2Vec(Classifier[Word2VecSettings]):
     Settings = Word2VecSettings
     libraries = ("numpy", "scipy", "scikit-learn", "gensim")
 
+    @classmethod
+    def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
+        return {
+            "epochs": (5, 20, 50, 100),
+            "dimensions": (50, 100, 200),
+            "window": (3, 5, 10),
+        }
+
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         try:
             self._train_vectors([ngrams.split_words(text.lower()) for text in texts])

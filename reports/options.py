@@ -106,8 +106,15 @@ CARBON = ReportOption(
     "grams of CO2e per kWh; the report gives the emissions of CPU and GPU while scoring",
     unit=", per kWh",
 )
+LABEL = ReportOption(
+    "--label-price",
+    "PRICE",
+    "price of one label; with --learning-curve, the report says what more labels buy",
+    unit=", per label",
+)
 OPTIONS = (
     RECALL, P99_LIMIT, WORTHWHILE, BUDGET, ELECTRICITY, MACHINE, API, PRICE_IN, PRICE_OUT, VOLUME, CARBON,
+    LABEL,
 )  # fmt: skip
 
 
@@ -127,6 +134,7 @@ class ReportOptions:
     price_out_per_million: float | None  # completion tokens
     volume: float
     carbon_g_per_kwh: float | None
+    label_price: float | None
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> "ReportOptions":
@@ -154,6 +162,7 @@ class ReportOptions:
             price_out_per_million=number(PRICE_OUT),
             volume=number(VOLUME) or DEFAULT_VOLUME,
             carbon_g_per_kwh=number(CARBON),
+            label_price=number(LABEL),
         )
 
     @property

@@ -138,6 +138,16 @@ def training(seconds: float | Figure = 10.0, **changed: Any) -> record.Training:
     return dataclasses.replace(base, **changed)
 
 
+def tuning(**changed: Any) -> record.Tuning:
+    """A search that changed C, and gained two points."""
+    base = record.Tuning(
+        budget_s=60.0, search_s=measured(58.0, "s", "clock"), measure="accuracy", trials=30, tried=20,
+        comments=1_000, chosen={"C": 2.0}, given={"C": 5.0}, given_score=0.88, chosen_score=0.90,
+        reason="", disturbance=disturbance(),
+    )  # fmt: skip
+    return dataclasses.replace(base, **changed)
+
+
 def latency(samples_ms: Sequence[float], *p50_p90_p99_ms: Figure, **changed: Any) -> record.Latency:
     p50, p90, p99 = p50_p90_p99_ms
     base = record.Latency(

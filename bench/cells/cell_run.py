@@ -42,6 +42,14 @@ def curve_sizes(labels: Labels) -> list[int]:
     return [size for size in halves if size >= max(_FEWEST_COMMENTS, firsts.max() + 1)]
 
 
+def _changes(tuning: record.Tuning) -> str:
+    """What a search chose, in a few words."""
+    if not tuning.chosen:
+        return f"given settings stay: {tuning.reason}"
+    changes = ", ".join(f"{name} {value}" for name, value in tuning.chosen.items())
+    return f"{changes}; {tuning.tried:,} settings tried"
+
+
 def _disturbed_by(result: object) -> tuple[str, ...]:
     """Why a measurement should be repeated; scores do not depend on time."""
     if not isinstance(result, record.Latency | record.Throughput | record.Energy):
@@ -213,6 +221,8 @@ class CellRun:
     def _train(self) -> None:
         self._progress.stage("setting up")  # the first time, this downloads and converts weights
         trained_as = entry(self.cell.location or self.cell.model).trained_as
+        if self.cell.tune_s is not None:
+            self._tune(trained_as, self.cell.tune_s)
         training = self._fit_and_convert(trained_as) if trained_as else self._fit(self.cell)
         self._note(training=training)
         when = f" (cached, trained on {training.trained_at[:10]})" if training.cached else ""
@@ -221,6 +231,30 @@ class CellRun:
             or f"{figure_text(training.train_s)} for {training.comments:,} comments"
         )
         self._progress.result(text + when)
+
+    def _tune(self, trained_as: str | None, budget_s: float) -> None:
+        """Search better settings in a process of its own, and train with them; or with the given ones.
+
+        A variant gets the settings of the model that it is trained as.
+        """
+        labels = prepare.comments(self.cell.split, "train").labels
+        sizes = [*reversed(curve_sizes(labels)), len(labels)]
+        cell = dataclasses.replace(self.cell, model=trained_as or self.cell.model)
+        worker = Worker(cell, self._log, lambda done, total: None)
+        limit = Limit(budget_s + self._limit.seconds, _REMEDY)  # not all models can stop in time
+        try:
+            worker.start(record.Setup, _SETUP_LIMIT)
+            self._progress.stage("tuning")
+            tuning = worker.ask("tune", record.Tuning, limit, sizes=sizes)
+        except CellError as error:
+            self._fail("tuning", error)
+        else:
+            self._note(tuning=tuning, measured_s=self.record.measured_s + worker.seconds)
+            self._progress.result(_changes(tuning))
+            settings = self.cell.settings | tuning.chosen
+            self.cell = dataclasses.replace(self.cell, settings=settings, tune_s=None)
+        finally:
+            worker.close()
 
     def _fit(self, cell: Cell) -> record.Training:
         """Train in a process that also measures if the artifact is cached."""

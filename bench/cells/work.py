@@ -27,7 +27,7 @@ from worthit.bench.instruments.request_batches import measure_batches
 from worthit.bench.instruments.throughput import measure_rate, measure_throughput, repeated
 from worthit.bench.saved import artifacts, record
 from worthit.bench.saved.record import Figure, measured, unavailable
-from worthit.datasets.cache import cache_folder, new_folder, short_hash
+from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash
 from worthit.datasets.errors import CellError
 
 if TYPE_CHECKING:  # a model's cold start needs none of the libraries that read comments
@@ -69,6 +69,28 @@ class Work:
         # The cache has no estimates: the watts may change from run to run.
         cpu_j = estimate_energy(training.cpu_j, training.cpu_s, self._cell.cpu_watts)
         return dataclasses.replace(training, cpu_j=cpu_j)
+
+    def tune(self, sizes: Sequence[int]) -> record.Tuning:
+        """Search better settings, unless an earlier run has with the same budget; reads no test comment.
+
+        Args:
+            sizes: numbers of training comments to try settings on, growing.
+        """
+        from worthit.bench.cells import trials, tuning
+
+        cell = self._cell
+        assert cell.tune_s is not None
+        code = [sha256_of(Path(module.__file__ or "")) for module in (trials, tuning)]
+        key = short_hash(self._cell_model.fingerprint(), f"{cell.tune_s} {sizes}", *code)
+        file = cache_folder("tunings", f"{file_name(cell.model)}-{key}.json")
+        earlier = None if cell.retrain else artifacts.read_tuning(file)
+        if earlier is not None:
+            return earlier
+        found = trials.tune(
+            cell, self._cell_model, self._comments("train"), self._comments("validation"), sizes
+        )
+        artifacts.write_tuning(found, file)
+        return found
 
     def convert(self, artifact: str) -> record.Converted:
         """Convert a trained artifact into one of this cell's model, unless the cache has that.

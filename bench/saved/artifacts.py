@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from worthit.bench.saved.record import Figure, Memory, Training, measured
+from worthit.bench.saved.record import Figure, Memory, Training, Tuning, measured
+from worthit.datasets.cache import room_in_cache, write_whole
 
 _RECORD = "training.json"
 #: folders of models/ that score or check trained models: no model imports them
@@ -31,6 +32,21 @@ def read_record(folder: Path) -> Training | None:
         return msgspec.json.decode((folder / _RECORD).read_bytes(), type=Training)
     except (OSError, msgspec.DecodeError, ValueError):
         return None
+
+
+def write_tuning(tuning: Tuning, file: Path) -> None:
+    with room_in_cache():
+        write_whole(file, msgspec.json.encode(tuning))
+
+
+def read_tuning(file: Path) -> Tuning | None:
+    """The result of an earlier search, with its time marked as cached; None if there is none."""
+    try:
+        found = msgspec.json.decode(file.read_bytes(), type=Tuning)
+    except (OSError, msgspec.DecodeError, ValueError):
+        return None
+    marked: Tuning = _mark(found)
+    return marked
 
 
 def disk_mb(folder: Path) -> Figure:

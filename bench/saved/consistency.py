@@ -144,6 +144,8 @@ def _of_cell(cell: record.CellRecord, data: Data) -> Iterator[str]:
     trained = cell.training is not None and cell.training.train_s.value is not None
     if cell.training is not None and trained and not cell.training.comments:
         yield f"{where}: training.comments is 0"
+    if cell.tuning is not None:
+        yield from _of_tuning(f"{where}: tuning", cell.tuning)
     if cell.latency is not None:
         yield from _of_latency(f"{where}: latency", cell.latency)
     if cell.throughput is not None:
@@ -156,6 +158,15 @@ def _of_cell(cell: record.CellRecord, data: Data) -> Iterator[str]:
     for point in cell.learning_curve:
         at = f"{where}: learning_curve at {point.comments:,}"
         yield from _of_probabilities(at, point.test, len(data.test.ids), each)
+
+
+def _of_tuning(where: str, tuning: record.Tuning) -> Iterator[str]:
+    if tuning.chosen.keys() != tuning.given.keys():
+        yield f"{where} chose {sorted(tuning.chosen)}, given are {sorted(tuning.given)}"
+    if bool(tuning.chosen) == bool(tuning.reason):
+        yield f"{where} needs chosen settings, or a reason why the given ones stay"
+    if (tuning.given_score is None) != (tuning.comments == 0):
+        yield f"{where}: only trainings on some comments give a score"
 
 
 def _of_latency(where: str, latency: record.Latency) -> Iterator[str]:

@@ -131,6 +131,24 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """A search for settings on validation comments, before the training that is measured."""
+
+    budget_s: float
+    search_s: Figure  # that it took
+    measure: str  # what settings were compared by
+    trials: Count  # finished trainings
+    tried: Count  # different settings among them, the given ones included
+    comments: Count  # that the trainings which decided had; 0: none did
+    chosen: dict[str, Any]  # settings that differ from the given ones; empty: those stay
+    given: dict[str, Any]  # the same settings, as they were given
+    given_score: float | None  # on the validation comments; None if nothing was compared
+    chosen_score: float | None
+    reason: str  # why the given settings stay; empty if they do not
+    disturbance: Disturbance
+
+
+@dataclass(frozen=True)
 class Memory:
     """Peak memory of one process over one pass, in MB of 10^6 bytes."""
 
@@ -334,6 +352,7 @@ class CellRecord:
     skipped: str = ""  # why the whole cell was skipped
     wall_s: float = 0.0  # the cell's share of the run, including process starts
     measured_s: float = 0.0  # training and measuring within it, timed in the worker
+    tuning: Tuning | None = None  # None: not requested, or the first seed's settings are used
 
     @property
     def name(self) -> str:

@@ -106,6 +106,19 @@ def total(parts: Sequence[Bounded], unit: str) -> Bounded:
     )
 
 
+def per_correct(cost: Bounded, accuracy: Bounded) -> Bounded:
+    """What one correct decision costs, from the cost of a decision and the share of correct ones."""
+    if accuracy.value is None:
+        return absent(cost.figure.unit, accuracy.figure.reason)
+    if cost.value is None or cost.nothing:
+        return cost
+    if accuracy.value == 0:
+        return absent(cost.figure.unit, "no test comment was classified correctly")
+    high = cost.high / accuracy.low if accuracy.low else math.inf
+    figure = replace(cost.figure, value=cost.value / accuracy.value)
+    return Bounded(figure, cost.low / accuracy.high, high)
+
+
 def noise(run: Run) -> float:
     """The machine's noise as a ratio less 1; 0 if it was not measured."""
     return (run.noise.value or 0.0) / 100

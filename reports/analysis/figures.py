@@ -138,6 +138,15 @@ def tokens(name: str) -> Read:
     return read
 
 
+def choosing_s(run: Run, cell: CellRecord) -> Figure:
+    """Of a search for settings (`--tune`), and of a choice before training; both on validation comments."""
+    if cell.training is None:
+        return unavailable("s", run_view.missing(cell, "training"))
+    parts = [cell.training.choosing_s, *([cell.tuning.search_s] if cell.tuning else [])]
+    known = [bounds.within(part) for part in parts if part.value is not None]
+    return bounds.total(known, "s").figure if known else parts[-1]
+
+
 def _energy_mj(run: Run, cell: CellRecord) -> Bounded:
     return bounds.energy_j(run, cell).times(1e3, "mJ")
 
@@ -148,6 +157,10 @@ def _details(
     """Figures that only a table of details shows: path in the record → heading."""
     for path, heading in headings.items():
         yield FigureSpec(path, at(path), detail=(section, heading), optional=optional)
+
+
+def _energy_per_correct_mj(run: Run, cell: CellRecord) -> Bounded:
+    return bounds.per_correct(_energy_mj(run, cell), bounds.test_accuracy(run, cell))
 
 
 FIGURES = (
@@ -194,6 +207,14 @@ FIGURES = (
         cascade="sum",
         compared=True,
         regression="beyond noise",
+    ),
+    FigureSpec(
+        "choosing_s",
+        choosing_s,
+        heading="choosing settings, s",
+        results=True,
+        optional=True,
+        detail=("training", "choosing settings before, s"),
     ),
     *_details(
         "latency",
@@ -373,6 +394,13 @@ FIGURES = (
         tokens("completion"),
         optional=True,
         detail=("endpoint", "completion tokens/comment"),
+    ),
+    FigureSpec(
+        "energy_per_correct_mj",
+        _value(_energy_per_correct_mj),
+        _energy_per_correct_mj,
+        detail=("energy", "CPU and GPU, mJ per correct decision"),
+        optional=True,
     ),
     *_details("training", {"training.cpu_s": "CPU time, s", "training.cpu_j": "CPU, J"}),
     *_details("training", {"training.ram_j": "RAM, J", "training.gpu_j": "GPU, J"}, optional=True),

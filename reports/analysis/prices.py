@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from worthit.bench.saved.record import CellRecord, Run, measured
 from worthit.reports.analysis import bounds, costs
+from worthit.reports.analysis import figures as table
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.figures import FigureSpec, tokens
 from worthit.reports.analysis.paired_tests import Pair, between
@@ -66,6 +67,11 @@ def scoring(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
     return _priced(parts, options, lambda: bounds.energy_j(run, cell).times(MILLION, "J"))
 
 
+def of_correct(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
+    """A million correct decisions: scoring as many comments as it takes on the test set."""
+    return bounds.per_correct(scoring(run, cell, options), bounds.test_accuracy(run, cell))
+
+
 def training(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
     """One training: the machine, and electricity."""
     if cell.is_endpoint:
@@ -78,6 +84,16 @@ def training(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
         device_s=bounds.training_device_s(run, cell),
     )
     return _priced(parts, options, lambda: bounds.training_j(run, cell))
+
+
+def choosing(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
+    """Choosing settings before one training: the machine. Its CPU time and energy are not metered."""
+    seconds = table.choosing_s(run, cell)
+    if seconds.value is None:
+        return bounds.nothing("")
+    if options.machine_per_hour is None or options.electricity_per_kwh is not None:
+        return bounds.absent("", "CPU time and energy of choosing settings are not metered")
+    return bounds.within(seconds, bounds.noise(run)).times(options.machine_per_hour / 3600, "")
 
 
 def with_training(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:

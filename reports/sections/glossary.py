@@ -147,6 +147,10 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "learning curve": "each model is trained once on each of growing parts of the same comments, so that two "
     "neighbouring points also differ by the chance of a training. Accuracies are compared "
     "by McNemar's test, corrected for the number of comparisons (Holm).",
+    "more labels": "the error is taken to fall as c + a n^-b in the number n of labels (Hestness et al. 2017). The "
+    "95 % interval covers every such curve that fits the measured points by an F test, and so also that "
+    "trainings differ; “not determined”: it contains 0, or its ends differ by more than a factor of ten. The "
+    "labels are assumed to be like the present ones.",
     # quality
     "95 % interval": f"the percentiles 2.5 and 97.5 of a figure over {bootstrap.RESAMPLES:,} bootstrap resamples "
     "of the comments. With several seeds the figure is their mean, and the interval is widened by the variance "

@@ -3,6 +3,7 @@
 from worthit.reports.analysis import learning, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.learning import Crossing, Plateau
+from worthit.reports.sections import labels
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, percent, written
@@ -10,10 +11,11 @@ from worthit.reports.text.tables import listed, table
 
 
 def section(analysis: Analysis) -> list[str]:
-    """Accuracy and training time by training size; nothing without learning curves."""
+    """Accuracy and training time by training size, and what more labels buy at their price."""
     run, curves = analysis.run, analysis.curves
+    of_labels = labels.paragraphs(analysis)
     if not curves:
-        return []
+        return ["## Learning curves", *of_labels] if of_labels else []
     sizes = sorted({point.comments for points in curves.values() for point in points})
     notes = Footnotes()
     accuracies, seconds = [], []
@@ -40,6 +42,7 @@ def section(analysis: Analysis) -> list[str]:
         *table("Test accuracy", headings, accuracies),
         "Training time, s.",
         *table("Training time", headings, seconds, notes),
+        *of_labels,
     ]
 
 

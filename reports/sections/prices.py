@@ -7,6 +7,7 @@ from worthit.bench.saved.record import CellRecord, Run, measured, significant
 from worthit.reports.analysis import bounds, prices
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bounds import Bounded
+from worthit.reports.analysis.figures import choosing_s
 from worthit.reports.analysis.prices import J_PER_KWH, MILLION, Gain
 from worthit.reports.analysis.run_view import first_seeds, name
 from worthit.reports.options import PRICED_PARTS, ReportOptions
@@ -17,6 +18,10 @@ from worthit.reports.text.tables import table
 _ESTIMATES = (
     "Prices with ≈ contain an estimate of energy (`--cpu-watts`, or power at intervals), not a metered "
     "figure; nothing is ranked by them."
+)
+_CORRECT = (
+    "“A million correct”: scoring as many comments as give a million correct answers, at the accuracy on the "
+    "test set."
 )
 _NOT_IN_CO2E = (
     "CO2e is that of the electricity of the processor and of the GPU that a model uses, while it scores. It "
@@ -77,11 +82,14 @@ def _costs(run: Run, options: ReportOptions) -> list[str]:
         volume = _comments(options.volume)
         columns = {
             "scoring a million": lambda cell: prices.scoring(run, cell, options),
+            "a million correct": lambda cell: prices.of_correct(run, cell, options),
             "one training": lambda cell: prices.training(run, cell, options),
             f"a million, with training spread over {volume}": lambda cell: prices.with_training(
                 run, cell, options
             ),
         }
+    if options.has_price and any(choosing_s(run, cell).value for cell in run.cells):
+        columns["choosing settings for it"] = lambda cell: prices.choosing(run, cell, options)
     if options.carbon_g_per_kwh is not None:
         grams = options.carbon_g_per_kwh * MILLION / J_PER_KWH
         columns["CO2e of scoring a million, g"] = lambda cell: bounds.energy_j(run, cell).times(
@@ -94,8 +102,9 @@ def _costs(run: Run, options: ReportOptions) -> list[str]:
         [name(run, cell), *(_cost(read(cell), notes) for read in columns.values())]
         for cell in first_seeds(run)
     ]
-    left_out = [_NOT_IN_CO2E] if options.carbon_g_per_kwh is not None else []
-    return [*left_out, *table("Prices", ["model", *columns], body, notes)]
+    about = [_CORRECT] if options.has_price else []
+    about += [_NOT_IN_CO2E] if options.carbon_g_per_kwh is not None else []
+    return [*about, *table("Prices", ["model", *columns], body, notes)]
 
 
 def _cost(cost: Bounded, notes: Footnotes) -> str:

@@ -28,6 +28,7 @@ from worthit.reports.sections import (
     results_table,
     seeds,
     transfer,
+    tuning,
 )
 from worthit.reports.text import class_names, disturbed
 from worthit.reports.text.format import Footnotes, joined, percent
@@ -71,6 +72,7 @@ def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) ->
         *frontier.section(analysis),
         *illustrated(cascade.section(analysis), titles.CASCADES),
         *illustrated(learning.section(analysis), titles.LEARNING),
+        *tuning.section(analysis),
         *seeds.section(analysis),
         *illustrated(quality.section(analysis), titles.ROC, titles.RELIABILITY),
         *by_class.section(analysis),

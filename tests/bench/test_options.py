@@ -25,6 +25,7 @@ from worthit.datasets.tables.columns import Choices
         ("--seeds 0", OptionError, "--seeds is 0; it takes a number from 1 up"),
         ("--max-length 0", OptionError, "--max-length is 0; it takes a number from 1 up"),
         ("--cell-limit 0.5", OptionError, "--cell-limit is 0.5; it takes a number from 1 up"),
+        ("--tune 0.5", OptionError, "--tune is 0.5; it takes a number from 1 up"),
         ("--cpu-watts 0", OptionError, "--cpu-watts is 0.0; it takes a number above 0"),
         ("--cpu-watts inf", OptionError, "--cpu-watts is inf; it takes a number above 0"),
         ("--checkpoint llama", OptionError, "is not MODEL=ID_OR_PATH"),
@@ -52,9 +53,9 @@ _ALWAYS = {
         ("", {}),
         (
             "--preset standard --devices cpu,cuda,cpu --seeds 3 --retrain --learning-curve "
-            "--cpu-watts 65",
+            "--cpu-watts 65 --tune 60",
             {"--preset": "standard", "--devices": "cpu,cuda", "--seeds": "3", "--retrain": "yes",
-             "--learning-curve": "yes", "--cpu-watts": "65"},
+             "--learning-curve": "yes", "--cpu-watts": "65", "--tune": "60"},
         ),
         (
             "--models tfidf,llama,hf:org/weights --train-size 480 --test-size 300 --max-length 64 "

@@ -55,6 +55,27 @@ def test_only_models_that_train_fast_are_trained_again_by_default(tmp_path: Path
     assert printed.count("llama-cpu has one seed: its first training took over 45 s") == 1
 
 
+def test_later_seeds_take_the_settings_that_the_search_of_the_first_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
+    given = options(
+        *("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs")),
+        *("--models", "lsa,bert", "--tune", "60", "--max-length", "32"),
+    )
+    with (tmp_path / "progress").open("w") as stream:
+        new = session.Session(given, 4, Progress(stream))
+        new.open()
+        first = new.cell_run("bert", "cpu", 0).cell
+        tuned = factories.tuning(chosen={"epochs": 2}, given={"epochs": 1})
+        new._records["bert", "cpu", 0] = record.CellRecord("bert", "cpu", 0, tuning=tuned)
+        second = new.cell_run("bert", "cpu", 1).cell
+        other = new.cell_run("lsa", "cpu", 0).cell
+    assert (first.tune_s, first.settings) == (60, {"max_length": 32})
+    assert (second.tune_s, second.settings) == (None, {"max_length": 32, "epochs": 2})
+    assert (other.tune_s, other.settings) == (60, {})
+
+
 def cell_record(model: str, train_s: float) -> record.CellRecord:
     return record.CellRecord(model, "cpu", 0, training=factories.training(train_s))
 

@@ -38,7 +38,8 @@ def whole() -> record.Run:
     points = tuple(record.CurvePoint(size, measured(1, "s", "clock"), GOOD) for size in (5, 10))
     scores = (record.OutOfDomainScores("o.csv", GOOD),)
     quality = factories.quality(GOOD, validation=GOOD, out_of_domain=scores)
-    cell = small_runs.cell(quality=quality, learning_curve=points)
+    tuning = factories.tuning()
+    cell = small_runs.cell(quality=quality, learning_curve=points, tuning=tuning)
     return small_runs.run(cell, data=data, noise=measured(2, "%", "loop"))
 
 
@@ -77,6 +78,15 @@ DAMAGES: list[tuple[Callable[[Any], object], str]] = [
     ),
     (lambda raw: raw["machine"].update(libraries=[]), "Expected `object`, got `array` - at `$.machine.libraries`"),
     (lambda raw: raw["noise"].update(value=-2), "noise is -2 %"),
+    (cell("tuning", "given", value={}), "cell lsa-cpu: tuning chose ['C'], given are []"),
+    (
+        cell("tuning", "reason", value="no time"),
+        "cell lsa-cpu: tuning needs chosen settings, or a reason why the given ones stay",
+    ),
+    (
+        cell("tuning", "comments", value=0),
+        "cell lsa-cpu: tuning: only trainings on some comments give a score",
+    ),
     (lambda raw: raw["data"].update(classes=["toxic"]), "Expected `array` of length >= 2 - at `$.data.classes`"),
     (lambda raw: raw["data"].update(classes=["toxic", "toxic"]), "data.classes has 'toxic' 2 times"),
     (lambda raw: raw["data"].update(steps=[]), "data.steps has no step 'train'"),

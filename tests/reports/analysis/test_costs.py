@@ -82,8 +82,8 @@ def test_prices_of_parts_by_hand() -> None:
     text = "\n".join(prices.section(Analysis.of(found)))
     assert "Given: 3.6 per hour of one CPU core, 36 per hour of the cuda accelerator." in text
     rows = [[entry.strip() for entry in line.split("|")[1:-1]] for line in text.splitlines()]
-    assert ["tfidf-cpu", "0.333", "0.015", "0.348"] in rows
-    assert ["llama-cuda", "1.1", "0.115", "1.22"] in rows
+    assert ["tfidf-cpu", "0.333", "0.392", "0.015", "0.348"] in rows
+    assert ["llama-cuda", "1.1", "1.16", "0.115", "1.22"] in rows
     assert options.prices_compute
 
 

@@ -5,11 +5,12 @@ import math
 
 import pytest
 
+from tests import factories
 from tests.priced_runs import cell, rated, run, sections, untuned
 from tests.rendering import entries
 from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, measured, unavailable
-from worthit.reports.analysis import bounds, prices
+from worthit.reports.analysis import bounds, figures, prices
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.paired_tests import Difference, Pair
@@ -18,19 +19,56 @@ from worthit.reports.sections import prices as prices_section
 
 
 @pytest.mark.parametrize(
-    ("given", "scoring", "training", "together"),
+    ("given", "scoring", "of_correct", "training", "together"),
     [
-        # 1,000 s and 1 kWh a million; 36 s and 0.001 kWh a training
-        ({"machine_price": "3.6"}, "1", "0.036", "1.04"),
-        ({"electricity_price": "0.5"}, "0.5", "0.0005", "0.5"),
-        ({"machine_price": "3.6", "electricity_price": "0.5"}, "1.5", "0.0365", "1.54"),
-        ({"machine_price": "3.6", "volume": "1000"}, "1", "0.036", "37"),
-        ({"machine_price": "0"}, "0", "0", "0"),
+        # 1,000 s and 1 kWh a million, of which 90 % are correct; 36 s and 0.001 kWh a training
+        ({"machine_price": "3.6"}, "1", "1.11", "0.036", "1.04"),
+        ({"electricity_price": "0.5"}, "0.5", "0.556", "0.0005", "0.5"),
+        ({"machine_price": "3.6", "electricity_price": "0.5"}, "1.5", "1.67", "0.0365", "1.54"),
+        ({"machine_price": "3.6", "volume": "1000"}, "1", "1.11", "0.036", "37"),
+        ({"machine_price": "0"}, "0", "0", "0", "0"),
     ],
 )
-def test_prices_by_hand(given: dict[str, str], scoring: str, training: str, together: str) -> None:
+def test_prices_by_hand(
+    given: dict[str, str], scoring: str, of_correct: str, training: str, together: str
+) -> None:
     written = entries(sections(run(**given)), "one training")[0]
-    assert written == ["lsa", scoring, training, together]
+    assert written == ["lsa", scoring, of_correct, training, together]
+
+
+def test_energy_per_correct_decision_follows_the_origin_of_the_energy() -> None:
+    (spec,) = [spec for spec in figures.FIGURES if spec.key == "energy_per_correct_mj"]
+    metered = run(cell())
+    found = spec.bounded(metered, metered.cells[0])
+    assert found.value == pytest.approx(3_600 / 0.9)
+    accuracy = bounds.test_accuracy(metered, metered.cells[0])
+    assert found.high == pytest.approx(3_600 / accuracy.low)
+    guess = dataclasses.replace(
+        cell().energy,  # type: ignore[type-var]
+        cpu_j_per_comment=Figure(3.6, "J", "estimated", "load"),
+    )
+    for energy, origin in ((guess, "estimated"), (None, "unavailable")):
+        made = run(cell(energy=energy))
+        found = spec.bounded(made, made.cells[0])
+        assert (found.figure.origin, found.high == math.inf) == (origin, origin == "estimated")
+
+
+def test_a_model_that_is_never_correct_has_no_price_of_a_correct_decision() -> None:
+    text = sections(run(cell(wrong=100), machine_price="3.6"))
+    assert entries(text, "one training")[0][2] == "n/a [1]"
+    assert "no test comment was classified correctly" in text
+
+
+def test_choosing_settings_has_the_price_of_its_time() -> None:
+    tuned = cell(tuning=factories.tuning(search_s=measured(360.0, "s", "clock")))
+    found = run(tuned, cell("tfidf"), machine_price="3.6")
+    assert [row[-1] for row in entries(sections(found), "choosing settings for it")] == [
+        "0.36",
+        "none",
+    ]
+    metered = run(tuned, machine_price="3.6", electricity_price="0.5")
+    assert entries(sections(metered), "choosing")[0][-1] == "n/a [1]"
+    assert "choosing" not in sections(run(machine_price="3.6"))
 
 
 def test_emissions_by_hand() -> None:
@@ -46,11 +84,11 @@ def test_a_sum_shows_the_origin_of_its_parts() -> None:
         cell(energy=energy, training=training), machine_price="3.6", electricity_price="0.5"
     )
     assert entries(sections(found), "one training") == [
-        ["lsa", "*≈1.5*", "0.0365 (cached)", "*≈1.54* (cached)"]
+        ["lsa", "*≈1.5*", "*≈1.67*", "0.0365 (cached)", "*≈1.54* (cached)"]
     ]
     on_gpu = dataclasses.replace(cell(), device="cuda")
     text = sections(run(on_gpu, electricity_price="0.5"))
-    assert entries(text, "one training") == [["lsa", "n/a [1]", "n/a [1]", "n/a [1]"]]
+    assert entries(text, "one training") == [["lsa", *["n/a [1]"] * 4]]
     assert "- [1] no GPU" in text
     metered = dataclasses.replace(cell().energy, gpu_j_per_comment=measured(3.6, "J", "NVML"))  # type: ignore[type-var]
     found = run(dataclasses.replace(on_gpu, energy=metered), electricity_price="0.5")
@@ -59,7 +97,9 @@ def test_a_sum_shows_the_origin_of_its_parts() -> None:
 
 def test_an_untuned_model_pays_no_training() -> None:
     found = run(untuned(), machine_price="3.6")
-    assert entries(sections(found), "one training") == [["llama-zero-shot", "1", "none", "1"]]
+    assert entries(sections(found), "one training") == [
+        ["llama-zero-shot", "1", "1.11", "none", "1"]
+    ]
 
 
 def short(model: str, origin: record.Origin = "measured") -> record.CellRecord:
@@ -80,7 +120,7 @@ def test_a_training_too_short_to_be_metered_has_no_price() -> None:
     found = run(short("lsa"), cell("llama"), electricity_price="3600000", volume="1")
     assert bounds.training_j(found, found.cells[0]).figure.reason.startswith("it took 2 s")
     text = sections(found)
-    assert entries(text, "one training")[0][2] == "n/a [1]"
+    assert entries(text, "one training")[0][3] == "n/a [1]"
     assert "- [1] it took 2 s, energy needs 5 s or more" in text
 
 
