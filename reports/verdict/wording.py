@@ -5,11 +5,20 @@ from collections.abc import Iterator
 
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved.record import CellRecord, OutOfDomainData, significant
-from worthit.reports.analysis import budgets, costs, leads, metrics, run_view, transfer
+from worthit.reports.analysis import (
+    budgets,
+    costs,
+    leads,
+    metrics,
+    prices,
+    run_view,
+    transfer,
+)
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.leads import Standing
 from worthit.reports.analysis.paired_tests import between
 from worthit.reports.text.format import joined, percent, points, with_interval
+from worthit.reports.verdict import amounts
 from worthit.reports.verdict.case import Case, is_cheaper, is_llm, is_tuned_llm, lead
 
 _MOST_SENTENCES = 6
@@ -42,18 +51,10 @@ def reasons(case: Case, rival: CellRecord | None, cascade: Cascade | None) -> tu
     return tuple(sentence for sentence in sentences if sentence)[:_MOST_SENTENCES]
 
 
-def size(share: float) -> str:
-    """A difference without a sign, in points: `1 point`."""
-    return f"{100 * share:g} point{'s' * (share != 0.01)}"
-
-
-def of_measure(case: Case) -> str:
-    """What points are of, unless it is accuracy."""
-    return "" if case.measure == metrics.ACCURACY else f" of {case.measure.heading}"
-
-
 def better(case: Case) -> str:
     """What the better model is."""
+    if case.in_money:
+        return "cheaper in total"
     return "more accurate" if case.measure == metrics.ACCURACY else "better"
 
 
@@ -61,6 +62,9 @@ def _figure(case: Case, rival: CellRecord | None) -> str:
     """The figure that decides, of the LLM and of the rival, and what their difference shows."""
     found, checkpoint = case.figure(case.llm), _checkpoint(case.llm)
     weights = f" ({checkpoint}, tuned)" if checkpoint else ""
+    if case.in_money:
+        shown = _shown(case, rival) if rival else ""
+        return amounts.total_costs(case, rival, weights, shown)
     reached = with_interval(found, percent)
     if case.measure == metrics.ACCURACY:
         text = (
@@ -85,11 +89,11 @@ def _figure(case: Case, rival: CellRecord | None) -> str:
 def _shown(case: Case, rival: CellRecord) -> str:
     """What the interval of the difference says of the smallest worthwhile lead."""
     texts: dict[Standing, str] = {
-        "better": f"all of it at or above the {size(case.worthwhile)} that would be worth it",
-        "equivalent": f"all of it within ±{size(case.worthwhile)}: equivalent",
+        "better": f"all of it at or above the {amounts.size(case, case.worthwhile)} that would be worth it",
+        "equivalent": f"all of it within ±{amounts.size(case, case.worthwhile)}: equivalent",
         "worse": f"all of it below 0: {case.name(rival)} is {better(case)}",
-        "not better": f"all of it below the {size(case.worthwhile)} that would be worth it",
-        "undecided": f"an interval that includes the {size(case.worthwhile)} that would be worth it",
+        "not better": f"all of it below the {amounts.size(case, case.worthwhile)} that would be worth it",
+        "undecided": f"an interval that includes the {amounts.size(case, case.worthwhile)} that would be worth it",
     }
     return texts[case.standing(rival)]
 
@@ -128,7 +132,8 @@ def _other_llms(case: Case) -> str:
 def _other_llm(case: Case, other: CellRecord) -> str:
     over = lead(case.analysis, case.llm, other)
     llm, name = case.name(case.llm), case.name(other)
-    interval = f"({points(over.value)} points, {points(over.low)} to {points(over.high)})"
+    low, high = (amounts.signed(case, end) for end in (over.low, over.high))
+    interval = f"({amounts.signed(case, over.value)} {amounts.unit(case)}, {low} to {high})"
     standing = over.standing(case.worthwhile)
     if standing == "equivalent":
         cheaper = ""
@@ -228,8 +233,12 @@ def _untuned(case: Case) -> str:
         same = _checkpoint(cell) == _checkpoint(case.llm)
         if is_llm(cell) and not is_tuned_llm(cell) and same and cell.quality is not None:
             value = case.figure(cell).value
+            if case.in_money:
+                total = case.analysis.values[cell.name, prices.TOTAL_COST].value
+                cost = "n/a" if total is None else significant(total)
+                return f"Without tuning, the same weights cost {cost} per 1,000 comments."
             reached = "n/a" if value is None else percent(value)
-            return f"Without tuning, the same weights reach {reached}{of_measure(case)}."
+            return f"Without tuning, the same weights reach {reached}{amounts.of_measure(case)}."
     return ""
 
 
@@ -279,12 +288,12 @@ def _more_test_comments(case: Case, rival: CellRecord) -> Iterator[str]:
         number = significant(float(f"{needed:.2g}"))
         yield (
             f"More test comments: about {number} would show that no lead is not worth it, or that one of "
-            f"{size(2 * case.worthwhile)} is, each in {100 * leads.POWER:.0f} % of cases."
+            f"{amounts.size(case, 2 * case.worthwhile)} is, each in {100 * leads.POWER:.0f} % of cases."
         )
     else:
         yield (
             f"Another worthwhile lead (`--worthwhile`): the present one is too close to "
-            f"{size(case.worthwhile)} to be decided by these comments."
+            f"{amounts.size(case, case.worthwhile)} to be decided by these comments."
         )
 
 
