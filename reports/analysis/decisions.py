@@ -21,7 +21,7 @@ chance is not turned around.
 - recall: the highest threshold that finds the given share of the positive validation comments;
 - cost: Bayes' rule, for the class shares of the natural test set (`natural.shares`).
 
-`worthit.reports.analysis.calibration_simulation` shows what this gains and loses.
+`worthit.reports.verdict.calibration_simulation` shows what this gains and loses.
 """
 
 from collections.abc import Mapping, Sequence

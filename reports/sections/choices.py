@@ -13,6 +13,7 @@ from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, with_reason
 from worthit.reports.text.tables import table
 
+_RESOLVED = 13.8  # log-odds of the largest score below 1 in a record
 _FOR = {
     "accuracy": "the highest accuracy",
     "balanced-accuracy": "the highest balanced accuracy",
@@ -105,11 +106,13 @@ def _table(analysis: Analysis) -> list[str]:
 
 
 def own_threshold(choice: Choice) -> str:
-    """Of two classes: the model's own score from which on the answer is positive."""
+    """Of two classes: the model's own score from which on the answer is positive, or `never`, `always`."""
     first, second = choice.offsets or (0.0, 0.0)
     biases = choice.calibration.biases or (0.0, 0.0)
     log_odds = (first + biases[0] - second - biases[1]) / choice.calibration.scale
-    return significant(float(f"{1 / (1 + np.exp(-np.clip(log_odds, -700, 700))):.3g}"))
+    if abs(log_odds) > _RESOLVED:
+        return "never" if log_odds > 0 else "always"
+    return significant(float(f"{1 / (1 + np.exp(-log_odds)):.3g}"))
 
 
 def _joined(texts: list[str]) -> str:

@@ -38,7 +38,7 @@ def section(analysis: Analysis) -> list[str]:
         f"{len(run.data.test.labels):,} comments, with {link('95 % interval', '95 % intervals')}.",
         f"{_predicted(analysis)}:",
         *_table(metrics.DECISIONS if two else metrics.MACRO_DECISIONS, rows),
-        f"{_from_scores(two)}:",
+        f"{_from_scores(analysis)}:",
         *_table(metrics.SCORES if two else metrics.MACRO_SCORES, rows),
         *choices.section(analysis),
         _about_rater(analysis),
@@ -93,10 +93,11 @@ def _predicted(analysis: Analysis) -> str:
     )
 
 
-def _from_scores(two: bool) -> str:
+def _from_scores(analysis: Analysis) -> str:
     terms = ["ROC AUC", "average precision", "Brier score", "calibration error"]
-    macro = "" if two else f"; areas are {link('macro')}"
-    return f"From the {link('calibration', 'calibrated')} scores ({joined([link(term) for term in terms])}{macro})"
+    macro = "" if class_names.of_two(analysis.run) else f"; areas are {link('macro')}"
+    calibrated = f"{link('calibration', 'calibrated')} " if choices.chosen(analysis) else ""
+    return f"From the {calibrated}scores ({joined([link(term) for term in terms])}{macro})"
 
 
 def _table(measures: Sequence[Measure], rows: _Estimates) -> list[str]:

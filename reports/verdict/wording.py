@@ -72,9 +72,10 @@ def _figure(case: Case, rival: CellRecord | None) -> str:
             "correctly"
         )
     else:
+        article = "an" if case.measure.heading.startswith(("a", "F1")) else "a"
         text = (
-            f"{case.name(case.llm)}{weights} has a{'n' * case.measure.heading.startswith('a')} "
-            f"{case.measure.heading} of {reached} on {case.comments:,} test comments"
+            f"{case.name(case.llm)}{weights} has {article} {case.measure.heading} of {reached} on "
+            f"{case.comments:,} test comments"
         )
     if rival is None:
         return f"{text}; a constant answer gives {percent(case.guessing)}."
@@ -248,7 +249,7 @@ def _checkpoint(cell: CellRecord) -> str:
 
 def _human_rater(case: Case) -> str:
     rater = case.analysis.rater
-    if rater is None or rater.accuracy.value is None:
+    if rater is None or rater.accuracy.value is None or case.in_money:
         return ""
     return (
         f"For comparison, one human rater agrees with the majority of the others on "
