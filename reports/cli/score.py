@@ -142,8 +142,7 @@ def _score(parsed: argparse.Namespace) -> int:
         output = _output(parsed, trained, comments, output_form, choice)
         for note in comments.notes:
             _say(note)
-        _say(saved_choice.described(choice, trained.card.classes))
-        return _run(parsed, trained, comments, output, saved_choice.applied(choice))
+        return _run(parsed, trained, comments, output, choice)
 
 
 def _check(parsed: argparse.Namespace) -> None:
@@ -227,12 +226,13 @@ def _run(
     trained: TrainedModel,
     source: CommentReader,
     output: Output,
-    decide: Decide,
+    choice: Choice | None,
 ) -> int:
     count, start = _Count(), time.perf_counter()
     try:
         model = _load(parsed, trained)
         start = time.perf_counter()
+        decide = saved_choice.applied(choice)
         _stream(model, parsed.batch_size, source, output, count, decide)
     except BrokenPipeError:  # the reader has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -246,7 +246,7 @@ def _run(
         _say(f"{error}{'' if isinstance(error, OutputError) else _more(how_to_resume)}")
         return 2
     count.seconds = time.perf_counter() - start
-    _say(_summary(trained, count))
+    _say(f"{_summary(trained, count)}; {saved_choice.described(choice, trained.card.classes)}")
     return 0
 
 

@@ -233,7 +233,7 @@ def test_no_rows_yield_a_header(score: Any, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text("")
     for form in ("csv", "parquet", "jsonl"):
         assert score(tmp_path / "in.jsonl", "--output", tmp_path / f"out.{form}")[0] == 0
-    assert (tmp_path / "out.csv").read_text() == "row,score\n"
+    assert (tmp_path / "out.csv").read_text() == "row,score,predicted\n"
     assert pq.read_table(tmp_path / "out.parquet").column_names == ["row", "score", "predicted"]
     assert (tmp_path / "out.jsonl").read_text() == ""
 
