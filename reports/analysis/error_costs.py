@@ -43,7 +43,7 @@ class _Sample:
         data = run.data
         if data.natural.ids:
             counted = sum(data.population) if data.balanced else len(data.natural.ids)
-            shares = natural.shares(data)
+            shares = natural.shares(data).astype(np.float64)
             labels = np.asarray(data.natural.labels)
             return cls("natural test set", True, labels, shares, counted, of_class)
         labels = np.asarray(data.test.labels)
@@ -72,7 +72,7 @@ class _Sample:
                 means[label] = of_class.mean()
                 one = (self.costs[label] / len(of_class)) ** 2
                 found += share**2 * (of_class.var() / len(of_class) + one)
-        between = self.shares @ means**2 - (self.shares @ means) ** 2
+        between = float(self.shares @ means**2) - float(self.shares @ means) ** 2
         return float(PER**2 * (found + max(between, 0.0) / self.counted))
 
 
