@@ -148,7 +148,7 @@ FIGURES = (
         "error_cost",
         _value(error_costs.bounded),
         error_costs.bounded,
-        heading="cost of errors per 1,000 comments",
+        heading="cost of errors per 1,000 comments (95 % interval)",
         results=True,
         optional=True,
         interval=True,
