@@ -4,14 +4,15 @@ Both commands declare and check them here. A run saves them as they were written
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from worthit.bench.saved.record import DEFAULT_P99_LIMIT_MS, DEFAULT_RECALL
 from worthit.datasets.errors import OptionError
 from worthit.models.contract import DEVICES
-from worthit.reports.analysis import figures
+from worthit.reports.analysis import figures, objective
+from worthit.reports.analysis.objective import ErrorCosts
 
 DEFAULT_VOLUME = 1_000_000.0
 #: the parts of a machine that `--machine-price` prices, and what an hour is of
@@ -40,11 +41,23 @@ class ReportOption:
 RECALL = ReportOption(
     "--recall",
     "SHARE",
-    "share of the positive comments to find in the natural test set; the report gives the precision "
+    "share of the positive comments to find; the report gives the precision at natural prevalence "
     f"({DEFAULT_RECALL:g})",
     least=0.01,
     most=1.0,
     default=f"{DEFAULT_RECALL:g}",
+)
+OBJECTIVE = ReportOption(
+    objective.OBJECTIVE,
+    "NAME",
+    f"what answers are chosen for on validation comments: {', '.join(objective.NAMES)} (cost if the costs of "
+    "errors are given, else what the verdict is decided by, accuracy or balanced accuracy)",
+)
+COST_MISS = ReportOption(
+    objective.COST_MISS, "PRICE", "cost of a positive comment that is not found, in any currency"
+)
+COST_FALSE_ALARM = ReportOption(
+    objective.COST_FALSE_ALARM, "PRICE", "cost of another comment that is predicted positive"
 )
 P99_LIMIT = ReportOption(
     "--p99-limit-ms",
@@ -112,8 +125,10 @@ LABEL = ReportOption(
     "price of one label; with --learning-curve, the report says what more labels buy",
     unit=", per label",
 )
+#: what answers are chosen for
+CHOICES = (OBJECTIVE, RECALL, COST_MISS, COST_FALSE_ALARM)
 OPTIONS = (
-    RECALL, P99_LIMIT, WORTHWHILE, BUDGET, ELECTRICITY, MACHINE, API, PRICE_IN, PRICE_OUT, VOLUME, CARBON,
+    *CHOICES, P99_LIMIT, WORTHWHILE, BUDGET, ELECTRICITY, MACHINE, API, PRICE_IN, PRICE_OUT, VOLUME, CARBON,
     LABEL,
 )  # fmt: skip
 
@@ -135,6 +150,7 @@ class ReportOptions:
     volume: float
     carbon_g_per_kwh: float | None
     label_price: float | None
+    error_costs: ErrorCosts | None
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> "ReportOptions":
@@ -163,6 +179,7 @@ class ReportOptions:
             volume=number(VOLUME) or DEFAULT_VOLUME,
             carbon_g_per_kwh=number(CARBON),
             label_price=number(LABEL),
+            error_costs=objective.error_costs(given),
         )
 
     @property
@@ -181,9 +198,11 @@ class ReportOptions:
         return self.machine_per_hour is not None or bool(self.part_per_hour)
 
 
-def add(add_option: Callable[..., Any], *, new_run: bool) -> None:
+def add(
+    add_option: Callable[..., Any], *, new_run: bool, only: Sequence[ReportOption] = OPTIONS
+) -> None:
     """Declare the options to the parser of pytest or argparse; only new runs need defaults."""
-    for option in OPTIONS:
+    for option in only:
         about = option.about
         if option is BUDGET:
             about += f": {'; '.join(f'{key} ({_limit_about(key)})' for key in figures.by_limit())}"
@@ -208,10 +227,30 @@ def checked(get: Callable[[str], str | None]) -> dict[str, str]:
                 budget(value)
             elif option is MACHINE and "=" in value:
                 part_prices(value)
+            elif option is OBJECTIVE:
+                _check_objective(value)
             else:
                 _check_number(option, value)
             given[option.flag] = value
+    _check_costs(given)
     return given
+
+
+def _check_objective(given: str) -> None:
+    if given not in objective.NAMES:
+        raise OptionError(f"{OBJECTIVE.flag} is {given}; it takes {', '.join(objective.NAMES)}")
+
+
+def _check_costs(given: Mapping[str, str]) -> None:
+    """Both costs of errors or none, above 0, and both for the objective `cost`."""
+    costs = [given.get(option.flag) for option in (COST_MISS, COST_FALSE_ALARM)]
+    both = f"{COST_MISS.flag} and {COST_FALSE_ALARM.flag}"
+    if (costs[0] is None) != (costs[1] is None):
+        raise OptionError(f"give {both} together: a threshold depends on their ratio")
+    if given.get(OBJECTIVE.flag) == "cost" and None in costs:
+        raise OptionError(f"{OBJECTIVE.flag} cost needs {both}")
+    if any(cost is not None and float(cost) == 0 for cost in costs):
+        raise OptionError(f"{both} must be above 0: an error that costs nothing decides nothing")
 
 
 def budget(given: str) -> dict[str, float]:

@@ -2,12 +2,12 @@
 
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from worthit.bench.saved import run_file
-from worthit.bench.saved.record import CellRecord
+from worthit.bench.saved.record import CellRecord, Run
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import OptionError, OutputError, RunError
 from worthit.models.contract import CARD, Card, read_card
@@ -21,6 +21,8 @@ class TrainedModel:
     folder: Path
     title: str  # for people: "tfidf-cpu of 2026-01-02-quick"
     card: Card
+    run: Run | None = None  # that trained it, with its cell; None: a folder
+    cell: CellRecord | None = None
 
 
 def find(given: str, runs: Path) -> TrainedModel:
@@ -49,7 +51,7 @@ def find(given: str, runs: Path) -> TrainedModel:
     if not cells:
         known = ", ".join(cell.name for cell in run.cells)
         raise RunError(f"{file.stem} has no cell {name!r}; it has: {known}")
-    model = _find_cached(cells, file.stem)
+    model = _find_cached(cells, run, file.stem)
     if model is None:
         raise RunError(
             f"the cache {cache_folder()} does not hold {name} of {file.stem} (cleared, on another "
@@ -86,7 +88,7 @@ def _find_latest(model: str, runs: Path) -> TrainedModel:
             f"{', '.join(MODELS)}, or the name of your own model in a run"
         )
     for name in sorted(loaded, key=lambda name: loaded[name].started_at, reverse=True):
-        if loaded[name].complete and (found := _find_cached(matches[name], name)):
+        if loaded[name].complete and (found := _find_cached(matches[name], loaded[name], name)):
             return found
     raise RunError(
         f"no complete run in {runs} has trained a {model} that is still in the cache "
@@ -94,13 +96,14 @@ def _find_latest(model: str, runs: Path) -> TrainedModel:
     )
 
 
-def _find_cached(cells: Iterable[CellRecord], run: str) -> TrainedModel | None:
+def _find_cached(cells: Iterable[CellRecord], run: Run, run_name: str) -> TrainedModel | None:
     """The model of the first of these cells that is in the cache."""
     for cell in cells:
         if cell.training is not None:
             folder = cache_folder("artifacts", cell.training.artifact)
             if folder.is_dir():
-                return TrainedModel(folder, f"{cell.name} of {run}", read_card(folder))
+                title = f"{cell.name} of {run_name}"
+                return TrainedModel(folder, title, read_card(folder), run, cell)
     return None
 
 
@@ -121,8 +124,11 @@ def require_named_code(model: TrainedModel, code: str | None) -> None:
         )
 
 
-def export(model: TrainedModel, target: Path) -> float:
+def export(model: TrainedModel, target: Path, beside: Mapping[str, bytes]) -> float:
     """Copy a trained model out of the cache, whole or not at all; returns its size in MB.
+
+    Args:
+        beside: content of more files, by name.
 
     Raises:
         OutputError: the target exists, or cannot be written.
@@ -133,6 +139,8 @@ def export(model: TrainedModel, target: Path) -> float:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(model.folder, scratch)
+        for name, content in beside.items():
+            (scratch / name).write_bytes(content)
         scratch.rename(target)
     except OSError as error:
         raise OutputError(f"{target} cannot be written ({error.strerror or error})") from error

@@ -1,13 +1,14 @@
 """Scores comments one chunk at a time, in constant memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from worthit.datasets.errors import CellError, is_out_of_memory
-from worthit.models.contract import Classifier
+from worthit.models.contract import Classifier, Probabilities
 from worthit.models.registry import entry
 
 _CLASSICAL_CHUNK = 1_024
@@ -19,11 +20,11 @@ _USUAL_BATCH = 32
 def score_types(classes: Sequence[str]) -> dict[str, pa.DataType]:
     """The columns of scores, and their types.
 
-    For two classes `score`, that of the second. For more `predicted`, the class with the highest score,
-    and `p_NAME`, the score of each.
+    For two classes `score`, that of the second, and `predicted`, a class. For more `predicted` and
+    `p_NAME`, the score of each.
     """
     if len(classes) == 2:
-        return {"score": pa.float64()}
+        return {"score": pa.float64(), "predicted": pa.string()}
     return {"predicted": pa.string()} | {f"p_{name}": pa.float64() for name in classes}
 
 
@@ -34,13 +35,28 @@ def chunk_size(model: str, batch_size: int | None) -> int:
     return _BATCHES_SORTED_TOGETHER * (batch_size or _USUAL_BATCH)
 
 
+#: from a model's probabilities, shape (n, k), to the scores to write, (n, k), and class indices, (n,)
+Decide = Callable[[Probabilities], tuple[Probabilities, npt.NDArray[np.int64]]]
+
+
+def own_answers(probabilities: Probabilities) -> tuple[Probabilities, npt.NDArray[np.int64]]:
+    """The model's own scores; the last class of equal ones of two, the first of more."""
+    if probabilities.shape[1] == 2:
+        return probabilities, (probabilities[:, 1] >= 0.5).astype(np.int64)
+    return probabilities, probabilities.argmax(axis=1)
+
+
 def score_chunk(
-    model: Classifier[Any], texts: Sequence[str | None], batch_size: int | None = None
+    model: Classifier[Any],
+    texts: Sequence[str | None],
+    batch_size: int | None = None,
+    decide: Decide = own_answers,
 ) -> dict[str, pa.Array]:
     """Score one chunk.
 
     Args:
         texts: n comments; None for a row without text.
+        decide: what is written of the model's probabilities.
 
     Returns:
         For each of `score_types` n values, scores to 6 digits; null for a row without text, or that
@@ -63,12 +79,11 @@ def score_chunk(
     place[present] = np.where(answered, np.arange(len(present)), -1)
     rows = pa.array(place, mask=place < 0)
     types = score_types(model.classes)
-    values = [*np.round(probabilities, 6).T]
-    if len(model.classes) == 2:
-        values = values[1:]
-    else:
-        names = np.array(model.classes, dtype=object)
-        values = [names[probabilities.argmax(axis=1)], *values]
+    scores, answers = decide(probabilities)
+    by_class = [*np.round(scores, 6).T]
+    predicted = np.array(model.classes, dtype=object)[answers]
+    of_two = len(model.classes) == 2
+    values = [by_class[1], predicted] if of_two else [predicted, *by_class]
     return {
         name: pa.array(column, types[name]).take(rows)
         for name, column in zip(types, values, strict=True)

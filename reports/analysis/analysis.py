@@ -19,6 +19,7 @@ from worthit.reports.analysis import (
 )
 from worthit.reports.analysis.budgets import Fit
 from worthit.reports.analysis.cascade import CascadeTest
+from worthit.reports.analysis.decisions import Decisions
 from worthit.reports.analysis.figures import Values
 from worthit.reports.analysis.frontier import Frontier
 from worthit.reports.analysis.human_rater import Rater
@@ -34,8 +35,9 @@ from worthit.reports.text import class_names
 class Analysis:
     """A run, its report's options, and the results that follow from both."""
 
-    run: Run
+    run: Run  # with scores for which the answers are those chosen on validation comments
     options: ReportOptions
+    decisions: Decisions
     models: Mapping[str, list[CellRecord]]  # cells with scores; seeds of one model share a name
     values: Values  # figures with their bounds
     resamples: Matrix  # of the test comments, see `bootstrap.counts`
@@ -48,16 +50,14 @@ class Analysis:
     curves: Curves
 
     @classmethod
-    def of(cls, run: Run, options: ReportOptions | None = None) -> "Analysis":
-        """Compute all results.
-
-        Args:
-            options: other than those that the run was measured with.
+    def of(cls, measured: Run) -> "Analysis":
+        """Compute all results of a run as it was saved.
 
         Raises:
-            OptionError: the run's own options make no sense.
+            OptionError: the run's options make no sense.
         """
-        options = ReportOptions.of(run.options) if options is None else options
+        options, decided = ReportOptions.of(measured.options), Decisions.of(measured)
+        run = decided.decided
         specs = [spec for spec in figures.FIGURES if spec.bounds is not None]
         specs += prices.figures(run, options)
         costs = [spec for spec in specs if spec.frontier is not None]
@@ -68,6 +68,7 @@ class Analysis:
         return cls(
             run,
             options,
+            decided,
             models=run_view.by_model(run),
             values=values,
             resamples=resamples,
@@ -77,5 +78,5 @@ class Analysis:
             fits={cell.name: budgets.fits(cell, options.limits, values) for cell in run.cells},
             transfers=transfer.transfers(run),
             rater=human_rater.rater(run.data.test, resamples) if class_names.of_two(run) else None,
-            curves=learning.curves(run),
+            curves=learning.curves(measured),
         )

@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Literal
 
 from worthit.bench.saved.record import CellRecord, Figure, Run, significant, unavailable
-from worthit.reports.analysis import bounds, leads, metrics, run_view
+from worthit.reports.analysis import bounds, error_costs, leads, metrics, run_view
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.text.format import percent
 
@@ -183,6 +183,15 @@ FIGURES = (
         brief="test",
         better="higher",
         limit=Limit("accuracy", "test accuracy, from 0 to 1", most=1.0),
+    ),
+    FigureSpec(
+        "error_cost",
+        _value(error_costs.bounded),
+        error_costs.bounded,
+        heading="cost of errors per 1,000 comments (95 % interval)",
+        results=True,
+        optional=True,
+        interval=True,
     ),
     FigureSpec("deciding", _value(leads.deciding), leads.deciding, better="higher"),
     FigureSpec(

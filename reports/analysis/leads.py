@@ -1,9 +1,10 @@
 """By how much one model leads another, in the figure that decides, and what the lead is worth.
 
-The figure is one in which a constant answer has no advantage: accuracy if no class is rare. With two
-classes, it is average precision if less than `RARE` of the test comments are positive, and balanced
-accuracy if less than `RARE` are negative. With more, it is balanced accuracy if the largest class has
-more than twice its equal share.
+The figure is that of the objective that the user gave (`--objective`): accuracy, balanced accuracy, F1, or
+the cost of errors. Otherwise it is one in which a constant answer has no advantage: accuracy if no class is
+rare. With two classes, it is average precision if less than `RARE` of the test comments are positive, and
+balanced accuracy if less than `RARE` are negative. With more, it is balanced accuracy if the largest class
+has more than twice its equal share.
 """
 
 import math
@@ -15,16 +16,15 @@ from typing import Literal
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Figure, Run
-from worthit.reports.analysis import bootstrap, bounds, metrics, run_view
+from worthit.reports.analysis import bootstrap, bounds, error_costs, metrics, run_view
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.metrics import Measure
+from worthit.reports.analysis.objective import RARE, Objective, class_shares
 from worthit.reports.analysis.ranking_curve import Matrix, Vector
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.analysis.trainings import Numbers, Spread, of_shares, one_comment
 from worthit.reports.text.class_names import Probabilities
 
-#: a class with a smaller share of the test comments is rare
-RARE = 0.2
 #: the probability with which the number of comments in `comments_to_decide` decides
 POWER = 0.8
 
@@ -82,19 +82,30 @@ def standing(low: float, high: float, worthwhile: float) -> Standing:
 
 def measure(run: Run) -> Measure:
     """The figure that decides."""
-    shares = _shares(run)
-    if np.count_nonzero(shares) < 2:
-        return metrics.ACCURACY
-    if len(shares) == 2:
-        if shares[1] < RARE:
-            return metrics.AVERAGE_PRECISION
-        return metrics.BALANCED_ACCURACY if shares[0] < RARE else metrics.ACCURACY
-    return metrics.MACRO_RECALL if shares.max() > 2 / len(shares) else metrics.ACCURACY
+    shares, objective = class_shares(run), Objective.of(run)
+    if objective.name == "cost":
+        return metrics.SAVED_COST
+    of_two = len(shares) == 2
+    if objective.name == "f1":
+        return metrics.F1 if of_two else metrics.MACRO_F1
+    if objective.name == "balanced-accuracy":
+        return metrics.BALANCED_ACCURACY if of_two else metrics.MACRO_RECALL
+    # At the same recall, accuracy compares false alarms.
+    if of_two and not objective.given and 0 < shares[1] < RARE:
+        return metrics.AVERAGE_PRECISION
+    return metrics.ACCURACY
 
 
 def guessing(run: Run) -> float:
     """The figure that decides, of the best constant answer."""
-    shares, deciding = _shares(run), measure(run)
+    shares, deciding = class_shares(run), measure(run)
+    if deciding == metrics.SAVED_COST:
+        return 0.0
+    if deciding == metrics.F1:  # of flagging every comment
+        return float(2 * shares[1] / (1 + shares[1]))
+    if deciding == metrics.MACRO_F1:
+        present = shares[shares > 0]
+        return float((2 * present / (1 + present)).max() / len(present))
     if deciding == metrics.AVERAGE_PRECISION:
         return float(shares[1])
     if deciding == metrics.ACCURACY:
@@ -106,6 +117,8 @@ def deciding(run: Run, cell: CellRecord) -> Bounded:
     """The figure that decides, of one model, with its interval; the mean over its trainings."""
     if cell.quality is None or measure(run) == metrics.ACCURACY:
         return bounds.test_accuracy(run, cell)
+    if measure(run) == metrics.SAVED_COST:
+        return error_costs.saved(run, cell)
     labels = run.data.test.labels
     trainings = [scores(run, one) for one in run_view.trainings(run, cell)]
     found = bootstrap.estimates(bootstrap.counts(len(labels)), labels, trainings)[measure(run)]
@@ -128,6 +141,8 @@ def lead(
         resamples: of the test comments, see `bootstrap.counts`.
     """
     labels, deciding = run.data.test.labels, measure(run)
+    if deciding == metrics.SAVED_COST:
+        return Lead(*error_costs.lead(run, first, second))
     both = [[scores(run, cell) for cell in cells] for cells in (first, second)]
     if deciding == metrics.ACCURACY:
         return of_accuracy(*(correct(labels, trainings) for trainings in both))
@@ -172,9 +187,3 @@ def of_figures(values: Sequence[Numbers], drawn: Sequence[Vector], labels: Seque
 def _rarest(labels: Sequence[int]) -> int:
     """The number of comments of the rarest class, each of which moves a figure most."""
     return int(np.unique(labels, return_counts=True)[1].min())
-
-
-def _shares(run: Run) -> Numbers:
-    """The share of each class among the test comments, shape (classes,)."""
-    labels = run.data.test.labels
-    return np.bincount(labels, minlength=len(run.data.classes)) / max(len(labels), 1)

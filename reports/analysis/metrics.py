@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from worthit.bench.saved.record import significant
 from worthit.reports.analysis.ranking_curve import (
     Curve,
     Matrix,
@@ -166,6 +167,8 @@ BALANCED_ACCURACY = Measure("balanced accuracy", percent)
 PRECISION = Measure("precision", percent, undefined="no comment is predicted positive")
 RECALL = Measure("recall", percent)
 F1 = Measure("F1", percent)
+#: by which costs of errors decide: money per 1,000 comments that the best constant answer costs more
+SAVED_COST = Measure("cost saved per 1,000 comments", significant, undefined="no costs of errors")
 
 #: of the predictions at THRESHOLD
 DECISIONS = (ACCURACY, BALANCED_ACCURACY, PRECISION, RECALL, F1)

@@ -52,6 +52,15 @@ def training_shares(data: Data) -> Vector:
     return np.asarray(counts / counts.sum())
 
 
+def validation_shares(data: Data) -> Vector:
+    """The share of each class among the validation comments, shape (classes,); none is 0.
+
+    Half a comment is added to each class: one without validation comments is rare, not impossible.
+    """
+    counts = np.bincount(data.validation.labels, minlength=len(data.classes)) + 0.5
+    return np.asarray(counts / counts.sum())
+
+
 def resamples(data: Data, size: int = bootstrap.RESAMPLES) -> Matrix:
     """How much each natural comment counts in each resample, shape (n, size).
 
@@ -73,8 +82,8 @@ def resamples(data: Data, size: int = bootstrap.RESAMPLES) -> Matrix:
     return drawn
 
 
-def corrected(data: Data, scores: Probabilities) -> Probabilities:
-    """Scores for other shares of the classes than those of the training comments.
+def corrected(data: Data, scores: Probabilities, before: Vector | None = None) -> Probabilities:
+    """Scores for the shares of the natural test set.
 
     Bayes' rule multiplies the odds of a class by the ratio of its odds in both sets. It holds if only the
     shares differ: each class has comments of the same kind (Saerens, Latinne, Decaestecker 2002,
@@ -82,8 +91,10 @@ def corrected(data: Data, scores: Probabilities) -> Probabilities:
 
     Args:
         scores: of the positive class, shape (n,), or of each class, (n, classes).
+        before: the shares that the scores hold for, shape (classes,); those of the training comments by
+            default.
     """
-    before, after = training_shares(data), shares(data)
+    before, after = training_shares(data) if before is None else before, shares(data)
     if scores.ndim == 1:
         return np.asarray(expit(logit(scores) + logit(after[1]) - logit(before[1])))
     odds = scores * after / before

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from worthit.bench.saved.record import CellRecord, Run, measured
-from worthit.reports.analysis import bounds, costs
+from worthit.reports.analysis import bounds, costs, error_costs
 from worthit.reports.analysis import figures as table
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.figures import FigureSpec, tokens
@@ -17,6 +17,8 @@ from worthit.reports.analysis.run_view import by_model
 from worthit.reports.options import ReportOptions
 
 MILLION = 1e6
+#: key of the total cost of 1,000 comments: their errors, and the machine if it has a price
+TOTAL_COST = "total_cost"
 J_PER_KWH = 3.6e6
 
 
@@ -56,7 +58,24 @@ def figures(run: Run, options: ReportOptions) -> list[FigureSpec]:
                 key=costs.PRICE, read=lambda run, cell: compute(run, cell).figure, bounds=compute
             )
         )
+    if options.error_costs is not None:
+
+        def total(run: Run, cell: CellRecord) -> Bounded:
+            return total_cost(run, cell, options)
+
+        found.append(
+            FigureSpec(key=TOTAL_COST, read=lambda run, cell: total(run, cell).figure, bounds=total)
+        )
     return found
+
+
+def total_cost(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
+    """The errors of 1,000 comments, and the machine that scores them if it has a price."""
+    parts = [error_costs.bounded(run, cell)]
+    if options.prices_compute:
+        compute = bounds.total(_compute_of_scoring(run, cell, options), "")
+        parts.append(compute.times(error_costs.PER / MILLION, ""))
+    return bounds.total(parts, "")
 
 
 def scoring(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from worthit.bench.saved.record import Run
 from worthit.datasets.errors import DataError, OptionError, RunError
 from worthit.reports.analysis import mistakes
+from worthit.reports.analysis.decisions import Decisions
 from worthit.reports.analysis.run_view import first_seeds, scores
 from worthit.reports.text import class_names
 from worthit.reports.text.escaping import cut
@@ -121,7 +122,8 @@ def _label(run: Run, place: int) -> str:
 def _misses(run: Run) -> tuple[npt.NDArray[np.float64] | None, list[str]]:
     """The share of models that misclassify each test comment, and the same in words."""
     labels = run.data.test.labels
-    by_model = [scores(run, cell) for cell in first_seeds(run) if cell.quality is not None]
+    decided = Decisions.of(run).decided
+    by_model = [scores(run, cell) for cell in first_seeds(decided) if cell.quality is not None]
     if not by_model:
         return None, [""] * len(labels)
     shares = mistakes.error_shares(labels, by_model)

@@ -13,6 +13,7 @@ from tabulate import tabulate
 
 from worthit.datasets.errors import OptionError, OutputError, RunError, WorthitError
 from worthit.reports import options, saved_runs
+from worthit.reports.analysis import objective
 from worthit.reports.cli import check_model, score
 
 # widths of columns; with the gaps, tables are 80 wide
@@ -104,6 +105,7 @@ def _report(parsed: argparse.Namespace) -> int:
 
     file = _run_file(parsed.root, parsed.run)
     run, given = saved_runs.load(file), options.checked(vars(parsed).get)
+    objective.require_two_classes(run, given)
     width, lines = shutil.get_terminal_size().columns, []
     # First, so that an error leaves the report as it was.
     for most, describe in ((parsed.errors, comments.missed), (parsed.suspects, comments.suspects)):

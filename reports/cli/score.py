@@ -25,7 +25,11 @@ from worthit.datasets.tables.stream import open_table
 from worthit.models import contract, registry
 from worthit.models.hardware import processor
 from worthit.models.scoring import output as score_output
+from worthit.models.scoring.chunks import Decide
 from worthit.models.scoring.output import Output
+from worthit.reports import options
+from worthit.reports.analysis.decisions import Choice
+from worthit.reports.cli import saved_choice
 
 _MODEL = (
     "MODEL as trained by the latest complete run, RUN:MODEL, RUN:CELL, or a folder that "
@@ -41,11 +45,12 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         "score",
         help="score comments with a trained model",
         description="Score comments with a trained model. Each output row has the number of the input "
-        "row (from 1), the columns to keep, and `score`, from 0 to 1: the higher, the likelier the positive "
-        "class (toxic). With more than two classes it has `predicted`, the class with the highest score, and "
-        "`p_CLASS`, the score of each. A score is a probability at best if the classes are as common as in "
-        "training; after balanced training it is too high for a rare class. Scores are empty for rows "
-        "without text. Memory does not grow with the input.",
+        "row (from 1), the columns to keep, `score`, from 0 to 1: the higher, the likelier the positive "
+        "class (toxic), and `predicted`, a class. With more than two classes it has `p_CLASS`, the score of each. "
+        "Calibration and threshold are those that the run chose on validation comments, and a message says "
+        "which. A score is a probability at best if the classes are as common as there; after balanced "
+        "training it is too high for a rare class. Scores are empty for rows without text. Memory does not "
+        "grow with the input.",
         epilog=f"formats: {_FORMATS}; by default by the suffix of the file, jsonl for pipes",
     )
     scored.add_argument("input", nargs="?", metavar="INPUT", help="a file (stdin)")
@@ -89,6 +94,12 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
     scored.add_argument(
         "--resume", action="store_true", help="continue an interrupted --output FILE"
     )
+    scored.add_argument(
+        "--raw",
+        action="store_true",
+        help="the model's own scores, with the answer of its highest one",
+    )
+    options.add(scored.add_argument, new_run=False, only=options.CHOICES)
     scored.set_defaults(action=_score)
 
     exported: argparse.ArgumentParser = commands.add_parser(
@@ -96,14 +107,17 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
     )
     exported.add_argument("model", metavar="MODEL", help=_MODEL)
     exported.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder")
+    options.add(exported.add_argument, new_run=False, only=options.CHOICES)
     exported.set_defaults(action=_export)
     return scored, exported
 
 
 def _export(parsed: argparse.Namespace) -> int:
     trained = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
-    size_mb = trained_models.export(trained, parsed.folder)
+    choice = saved_choice.of(trained, options.checked(vars(parsed).get))
+    size_mb = trained_models.export(trained, parsed.folder, saved_choice.files(choice))
     print(f"{trained.title} is in {parsed.folder} ({size_mb:,.1f} MB)")
+    print(saved_choice.described(choice, trained.card.classes))
     if base := trained.card.base:
         print(
             f"it also needs the checkpoint {base.checkpoint} ({base.origin}, {base.identity[:16]}), "
@@ -118,6 +132,10 @@ def _score(parsed: argparse.Namespace) -> int:
     trained = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
     trained_models.require_named_code(trained, parsed.code)
     registry.require_able(trained.card.model, parsed.device)
+    given = options.checked(vars(parsed).get)
+    if parsed.raw and given:
+        raise OptionError(f"--raw chooses nothing; omit it, or {', '.join(given)}")
+    choice = None if parsed.raw else saved_choice.of(trained, given)
     output_form = parsed.output_format or _output_format(parsed.output)
     if parsed.output is None and output_form == "parquet":
         raise OptionError("Parquet cannot be written to a pipe; give --output FILE")
@@ -126,10 +144,10 @@ def _score(parsed: argparse.Namespace) -> int:
         default_format = "jsonl" if parsed.input is None else None
         table = open_table(source, parsed.input_format or default_format, "--input-format")
         comments = CommentReader(table, parsed.text_column, keep)
-        output = _output(parsed, trained, comments, output_form)
+        output = _output(parsed, trained, comments, output_form, choice)
         for note in comments.notes:
             _say(note)
-        return _run(parsed, trained, comments, output)
+        return _run(parsed, trained, comments, output, choice)
 
 
 def _check(parsed: argparse.Namespace) -> None:
@@ -168,6 +186,7 @@ def _output(
     trained: TrainedModel,
     source: CommentReader,
     output_form: str,
+    choice: Choice | None,
 ) -> Output:
     from worthit.models.scoring import chunks as scoring
 
@@ -184,6 +203,7 @@ def _output(
         return score_output.Pipe(sys.stdout.buffer, output_form, empty)
     begun_with = {
         "the model": f"{trained.card.model} {_identity(trained.folder)}",
+        "calibration and threshold": str(choice),
         "--device": parsed.device,
         "--batch-size": str(parsed.batch_size),
         "--input-format": str(parsed.input_format),
@@ -208,13 +228,18 @@ class _Count:
 
 
 def _run(
-    parsed: argparse.Namespace, trained: TrainedModel, source: CommentReader, output: Output
+    parsed: argparse.Namespace,
+    trained: TrainedModel,
+    source: CommentReader,
+    output: Output,
+    choice: Choice | None,
 ) -> int:
     count, start = _Count(), time.perf_counter()
     try:
         model = _load(parsed, trained)
         start = time.perf_counter()
-        _stream(model, parsed.batch_size, source, output, count)
+        decide = saved_choice.applied(choice)
+        _stream(model, parsed.batch_size, source, output, count, decide)
     except BrokenPipeError:  # the reader has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -227,7 +252,7 @@ def _run(
         _say(f"{error}{'' if isinstance(error, OutputError) else _more(how_to_resume)}")
         return 2
     count.seconds = time.perf_counter() - start
-    _say(_summary(trained, count))
+    _say(f"{_summary(trained, count)}; {saved_choice.described(choice, trained.card.classes)}")
     return 0
 
 
@@ -246,7 +271,12 @@ def _load(parsed: argparse.Namespace, trained: TrainedModel) -> Any:
 
 
 def _stream(
-    model: Any, batch_size: int | None, source: CommentReader, output: Output, count: _Count
+    model: Any,
+    batch_size: int | None,
+    source: CommentReader,
+    output: Output,
+    count: _Count,
+    decide: Decide,
 ) -> None:
     from worthit.models.scoring import chunks as scoring
 
@@ -261,7 +291,7 @@ def _stream(
     ) as bar:
         for chunk in source.chunks(scoring.chunk_size(model.name, batch_size)):
             if not output.skip(chunk):
-                scores = scoring.score_chunk(model, chunk.texts, batch_size)
+                scores = scoring.score_chunk(model, chunk.texts, batch_size, decide)
                 output.append(chunk, scores)
                 count.rows += len(chunk.texts)
                 without_text = chunk.texts.count(None)

@@ -12,6 +12,7 @@ from typing import Literal
 from worthit.bench.saved.record import Run, significant
 from worthit.datasets.errors import OptionError
 from worthit.reports.analysis import figures, metrics, run_view
+from worthit.reports.analysis.decisions import Decisions
 from worthit.reports.analysis.figures import FigureSpec
 from worthit.reports.analysis.run_view import missing
 from worthit.reports.compare import blocks, regression, setup_differences, statistics
@@ -36,6 +37,7 @@ _LEGEND = (
     "subtracted, in points of 0.01, with 95 % bootstrap intervals over the test comments. The 95 % "
     "intervals of latencies cover comments and drift within the measurements, that of a median on the "
     "same comments in both runs. No interval covers what lasts for a whole run, such as other programs. "
+    "Answers are those chosen on validation comments, as in each run's report. "
     "Figures without an interval have one sample per run. Plain numbers are measured, *≈ italics* are "
     "estimates, (cached) comes from an earlier training, n/a is not available."
 )
@@ -76,12 +78,17 @@ def compare(
     if not 0 < limit_percent < float("inf"):
         raise OptionError(f"--limit is {limit_percent:g}; it takes a percentage above 0")
     named = zip(string.ascii_uppercase, runs, strict=False)
-    compared_runs = [ComparedRun(letter, name, run) for letter, (name, run) in named]
+    chosen = {letter: (name, Decisions.of(run)) for letter, (name, run) in named}
+    compared_runs = [ComparedRun(letter, name, of.decided) for letter, (name, of) in chosen.items()]
+    objectives = {letter: of.objective.name for letter, (_, of) in chosen.items()}
     pairs = match(compared_runs)
     scored = scored_pairs(pairs)
     report = regression.check(compared_runs, pairs, scored, limit_percent)
     verdict = _verdict(report, limit_percent)
     warnings = setup_differences.warnings(compared_runs, pairs)
+    if len(set(objectives.values())) > 1:
+        each = ", ".join(f"{letter} {name}" for letter, name in objectives.items())
+        warnings = [*warnings, f"what answers are chosen for: {each}"]
     machines = setup_differences.machine_rows(compared_runs)
     content: list[Block] = [
         "# Comparison of runs",

@@ -72,13 +72,16 @@ def draw_reliability(analysis: Analysis) -> Figure:
         of, share = "", f"{classes.worded(class_names(run)[1])} comments"
     else:
         of, share = " of the predicted class", "comments classified correctly"
+    calibrated = {cell.name: cell for cell in analysis.decisions.calibrated.cells}
     figure, axes = _frame(
         "Reliability diagram",
         f"mean score{of}, %, by bins of 10 %",
         f"{share}, % ({run.data.test_set})",
     )
     for label, cell, line in _models(analysis):
-        probabilities, events = metrics.calibration_pairs(scores(run, cell), run.data.test.labels)
+        probabilities, events = metrics.calibration_pairs(
+            scores(run, calibrated[cell.name]), run.data.test.labels
+        )
         bins = metrics.bins(probabilities)
         masks = [bins == number for number in range(metrics.BINS)]
         masks = [mask for mask in masks if mask.sum() >= _LEAST_IN_BIN]

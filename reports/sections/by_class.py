@@ -9,7 +9,7 @@ from worthit.reports.analysis import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.pictures.titles import MOST_CLASSES_DRAWN
-from worthit.reports.sections import seeds
+from worthit.reports.sections import choices, seeds
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import percent
@@ -58,8 +58,8 @@ def confusion(analysis: Analysis) -> list[str]:
         return []
     first = seeds.of_first(analysis)
     if class_names.of_two(run):
-        predicted = f"{class_names.positive(run)} from a score of {metrics.THRESHOLD:g}"
-        return [_CONFUSION, f"On the {run.data.test_set}{first}; predicted {predicted}."]
+        predicted = choices.answered(analysis)
+        return [_CONFUSION, f"On the {run.data.test_set}{first}; {predicted}."]
     classes = len(run.data.classes)
     drawn = classes <= MOST_CLASSES_DRAWN
     unreadable = "" if drawn else f" A matrix of {classes} classes is too large for a picture."
@@ -67,7 +67,7 @@ def confusion(analysis: Analysis) -> list[str]:
     return [
         _CONFUSION,
         f"{_most_frequent(analysis, total)} On the {run.data.test_set}{first}; predicted is the "
-        f"class with the highest score.{unreadable}",
+        f"class with the highest score{choices.chosen(analysis)}.{unreadable}",
         *_frequent(analysis, matrices, _MOST_PAIRS if drawn else _MOST_WITHOUT_PICTURE),
     ]
 

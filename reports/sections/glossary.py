@@ -6,7 +6,8 @@ Sections link to a term by `link`. A report prints only the terms that it links 
 import re
 from collections.abc import Callable, Iterable
 
-from worthit.reports.analysis import bootstrap, bounds, leads, metrics
+from worthit.bench.saved.record import significant
+from worthit.reports.analysis import bootstrap, bounds, decisions, error_costs, leads, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.frontier import Standing
 from worthit.reports.text.format import percent
@@ -93,6 +94,12 @@ def _cheaper(analysis: Analysis) -> str:
 def _guessing(analysis: Analysis) -> str:
     run = analysis.run
     heading = leads.measure(run).heading
+    if leads.measure(run) == metrics.SAVED_COST:
+        return (
+            "the cheaper one of the two constant answers. Its errors cost "
+            f"{significant(error_costs.of_constant(run))} per 1,000 comments. “not shown to beat guessing”: "
+            "the errors of the model are not shown to cost less."
+        )
     return (
         f"the same answer to every comment. Its {heading} is {percent(leads.guessing(run))}, and it costs "
         f"nothing. “not shown to beat guessing”: not shown to have a higher {heading}."
@@ -144,14 +151,24 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "(lower end of the 95 % interval of accuracy), and is shown to be more accurate than X alone. “not shown to beat "
     "X”: it is not shown to be more accurate than X alone. “too little data against Y”: it may lose more than that.",
     "compute": _compute,
-    "learning curve": "each model is trained once on each of growing parts of the same comments, so that two "
-    "neighbouring points also differ by the chance of a training. Accuracies are compared "
+    "learning curve": "answers are the models' own, without a choice on validation comments, whose scores a run "
+    "has for the whole training only. Each model is trained once on each of growing parts of the same "
+    "comments, so that two neighbouring points also differ by the chance of a training. Accuracies are compared "
     "by McNemar's test, corrected for the number of comparisons (Holm).",
     "more labels": "the error is taken to fall as c + a n^-b in the number n of labels (Hestness et al. 2017). The "
     "95 % interval covers every such curve that fits the measured points by an F test, and so also that "
     "trainings differ; “not determined”: it contains 0, or its ends differ by more than a factor of ten. The "
     "labels are assumed to be like the present ones.",
     # quality
+    "calibration": "log-probabilities times a scale (temperature scaling, Guo et al. 2017), plus a bias for each class "
+    "(for two classes Platt scaling, Platt 1999). Each training has its own. Of raw scores, a temperature, and "
+    "both, the simplest is used whose cross-validated log loss on the validation comments is within one "
+    "standard error of the best. A scale is positive, so a model that ranks worse than chance is not turned "
+    f"around. With fewer than {decisions.LEAST_COMMENTS} validation comments nothing is calibrated.",
+    "cost of errors": "misses and false alarms per 1,000 comments times their prices. Each comment of the natural test "
+    "set counts by the share of its class in the stream (Neyman 1938). The interval is over these comments, over "
+    "the shares of the classes, and over trainings if there are several. The total cost adds the machine, if it "
+    "has a price.",
     "95 % interval": f"the percentiles 2.5 and 97.5 of a figure over {bootstrap.RESAMPLES:,} bootstrap resamples "
     "of the comments. With several seeds the figure is their mean, and the interval is widened by the variance "
     "between trainings, with Student's t for their number (Satterthwaite 1946). "
@@ -185,7 +202,8 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "weighted": "a comment counts as much as the share of its class in the population divided by that in the "
     "sample (stratified sampling, Neyman 1938). Resamples draw comments within each class, and the shares of "
     "the population. Intervals that rest on fewer than ten errors are too narrow.",
-    "corrected scores": "raw scores hold at best for the training comments' class shares. The correction "
+    "corrected scores": "calibrated scores hold at best for the validation comments' class shares, raw scores for "
+    "the training comments'. The correction "
     "multiplies the odds of each class by the ratio of its odds in both sets; for two classes it adds the "
     "difference of their logits. It is right if each class has comments of the same kind in both (Saerens et al. "
     "2002). Choose a threshold, or to correct, on other comments than you test on.",

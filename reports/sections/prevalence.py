@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from worthit.bench.saved.record import NOT_TUNED, CellRecord, Run, significant
-from worthit.reports.analysis import bootstrap, metrics, natural
+from worthit.reports.analysis import bootstrap, decisions, metrics, natural
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.metrics import Measure
 from worthit.reports.analysis.ranking_curve import Curve, Matrix
 from worthit.reports.analysis.run_view import scores
+from worthit.reports.sections import choices
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
@@ -27,8 +28,9 @@ _MEASURES = (
     metrics.ACCURACY,
     metrics.AVERAGE_PRECISION,
 )
+_AT_RECALL = (metrics.PRECISION, metrics.RECALL)
 _EACH_SEED = "one for each seed; the interval of the precision is over comments only"
-_NO_PRIOR = "not tuned: it has no training comments whose shares could be corrected for"
+_NO_PRIOR = "not tuned and not calibrated: its scores hold for no known shares"
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,12 @@ def section(analysis: Analysis) -> list[str]:
     if not run.data.natural.ids:
         return [heading, "The run has no comments of this kind."]
     tested = _Set(run, natural.resamples(run.data))
-    raw = {
+    shown = {
         model: tested.estimates([scores(run, cell, "natural") for cell in cells])
         for model, cells in analysis.models.items()
     }
     figures = _of_two if class_names.of_two(run) else _of_many
-    return [heading, *figures(analysis, tested, raw), *_correction(analysis, tested, raw)]
+    return [heading, *figures(analysis, tested, shown), *_correction(analysis, tested)]
 
 
 def _heading(run: Run) -> str:
@@ -104,11 +106,13 @@ def _share(run: Run, counts: npt.ArrayLike, of: str) -> str:
     )
 
 
-_Raw = Mapping[str, Mapping[Measure, Estimate]]  # by model
+_Estimates = Mapping[str, Mapping[Measure, Estimate]]  # by model
 
 
-def _of_two(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
+def _of_two(analysis: Analysis, tested: _Set, shown: _Estimates) -> list[str]:
     run, recall, notes = analysis.run, analysis.options.recall, Footnotes()
+    if _on_validation(analysis):
+        return _validated(analysis, tested, shown)
     reached = {model: _at_recall(tested, cells, recall) for model, cells in analysis.models.items()}
     body = [
         [
@@ -116,7 +120,7 @@ def _of_two(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
             *(estimate(of[measure], measure.number, notes) for measure in _MEASURES),
             *_entries(run, reached[model], notes),
         ]
-        for model, of in raw.items()
+        for model, of in shown.items()
     ]
     body.append(_majority_row(run, ["", "", ""], ["", "", ""]))
     headings = [
@@ -127,11 +131,65 @@ def _of_two(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
     return [
         f"{_best(reached, recall)}{_described(run)} "
         f"In brackets: {link('95 % interval', '95 % intervals')}.",
-        f"Predicted {positive} from a score of {metrics.THRESHOLD:g}. The last two columns: the highest "
+        f"{_capital(choices.answered(analysis))}. The last two columns: the highest "
         f"threshold that finds {100 * recall:g} % of the {positive} comments (`--recall`), chosen on these "
         "comments, and its precision, which that choice raises.",
         *table("Figures of all models", headings, body, notes),
     ]
+
+
+def _on_validation(analysis: Analysis) -> bool:
+    """Whether thresholds for a recall can be chosen on validation comments."""
+    chosen = analysis.decisions.choices.values()
+    return 1 in analysis.run.data.validation.labels and all(choice.comments for choice in chosen)
+
+
+def _validated(analysis: Analysis, tested: _Set, shown: _Estimates) -> list[str]:
+    """The figures of two classes, with thresholds for a recall that validation comments chose."""
+    run, recall, notes = analysis.run, analysis.options.recall, Footnotes()
+    body = []
+    for model, of in shown.items():
+        thresholds, reached = _reached(analysis, tested, analysis.models[model])
+        body.append(
+            [
+                _named(analysis, model),
+                *(estimate(of[measure], measure.number, notes) for measure in _MEASURES),
+                *(estimate(reached[measure], percent, notes) for measure in _AT_RECALL),
+                ", ".join(map(significant, thresholds)),
+            ]
+        )
+    body.append(_majority_row(run, ["", "", ""], ["", "", "", ""]))
+    headings = [
+        "model", *(measure.heading for measure in _MEASURES),
+        f"precision, threshold for recall {100 * recall:g} %", "recall there", "that threshold",
+    ]  # fmt: skip
+    return [
+        f"{_described(run)} In brackets: {link('95 % interval', '95 % intervals')}.",
+        f"{_capital(choices.answered(analysis))}. The last three columns: the highest threshold of the "
+        f"calibrated score that finds {100 * recall:g} % of the {class_names.positive(run)} validation comments "
+        "(`--recall`), and what it gives on these comments, on which it was not chosen.",
+        *table("Figures of all models", headings, body, notes),
+    ]
+
+
+def _reached(
+    analysis: Analysis, tested: _Set, cells: list[CellRecord]
+) -> tuple[list[float], Mapping[Measure, Estimate]]:
+    """The threshold of each training for the recall, and the figures of its answers."""
+    run, recall = analysis.run, analysis.options.recall
+    labels = np.asarray(run.data.validation.labels)
+    calibrated = {cell.name: cell for cell in analysis.decisions.calibrated.cells}
+    thresholds, answers = [], []
+    for cell in cells:
+        of = calibrated[cell.name]
+        threshold = decisions.recall_threshold(scores(run, of, "validation"), labels, recall)
+        thresholds.append(threshold)
+        answers.append((scores(run, of, "natural") >= threshold).astype(np.float64))
+    return thresholds, tested.estimates(answers)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _named(analysis: Analysis, model: str) -> str:
@@ -197,7 +255,7 @@ def _best(reached: Mapping[str, _Reached | None], recall: float) -> str:
     )
 
 
-def _of_many(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
+def _of_many(analysis: Analysis, tested: _Set, shown: _Estimates) -> list[str]:
     run, notes = analysis.run, Footnotes()
     about = (
         f"Precision at a recall needs one positive class; this run has {len(run.data.classes)} classes. "
@@ -208,7 +266,7 @@ def _of_many(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
     number = metrics.ACCURACY.number
     body = [
         [_named(analysis, model), estimate(of[metrics.ACCURACY], number, notes)]
-        for model, of in raw.items()
+        for model, of in shown.items()
     ]
     body.append(_majority_row(run, [], []))
     return [
@@ -218,19 +276,18 @@ def _of_many(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
     ]
 
 
-def _correction(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
+def _correction(analysis: Analysis, tested: _Set) -> list[str]:
     """Calibration and accuracy of raw and corrected scores; nothing if training has the same shares."""
     run = analysis.run
     before, here = natural.training_shares(run.data), natural.shares(run.data)
     if not before.all() or [*map(percent, before)] == [*map(percent, here)]:
         return []
-    notes = Footnotes()
-    body = []
+    notes, body, raw = Footnotes(), [], {}
+    measured = {cell.name: cell for cell in analysis.decisions.measured.cells}
     for model, cells in analysis.models.items():
-        after = None
-        if not _is_untuned(cells[0]):
-            trainings = [scores(run, cell, "natural") for cell in cells]
-            after = tested.estimates([natural.corrected(run.data, of) for of in trainings])
+        trainings = [scores(run, measured[cell.name], "natural") for cell in cells]
+        raw[model] = tested.estimates(trainings)
+        after = _corrected(analysis, tested, cells)
         row = [_named(analysis, model)]
         for measure in (metrics.CALIBRATION_ERROR, metrics.ACCURACY):
             row.append(estimate(raw[model][measure], measure.number, notes))
@@ -254,11 +311,29 @@ def _correction(analysis: Analysis, tested: _Set, raw: _Raw) -> list[str]:
     ]
 
 
+def _corrected(
+    analysis: Analysis, tested: _Set, cells: list[CellRecord]
+) -> Mapping[Measure, Estimate] | None:
+    """The figures of calibrated scores corrected once for the natural shares; None without a prior."""
+    run, chosen = analysis.run, analysis.decisions
+    calibrated = {cell.name: cell for cell in chosen.calibrated.cells}
+    on_validation = all(chosen.choices[cell.name].comments for cell in cells)
+    if _is_untuned(cells[0]) and not on_validation:
+        return None
+    hold_for = (natural.validation_shares if on_validation else natural.training_shares)(run.data)
+    return tested.estimates(
+        [
+            natural.corrected(run.data, scores(run, calibrated[cell.name], "natural"), hold_for)
+            for cell in cells
+        ]
+    )
+
+
 def _is_untuned(cell: CellRecord) -> bool:
     return cell.training is not None and cell.training.train_s.reason == NOT_TUNED
 
 
-def _worst(raw: _Raw) -> str:
+def _worst(raw: _Estimates) -> str:
     number: Callable[[float], str] = metrics.CALIBRATION_ERROR.number
     errors = {model: of[metrics.CALIBRATION_ERROR].value or 0.0 for model, of in raw.items()}
     model = max(errors, key=lambda name: errors[name])

@@ -10,7 +10,7 @@ from worthit.reports.analysis.metrics import Measure
 from worthit.reports.analysis.paired_tests import Difference
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.analysis.transfer import auc_measure
-from worthit.reports.sections import seeds
+from worthit.reports.sections import choices, seeds
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, estimate, joined, p_value, points, with_interval
@@ -36,10 +36,11 @@ def section(analysis: Analysis) -> list[str]:
         "## Quality",
         f"{_best(run, estimates)} All figures are of the {run.data.test_set} of "
         f"{len(run.data.test.labels):,} comments, with {link('95 % interval', '95 % intervals')}.",
-        f"{_predicted(run)}:",
+        f"{_predicted(analysis)}:",
         *_table(metrics.DECISIONS if two else metrics.MACRO_DECISIONS, rows),
-        f"{_from_scores(two)}:",
+        f"{_from_scores(analysis)}:",
         *_table(metrics.SCORES if two else metrics.MACRO_SCORES, rows),
+        *choices.section(analysis),
         _about_rater(analysis),
         *_differences(analysis),
     ]
@@ -50,6 +51,13 @@ def _estimates(analysis: Analysis, cells: Sequence[CellRecord]) -> dict[Measure,
     run = analysis.run
     trainings = [scores(run, cell) for cell in cells]
     found = bootstrap.estimates(analysis.resamples, run.data.test.labels, trainings)
+    if any(analysis.decisions.choices[cell.name].offsets for cell in cells):
+        calibrated = {cell.name: cell for cell in analysis.decisions.calibrated.cells}
+        trainings = [scores(run, calibrated[cell.name]) for cell in cells]
+        of_scores = bootstrap.estimates(analysis.resamples, run.data.test.labels, trainings)
+        found |= {
+            measure: of_scores[measure] for measure in (metrics.BRIER, metrics.CALIBRATION_ERROR)
+        }
     shown = analysis.values[cells[0].name, "accuracy"]
     return found | {metrics.ACCURACY: Estimate(shown.value, shown.low, shown.high)}
 
@@ -71,25 +79,25 @@ def _best(run: Run, estimates: _Estimates) -> str:
     )
 
 
-def _predicted(run: Run) -> str:
+def _predicted(analysis: Analysis) -> str:
+    run = analysis.run
     terms = [link(term) for term in ("balanced accuracy", "precision", "recall", "F1")]
     if class_names.of_two(run):
-        return (
-            f"Predicted {class_names.positive(run)} from a score of {metrics.THRESHOLD:g} "
-            f"({joined(terms)})"
-        )
+        text = choices.answered(analysis)
+        return f"{text[0].upper()}{text[1:]} ({joined(terms)})"
     classes, occurring = len(run.data.classes), len(set(run.data.test.labels))
     averaged = f"{classes} classes" if occurring == classes else f"{occurring} of {classes} classes"
     return (
-        f"Predicted is the class with the highest score ({joined(terms)}); macro figures are "
+        f"Predicted is the class with the highest score{choices.chosen(analysis)} ({joined(terms)}); macro figures are "
         f"{link('macro', 'means')} over {averaged}"
     )
 
 
-def _from_scores(two: bool) -> str:
+def _from_scores(analysis: Analysis) -> str:
     terms = ["ROC AUC", "average precision", "Brier score", "calibration error"]
-    macro = "" if two else f"; areas are {link('macro')}"
-    return f"From the scores ({joined([link(term) for term in terms])}{macro})"
+    macro = "" if class_names.of_two(analysis.run) else f"; areas are {link('macro')}"
+    calibrated = f"{link('calibration', 'calibrated')} " if choices.chosen(analysis) else ""
+    return f"From the {calibrated}scores ({joined([link(term) for term in terms])}{macro})"
 
 
 def _table(measures: Sequence[Measure], rows: _Estimates) -> list[str]:

@@ -111,7 +111,9 @@ def _repeated(analysis: Analysis) -> str:
     if not seeds:
         return ""
     texts = [f"{count} trainings of {model}" for model, count in seeds.items()]
-    return f" Accuracies and ROC AUC are means of {joined(texts)}; other figures are of the first."
+    costs = analysis.options.error_costs is not None
+    what = "Accuracies, costs of errors and ROC AUC" if costs else "Accuracies and ROC AUC"
+    return f" {what} are means of {joined(texts)}; other figures are of the first."
 
 
 def brief(analysis: Analysis, verdict: Verdict) -> str:

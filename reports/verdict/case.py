@@ -1,17 +1,21 @@
 """The case that a verdict decides: one fine-tuned LLM, and the cheaper models beside it."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run
 from worthit.models.registry import MODELS
-from worthit.reports.analysis import costs, leads, run_view
+from worthit.reports.analysis import costs, error_costs, leads, metrics, prices, run_view
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.leads import Lead, Standing
 from worthit.reports.analysis.metrics import Measure
+from worthit.reports.analysis.trainings import Spread
+
+_DEVIATIONS = 1.96  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,20 @@ class Case:
 
     @property
     def comments(self) -> int:
-        """Number of test comments."""
+        """Number of test comments by which models are compared."""
+        if self.in_money:
+            return error_costs.comments(self.run)
         return len(self.run.data.test.labels)
 
     @property
     def worthwhile(self) -> float:
-        """The smallest lead that is worth its cost, as a share."""
-        return self.analysis.options.worthwhile
+        """The smallest lead that is worth its cost, as a share, or in money per 1,000 comments."""
+        return worthwhile(self.analysis)
+
+    @property
+    def in_money(self) -> bool:
+        """True if the cost of errors decides."""
+        return self.measure == metrics.SAVED_COST
 
     @property
     def measure(self) -> Measure:
@@ -65,7 +76,7 @@ class Case:
 
     def figure(self, cell: CellRecord) -> Bounded:
         """The figure that decides, with its interval; the mean over trainings."""
-        return self.analysis.values[cell.name, "deciding"]
+        return deciding(self.analysis, cell)
 
     def lead(self, rival: CellRecord) -> Lead:
         return self.leads[rival.name]
@@ -90,15 +101,50 @@ class Case:
         ]
 
 
+def worthwhile(analysis: Analysis) -> float:
+    """The smallest worthwhile lead, as a share, or in money per 1,000 comments.
+
+    In money, a point is one percent of what the errors of the best constant answer cost.
+    """
+    share = analysis.options.worthwhile
+    if leads.measure(analysis.run) != metrics.SAVED_COST:
+        return share
+    return share * error_costs.of_constant(analysis.run)
+
+
 def lead(analysis: Analysis, first: CellRecord, second: CellRecord) -> Lead:
-    """The lead of one model over another, with all trainings of both."""
+    """The lead of one model over another, with all trainings of both.
+
+    In money it includes the price of the machine, whose bounds count as a 95 % interval.
+    """
     run, trainings = analysis.run, run_view.trainings
-    return leads.lead(run, trainings(run, first), trainings(run, second), analysis.resamples)
+    found = leads.lead(run, trainings(run, first), trainings(run, second), analysis.resamples)
+    if leads.measure(run) != metrics.SAVED_COST or not analysis.options.prices_compute:
+        return found
+    per_thousand = error_costs.PER / prices.MILLION
+    one, other = (analysis.values[cell.name, costs.PRICE] for cell in (first, second))
+    if one.value is None or other.value is None:
+        return replace(found, spread=Spread.of(math.inf, ()))
+    reach = max(one.high - one.low, 0) / 2 + max(other.high - other.low, 0) / 2
+    variance = found.spread.comments + (per_thousand * reach / _DEVIATIONS) ** 2
+    return replace(
+        found,
+        value=found.value + per_thousand * (other.value - one.value),
+        spread=replace(found.spread, comments=variance),
+    )
+
+
+def deciding(analysis: Analysis, cell: CellRecord) -> Bounded:
+    """The figure that decides, of one model; in money with the price of the machine."""
+    if leads.measure(analysis.run) != metrics.SAVED_COST:
+        return analysis.values[cell.name, "deciding"]
+    total = analysis.values[cell.name, prices.TOTAL_COST]
+    return error_costs.below_constant(analysis.run, total)
 
 
 def figure(analysis: Analysis, cell: CellRecord) -> float:
     """The figure that decides, of one model; -infinity if it is not defined."""
-    value = analysis.values[cell.name, "deciding"].value
+    value = deciding(analysis, cell).value
     return -np.inf if value is None else value
 
 

@@ -44,8 +44,8 @@ from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.budgets import Fit
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.run_view import name
-from worthit.reports.text.format import percent, points
-from worthit.reports.verdict import wording
+from worthit.reports.text.format import percent
+from worthit.reports.verdict import amounts, wording
 from worthit.reports.verdict.case import (
     Case,
     compute_ms,
@@ -54,6 +54,7 @@ from worthit.reports.verdict.case import (
     is_llm,
     is_tuned_llm,
     lead,
+    worthwhile,
 )
 
 #: share of an LLM's compute that a cascade has to save to be the better answer
@@ -95,8 +96,8 @@ def _contenders(analysis: Analysis, tuned: Sequence[CellRecord]) -> list[CellRec
     """The tuned LLMs that may be the best one; the cheapest of equivalent ones represents them."""
     best = max(tuned, key=lambda llm: figure(analysis, llm))
     others = {llm.name: lead(analysis, best, llm) for llm in tuned if llm is not best}
-    worthwhile = analysis.options.worthwhile
-    equal = [llm for llm in tuned if llm is best or others[llm.name].high < worthwhile]
+    least = worthwhile(analysis)
+    equal = [llm for llm in tuned if llm is best or others[llm.name].high < least]
     cheapest = min(equal, key=lambda llm: (_is_disturbed(analysis, llm), compute_ms(analysis, llm)))
     undecided = [llm for llm in tuned if llm not in equal and others[llm.name].low <= 0]
     return [cheapest, *undecided]
@@ -155,7 +156,9 @@ def _decide(case: Case) -> Verdict:
     llm = wording.with_weights(case.run, case.llm)
     over_guessing = case.figure(case.llm).high - case.guessing
     if over_guessing < case.worthwhile:
-        words = f"{llm} beats guessing by less than {wording.size(case.worthwhile)}, if at all"
+        words = (
+            f"{llm} beats guessing by less than {amounts.size(case, case.worthwhile)}, if at all"
+        )
         return _verdict(case, "not worth it here", words, None)
     rival = _rival(case)
     if rival is not None:
@@ -171,10 +174,7 @@ def _decide(case: Case) -> Verdict:
             words, change = _unranked(case.analysis, other, case.llm)
             found = _verdict(case, "too little data to tell", words, other)
             return replace(found, changes=(change, *found.changes))
-    gain = (
-        f"{llm} gains {100 * case.lead(closest).value:.1f} points"
-        f"{wording.of_measure(case)} over {case.name(closest)}"
-    )
+    gain = f"{llm} {amounts.gain(case, closest)} over {case.name(closest)}"
     condition = _condition(case)
     if condition:
         return _verdict(case, "practical if", f"{condition}: {gain}", closest)
@@ -195,11 +195,13 @@ def _rival(case: Case) -> CellRecord | None:
 
 def _instead(case: Case, rival: CellRecord) -> str:
     llm, other = wording.with_weights(case.run, case.llm), case.name(rival)
-    size = wording.size(case.worthwhile)
+    size = amounts.size(case, case.worthwhile)
     times = f"{other} is {_times_cheaper(case, rival)}"
     standing = case.standing(rival)
     if standing == "worse":
-        return f"{other} is {wording.better(case)} than {llm}, and cheaper"
+        return (
+            f"{other} is {wording.better(case)} than {llm}, and cheaper{' to run' * case.in_money}"
+        )
     if standing == "equivalent":
         return f"{times}, and equivalent to {llm}, within {size}"
     return f"{times}, and {llm} leads it by less than {size}, if at all"
@@ -208,10 +210,10 @@ def _instead(case: Case, rival: CellRecord) -> str:
 def _undecided(case: Case, rival: CellRecord) -> str:
     llm, other = wording.with_weights(case.run, case.llm), case.name(rival)
     found = case.lead(rival)
-    interval = f"{points(found.low)} and {points(found.high)} points{wording.of_measure(case)}"
+    interval = amounts.interval(case, found)
     return (
         f"on {case.comments:,} test comments, the lead of {llm} over {other} is between {interval}, and "
-        f"{wording.size(case.worthwhile)} would be worth it; {other} is {_times_cheaper(case, rival)}"
+        f"{amounts.size(case, case.worthwhile)} would be worth it; {other} is {_times_cheaper(case, rival)}"
     )
 
 

@@ -7,11 +7,20 @@ from collections.abc import Iterator
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved.record import CellRecord, OutOfDomainData, Run, significant
 from worthit.models.registry import MODELS
-from worthit.reports.analysis import budgets, costs, leads, metrics, run_view, transfer
+from worthit.reports.analysis import (
+    budgets,
+    costs,
+    leads,
+    metrics,
+    prices,
+    run_view,
+    transfer,
+)
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.leads import Standing
 from worthit.reports.analysis.paired_tests import between
 from worthit.reports.text.format import joined, percent, points, with_interval
+from worthit.reports.verdict import amounts
 from worthit.reports.verdict.case import Case, is_cheaper, is_llm, is_tuned_llm, lead
 
 _MOST_SENTENCES = 6
@@ -47,11 +56,6 @@ def reasons(case: Case, rival: CellRecord | None, cascade: Cascade | None) -> tu
     return tuple(sentence for sentence in sentences if sentence)[:_MOST_SENTENCES]
 
 
-def size(share: float) -> str:
-    """A difference without a sign, in points: `1 point`."""
-    return f"{100 * share:g} point{'s' * (share != 0.01)}"
-
-
 def with_weights(run: Run, llm: CellRecord) -> str:
     """An LLM with its weights and their size: `llama (SmolLM2-135M-Instruct, 135 M parameters)`.
 
@@ -70,25 +74,25 @@ def parameters(count: int) -> str:
     return f"{count / 1e6:,.0f} M" if count < _LARGE_PARAMETERS else f"{count / 1e9:.1f} B"
 
 
-def of_measure(case: Case) -> str:
-    """What points are of, unless it is accuracy."""
-    return "" if case.measure == metrics.ACCURACY else f" of {case.measure.heading}"
-
-
 def better(case: Case) -> str:
     """What the better model is."""
+    if case.in_money:
+        return "cheaper in total"
     return "more accurate" if case.measure == metrics.ACCURACY else "better"
 
 
 def _figure(case: Case, rival: CellRecord | None) -> str:
     """The figure that decides, of the LLM and of the rival, and what their difference shows."""
+    if case.in_money:
+        return amounts.total_costs(case, rival, _shown(case, rival) if rival else "")
     reached = with_interval(case.figure(case.llm), percent)
     if case.measure == metrics.ACCURACY:
         text = f"{case.name(case.llm)} classifies {reached} of {case.comments:,} test comments correctly"
     else:
+        article = "an" if case.measure.heading.startswith(("a", "F1")) else "a"
         text = (
-            f"{case.name(case.llm)} has a{'n' * case.measure.heading.startswith('a')} "
-            f"{case.measure.heading} of {reached} on {case.comments:,} test comments"
+            f"{case.name(case.llm)} has {article} {case.measure.heading} of {reached} on "
+            f"{case.comments:,} test comments"
         )
     if rival is None:
         return f"{text}; a constant answer gives {percent(case.guessing)}."
@@ -103,11 +107,11 @@ def _figure(case: Case, rival: CellRecord | None) -> str:
 def _shown(case: Case, rival: CellRecord) -> str:
     """What the interval of the difference says of the smallest worthwhile lead."""
     texts: dict[Standing, str] = {
-        "better": f"all of it at or above the {size(case.worthwhile)} that would be worth it",
-        "equivalent": f"all of it within ±{size(case.worthwhile)}: equivalent",
+        "better": f"all of it at or above the {amounts.size(case, case.worthwhile)} that would be worth it",
+        "equivalent": f"all of it within ±{amounts.size(case, case.worthwhile)}: equivalent",
         "worse": f"all of it below 0: {case.name(rival)} is {better(case)}",
-        "not better": f"all of it below the {size(case.worthwhile)} that would be worth it",
-        "undecided": f"an interval that includes the {size(case.worthwhile)} that would be worth it",
+        "not better": f"all of it below the {amounts.size(case, case.worthwhile)} that would be worth it",
+        "undecided": f"an interval that includes the {amounts.size(case, case.worthwhile)} that would be worth it",
     }
     return texts[case.standing(rival)]
 
@@ -146,7 +150,8 @@ def _other_llms(case: Case) -> str:
 def _other_llm(case: Case, other: CellRecord) -> str:
     over = lead(case.analysis, case.llm, other)
     llm, name = case.name(case.llm), case.name(other)
-    interval = f"({points(over.value)} points, {points(over.low)} to {points(over.high)})"
+    low, high = (amounts.signed(case, end) for end in (over.low, over.high))
+    interval = f"({amounts.signed(case, over.value)} {amounts.unit(case)}, {low} to {high})"
     standing = over.standing(case.worthwhile)
     if standing == "equivalent":
         cheaper = ""
@@ -250,8 +255,12 @@ def _untuned(case: Case) -> str:
         same = _checkpoint(cell) == _checkpoint(case.llm)
         if is_llm(cell) and not is_tuned_llm(cell) and same and cell.quality is not None:
             value = case.figure(cell).value
+            if case.in_money:
+                total = case.analysis.values[cell.name, prices.TOTAL_COST].value
+                cost = "n/a" if total is None else significant(total)
+                return f"Without tuning, the same weights cost {cost} per 1,000 comments."
             reached = "n/a" if value is None else percent(value)
-            return f"Without tuning, the same weights reach {reached}{of_measure(case)}."
+            return f"Without tuning, the same weights reach {reached}{amounts.of_measure(case)}."
     return ""
 
 
@@ -261,7 +270,7 @@ def _endpoints(case: Case) -> str:
     reached = [f"{case.name(cell)} {with_interval(case.figure(cell), percent)}" for cell in cells]
     if not reached:
         return ""
-    return f"On a server, untuned: {joined(reached)}{of_measure(case)}."
+    return f"On a server, untuned: {joined(reached)}{amounts.of_measure(case)}."
 
 
 def _checkpoint(cell: CellRecord) -> str:
@@ -270,7 +279,7 @@ def _checkpoint(cell: CellRecord) -> str:
 
 def _human_rater(case: Case) -> str:
     rater = case.analysis.rater
-    if rater is None or rater.accuracy.value is None:
+    if rater is None or rater.accuracy.value is None or case.in_money:
         return ""
     return (
         f"For comparison, one human rater agrees with the majority of the others on "
@@ -312,12 +321,12 @@ def _more_test_comments(case: Case, rival: CellRecord) -> Iterator[str]:
         number = significant(float(f"{needed:.2g}"))
         yield (
             f"More test comments: about {number} would show that no lead is not worth it, or that one of "
-            f"{size(2 * case.worthwhile)} is, each in {100 * leads.POWER:.0f} % of cases."
+            f"{amounts.size(case, 2 * case.worthwhile)} is, each in {100 * leads.POWER:.0f} % of cases."
         )
     else:
         yield (
             f"Another worthwhile lead (`--worthwhile`): the present one is too close to "
-            f"{size(case.worthwhile)} to be decided by these comments."
+            f"{amounts.size(case, case.worthwhile)} to be decided by these comments."
         )
 
 

@@ -205,7 +205,7 @@ def test_own_models_further_checkpoints_failures_and_skips_have_rows(
     for given in ("Short", "short_code:Short", f"{report.parent.name}:Short"):
         score = ["score", "--model", given, str(tmp_path / "in.jsonl"), "--root", str(tmp_path)]
         assert main.main([*score, "--output", str(tmp_path / "out.csv")]) == 0
-        assert (tmp_path / "out.csv").read_text() == "row,score\n1,0.8\n"
+        assert (tmp_path / "out.csv").read_text() == "row,score,predicted\n1,0.8,toxic\n"
         (tmp_path / "out.csv").unlink()
     named = trained_models.find(f"hf:{tiny_bert}", runs)
     assert named.folder == trained_models.find(f"hf:{tiny_bert.name}", runs).folder

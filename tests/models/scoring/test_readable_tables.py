@@ -49,7 +49,7 @@ def test_a_table_that_trains_can_be_scored(
     monkeypatch.setattr(
         chunks,
         "score_chunk",
-        lambda model, texts, size: scored.extend(texts) or compute(model, texts, size),
+        lambda model, texts, *given: scored.extend(texts) or compute(model, texts, *given),
     )
     code, said = score(path, "--output", tmp_path / "scores.jsonl")
     assert code == 0

@@ -32,7 +32,7 @@ def test_every_format_goes_into_every_other(
     assert "scored 40 rows" in said
     assert "2 without text" in said
     found = read(target)
-    assert list(found[0]) == ["row", "id", "note", "score"]
+    assert list(found[0]) == ["row", "id", "note", "score", "predicted"]
     assert [int(row["row"]) for row in found] == list(range(1, 41))
     assert [int(row["id"]) for row in found] == list(range(40))
     assert {row["note"] for row in found} == {'a "b", c\nd'}
@@ -42,6 +42,8 @@ def test_every_format_goes_into_every_other(
     expected = registry.load(lsa_model).predict_proba(texts)[:, 1]
     scores = [float(row["score"]) for row in found if row["score"] not in (None, "")]
     assert scores == pytest.approx(expected, abs=1e-6)
+    answers = [row["predicted"] for row in found if row["score"] not in (None, "")]
+    assert answers == ["toxic" if one >= 0.5 else "not toxic" for one in expected]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"in.{out_of}", target.name])
 
 
@@ -231,8 +233,8 @@ def test_no_rows_yield_a_header(score: Any, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text("")
     for form in ("csv", "parquet", "jsonl"):
         assert score(tmp_path / "in.jsonl", "--output", tmp_path / f"out.{form}")[0] == 0
-    assert (tmp_path / "out.csv").read_text() == "row,score\n"
-    assert pq.read_table(tmp_path / "out.parquet").column_names == ["row", "score"]
+    assert (tmp_path / "out.csv").read_text() == "row,score,predicted\n"
+    assert pq.read_table(tmp_path / "out.parquet").column_names == ["row", "score", "predicted"]
     assert (tmp_path / "out.jsonl").read_text() == ""
 
 

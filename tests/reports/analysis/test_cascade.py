@@ -7,10 +7,17 @@ import pytest
 from tests import factories
 from tests.rendering import section
 from tests.verdict_runs import COMMENTS, cell, run, scores
+from worthit.bench.saved import record
 from worthit.reports.analysis import cascade, figures, frontier, paired_tests
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.sections import cascade as cascade_section
 from worthit.reports.sections import frontier as frontier_section
+
+
+def quality_of(analysis: Analysis, model: str) -> record.Quality:
+    (quality,) = (cell.quality for cell in analysis.run.cells if cell.model == model)
+    assert quality is not None
+    return quality
 
 
 def test_a_cascade_by_hand() -> None:
@@ -20,7 +27,8 @@ def test_a_cascade_by_hand() -> None:
     (test,) = analysis.cascades
     found = test.cascade
     assert (found.cheap.model, found.expensive.model) == ("tfidf", "llama")
-    assert found.threshold == pytest.approx(0.95)
+    # the threshold is of the calibrated score: all scores of 0.95 and 0.05 reach it, those of 0.6 do not
+    assert found.threshold == pytest.approx(max(quality_of(analysis, "tfidf").validation))
     assert found.passed_share == pytest.approx(0.2)
     # tfidf classifies 80 % correctly, llama 15 of the other 20: 95 % in all
     assert found.accuracy.value == pytest.approx(0.95)
@@ -47,7 +55,8 @@ def test_a_threshold_is_chosen_without_the_test_comments() -> None:
     analysis = Analysis.of(run(dataclasses.replace(tfidf, quality=fooled), llama))
     (test,) = analysis.cascades
     found = test.cascade
-    assert found.threshold == pytest.approx(0.95)
+    # the threshold is of the calibrated score: all scores of 0.95 and 0.05 reach it, those of 0.6 do not
+    assert found.threshold == pytest.approx(max(quality_of(analysis, "tfidf").validation))
     assert found.passed_share == 0.0
     assert found.accuracy.value == pytest.approx(0.85)
     assert test.difference.value == pytest.approx(-0.10)

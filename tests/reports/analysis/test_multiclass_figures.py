@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as scikit_learn
 
 from tests.multiclass_runs import NOISES, THREE, Floats, Labels, draw_labels, draw_scores, run
-from worthit.reports.analysis import bootstrap, cascade, metrics, paired_tests
+from worthit.reports.analysis import bootstrap, cascade, metrics, paired_tests, run_view
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.text import class_names
 
@@ -117,9 +117,8 @@ def test_pairs_are_compared_by_accuracy_and_macro_auc() -> None:
     analysis = Analysis.of(run(THREE, NOISES))
     pair = paired_tests.between(analysis.pairs, "bert-cpu", "tfidf-cpu")
     labels = analysis.run.data.test.labels
-    scores = [
-        draw_scores(labels, 3, NOISES[model], seed) for model, seed in (("bert", 1), ("tfidf", 0))
-    ]
+    cells = {cell.model: cell for cell in analysis.run.cells}
+    scores = [run_view.scores(analysis.run, cells[model]) for model in ("bert", "tfidf")]
     areas = [
         scikit_learn.roc_auc_score(labels, one / one.sum(axis=1, keepdims=True), multi_class="ovr")
         for one in scores

@@ -13,6 +13,7 @@ from worthit.bench.saved.record import Run
 from worthit.datasets.errors import RunError
 from worthit.reports.analysis import mistakes
 from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.run_view import scores
 from worthit.reports.cli import comments
 from worthit.reports.sections import by_class
 
@@ -77,17 +78,18 @@ def test_the_most_frequent_errors_are_those_of_the_confusion_matrix(three: Run) 
 
 
 def test_the_most_frequent_error_of_all_models_comes_first(three: Run) -> None:
+    analysis = Analysis.of(three)
     labels = three.data.test.labels
     matrices = [
-        metrics.confusion_matrix(labels, draw_scores(labels, 3, noise, seed).argmax(axis=1))
-        for seed, noise in enumerate(NOISES.values())
+        metrics.confusion_matrix(labels, scores(analysis.run, cell).argmax(axis=1))
+        for cell in analysis.run.cells
     ]
     errors = np.sum(matrices, axis=0)
     np.fill_diagonal(errors, 0)
     true, predicted = divmod(int(errors.argmax()), 3)
     assert (
         f"{THREE[predicted]} is predicted for {THREE[true]} ({errors.max()} times)"
-        in by_class.confusion(Analysis.of(three))[1]
+        in by_class.confusion(analysis)[1]
     )
 
 
@@ -121,7 +123,7 @@ def test_more_classes_than_a_picture_can_show_have_more_errors_in_the_table() ->
     assert "A matrix of 24 classes is too large for a picture" in confusions
     assert sum(line.startswith("| llama") for line in confusions.splitlines()) == 10
     assert "<details>" in confusions
-    assert row(text.split("## Quality")[1].split("From the scores")[0], "llama (2 seeds)")
+    assert row(text.split("## Quality")[1].split("From the [calibrated]")[0], "llama (2 seeds)")
     by_f1 = text.split("## Class by class\n")[1].split("\n## ")[0]
     assert "F1 of each class (24 rows)</summary>" in by_f1
 
@@ -141,11 +143,11 @@ def test_classes_without_test_comments_are_omitted_and_counted() -> None:
 def test_two_classes_are_called_by_their_names() -> None:
     text = render(run(("ham", "spam"), NOISES))
     assert "toxic" not in text
-    assert "Predicted spam from a score of 0.5" in text
-    assert "predicted spam from a score of 0.5" in text.split("## Confusion matrices")[1]
+    assert "Predicted spam from the threshold that validation comments chose" in text
+    assert "predicted spam from the threshold" in text.split("## Confusion matrices")[1]
     assert "## Class by class" not in text
     assert "most frequent error" not in text
-    assert "Predicted “1” from a score" in render(run(("0", "1"), NOISES))
+    assert "Predicted “1” from the threshold" in render(run(("0", "1"), NOISES))
 
 
 def test_class_names_are_escaped_and_cut() -> None:

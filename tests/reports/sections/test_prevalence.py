@@ -124,7 +124,7 @@ def test_a_model_without_training_is_not_corrected() -> None:
     figures = row(shown, "a")
     assert figures[2] == figures[4]
     assert figures[2].startswith("n/a [")
-    assert "[1] not tuned: it has no training comments" in shown
+    assert "[1] not tuned and not calibrated" in shown
 
 
 def test_seeds_share_a_row_but_not_a_threshold() -> None:

@@ -1,0 +1,102 @@
+"""The calibration and threshold that `score` applies: of the model's run, or of its exported folder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from worthit.bench.saved.record import significant
+from worthit.bench.saved.trained_models import TrainedModel
+from worthit.datasets.errors import OptionError, RunError
+from worthit.models.contract import Probabilities
+from worthit.models.scoring.chunks import Decide, own_answers
+from worthit.reports.analysis import decisions
+from worthit.reports.analysis.decisions import Choice
+from worthit.reports.analysis.objective import Objective, require_two_classes
+from worthit.reports.text.class_names import worded
+from worthit.reports.text.format import percent
+
+#: the file of an exported folder, beside the model's card
+FILE = "decision.json"
+
+
+def of(trained: TrainedModel, given: Mapping[str, str]) -> Choice | None:
+    """The choice for a trained model; None if nothing was chosen for it.
+
+    Args:
+        given: flag → text of `options.CHOICES`; they replace those of the run.
+
+    Raises:
+        OptionError: a folder has no validation comments to choose by, or an option needs two classes.
+        RunError: the file of a folder is damaged.
+    """
+    if trained.run is None or trained.cell is None:
+        if given:
+            raise OptionError(
+                f"{trained.folder} has no validation comments to choose by; give {', '.join(given)} with "
+                "RUN:MODEL, or when exporting"
+            )
+        return _read(trained.folder / FILE, len(trained.card.classes))
+    if trained.cell.quality is None:
+        return None
+    require_two_classes(trained.run, given)
+    run = replace(trained.run, options={**trained.run.options, **given})
+    choice = decisions.choose(run, trained.cell, Objective.of(run))
+    return choice if choice.comments else None
+
+
+def files(choice: Choice | None) -> dict[str, bytes]:
+    """What an exported folder holds besides the model: name → content."""
+    if choice is None:
+        return {}
+    return {FILE: msgspec.json.format(msgspec.json.encode(choice))}
+
+
+def _read(file: Path, classes: int) -> Choice | None:
+    if not file.is_file():
+        return None
+    try:
+        choice = msgspec.json.decode(file.read_bytes(), type=Choice)
+    except (OSError, msgspec.DecodeError) as error:
+        raise RunError(
+            f"{file} is damaged; export the model again, or give --raw for its own scores"
+        ) from error
+    lengths = {len(choice.shares), len(choice.offsets), len(choice.calibration.biases)}
+    if not lengths <= {0, classes}:
+        raise RunError(f"{file} is for another number of classes; export the model again")
+    return choice
+
+
+def applied(choice: Choice | None) -> Decide:
+    """Calibrated scores and chosen answers; without a choice the model's own."""
+    if choice is None:
+        return own_answers
+
+    def decide(probabilities: Probabilities) -> tuple[Probabilities, npt.NDArray[np.int64]]:
+        of_two = probabilities.shape[1] == 2
+        own = probabilities[:, 1] if of_two else probabilities
+        scores, decided = choice.calibrated(own), choice.decided(own)
+        if of_two:
+            return np.stack([1 - scores, scores], axis=1), (decided >= 0.5).astype(np.int64)
+        return scores, decided.argmax(axis=1)
+
+    return decide
+
+
+def described(choice: Choice | None, classes: Sequence[str]) -> str:
+    """What is applied, in one line."""
+    if choice is None:
+        return "scores are the model's own, with the answer of its highest one"
+    method = choice.calibration.method
+    how = "own, found calibrated" if method == "raw" else f"calibrated ({method})"
+    by = f"chosen for {choice.objective} on {choice.comments:,} validation comments"
+    if len(classes) != 2:
+        return f"scores are {how}; predicted is {by}; --raw gives the model's own"
+    positive = worded(classes[1])
+    return (
+        f"scores are {how}, for comments of which {percent(choice.shares[1])} are {positive}; predicted "
+        f"{positive} from {significant(float(f'{choice.threshold:.3g}'))} on, {by}; --raw gives the model's own"
+    )

@@ -1,0 +1,156 @@
+"""How each model's scores become answers: calibration and threshold, raw and chosen results."""
+
+import numpy as np
+
+from worthit.bench.saved.record import CellRecord, Run, significant
+from worthit.reports.analysis import decisions, metrics, prices
+from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.decisions import Choice
+from worthit.reports.analysis.metrics import Measure
+from worthit.reports.analysis.run_view import scores
+from worthit.reports.sections.glossary import link
+from worthit.reports.text import class_names
+from worthit.reports.text.format import Footnotes, with_reason
+from worthit.reports.text.tables import table
+
+_RESOLVED = 13.8  # log-odds of the largest score below 1 in a record
+_FOR = {
+    "accuracy": "the highest accuracy",
+    "balanced-accuracy": "the highest balanced accuracy",
+    "f1": "the highest F1",
+    "recall": "the recall",
+    "cost": "the lowest cost of errors",
+}
+
+
+def answered(analysis: Analysis) -> str:
+    """From which score on two classes are predicted positive, in a clause."""
+    positive = class_names.positive(analysis.run)
+    if not _comments(analysis):
+        return f"predicted {positive} from a score of {metrics.THRESHOLD:g}"
+    return f"predicted {positive} from the threshold that validation comments chose"
+
+
+def chosen(analysis: Analysis) -> str:
+    """What is added about the answers of more than two classes."""
+    return ", calibrated on validation comments" if _comments(analysis) else ""
+
+
+def section(analysis: Analysis) -> list[str]:
+    """Raw results beside those with the choice; nothing is chosen without validation comments."""
+    comments = _comments(analysis)
+    if not comments:
+        return [
+            f"Scores are raw: with {len(analysis.run.data.validation.labels)} validation comments (at least "
+            f"{decisions.LEAST_COMMENTS} are needed), no calibration and no threshold is chosen."
+        ]
+    return [
+        "### Calibration and thresholds",
+        f"Chosen on {comments:,} validation comments for {_objective(analysis)}: {link('calibration')} and "
+        "threshold of each training. No model was trained or tested on these comments, so test intervals are those "
+        "of a model with its choice. Raw is the model's own score, with the answer "
+        f"{_own_answer(analysis.run)}.",
+        *_table(analysis),
+        *_costs(analysis),
+    ]
+
+
+def _comments(analysis: Analysis) -> int:
+    """The number of validation comments that chose; 0 if nothing was chosen."""
+    return max((one.comments for one in analysis.decisions.choices.values()), default=0)
+
+
+def _own_answer(run: Run) -> str:
+    if class_names.of_two(run):
+        return f"{class_names.positive(run)} from {metrics.THRESHOLD:g} on"
+    return "of the highest score"
+
+
+def _objective(analysis: Analysis) -> str:
+    objective, two = analysis.decisions.objective, class_names.of_two(analysis.run)
+    if objective.name == "recall":
+        return f"a recall of {100 * objective.recall:g} %"
+    if objective.name == "f1" and not two:
+        return "the highest macro F1"
+    if objective.name == "cost" and objective.costs is not None:
+        costs = objective.costs
+        return (
+            f"the lowest {link('cost of errors')} (a miss {costs.miss:g}, a false alarm "
+            f"{costs.false_alarm:g}) at the classes' shares in the natural test set"
+        )
+    return _FOR[objective.name]
+
+
+def _table(analysis: Analysis) -> list[str]:
+    run, chosen = analysis.run, analysis.decisions
+    two = class_names.of_two(run)
+    measures = (metrics.ACCURACY, metrics.BRIER, metrics.CALIBRATION_ERROR)
+    body = []
+    for model, cells in analysis.models.items():
+        choices = [chosen.choices[cell.name] for cell in cells]
+        raw, calibrated, decided = (
+            _means(run, one, cells, measures)
+            for one in (chosen.measured, chosen.calibrated, chosen.decided)
+        )
+        row = [model, _joined([choice.calibration.method for choice in choices])]
+        row += [_joined([own_threshold(choice) for choice in choices])] * two
+        row += [raw[0], decided[0]]
+        for number in (1, 2):
+            row += [raw[number], calibrated[number]]
+        body.append(row)
+    headings = [
+        "model", "calibration", *["own score from which on it answers yes"] * two,
+        "accuracy, raw", "chosen", "Brier score, raw", "calibrated", "calibration error, raw", "calibrated",
+    ]  # fmt: skip
+    return table("Raw and chosen results of all models", headings, body, left=2)
+
+
+def own_threshold(choice: Choice) -> str:
+    """Of two classes: the model's own score from which on the answer is positive, or `never`, `always`."""
+    first, second = choice.offsets or (0.0, 0.0)
+    biases = choice.calibration.biases or (0.0, 0.0)
+    log_odds = (first + biases[0] - second - biases[1]) / choice.calibration.scale
+    if abs(log_odds) > _RESOLVED:
+        return "never" if log_odds > 0 else "always"
+    return significant(float(f"{1 / (1 + np.exp(-log_odds)):.3g}"))
+
+
+def _joined(texts: list[str]) -> str:
+    return texts[0] if len(set(texts)) == 1 else ", ".join(texts)
+
+
+def _means(run: Run, of: Run, cells: list[CellRecord], measures: tuple[Measure, ...]) -> list[str]:
+    """The mean figures over the trainings of a model, as text."""
+    names = {cell.name for cell in cells}
+    trainings = [scores(of, cell) for cell in of.cells if cell.name in names]
+    found = [metrics.values(one, run.data.test.labels) for one in trainings]
+    texts = []
+    for measure in measures:
+        values = [value for one in found if (value := one[measure]) is not None]
+        texts.append(measure.number(float(np.mean(values))) if values else "n/a")
+    return texts
+
+
+def _costs(analysis: Analysis) -> list[str]:
+    """Total costs, where errors have a price; nothing else."""
+    if analysis.options.error_costs is None or not class_names.of_two(analysis.run):
+        return []
+    notes, body = Footnotes(), []
+    for model, cells in analysis.models.items():
+        row = [model]
+        for key in ("error_cost", prices.TOTAL_COST):
+            found = analysis.values[cells[0].name, key]
+            text = with_reason(found.figure, notes)
+            known = found.value is not None
+            row.append(
+                f"{text} ({significant(found.low)} to {significant(found.high)})" * known or text
+            )
+        body.append(row)
+    machine = (
+        "errors and machine" if analysis.options.prices_compute else "errors only: no machine price"
+    )
+    headings = ["model", "errors", f"total ({machine})"]
+    return [
+        f"The {link('cost of errors')} per 1,000 comments, with 95 % intervals:",
+        *table("Expected cost per 1,000 comments", headings, body, notes),
+    ]
