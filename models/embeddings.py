@@ -41,6 +41,10 @@ class Embeddings(Encoder[EmbeddingsSettings]):
     settings: EmbeddingsSettings
     libraries = (*Encoder.libraries, "scikit-learn")
 
+    @classmethod
+    def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
+        return {"C": (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)}
+
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         self._open_checkpoint()
         features = self._embed_all(texts, progress)

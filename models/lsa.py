@@ -1,4 +1,4 @@
-"""Latent semantic analysis: tf-idf, 100 singular vectors, logistic regression.
+"""Latent semantic analysis: tf-idf, 200 singular vectors, logistic regression.
 
 Deerwester et al. 1990, "Indexing by Latent Semantic Analysis".
 """
@@ -6,6 +6,7 @@ Deerwester et al. 1990, "Indexing by Latent Semantic Analysis".
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -21,7 +22,8 @@ _TOPICS = "topics.safetensors"
 
 @dataclass(frozen=True)
 class LSASettings:
-    components: int = 100
+    components: int = 200
+    C: float = 50.0  # components are short vectors, which 1 regularises too much
     max_iter: int = 1000
 
 
@@ -29,8 +31,12 @@ class LSA(Classifier[LSASettings]):
     name = "lsa"
     Settings = LSASettings
 
+    @classmethod
+    def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
+        return {"components": (50, 100, 200, 300, 500), "C": (1.0, 10.0, 50.0)}
+
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        self._words, matrix = Vectorizer.fit(texts, NGramOptions())
+        self._words, matrix = Vectorizer.fit(texts, NGramOptions(sublinear_tf=True))
         if min(matrix.shape) < 2:
             raise DataError(
                 f"{self.name} needs at least two comments and two words to train on; there are "
@@ -40,7 +46,9 @@ class LSA(Classifier[LSASettings]):
         components = min(self.settings.components, min(matrix.shape) - 1)
         svd = TruncatedSVD(components, random_state=self.seed)
         reduced = svd.fit_transform(matrix)
-        self._head = estimators.fit_head(reduced, labels, max_iter=self.settings.max_iter)
+        self._head = estimators.fit_head(
+            reduced, labels, C=self.settings.C, max_iter=self.settings.max_iter
+        )
         self._topics = np.ascontiguousarray(svd.components_.T)
         progress(len(texts), len(texts))
 
