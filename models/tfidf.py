@@ -4,9 +4,9 @@ Of two classes, each n-gram is scaled by its Naive Bayes log ratio (Wang and Man
 and Bigrams: Simple, Good Sentiment and Topic Classification"). Their classifier on top is a linear
 SVM. Logistic regression ranks comments as well and gives probabilities without calibration.
 
-On validation comments of `wikipedia`, ratios classify 2 % more of them correctly with 1,000 to 4,000
-training comments, and as many with 250. Of 64 intents (banking77), with ratios of each class against
-the rest, they lose 3 %.
+On validation comments of `wikipedia`, ratios raise accuracy by 2 points with 1,000 and 4,000 training
+comments, by 1 with 23,460, and by nothing with 250. With 64 intents (banking77), ratios of each class
+against the rest lower it by 3 points.
 """
 
 from collections.abc import Sequence
