@@ -40,8 +40,6 @@ class FastText(Word2Vec):
 
         embedding = gensim.models.FastText(
             sentences,
-            sg=1,
-            alpha=self.settings.learning_rate,
             bucket=self.settings.buckets,
             min_n=_SHORTEST,
             max_n=_LONGEST,

@@ -1,4 +1,4 @@
-"""Latent semantic analysis: tf-idf, 100 singular vectors, logistic regression.
+"""Latent semantic analysis: tf-idf, 200 singular vectors, logistic regression.
 
 Deerwester et al. 1990, "Indexing by Latent Semantic Analysis".
 """
@@ -22,7 +22,8 @@ _TOPICS = "topics.safetensors"
 
 @dataclass(frozen=True)
 class LSASettings:
-    components: int = 100
+    components: int = 200
+    C: float = 50.0  # components are short vectors, which 1 regularises too much
     max_iter: int = 1000
 
 
@@ -32,10 +33,10 @@ class LSA(Classifier[LSASettings]):
 
     @classmethod
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
-        return {"components": (50, 100, 200, 300, 500)}
+        return {"components": (50, 100, 200, 300, 500), "C": (1.0, 10.0, 50.0)}
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        self._words, matrix = Vectorizer.fit(texts, NGramOptions())
+        self._words, matrix = Vectorizer.fit(texts, NGramOptions(sublinear_tf=True))
         if min(matrix.shape) < 2:
             raise DataError(
                 f"{self.name} needs at least two comments and two words to train on; there are "
@@ -45,7 +46,9 @@ class LSA(Classifier[LSASettings]):
         components = min(self.settings.components, min(matrix.shape) - 1)
         svd = TruncatedSVD(components, random_state=self.seed)
         reduced = svd.fit_transform(matrix)
-        self._head = estimators.fit_head(reduced, labels, max_iter=self.settings.max_iter)
+        self._head = estimators.fit_head(
+            reduced, labels, C=self.settings.C, max_iter=self.settings.max_iter
+        )
         self._topics = np.ascontiguousarray(svd.components_.T)
         progress(len(texts), len(texts))
 

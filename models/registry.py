@@ -40,6 +40,7 @@ MODELS = {
     "word2vec": ModelEntry("worthit.models.word2vec:Word2Vec"),
     "fasttext": ModelEntry("worthit.models.fasttext:FastText", default=False),
     "tfidf": ModelEntry("worthit.models.tfidf:TfIdf", seeded=False),
+    "static": _pretrained("worthit.models.static:Static", "classical", default=False, seeded=False),
     "embeddings": _pretrained(
         "worthit.models.embeddings:Embeddings", "encoder", DEVICES, seeded=False
     ),

@@ -1,6 +1,12 @@
 """Word and character n-grams, tf-idf, logistic regression: the cheap baseline an LLM must beat.
 
-Wang and Manning 2012, "Baselines and Bigrams", explains why it is strong.
+Of two classes, each n-gram is scaled by its Naive Bayes log ratio (Wang and Manning 2012, "Baselines
+and Bigrams: Simple, Good Sentiment and Topic Classification"). Their classifier on top is a linear
+SVM. Logistic regression ranks comments as well and gives probabilities without calibration.
+
+On validation comments of `wikipedia`, ratios raise accuracy by 2 points with 1,000 and 4,000 training
+comments, by 1 with 23,460, and by nothing with 250. With 64 intents (banking77), ratios of each class
+against the rest lower it by 3 points.
 """
 
 from collections.abc import Sequence
@@ -8,11 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.features import estimators
 from worthit.models.features.vectorizer import NGramOptions, Vectorizer
+
+_SMOOTHING = 0.1  # in comments
 
 
 @dataclass(frozen=True)
@@ -21,7 +31,8 @@ class TfIdfSettings:
     char_ngrams_from: int = 2
     char_ngrams_to: int = 5  # within words: catches evasive spellings
     min_comments: int = 2  # an n-gram of a single comment predicts nothing
-    C: float = 5.0
+    ratios: bool = True  # scale n-grams by their log ratios, if there are two classes
+    C: float = 20.0
     max_iter: int = 1000
 
 
@@ -32,7 +43,8 @@ class TfIdf(Classifier[TfIdfSettings]):
     @classmethod
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
         return {
-            "C": (0.5, 1.0, 2.0, 5.0, 10.0, 20.0),
+            "C": (1.0, 5.0, 20.0, 80.0),
+            "ratios": (True, False),
             "word_ngrams": (1, 2, 3),
             "char_ngrams_to": (4, 5, 6),
         }
@@ -47,8 +59,13 @@ class TfIdf(Classifier[TfIdfSettings]):
         self._characters, characters = Vectorizer.fit(
             texts, character_options, settings.min_comments
         )
-        features = sparse.hstack([words, characters], format="csr")
-        self._head = estimators.fit_head(features, labels, C=settings.C, max_iter=settings.max_iter)
+        features = sparse.csr_array(sparse.hstack([words, characters]))
+        scales = None
+        if settings.ratios and len(self.classes) == 2:
+            scales = ratio_scales(features, labels == 1)
+        self._head = estimators.fit_head(
+            features, labels, scales, C=settings.C, max_iter=settings.max_iter
+        )
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
@@ -68,3 +85,26 @@ class TfIdf(Classifier[TfIdfSettings]):
     def size(self) -> Size:
         trained = estimators.count_parameters(self._head)
         return Size(trained, trained)
+
+
+def ratio_scales(
+    features: sparse.csr_array, positive: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """How unequally the two classes use each feature: the size of the log ratio of its means.
+
+    Args:
+        features: shape (n, features), none negative.
+        positive: shape (n,).
+
+    Returns:
+        Shape (features,), such that the mean length of the scaled rows is 1, which makes one `C` suit
+        any number of comments.
+    """
+    some, others = (
+        (_SMOOTHING + features[rows].sum(axis=0)) / (_SMOOTHING + rows.sum())
+        for rows in (positive, ~positive)
+    )
+    scales = np.abs(np.log(some / others))
+    lengths = np.sqrt(features.power(2) @ (scales * scales))
+    mean = lengths.mean()
+    return scales / mean if mean else np.ones_like(scales)

@@ -63,7 +63,14 @@ needs_openvino = pytest.mark.skipif(
     importlib.util.find_spec("openvino") is None, reason="needs openvino"
 )
 
-_NEEDS = {"bert-int8": multiplies, "llama-int8": multiplies, "bert-openvino": needs_openvino}
+_NEEDS = {
+    "bert-int8": multiplies,
+    "llama-int8": multiplies,
+    "bert-openvino": needs_openvino,
+    "static": pytest.mark.skipif(
+        importlib.util.find_spec("model2vec") is None, reason="needs model2vec"
+    ),
+}
 #: the registered models, as parameters; one that cannot run here is skipped
 MODELS = [
     pytest.param(name, marks=_NEEDS[name]) if name in _NEEDS else name for name in registry.MODELS

@@ -179,7 +179,8 @@ def table(trials: Iterable[Trial]) -> str:
             [f"{size:,}", label, len(group), accuracies, areas, f"{loss:.3f}", f"{cpu_s:,.1f}"]
         )
     headings = ["comments", "settings", "seeds", "accuracy, %", "ROC AUC, %", "log loss", "core-s"]
-    return tabulate(rows, headings, disable_numparse=True)
+    text: str = tabulate(rows, headings, disable_numparse=True)
+    return text
 
 
 def _spread(shares: Sequence[float]) -> str:

@@ -25,13 +25,26 @@ Features: TypeAlias = npt.NDArray[np.floating] | sparse.csr_array
 _HEAD = "head.safetensors"
 
 
-def fit_head(features: Features, labels: Labels, **options: Any) -> LogisticRegression:
+def fit_head(
+    features: Features,
+    labels: Labels,
+    scales: npt.NDArray[np.float64] | None = None,
+    **options: Any,
+) -> LogisticRegression:
     """Fit a logistic regression; multinomial for more than two classes.
 
     Args:
+        scales: shape (features,), what each feature is multiplied by. The weights are those of
+            features without scales, so scoring needs none.
         options: of LogisticRegression.
     """
-    return _with_fast_layout(LogisticRegression(**options).fit(features, labels))
+    head = LogisticRegression(**options)
+    if scales is None:
+        head.fit(features, labels)
+    else:
+        head.fit(features * scales, labels)
+        head.coef_ = head.coef_ * scales
+    return _with_fast_layout(head)
 
 
 def _with_fast_layout(head: LogisticRegression) -> LogisticRegression:

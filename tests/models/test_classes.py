@@ -70,7 +70,7 @@ def makers(tiny_bert: Path, tiny_llama: Path) -> Callable[[str], Maker]:
         def make(classes: Sequence[str] = THREE) -> Classifier[Any]:
             settings = LEARNING.get(registry.MODELS[name].trained_as or name, {})
             if registry.MODELS[name].pretrained:
-                weights = tiny_bert if registry.MODELS[name].kind == "encoder" else tiny_llama
+                weights = tiny_llama if registry.MODELS[name].kind == "llm" else tiny_bert
                 settings = {"checkpoint": str(weights), "max_length": 24, **settings}
             return registry.model_class(name)(classes=classes).set_params(**settings)
 
