@@ -59,6 +59,7 @@ class Llama(TokenClassifier[LlamaSettings]):
     network_class = transformers.AutoModelForCausalLM
     #: the question's keys and values; None while adapters change them
     _question: packing.KeysAndValues | None = None
+    _cue = prompts.CUE
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)
@@ -121,8 +122,12 @@ class Llama(TokenClassifier[LlamaSettings]):
                 f"{self.settings.checkpoint} loaded on {', '.join(sorted(placed))}, not {self.device}"
             )
         self._parameters = int(base.num_parameters())
-        self._prompt = prompts.prompt(self.classes, self._first_tokens, self.settings.checkpoint)
-        self._head = self._answer_rows(base.get_output_embeddings())
+        self._ask(prompts.prompt(self.classes, self._first_tokens, self.settings.checkpoint))
+
+    def _ask(self, prompt: prompts.Prompt) -> None:
+        """Score the answers to this prompt from now on."""
+        self._prompt, self._cue = prompt, prompt.cue
+        self._head = self._answer_rows(self._model.get_output_embeddings())
 
     @property
     def _attention(self) -> str:
@@ -144,7 +149,7 @@ class Llama(TokenClassifier[LlamaSettings]):
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """The comment, cut to `max_length`, and the cue; if padded, the question before it."""
-        cue = self._tokenizer(prompts.CUE, add_special_tokens=False)["input_ids"]
+        cue = self._tokenizer(self._cue, add_special_tokens=False)["input_ids"]
         limit = self.settings.max_length
         before = self._question_tokens() if self._is_padded else []
         return [before + tokens[:limit] + cue for tokens in self._comment_tokens(texts)]
@@ -259,7 +264,10 @@ class Llama(TokenClassifier[LlamaSettings]):
 
     def _question_tokens(self) -> list[int]:
         """With the beginning-of-text token, if any."""
-        tokens: list[int] = self._tokenizer(self._prompt.question)["input_ids"]
+        prompt = self._prompt
+        tokens: list[int] = self._tokenizer(prompt.question, add_special_tokens=prompt.special)[
+            "input_ids"
+        ]
         return tokens
 
     def _decoder(self) -> Any:
