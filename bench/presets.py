@@ -37,6 +37,12 @@ _REFERENCE_LORA = {
     "precision": "bf16",
 }
 
+_REFERENCE_UNTUNED = {
+    "checkpoint": _REFERENCE_LORA["checkpoint"],
+    "max_length": None,
+    "precision": "bf16",
+}
+
 _LONG = Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
                energy_window_s=15, idle_window_s=10)  # fmt: skip
 
@@ -78,9 +84,8 @@ _PRESETS = (
                      "precision": "fp32"},
             "llama": _REFERENCE_LORA,
             "llama-qlora": _REFERENCE_LORA,
-            "llama-zero-shot": {
-                "checkpoint": _REFERENCE_LORA["checkpoint"], "max_length": None, "precision": "bf16",
-            },
+            "llama-zero-shot": _REFERENCE_UNTUNED,
+            "llama-few-shot": _REFERENCE_UNTUNED,
         },
     ),
 )  # fmt: skip

@@ -217,7 +217,9 @@ class Llama(TokenClassifier[LlamaSettings]):
             if self._is_padded
             else self._our_packed_logits(question, comments)
         )
-        if not torch.allclose(logits, expected[:, list(self._prompt.tokens)].float(), 0.02, 0.02):
+        # In bf16, logits of one comment differ by 0.3 between two kinds of attention.
+        off = 0.02 if self._dtype == torch.float32 else 0.05
+        if not torch.allclose(logits, expected[:, list(self._prompt.tokens)].float(), off, off):
             raise CheckpointError(
                 f"{given} computes logits from its last layer in an unknown way, so its answers "
                 "would be scored wrongly; use another checkpoint, such as one of the Llama family"

@@ -84,6 +84,10 @@ class LlamaZeroShot(Llama):
         logits: Probabilities = np.log(self._score_batches(texts, None))
         return logits
 
+    def _answer_rows(self, head: Any) -> torch.Tensor:
+        rows, counts = super()._answer_rows(head), self._prompt.counts
+        return torch.stack([each.mean(0) for each in rows.split(counts)]) if counts else rows
+
     def _forget_programs(self) -> None:
         """Of a padded model: they have the answers and the calibration of when they were recorded."""
         self.__dict__.pop("_scorer", None)

@@ -8,7 +8,7 @@ cross-validation is needed. A prompt whose answers are reversed is worth no more
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -113,27 +113,26 @@ def _balanced(labels: Labels) -> npt.NDArray[np.int64]:
 class _Wording:
     """Prompts that differ in their answers only, as one that has the answers of all."""
 
-    names: tuple[str, ...]
-    joint: Prompt
+    prompts: dict[str, Prompt]
 
     def scores(self, score: Score, texts: Sequence[str]) -> dict[str, Probabilities]:
-        """Log-probabilities of shape (n, k), those without content divided out."""
-        joint = score(self.joint, [*texts, *CONTENT_FREE])
-        parts = np.split(joint, len(self.names), axis=1)
-        return {
-            name: part[: len(texts)] - content_free(part[len(texts) :])
-            for name, part in zip(self.names, parts, strict=True)
-        }
+        """Logits of shape (n, k) by prompt, with contextual calibration."""
+        tokens = sum((prompt.tokens for prompt in self.prompts.values()), ())
+        joint = replace(next(iter(self.prompts.values())), tokens=tokens, counts=())
+        logits = score(joint, [*texts, *CONTENT_FREE])
+        found, start = {}, 0
+        for name, prompt in self.prompts.items():
+            counts = prompt.counts or (1,) * len(prompt.tokens)
+            starts = start + np.cumsum([0, *counts[:-1]])
+            end = start + len(prompt.tokens)
+            own = np.add.reduceat(logits[:, :end], starts, axis=1) / counts
+            found[name] = own[: len(texts)] - content_free(own[len(texts) :])
+            start = end
+        return found
 
 
 def _wordings(prompts: dict[str, Prompt]) -> list[_Wording]:
-    alike: dict[tuple[str, str, bool], list[str]] = {}
+    alike: dict[tuple[str, str], dict[str, Prompt]] = {}
     for name, prompt in prompts.items():
-        alike.setdefault((prompt.question, prompt.cue, prompt.special), []).append(name)
-    return [
-        _Wording(
-            tuple(names),
-            Prompt(question, sum((prompts[name].tokens for name in names), ()), cue, special),
-        )
-        for (question, cue, special), names in alike.items()
-    ]
+        alike.setdefault((prompt.question, prompt.cue), {})[name] = prompt
+    return [_Wording(each) for each in alike.values()]

@@ -2,11 +2,16 @@
 
 Without tuning the wording decides (Zhao et al. 2021, "Calibrate Before Use"), so a few wordings are
 tried on validation comments (`prompt_choice`). They differ in three ways: the question precedes the
-comment or follows it, the answer is a statement or a reply in the turns of a chat template, and
-other words stand for the classes. Such words are the verbalisers of Schick & Schütze 2021,
-"Exploiting Cloze Questions for Few-Shot Text Classification" (PET), who also write some per task.
+comment or follows it, the answer is a reply or completes a statement, plain or in the turns of a
+chat template, and other words stand for the classes.
+
+Such words are the verbalisers of Schick & Schütze 2021, "Exploiting Cloze Questions for Few-Shot
+Text Classification" (PET), who write some for each task. If several words stand for a class, its
+logit is the mean of theirs (Hu et al. 2022, "Knowledgeable Prompt-tuning"). That costs nothing: one
+pass gives the logits of all words, and one row, the mean of theirs, those of the class.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +25,18 @@ from worthit.models.transformer.prompts import CUE, FirstTokens, Prompt
 Example = tuple[str, int]
 
 _COMMENT = "Comment:"
-_STATEMENT = "\nThe comment above is"
+_STATEMENT = "The comment above is"
 _TEXT = " <<the comment>>"  # where a chat template puts the text
-# Words that stand for the classes of a task, "not X" first. Only words with the same meaning.
-_WORDS = {TOXIC: (("polite", "rude"),)}
-# Letters explain themselves only by a list, which would be read again with each comment.
+# Words for the classes of a task, "not X" first. Selected on training comments.
+_WORDS = {
+    TOXIC: (
+        ("polite", "rude"),
+        ("acceptable", "offensive"),
+        ("nice", "mean"),
+        ("civil", "insulting"),
+    )
+}
+# A list of classes after the comment is read again with each comment.
 _MOST_LISTED = 10
 
 
@@ -36,15 +48,15 @@ class Template:
         name: as in the settings.
         question: before the comments; may be empty.
         ask: after each comment.
-        answers: the words of the k classes, without a space.
+        answers: the words of each of the k classes, without a space. Examples show the first.
         chat: each comment and its answer are turns of the tokenizer's chat template.
-        start: of the model's turn, before the answer; without a chat, `ask` ends with it.
+        start: of the model's turn, before the answer.
     """
 
     name: str
     question: str
     ask: str
-    answers: tuple[str, ...]
+    answers: tuple[tuple[str, ...], ...]
     chat: bool = False
     start: str = ""
 
@@ -58,34 +70,41 @@ class Template:
             first_tokens: of the same tokenizer.
         """
         space = " " if self.start or not self.chat else ""
-        tokens = tuple(first_tokens([f"{space}{answer}" for answer in self.answers]))
-        if not self.chat:
-            before = f"{self.question}\n\n" if self.question else ""
-            shown = "".join(
-                f"{_COMMENT} {text}{self.ask} {self.answers[label]}\n\n" for text, label in examples
-            )
-            return Prompt(f"{before}{shown}{_COMMENT}", tokens, self.ask)
-        turns = [(f" {text}", self.answers[label]) for text, label in examples]
+        words = [f"{space}{word}" for answer in self.answers for word in answer]
+        counts = tuple(map(len, self.answers))
+        turns = [(f" {text}", space + self.answers[label][0]) for text, label in examples]
+        before = f"{self.question}\n\n" if self.question else ""
+        if self.chat:
+            question, cue = self._turns(tokenizer, before, turns)
+        else:
+            cue = f"{self.ask}{self.start}"
+            shown = "".join(f"{_COMMENT}{text}{cue}{answer}\n\n" for text, answer in turns)
+            question = f"{before}{shown}{_COMMENT}"
+        tokens = tuple(first_tokens(words))
+        return Prompt(question, tokens, cue, not self.chat, () if max(counts) == 1 else counts)
+
+    def _turns(
+        self, tokenizer: Any, before: str, turns: Sequence[tuple[str, str]]
+    ) -> tuple[str, str]:
+        """What precedes the comment and what follows it, in the tokenizer's chat template."""
         messages = []
         for text, answer in [*turns, (_TEXT, "")]:
-            asked = f"{self.question}\n\n" if self.question and not messages else ""
-            content = f"{asked}{_COMMENT}{text}{self.ask}"
-            reply = f"{self.start}{space}{answer}"
+            content = f"{'' if messages else before}{_COMMENT}{text}{self.ask}"
             messages += [
                 {"role": "user", "content": content},
-                {"role": "assistant", "content": reply},
+                {"role": "assistant", "content": f"{self.start}{answer}"},
             ]
         whole: str = tokenizer.apply_chat_template(
             messages[:-1], tokenize=False, add_generation_prompt=True, enable_thinking=False
         )
         question, _, cue = f"{whole}{self.start}".rpartition(_TEXT)
-        return Prompt(question, tokens, cue, special=False)
+        return question, cue
 
 
 def family(
     classes: Sequence[str], first_tokens: FirstTokens, tokenizer: Any, checkpoint: str
 ) -> dict[str, Template]:
-    """The templates whose answers begin with different tokens, by name; that of `prompts` first.
+    """The templates that tell the classes apart, by name; the first asks what tuned models are asked.
 
     Raises:
         CheckpointError: the tokenizer has too few distinct first tokens for any.
@@ -95,11 +114,12 @@ def family(
         found = _of_a_property(names)
     else:
         found = [*(_of_names(names) if plain else []), *_of_letters(names, first_tokens)]
+        found.sort(key=lambda template: not template.name.startswith("question-first"))
     known = {
         template.name: template
         for template in found
         if (not template.chat or tokenizer.chat_template)
-        and len(set(template.prompt(tokenizer, first_tokens).tokens)) == len(names)
+        and _are_distinct(template.prompt(tokenizer, first_tokens), len(names))
     }
     if not known:
         raise CheckpointError(
@@ -110,7 +130,7 @@ def family(
 
 
 def named(templates: dict[str, Template], name: str | None) -> Template:
-    """The template of that name; of None, the one that a tuned model gets.
+    """The template of that name; of None, the one that asks what tuned models are asked.
 
     Raises:
         OptionError: there is none of that name.
@@ -122,38 +142,54 @@ def named(templates: dict[str, Template], name: str | None) -> Template:
     return templates[name]
 
 
+def _are_distinct(prompt: Prompt, classes: int) -> bool:
+    """True if no two classes have the same tokens."""
+    tokens = iter(prompt.tokens)
+    counts = prompt.counts or (1,) * classes
+    return len({frozenset(next(tokens) for _ in range(count)) for count in counts}) == classes
+
+
+def _single(words: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    return tuple((word,) for word in words)
+
+
 def _of_a_property(classes: tuple[str, ...]) -> list[Template]:
     """For "not X" and "X"."""
-    (_, name), after = classes, "\n\nIs the comment above"
-    words = (("not", name), ("fine", name), *_WORDS.get(classes, ()))
-    no_yes, false_true = ("No", "Yes"), ("False", "True")
-    return [
-        Template("question-first:true/false", f"Is this comment {name}? Answer True or False.", CUE, false_true),
-        Template("question-first:yes/no", f"Is this comment {name}? Answer Yes or No.", CUE, no_yes),
-        *(Template(f"statement:{no}/{yes}", "", _STATEMENT, (no, yes)) for no, yes in words),
+    name = classes[1]
+    false_true, no_yes = _single(("False", "True")), _single(("No", "Yes"))
+    after = f"\n\nIs the comment above {name}"
+    pairs = (("not", name), ("fine", name), *_WORDS.get(classes, ()))
+    words = {"/".join(pair): _single(pair) for pair in pairs} | {
+        "all": tuple(tuple(dict.fromkeys(side)) for side in zip(*pairs, strict=True))
+    }
+    found = [
+        Template("question-first:true/false", prompts.ask_if(name), CUE, false_true),
         Template(
-            "question-last:yes/no", "", f"{after} {name}? Answer Yes or No.{CUE}", no_yes
+            "question-first:yes/no", f"Is this comment {name}? Answer Yes or No.", CUE, no_yes
         ),
-        Template("chat:yes/no", "", f"{after} {name}? Answer Yes or No.", no_yes, chat=True),
-        *(
-            Template(
-                f"chat-statement:{no}/{yes}", "", f"{after} {name} or not?", (no, yes),
-                chat=True, start="The comment above is",
-            )
-            for no, yes in words
-        ),
-    ]  # fmt: skip
+        Template("question-last:yes/no", "", f"{after}? Answer Yes or No.{CUE}", no_yes),
+        Template("chat:yes/no", "", f"{after}? Answer Yes or No.", no_yes, chat=True),
+    ]
+    for which, answers in words.items():
+        found += [
+            Template(f"statement:{which}", "", "\n", answers, start=_STATEMENT),
+            Template(f"chat-statement:{which}", "", f"{after} or not?", answers, True, _STATEMENT),
+        ]
+    return found
 
 
 def _of_names(classes: tuple[str, ...]) -> list[Template]:
-    question = prompts.ask_for_name(classes)
+    question, names = prompts.ask_for_name(classes), _single(classes)
+    words = tuple(tuple(re.findall(r"[^\W_]+", name)) for name in classes)
     found = [
-        Template("question-first:names", question, CUE, classes),
-        Template("statement:names", "", f"{_STATEMENT} about", classes),
-        Template("chat:names", question, "", classes, chat=True),
+        Template("question-first:names", question, CUE, names),
+        Template("statement:words", "", "\n", words, start=_STATEMENT),
+        Template("topic:words", "", "\n", words, start=f"{_STATEMENT} about"),
+        Template("chat:names", question, "", names, chat=True),
+        Template("chat-topic:words", question, "", words, True, f"{_STATEMENT} about"),
     ]
     if len(classes) <= _MOST_LISTED:
-        found.append(Template("question-last:names", "", f"\n\n{question}{CUE}", classes))
+        found.append(Template("question-last:names", "", f"\n\n{question}{CUE}", names))
     return found
 
 
@@ -162,7 +198,7 @@ def _of_letters(classes: tuple[str, ...], first_tokens: FirstTokens) -> list[Tem
     for chat in (False, True):
         letters = prompts.distinct_letters(len(classes), first_tokens, "" if chat else " ")
         if len(letters) == len(classes):
-            question = prompts.ask_for_letter(classes, letters)
+            question, answers = prompts.ask_for_letter(classes, letters), _single(letters)
             name = "chat:letters" if chat else "question-first:letters"
-            found.append(Template(name, question, "" if chat else CUE, letters, chat))
+            found.append(Template(name, question, "" if chat else CUE, answers, chat))
     return found

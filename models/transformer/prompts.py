@@ -40,6 +40,7 @@ class Prompt:
     tokens: tuple[int, ...]  # in the order of the classes
     cue: str = CUE
     special: bool = True  # False: the question has the tokenizer's special tokens already
+    counts: tuple[int, ...] = ()  # tokens of each class, if several words stand for it
 
 
 def prompt(classes: Sequence[str], first_tokens: FirstTokens, checkpoint: str) -> Prompt:
@@ -68,7 +69,7 @@ def _by_names(classes: Sequence[str], first_tokens: FirstTokens) -> Prompt | Non
     if not are_plain(classes):
         return None
     if is_property(classes):
-        question = f"Is this comment {classes[1]}? Answer True or False."
+        question = ask_if(classes[1])
         return Prompt(_with_comment(question), tuple(first_tokens([" False", " True"])))
     question = ask_for_name(classes)
     return Prompt(_with_comment(question), tuple(first_tokens([f" {name}" for name in classes])))
@@ -90,15 +91,17 @@ def is_property(classes: Sequence[str]) -> bool:
     return len(classes) == 2 and classes[0] == f"not {classes[1]}"
 
 
+def ask_if(name: str) -> str:
+    return f"Is this comment {name}? Answer True or False."
+
+
 def ask_for_name(classes: Sequence[str]) -> str:
     return f"Which of these is this comment: {', '.join(classes)}? Answer with one of them."
 
 
 def ask_for_letter(classes: Sequence[str], letters: Sequence[str]) -> str:
     """Lists the classes that have a letter."""
-    lines = [
-        f"{letter}: {_one_line(name)}" for letter, name in zip(letters, classes, strict=False)
-    ]
+    lines = [f"{letter}: {_one_line(name)}" for letter, name in zip(letters, classes, strict=False)]
     return "\n".join(["Which of these is this comment? Answer with its letter.", *lines])
 
 
