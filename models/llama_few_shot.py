@@ -21,7 +21,7 @@ from worthit.models.transformer.prompts import Prompt
 
 _EXAMPLES = "examples.json"
 _SHOTS = (4, 8, 16)
-_DEFAULT_SHOTS = 8
+_MEDIUM = 8
 
 
 @dataclass(frozen=True)
@@ -38,26 +38,55 @@ class LlamaFewShot(LlamaZeroShot):
     _validation: tuple[Sequence[str], Labels] | None = None
 
     def choose(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> int:
-        """Choose the prompt without examples; `fit` then chooses how many, on the same comments."""
-        prompts = super().choose(texts, labels, progress)
-        if self.settings.shots is not None or len(np.unique(labels)) < 2:
-            return prompts
+        """Keep the comments: `fit`, which has training comments as examples, chooses on them."""
+        settings = self.settings
+        if len(np.unique(labels)) < 2 or None not in (settings.prompt, settings.shots):
+            return 0
+        self._get_ready()
         self._validation = texts, labels
-        return prompts + len(_SHOTS)
+        prompts = len(self._wordings()) if settings.prompt is None else 1
+        return prompts + (len(_SHOTS) - 1 if settings.shots is None else 0)
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         self._get_ready()
-        shots = self.settings.shots
-        drawn = self._draw(texts, labels, max(_SHOTS) if shots is None else shots)
-        if shots is None:
-            self.settings = replace(self.settings, shots=self._choose_shots(drawn, progress))
-        self._examples = drawn[: self.settings.shots]
-        if not self._fits(self._examples):
+        drawn = self._draw(texts, labels, self.settings.shots or max(_SHOTS))
+        if self._validation is not None:
+            self._choose(drawn, *self._validation, progress)
+        shots = self.settings.shots or min(_MEDIUM, len(drawn))
+        self._examples = drawn[:shots]
+        self.settings = replace(self.settings, shots=shots)
+        if not self._fits(shots, drawn):
             raise OptionError(
-                f"{self.name}: {self.settings.shots} examples fill more than half of the tokens that "
+                f"{self.name}: {shots} examples fill more than half of the tokens that "
                 f"{self.settings.checkpoint} can read; use fewer shots or a shorter example_length"
             )
         self._ask_chosen()
+
+    def _choose(
+        self,
+        drawn: Sequence[prompt_family.Example],
+        texts: Sequence[str],
+        labels: Labels,
+        progress: Progress,
+    ) -> None:
+        """Choose the prompt with 8 examples on some of the comments, then how many on all."""
+        if self.settings.prompt is None:
+            shown = drawn[: self.settings.shots or _MEDIUM]
+            asked = {each.name: self._after(each, shown) for each in self._wordings()}
+            rows = prompt_choice.balanced(labels)
+            some = [texts[row] for row in rows]
+            best = prompt_choice.choose(asked, self._answers, some, labels[rows], progress)
+            self.settings = replace(self.settings, prompt=best)
+        fitting = [shots for shots in _SHOTS if self._fits(shots, drawn)]
+        if self.settings.shots is None and fitting:
+            template = prompt_family.named(self._templates(), self.settings.prompt)
+            asked = {str(shots): self._after(template, drawn[:shots]) for shots in fitting}
+            best = prompt_choice.choose(asked, self._answers, texts, labels, progress)
+            self.settings = replace(self.settings, shots=int(best))
+
+    def _wordings(self) -> list[prompt_family.Template]:
+        """One template of each wording, with all its words: examples show one of them anyway."""
+        return prompt_family.wordings(self._templates())
 
     def _draw(
         self, texts: Sequence[str], labels: Labels, count: int
@@ -78,27 +107,20 @@ class LlamaFewShot(LlamaZeroShot):
         cut: str = self._tokenizer.decode(tokens[: self.settings.example_length])
         return cut.strip()
 
-    def _choose_shots(self, drawn: list[prompt_family.Example], progress: Progress) -> int:
-        """The best number of examples on the comments that `choose` was given."""
-        fitting = [shots for shots in _SHOTS if self._fits(drawn[:shots])] or [min(_SHOTS)]
-        if self._validation is None or len(fitting) == 1:
-            return min(_DEFAULT_SHOTS, fitting[-1])
-        asked = {str(shots): self._prompt_after(drawn[:shots]) for shots in fitting}
-        texts, labels = self._validation
-        return int(prompt_choice.choose(asked, self._answers, texts, labels, progress))
-
-    def _fits(self, examples: Sequence[prompt_family.Example]) -> bool:
-        """True if half of the positions are left for the comment."""
-        self._ask(self._prompt_after(examples))
+    def _fits(self, shots: int, drawn: Sequence[prompt_family.Example]) -> bool:
+        """True if examples leave half of the model's positions for the comment."""
+        template = prompt_family.named(self._templates(), self.settings.prompt)
+        self._ask(self._after(template, drawn[:shots]))
         positions = int(self._decoder().config.max_position_embeddings)
         return len(self._question_tokens()) <= positions // 2
 
-    def _prompt_after(self, examples: Sequence[prompt_family.Example]) -> Prompt:
-        template = prompt_family.named(self._templates(), self.settings.prompt)
+    def _after(
+        self, template: prompt_family.Template, examples: Sequence[prompt_family.Example]
+    ) -> Prompt:
         return template.prompt(self._tokenizer, self._first_tokens, examples)
 
     def _prompt_of(self, template: prompt_family.Template) -> Prompt:
-        return template.prompt(self._tokenizer, self._first_tokens, self._examples)
+        return self._after(template, self._examples)
 
     def _save(self, folder: Path) -> None:
         (folder / _EXAMPLES).write_bytes(msgspec.json.encode(self._examples))

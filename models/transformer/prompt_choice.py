@@ -45,7 +45,7 @@ def choose(
         labels: shape (n,), of at least two classes.
     """
     wordings = _wordings(prompts)
-    first = _balanced(labels)
+    first = balanced(labels)
     rest = np.setdiff1d(np.arange(len(labels)), first)
     finalists = min(_FINALISTS, len(wordings))
     total, done = len(wordings) * len(first) + finalists * len(rest), 0
@@ -101,7 +101,7 @@ def calibrated_log_loss(logits: Probabilities, labels: Labels) -> float:
     return float(minimize(loss, start, method="L-BFGS-B", bounds=bounds).fun)
 
 
-def _balanced(labels: Labels) -> npt.NDArray[np.int64]:
+def balanced(labels: Labels) -> npt.NDArray[np.int64]:
     """The first comments of each class, as many of each as possible, at most 100 in total."""
     present = np.unique(labels)
     each = max(_SCREENED // len(present), 1)

@@ -142,6 +142,12 @@ def named(templates: dict[str, Template], name: str | None) -> Template:
     return templates[name]
 
 
+def wordings(templates: dict[str, Template]) -> list[Template]:
+    """Of templates that differ in their answers only, the last, which has all words."""
+    of = {(each.question, each.ask, each.start, each.chat): each for each in templates.values()}
+    return list(of.values())
+
+
 def _are_distinct(prompt: Prompt, classes: int) -> bool:
     """True if no two classes have the same tokens."""
     tokens = iter(prompt.tokens)
