@@ -10,7 +10,7 @@ from worthit.datasets import prepare
 from worthit.datasets.splits.protocol import Protocol
 from worthit.models.bert import Bert
 from worthit.models.llama import Llama
-from worthit.models.llama_zero_shot import LlamaZeroShot
+from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
 
 pytestmark = pytest.mark.real
 
@@ -66,3 +66,9 @@ def test_smollm2_is_a_llama_that_tuning_changes(prepared: prepare.Prepared, tmp_
     )
     assert again == pytest.approx(after, abs=0.05)  # bf16, merged in another order
     assert np.abs(after - before).mean() > 0.05
+
+
+def test_smollm2_knows_toxic_comments_if_it_is_asked_well(prepared: prepare.Prepared) -> None:
+    test = prepare.comments(prepared.key, "test")
+    model = LlamaZeroShot(ZeroShotSettings(prompt="statement:all")).fit(test.texts, test.labels)
+    assert roc_auc_score(test.labels[:80], model.predict_proba(test.texts[:80])[:, 1]) > 0.75

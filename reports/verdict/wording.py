@@ -224,13 +224,21 @@ def _on_set(case: Case, other: OutOfDomainData, rival: CellRecord) -> str:
 
 
 def _untuned(case: Case) -> str:
-    for cell in case.run.cells:
-        same = _checkpoint(cell) == _checkpoint(case.llm)
-        if is_llm(cell) and not is_tuned_llm(cell) and same and cell.quality is not None:
-            value = case.figure(cell).value
-            reached = "n/a" if value is None else percent(value)
-            return f"Without tuning, the same weights reach {reached}{of_measure(case)}."
-    return ""
+    """What the LLM's weights reach without tuning, by the best of several ways to ask them."""
+    untuned = [
+        cell
+        for cell, *_ in case.analysis.models.values()
+        if is_llm(cell) and not is_tuned_llm(cell) and cell.quality is not None
+        and _checkpoint(cell) == _checkpoint(case.llm)
+    ]  # fmt: skip
+    if not untuned:
+        return ""
+    best = max(untuned, key=lambda cell: case.figure(cell).value or 0.0)
+    value = case.figure(best).value
+    reached = "n/a" if value is None else percent(value)
+    prompt = best.training.settings.get("prompt") if best.training else None
+    asked = f" ({best.model}, prompt `{prompt}`)" if prompt else ""
+    return f"Without tuning, the same weights reach {reached}{of_measure(case)}{asked}."
 
 
 def _checkpoint(cell: CellRecord) -> str:

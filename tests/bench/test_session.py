@@ -11,7 +11,7 @@ from worthit.bench import session
 from worthit.bench.cell import Cell
 from worthit.bench.cells.progress import Progress
 from worthit.bench.saved import record, run_file
-from worthit.bench.saved.record import measured
+from worthit.bench.saved.record import measured, unavailable
 from worthit.datasets.errors import RunError
 
 
@@ -53,6 +53,18 @@ def test_only_models_that_train_fast_are_trained_again_by_default(tmp_path: Path
         assert three.why_no_seed("llama", "cpu", 1) == ""
     printed = (tmp_path / "progress").read_text()
     assert printed.count("llama-cpu has one seed: its first training took over 45 s") == 1
+
+
+def test_choosing_settings_counts_as_training(tmp_path: Path) -> None:
+    with (tmp_path / "progress").open("w") as stream:
+        new = session.Session(options("--models", "bert"), 9, Progress(stream))
+        for model, choosing_s in (("llama-zero-shot", 44.0), ("llama-few-shot", 46.0)):
+            training = factories.training(
+                unavailable("s", record.NOT_TUNED), choosing_s=measured(choosing_s, "s", "clock")
+            )
+            new._records[model, "cpu", 0] = record.CellRecord(model, "cpu", 0, training=training)
+        assert new.why_no_seed("llama-zero-shot", "cpu", 1) == ""
+        assert "took over 45 s" in new.why_no_seed("llama-few-shot", "cpu", 1)
 
 
 def cell_record(model: str, train_s: float) -> record.CellRecord:
