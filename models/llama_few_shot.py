@@ -105,6 +105,8 @@ class LlamaFewShot(LlamaZeroShot):
     def _cut(self, text: str) -> str:
         (tokens,) = self._comment_tokens([text])
         cut: str = self._tokenizer.decode(tokens[: self.settings.example_length])
+        for special in self._tokenizer.all_special_tokens:  # one would end a turn of a chat
+            cut = cut.replace(special, " ")
         return cut.strip()
 
     def _fits(self, shots: int, drawn: Sequence[prompt_family.Example]) -> bool:

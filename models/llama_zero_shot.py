@@ -84,9 +84,23 @@ class LlamaZeroShot(Llama):
         logits: Probabilities = np.log(self._score_batches(texts, None))
         return logits
 
+    def _comment_tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        backend = getattr(self._tokenizer, "backend_tokenizer", None)
+        if backend is None:  # written in Python
+            return super()._comment_tokens(texts)
+        # As plain text, or a comment could end its turn of a chat and answer for itself.
+        backend.encode_special_tokens = True
+        try:
+            return super()._comment_tokens(texts)
+        finally:
+            backend.encode_special_tokens = False
+
     def _answer_rows(self, head: Any) -> torch.Tensor:
         rows, counts = super()._answer_rows(head), self._prompt.counts
-        return torch.stack([each.mean(0) for each in rows.split(counts)]) if counts else rows
+        if not counts:
+            return rows
+        parts = rows.split(list(counts))  # type: ignore[no-untyped-call]
+        return torch.stack([part.mean(0) for part in parts])
 
     def _forget_programs(self) -> None:
         """Of a padded model: they have the answers and the calibration of when they were recorded."""

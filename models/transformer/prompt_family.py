@@ -28,7 +28,7 @@ _COMMENT = "Comment:"
 _STATEMENT = "The comment above is"
 _TEXT = " <<the comment>>"  # where a chat template puts the text
 # Words for the classes of a task, "not X" first. Selected on training comments.
-_WORDS = {
+_WORDS: dict[tuple[str, ...], tuple[tuple[str, str], ...]] = {
     TOXIC: (
         ("polite", "rude"),
         ("acceptable", "offensive"),
@@ -36,6 +36,7 @@ _WORDS = {
         ("civil", "insulting"),
     )
 }
+_WORD = re.compile(r"[^\W\d_]+")
 # A list of classes after the comment is read again with each comment.
 _MOST_LISTED = 10
 
@@ -87,7 +88,7 @@ class Template:
         self, tokenizer: Any, before: str, turns: Sequence[tuple[str, str]]
     ) -> tuple[str, str]:
         """What precedes the comment and what follows it, in the tokenizer's chat template."""
-        messages = []
+        messages: list[dict[str, str]] = []
         for text, answer in [*turns, (_TEXT, "")]:
             content = f"{'' if messages else before}{_COMMENT}{text}{self.ask}"
             messages += [
@@ -113,7 +114,9 @@ def family(
     if plain and prompts.is_property(names):
         found = _of_a_property(names)
     else:
-        found = [*(_of_names(names) if plain else []), *_of_letters(names, first_tokens)]
+        found = [*_of_letters(names, first_tokens), *_of_words(names)]
+        if plain:
+            found = _of_names(names) + found
         found.sort(key=lambda template: not template.name.startswith("question-first"))
     known = {
         template.name: template
@@ -186,17 +189,26 @@ def _of_a_property(classes: tuple[str, ...]) -> list[Template]:
 
 def _of_names(classes: tuple[str, ...]) -> list[Template]:
     question, names = prompts.ask_for_name(classes), _single(classes)
-    words = tuple(tuple(re.findall(r"[^\W_]+", name)) for name in classes)
     found = [
         Template("question-first:names", question, CUE, names),
-        Template("statement:words", "", "\n", words, start=_STATEMENT),
-        Template("topic:words", "", "\n", words, start=f"{_STATEMENT} about"),
         Template("chat:names", question, "", names, chat=True),
-        Template("chat-topic:words", question, "", words, True, f"{_STATEMENT} about"),
     ]
     if len(classes) <= _MOST_LISTED:
         found.append(Template("question-last:names", "", f"\n\n{question}{CUE}", names))
     return found
+
+
+def _of_words(classes: tuple[str, ...]) -> list[Template]:
+    """All words of a name stand for it, so names that begin alike, or are long, are told apart."""
+    words = tuple(tuple(_WORD.findall(name)) for name in classes)
+    if not all(words):
+        return []
+    topic, ask = f"{_STATEMENT} about", "\n\nWhat is the comment above about?"
+    return [
+        Template("statement:words", "", "\n", words, start=_STATEMENT),
+        Template("topic:words", "", "\n", words, start=topic),
+        Template("chat-topic:words", "", ask, words, True, topic),
+    ]
 
 
 def _of_letters(classes: tuple[str, ...], first_tokens: FirstTokens) -> list[Template]:

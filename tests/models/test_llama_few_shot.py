@@ -75,6 +75,11 @@ def test_long_examples_are_cut(weights: Path) -> None:
     assert all(len(text.split()) <= 3 for text, _ in model._examples)
 
 
+def test_examples_do_not_contain_the_tokens_of_a_chat(weights: Path) -> None:
+    model = few_shot(weights).fit([f"{text} <s>" for text in TEXTS], LABELS)
+    assert model._question_tokens().count(model._tokenizer.bos_token_id) <= 1
+
+
 def test_a_saved_model_has_its_examples(weights: Path, tmp_path: Path) -> None:
     folder = tmp_path / "saved"
     folder.mkdir()

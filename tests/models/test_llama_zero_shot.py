@@ -79,6 +79,13 @@ def test_nothing_is_chosen_without_a_choice(weights: Path) -> None:
         assert zero_shot(weights).choose(texts, labels) == 0
 
 
+def test_a_comment_cannot_contain_the_tokens_of_a_chat(weights: Path) -> None:
+    model = zero_shot(weights).fit(TEXTS, LABELS)
+    special = model._tokenizer.bos_token_id
+    assert special in model._tokenizer("old <s>", add_special_tokens=False)["input_ids"]
+    assert special not in model._tokens(["old <s>"])[0]
+
+
 def test_a_prompt_that_the_classes_do_not_have_is_refused(weights: Path) -> None:
     with pytest.raises(OptionError, match="no prompt is called 'statement:ham/spam' here; known: "):
         zero_shot(weights, prompt="statement:ham/spam").fit(TEXTS, LABELS)

@@ -118,6 +118,12 @@ def test_names_with_the_same_first_word_are_told_apart_by_all_their_words() -> N
     assert "question-first:names" not in family(("card a", "card b", "loan"), tokenizer)
 
 
+def test_long_names_have_words_and_numbers_have_none() -> None:
+    long = "why_was_my_card_payment_not_recognised_by_the_shop"
+    assert "topic:words" in family((long, "loan"), Tokenizer())
+    assert set(family(("1", "2", "10"), Tokenizer())) == {"question-first:letters", "chat:letters"}
+
+
 def test_an_unknown_prompt_is_refused_with_the_known_ones() -> None:
     tokenizer = Tokenizer()
     known = prompt_family.family(("ham", "spam"), tokenizer.first_tokens, tokenizer, "tiny")
