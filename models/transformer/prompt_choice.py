@@ -23,6 +23,8 @@ CONTENT_FREE = ("N/A", "", "[MASK]")
 # Enough to tell bad prompts from good ones: reading is what costs time.
 _SCREENED = 100
 _FINALISTS = 2
+# Log losses on 100 comments that differ by more are no accident: two and a half standard errors.
+_CLOSE = 0.1
 
 #: (prompt, comments) → logits of its answers, shape (n, k)
 Score = Callable[[Prompt, Sequence[str]], Probabilities]
@@ -37,8 +39,8 @@ def choose(
 ) -> str:
     """The name of the best prompt.
 
-    All are tried on 100 comments with an equal share of each class, and the two best wordings on
-    all. Prompts that differ in their answers only are read once.
+    All are tried on 100 comments with an equal share of each class, and the best wording on all, with
+    the second one if that is close. Prompts that differ in their answers only are read once.
 
     Args:
         prompts: at least one.
@@ -47,8 +49,7 @@ def choose(
     wordings = _wordings(prompts)
     first = balanced(labels)
     rest = np.setdiff1d(np.arange(len(labels)), first)
-    finalists = min(_FINALISTS, len(wordings))
-    total, done = len(wordings) * len(first) + finalists * len(rest), 0
+    done, total = 0, len(wordings) * len(first) + min(_FINALISTS, len(wordings)) * len(rest)
 
     def scores(wording: _Wording, rows: npt.NDArray[np.int64]) -> dict[str, Probabilities]:
         nonlocal done
@@ -58,14 +59,15 @@ def choose(
         return found
 
     screened = [scores(wording, first) for wording in wordings]
-    order = sorted(
-        range(len(wordings)),
-        key=lambda place: min(
-            calibrated_log_loss(found, labels[first]) for found in screened[place].values()
-        ),
-    )
+    lowest = [
+        min(calibrated_log_loss(found, labels[first]) for found in each.values())
+        for each in screened
+    ]
+    order = sorted(range(len(wordings)), key=lambda place: lowest[place])[:_FINALISTS]
+    finalists = [place for place in order if lowest[place] <= lowest[order[0]] + _CLOSE]
+    total = done + len(finalists) * len(rest)
     losses: dict[str, float] = {}
-    for place in order[:finalists]:
+    for place in finalists:
         others = scores(wordings[place], rest) if len(rest) else {}
         for name, found in screened[place].items():
             whole = np.concatenate([found, others[name]]) if others else found
