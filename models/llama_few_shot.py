@@ -52,8 +52,8 @@ class LlamaFewShot(LlamaZeroShot):
         drawn = self._draw(texts, labels, self.settings.shots or max(_SHOTS))
         if self._validation is not None:
             self._choose(drawn, *self._validation, progress)
-        shots = self.settings.shots or min(_MEDIUM, len(drawn))
-        self._examples = drawn[:shots]
+        self._examples = drawn[: self.settings.shots or _MEDIUM]
+        shots = len(self._examples)
         self.settings = replace(self.settings, shots=shots)
         if not self._fits(shots, drawn):
             raise OptionError(
@@ -77,7 +77,7 @@ class LlamaFewShot(LlamaZeroShot):
             some = [texts[row] for row in rows]
             best = prompt_choice.choose(asked, self._answers, some, labels[rows], progress)
             self.settings = replace(self.settings, prompt=best)
-        fitting = [shots for shots in _SHOTS if self._fits(shots, drawn)]
+        fitting = [shots for shots in _SHOTS if shots <= len(drawn) and self._fits(shots, drawn)]
         if self.settings.shots is None and fitting:
             template = prompt_family.named(self._templates(), self.settings.prompt)
             asked = {str(shots): self._after(template, drawn[:shots]) for shots in fitting}

@@ -49,9 +49,10 @@ class Template:
         name: as in the settings.
         question: before the comments; may be empty.
         ask: after each comment.
-        answers: the words of each of the k classes, without a space. Examples show the first.
+        answers: the words of each of the k classes, without a space.
         chat: each comment and its answer are turns of the tokenizer's chat template.
         start: of the model's turn, before the answer.
+        whole: examples show all words of an answer, which are a name; else the first.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Template:
     answers: tuple[tuple[str, ...], ...]
     chat: bool = False
     start: str = ""
+    whole: bool = False
 
     def prompt(
         self, tokenizer: Any, first_tokens: FirstTokens, examples: Sequence[Example] = ()
@@ -73,14 +75,15 @@ class Template:
         space = " " if self.start or not self.chat else ""
         words = [f"{space}{word}" for answer in self.answers for word in answer]
         counts = tuple(map(len, self.answers))
-        turns = [(f" {text}", space + self.answers[label][0]) for text, label in examples]
+        shown = [" ".join(words if self.whole else words[:1]) for words in self.answers]
+        turns = [(f" {text}", space + shown[label]) for text, label in examples]
         before = f"{self.question}\n\n" if self.question else ""
         if self.chat:
             question, cue = self._turns(tokenizer, before, turns)
         else:
             cue = f"{self.ask}{self.start}"
-            shown = "".join(f"{_COMMENT}{text}{cue}{answer}\n\n" for text, answer in turns)
-            question = f"{before}{shown}{_COMMENT}"
+            read = "".join(f"{_COMMENT}{text}{cue}{answer}\n\n" for text, answer in turns)
+            question = f"{before}{read}{_COMMENT}"
         tokens = tuple(first_tokens(words))
         return Prompt(question, tokens, cue, not self.chat, () if max(counts) == 1 else counts)
 
@@ -205,9 +208,9 @@ def _of_words(classes: tuple[str, ...]) -> list[Template]:
         return []
     topic, ask = f"{_STATEMENT} about", "\n\nWhat is the comment above about?"
     return [
-        Template("statement:words", "", "\n", words, start=_STATEMENT),
-        Template("topic:words", "", "\n", words, start=topic),
-        Template("chat-topic:words", "", ask, words, True, topic),
+        Template("statement:words", "", "\n", words, start=_STATEMENT, whole=True),
+        Template("topic:words", "", "\n", words, start=topic, whole=True),
+        Template("chat-topic:words", "", ask, words, True, topic, whole=True),
     ]
 
 

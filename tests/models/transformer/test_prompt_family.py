@@ -118,6 +118,19 @@ def test_names_with_the_same_first_word_are_told_apart_by_all_their_words() -> N
     assert "question-first:names" not in family(("card a", "card b", "loan"), tokenizer)
 
 
+def test_examples_show_a_whole_name_or_the_first_of_several_words() -> None:
+    tokenizer = Tokenizer()
+
+    def read(classes: tuple[str, ...], name: str) -> str:
+        known = prompt_family.family(classes, tokenizer.first_tokens, tokenizer, "tiny")
+        return known[name].prompt(tokenizer, tokenizer.first_tokens, [("where", 0)]).question
+
+    assert read(("card_arrival", "loan"), "topic:words") == (
+        "Comment: where\nThe comment above is about card arrival\n\nComment:"
+    )
+    assert " is not\n\n" in read(("not spam", "spam"), "statement:all")
+
+
 def test_long_names_have_words_and_numbers_have_none() -> None:
     long = "why_was_my_card_payment_not_recognised_by_the_shop"
     assert "topic:words" in family((long, "loan"), Tokenizer())
