@@ -52,14 +52,16 @@ class LlamaFewShot(LlamaZeroShot):
         drawn = self._draw(texts, labels, self.settings.shots or max(_SHOTS))
         if self._validation is not None:
             self._choose(drawn, *self._validation, progress)
-        self._examples = drawn[: self.settings.shots or _MEDIUM]
-        shots = len(self._examples)
-        self.settings = replace(self.settings, shots=shots)
-        if not self._fits(shots, drawn):
+        shots = self.settings.shots
+        wanted = [shots] if shots else range(min(_MEDIUM, len(drawn)), 0, -1)
+        fitting = next((each for each in wanted if self._fits(each, drawn)), None)
+        if fitting is None:
             raise OptionError(
-                f"{self.name}: {shots} examples fill more than half of the tokens that "
+                f"{self.name}: {min(wanted)} examples fill more than half of the tokens that "
                 f"{self.settings.checkpoint} can read; use fewer shots or a shorter example_length"
             )
+        self._examples = drawn[:fitting]
+        self.settings = replace(self.settings, shots=len(self._examples))
         self._ask_chosen()
 
     def _choose(

@@ -120,6 +120,13 @@ def test_without_validation_comments_it_takes_the_usual_prompt_and_8_examples(
     assert (model.get_params()["prompt"], model.get_params()["shots"]) == (PROMPT, 8)
 
 
+def test_by_default_as_many_examples_are_read_as_there_is_room_for(weights: Path) -> None:
+    texts = [text * 9 for text in TEXTS]
+    model = few_shot(weights, shots=None, example_length=60).fit(texts, LABELS)
+    assert 0 < len(model._examples) == model.get_params()["shots"] < 8
+    assert len(model._question_tokens()) <= 256  # half of 512
+
+
 def test_examples_that_leave_no_room_for_the_comment_are_refused(weights: Path) -> None:
     with pytest.raises(OptionError, match="16 examples fill more than half of the tokens"):
         few_shot(weights, shots=16, example_length=60).fit([text * 9 for text in TEXTS], LABELS)
