@@ -39,9 +39,11 @@ _REFERENCE_LORA = {
     "precision": "bf16",
 }
 
-_REFERENCE_LLM = {
-    "checkpoint": _REFERENCE_LORA["checkpoint"], "max_length": None, "precision": "bf16",
-}  # fmt: skip
+_REFERENCE_UNTUNED = {
+    "checkpoint": _REFERENCE_LORA["checkpoint"],
+    "max_length": None,
+    "precision": "bf16",
+}
 
 _LONG = Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memory_comments=512,
                energy_window_s=15, idle_window_s=10)  # fmt: skip
@@ -85,8 +87,9 @@ _PRESETS = (
                      "dropout": None, "precision": "fp32"},
             "llama": _REFERENCE_LORA,
             "llama-qlora": _REFERENCE_LORA,
-            "llama-zero-shot": _REFERENCE_LLM,
-            "llama-head": _REFERENCE_LLM,
+            "llama-zero-shot": _REFERENCE_UNTUNED,
+            "llama-few-shot": _REFERENCE_UNTUNED,
+            "llama-head": _REFERENCE_UNTUNED,
         },
     ),
 )  # fmt: skip

@@ -150,8 +150,9 @@ class Session:
         if first is None or first.training is None:
             reason = "its first training has no result"
         else:
-            train_s = first.training.train_s.value
-            if train_s is not None and train_s <= limit_s:
+            spent = first.training.train_s, first.training.choosing_s
+            known_s = [figure.value for figure in spent if figure.value is not None]
+            if known_s and sum(known_s) <= limit_s:
                 return ""
             reason = f"its first training took over {limit_s:g} s; --seeds {_SEEDS} trains it again"
         if (model, device, seed) not in self._omitted:

@@ -60,6 +60,7 @@ class Llama(TokenClassifier[LlamaSettings]):
     reads = 2_000
     #: the question's keys and values; None while adapters change them
     _question: packing.KeysAndValues | None = None
+    _cue = prompts.CUE
 
     @classmethod
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
@@ -142,8 +143,12 @@ class Llama(TokenClassifier[LlamaSettings]):
                 f"{self.settings.checkpoint} loaded on {', '.join(sorted(placed))}, not {self.device}"
             )
         self._parameters = int(base.num_parameters())
-        self._prompt = self._make_prompt()
-        self._head = self._answer_rows(base.get_output_embeddings())
+        self._ask(self._make_prompt())
+
+    def _ask(self, prompt: prompts.Prompt) -> None:
+        """Score the answers to this prompt from now on."""
+        self._prompt, self._cue = prompt, prompt.cue
+        self._head = self._answer_rows(self._model.get_output_embeddings())
 
     def _make_prompt(self) -> prompts.Prompt:
         return prompts.prompt(self.classes, self._first_tokens, self.settings.checkpoint)
@@ -168,7 +173,7 @@ class Llama(TokenClassifier[LlamaSettings]):
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """The comment, cut to `max_length`, and the cue; if padded, the question before it."""
-        cue = self._tokenizer(prompts.CUE, add_special_tokens=False)["input_ids"]
+        cue = self._tokenizer(self._cue, add_special_tokens=False)["input_ids"]
         limit = self.settings.max_length
         before = self._question_tokens() if self._is_padded else []
         return [before + tokens[:limit] + cue for tokens in self._comment_tokens(texts)]
@@ -240,7 +245,9 @@ class Llama(TokenClassifier[LlamaSettings]):
             if self._is_padded
             else self._our_packed_logits(question, comments)
         )
-        if not torch.allclose(logits, expected[:, list(self._prompt.tokens)].float(), 0.02, 0.02):
+        # In bf16, logits of one comment differ by 0.3 between two kinds of attention.
+        off = 0.02 if self._dtype == torch.float32 else 0.05
+        if not torch.allclose(logits, expected[:, list(self._prompt.tokens)].float(), off, off):
             raise CheckpointError(
                 f"{given} computes logits from its last layer in an unknown way, so its answers "
                 "would be scored wrongly; use another checkpoint, such as one of the Llama family"
@@ -292,7 +299,10 @@ class Llama(TokenClassifier[LlamaSettings]):
 
     def _question_tokens(self) -> list[int]:
         """With the beginning-of-text token, if any."""
-        tokens: list[int] = self._tokenizer(self._prompt.question)["input_ids"]
+        prompt = self._prompt
+        tokens: list[int] = self._tokenizer(prompt.question, add_special_tokens=prompt.special)[
+            "input_ids"
+        ]
         return tokens
 
     def _decoder(self) -> Any:

@@ -62,6 +62,9 @@ MODELS = {
     "llama-zero-shot": _pretrained(
         "worthit.models.llama_zero_shot:LlamaZeroShot", "llm", DEVICES, seeded=False
     ),
+    "llama-few-shot": _pretrained(
+        "worthit.models.llama_few_shot:LlamaFewShot", "llm", DEVICES, default=False
+    ),
     "llama-qlora": _pretrained("worthit.models.llama_qlora:LlamaQLoRA", "llm", ("cpu", "cuda")),
 }
 

@@ -14,7 +14,7 @@ from worthit.datasets.splits.protocol import Protocol
 from worthit.models.bert import Bert
 from worthit.models.endpoint import Endpoint, EndpointSettings
 from worthit.models.llama import Llama
-from worthit.models.llama_zero_shot import LlamaZeroShot
+from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
 
 pytestmark = pytest.mark.real
 
@@ -104,3 +104,9 @@ def test_smollm_on_a_server_gives_the_probabilities_of_its_own_tokens(
         if one.scores.how == "log-probabilities":
             own = first["True"] / (first["True"] + first["False"])
             assert one.scores.probabilities[1] == pytest.approx(own, abs=0.1)
+
+
+def test_smollm2_knows_toxic_comments_if_it_is_asked_well(prepared: prepare.Prepared) -> None:
+    test = prepare.comments(prepared.key, "test")
+    model = LlamaZeroShot(ZeroShotSettings(prompt="statement:all")).fit(test.texts, test.labels)
+    assert roc_auc_score(test.labels[:80], model.predict_proba(test.texts[:80])[:, 1]) > 0.75

@@ -17,7 +17,7 @@ COMMENTS = 3_000
 VALIDATION = 1_000
 RATES = {
     "tfidf": 3_000.0, "lsa": 3_000.0, "bert": 400.0, "llama": 40.0, "llama-zero-shot": 40.0,
-    "llama-qlora": 4.0,
+    "llama-few-shot": 30.0, "llama-qlora": 4.0,
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def cell(model: str, right: float, **given: Any) -> record.CellRecord:
     """A cell that classifies this share of the test and validation comments correctly."""
     comments = given.pop("comments", COMMENTS)
     sure, shift = given.pop("sure", None), given.pop("shift", 0)
-    trained = model != "llama-zero-shot"
+    trained = model not in ("llama-zero-shot", "llama-few-shot")
     clock = measured(10.0, "s", "clock") if trained else unavailable("s", record.NOT_TUNED)
     p99_ms = given.pop("p99_ms", 20.0)
     milliseconds = tuple(np.linspace(p99_ms / 2, p99_ms, 400).tolist())

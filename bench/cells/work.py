@@ -266,6 +266,8 @@ class Work:
         else:
             train_s = cpu_s = unavailable("s", record.NOT_TUNED)
             joules = dict.fromkeys(COMPONENTS, unavailable("J", record.NOT_TUNED))
+            if choosing_s.value is not None:  # such a model may choose in `fit`, too
+                choosing_s = measured(choosing_s.value + spent.seconds, "s", _CLOCK)
         with new_folder(folder, replace=True) as scratch:
             model.save(scratch)
             training = record.Training(

@@ -124,7 +124,7 @@ class Training:
     cpu_j: Figure  # gross, as the next two
     ram_j: Figure
     gpu_j: Figure  # of the card that the cell uses
-    choosing_s: Figure  # time to choose settings on validation comments, before training
+    choosing_s: Figure  # time to choose settings on validation comments, without training
     tried: Count  # alternatives that it chose from; 0: the settings are as given
     disturbance: Disturbance
     cached: bool = False  # trained by an earlier run

@@ -34,10 +34,13 @@ FirstTokens = Callable[[Sequence[str]], list[int]]
 
 @dataclass(frozen=True)
 class Prompt:
-    """A question, which precedes the comment and `CUE`, and the first token of each answer."""
+    """What a model reads before and after the comment, and the first token of each answer."""
 
     question: str
     tokens: tuple[int, ...]  # in the order of the classes
+    cue: str = CUE
+    special: bool = True  # False: the question has the tokenizer's special tokens already
+    counts: tuple[int, ...] = ()  # tokens of each class, if several words stand for it
 
 
 def prompt(classes: Sequence[str], first_tokens: FirstTokens, checkpoint: str) -> Prompt:
@@ -63,25 +66,56 @@ def prompt(classes: Sequence[str], first_tokens: FirstTokens, checkpoint: str) -
 
 
 def _by_names(classes: Sequence[str], first_tokens: FirstTokens) -> Prompt | None:
-    if not all(map(_PLAIN.fullmatch, classes)):
+    if not are_plain(classes):
         return None
-    if len(classes) == 2 and classes[0] == f"not {classes[1]}":
-        question = f"Is this comment {classes[1]}? Answer True or False."
+    if is_property(classes):
+        question = ask_if(classes[1])
         return Prompt(_with_comment(question), tuple(first_tokens([" False", " True"])))
-    question = f"Which of these is this comment: {', '.join(classes)}? Answer with one of them."
+    question = ask_for_name(classes)
     return Prompt(_with_comment(question), tuple(first_tokens([f" {name}" for name in classes])))
 
 
 def _by_letters(classes: Sequence[str], first_tokens: FirstTokens) -> Prompt:
+    letters = distinct_letters(len(classes), first_tokens)
+    question = ask_for_letter(classes, letters)
+    return Prompt(_with_comment(question), tuple(first_tokens([f" {each}" for each in letters])))
+
+
+def are_plain(classes: Sequence[str]) -> bool:
+    """True if the names make sense as answers."""
+    return all(map(_PLAIN.fullmatch, classes))
+
+
+def is_property(classes: Sequence[str]) -> bool:
+    """True if the classes are "not X" and "X"."""
+    return len(classes) == 2 and classes[0] == f"not {classes[1]}"
+
+
+def ask_if(name: str) -> str:
+    return f"Is this comment {name}? Answer True or False."
+
+
+def ask_for_name(classes: Sequence[str]) -> str:
+    return f"Which of these is this comment: {', '.join(classes)}? Answer with one of them."
+
+
+def ask_for_letter(classes: Sequence[str], letters: Sequence[str]) -> str:
+    """Lists the classes that have a letter."""
+    lines = [f"{letter}: {_one_line(name)}" for letter, name in zip(letters, classes, strict=False)]
+    return "\n".join(["Which of these is this comment? Answer with its letter.", *lines])
+
+
+def distinct_letters(count: int, first_tokens: FirstTokens, before: str = " ") -> tuple[str, ...]:
+    """The first letters with a token of their own; fewer than `count` if the tokenizer has no more.
+
+    Args:
+        before: what precedes a letter in the prompt, a space or nothing.
+    """
+    tokens = first_tokens([f"{before}{letter}" for letter in _LETTERS])
     letter_of: dict[int, str] = {}
-    for token, letter in zip(first_tokens([f" {a}" for a in _LETTERS]), _LETTERS, strict=True):
+    for token, letter in zip(tokens, _LETTERS, strict=True):
         letter_of.setdefault(token, letter)
-    letters = list(letter_of.items())[: len(classes)]
-    lines = [
-        f"{letter}: {_one_line(name)}" for (_, letter), name in zip(letters, classes, strict=False)
-    ]
-    question = "\n".join(["Which of these is this comment? Answer with its letter.", *lines])
-    return Prompt(_with_comment(question), tuple(token for token, _ in letters))
+    return tuple(letter_of.values())[:count]
 
 
 def _with_comment(question: str) -> str:

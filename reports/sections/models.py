@@ -21,6 +21,8 @@ def section(analysis: Analysis) -> list[str]:
             written(cell.training.memory.peak_mb, notes),
             cell.training.trained_at[:16].replace("T", " "),
             percent(cell.quality.truncated_share) if cell.quality else "",
+            _count(cell.training.tried or None),
+            written(cell.training.choosing_s, notes) if cell.training.tried else "",
         ]
         for cell in run.cells
         if cell.setup is not None and cell.training is not None
@@ -28,6 +30,7 @@ def section(analysis: Analysis) -> list[str]:
     headings = [
         "model", "weights", "dtype", "parameters", "of them trained", "artifact, MB",
         "peak memory in training, MB", "trained at, UTC", "test comments truncated",
+        "settings tried on validation comments", "time of that, s",
     ]  # fmt: skip
     settings = [
         [

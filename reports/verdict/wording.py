@@ -251,17 +251,25 @@ def _on_set(case: Case, other: OutOfDomainData, rival: CellRecord) -> str:
 
 
 def _untuned(case: Case) -> str:
-    for cell in case.run.cells:
-        same = _checkpoint(cell) == _checkpoint(case.llm)
-        if is_llm(cell) and not is_tuned_llm(cell) and same and cell.quality is not None:
-            value = case.figure(cell).value
-            if case.in_money:
-                total = case.analysis.values[cell.name, prices.TOTAL_COST].value
-                cost = "n/a" if total is None else significant(total)
-                return f"Without tuning, the same weights cost {cost} per 1,000 comments."
-            reached = "n/a" if value is None else percent(value)
-            return f"Without tuning, the same weights reach {reached}{amounts.of_measure(case)}."
-    return ""
+    """What the LLM's weights reach without tuning, by the best of several ways to ask them."""
+    untuned = [
+        cell
+        for cell, *_ in case.analysis.models.values()
+        if is_llm(cell) and not is_tuned_llm(cell) and cell.quality is not None
+        and _checkpoint(cell) == _checkpoint(case.llm)
+    ]  # fmt: skip
+    if not untuned:
+        return ""
+    best = max(untuned, key=lambda cell: case.figure(cell).value or 0.0)
+    prompt = best.training.settings.get("prompt") if best.training else None
+    asked = f" ({best.model}, prompt `{prompt}`)" if prompt else ""
+    if case.in_money:
+        total = case.analysis.values[best.name, prices.TOTAL_COST].value
+        cost = "n/a" if total is None else significant(total)
+        return f"Without tuning, the same weights cost {cost} per 1,000 comments{asked}."
+    value = case.figure(best).value
+    reached = "n/a" if value is None else percent(value)
+    return f"Without tuning, the same weights reach {reached}{amounts.of_measure(case)}{asked}."
 
 
 def _endpoints(case: Case) -> str:

@@ -11,7 +11,7 @@ from worthit.bench import session
 from worthit.bench.cell import Cell
 from worthit.bench.cells.progress import Progress
 from worthit.bench.saved import record, run_file
-from worthit.bench.saved.record import measured
+from worthit.bench.saved.record import measured, unavailable
 from worthit.datasets.errors import RunError
 
 
@@ -74,6 +74,18 @@ def test_later_seeds_take_the_settings_that_the_search_of_the_first_found(
     assert (first.tune_s, first.settings) == (60, {"max_length": 32})
     assert (second.tune_s, second.settings) == (None, {"max_length": 32, "epochs": 2})
     assert (other.tune_s, other.settings) == (60, {})
+
+
+def test_choosing_settings_counts_as_training(tmp_path: Path) -> None:
+    with (tmp_path / "progress").open("w") as stream:
+        new = session.Session(options("--models", "bert"), 9, Progress(stream))
+        for model, choosing_s in (("llama-zero-shot", 44.0), ("llama-few-shot", 46.0)):
+            training = factories.training(
+                unavailable("s", record.NOT_TUNED), choosing_s=measured(choosing_s, "s", "clock")
+            )
+            new._records[model, "cpu", 0] = record.CellRecord(model, "cpu", 0, training=training)
+        assert new.why_no_seed("llama-zero-shot", "cpu", 1) == ""
+        assert "took over 45 s" in new.why_no_seed("llama-few-shot", "cpu", 1)
 
 
 def cell_record(model: str, train_s: float) -> record.CellRecord:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.in_process_worker import InProcessWorker
 from worthit.bench.cell import Cell, Effort
-from worthit.bench.cells import cell_run
+from worthit.bench.cells import cell_run, work
 from worthit.bench.cells.engine import Limit, Worker
 from worthit.bench.cells.progress import Progress
 from worthit.bench.cells.work import Work
@@ -134,6 +134,26 @@ def test_another_seed_setting_or_retrain_trains_again(split: str, change: dict[s
         at_work.setup()
         origins.append(at_work.train().train_s.origin)
     assert origins == ["measured", "measured", "cached"]
+
+
+def test_an_untuned_model_records_its_choice_and_all_the_time_that_it_took(
+    split: str, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = work.Meter.over
+
+    def slow(meter: Any, action: Any) -> Any:
+        return dataclasses.replace(over(meter, action), seconds=5_000.0)
+
+    monkeypatch.setattr(work.Meter, "over", slow)
+    cell = Cell("llama-zero-shot", "cpu", 0, split, settings={"checkpoint": str(tiny_llama)})
+    at_work = Work(cell, lambda done, total: None)
+    at_work.setup()
+    training = at_work.train()
+    assert training.tried > 1
+    assert training.settings["prompt"] is not None
+    assert training.train_s.reason == record.NOT_TUNED
+    assert training.choosing_s.value is not None
+    assert training.choosing_s.value > 5_000  # `choose`, and `fit`
 
 
 def test_a_killed_process_is_reported_as_likely_out_of_memory(split: str, tmp_path: Path) -> None:

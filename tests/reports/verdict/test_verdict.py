@@ -356,6 +356,22 @@ def test_the_verdict_opens_the_report_with_three_reasons() -> None:
     assert "- More seeds" in fold
 
 
+def test_the_best_way_to_ask_without_tuning_is_named() -> None:
+    def asked(model: str, right: float, prompt: str) -> record.CellRecord:
+        untuned = cell(model, right)
+        assert untuned.training is not None
+        settings = untuned.training.settings | {"prompt": prompt}
+        training = dataclasses.replace(untuned.training, settings=settings)
+        return dataclasses.replace(untuned, training=training)
+
+    text = render(run(
+        cell("bert", 0.88), cell("llama", 0.95),
+        asked("llama-few-shot", 0.5, "chat:yes/no"), asked("llama-zero-shot", 0.6, "statement:all"),
+    ))  # fmt: skip
+    sentence = "the same weights reach 60.0 % (llama-zero-shot, prompt `statement:all`)."
+    assert f"- Without tuning, {sentence}" in text
+
+
 def test_without_a_verdict_the_report_says_what_would_give_one() -> None:
     opening = render(run(cell("tfidf", 0.85))).split("\n## Results")[0]
     assert "## No verdict: this run has no fine-tuned LLM" in opening

@@ -1,0 +1,138 @@
+"""The `llama` model without training that reads a few training comments with their classes first.
+
+Brown et al. 2020, "Language Models are Few-Shot Learners". All comments share the examples, so their
+keys and values are computed once. Examples that resemble each comment (nearest by embedding) could
+not be shared, and each comment would cost as much as all its examples. The examples are a few of each
+class, drawn by seed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from worthit.datasets.errors import OptionError, RunError
+from worthit.models.contract import Labels, Progress, silent
+from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
+from worthit.models.transformer import prompt_choice, prompt_family
+from worthit.models.transformer.prompts import Prompt
+
+_EXAMPLES = "examples.json"
+_SHOTS = (4, 8, 16)
+_MEDIUM = 8
+
+
+@dataclass(frozen=True)
+class FewShotSettings(ZeroShotSettings):
+    shots: int | None = None  # examples in total; None: 4, 8 or 16, the best on validation comments
+    example_length: int = 64  # tokens of an example
+
+
+class LlamaFewShot(LlamaZeroShot):
+    name = "llama-few-shot"
+    Settings = FewShotSettings
+    _examples: Sequence[prompt_family.Example] = ()
+    #: what `choose` was given: it has no training comments to draw examples from
+    _validation: tuple[Sequence[str], Labels] | None = None
+
+    def choose(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> int:
+        """Keep the comments: `fit`, which has training comments as examples, chooses on them."""
+        settings = self.settings
+        if len(np.unique(labels)) < 2 or None not in (settings.prompt, settings.shots):
+            return 0
+        self._get_ready()
+        self._validation = texts, labels
+        prompts = len(self._wordings()) if settings.prompt is None else 1
+        return prompts + (len(_SHOTS) - 1 if settings.shots is None else 0)
+
+    def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
+        self._get_ready()
+        drawn = self._draw(texts, labels, self.settings.shots or max(_SHOTS))
+        if self._validation is not None:
+            self._choose(drawn, *self._validation, progress)
+        shots = self.settings.shots
+        wanted = [shots] if shots else range(min(_MEDIUM, len(drawn)), 0, -1)
+        fitting = next((each for each in wanted if self._fits(each, drawn)), None)
+        if fitting is None:
+            raise OptionError(
+                f"{self.name}: {min(wanted)} examples fill more than half of the tokens that "
+                f"{self.settings.checkpoint} can read; use fewer shots or a shorter example_length"
+            )
+        self._examples = drawn[:fitting]
+        self.settings = replace(self.settings, shots=len(self._examples))
+        self._ask_chosen()
+
+    def _choose(
+        self,
+        drawn: Sequence[prompt_family.Example],
+        texts: Sequence[str],
+        labels: Labels,
+        progress: Progress,
+    ) -> None:
+        """Choose the prompt with 8 examples on some of the comments, then how many on all."""
+        if self.settings.prompt is None:
+            shown = drawn[: self.settings.shots or _MEDIUM]
+            asked = {each.name: self._after(each, shown) for each in self._wordings()}
+            rows = prompt_choice.balanced(labels)
+            some = [texts[row] for row in rows]
+            best = prompt_choice.choose(asked, self._answers, some, labels[rows], progress)
+            self.settings = replace(self.settings, prompt=best)
+        fitting = [shots for shots in _SHOTS if shots <= len(drawn) and self._fits(shots, drawn)]
+        if self.settings.shots is None and fitting:
+            template = prompt_family.named(self._templates(), self.settings.prompt)
+            asked = {str(shots): self._after(template, drawn[:shots]) for shots in fitting}
+            best = prompt_choice.choose(asked, self._answers, texts, labels, progress)
+            self.settings = replace(self.settings, shots=int(best))
+
+    def _wordings(self) -> list[prompt_family.Template]:
+        """One template of each wording, with all its words: examples show one of them anyway."""
+        return prompt_family.wordings(self._templates())
+
+    def _draw(
+        self, texts: Sequence[str], labels: Labels, count: int
+    ) -> list[prompt_family.Example]:
+        """Examples of all classes in turn, so that the first ones are balanced, too."""
+        rng = np.random.default_rng(self.seed)
+        rows = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+        drawn: list[prompt_family.Example] = []
+        for turn in range(count):
+            for place in rng.permutation(len(rows)):
+                if turn < len(rows[place]) and len(drawn) < count:
+                    row = rows[place][turn]
+                    drawn.append((self._cut(texts[row]), int(labels[row])))
+        return drawn
+
+    def _cut(self, text: str) -> str:
+        (tokens,) = self._comment_tokens([text])
+        cut: str = self._tokenizer.decode(tokens[: self.settings.example_length])
+        for special in self._tokenizer.all_special_tokens:  # one would end a turn of a chat
+            cut = cut.replace(special, " ")
+        return cut.strip()
+
+    def _fits(self, shots: int, drawn: Sequence[prompt_family.Example]) -> bool:
+        """True if examples leave half of the model's positions for the comment."""
+        template = prompt_family.named(self._templates(), self.settings.prompt)
+        self._ask(self._after(template, drawn[:shots]))
+        positions = int(self._decoder().config.max_position_embeddings)
+        return len(self._question_tokens()) <= positions // 2
+
+    def _after(
+        self, template: prompt_family.Template, examples: Sequence[prompt_family.Example]
+    ) -> Prompt:
+        return template.prompt(self._tokenizer, self._first_tokens, examples)
+
+    def _prompt_of(self, template: prompt_family.Template) -> Prompt:
+        return self._after(template, self._examples)
+
+    def _save(self, folder: Path) -> None:
+        (folder / _EXAMPLES).write_bytes(msgspec.json.encode(self._examples))
+
+    def _load(self, folder: Path) -> None:
+        try:
+            encoded = (folder / _EXAMPLES).read_bytes()
+            self._examples = msgspec.json.decode(encoded, type=list[prompt_family.Example])
+        except (OSError, msgspec.DecodeError) as error:
+            raise RunError(f"{folder} holds no {_EXAMPLES}; copy the whole folder again") from error
+        super()._load(folder)

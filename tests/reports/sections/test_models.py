@@ -1,0 +1,22 @@
+"""The models section: settings, and what choosing them took."""
+
+import dataclasses
+
+from tests.rendering import render
+from tests.verdict_runs import cell, run
+from worthit.bench.saved.record import measured
+
+
+def test_a_chosen_prompt_is_shown_with_the_time_of_choosing() -> None:
+    untuned = cell("llama-zero-shot", 0.6)
+    assert untuned.training is not None
+    training = dataclasses.replace(
+        untuned.training,
+        settings={"prompt": "statement:all"}, tried=16, choosing_s=measured(37.25, "s", "clock"),
+    )  # fmt: skip
+    text = render(run(cell("bert", 0.88), dataclasses.replace(untuned, training=training)))
+    section = text.split("\n## Models")[1]
+    (row,) = [line for line in section.splitlines() if "llama-zero-shot" in line and "37.2" in line]
+    assert "| 16 |" in " ".join(row.split())
+    assert "prompt statement:all" in section
+    assert "chooses no settings" not in section
