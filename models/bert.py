@@ -27,7 +27,6 @@ class Bert(Encoder[BertSettings]):
     name = "bert"
     Settings = BertSettings
     network_class = transformers.AutoModelForSequenceClassification
-    reads = 2_000
     settings: BertSettings
     #: where the fp32 weights are; None: in memory, since training
     _folder: Path | None = None
@@ -36,7 +35,7 @@ class Bert(Encoder[BertSettings]):
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
         return {
             "learning_rate": (3e-5, 5e-5, 1e-4, 2e-4, 3e-4),
-            "epochs": (1, 2, 3),
+            "epochs": (1, 2, 4, 8),
             "batch_size": (8, 16, 32),
         }
 

@@ -45,7 +45,7 @@ class LlamaSettings:
     learning_rate: float | None = None  # None: 1e-3 below 300 M parameters, else 2e-4
     batch_size: int = 8
     micro_batch_size: int | None = None  # computed at once, on accelerators; None: what fits
-    epochs: int | None = None  # None: more for few comments (`transformer.epochs`)
+    epochs: int | None = None  # None: more for few comments (`epochs`)
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     precision: str = "auto"  # auto: bf16 where it is faster; or fp32, bf16
@@ -57,7 +57,6 @@ class Llama(TokenClassifier[LlamaSettings]):
     Settings: ClassVar[type[Any]] = LlamaSettings
     libraries: ClassVar[tuple[str, ...]] = (*TokenClassifier.libraries, "peft")
     network_class = transformers.AutoModelForCausalLM
-    reads = 2_000
     #: the question's keys and values; None while adapters change them
     _question: packing.KeysAndValues | None = None
     _cue = prompts.CUE
@@ -66,7 +65,7 @@ class Llama(TokenClassifier[LlamaSettings]):
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
         return {
             "learning_rate": (2e-4, 5e-4, 1e-3, 2e-3),
-            "epochs": (1, 2),
+            "epochs": (1, 2, 4),
             "adapted_share": (0.5, 1.0),
             "r": (8, 16, 32),
         }

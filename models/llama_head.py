@@ -42,7 +42,7 @@ class LlamaHeadSettings:
     learning_rate: float | None = None  # None: 1e-3 below 300 M parameters, else 2e-4
     batch_size: int = 8
     micro_batch_size: int | None = None  # computed at once, on accelerators; None: what fits
-    epochs: int = 1
+    epochs: int | None = None  # None: more for few comments (`epochs`)
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     precision: str = "auto"  # auto: bf16 where it is faster; or fp32, bf16

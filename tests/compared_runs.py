@@ -9,6 +9,7 @@ import numpy as np
 from tests import factories
 from worthit.bench.instruments import machine
 from worthit.bench.saved import record
+from worthit.bench.saved.data import Data
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.reports.compare.compare import Comparison
 from worthit.reports.compare.compare import compare as compare_runs
@@ -86,7 +87,7 @@ def on(**changed: Any) -> dict[str, Any]:
     return MACHINE | {"fingerprint": "another"} | changed
 
 
-def data(**changed: Any) -> record.Data:
+def data(**changed: Any) -> Data:
     return dataclasses.replace(run().data, **changed)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from worthit.bench.saved import record
+from worthit.bench.saved.data import Data, OutOfDomainData, Part
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.datasets.audit.audit import Audit, NearDuplicates, SideAudit
 from worthit.datasets.audit.label_noise import LabelNoise
@@ -17,9 +18,9 @@ CLASSES = ("not toxic", "toxic")
 MACHINE = {"cpu": "a CPU", "cores_allowed": 2, "accelerators": [], "libraries": {}}
 
 
-def part(labels: Sequence[int] = (), **changed: Any) -> record.Part:
+def part(labels: Sequence[int] = (), **changed: Any) -> Part:
     size = len(labels)
-    base = record.Part(
+    base = Part(
         ids=tuple(f"{number:08x}" for number in range(size)),
         labels=tuple(labels),
         toxic_share=(None,) * size,
@@ -61,14 +62,14 @@ def audit(classes: int = 2, **changed: Any) -> Audit:
     return dataclasses.replace(base, **changed)
 
 
-def data(test: record.Part, **changed: Any) -> record.Data:
+def data(test: Part, **changed: Any) -> Data:
     """Data whose training head, test and natural part are the same; no validation comments.
 
     Of two classes a tenth of the population is toxic; of more, all are as common.
     """
     classes = changed.get("classes", CLASSES)
     comments = max(len(test.ids), 200)
-    base = record.Data(
+    base = Data(
         key="key", dataset="synthetic", title="synthetic comments", citation="nobody",
         fingerprint="fp", seed=42, language="en", balanced=True, classes=CLASSES,
         population=(9 * comments, comments) if len(classes) == 2 else (comments,) * len(classes),
@@ -80,13 +81,13 @@ def data(test: record.Part, **changed: Any) -> record.Data:
     return dataclasses.replace(base, **changed)
 
 
-def out_of_domain(part: record.Part, **changed: Any) -> record.OutOfDomainData:
+def out_of_domain(part: Part, **changed: Any) -> OutOfDomainData:
     base = OutOfDomainSet(
         key="k", name="other.csv", title="other.csv", citation="own data", fingerprint="f",
         classes=CLASSES, mapped_to=CLASSES, same_label=True, warning="",
         steps=steps(("tested on",), len(part.ids)), notes=(),
     )  # fmt: skip
-    return dataclasses.replace(record.OutOfDomainData(**vars(base), part=part), **changed)
+    return dataclasses.replace(OutOfDomainData(**vars(base), part=part), **changed)
 
 
 def setup(**changed: Any) -> record.Setup:
@@ -205,7 +206,7 @@ def quality(test: tuple[float, ...], **changed: Any) -> record.Quality:
     return dataclasses.replace(record.Quality(test, test, test, 1.0, 0.25), **changed)
 
 
-def run(data: record.Data, *cells: record.CellRecord, **changed: Any) -> record.Run:
+def run(data: Data, *cells: record.CellRecord, **changed: Any) -> record.Run:
     base = record.Run(
         "a-run", STARTED, FINISHED, 600.0, "quick", {}, MACHINE, data, cells, True,
         noise=unavailable("%", "not measured"),

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from tests import factories
 from worthit.bench.saved import record
+from worthit.bench.saved.data import Part
 from worthit.bench.saved.record import measured
 
 Labels = tuple[int, ...]
@@ -39,7 +40,7 @@ def flat(probabilities: Floats) -> tuple[float, ...]:
     return tuple(positive.ravel().tolist())
 
 
-def part(labels: Labels) -> record.Part:
+def part(labels: Labels) -> Part:
     return factories.part(labels, characters=tuple(range(9, 9 + len(labels))))
 
 

@@ -13,8 +13,9 @@ from worthit.datasets import prepare
 from worthit.datasets.splits.protocol import Protocol
 from worthit.models.bert import Bert
 from worthit.models.endpoint import Endpoint, EndpointSettings
-from worthit.models.llama import Llama
+from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
+from worthit.models.transformer.bert_settings import BertSettings
 
 pytestmark = pytest.mark.real
 
@@ -51,7 +52,7 @@ def test_a_tenth_of_the_natural_comments_are_toxic(prepared: prepare.Prepared) -
 
 def test_minilm_learns_from_400_comments(prepared: prepare.Prepared, tmp_path: Path) -> None:
     train, test = (prepare.comments(prepared.key, part) for part in ("train", "test"))
-    model = Bert().fit(train.texts, train.labels)
+    model = Bert(BertSettings(epochs=1)).fit(train.texts, train.labels)
     scores = model.predict_proba(test.texts)[:, 1]
     assert roc_auc_score(test.labels, scores) > 0.85
     model.save(tmp_path)
@@ -62,7 +63,7 @@ def test_smollm2_is_a_llama_that_tuning_changes(prepared: prepare.Prepared, tmp_
     train, test = (prepare.comments(prepared.key, part) for part in ("train", "test"))
     untuned = LlamaZeroShot().fit(train.texts, train.labels)
     assert untuned.size().parameters == 134_515_008
-    tuned = Llama().fit(train.texts[:80], train.labels[:80])
+    tuned = Llama(LlamaSettings(epochs=1)).fit(train.texts[:80], train.labels[:80])
     tuned.save(tmp_path)
     loaded = Llama.load(tmp_path)
     before, after, again = (

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from worthit.bench.saved import record
-from worthit.bench.saved.record import Data
+from worthit.bench.saved.data import Data, OutOfDomainData, Part
 from worthit.datasets.audit.audit import Audit
 from worthit.datasets.splits.manifest import PARTS, Step
 
@@ -75,7 +75,7 @@ def _of_steps(where: str, steps: Sequence[Step], classes: int) -> Iterator[str]:
             yield f"{where} {step.name!r} has {step.comments:,} comments, by class {step.counts}"
 
 
-def _of_part(where: str, part: record.Part, classes: int) -> Iterator[str]:
+def _of_part(where: str, part: Part, classes: int) -> Iterator[str]:
     for field in dataclasses.fields(part):
         values = getattr(part, field.name)
         if len(values) != len(part.ids):
@@ -84,7 +84,7 @@ def _of_part(where: str, part: record.Part, classes: int) -> Iterator[str]:
         yield f"{where}.labels has {max(part.labels)}, there are {classes} classes"
 
 
-def _same_size(where: str, part: record.Part, step: Step) -> Iterator[str]:
+def _same_size(where: str, part: Part, step: Step) -> Iterator[str]:
     if len(part.ids) != step.comments:
         yield f"{where} has {len(part.ids):,} ids, the step {step.name!r} {step.comments:,} comments"
 
@@ -103,7 +103,7 @@ def _of_population(data: Data) -> Iterator[str]:
             yield f"data.natural has {drawn:,} comments of class {name!r}, data.population {of:,}"
 
 
-def _of_other(where: str, other: record.OutOfDomainData, data: Data) -> Iterator[str]:
+def _of_other(where: str, other: OutOfDomainData, data: Data) -> Iterator[str]:
     if len(other.mapped_to) != len(other.classes):
         yield f"{where} has {len(other.classes)} classes and maps {len(other.mapped_to)}"
     for name in {*other.mapped_to} - {None, *data.classes}:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from worthit.bench.saved.record import Data, OutOfDomainData, Part
+from worthit.bench.saved.data import Data, OutOfDomainData, Part
 from worthit.datasets import prepare
 from worthit.datasets.audit.audit import Audit
 from worthit.datasets.splits.manifest import PARTS, OutOfDomainSet, Prepared

@@ -10,7 +10,7 @@ class BertSettings:
     learning_rate: float | None = None  # None: 2e-4 below 50 M parameters, else 3e-5
     batch_size: int = 16
     micro_batch_size: int | None = None  # computed at once, on accelerators; None: what fits
-    epochs: int | None = None  # None: more for few comments (`transformer.epochs`)
+    epochs: int | None = None  # None: more for few comments (`epochs`)
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     dropout: float | None = 0.0  # None: the checkpoint's, which is slower and no better here

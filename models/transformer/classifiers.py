@@ -40,8 +40,6 @@ class TokenClassifier(Classifier[S]):
     network_class: ClassVar[Any]
     #: True to compute as accelerators do; None: depends on the device
     pads: ClassVar[bool | None] = None
-    #: comments to train on in total, those of later epochs included, if there are fewer
-    reads: ClassVar[int] = 0
     #: called with the loss of each training step
     on_loss: OnLoss = staticmethod(ignore)
     settings: Any
@@ -83,12 +81,12 @@ class TokenClassifier(Classifier[S]):
         """Train parameters in place.
 
         The setting `micro_batch_size` becomes what fitted into memory, if the batch did not, and
-        `epochs` the number of passes, if it was left to the number of comments.
+        `epochs` the number of passes, if none was given.
 
         Returns:
             What weight decay leaves of a weight of 1 that never has a gradient.
         """
-        self.settings = epochs.settle(self.settings, len(tokens), self.reads)
+        self.settings = epochs.settle(self.settings, len(tokens), len(self.classes))
         recipe = Recipe.of(self.settings)
         if not self._is_padded:
             arguments = parameters, tokens, labels, recipe, self.seed, progress

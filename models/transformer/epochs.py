@@ -1,24 +1,25 @@
-"""How often to read the training comments: more often when there are few.
+"""How often to read the training comments: more often when there are few, or many classes.
 
 Fine-tuning needs a number of steps rather than of passes (Mosbach et al. 2021, "On the Stability of
-Fine-tuning BERT"; Zhang et al. 2021, "Revisiting Few-sample BERT Fine-tuning"). How many was measured
-with `worthit.bench.scripts.recipes`; bench/README.md has the results.
+Fine-tuning BERT"; Zhang et al. 2021, "Revisiting Few-sample BERT Fine-tuning"), and each class needs its
+own. The rule fits what `worthit.bench.scripts.recipes` measured; bench/README.md has the results.
 """
 
 from dataclasses import replace
 from typing import Any
 
-_MOST = 8
+_PER_CLASS = 2_000
+_MOST = 16
 
 
-def settle(settings: Any, comments: int, reads: int) -> Any:
+def settle(settings: Any, comments: int, classes: int) -> Any:
     """The settings with their number of epochs; a number that was given stays.
 
     Args:
-        settings: a dataclass with a field `epochs`; None leaves it to the number of comments.
+        settings: a dataclass with a field `epochs`; None leaves it to the other arguments.
         comments: to train on.
-        reads: comments to train on in total, those of later epochs included, if there are fewer.
     """
     if settings.epochs is not None:
         return settings
-    return replace(settings, epochs=min(max(round(reads / comments), 1), _MOST))
+    epochs = round((_PER_CLASS * classes / comments) ** 0.5)
+    return replace(settings, epochs=min(max(epochs, 1), _MOST))

@@ -31,7 +31,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from worthit.bench.saved.record import CellRecord, Data, OutOfDomainScores, Quality, Run
+from worthit.bench.saved.data import Data
+from worthit.bench.saved.record import CellRecord, OutOfDomainScores, Quality, Run
 from worthit.reports.analysis import metrics, natural
 from worthit.reports.analysis.objective import Objective
 from worthit.reports.analysis.run_view import scores

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from worthit.bench.saved.record import Part
+from worthit.bench.saved.data import Part
 from worthit.reports.analysis import bootstrap
 from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.metrics import ROC_AUC

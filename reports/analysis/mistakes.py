@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from worthit.bench.saved.record import Part
+from worthit.bench.saved.data import Part
 from worthit.reports.analysis import metrics
 
 Mask = npt.NDArray[np.bool_]

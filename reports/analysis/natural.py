@@ -20,7 +20,7 @@ comments, and average precision 1 to 2 points.
 import numpy as np
 from scipy.special import expit, logit
 
-from worthit.bench.saved.record import Data
+from worthit.bench.saved.data import Data
 from worthit.reports.analysis import bootstrap
 from worthit.reports.analysis.ranking_curve import Matrix, Vector, ratio
 from worthit.reports.text.class_names import Probabilities

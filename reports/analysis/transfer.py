@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from worthit.bench.saved.record import CellRecord, OutOfDomainData, Part, Run
+from worthit.bench.saved.data import OutOfDomainData, Part
+from worthit.bench.saved.record import CellRecord, Run
 from worthit.reports.analysis import bootstrap, metrics
 from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.metrics import Measure

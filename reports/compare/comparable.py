@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from worthit.bench.saved.record import CellRecord, Data, Figure, unavailable
+from worthit.bench.saved.data import Data
+from worthit.bench.saved.record import CellRecord, Figure, unavailable
 from worthit.reports.analysis import bootstrap
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.compare.matching import ComparedRun, Counterparts

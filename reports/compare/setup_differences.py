@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
-from worthit.bench.saved.record import Data, significant
+from worthit.bench.saved.data import Data
+from worthit.bench.saved.record import significant
 from worthit.reports.compare.matching import ComparedRun, Counterparts, unmatched
 from worthit.reports.text import class_names, disturbed
 from worthit.reports.text.format import percent

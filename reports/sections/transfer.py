@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from worthit.bench.saved.record import OutOfDomainData, Run
+from worthit.bench.saved.data import OutOfDomainData
+from worthit.bench.saved.record import Run
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.paired_tests import Difference
 from worthit.reports.analysis.run_view import name

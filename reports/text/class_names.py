@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from worthit.bench.saved.record import Data, Run
+from worthit.bench.saved.data import Data
+from worthit.bench.saved.record import Run
 from worthit.reports.text.escaping import cut
 
 #: of n comments: (n,) of the positive class for two classes, else (n, classes)

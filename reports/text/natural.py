@@ -1,6 +1,6 @@
 """What the shares of the classes in the natural test set are, in words."""
 
-from worthit.bench.saved.record import Data
+from worthit.bench.saved.data import Data
 
 
 def at_share(data: Data) -> str:

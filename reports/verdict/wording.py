@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
-from worthit.bench.saved.record import CellRecord, OutOfDomainData, Run, significant
+from worthit.bench.saved.data import OutOfDomainData
+from worthit.bench.saved.record import CellRecord, Run, significant
 from worthit.models.registry import MODELS
 from worthit.reports.analysis import (
     budgets,

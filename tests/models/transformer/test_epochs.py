@@ -7,12 +7,17 @@ from worthit.models.transformer.bert_settings import BertSettings
 
 
 @pytest.mark.parametrize(
-    ("comments", "expected"),
-    [(20, 8), (250, 8), (500, 4), (1_000, 2), (1_300, 2), (1_400, 1), (2_000, 1), (26_460, 1)],
+    ("comments", "classes", "expected"),
+    [
+        *[(10, 2, 16), (250, 2, 4), (1_000, 2, 2), (4_000, 2, 1), (26_460, 2, 1)],
+        *[(250, 64, 16), (1_000, 64, 11), (4_000, 64, 6)],
+    ],
 )
-def test_few_comments_are_read_more_often(comments: int, expected: int) -> None:
-    assert epochs.settle(BertSettings(), comments, reads=2_000).epochs == expected
+def test_few_comments_and_many_classes_take_more_epochs(
+    comments: int, classes: int, expected: int
+) -> None:
+    assert epochs.settle(BertSettings(), comments, classes).epochs == expected
 
 
 def test_a_given_number_of_epochs_stays() -> None:
-    assert epochs.settle(BertSettings(epochs=3), 20, reads=2_000).epochs == 3
+    assert epochs.settle(BertSettings(epochs=3), 20, 2).epochs == 3

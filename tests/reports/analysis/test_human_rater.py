@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from worthit.bench.saved.record import Part
+from worthit.bench.saved.data import Part
 from worthit.reports.analysis import bootstrap, human_rater
 from worthit.reports.analysis.human_rater import Rater
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit
 
 from tests import factories
-from worthit.bench.saved.record import Data
+from worthit.bench.saved.data import Data
 from worthit.reports.analysis import bootstrap, metrics, natural
 
 POSITIVES, OTHERS = 60, 300

@@ -9,6 +9,7 @@ import pytest
 from tests.factories import part
 from tests.scored_runs import audited, cell, run
 from worthit.bench.saved import record, run_file
+from worthit.bench.saved.data import Part
 from worthit.bench.saved.record import Run
 from worthit.datasets import prepare
 from worthit.datasets.audit.label_noise import LabelNoise
@@ -19,7 +20,7 @@ from worthit.reports.cli import comments, main
 from worthit.reports.sections import errors
 
 
-def scored_run(key: str, test: record.Part, *cells: record.CellRecord) -> Run:
+def scored_run(key: str, test: Part, *cells: record.CellRecord) -> Run:
     made = run((), *cells, test=test)
     return dataclasses.replace(made, data=dataclasses.replace(made.data, key=key))
 
