@@ -20,7 +20,7 @@ from worthit.reports.analysis import (
 from worthit.reports.analysis.budgets import Fit
 from worthit.reports.analysis.cascade import CascadeTest
 from worthit.reports.analysis.decisions import Decisions
-from worthit.reports.analysis.figures import Values
+from worthit.reports.analysis.figure_spec import Values
 from worthit.reports.analysis.frontier import Frontier
 from worthit.reports.analysis.human_rater import Rater
 from worthit.reports.analysis.learning import Curves

@@ -8,7 +8,7 @@ from typing import Literal
 from worthit.bench.saved.record import CellRecord
 from worthit.reports.analysis import figures
 from worthit.reports.analysis.bounds import Bounded
-from worthit.reports.analysis.figures import FigureSpec, Values
+from worthit.reports.analysis.figure_spec import FigureSpec, Values
 
 FitKind = Literal["fits", "borderline", "misses", "unknown"]
 _WORST_FIRST: tuple[FitKind, ...] = ("misses", "unknown", "borderline", "fits")

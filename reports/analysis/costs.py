@@ -16,7 +16,7 @@ to others.
 from worthit.bench.saved.record import ON_SERVER, significant
 from worthit.reports.analysis import bounds
 from worthit.reports.analysis.bounds import Bounded
-from worthit.reports.analysis.figures import Values
+from worthit.reports.analysis.figure_spec import Values
 
 #: the cost that this module compares
 KEY = "compute_ms"

@@ -11,7 +11,8 @@ from worthit.bench.saved.record import CellRecord, Run, measured
 from worthit.reports.analysis import bounds, costs, error_costs
 from worthit.reports.analysis import figures as table
 from worthit.reports.analysis.bounds import Bounded
-from worthit.reports.analysis.figures import FigureSpec, tokens
+from worthit.reports.analysis.figure_spec import FigureSpec
+from worthit.reports.analysis.figures import tokens
 from worthit.reports.analysis.paired_tests import Pair, between
 from worthit.reports.analysis.run_view import by_model
 from worthit.reports.options import ReportOptions

@@ -13,7 +13,7 @@ from worthit.bench.saved.record import Run, significant
 from worthit.datasets.errors import OptionError
 from worthit.reports.analysis import figures, metrics, run_view
 from worthit.reports.analysis.decisions import Decisions
-from worthit.reports.analysis.figures import FigureSpec
+from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.analysis.run_view import missing
 from worthit.reports.compare import blocks, regression, setup_differences, statistics
 from worthit.reports.compare.blocks import Block, Bullets, Table

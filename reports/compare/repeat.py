@@ -19,7 +19,7 @@ from tabulate import tabulate
 from worthit.bench.saved import run_file
 from worthit.bench.saved.record import CellRecord, Run
 from worthit.reports.analysis import figures
-from worthit.reports.analysis.figures import FigureSpec
+from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.text import disturbed
 
 _SAME, _NOT_SCORED = "same", "n/a"

@@ -3,7 +3,7 @@
 from worthit.bench.saved.record import CellRecord, Figure, Run
 from worthit.reports.analysis import figures, metrics
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.figures import FigureSpec
+from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.analysis.run_view import first_seeds, name
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, percent, with_reason, written

@@ -25,7 +25,7 @@ from worthit.reports.analysis import (
 )
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bounds import Bounded
-from worthit.reports.analysis.figures import FigureSpec, Limit
+from worthit.reports.analysis.figure_spec import FigureSpec, Limit
 from worthit.reports.cli import main
 from worthit.reports.compare import repeat
 from worthit.reports.publish import publish

@@ -26,7 +26,7 @@ from worthit.bench.saved import record
 from worthit.bench.saved.record import measured, unavailable
 from worthit.datasets.errors import OptionError
 from worthit.reports.analysis import figures
-from worthit.reports.analysis.figures import FigureSpec
+from worthit.reports.analysis.figure_spec import FigureSpec
 
 
 def test_comments_are_matched_by_id_in_any_order() -> None:
