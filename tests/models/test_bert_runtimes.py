@@ -259,7 +259,7 @@ def test_it_follows_berts_options(tiny_bert: Path, tmp_path: Path, name: str) ->
     assert [cell.retrain for cell in (variant, bert, other_seed)] == [True, False, True]
     with pytest.raises(OptionError, match=f"{name} is bert converted; give --checkpoint bert=x"):
         options("--checkpoint", f"{name}=x")
-    with pytest.raises(OptionError, match="those that have: embeddings, bert, llama,"):
+    with pytest.raises(OptionError, match="those that have: static, embeddings, bert, llama,"):
         options("--checkpoint", "lsa=x")
     by_default = options()
     assert "bert" in by_default.models

@@ -292,7 +292,7 @@ def test_a_folder_does_not_decide_which_code_runs(
         capsys.readouterr().err
     )
     assert main.main([*score, "--output", str(tmp_path / "out.csv"), "--code", location]) == 0
-    assert (tmp_path / "out.csv").read_text() == "row,score\n1,0.9\n"
+    assert (tmp_path / "out.csv").read_text() == "row,score,predicted\n1,0.9,toxic\n"
 
 
 def test_a_missing_user_model_is_reported_for_any_form_of_name(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ def split() -> str:
 
 
 @pytest.fixture
-def best_at_10(split: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Replaces training and scoring: all comments are right with C = 10. The sizes that were trained on."""
+def best_at_80(split: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Replaces training and scoring: all comments are right with C = 80. The sizes that were trained on."""
     labels = prepare.comments(split, "validation").labels
     trained: list[int] = []
 
@@ -37,7 +37,7 @@ def best_at_10(split: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         model: Any, texts: Any, train_labels: Any, validation: Any, progress: Any
     ) -> trials.Scored:
         trained.append(len(texts))
-        right = labels if model.settings.C == 10.0 else 1 - labels
+        right = labels if model.settings.C == 80.0 else 1 - labels
         return trials.Scored(np.eye(2)[right], 0.01, 0.001)
 
     monkeypatch.setattr(trials, "train_and_score", scored)
@@ -65,25 +65,25 @@ def test_a_search_reads_no_test_comment(split: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_result_depends_on_the_budget_and_is_not_searched_twice(
-    split: str, best_at_10: list[int]
+    split: str, best_at_80: list[int]
 ) -> None:
     def tune(budget_s: float, **changed: Any) -> record.Tuning:
         return work(Cell("tfidf", "cpu", 0, split, tune_s=budget_s, **changed)).tune(SIZES)
 
     first = tune(30.0)
-    assert (first.chosen["C"], first.given["C"]) == (10.0, 5.0)
+    assert (first.chosen["C"], first.given["C"]) == (80.0, 20.0)
     assert first.given.keys() == first.chosen.keys()
     assert (first.given_score, first.chosen_score, first.measure) == (0.0, 1.0, "accuracy")
     assert first.search_s.origin == "measured"
-    count = len(best_at_10)
+    count = len(best_at_80)
     again = tune(30.0)
-    assert (again.search_s.origin, again.chosen, len(best_at_10)) == ("cached", first.chosen, count)
+    assert (again.search_s.origin, again.chosen, len(best_at_80)) == ("cached", first.chosen, count)
     assert tune(31.0).search_s.origin == "measured"
     assert tune(30.0, retrain=True).search_s.origin == "measured"
 
 
 def test_a_cell_trains_with_the_settings_that_were_found(
-    split: str, best_at_10: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    split: str, best_at_80: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cell_run, "Worker", InProcessWorker)
     cell = Cell("tfidf", "cpu", 0, split, tune_s=30.0)
@@ -93,11 +93,11 @@ def test_a_cell_trains_with_the_settings_that_were_found(
         run.close()
     assert run.record.tuning is not None
     chosen = run.record.tuning.chosen
-    assert chosen["C"] == 10.0
+    assert chosen["C"] == 80.0
     assert training.settings | chosen == training.settings
     assert run.cell.settings == chosen  # for the learning curve, and every other process
-    assert "C 10.0" in (tmp_path / "progress").read_text()
-    assert max(best_at_10) == len(prepare.comments(split, "train"))
+    assert "C 80.0" in (tmp_path / "progress").read_text()
+    assert max(best_at_80) == len(prepare.comments(split, "train"))
 
 
 def test_a_search_that_fails_leaves_the_given_settings(

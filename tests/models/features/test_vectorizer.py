@@ -24,7 +24,7 @@ from worthit.models import fasttext
 from worthit.models.features import estimators, ngrams
 from worthit.models.features.vectorizer import NGramOptions, Vectorizer
 from worthit.models.lsa import LSA, LSASettings
-from worthit.models.tfidf import TfIdf
+from worthit.models.tfidf import TfIdf, TfIdfSettings
 from worthit.models.word2vec import Word2Vec
 
 _STRANGE = [
@@ -106,13 +106,16 @@ def test_tfidf_scores_as_plain_scikit_learn_does() -> None:
         ),
         LogisticRegression(C=5.0, max_iter=1000),
     ).fit(texts, labels)
-    _same(TfIdf().fit(texts, labels).predict_proba(_unseen()), plain.predict_proba(_unseen()))
+    model = TfIdf(TfIdfSettings(ratios=False, C=5.0)).fit(texts, labels)
+    _same(model.predict_proba(_unseen()), plain.predict_proba(_unseen()))
 
 
 def test_lsa_scores_as_plain_scikit_learn_does() -> None:
     texts, labels = _comments()
     plain = make_pipeline(
-        TfidfVectorizer(), TruncatedSVD(60, random_state=0), LogisticRegression(max_iter=1000)
+        TfidfVectorizer(sublinear_tf=True),
+        TruncatedSVD(60, random_state=0),
+        LogisticRegression(C=50.0, max_iter=1000),
     ).fit(texts, labels)
     _same(
         LSA(LSASettings(components=60)).fit(texts, labels).predict_proba(_unseen()),

@@ -26,7 +26,10 @@ def without_natural(made: Run) -> Run:
 def test_fewer_and_cheaper_errors_make_the_llm_practical() -> None:
     found = decide(cell("tfidf", 0.80), cell("llama", 0.95), **COSTS)
     assert found.answer == "practical"
-    assert re.search(r"llama saves [\d.]+ per 1,000 comments over tfidf", found.headline)
+    assert re.search(
+        r"llama \(small, 135 M parameters\) saves [\d.]+ per 1,000 comments over tfidf",
+        found.headline,
+    )
     assert "1,000 comments cost" in found.reasons[0]
     assert "The lowest total cost is that of llama" in found.reasons[0]
     assert "points" not in found.headline + found.reasons[0]
