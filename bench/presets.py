@@ -51,7 +51,7 @@ _LONG = Effort(latency_samples=1_000, latency_limit_s=180, throughput_s=5, memor
 _PRESETS = (
     Preset(
         "quick",
-        "1,000 training comments; 10 to 20 minutes on two cores",
+        "1,000 training comments; 15 to 30 minutes on two cores",
         train_size=AtMost(1_000),
         test_size=AtMost(500),
         natural_size=AtMost(1_000),
