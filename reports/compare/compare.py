@@ -120,7 +120,9 @@ def _objectives(runs: Sequence[ComparedRun]) -> list[str]:
     if len(set(described)) < 2:
         return []
     each = ", ".join(f"{one.letter} {text}" for one, text in zip(runs, described, strict=True))
-    return [f"objectives, costs or recalls of the runs: {each}; answers here are all chosen as in A"]
+    return [
+        f"objectives, costs or recalls of the runs: {each}; answers here are all chosen as in A"
+    ]
 
 
 def _verdict(report: RegressionReport, limit_percent: float) -> str:

@@ -47,9 +47,7 @@ def legend(analysis: Analysis) -> str:
     comments = _comments(analysis)
     if not comments:
         return "Answers are the models' own."
-    return (
-        f"Answers are chosen on {comments:,} validation comments for {_objective(analysis, _plain)}."
-    )
+    return f"Answers are chosen on {comments:,} validation comments for {_objective(analysis, _plain)}."
 
 
 def section(analysis: Analysis) -> list[str]:

@@ -19,9 +19,7 @@ def paragraphs(analysis: Analysis) -> list[str]:
     if not analysis.curves:
         return [_NO_CURVE]
     own = analysis.decisions.measured
-    found = labels.prospects(
-        own, analysis.curves, paired_tests.pairs(own, analysis.resamples)
-    )
+    found = labels.prospects(own, analysis.curves, paired_tests.pairs(own, analysis.resamples))
     notes = Footnotes()
     body = [
         [
