@@ -30,9 +30,11 @@ class LlmChoice:
     def __str__(self) -> str:
         count, gigabytes = self.llm.parameters, self.memory_bytes / 1e9
         size = f"{count / 1e6:,.0f} M" if count < 1e9 else f"{count / 1e9:.1f} B"
+        is_smallest = self.llm == largest.SMALLEST
+        why = "packaged LLM; no larger cached one" if is_smallest else "largest cached LLM that"
         return (
-            f"{', '.join(self.rows)} on {self.device}: {self.llm.name}, {size} parameters, the largest "
-            f"cached LLM that fits in {significant(round(gigabytes, 1))} GB"
+            f"{', '.join(self.rows)} on {self.device}: {self.llm.name}, {size} parameters, the {why} "
+            f"fits in {significant(round(gigabytes, 1))} GB"
         )
 
     @property
