@@ -61,8 +61,8 @@ class LlamaHead(Llama):
 
     @classmethod
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
-        own = {"adapted_share": (0.0, 0.5, 1.0), "C": (1.0, 10.0, 100.0)}
-        return super().search_space(comments) | own
+        space = super().search_space(comments)
+        return {**space, "adapted_share": (0.0, 0.5, 1.0), "C": (1.0, 10.0, 100.0)}
 
     def count_passes(self, texts: Sequence[str]) -> float:
         if self.settings.adapted_share:
