@@ -13,6 +13,7 @@ from worthit.bench.options import BenchmarkOptions
 from worthit.bench.session import Session
 from worthit.datasets.errors import OutputError, WorthitError
 from worthit.reports import options as report_options
+from worthit.reports.analysis.objective import require_two_classes
 
 _OPTIONS = pytest.StashKey[BenchmarkOptions]()
 _SESSION = pytest.StashKey[Session]()
@@ -92,6 +93,7 @@ def benchmark_session(request: pytest.FixtureRequest) -> Session:
         # Without capture, so that progress bars of downloads are visible.
         with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
             new.open()
+        require_two_classes(new.classes, new.options.report_options)
     except WorthitError as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
     return new

@@ -25,14 +25,17 @@ class LlmChoice:
     rows: tuple[str, ...]
     device: str
     llm: Llm
-    memory_bytes: int
+    room: Room
 
     def __str__(self) -> str:
-        count, gigabytes = self.llm.parameters, self.memory_bytes / 1e9
+        count, gigabytes = self.llm.parameters, self.room.memory_bytes / 1e9
         size = f"{count / 1e6:,.0f} M" if count < 1e9 else f"{count / 1e9:.1f} B"
+        is_smallest = self.llm == largest.SMALLEST
+        why = "packaged LLM; no larger cached one" if is_smallest else "largest cached LLM that"
+        cores = f" and {self.room.cores} cores" if self.room.cores else ""
         return (
-            f"{', '.join(self.rows)} on {self.device}: {self.llm.name}, {size} parameters, the largest "
-            f"cached LLM that fits in {significant(round(gigabytes, 1))} GB"
+            f"{', '.join(self.rows)} on {self.device}: {self.llm.name}, {size} parameters, the {why} "
+            f"fits in {significant(round(gigabytes, 1))} GB{cores}"
         )
 
     @property
@@ -50,7 +53,7 @@ def choose(options: BenchmarkOptions) -> list[LlmChoice]:
         if able and (device != "cpu" or options.preset.largest_llm):
             room = _room(device)
             llm = largest.choose(largest.cached(), room)
-            choices.append(LlmChoice(able, device, llm, room.memory_bytes))
+            choices.append(LlmChoice(able, device, llm, room))
     return choices
 
 

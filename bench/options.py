@@ -300,6 +300,10 @@ def read(
     values = {name: option.read(get(option.destination)) for name, option in OPTIONS.items()}
     values["checkpoint"] = model_choice.checkpoints(values["checkpoint"], values["models"])
     values["endpoint"] = model_choice.endpoint(values["endpoint"], values["models"])
+    if values["shots"] and values["endpoint"] is None:
+        raise OptionError(
+            "--shots is for models endpoint:NAME; name one with --models, or omit --shots"
+        )
     values["runs_folder"] = values["runs_folder"] or runs_folder
     return BenchmarkOptions(
         **values, report_options=report_options, devices_given=get("devices") is not None

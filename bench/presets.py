@@ -39,7 +39,8 @@ _REFERENCE_LORA = {
     "precision": "bf16",
 }
 
-_REFERENCE_UNTUNED = {
+# llama-head takes its own learning rate, epochs and adapters: the experiment had no such model.
+_REFERENCE_LLM = {
     "checkpoint": _REFERENCE_LORA["checkpoint"],
     "max_length": None,
     "precision": "bf16",
@@ -87,9 +88,9 @@ _PRESETS = (
                      "dropout": None, "precision": "fp32"},
             "llama": _REFERENCE_LORA,
             "llama-qlora": _REFERENCE_LORA,
-            "llama-zero-shot": _REFERENCE_UNTUNED,
-            "llama-few-shot": _REFERENCE_UNTUNED,
-            "llama-head": _REFERENCE_UNTUNED,
+            "llama-zero-shot": _REFERENCE_LLM,
+            "llama-few-shot": _REFERENCE_LLM,
+            "llama-head": _REFERENCE_LLM,
         },
     ),
 )  # fmt: skip

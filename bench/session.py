@@ -103,6 +103,12 @@ class Session:
                 "choose --runs-folder"
             ) from error
 
+    @property
+    def classes(self) -> int:
+        """The number of classes of the data; known once the session is open."""
+        assert self._prepared is not None
+        return len(self._prepared.classes)
+
     def _announce_sending(self, prepared: Prepared) -> None:
         """Say how many comments go where, before the first one does.
 

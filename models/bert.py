@@ -34,8 +34,8 @@ class Bert(Encoder[BertSettings]):
     @classmethod
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
         return {
-            "learning_rate": (3e-5, 5e-5, 1e-4, 2e-4, 3e-4),
-            "epochs": (1, 2, 4, 8),
+            "learning_rate": (None, 3e-5, 5e-5, 1e-4, 2e-4, 3e-4),
+            "epochs": (None, 1, 2, 4, 8),
             "batch_size": (8, 16, 32),
         }
 

@@ -174,6 +174,10 @@ class Classifier(ABC, Generic[S]):
         """
         return {}
 
+    def count_passes(self, texts: Sequence[str]) -> float:
+        """How often training with the present settings reads these comments, to estimate its time."""
+        return float(self.get_params().get("epochs") or 1)
+
     def choose(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> int:
         """Choose settings that need no training, such as a prompt, on n validation comments.
 

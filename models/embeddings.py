@@ -43,7 +43,7 @@ class Embeddings(Encoder[EmbeddingsSettings]):
 
     @classmethod
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
-        return {"C": (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)}
+        return {"C": (None, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)}
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         if self.settings.C is None:

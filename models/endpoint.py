@@ -38,6 +38,7 @@ _PARAMETERS: tuple[dict[str, Any], ...] = (
         "max_completion_tokens": 50 * _MOST_TOKENS
     },  # models that reason first, at their own temperature
 )
+_NO_COMPLETION = "not a chat completion"
 _PROBE = "Thank you for your help."  # of no user
 
 
@@ -171,8 +172,10 @@ class Endpoint(Classifier[EndpointSettings]):
     def _judged(self, completion: Completion | None, reply: Reply, *, cached: bool) -> Asked:
         found = None if completion is None else answers.scores(completion, self._question.answers)
         problem = ""
-        if found is None:
-            problem = reply.problem or (completion and completion.refused) or "names no class"
+        if completion is None:
+            problem = reply.problem or _NO_COMPLETION
+        elif found is None:
+            problem = completion.refused or "names no class"
         return Asked(completion, problem, found, cached, reply.retries, reply.rate_limited)
 
     def _body(
@@ -189,7 +192,7 @@ class Endpoint(Classifier[EndpointSettings]):
             reply = self._client.post(self._body(_PROBE, parameters))
             if not reply.problem and answers.completion(reply.body) is not None:
                 return parameters
-            problems.append(reply.problem or "not a chat completion")
+            problems.append(reply.problem or _NO_COMPLETION)
             if reply.status == 0:  # it stalls or disconnects, whatever the parameters
                 break
         (reason, _), *_ = Counter(problems).most_common(1)

@@ -64,8 +64,8 @@ class Llama(TokenClassifier[LlamaSettings]):
     @classmethod
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
         return {
-            "learning_rate": (2e-4, 5e-4, 1e-3, 2e-3),
-            "epochs": (1, 2, 4),
+            "learning_rate": (None, 2e-4, 5e-4, 1e-3, 2e-3),
+            "epochs": (None, 1, 2, 4),
             "adapted_share": (0.5, 1.0),
             "r": (8, 16, 32),
         }

@@ -38,14 +38,17 @@ class LlamaFewShot(LlamaZeroShot):
     _validation: tuple[Sequence[str], Labels] | None = None
 
     def choose(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> int:
-        """Keep the comments: `fit`, which has training comments as examples, chooses on them."""
+        """Keep the comments: `fit`, which has training comments as examples, chooses on them.
+
+        Returns:
+            The number of prompts: only `fit` knows how many examples fit, and so may be tried.
+        """
         settings = self.settings
         if len(np.unique(labels)) < 2 or None not in (settings.prompt, settings.shots):
             return 0
         self._get_ready()
         self._validation = texts, labels
-        prompts = len(self._wordings()) if settings.prompt is None else 1
-        return prompts + (len(_SHOTS) - 1 if settings.shots is None else 0)
+        return len(self._wordings()) if settings.prompt is None else 1
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         self._get_ready()

@@ -12,6 +12,7 @@ The LLM is not asked to choose, so it reads no list of classes, and there may be
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,16 @@ class LlamaHead(Llama):
     _scale: torch.Tensor
     #: shape (k, width + 1), with the biases; None until the checkpoint is checked
     _classifier: torch.nn.Parameter | None = None
+
+    @classmethod
+    def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
+        space = super().search_space(comments)
+        return {**space, "adapted_share": (0.0, 0.5, 1.0), "C": (1.0, 10.0, 100.0)}
+
+    def count_passes(self, texts: Sequence[str]) -> float:
+        if self.settings.adapted_share:
+            return super().count_passes(texts)
+        return float(self.settings.epochs or 1)
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         torch.manual_seed(self.seed)

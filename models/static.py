@@ -46,7 +46,7 @@ class Static(Classifier[StaticSettings]):
 
     @classmethod
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
-        return {"C": (1.0, 3.0, 10.0, 30.0, 100.0), "dimensions": (128, 256, 384)}
+        return {"C": (None, 1.0, 3.0, 10.0, 30.0, 100.0), "dimensions": (128, 256, 384)}
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         if self.settings.C is None:

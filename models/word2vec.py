@@ -51,11 +51,15 @@ class Word2Vec(Classifier[Word2VecSettings]):
     @classmethod
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
         return {
-            "epochs": (5, 20, 50, 100),
+            "epochs": (None, 5, 20, 50, 100),
             "dimensions": (50, 100, 200),
             "window": (3, 5, 10),
-            "C": (0.1, 1.0, 10.0),
+            "C": (0.1, 1.0, 3.0, 10.0),
         }
+
+    def count_passes(self, texts: Sequence[str]) -> float:
+        words = sum(len(ngrams.split_words(text.lower())) for text in texts)
+        return float(self.settings.epochs or epochs_for(words))
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         sentences = [ngrams.split_words(text.lower()) for text in texts]

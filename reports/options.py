@@ -51,7 +51,7 @@ OBJECTIVE = ReportOption(
     objective.OBJECTIVE,
     "NAME",
     f"what answers are chosen for on validation comments: {', '.join(objective.NAMES)} (cost if the costs of "
-    "errors are given, else what the verdict is decided by, accuracy or balanced accuracy)",
+    "errors are given, else accuracy, or balanced accuracy where a constant answer would do well)",
 )
 COST_MISS = ReportOption(
     objective.COST_MISS, "PRICE", "cost of a positive comment that is not found, in any currency"
@@ -210,11 +210,14 @@ def add(
         add_option(option.flag, metavar=option.metavar, help=about, default=default)
 
 
-def checked(get: Callable[[str], str | None]) -> dict[str, str]:
+def checked(
+    get: Callable[[str], str | None], saved: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Flag → text of the options that were given.
 
     Args:
         get: returns an option's text by its name in the parser's namespace.
+        saved: flag → text of a run's options, which those given replace.
 
     Raises:
         OptionError: a value makes no sense; says what is allowed.
@@ -232,7 +235,7 @@ def checked(get: Callable[[str], str | None]) -> dict[str, str]:
             else:
                 _check_number(option, value)
             given[option.flag] = value
-    _check_costs(given)
+    _check_costs({**(saved or {}), **given})
     return given
 
 

@@ -222,6 +222,8 @@ class CellRun:
         self._progress.stage("setting up")  # the first time, this downloads and converts weights
         trained_as = entry(self.cell.location or self.cell.model).trained_as
         if self.cell.tune_s is not None:
+            if trained_as:
+                self._require_variant()
             self._tune(trained_as, self.cell.tune_s)
         training = self._fit_and_convert(trained_as) if trained_as else self._fit(self.cell)
         self._note(training=training)
@@ -231,6 +233,14 @@ class CellRun:
             or f"{figure_text(training.train_s)} for {training.comments:,} comments"
         )
         self._progress.result(text + when)
+
+    def _require_variant(self) -> None:
+        """Raise DeviceError or CellError if a variant cannot run here, before a search is spent on it."""
+        worker = Worker(self.cell, self._log, lambda done, total: None)
+        try:
+            worker.start(record.Setup, _SETUP_LIMIT)
+        finally:
+            worker.close()
 
     def _tune(self, trained_as: str | None, budget_s: float) -> None:
         """Search better settings in a process of its own, and train with them; or with the given ones.
@@ -262,7 +272,7 @@ class CellRun:
         self._note(setup=self._worker.start(record.Setup, _SETUP_LIMIT))
         self._progress.stage("training")
         training = self._worker.ask("train", record.Training, self._limit)
-        self._note(measured_s=self._worker.seconds)
+        self._note(measured_s=self.record.measured_s + self._worker.seconds)
         if not training.cached:
             self._stop()
         return training

@@ -54,6 +54,8 @@ class Progress:
                 ncols=_WIDTH - 2,
                 leave=False,
             )
+        elif self._bar.total != total or done < self._bar.n:  # another count began
+            self._bar.reset(total)
         self._bar.update(done - self._bar.n)
 
     def _clear(self) -> None:

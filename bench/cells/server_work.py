@@ -82,10 +82,11 @@ class ServerWork(Work):
         timed = {*sample_by_length(test, self._cell.effort.latency_samples)}
         others = [text for text in test if text not in timed] or test
 
-        def send(part: Sequence[str], at_once: int) -> bool:
+        def send(part: Sequence[str], at_once: int) -> tuple[int, bool]:
             found = self._model.ask(part, at_once, fresh=True)
             asked.extend(found)
-            return any(one.rate_limited for one in found)
+            answered = sum(one.scores is not None for one in found)
+            return answered, any(one.rate_limited for one in found)
 
         sweep = measure_concurrency(send, sample_by_length(others, len(others)))
         return dataclasses.replace(sweep, requests=_requests(asked))

@@ -77,6 +77,7 @@ def search(
     budget_s: float,
     seed: int = 0,
     clock: Callable[[], float] = time.perf_counter,
+    epochs_of: Callable[[int], float] = lambda comments: 1.0,
 ) -> Outcome:
     """Search for settings that are better than the given ones.
 
@@ -86,11 +87,12 @@ def search(
         sizes: numbers of training comments, growing; each is a part of the next.
         budget_s: no trial is started that would end later, as far as earlier ones tell.
         seed: decides which settings are tried, and in which order.
+        epochs_of: epochs of the given settings on a number of comments.
     """
     rivals = list(_candidates(space, given, seed))
     if not rivals:
         return Outcome({}, 0, 0, 0, reason=NOTHING_TO_TUNE)
-    return _Search(try_out, sizes, budget_s, clock).run(rivals)
+    return _Search(try_out, sizes, budget_s, clock, epochs_of).run(rivals)
 
 
 def _candidates(
@@ -116,6 +118,7 @@ class _Search:
     sizes: Sequence[int]
     budget_s: float
     clock: Callable[[], float]
+    epochs_of: Callable[[int], float]
     #: (key of the settings, comments) → the finished trial
     done: dict[tuple[str, int], Trial] = field(default_factory=dict)
 
@@ -250,7 +253,6 @@ class _Search:
             for (_, size), trial in own.items()
             if size == largest
         )
-        given_epochs = next(iter(self.done.values())).epochs
-        epochs = settings.get("epochs") or given_epochs
+        epochs = settings.get("epochs") or self.epochs_of(comments)
         scoring_s = max(trial.scoring_s for trial in self.done.values())
         return scoring_s + rate_s * comments * epochs

@@ -18,6 +18,7 @@ from worthit.bench.saved.record import (
     measured,
     unavailable,
 )
+from worthit.datasets.errors import CellError
 
 AT_ONCE = (1, 2, 4, 8, 16, 32)
 _ROUNDS = 2
@@ -34,16 +35,20 @@ def most_requests(latency_samples: int) -> int:
 
 
 def measure_concurrency(
-    send: Callable[[Sequence[str], int], bool], texts: Sequence[str]
+    send: Callable[[Sequence[str], int], tuple[int, bool]], texts: Sequence[str]
 ) -> Throughput:
     """Send more and more requests at once, until two steps in a row gain little.
 
     Args:
-        send: sends comments, so many at once; returns True if the server limited the rate.
+        send: sends comments, so many at once; returns how many were answered, and True if the server
+            limited the rate.
         texts: starts again if there are too few.
 
     Returns:
-        The number of requests at once as `batch_size`.
+        The number of requests at once as `batch_size`, and the rate of answered requests.
+
+    Raises:
+        CellError: the server answers none of the first requests.
     """
     sample = throughput.repeated(texts, sum(map(_requests, AT_ONCE)))
     rates: list[BatchRate] = []
@@ -51,16 +56,22 @@ def measure_concurrency(
     for at_once in AT_ONCE:
         count = _requests(at_once)
         start = time.perf_counter()
-        limited = send(sample[first : first + count], at_once)
-        per_s = count / (time.perf_counter() - start)
+        answered, limited = send(sample[first : first + count], at_once)
+        seconds = time.perf_counter() - start
         first += count
-        figure = measured(per_s, "comments/s", "perf_counter, network included", count)
+        if not answered:
+            ended_by = "no answer"
+            break
+        per_s = answered / seconds
+        figure = measured(per_s, "comments/s", "perf_counter, network included", answered)
         rates.append(BatchRate(at_once, figure, unavailable("core-ms", ON_SERVER)))
         idle_steps = 0 if per_s > best * throughput.WORTHWHILE_GAIN else idle_steps + 1
         best = max(best, per_s)
         if limited or idle_steps == 2:
             ended_by = "rate limit" if limited else "no gain"
             break
+    if not rates:
+        raise CellError(f"the server answered none of {first} requests")
     fastest = max(rates, key=lambda rate: rate.comments_per_s.value or 0.0)
     return Throughput(
         tuple(rates), ended_by, MachineRate(1, fastest.comments_per_s, fastest.core_ms)

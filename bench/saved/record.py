@@ -239,7 +239,9 @@ class MachineRate:
 @dataclass(frozen=True)
 class Throughput:
     batches: Annotated[tuple[BatchRate, ...], msgspec.Meta(min_length=1)]  # of one process
-    ended_by: str  # "no gain", "largest size", "memory" if a batch did not fit, or "rate limit"
+    ended_by: (
+        str  # "no gain", "largest size", "memory" if a batch did not fit, "rate limit", "no answer"
+    )
     machine: MachineRate  # of an endpoint: as this machine sees the server
     disturbance: Disturbance | None = None
     requests: Requests | None = None

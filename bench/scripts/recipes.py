@@ -5,7 +5,8 @@
 Each combination of settings is trained with several seeds. A seed draws the training comments, too,
 so the spread covers both; all settings see the same draws, and the same validation comments. Results
 are appended to a file: an interrupted comparison goes on, and several processes may share one file.
-The rules for settings that depend on the number of comments (`worthit.models.recipes`) come from here.
+A trial is known by the settings it was given: after a changed default, use a new file.
+The rule for epochs (`worthit.models.transformer.epochs`) comes from here.
 """
 
 import argparse
@@ -52,8 +53,8 @@ class Trial:
     train_cpu_s: float
 
     @property
-    def group(self) -> tuple[int, str]:
-        return self.size, named(self.settings)
+    def group(self) -> tuple[int, int, str]:
+        return self.size, self.validation, named(self.settings)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(given: argparse.Namespace) -> None:
+    if not model_class(given.model).trains:
+        raise OptionError(f"{given.model} is not trained, so there is no recipe to compare")
     if given.threads:
         import torch
 
@@ -165,20 +168,27 @@ def measure(scores: Probabilities, truth: Labels) -> tuple[float, float, float]:
 
 
 def table(trials: Iterable[Trial]) -> str:
-    """Mean and standard deviation over seeds, by size and settings."""
-    groups: dict[tuple[int, str], list[Trial]] = {}
-    for trial in trials:
+    """Mean and standard deviation over seeds, by size, validation comments, and settings."""
+    groups: dict[tuple[int, int, str], list[Trial]] = {}
+    # Processes that share a file may train the same twice.
+    for trial in {json.dumps(_asked(trial), sort_keys=True): trial for trial in trials}.values():
         groups.setdefault(trial.group, []).append(trial)
     rows = []
-    for (size, label), group in sorted(groups.items()):
+    for (size, validation, label), group in sorted(groups.items()):
         accuracies = _spread([trial.accuracy for trial in group])
         areas = _spread([trial.roc_auc for trial in group])
         loss = np.mean([trial.log_loss for trial in group])
         cpu_s = np.mean([trial.train_cpu_s for trial in group])
         rows.append(
-            [f"{size:,}", label, len(group), accuracies, areas, f"{loss:.3f}", f"{cpu_s:,.1f}"]
+            [
+                *(f"{size:,}", f"{validation:,}", label, len(group)),
+                *(accuracies, areas, f"{loss:.3f}", f"{cpu_s:,.1f}"),
+            ]
         )
-    headings = ["comments", "settings", "seeds", "accuracy, %", "ROC AUC, %", "log loss", "core-s"]
+    headings = [
+        *("comments", "validation", "settings", "seeds"),
+        *("accuracy, %", "ROC AUC, %", "log loss", "core-s"),
+    ]
     text: str = tabulate(rows, headings, disable_numparse=True)
     return text
 

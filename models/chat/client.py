@@ -1,8 +1,9 @@
 """Sends one request to a chat-completions server, again where that may help, and keeps the key secret.
 
-urllib3 repeats a request: after 408, 429, 5xx and disconnects, with exponential backoff and jitter, and no
-sooner than the server's Retry-After says. The key is read from the environment when a request is sent.
-It is an attribute of no object, and no message repeats what a server says of a request that has a comment.
+urllib3 repeats a request: after 408, 429, 5xx and disconnects, with exponential backoff and jitter, or as
+long after as the server's Retry-After says, but never more than a minute. The key is read from the
+environment when a request is sent. It is an attribute of no object, and no message repeats what a server says
+of a request that has a comment.
 """
 
 import json

@@ -70,6 +70,11 @@ class TokenClassifier(Classifier[S]):
         checkpoint = checkpoints.resolve(self.settings.checkpoint)
         return Base(checkpoint.given, checkpoint.origin, checkpoint.identity)
 
+    def count_passes(self, texts: Sequence[str]) -> float:
+        if not hasattr(self.settings, "epochs"):
+            return 1.0
+        return float(epochs.settle(self.settings, len(texts), len(self.classes)).epochs)
+
     def _finetune(
         self,
         parameters: Sequence[torch.nn.Parameter],

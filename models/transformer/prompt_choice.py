@@ -1,7 +1,7 @@
 """Chooses a prompt by what its scores are worth after calibration.
 
-A prompt's raw scores say little: many lean to one answer for any comment (Zhao et al. 2021). Reports
-calibrate each model and choose its threshold on the same validation comments. So prompts are
+A prompt's raw scores say little: many lean to one answer for any comment (Zhao et al. 2021). Scores
+can be calibrated, and a threshold chosen, on the same validation comments. So prompts are
 compared by their log loss after the same correction: a scale of at least 0, and an offset between
 two classes (Platt 1999). All have the same number of fitted values, one or two, so no
 cross-validation is needed. A prompt whose answers are reversed is worth no more than a constant.

@@ -7,7 +7,7 @@ architecture, with a tokenizer and with weights in safetensors that are not quan
 It fits if its training does: 3 bytes per parameter (2 for weights in bf16, 1 for adapters, optimizer and
 activations; an estimate) and 1 GB of a GPU's memory. Main memory must have twice that, since other programs
 need some. A CPU needs time, too. SmolLM2 trains on 6 comments per second and core, so an LLM of 0.65 B
-parameters per core needs half of the 12 hours that preset `standard` allows for its 26,460 comments.
+parameters per core needs about 6 hours for 26,460 comments.
 
 Of those that fit, the one with the most parameters is chosen; of equally large ones, to two digits, one
 tuned for instructions, by its name; then the first by name.

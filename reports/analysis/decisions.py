@@ -116,9 +116,13 @@ class Decisions:
     objective: Objective
 
     @classmethod
-    def of(cls, run: Run) -> "Decisions":
-        """Choose for the objective of the run's options."""
-        objective = Objective.of(run)
+    def of(cls, run: Run, objective: Objective | None = None) -> "Decisions":
+        """Choose for an objective, by default that of the run's options.
+
+        Args:
+            objective: must suit the number of classes.
+        """
+        objective = objective or Objective.of(run)
         choices = {
             cell.name: choose(run, cell, objective)
             for cell in run.cells

@@ -7,6 +7,7 @@ sampling, Neyman 1938). One more comment of each class on which the answer is wr
 `trainings.of_shares`.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -55,6 +56,12 @@ class _Sample:
         wrong = metrics.predicted(part) != self.labels
         return np.asarray(wrong * self.costs[self.labels])
 
+    @property
+    def without_comments(self) -> bool:
+        """True if a class that occurs in the stream has no comment here: what its errors cost is unknown."""
+        counts = np.bincount(self.labels.astype(np.int64), minlength=len(self.shares))
+        return bool((counts[self.shares > 0] == 0).any())
+
     def mean(self, cost: Numbers) -> float:
         """The mean over the stream's comments, times `PER`."""
         return PER * sum(
@@ -83,11 +90,13 @@ def bounded(run: Run, cell: CellRecord) -> Bounded:
         return bounds.absent("", UNKNOWN)
     if cell.quality is None:
         return bounds.absent("", run_view.missing(cell, "quality"))
+    if sample.without_comments:
+        return bounds.absent("", f"a class has no comment in the {sample.of}")
     trained = [sample.per_comment(run, one) for one in run_view.trainings(run, cell)]
     value, spread = _mean(sample, trained)
     reach = float(spread.reach)
     figure = Figure(value, "", "measured", sample.of, len(sample.labels))
-    return Bounded(figure, max(value - reach, 0.0), value + reach)
+    return Bounded(run_view.scored(figure, cell), max(value - reach, 0.0), value + reach)
 
 
 def saved(run: Run, cell: CellRecord) -> Bounded:
@@ -122,7 +131,7 @@ def lead(
     """By how much the first model's errors cost less than the second's, per 1,000 comments.
 
     Returns:
-        The difference, its spread, and the number of comments.
+        The difference, its spread (infinite if a class has no comment), and the number of comments.
     """
     sample = _Sample.from_run(run)
     assert sample is not None
@@ -130,8 +139,8 @@ def lead(
     means = [np.mean(trained, axis=0) for trained in both]
     values = [[sample.mean(cost) for cost in trained] for trained in both]
     difference = means[1] - means[0]
-    spread = Spread.of(sample.variance(difference), values)
-    return sample.mean(difference), spread, len(sample.labels)
+    variance = math.inf if sample.without_comments else sample.variance(difference)
+    return sample.mean(difference), Spread.of(variance, values), len(sample.labels)
 
 
 def _mean(sample: _Sample, trained: Sequence[Numbers]) -> tuple[float, Spread]:

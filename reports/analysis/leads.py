@@ -90,7 +90,7 @@ def measure(run: Run) -> Measure:
         return metrics.F1 if of_two else metrics.MACRO_F1
     if objective.name == "balanced-accuracy":
         return metrics.BALANCED_ACCURACY if of_two else metrics.MACRO_RECALL
-    # At the same recall, accuracy compares false alarms.
+    # Thresholds reach the same recall on validation comments, so accuracy compares mostly false alarms.
     if of_two and not objective.given and 0 < shares[1] < RARE:
         return metrics.AVERAGE_PRECISION
     return metrics.ACCURACY
@@ -129,6 +129,15 @@ def deciding(run: Run, cell: CellRecord) -> Bounded:
         reach = float(Spread.of(one_comment(_rarest(labels)), ()).reach)
         return Bounded(figure, found.value - reach, min(found.value + reach, 1.0))
     return Bounded(figure, found.low, found.high)
+
+
+def recall(run: Run, cell: CellRecord) -> float | None:
+    """Of two classes: the share of the positive test comments that are found; the mean over trainings."""
+    positive = np.asarray(run.data.test.labels) == 1
+    if not positive.any():
+        return None
+    trained = [metrics.predicted(scores(run, one)) for one in run_view.trainings(run, cell)]
+    return float(np.mean([found[positive].mean() for found in trained]))
 
 
 def lead(

@@ -59,20 +59,33 @@ class Objective:
             return cls("cost", recall, costs, given=True)
         return cls(_default(run), recall, None, given=False)
 
+    @property
+    def described(self) -> str:
+        """In a few words, with the recall or the costs that it depends on."""
+        if self.name == "recall":
+            return f"recall {self.recall:g}"
+        if self.name == "cost" and self.costs is not None:
+            return f"cost (a miss {self.costs.miss:g}, a false alarm {self.costs.false_alarm:g})"
+        return self.name
 
-def require_two_classes(run: Run, given: Mapping[str, str]) -> None:
+
+def require_two_classes(classes: int, given: Mapping[str, str]) -> None:
     """Refuse options that need a positive class.
 
+    Args:
+        classes: number of classes of the run.
+        given: flag → text.
+
     Raises:
-        OptionError: the run has more than two classes.
+        OptionError: there are more than two classes.
     """
     of_two = [flag for flag in (COST_MISS, COST_FALSE_ALARM) if flag in given]
     if given.get(OBJECTIVE) in ("recall", "cost"):
         of_two.insert(0, f"{OBJECTIVE} {given[OBJECTIVE]}")
-    if of_two and len(run.data.classes) != 2:
+    if of_two and classes != 2:
         raise OptionError(
-            f"{', '.join(of_two)} needs two classes; this run has {len(run.data.classes)}, for which "
-            f"{OBJECTIVE} can be accuracy, balanced-accuracy or f1"
+            f"{', '.join(of_two)} needs two classes; this run has {classes}, for which {OBJECTIVE} can be "
+            "accuracy, balanced-accuracy or f1"
         )
 
 

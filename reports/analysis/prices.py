@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from worthit.bench.saved.record import CellRecord, Run, measured
+from worthit.bench.saved.record import NOTHING_CHOSEN, CellRecord, Run, measured
 from worthit.reports.analysis import bounds, costs, error_costs
 from worthit.reports.analysis import figures as table
 from worthit.reports.analysis.bounds import Bounded
@@ -18,7 +18,7 @@ from worthit.reports.analysis.run_view import by_model
 from worthit.reports.options import ReportOptions
 
 MILLION = 1e6
-#: key of the total cost of 1,000 comments: their errors, and the machine if it has a price
+#: key of the total cost of 1,000 comments: their errors, and running the model if the machine has a price
 TOTAL_COST = "total_cost"
 J_PER_KWH = 3.6e6
 
@@ -49,14 +49,12 @@ def figures(run: Run, options: ReportOptions) -> list[FigureSpec]:
         )
     if options.prices_compute:
 
-        def compute(run: Run, cell: CellRecord) -> Bounded:
-            if cell.is_endpoint:
-                return _of_answers(run, cell, options)
-            return bounds.total(_compute_of_scoring(run, cell, options), "")
+        def running(run: Run, cell: CellRecord) -> Bounded:
+            return _running(run, cell, options)
 
         found.append(
             FigureSpec(
-                key=costs.PRICE, read=lambda run, cell: compute(run, cell).figure, bounds=compute
+                key=costs.PRICE, read=lambda run, cell: running(run, cell).figure, bounds=running
             )
         )
     if options.error_costs is not None:
@@ -71,12 +69,18 @@ def figures(run: Run, options: ReportOptions) -> list[FigureSpec]:
 
 
 def total_cost(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
-    """The errors of 1,000 comments, and the machine that scores them if it has a price."""
+    """The errors of 1,000 comments, and what scoring them costs if the machine has a price."""
     parts = [error_costs.bounded(run, cell)]
     if options.prices_compute:
-        compute = bounds.total(_compute_of_scoring(run, cell, options), "")
-        parts.append(compute.times(error_costs.PER / MILLION, ""))
+        parts.append(_running(run, cell, options).times(error_costs.PER / MILLION, ""))
     return bounds.total(parts, "")
+
+
+def _running(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
+    """Scoring a million comments: the machine without electricity, or an endpoint's answers."""
+    if cell.is_endpoint:
+        return _of_answers(run, cell, options)
+    return bounds.total(_compute_of_scoring(run, cell, options), "")
 
 
 def scoring(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
@@ -110,7 +114,8 @@ def choosing(run: Run, cell: CellRecord, options: ReportOptions) -> Bounded:
     """Choosing settings before one training: the machine. Its CPU time and energy are not metered."""
     seconds = table.choosing_s(run, cell)
     if seconds.value is None:
-        return bounds.nothing("")
+        is_known = seconds.reason == NOTHING_CHOSEN
+        return bounds.nothing("") if is_known else bounds.absent("", seconds.reason)
     if options.machine_per_hour is None or options.electricity_per_kwh is not None:
         return bounds.absent("", "CPU time and energy of choosing settings are not metered")
     return bounds.within(seconds, bounds.noise(run)).times(options.machine_per_hour / 3600, "")

@@ -104,13 +104,15 @@ def _report(parsed: argparse.Namespace) -> int:
     from worthit.reports.publish import publish
 
     file = _run_file(parsed.root, parsed.run)
-    run, given = saved_runs.load(file), options.checked(vars(parsed).get)
-    objective.require_two_classes(run, given)
+    run = saved_runs.load(file)
+    given = options.checked(vars(parsed).get, run.options)
+    objective.require_two_classes(len(run.data.classes), given)
+    asked = dataclasses.replace(run, options={**run.options, **given})
     width, lines = shutil.get_terminal_size().columns, []
     # First, so that an error leaves the report as it was.
     for most, describe in ((parsed.errors, comments.missed), (parsed.suspects, comments.suspects)):
         if most is not None:
-            lines += ["", *describe(run, most, width)]
+            lines += ["", *describe(asked, most, width)]
     print(publish.publish(run, file, given, as_page=parsed.html), *lines, sep="\n")
     return 0
 

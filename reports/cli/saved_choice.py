@@ -15,7 +15,14 @@ from worthit.models.contract import Probabilities
 from worthit.models.scoring.chunks import Decide, own_answers
 from worthit.reports.analysis import decisions
 from worthit.reports.analysis.decisions import Choice
-from worthit.reports.analysis.objective import Objective, require_two_classes
+from worthit.reports.analysis.objective import (
+    COST_FALSE_ALARM,
+    COST_MISS,
+    OBJECTIVE,
+    RECALL,
+    Objective,
+    require_two_classes,
+)
 from worthit.reports.text.class_names import worded
 from worthit.reports.text.format import percent
 
@@ -27,10 +34,12 @@ def of(trained: TrainedModel, given: Mapping[str, str]) -> Choice | None:
     """The choice for a trained model; None if nothing was chosen for it.
 
     Args:
-        given: flag → text of `options.CHOICES`; they replace those of the run.
+        given: flag → text of `options.CHOICES`; they replace those of the run. Costs without an objective
+            choose for cost.
 
     Raises:
-        OptionError: a folder has no validation comments to choose by, or an option needs two classes.
+        OptionError: a folder has no validation comments to choose by, an option needs two classes, or a recall
+            has no effect.
         RunError: the file of a folder is damaged.
     """
     if trained.run is None or trained.cell is None:
@@ -42,9 +51,16 @@ def of(trained: TrainedModel, given: Mapping[str, str]) -> Choice | None:
         return _read(trained.folder / FILE, len(trained.card.classes))
     if trained.cell.quality is None:
         return None
-    require_two_classes(trained.run, given)
+    require_two_classes(len(trained.run.data.classes), given)
+    if OBJECTIVE not in given and {COST_MISS, COST_FALSE_ALARM} & given.keys():
+        given = {**given, OBJECTIVE: "cost"}
     run = replace(trained.run, options={**trained.run.options, **given})
-    choice = decisions.choose(run, trained.cell, Objective.of(run))
+    objective = Objective.of(run)
+    if RECALL in given and objective.name != "recall":
+        raise OptionError(
+            f"{RECALL} changes no answer that is chosen for {objective.name}; add {OBJECTIVE} recall"
+        )
+    choice = decisions.choose(run, trained.cell, objective)
     return choice if choice.comments else None
 
 
@@ -91,7 +107,9 @@ def described(choice: Choice | None, classes: Sequence[str]) -> str:
     if choice is None:
         return "scores are the model's own, with the answer of its highest one"
     method = choice.calibration.method
-    how = "own, found calibrated" if method == "raw" else f"calibrated ({method})"
+    how = f"calibrated ({method})"
+    if method == "raw":
+        how = "the model's own (no calibration is shown to be better)"
     by = f"chosen for {choice.objective} on {choice.comments:,} validation comments"
     if len(classes) != 2:
         return f"scores are {how}; predicted is {by}; --raw gives the model's own"

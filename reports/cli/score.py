@@ -114,7 +114,7 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
 
 def _export(parsed: argparse.Namespace) -> int:
     trained = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
-    choice = saved_choice.of(trained, options.checked(vars(parsed).get))
+    choice = saved_choice.of(trained, _given(parsed, trained))
     size_mb = trained_models.export(trained, parsed.folder, saved_choice.files(choice))
     print(f"{trained.title} is in {parsed.folder} ({size_mb:,.1f} MB)")
     print(saved_choice.described(choice, trained.card.classes))
@@ -132,7 +132,7 @@ def _score(parsed: argparse.Namespace) -> int:
     trained = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
     trained_models.require_named_code(trained, parsed.code)
     registry.require_able(trained.card.model, parsed.device)
-    given = options.checked(vars(parsed).get)
+    given = _given(parsed, trained)
     if parsed.raw and given:
         raise OptionError(f"--raw chooses nothing; omit it, or {', '.join(given)}")
     choice = None if parsed.raw else saved_choice.of(trained, given)
@@ -148,6 +148,11 @@ def _score(parsed: argparse.Namespace) -> int:
         for note in comments.notes:
             _say(note)
         return _run(parsed, trained, comments, output, choice)
+
+
+def _given(parsed: argparse.Namespace, trained: TrainedModel) -> dict[str, str]:
+    """The options given, which replace those of the model's run."""
+    return options.checked(vars(parsed).get, trained.run.options if trained.run else None)
 
 
 def _check(parsed: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from worthit.datasets.errors import OptionError
 from worthit.reports.analysis import figures, metrics, run_view
 from worthit.reports.analysis.decisions import Decisions
 from worthit.reports.analysis.figure_spec import FigureSpec
+from worthit.reports.analysis.objective import Objective
 from worthit.reports.analysis.run_view import missing
 from worthit.reports.compare import blocks, regression, setup_differences, statistics
 from worthit.reports.compare.blocks import Block, Bullets, Table
@@ -37,7 +38,7 @@ _LEGEND = (
     "subtracted, in points of 0.01, with 95 % bootstrap intervals over the test comments. The 95 % "
     "intervals of latencies cover comments and drift within the measurements, that of a median on the "
     "same comments in both runs. No interval covers what lasts for a whole run, such as other programs. "
-    "Answers are those chosen on validation comments, as in each run's report. "
+    "Answers are those chosen on each run's validation comments, for the objective of the first run. "
     "Figures without an interval have one sample per run. Plain numbers are measured, *≈ italics* are "
     "estimates, (cached) comes from an earlier training, n/a is not available."
 )
@@ -78,17 +79,15 @@ def compare(
     if not 0 < limit_percent < float("inf"):
         raise OptionError(f"--limit is {limit_percent:g}; it takes a percentage above 0")
     named = zip(string.ascii_uppercase, runs, strict=False)
-    chosen = {letter: (name, Decisions.of(run)) for letter, (name, run) in named}
-    compared_runs = [ComparedRun(letter, name, of.decided) for letter, (name, of) in chosen.items()]
-    objectives = {letter: of.objective.name for letter, (_, of) in chosen.items()}
+    compared_runs = [
+        ComparedRun(letter, name, _decided(run, runs[0][1])) for letter, (name, run) in named
+    ]
     pairs = match(compared_runs)
     scored = scored_pairs(pairs)
     report = regression.check(compared_runs, pairs, scored, limit_percent)
     verdict = _verdict(report, limit_percent)
     warnings = setup_differences.warnings(compared_runs, pairs)
-    if len(set(objectives.values())) > 1:
-        each = ", ".join(f"{letter} {name}" for letter, name in objectives.items())
-        warnings = [*warnings, f"what answers are chosen for: {each}"]
+    warnings = [*warnings, *_objectives(compared_runs)]
     machines = setup_differences.machine_rows(compared_runs)
     content: list[Block] = [
         "# Comparison of runs",
@@ -107,6 +106,23 @@ def compare(
     write = blocks.markdown if form == "markdown" else blocks.terminal
     text = "\n\n".join(write(block) for block in content) + "\n"
     return Comparison(text, verdict, bool(report.of_kind("regression")))
+
+
+def _decided(run: Run, base: Run) -> Run:
+    """A run with answers for the objective of the first run, if both have as many classes."""
+    as_many = len(run.data.classes) == len(base.data.classes)
+    return Decisions.of(run, Objective.of(base if as_many else run)).decided
+
+
+def _objectives(runs: Sequence[ComparedRun]) -> list[str]:
+    """One line if runs were measured for different objectives, or other costs or recalls."""
+    described = [Objective.of(one.run).described for one in runs]
+    if len(set(described)) < 2:
+        return []
+    each = ", ".join(f"{one.letter} {text}" for one, text in zip(runs, described, strict=True))
+    return [
+        f"objectives, costs or recalls of the runs: {each}; answers here are all chosen as in A"
+    ]
 
 
 def _verdict(report: RegressionReport, limit_percent: float) -> str:

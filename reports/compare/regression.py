@@ -1,5 +1,6 @@
 """Whether a later run is worse than the first, the base.
 
+Answers of all runs are chosen for the objective of the first run, so that another objective is no regression.
 Runs are checked only if their machines and data (comments, labels, split) are the same. A cell is
 checked only if its device, settings and pretrained weights are the same as its counterpart's.
 

@@ -1,5 +1,7 @@
 """How each model's scores become answers: calibration and threshold, raw and chosen results."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run, significant
@@ -33,7 +35,19 @@ def answered(analysis: Analysis) -> str:
 
 def chosen(analysis: Analysis) -> str:
     """What is added about the answers of more than two classes."""
-    return ", calibrated on validation comments" if _comments(analysis) else ""
+    if not _comments(analysis):
+        return ""
+    weighted = any(choice.offsets for choice in analysis.decisions.choices.values())
+    by_class = " and weighted by class" * weighted
+    return f", calibrated{by_class} on validation comments"
+
+
+def legend(analysis: Analysis) -> str:
+    """How scores became answers, in one sentence without links."""
+    comments = _comments(analysis)
+    if not comments:
+        return "Answers are the models' own."
+    return f"Answers are chosen on {comments:,} validation comments for {_objective(analysis, _plain)}."
 
 
 def section(analysis: Analysis) -> list[str]:
@@ -42,11 +56,12 @@ def section(analysis: Analysis) -> list[str]:
     if not comments:
         return [
             f"Scores are raw: with {len(analysis.run.data.validation.labels)} validation comments (at least "
-            f"{decisions.LEAST_COMMENTS} are needed), no calibration and no threshold is chosen."
+            f"{decisions.LEAST_COMMENTS} are needed), no calibration and no threshold is chosen.",
+            *_costs(analysis),
         ]
     return [
         "### Calibration and thresholds",
-        f"Chosen on {comments:,} validation comments for {_objective(analysis)}: {link('calibration')} and "
+        f"Chosen on {comments:,} validation comments for {_objective(analysis, link)}: {link('calibration')} and "
         "threshold of each training. No model was trained or tested on these comments, so test intervals are those "
         "of a model with its choice. Raw is the model's own score, with the answer "
         f"{_own_answer(analysis.run)}.",
@@ -66,7 +81,16 @@ def _own_answer(run: Run) -> str:
     return "of the highest score"
 
 
-def _objective(analysis: Analysis) -> str:
+def _plain(term: str) -> str:
+    return term
+
+
+def _objective(analysis: Analysis, term: Callable[[str], str]) -> str:
+    """What answers are chosen for.
+
+    Args:
+        term: writes a term of the glossary.
+    """
     objective, two = analysis.decisions.objective, class_names.of_two(analysis.run)
     if objective.name == "recall":
         return f"a recall of {100 * objective.recall:g} %"
@@ -74,9 +98,10 @@ def _objective(analysis: Analysis) -> str:
         return "the highest macro F1"
     if objective.name == "cost" and objective.costs is not None:
         costs = objective.costs
+        at = "at natural prevalence" if analysis.run.data.balanced else "at the test set's shares"
         return (
-            f"the lowest {link('cost of errors')} (a miss {costs.miss:g}, a false alarm "
-            f"{costs.false_alarm:g}) at the classes' shares in the natural test set"
+            f"the lowest {term('cost of errors')} (a miss {costs.miss:g}, a false alarm "
+            f"{costs.false_alarm:g}) {at}"
         )
     return _FOR[objective.name]
 
@@ -147,7 +172,7 @@ def _costs(analysis: Analysis) -> list[str]:
             )
         body.append(row)
     machine = (
-        "errors and machine" if analysis.options.prices_compute else "errors only: no machine price"
+        "errors and running" if analysis.options.prices_compute else "errors only: no machine price"
     )
     headings = ["model", "errors", f"total ({machine})"]
     return [

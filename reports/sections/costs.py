@@ -116,6 +116,7 @@ def _end(sweep: Throughput) -> str:
         "still rising": _is_rising(sweep),
         "the next size did not fit into memory": sweep.ended_by == "memory",
         "the server limited the rate": sweep.ended_by == "rate limit",
+        "the next requests had no answer": sweep.ended_by == "no answer",
     }
     return ", ".join(reason for reason, holds in reasons.items() if holds)
 

@@ -2,8 +2,10 @@
 
 from collections import Counter
 
+import numpy as np
+
 from worthit.bench.saved.record import CellRecord, Requests, Run
-from worthit.reports.analysis import figures, run_view
+from worthit.reports.analysis import figures, metrics, run_view
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
 from worthit.reports.sections.glossary import link
@@ -22,7 +24,7 @@ def section(analysis: Analysis) -> list[str]:
         return []
     return [
         "## Endpoints",
-        " ".join([_where(run, cells), *_sentences(run, cells)]),
+        " ".join([_where(run, cells), *_sentences(analysis, cells)]),
         *folded("Requests, answers and tokens", *_requests(run, cells), *_tokens(run, cells)),
     ]
 
@@ -56,8 +58,8 @@ def _where(run: Run, cells: list[CellRecord]) -> str:
     )
 
 
-def _sentences(run: Run, cells: list[CellRecord]) -> list[str]:
-    sentences = []
+def _sentences(analysis: Analysis, cells: list[CellRecord]) -> list[str]:
+    run, sentences = analysis.run, []
     for cell in cells:
         quality, model = cell.quality, name(run, cell)
         if quality is None or quality.requests is None:
@@ -66,8 +68,8 @@ def _sentences(run: Run, cells: list[CellRecord]) -> list[str]:
         if quality.test_no_answer:
             share = percent(quality.test_no_answer / len(run.data.test.labels))
             sentences.append(
-                f"{model} gave no answer to {quality.test_no_answer:,} of the test comments ({share}). All classes "
-                f"are then equally probable, and accuracy counts the comment as {_tie(run)}."
+                f"{model} gave no answer to {quality.test_no_answer:,} of the test comments ({share}). All its "
+                f"own scores are then equal, and accuracy counts the comment as {_tie(analysis, cell)}."
             )
         by_text = _answered(found) - found.by_log_probabilities
         if by_text:
@@ -87,10 +89,13 @@ def _answered(requests: Requests) -> int:
     return requests.comments - sum(requests.no_answer.values())
 
 
-def _tie(run: Run) -> str:
-    """The class that equal probabilities predict."""
-    names = class_names.names(run.data)
-    return names[1] if len(names) == 2 else names[0]
+def _tie(analysis: Analysis, cell: CellRecord) -> str:
+    """The class that the chosen answers give to a comment with equal scores of all classes."""
+    names = class_names.names(analysis.run.data)
+    classes = len(names)
+    equal = np.full(1, 0.5) if classes == 2 else np.full((1, classes), 1 / classes)
+    decided = analysis.decisions.choices[cell.name].decided(equal)
+    return names[int(metrics.predicted(decided)[0])]
 
 
 def _requests(run: Run, cells: list[CellRecord]) -> list[str]:

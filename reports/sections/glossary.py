@@ -146,7 +146,8 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "on the validation comments. For each Y, X is the most accurate there of the models that cost less than "
     "half of Y. Being selected is luck in part, which the test comments do not share: only they decide the "
     "standing. Both models have to be in memory. A comment that is passed on counts as long as the others. "
-    "Of several seeds, a cascade has the first.",
+    "Of several seeds, a cascade has the first. With another objective than accuracy, scores are those shifted to "
+    "the chosen answers, so that 0.5 is the threshold.",
     "in place of Y": "the cascade X → Y loses less than the smallest worthwhile lead (`--worthwhile`) against Y "
     "(lower end of the 95 % interval of accuracy), and is shown to be more accurate than X alone. “not shown to beat "
     "X”: it is not shown to be more accurate than X alone. “too little data against Y”: it may lose more than that.",
@@ -167,8 +168,8 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     f"around. With fewer than {decisions.LEAST_COMMENTS} validation comments nothing is calibrated.",
     "cost of errors": "misses and false alarms per 1,000 comments times their prices. Each comment of the natural test "
     "set counts by the share of its class in the stream (Neyman 1938). The interval is over these comments, over "
-    "the shares of the classes, and over trainings if there are several. The total cost adds the machine, if it "
-    "has a price.",
+    "the shares of the classes, and over trainings if there are several. The total cost adds what running the model "
+    "costs (its part of the machine, or an endpoint's answers), if the machine has a price.",
     "95 % interval": f"the percentiles 2.5 and 97.5 of a figure over {bootstrap.RESAMPLES:,} bootstrap resamples "
     "of the comments. With several seeds the figure is their mean, and the interval is widened by the variance "
     "between trainings, with Student's t for their number (Satterthwaite 1946). "
@@ -177,6 +178,8 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "statistically significant": f"p < {metrics.ALPHA:g} in a paired t test on the same comments, by the "
     "variance over comments (for ROC AUC, over bootstrap resamples) and between trainings. Intervals follow from the "
     "same variance. The p values are corrected for the number of pairs (Holm), the intervals are not.",
+    "choosing settings": "the time to choose a prompt, and to search settings (`--tune`), on validation comments. It "
+    "is not part of the training time.",
     "balanced accuracy": "the mean recall of the classes.",
     "precision": "the share of the comments predicted positive that are positive. It is lower if positive comments "
     "are rarer.",

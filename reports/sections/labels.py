@@ -1,7 +1,7 @@
 """What the next labels buy, beside what they cost and what another model would gain."""
 
 from worthit.bench.saved.record import significant
-from worthit.reports.analysis import labels
+from worthit.reports.analysis import labels, paired_tests
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.labels import NEXT, Gain, Prospect
 from worthit.reports.sections.glossary import link
@@ -18,7 +18,8 @@ def paragraphs(analysis: Analysis) -> list[str]:
         return []
     if not analysis.curves:
         return [_NO_CURVE]
-    found = labels.prospects(analysis.run, analysis.curves, analysis.pairs)
+    own = analysis.decisions.measured
+    found = labels.prospects(own, analysis.curves, paired_tests.pairs(own, analysis.resamples))
     notes = Footnotes()
     body = [
         [
@@ -36,7 +37,8 @@ def paragraphs(analysis: Analysis) -> list[str]:
     ]  # fmt: skip
     return [
         f"The next {NEXT} labels cost {significant(NEXT * price)}. What they gain is an estimate: each curve is "
-        f"extrapolated ({link('more labels', 'method')}), to at most twice the labels.",
+        f"extrapolated ({link('more labels', 'method')}), to at most twice the labels. Gains and changes are by the "
+        "models' own answers, as in the curves.",
         *listed([_sentence(prospect) for prospect in found if _is_compared(prospect)]),
         *table("What more labels buy", headings, body, notes),
     ]

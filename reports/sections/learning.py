@@ -36,10 +36,11 @@ def section(analysis: Analysis) -> list[str]:
     return [
         "## Learning curves",
         *conclusions,
-        f"Test accuracy by number of training comments, on the same {len(run.data.test.labels):,} test "
+        "Test accuracy of the models' own answers by number of training comments, on the same "
+        f"{len(run.data.test.labels):,} test "
         f"comments; 95 % intervals reach up to ±{100 * widest / 2:.1f} points "
         f"({link('learning curve', 'method')}).",
-        *table("Test accuracy", headings, accuracies),
+        *table("Test accuracy of the models' own answers", headings, accuracies),
         "Training time, s.",
         *table("Training time", headings, seconds, notes),
         *of_labels,

@@ -30,7 +30,7 @@ def section(analysis: Analysis) -> list[str]:
     headings = [
         "model", "weights", "dtype", "parameters", "of them trained", "artifact, MB",
         "peak memory in training, MB", "trained at, UTC", "test comments truncated",
-        "settings tried on validation comments", "time of that, s",
+        "prompts tried on validation comments", "time of trying prompts, s",
     ]  # fmt: skip
     settings = [
         [

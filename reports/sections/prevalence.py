@@ -304,7 +304,7 @@ def _correction(analysis: Analysis, tested: _Set) -> list[str]:
     return [
         "### Scores are not probabilities here",
         f"{_worst(raw)}{_share(run, before, 'the training comments')}, and {_share(run, here, 'these comments')}: "
-        "raw scores are too high for a class that is rarer here. "
+        "scores right for the training comments would be too high for a class that is rarer here. "
         f"{link('corrected scores', 'Corrected scores')} account for the shares, but not for other "
         "differences.",
         *table("Scores of all models, raw and corrected", headings, body, notes),

@@ -55,9 +55,8 @@ def _estimates(analysis: Analysis, cells: Sequence[CellRecord]) -> dict[Measure,
         calibrated = {cell.name: cell for cell in analysis.decisions.calibrated.cells}
         trainings = [scores(run, calibrated[cell.name]) for cell in cells]
         of_scores = bootstrap.estimates(analysis.resamples, run.data.test.labels, trainings)
-        found |= {
-            measure: of_scores[measure] for measure in (metrics.BRIER, metrics.CALIBRATION_ERROR)
-        }
+        measures = metrics.SCORES if class_names.of_two(run) else metrics.MACRO_SCORES
+        found |= {measure: of_scores[measure] for measure in measures}
     shown = analysis.values[cells[0].name, "accuracy"]
     return found | {metrics.ACCURACY: Estimate(shown.value, shown.low, shown.high)}
 

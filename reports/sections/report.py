@@ -12,6 +12,7 @@ from worthit.reports.sections import (
     budgets,
     by_class,
     cascade,
+    choices,
     costs,
     data,
     data_audit,
@@ -99,7 +100,7 @@ def results(analysis: Analysis) -> list[str]:
     doubts = _disturbed(analysis.run)
     return [
         table,
-        _LEGEND + macro + _repeated(analysis) + endpoints.summary(analysis.run),
+        f"{_LEGEND} {choices.legend(analysis)}{macro}{_repeated(analysis)}{endpoints.summary(analysis.run)}",
         *([f"**{doubts}**"] if doubts else []),
         *notes,
     ]
@@ -126,7 +127,8 @@ def brief(analysis: Analysis, verdict: Verdict) -> str:
     reasons = [textwrap.fill(line, 80, subsequent_indent="    ") for line in notes.lines()]
     majority = percent(metrics.majority_accuracy(run.data.test.labels))
     legend = _BRIEF_LEGEND.format(test_set=run.data.test_set, majority=majority)
-    legend = textwrap.fill(legend + _repeated(analysis) + endpoints.summary(run), 80)
+    legend = f"{legend} {choices.legend(analysis)}{_repeated(analysis)}{endpoints.summary(run)}"
+    legend = textwrap.fill(legend, 80)
     if not class_names.of_two(run):
         legend += f"\n{_MACRO}"
     if doubts := _disturbed(run):

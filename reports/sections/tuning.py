@@ -42,8 +42,8 @@ def section(analysis: Analysis) -> list[str]:
         "## Tuning",
         f"Each model had {budget_s:g} s for a search on {len(run.data.validation.ids):,} validation "
         f"comments (`--tune`), which changed the settings of {changed} of {len(searches)}. Most "
-        "settings were tried on a part of the training comments; the last trainings decided: settings "
-        "change if their log loss is lower and the score below no lower. Later seeds "
+        "settings were tried on a part of the training comments; the last trainings decided: others replaced "
+        f"the given ones only if log loss was lower and {_measure(searches)} was not. Later seeds "
         f"use the settings of the first. {_WARNING}{_decided_on_a_part(analysis, searches)}",
         *table("Settings and their validation scores", headings, body, notes, left=2),
     ]
@@ -62,6 +62,11 @@ def _decided_on_a_part(analysis: Analysis, searches: Sequence[tuple[CellRecord, 
         f" Too slow to be tried on all training comments: {joined(models)}; there the settings may be "
         "better or worse than those given."
     )
+
+
+def _measure(searches: Sequence[tuple[CellRecord, Tuning]]) -> str:
+    """The figure that must not fall; every search of a run has the same."""
+    return next((tuning.measure for _, tuning in searches if tuning.measure), "the score below")
 
 
 def _changes(tuning: Tuning) -> str:

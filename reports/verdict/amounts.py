@@ -53,34 +53,49 @@ def of_measure(case: Case) -> str:
 
 def total_costs(case: Case, rival: CellRecord | None, shown: str) -> str:
     """The total costs of the LLM and of the rival, the lowest of all, and what a difference shows."""
-    what = "errors and machine" if case.analysis.options.prices_compute else "errors"
+    what = "errors and running" if case.analysis.options.prices_compute else "errors"
     costs_of = {
         models[0].name: case.analysis.values[models[0].name, prices.TOTAL_COST]
         for models in case.analysis.models.values()
     }
-    known = [cell for cell in case.analysis.models.values() if costs_of[cell[0].name].value]
+    known = {
+        cells[0].name: (value, cells[0])
+        for cells in case.analysis.models.values()
+        if (value := costs_of[cells[0].name].value) is not None
+    }
     llm = with_interval(costs_of[case.llm.name], significant)
     text = f"1,000 comments cost {llm} ({what}) with {case.name(case.llm)}"
     if rival is None:
         constant = significant(error_costs.of_constant(case.run))
         return f"{text}; with the best constant answer {constant}."
-    lead, of_rival = case.lead(rival), costs_of[rival.name].value
-    text += (
-        f", {'n/a' if of_rival is None else significant(of_rival)} with {case.name(rival)}: "
-        f"{case.name(case.llm)} saves {signed(case, lead.value)} ({signed(case, lead.low)} to "
-        f"{signed(case, lead.high)}), {shown}."
-    )
+    found, of_rival = case.lead(rival), costs_of[rival.name].value
+    text += f", {'n/a' if of_rival is None else significant(of_rival)} with {case.name(rival)}: "
+    if is_unknown(found):
+        text += "their difference is n/a."
+    else:
+        text += (
+            f"{case.name(case.llm)} saves {signed(case, found.value)} ({signed(case, found.low)} to "
+            f"{signed(case, found.high)}), {shown}."
+        )
     if known:
-        least = min(known, key=lambda cells: costs_of[cells[0].name].value or math.inf)[0]
-        text += f" {_lowest(case, least, case.llm if least is not case.llm else rival)}"
+        lowest, least = min(known.values(), key=lambda entry: entry[0])
+        if least.name not in (case.llm.name, rival.name):
+            text += f" {_lowest(case, lowest, least)}"
     return text
 
 
-def _lowest(case: Case, least: CellRecord, other: CellRecord) -> str:
-    """The model with the lowest total cost, and its lead over another."""
-    over, cost = lead(case.analysis, least, other), case.analysis.values
-    lowest = significant(cost[least.name, prices.TOTAL_COST].value or 0.0)
+def is_unknown(found: Lead) -> bool:
+    """True if a part of a lead is missing, such as a price of running."""
+    return math.isinf(found.low)
+
+
+def _lowest(case: Case, lowest: float, least: CellRecord) -> str:
+    """The model with the lowest total cost, and its lead over the LLM."""
+    text = f"The lowest total cost is that of {case.name(least)}, {significant(lowest)}"
+    over = lead(case.analysis, least, case.llm)
+    if is_unknown(over):
+        return f"{text}."
     return (
-        f"The lowest total cost is that of {case.name(least)}, {lowest}: {signed(case, over.value)} "
-        f"({signed(case, over.low)} to {signed(case, over.high)}) less than that of {case.name(other)}."
+        f"{text}: {signed(case, over.value)} ({signed(case, over.low)} to {signed(case, over.high)}) less than "
+        f"that of {case.name(case.llm)}."
     )

@@ -199,9 +199,8 @@ def _instead(case: Case, rival: CellRecord) -> str:
     times = f"{other} is {_times_cheaper(case, rival)}"
     standing = case.standing(rival)
     if standing == "worse":
-        return (
-            f"{other} is {wording.better(case)} than {llm}, and cheaper{' to run' * case.in_money}"
-        )
+        cheaper = "is cheaper to run" if case.in_money else "cheaper"
+        return f"{other} {wording.better(case)} than {llm}, and {cheaper}"
     if standing == "equivalent":
         return f"{times}, and equivalent to {llm}, within {size}"
     return f"{times}, and {llm} leads it by less than {size}, if at all"
@@ -210,6 +209,8 @@ def _instead(case: Case, rival: CellRecord) -> str:
 def _undecided(case: Case, rival: CellRecord) -> str:
     llm, other = wording.with_weights(case.run, case.llm), case.name(rival)
     found = case.lead(rival)
+    if amounts.is_unknown(found):
+        return f"the lead of {llm} over {other} is n/a, since a cost of one of them is unknown"
     interval = amounts.interval(case, found)
     return (
         f"on {case.comments:,} test comments, the lead of {llm} over {other} is between {interval}, and "

@@ -22,7 +22,7 @@ from worthit.reports.analysis.leads import Standing
 from worthit.reports.analysis.paired_tests import between
 from worthit.reports.text.format import joined, percent, points, with_interval
 from worthit.reports.verdict import amounts
-from worthit.reports.verdict.case import Case, is_cheaper, is_llm, is_tuned_llm, lead
+from worthit.reports.verdict.case import Case, figure, is_cheaper, is_llm, is_tuned_llm, lead
 
 _MOST_SENTENCES = 6
 _LARGE_PARAMETERS = 1e9
@@ -76,10 +76,11 @@ def parameters(count: int) -> str:
 
 
 def better(case: Case) -> str:
-    """What the better model is."""
+    """What the better model does: `is more accurate`."""
     if case.in_money:
-        return "cheaper in total"
-    return "more accurate" if case.measure == metrics.ACCURACY else "better"
+        running = " and running" * case.analysis.options.prices_compute
+        return f"costs less in errors{running}"
+    return "is more accurate" if case.measure == metrics.ACCURACY else "is better"
 
 
 def _figure(case: Case, rival: CellRecord | None) -> str:
@@ -101,7 +102,23 @@ def _figure(case: Case, rival: CellRecord | None) -> str:
     of_rival = "n/a" if value is None else percent(value)
     return (
         f"{text}, {case.name(rival)} {of_rival}: a difference of {points(lead.value)} points "
-        f"({points(lead.low)} to {points(lead.high)}), {_shown(case, rival)}."
+        f"({points(lead.low)} to {points(lead.high)}), {_shown(case, rival)}.{_recalls(case, rival)}"
+    )
+
+
+def _recalls(case: Case, rival: CellRecord) -> str:
+    """What recalls the thresholds for a recall gave on the test set; empty for other objectives."""
+    decisions = case.analysis.decisions
+    if decisions.objective.name != "recall" or not decisions.choices[case.llm.name].comments:
+        return ""
+    reached = [
+        f"{case.name(cell)} {percent(recall)}"
+        for cell in (case.llm, rival)
+        if (recall := leads.recall(case.run, cell)) is not None
+    ]
+    return (
+        f" Thresholds find {percent(decisions.objective.recall)} of the positive validation comments; of those of "
+        f"the test set they found: {joined(reached)}."
     )
 
 
@@ -110,7 +127,7 @@ def _shown(case: Case, rival: CellRecord) -> str:
     texts: dict[Standing, str] = {
         "better": f"all of it at or above the {amounts.size(case, case.worthwhile)} that would be worth it",
         "equivalent": f"all of it within ±{amounts.size(case, case.worthwhile)}: equivalent",
-        "worse": f"all of it below 0: {case.name(rival)} is {better(case)}",
+        "worse": f"all of it below 0: {case.name(rival)} {better(case)}",
         "not better": f"all of it below the {amounts.size(case, case.worthwhile)} that would be worth it",
         "undecided": f"an interval that includes the {amounts.size(case, case.worthwhile)} that would be worth it",
     }
@@ -151,6 +168,8 @@ def _other_llms(case: Case) -> str:
 def _other_llm(case: Case, other: CellRecord) -> str:
     over = lead(case.analysis, case.llm, other)
     llm, name = case.name(case.llm), case.name(other)
+    if amounts.is_unknown(over):
+        return ""
     low, high = (amounts.signed(case, end) for end in (over.low, over.high))
     interval = f"({amounts.signed(case, over.value)} {amounts.unit(case)}, {low} to {high})"
     standing = over.standing(case.worthwhile)
@@ -163,7 +182,7 @@ def _other_llm(case: Case, other: CellRecord) -> str:
             cheaper = f", and {llm} is {least}{times}cheaper to run"
         return f"{llm} and {name} are equivalent {interval}{cheaper}."
     if over.low <= 0 <= over.high:
-        return f"Whether {llm} or {name} is {better(case)} is undecided {interval}."
+        return f"Whether {llm} or {name} {better(case)} is undecided {interval}."
     return ""
 
 
@@ -261,7 +280,7 @@ def _untuned(case: Case) -> str:
     ]  # fmt: skip
     if not untuned:
         return ""
-    best = max(untuned, key=lambda cell: case.figure(cell).value or 0.0)
+    best = max(untuned, key=lambda cell: figure(case.analysis, cell))
     prompt = best.training.settings.get("prompt") if best.training else None
     asked = f" ({best.model}, prompt `{prompt}`)" if prompt else ""
     if case.in_money:
@@ -276,10 +295,16 @@ def _untuned(case: Case) -> str:
 def _endpoints(case: Case) -> str:
     """What models on a server reach: they are no local LLM, tuned or not."""
     cells = [cells[0] for cells in case.analysis.models.values() if cells[0].is_endpoint]
-    reached = [f"{case.name(cell)} {with_interval(case.figure(cell), percent)}" for cell in cells]
-    if not reached:
+    if not cells:
         return ""
-    return f"On a server, untuned: {joined(reached)}{amounts.of_measure(case)}."
+    if case.in_money:
+        totals = [case.analysis.values[cell.name, prices.TOTAL_COST] for cell in cells]
+        texts = [with_interval(total, significant) for total in totals]
+    else:
+        texts = [with_interval(case.figure(cell), percent) for cell in cells]
+    reached = [f"{case.name(cell)} {text}" for cell, text in zip(cells, texts, strict=True)]
+    unit = " per 1,000 comments" * case.in_money
+    return f"On a server, not tuned by this run: {joined(reached)}{unit}{amounts.of_measure(case)}."
 
 
 def _checkpoint(cell: CellRecord) -> str:
@@ -343,6 +368,8 @@ def _more_seeds(case: Case, rival: CellRecord) -> Iterator[str]:
     """More trainings, where they would add what is unknown or narrow the interval."""
     once = [case.name(cell) for cell in case.trained_once(case.llm, rival)]
     spread = case.lead(rival).spread
+    if amounts.is_unknown(case.lead(rival)):
+        return
     if once:
         yield f"More seeds: {joined(once)} may score differently in another training (`--seeds 3`)."
     elif case.standing(rival) != "undecided":

@@ -86,9 +86,20 @@ def test_latency_sends_each_comment_once_and_throughput_more_and_more_at_once(
 
 
 def test_a_limited_rate_ends_the_sweep() -> None:
-    limited = iter([False, True])
+    limited = iter([(16, False), (16, True)])
     sweep = server_requests.measure_concurrency(lambda texts, at_once: next(limited), ["a"])
     assert (sweep.ended_by, [rate.batch_size for rate in sweep.batches]) == ("rate limit", [1, 2])
+
+
+def test_only_answered_requests_count_as_a_rate() -> None:
+    answered = iter([4, 16, 0])
+    sweep = server_requests.measure_concurrency(
+        lambda texts, at_once: (next(answered), False), ["a"]
+    )
+    assert [rate.comments_per_s.samples for rate in sweep.batches] == [4, 16]
+    assert sweep.ended_by == "no answer"
+    with pytest.raises(CellError, match="answered none of 16 requests"):
+        server_requests.measure_concurrency(lambda texts, at_once: (0, False), ["a"])
 
 
 def test_comments_without_an_answer_are_counted_and_have_equal_probabilities(

@@ -45,6 +45,8 @@ def test_on_a_cpu_the_preset_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == {(row, "cpu"): MEDIUM.name for row in LLM_ROWS.split(",")}
     monkeypatch.setattr(llm_choice.processor, "allowed_cores", lambda: 2)
     assert {*chosen("--models", LLM_ROWS, "--preset", "standard").values()} == {SMALLEST.name}
+    (choice,) = llm_choice.choose(options("--models", LLM_ROWS, "--preset", "standard"))
+    assert "the packaged LLM; no larger cached one fits in 32 GB and 2 cores" in str(choice)
 
 
 class Memory:

@@ -124,7 +124,7 @@ def test_the_server_decides_how_long_to_wait_up_to_a_minute(
         (Act(400, {"error": {"code": "content_filter", "message": "hello"}}), "refused (400 content_filter)"),
         (Act(400, {"error": {"code": "a sentence with hello"}}), "refused (400)"),
         (Act(body=b"<html>"), "not an answer"),
-        (Act(body={"choices": 3}), "names no class"),
+        (Act(body={"choices": 3}), "not a chat completion"),
         (says("I cannot say"), "names no class"),
         (says("True", finish_reason="content_filter"), "refused by a content filter"),
     ],

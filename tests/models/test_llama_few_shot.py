@@ -105,7 +105,7 @@ def test_fit_chooses_prompt_and_shots_on_the_comments_that_choose_was_given(weig
     model = few_shot(weights, prompt=None, shots=None, example_length=3)
     tried = model.choose(TEXTS, LABELS)
     model.fit(TEXTS, LABELS)
-    assert tried == len(model._wordings()) + 2
+    assert tried == len(model._wordings())
     assert model.get_params()["prompt"] in model._templates()
     assert model.get_params()["shots"] in (4, 8, 16)
     assert len(model._examples) == model.get_params()["shots"]

@@ -151,6 +151,42 @@ def test_every_search_space_has_settings_of_its_model(name: str) -> None:
                 }
 
 
+@pytest.mark.parametrize("name", registry.MODELS)
+def test_the_given_settings_are_in_the_search_space(name: str) -> None:
+    if registry.MODELS[name].trained_as:
+        return  # tuned as the other model
+    kind = registry.model_class(name)
+    given = kind().get_params()
+    for setting, values in kind.search_space(1_000).items():
+        assert given[setting] in values, setting
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "few", "many"),
+    [
+        ("bert", {}, 4, 1),
+        ("bert", {"epochs": 3}, 3, 3),
+        ("embeddings", {}, 1, 1),
+        ("llama-head", {"adapted_share": 0.0}, 1, 1),
+        ("llama-head", {}, 4, 1),
+        ("word2vec", {}, 100, 93),
+        ("fasttext", {"epochs": 7}, 7, 7),
+        ("tfidf", {}, 1, 1),
+    ],
+)
+def test_a_model_says_how_often_it_reads_comments(
+    name: str, settings: dict[str, Any], few: int, many: int
+) -> None:
+    model = registry.model_class(name)().set_params(**settings)
+    assert [model.count_passes(["four words are here"] * n) for n in (250, 4_000)] == [few, many]
+
+
+def test_the_head_of_an_llm_is_tuned_too() -> None:
+    space = registry.model_class("llama-head").search_space(1_000)
+    assert space["adapted_share"] == (0.0, 0.5, 1.0)
+    assert {"C", "learning_rate", "epochs", "r"} <= space.keys()
+
+
 def test_a_trial_stops_at_its_deadline_unless_it_is_done() -> None:
     check = trials.until(10.0, lambda: 11.0)
     check(5, 5)

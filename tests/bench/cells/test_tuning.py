@@ -221,3 +221,19 @@ def test_the_search_is_the_same_for_the_same_seed() -> None:
 
     assert calls(1) == calls(1)
     assert calls(1) != calls(2)
+
+
+def test_the_epochs_of_the_given_settings_may_depend_on_the_comments() -> None:
+    class FewerForMore(Simulated):
+        """Reads small parts more often, unless settings say how often."""
+
+        def __call__(self, settings: tuning.Settings, comments: int, left_s: float) -> Trial:
+            epochs = settings.get("epochs") or epochs_of(comments)
+            return super().__call__({**settings, "epochs": epochs}, comments, left_s)
+
+    def epochs_of(comments: int) -> float:
+        return 1_000 / comments
+
+    space = {"C": (1.0, 10.0)}
+    found = search(FewerForMore(best_at_10), 60, space=space, epochs_of=epochs_of)
+    assert found.comments == 1_000  # with the epochs of 125 comments, 1,000 would seem to take 80 s

@@ -28,9 +28,9 @@ def test_each_recipe_is_trained_at_each_size_with_each_seed(
     expected = itertools.product((100, 200), (0, 1), (5, 20))
     assert [(t.size, t.seed, t.settings["components"]) for t in trials] == list(expected)
     table = capsys.readouterr().out.split("\n\n")[-1].splitlines()
-    mean = statistics.mean(t.accuracy for t in trials if t.group == (200, "components=20"))
+    mean = statistics.mean(t.accuracy for t in trials if t.group == (200, 100, "components=20"))
     (row,) = (line for line in table if line.startswith("200") and "components=20" in line)
-    assert row.split()[2:4] == ["2", f"{100 * mean:.1f}"]
+    assert row.split()[3:5] == ["2", f"{100 * mean:.1f}"]
 
 
 def test_an_interrupted_comparison_trains_only_what_is_missing(tmp_path: Path) -> None:
@@ -56,6 +56,7 @@ def test_a_draw_has_each_class_and_depends_on_the_seed_alone() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["endpoint:gpt"], "endpoint:gpt is not trained"),
         (["gpt"], "unknown model 'gpt'"),
         (["lsa", "components"], "'components' is not NAME=VALUE"),
         (["lsa", "depth=3"], "lsa has no setting 'depth'"),

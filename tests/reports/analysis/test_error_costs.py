@@ -88,3 +88,13 @@ def test_a_lead_is_paired() -> None:
 def test_the_report_has_the_cost_of_errors() -> None:
     analysis = Analysis.of(run(cell(20, 5)))
     assert analysis.values["tfidf-cpu", "error_cost"].value == pytest.approx(245)
+
+
+def test_a_class_without_comments_makes_the_cost_unavailable_not_0() -> None:
+    made = run(cell(20, 5))
+    only = tuple(0 for _ in made.data.natural.labels)
+    natural = dataclasses.replace(made.data.natural, labels=only)
+    made = dataclasses.replace(made, data=dataclasses.replace(made.data, natural=natural))
+    found = error_costs.bounded(made, made.cells[0])
+    assert found.value is None
+    assert "no comment in the natural test set" in found.figure.reason

@@ -36,7 +36,7 @@ def test_costs_need_two_classes() -> None:
     made = run((0, 1, 2) * 5, ("a", "b", "c"), cost_miss="2", cost_false_alarm="1")
     assert Objective.of(made).name == "accuracy"
     with pytest.raises(OptionError, match="needs two classes; this run has 3") as no:
-        require_two_classes(made, made.options)
+        require_two_classes(3, made.options)
     assert "\n" not in str(no.value)
 
 

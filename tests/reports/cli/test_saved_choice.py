@@ -108,3 +108,35 @@ def test_a_damaged_choice_is_refused(project: Path, capsys: pytest.CaptureFixtur
     (folder / "decision.json").write_text("{")
     assert cli.main(["score", "--model", str(folder), str(project / "in.csv")]) == 2
     assert "decision.json is damaged" in capsys.readouterr().err
+
+
+def test_costs_choose_for_cost_whatever_the_run_was_saved_with(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = project / "reports" / "runs" / "biased.json"
+    made = run_file.load(file)
+    run_file.save(replace(made, options={**made.options, "--objective": "f1"}), file)
+    flagged = score(project, "biased:tfidf", "--cost-miss", "1e9", "--cost-false-alarm", "1e-3")
+    assert "chosen for cost" in capsys.readouterr().err
+    assert {row["predicted"] for row in flagged} == {"toxic"}
+
+
+def test_one_cost_replaces_that_of_the_run(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = project / "reports" / "runs" / "biased.json"
+    made = run_file.load(file)
+    costs = {"--cost-miss": "1", "--cost-false-alarm": "1"}
+    run_file.save(replace(made, options={**made.options, **costs}), file)
+    score(project, "biased:tfidf", "--cost-miss", "1e9")
+    assert "chosen for cost" in capsys.readouterr().err
+
+
+def test_a_recall_without_its_objective_is_refused_in_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["score", "--model", "biased:tfidf", str(project / "in.csv"), "--root", str(project)]
+    assert cli.main([*given, "--recall", "0.9"]) == 2
+    said = capsys.readouterr().err
+    assert "add --objective recall" in said
+    assert said.count("\n") == 1

@@ -158,7 +158,8 @@ def test_without_prices_a_better_endpoint_leaves_the_verdict_open_and_a_worse_on
     assert "--price-in" in better.changes[0]
     worse = rules.decide(Analysis.of(run(endpoint_runs.cell(0.85))))
     assert worse.answer.startswith("practical")
-    assert any("On a server, untuned: endpoint:gpt 85.0 %" in reason for reason in worse.reasons)
+    on_server = "On a server, not tuned by this run: endpoint:gpt 85.0 %"
+    assert any(on_server in reason for reason in worse.reasons)
 
 
 def test_no_rate_of_a_server_is_simulated_or_taken_for_exact() -> None:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests import endpoint_runs
 from tests.rendering import render
 from tests.verdict_runs import cell, decide, run
 from worthit.bench.saved.record import Run
@@ -31,7 +32,7 @@ def test_fewer_and_cheaper_errors_make_the_llm_practical() -> None:
         found.headline,
     )
     assert "1,000 comments cost" in found.reasons[0]
-    assert "The lowest total cost is that of llama" in found.reasons[0]
+    assert "The lowest total cost" not in found.reasons[0]
     assert "points" not in found.headline + found.reasons[0]
 
 
@@ -40,7 +41,7 @@ def test_an_expensive_machine_outweighs_fewer_errors() -> None:
     assert decide(*cells, **COSTS).answer != "not worth it here"
     priced = decide(*cells, **COSTS, machine_price="10000")
     assert priced.answer == "not worth it here"
-    assert "errors and machine" in priced.reasons[0]
+    assert "errors and running" in priced.reasons[0]
 
 
 def test_equal_models_are_not_decided_by_the_llm() -> None:
@@ -70,7 +71,10 @@ def test_a_model_whose_machine_cost_is_unknown_decides_nothing() -> None:
     unknown = dataclasses.replace(cell("bert", 0.9), throughput=None)
     made = run(cell("tfidf", 0.5), unknown, cell("llama", 0.95), **COSTS, machine_price="1")
     analysis = Analysis.of(made)
-    assert rules.decide(analysis).answer == "too little data to tell"
+    found = rules.decide(analysis)
+    assert found.answer == "too little data to tell"
+    assert "n/a with bert: their difference is n/a" in found.reasons[0]
+    assert not any(change.startswith(("More test", "More seeds")) for change in found.changes)
     render(made)
 
 
@@ -79,3 +83,28 @@ def test_the_report_says_what_is_in_the_cost() -> None:
     assert "total (errors only: no machine price)" in text
     assert "a miss 2, a false alarm 1" in text
     assert "cost of errors per 1,000" in text.split("## Results")[1].split("## ")[0]
+
+
+def test_an_endpoint_in_money_costs_its_answers_in_total_and_in_leads() -> None:
+    made = run(
+        cell("tfidf", 0.9), endpoint_runs.cell(0.9), cell("llama", 0.95), **COSTS,
+        machine_price="100", price_in="1000", price_out="1000",
+    )  # fmt: skip
+    analysis = Analysis.of(made)
+    _, endpoint, llama = analysis.run.cells
+    totals = [analysis.values[one.name, "total_cost"].value for one in (endpoint, llama)]
+    assert totals[0] is not None
+    assert totals[1] is not None
+    assert cases.lead(analysis, llama, endpoint).value == pytest.approx(totals[0] - totals[1])
+    errors = analysis.values[endpoint.name, "error_cost"].value
+    assert errors is not None
+    # 80 prompt and 2 completion tokens of each comment
+    assert totals[0] - errors == pytest.approx(82.0)
+
+
+def test_an_endpoint_in_money_is_never_a_percentage() -> None:
+    made = run(cell("tfidf", 0.8), endpoint_runs.cell(0.85), cell("llama", 0.95), **COSTS)
+    found = rules.decide(Analysis.of(made))
+    (sentence,) = (one for one in found.reasons if one.startswith("On a server"))
+    assert "per 1,000 comments" in sentence
+    assert "%" not in sentence
