@@ -55,8 +55,9 @@ def _estimates(analysis: Analysis, cells: Sequence[CellRecord]) -> dict[Measure,
         calibrated = {cell.name: cell for cell in analysis.decisions.calibrated.cells}
         trainings = [scores(run, calibrated[cell.name]) for cell in cells]
         of_scores = bootstrap.estimates(analysis.resamples, run.data.test.labels, trainings)
-        measures = metrics.SCORES if class_names.of_two(run) else metrics.MACRO_SCORES
-        found |= {measure: of_scores[measure] for measure in measures}
+        # Rankings stay those of the results table and of the tests between models.
+        for measure in (metrics.BRIER, metrics.CALIBRATION_ERROR):
+            found[measure] = of_scores[measure]
     shown = analysis.values[cells[0].name, "accuracy"]
     return found | {metrics.ACCURACY: Estimate(shown.value, shown.low, shown.high)}
 
