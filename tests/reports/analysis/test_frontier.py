@@ -13,6 +13,8 @@ from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.frontier import Frontier, Point
 from worthit.reports.sections import frontier
 
+PREPARATION = "training or choice of prompt"
+
 
 def standings(found: record.Run, cost: str = "latency p50") -> dict[str, tuple[str, str]]:
     return {point.label: (point.standing, point.by) for point in points(found, cost)}
@@ -32,7 +34,7 @@ def frontiers(found: record.Run) -> dict[str, Frontier]:
 
 
 def test_both_models_of_a_trade_off_are_on_the_frontier() -> None:
-    for cost in ("training", "latency p50", "compute", "peak memory", "energy"):
+    for cost in (PREPARATION, "latency p50", "compute", "peak memory", "energy"):
         found = standings(run(CHEAP_AND_BAD, EXPENSIVE_AND_GOOD), cost)
         assert found == {"lsa": ("frontier", ""), "bert": ("frontier", "")}
 
@@ -61,7 +63,7 @@ def test_costs_within_their_bounds_make_no_model_cheaper() -> None:
 def test_one_sample_costs_differ_by_more_than_the_noise(percent: float, standing: str) -> None:
     pair = (cell("lsa", range(5), 1.0), cell("bert", range(5), 1.1))
     noisy = run(*pair, noise=measured(percent, "%", "loop"))
-    for cost in ("training", "compute", "energy"):
+    for cost in (PREPARATION, "compute", "energy"):
         assert standings(noisy, cost)["bert"][0] == standing
 
 
@@ -107,15 +109,24 @@ def test_no_model_is_cheaper_to_train_than_an_untuned_one() -> None:
     training = dataclasses.replace(cell("x").training, train_s=unavailable("s", NOT_TUNED))  # type: ignore[type-var]
     untuned = cell("llama-zero-shot", range(50), 30.0, training=training)
     found = run(CHEAP_AND_BAD, untuned, EXPENSIVE_AND_GOOD)
-    assert standings(found, "training") == {
+    assert standings(found, PREPARATION) == {
         "lsa": ("dominated", "llama-zero-shot"),
         "llama-zero-shot": ("frontier", ""),
         "bert": ("frontier", ""),
     }
-    assert points(found, "training")[1].cost.nothing
+    assert points(found, PREPARATION)[1].cost.nothing
     other = dataclasses.replace(training, train_s=unavailable("s", "the clock broke"))
     found = run(CHEAP_AND_BAD, dataclasses.replace(untuned, training=other), EXPENSIVE_AND_GOOD)
-    assert standings(found, "training")["llama-zero-shot"] == ("unknown", "")
+    assert standings(found, PREPARATION)["llama-zero-shot"] == ("unknown", "")
+
+
+def test_the_choice_of_a_prompt_counts_as_the_training_of_an_untuned_model() -> None:
+    training = dataclasses.replace(  # type: ignore[type-var]
+        cell("x").training, train_s=unavailable("s", NOT_TUNED), choosing_s=measured(40.0, "s", "c")
+    )
+    untuned = cell("llama-zero-shot", range(50), 30.0, training=training)
+    found = run(CHEAP_AND_BAD, untuned, EXPENSIVE_AND_GOOD)
+    assert points(found, PREPARATION)[1].cost.value == 40.0
 
 
 def test_an_estimated_cost_is_not_ranked() -> None:
@@ -205,7 +216,7 @@ def test_a_model_is_listed_with_the_costs_whose_frontier_it_is_on() -> None:
     slow = cell("tfidf", range(4), 20.0).latency
     mixed = cell("tfidf", range(5), 0.5, latency=slow)
     conclusion = frontier.section(Analysis.of(run(EXPENSIVE_AND_GOOD, mixed)))[1]
-    assert "of training, compute, peak memory and energy: tfidf" in conclusion
+    assert f"of {PREPARATION}, compute, peak memory and energy: tfidf" in conclusion
     assert "of latency p50: bert." in conclusion
 
 
