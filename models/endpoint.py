@@ -25,6 +25,7 @@ from worthit.models.chat.answers import Completion
 from worthit.models.chat.client import Client, Reply
 from worthit.models.chat.messages import Example, Question
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+from worthit.models.transformer import examples
 
 _FILE = "endpoint.json"
 _MOST_TOKENS = 8  # of an answer; a class's name may have several
@@ -202,11 +203,5 @@ class Endpoint(Classifier[EndpointSettings]):
         )
 
     def _examples(self, texts: Sequence[str], labels: Labels) -> list[Example]:
-        """Examples by the seed, of each class in turn, so that neither class comes in a row."""
-        rng = np.random.default_rng(self.seed)
-        rows_of = [
-            rng.permutation(np.flatnonzero(labels == label)) for label in range(len(self.classes))
-        ]
-        turns = max(map(len, rows_of), default=0)
-        in_turn = [rows[turn] for turn in range(turns) for rows in rows_of if turn < len(rows)]
-        return [(texts[row], int(labels[row])) for row in in_turn[: self.settings.shots]]
+        rows = examples.draw(labels, self.settings.shots, self.seed)
+        return [(texts[row], int(labels[row])) for row in rows]

@@ -16,7 +16,7 @@ import numpy as np
 from worthit.datasets.errors import OptionError, RunError
 from worthit.models.contract import Labels, Progress, silent
 from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
-from worthit.models.transformer import prompt_choice, prompt_family
+from worthit.models.transformer import examples, prompt_choice, prompt_family
 from worthit.models.transformer.prompts import Prompt
 
 _EXAMPLES = "examples.json"
@@ -96,16 +96,8 @@ class LlamaFewShot(LlamaZeroShot):
     def _draw(
         self, texts: Sequence[str], labels: Labels, count: int
     ) -> list[prompt_family.Example]:
-        """Examples of all classes in turn, so that the first ones are balanced, too."""
-        rng = np.random.default_rng(self.seed)
-        rows = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
-        drawn: list[prompt_family.Example] = []
-        for turn in range(count):
-            for place in rng.permutation(len(rows)):
-                if turn < len(rows[place]) and len(drawn) < count:
-                    row = rows[place][turn]
-                    drawn.append((self._cut(texts[row]), int(labels[row])))
-        return drawn
+        rows = examples.draw(labels, count, self.seed)
+        return [(self._cut(texts[row]), int(labels[row])) for row in rows]
 
     def _cut(self, text: str) -> str:
         (tokens,) = self._comment_tokens([text])
@@ -122,9 +114,9 @@ class LlamaFewShot(LlamaZeroShot):
         return len(self._question_tokens()) <= positions // 2
 
     def _after(
-        self, template: prompt_family.Template, examples: Sequence[prompt_family.Example]
+        self, template: prompt_family.Template, shown: Sequence[prompt_family.Example]
     ) -> Prompt:
-        return template.prompt(self._tokenizer, self._first_tokens, examples)
+        return template.prompt(self._tokenizer, self._first_tokens, shown)
 
     def _prompt_of(self, template: prompt_family.Template) -> Prompt:
         return self._after(template, self._examples)

@@ -22,32 +22,18 @@ from sklearn.linear_model import LogisticRegression
 
 from worthit.datasets.errors import CheckpointError
 from worthit.models.contract import Labels, Progress, Size
-from worthit.models.llama import Llama
+from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.transformer import batches, prompts
 
 _HEAD = "head.safetensors"
 
 
 @dataclass(frozen=True)
-class LlamaHeadSettings:
-    checkpoint: str = "SmolLM2-135M-Instruct"  # packaged name, folder, .gguf file or hub id
-    max_length: int | None = 128  # tokens per comment; None: no limit
+class LlamaHeadSettings(LlamaSettings):
+    adapted_share: float = 0.5  # of the computed layers, from the top; 0: only the head is trained
     layers_share: float = 1.0  # of the layers, from the bottom; those above are not computed
     C: float = 10.0  # of the logistic regression
     max_iter: int = 1_000
-    adapted_share: float = 0.5  # of the computed layers, from the top; 0: only the head is trained
-    r: int = 16
-    alpha: int = 32
-    dropout: float = 0.0
-    target_modules: tuple[str, ...] = ("all-linear",)
-    learning_rate: float | None = None  # None: 1e-3 below 300 M parameters, else 2e-4
-    batch_size: int = 8
-    micro_batch_size: int | None = None  # computed at once, on accelerators; None: what fits
-    epochs: int | None = None  # None: more for few comments (`epochs`)
-    warmup_share: float = 0.1
-    weight_decay: float = 0.01
-    precision: str = "auto"  # auto: bf16 where it is faster; or fp32, bf16
-    scoring_batch_size: int = 128  # at most, on CPUs; fewer for long comments
 
 
 class LlamaHead(Llama):

@@ -89,7 +89,7 @@ def test_examples_are_of_each_class_in_turn() -> None:
     with serve(by_word) as server:
         fitted(server.url, shots=4).ask(["hello"], 1)
     roles = [message["content"] for message in server.requests[-1]["messages"][2::2]]
-    assert roles == ["False", "True", "False", "True"]
+    assert sorted(roles[:2]) == sorted(roles[2:]) == ["False", "True"]
 
 
 def test_a_limited_rate_and_errors_are_waited_for_and_counted() -> None:
