@@ -54,7 +54,7 @@ def _in_new_process(dataset: str, cache: str) -> dict[str, float]:
         [sys.executable, "-P", "-m", module, "--one", "--dataset", dataset],
         env=os.environ | {"WORTHIT_CACHE": cache},
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode != 0:  # it has printed why

@@ -172,7 +172,12 @@ def _convert(gguf: Path, target: Path) -> None:
     """Dequantise a GGUF file into `target`, in another process, to keep its memory out of this one."""
     command = [sys.executable, "-P", "-m", "worthit.models.weights.gguf", str(gguf), str(target)]
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
