@@ -1,6 +1,5 @@
 """Progress lines while cells run, at most 80 columns wide."""
 
-import os
 import textwrap
 import time
 from typing import TextIO
@@ -16,7 +15,7 @@ class Progress:
     """Lines on a terminal or in a log; on a terminal also a bar during training.
 
     Args:
-        stream: pytest captures stdout and stderr while a test runs, so see `terminal`.
+        stream: pytest captures stdout and stderr while a test runs, so see `terminal.stderr`.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -64,11 +63,6 @@ class Progress:
             self._bar = None
         if self._stream.isatty():
             self._stream.write("\x1b[2K\r")
-
-
-def terminal() -> TextIO:
-    """A stream to the real stderr that stays open while pytest captures the usual one."""
-    return os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
 
 
 def figure_text(figure: Figure) -> str:

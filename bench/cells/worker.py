@@ -1,8 +1,8 @@
 """The process of a cell: reads requests and answers them, independently of pytest.
 
-One JSON object per line, in UTF-8 whatever the locale. In: {"do": OPERATION, ...}. Out: any number of {"progress": [done, total]},
-then {"answer": …, "seconds": …} or {"error": one line, "kind": …}. The output of libraries goes to
-stderr, which `engine` redirects to the cell's log file.
+One JSON object per line, in UTF-8 whatever the locale. In: {"do": OPERATION, ...}. Out: any number
+of {"progress": [done, total]}, then {"answer": …, "seconds": …} or {"error": one line, "kind": …}. The output
+of libraries goes to stderr, which `engine` redirects to the cell's log file.
 """
 
 import os

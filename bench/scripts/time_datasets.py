@@ -18,10 +18,12 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from worthit.bench import terminal
 from worthit.models.hardware import processor
 
 
 def main() -> None:
+    terminal.print_anything()
     parser = argparse.ArgumentParser(
         description="Time the data protocol, with an empty cache and from the cache."
     )
