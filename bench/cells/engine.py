@@ -190,3 +190,16 @@ def thread_settings(threads: int) -> dict[str, str]:
     """Settings for repeatable runs: fixed hash seed, and thread pools of this size."""
     fixed = {"PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "true"}
     return fixed | dict.fromkeys(_THREAD_VARIABLES, str(threads))
+
+
+def overridden_threads() -> str:
+    """A line on the user's sizes of thread pools that `thread_settings` replaces; empty if none."""
+    cores = processor.allowed_cores()
+    given = {name: os.environ.get(name, str(cores)) for name in _THREAD_VARIABLES}
+    others = [f"{name}={value}" for name, value in given.items() if value != str(cores)]
+    if not others:
+        return ""
+    return (
+        f"{', '.join(others)} has no effect: all thread pools have {cores} threads, one for each "
+        "core that this process may use; on Linux, taskset limits the cores"
+    )

@@ -17,7 +17,7 @@ import threadpoolctl
 
 from worthit.datasets.cache import short_hash
 from worthit.datasets.errors import one_line
-from worthit.models.hardware import processor
+from worthit.models.hardware import main_memory, processor
 
 #: distributions whose versions every run records
 LIBRARIES = (
@@ -28,9 +28,9 @@ LIBRARIES = (
 
 #: must be equal in two descriptions before their runs are compared for regressions
 FINGERPRINT_KEYS = (
-    "cpu", "cores_allowed", "cpu_quota_cores", "cores_present", "memory_gb", "accelerators",
-    "gpu_driver", "gpu_power_limits_w", "system", "operating_system", "architecture", "python",
-    "torch_build", "blas", "blas_threads", "libraries",
+    "cpu", "cores_allowed", "cpus_allowed", "cpu_quota_cores", "cores_present", "memory_gb",
+    "memory_limit_gb", "accelerators", "gpu_driver", "gpu_power_limits_w", "system",
+    "operating_system", "architecture", "python", "torch_build", "blas", "blas_threads", "libraries",
 )  # fmt: skip
 
 
@@ -49,12 +49,15 @@ def describe() -> dict[str, Any]:
     """Processor, memory, accelerators, system and versions, with their fingerprint."""
     gpus = nvidia_gpus()
     blas, blas_threads = _blas()
+    limit_bytes = main_memory.limit_bytes()
     description = {
         "cpu": processor.cpu_name(),
         "cores_allowed": processor.allowed_cores(),
+        "cpus_allowed": processor.allowed_cpus(),  # with every hyper-thread of these cores
         "cpu_quota_cores": processor.cpu_quota_cores() or "no limit",
         "cores_present": psutil.cpu_count(logical=False) or os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "memory_limit_gb": round(limit_bytes / 1e9, 1) if limit_bytes else "no limit",
         "accelerators": [gpu.name for gpu in gpus] + (["Apple GPU"] if is_apple_silicon() else []),
         "gpu_driver": gpus[0].driver if gpus else "none",
         "gpu_power_limits_w": [gpu.power_limit_w for gpu in gpus],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from worthit.bench.cells import engine
 from worthit.bench.cells.engine import Limit, Worker
 from worthit.datasets.errors import CellError
 
@@ -92,3 +93,19 @@ worker.serve(lambda cell, progress: None)
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert done.returncode == 1
     assert b"no pipe" in done.stderr
+
+
+def test_the_users_numbers_of_threads_are_replaced_and_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine.processor, "allowed_cores", lambda: 4)
+    for name in engine._THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert engine.overridden_threads() == ""
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert engine.overridden_threads() == ""
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("MKL_NUM_THREADS", "1")
+    line = engine.overridden_threads()
+    assert line.startswith("OMP_NUM_THREADS=2, MKL_NUM_THREADS=1 has no effect")
+    assert "4 threads" in line

@@ -49,6 +49,7 @@ def test_allowed_cores_respect_affinity_and_quota(
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(processor, "_CGROUPS", tmp_path)
     monkeypatch.setattr(processor, "_OWN_CGROUPS", tmp_path / "proc")
+    monkeypatch.setattr(processor, "_CPUS", tmp_path)  # no siblings
     affinity = set(range(8))
     monkeypatch.setattr(processor.os, "sched_getaffinity", lambda pid: affinity, raising=False)
     assert processor.cpu_quota_cores() == quota
