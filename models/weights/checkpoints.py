@@ -146,6 +146,7 @@ def _from_folder(given: str, folder: Path) -> Checkpoint:
         )
     _require_safetensors(given, folder)
     files = sorted(file for kind in _WANTED for file in folder.glob(kind))
+    files += sorted(file for kind in _WANTED for file in folder.glob(f"[0-9]_*/{kind}"))  # modules
     return Checkpoint(given, folder, "folder", short_hash(*(sha256_of(file) for file in files)))
 
 
