@@ -86,6 +86,9 @@ class Embeddings(Encoder[EmbeddingsSettings]):
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         return super()._tokens([self._modules.text(text) for text in texts])
 
+    def _comment_limit(self) -> int:
+        return super()._comment_limit() - self._prompt_tokens
+
     def truncated_share(self, texts: Sequence[str]) -> float:
         return super().truncated_share([self._modules.text(text) for text in texts])
 

@@ -31,7 +31,7 @@ _HEAD = "head.safetensors"
 @dataclass(frozen=True)
 class LlamaHeadSettings:
     checkpoint: str = "SmolLM2-135M-Instruct"  # packaged name, folder, .gguf file or hub id
-    max_length: int | None = 128  # tokens per comment; None: no limit
+    max_length: int | None = 128  # tokens per comment; None: as many as the context has room for
     layers_share: float = 1.0  # of the layers, from the bottom; those above are not computed
     C: float = 10.0  # of the logistic regression
     max_iter: int = 1_000

@@ -6,7 +6,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from worthit.bench.saved.record import Figure, significant
+from worthit.bench.saved.record import Figure, Setup, Training, significant
 
 _WIDTH = 80
 
@@ -67,6 +67,18 @@ class Progress:
 
 def figure_text(figure: Figure) -> str:
     return "n/a" if figure.value is None else f"{significant(figure.value)} {figure.unit}"
+
+
+def shortened(setup: Setup | None, training: Training) -> str:
+    """A line if the model reads fewer tokens than it was told to; empty if not."""
+    given = setup and setup.settings.get("max_length")
+    used = training.settings.get("max_length")
+    if not given or used is None or used >= given:
+        return ""
+    return (
+        f"max length is {used:,} tokens of a comment, not {given:,}: the checkpoint's context has no room "
+        "for more"
+    )
 
 
 def minutes(seconds: float) -> str:
