@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from worthit.bench import options, session
+from worthit.bench import options, session, terminal
 from worthit.bench.cell import cell_name
 from worthit.bench.cells.cell_run import CellRun
-from worthit.bench.cells.progress import Progress, terminal
+from worthit.bench.cells.progress import Progress
 from worthit.bench.options import BenchmarkOptions
 from worthit.bench.session import Session
 from worthit.datasets.errors import OutputError, WorthitError
@@ -29,12 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    terminal.print_anything()
     get, runs_folder = config.getoption, config.rootpath / "reports" / "runs"
     try:
         config.stash[_OPTIONS] = options.read(get, runs_folder, report_options.checked(get))
     except WorthitError as error:
         raise pytest.UsageError(str(error)) from None
-    config.stash[_PROGRESS] = Progress(terminal())  # now: later pytest captures stderr
+    config.stash[_PROGRESS] = Progress(terminal.stderr())  # now: later pytest captures stderr
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -114,7 +115,9 @@ def pytest_benchmark_update_machine_info(
 ) -> None:
     from worthit.bench.instruments import machine
 
-    machine_info["worthit"] = machine.describe()
+    described = machine.describe()
+    # --benchmark-compare takes another commit for another machine; commit_info and our run have it.
+    machine_info["worthit"] = {key: described[key] for key in described if key != "commit"}
 
 
 def pytest_report_teststatus(

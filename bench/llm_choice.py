@@ -7,12 +7,10 @@ On a GPU, or with a preset that says so, it is the largest one on this machine t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import psutil
-
 from worthit.bench.instruments import machine
 from worthit.bench.options import BenchmarkOptions
 from worthit.bench.saved.record import significant
-from worthit.models.hardware import processor
+from worthit.models.hardware import main_memory, processor
 from worthit.models.registry import MODELS
 from worthit.models.weights import largest
 from worthit.models.weights.largest import Llm, Room
@@ -64,7 +62,7 @@ def _room(device: str) -> Room:
         if sizes:
             return Room(min(sizes))
     cores = processor.allowed_cores() if device == "cpu" else None
-    return Room(int(psutil.virtual_memory().total), shared=True, cores=cores)
+    return Room(main_memory.usable_bytes(), shared=True, cores=cores)
 
 
 def _chooses(options: BenchmarkOptions, row: str, name: str) -> bool:

@@ -203,7 +203,7 @@ class BenchmarkOptions:
         read=lambda given: Protocol(test_size=given).test_size, type=int, metavar="N",
     )]  # fmt: skip
     max_length: Annotated[int | None, Option(
-        "--max-length", "number of tokens of a comment that transformers read (128)",
+        "--max-length", "number of tokens of a comment that transformers read, at most those of their context (128)",
         read=_from_1_up("--max-length"), type=int, metavar="TOKENS",
     )]  # fmt: skip
     checkpoint: Annotated[dict[str, str], Option(  # name of the row → hub id or path

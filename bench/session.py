@@ -10,6 +10,7 @@ from typing import Any
 
 from worthit.bench import llm_choice
 from worthit.bench.cell import Cell, cell_name, file_name
+from worthit.bench.cells import engine
 from worthit.bench.cells.cell_run import CellRun
 from worthit.bench.cells.progress import Progress, minutes
 from worthit.bench.instruments import machine, server_requests
@@ -78,6 +79,8 @@ class Session:
         """
         options, preset = self.options, self.options.preset
         self._progress.line(f"\nworthit: preset {preset.name} ({preset.about})")
+        if overridden := engine.overridden_threads():
+            self._progress.line(f"  {overridden}")
         prepared = prepare.prepare(options.dataset, _protocol(options), options.choices)
         self._prepared = prepared
         train, test = prepared.step("train"), prepared.step("test")

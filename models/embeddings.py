@@ -1,8 +1,9 @@
 """Frozen sentence embeddings of a pretrained encoder, logistic regression on top.
 
 Reimers and Gurevych 2019, "Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks". An
-embedding is the mean of the last layer's token vectors, scaled to length 1, as all-MiniLM-L6-v2 was
-trained. The encoder never changes, so training scores each comment once.
+embedding is the mean of the last layer's token vectors, or what the checkpoint's files of
+sentence-transformers say (`sentence_modules`), scaled to length 1, for which the penalty was chosen.
+The encoder never changes, so training scores each comment once.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from worthit.models.contract import Labels, Progress, Size
 from worthit.models.transformer import batches
 from worthit.models.transformer.classifiers import Encoder
+from worthit.models.transformer.sentence_modules import SentenceModules, read
 from worthit.models.weights import checkpoints
 
 _HEAD = "head.safetensors"
@@ -27,7 +29,7 @@ _HEAD = "head.safetensors"
 @dataclass(frozen=True)
 class EmbeddingsSettings:
     checkpoint: str = "all-MiniLM-L6-v2"  # packaged name, folder or hub id
-    max_length: int | None = 128  # tokens per comment; None: as many as the encoder reads
+    max_length: int | None = 128  # tokens per comment; None: as many as the checkpoint says
     C: float | None = None  # None: 3 for two classes, 10 for more
     max_iter: int = 1000
     precision: str = "auto"  # auto: bf16 where it is faster; or fp32, bf16
@@ -40,6 +42,9 @@ class Embeddings(Encoder[EmbeddingsSettings]):
     network_class = transformers.AutoModel
     settings: EmbeddingsSettings
     libraries = (*Encoder.libraries, "scikit-learn")
+    _modules: SentenceModules
+    _prompt_tokens: int
+    _before_comment: int  # tokens, special ones included
 
     @classmethod
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
@@ -54,6 +59,46 @@ class Embeddings(Encoder[EmbeddingsSettings]):
         head = LogisticRegression(C=self.settings.C, max_iter=self.settings.max_iter)
         head.fit(features, labels)
         self._set_head(head.coef_, head.intercept_)
+
+    def prepare(self) -> None:
+        super().prepare()
+        self._read_modules(checkpoints.resolve(self.settings.checkpoint).folder)
+
+    def _open(self, folder: Path) -> None:
+        self._modules = self._read_modules(folder)
+        super()._open(folder)
+        self._prompt_tokens, self._before_comment = self._count_prompt_tokens()
+
+    def _read_modules(self, folder: Path) -> SentenceModules:
+        given = self.settings.checkpoint
+        return read(folder, given, self.device, is_packaged=given in checkpoints.PACKAGED)
+
+    def _count_prompt_tokens(self) -> tuple[int, int]:
+        """The tokens of the prompt alone, and those before a comment's: special ones included."""
+        prompt = self._modules.text("")
+        if not self._modules.prompt:
+            return 0, 0
+        (alone,) = batches.encode(self._tokenizer, [prompt], special=False)
+        (whole,) = batches.encode(self._tokenizer, [prompt], special=True)
+        ends_in_special = whole[-1] in self._tokenizer.all_special_ids
+        return len(alone), len(whole) - ends_in_special
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        return super()._tokens([self._modules.text(text) for text in texts])
+
+    def _comment_limit(self) -> int:
+        return super()._comment_limit() - self._prompt_tokens
+
+    def truncated_share(self, texts: Sequence[str]) -> float:
+        return super().truncated_share([self._modules.text(text) for text in texts])
+
+    def _token_limit(self) -> int:
+        """As `Encoder`; a prompt's tokens are not the comment's."""
+        limit = super()._token_limit()
+        if self.settings.max_length is None:
+            return min(limit, self._modules.most_tokens or limit)
+        longest = min(self._positions, int(self._tokenizer.model_max_length))
+        return min(limit + self._prompt_tokens, longest)
 
     def _network(self, folder: Path) -> Any:
         encoder = checkpoints.network(self.network_class, folder, dtype=self._dtype)
@@ -81,33 +126,40 @@ class Embeddings(Encoder[EmbeddingsSettings]):
         self._pack_weights()
         lengths = np.array([len(sequence) for sequence in tokens])
         size, most_tokens = self.settings.scoring_batch_size, batches.MOST_TOKENS[self.device]
-        features, done = np.empty((len(tokens), self._model.config.hidden_size), np.float32), 0
+        vectors, order = list[np.ndarray](), list[batches.Indices]()
         for rows in batches.for_scoring(lengths, size, most_tokens, packed=self._packs):
-            features[rows] = self._embed([tokens[row] for row in rows]).cpu().numpy()
-            done += len(rows)
-            progress(done, len(tokens))
+            vectors.append(self._embed([tokens[row] for row in rows]).cpu().numpy())
+            order.append(rows)
+            progress(sum(map(len, order)), len(tokens))
+        as_computed = np.concatenate(vectors)
+        features = np.empty_like(as_computed)
+        features[np.concatenate(order)] = as_computed
         return features
 
     def _embed(self, tokens: Sequence[batches.Tokens]) -> torch.Tensor:
         """Shape (batch, dimensions), fp32, each of length 1."""
         inputs = self._inputs(tokens)
         states = self._model(**inputs).last_hidden_state.float()
-        # The sum is enough: it is scaled to length 1.
-        if self._packs:
-            sizes = torch.tensor([len(each) for each in tokens], device=self.device)
-            sequence = torch.arange(len(tokens), device=self.device).repeat_interleave(sizes)
-            sums = states.new_zeros(len(tokens), states.shape[2]).index_add_(
-                0, sequence, states[0][: len(sequence)]
-            )
-        else:
-            sums = (states * inputs["attention_mask"][:, :, None]).sum(dim=1)
-        return torch.nn.functional.normalize(sums, dim=1)
+        lengths = torch.tensor([len(each) for each in tokens], device=self.device)
+        if not self._packs:
+            return self._pooled(states, lengths)
+        row = states[0][: int(lengths.sum())]
+        if not self._modules.is_plain_mean:
+            padded = torch.nn.utils.rnn.pad_sequence(row.split(lengths.tolist()), batch_first=True)
+            return self._pooled(padded, lengths)
+        sequence = torch.arange(len(tokens), device=self.device).repeat_interleave(lengths)
+        sums = states.new_zeros(len(tokens), states.shape[2]).index_add_(0, sequence, row)
+        return self._modules.finish(sums / lengths[:, None])
+
+    def _pooled(self, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """The embeddings of a padded batch's states, shape (rows, width, size)."""
+        skipped = 0 if self._modules.pools_prompt else self._before_comment
+        return self._modules.finish(self._modules.pool(states, lengths, skipped))
 
     def _padded_embedding(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """As `_embed`, for one padded batch."""
         states = self._model(**self._padded_inputs(ids, lengths)).last_hidden_state.float()
-        real = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
-        return torch.nn.functional.normalize((states * real[:, :, None]).sum(dim=1), dim=1)
+        return self._pooled(states, lengths)
 
     def _padded_logits(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         return self._padded_embedding(ids, lengths) @ self._weights.T + self._biases

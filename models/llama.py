@@ -30,13 +30,14 @@ from worthit.models.transformer import batches, lora_linear, packing, padded, pr
 from worthit.models.transformer.classifiers import TokenClassifier
 from worthit.models.weights import checkpoints
 
+_ENDLESS = 10**6  # tokens, for a network without positions
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
 
 
 @dataclass(frozen=True)
 class LlamaSettings:
     checkpoint: str = "SmolLM2-135M-Instruct"  # packaged name, folder, .gguf file or hub id
-    max_length: int | None = 128  # tokens per comment; None: no limit
+    max_length: int | None = 128  # tokens per comment; None: as many as the context has room for
     r: int = 16
     alpha: int = 32
     dropout: float = 0.0
@@ -60,6 +61,8 @@ class Llama(TokenClassifier[LlamaSettings]):
     #: the question's keys and values; None while adapters change them
     _question: packing.KeysAndValues | None = None
     _cue = prompts.CUE
+    #: tokens of a comment for which the context has room beside the prompt; None: it has no end
+    _room: int | None = None
 
     @classmethod
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
@@ -148,6 +151,10 @@ class Llama(TokenClassifier[LlamaSettings]):
         """Score the answers to this prompt from now on."""
         self._prompt, self._cue = prompt, prompt.cue
         self._head = self._answer_rows(self._model.get_output_embeddings())
+        positions = getattr(self._decoder().config, "max_position_embeddings", None)
+        if positions is not None:
+            asked = len(self._question_tokens()) + len(self._cue_tokens())
+            self._room = max(int(positions) - asked, 0)
 
     def _make_prompt(self) -> prompts.Prompt:
         return prompts.prompt(self.classes, self._first_tokens, self.settings.checkpoint)
@@ -171,17 +178,25 @@ class Llama(TokenClassifier[LlamaSettings]):
         return [first for first, *_ in tokens]
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """The comment, cut to `max_length`, and the cue; if padded, the question before it."""
-        cue = self._tokenizer(self._cue, add_special_tokens=False)["input_ids"]
-        limit = self.settings.max_length
+        """The comment, cut to its limit, and the cue; if padded, the question before it."""
+        cue, limit = self._cue_tokens(), self._comment_limit()
         before = self._question_tokens() if self._is_padded else []
         return [before + tokens[:limit] + cue for tokens in self._comment_tokens(texts)]
 
+    def _cue_tokens(self) -> list[int]:
+        tokens: list[int] = self._tokenizer(self._cue, add_special_tokens=False)["input_ids"]
+        return tokens
+
+    def _comment_limit(self) -> int | None:
+        limits = [each for each in (self.settings.max_length, self._room) if each is not None]
+        return min(limits, default=None)
+
     def _longest(self) -> int:
-        (empty,) = self._tokens([""])
-        positions = int(self._decoder().config.max_position_embeddings)
-        limit = self.settings.max_length
-        return positions if limit is None else len(empty) + limit
+        limit = self._comment_limit()
+        if limit is None:
+            limit = _ENDLESS
+        before = self._question_tokens() if self._is_padded else []
+        return len(before) + limit + len(self._cue_tokens())
 
     def _comment_tokens(self, texts: Sequence[str]) -> list[list[int]]:
         # A word's token includes the space before it, so the comment begins with a space.
@@ -233,6 +248,11 @@ class Llama(TokenClassifier[LlamaSettings]):
                 a head that computes more than `_answer_logits`, such as Cohere's.
         """
         given, question = self.settings.checkpoint, self._question_tokens()
+        if self._room == 0:
+            raise CheckpointError(
+                f"the question alone has {len(question):,} tokens, and the context of {given} has no room "
+                "for a comment; use another checkpoint, or fewer classes (--positive-label CLASS)"
+            )
         comments = self._tokens(["yes", "no, not at all"])
         self._model.set_attn_implementation("eager")
         prefix = [] if self._is_padded else question
@@ -310,7 +330,7 @@ class Llama(TokenClassifier[LlamaSettings]):
         return (self._model.get_base_model() if adapted else self._model).base_model
 
     def truncated_share(self, texts: Sequence[str]) -> float:
-        limit = self.settings.max_length
+        limit = self._comment_limit()
         if limit is None:
             return 0.0
         return float(np.mean([len(tokens) > limit for tokens in self._comment_tokens(texts)]))

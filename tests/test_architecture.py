@@ -107,3 +107,26 @@ def test_every_folder_of_code_is_packaged() -> None:
 def test_neither_the_root_nor_datasets_is_a_regular_package() -> None:
     assert not (ROOT / "__init__.py").exists()
     assert not (ROOT / "datasets" / "__init__.py").exists()
+
+
+def test_no_encoding_depends_on_the_locale() -> None:
+    """Windows' default is not UTF-8, and a user may set another one."""
+    for module, file in modules().items():
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                assert not _uses_locale(node), f"{module}:{node.lineno} names no encoding"
+
+
+def _uses_locale(call: ast.Call) -> bool:
+    """True if a call opens text, in a file or a pipe, without naming its encoding."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    if "encoding" in named or None in named:
+        return False
+    if {"text", "universal_newlines"} & named.keys() and name in ("run", "Popen", "check_output"):
+        return True
+    given = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+    if name in ("read_text", "write_text"):
+        return "utf-8" not in given
+    modes = [mode for mode in given if isinstance(mode, str) and set(mode) <= set("rwxabt+")]
+    return name in ("open", "fdopen") and bool(modes) and "b" not in modes[-1]

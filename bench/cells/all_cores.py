@@ -1,6 +1,7 @@
 """Throughput of the whole machine, for a model whose process leaves cores idle.
 
-Such a model is used with one process per core. They are started here, with one thread each, and score
+Such a model is used with one process per core, or per hyper-thread: unlike the threads of one product of
+matrices, independent processes gain from those. They are started here, with one thread each, and score
 disjoint parts of the comments at the same time.
 """
 
@@ -13,7 +14,7 @@ from worthit.bench.cell import Cell
 from worthit.bench.cells.engine import Limit, Worker
 from worthit.bench.saved.record import BatchRate, Figure, MachineRate, Setup, Throughput, measured
 from worthit.datasets.errors import WorthitError, described
-from worthit.models.hardware import processor
+from worthit.models.hardware import main_memory, processor
 
 #: a process that keeps more cores busy than this uses threads
 _MOST_CORES_OF_ONE_THREAD = 1.5
@@ -32,9 +33,10 @@ def with_all_cores(alone: Throughput, cell: Cell, artifact: str) -> Throughput:
     cores = processor.allowed_cores()
     best = alone.best
     busy_cores = _busy_cores(best)
-    if cell.device != "cpu" or cores < 2 or busy_cores > _MOST_CORES_OF_ONE_THREAD:
+    cpus = processor.allowed_cpus()
+    if cell.device != "cpu" or cpus < 2 or busy_cores > _MOST_CORES_OF_ONE_THREAD:
         return alone
-    processes = min(cores, _that_fit())
+    processes = min(cpus, _that_fit())
     if processes < 2:
         return alone
     try:
@@ -51,7 +53,7 @@ def _busy_cores(rate: BatchRate) -> float:
 
 def _that_fit() -> int:
     """Number of processes like this one for which memory is free."""
-    free_bytes = _MOST_MEMORY * psutil.virtual_memory().available
+    free_bytes = _MOST_MEMORY * main_memory.free_bytes()
     return int(free_bytes // psutil.Process().memory_info().rss)
 
 

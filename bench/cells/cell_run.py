@@ -11,7 +11,7 @@ import numpy as np
 
 from worthit.bench.cell import Cell
 from worthit.bench.cells.engine import Limit, Worker
-from worthit.bench.cells.progress import Progress, figure_text
+from worthit.bench.cells.progress import Progress, figure_text, shortened
 from worthit.bench.instruments.comment_sample import sample_by_length
 from worthit.bench.instruments.disturbance import quieter
 from worthit.bench.saved import consistency, record
@@ -227,6 +227,8 @@ class CellRun:
             self._tune(trained_as, self.cell.tune_s)
         training = self._fit_and_convert(trained_as) if trained_as else self._fit(self.cell)
         self._note(training=training)
+        if cut := shortened(self.record.setup, training):
+            self._progress.line(f"  {cut}")
         when = f" (cached, trained on {training.trained_at[:10]})" if training.cached else ""
         text = (
             training.train_s.reason

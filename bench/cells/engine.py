@@ -24,6 +24,8 @@ _GRACE_S = 5.0
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS",
 )  # fmt: skip
+#: what the process and its libraries print can be written, whatever the locale
+_UTF_8_LOG = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=os.environ | thread_settings(threads or processor.allowed_cores()),
+                env=os.environ | _UTF_8_LOG | thread_settings(threads or processor.allowed_cores()),
                 start_new_session=True,  # Ctrl-C reaches only pytest, which then ends this process
             )
         # A thread blocks on the pipe: a wait with a time limit on every system, without polling.
@@ -120,7 +122,11 @@ class Worker:
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(msgspec.json.encode(message) + b"\n")
+            line = msgspec.json.encode(message) + b"\n"
+        except UnicodeEncodeError as error:  # half of a surrogate pair
+            raise CellError(f"a text cannot be sent to the process ({error})") from None
+        try:
+            self._process.stdin.write(line)
             self._process.stdin.flush()
         except (BrokenPipeError, ValueError):
             raise CellError(self._exit_reason()) from None
@@ -129,8 +135,11 @@ class Worker:
         line = self._lines.get(timeout=max(seconds_left, 0))
         if not line:
             raise CellError(self._exit_reason())
-        message: dict[str, Any] = msgspec.json.decode(line)
-        return message
+        try:
+            return msgspec.json.decode(line, type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            self._kill()
+            raise CellError(f"the process sent no answer ({error}){self._in_log()}") from None
 
     def _kill(self) -> None:
         """Kill the process and its children, by their process group."""
@@ -144,10 +153,12 @@ class Worker:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        with self._process.stdout as answers:
-            for line in answers:
-                self._lines.put(line)
-        self._lines.put(b"")
+        try:
+            with self._process.stdout as answers:
+                for line in answers:
+                    self._lines.put(line)
+        finally:  # else the caller would wait for its limit
+            self._lines.put(b"")
 
     def _error(self, message: dict[str, Any]) -> CellError | DeviceError:
         if message["kind"] == "skip":
@@ -179,3 +190,16 @@ def thread_settings(threads: int) -> dict[str, str]:
     """Settings for repeatable runs: fixed hash seed, and thread pools of this size."""
     fixed = {"PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "true"}
     return fixed | dict.fromkeys(_THREAD_VARIABLES, str(threads))
+
+
+def overridden_threads() -> str:
+    """A line on the user's sizes of thread pools that `thread_settings` replaces; empty if none."""
+    cores = processor.allowed_cores()
+    given = {name: os.environ.get(name, str(cores)) for name in _THREAD_VARIABLES}
+    others = [f"{name}={value}" for name, value in given.items() if value != str(cores)]
+    if not others:
+        return ""
+    return (
+        f"{', '.join(others)} has no effect: all thread pools have {cores} threads, one for each "
+        "core that this process may use; on Linux, taskset limits the cores"
+    )

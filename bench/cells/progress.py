@@ -1,13 +1,12 @@
 """Progress lines while cells run, at most 80 columns wide."""
 
-import os
 import textwrap
 import time
 from typing import TextIO
 
 from tqdm import tqdm
 
-from worthit.bench.saved.record import Figure, significant
+from worthit.bench.saved.record import Figure, Setup, Training, significant
 
 _WIDTH = 80
 
@@ -16,7 +15,7 @@ class Progress:
     """Lines on a terminal or in a log; on a terminal also a bar during training.
 
     Args:
-        stream: pytest captures stdout and stderr while a test runs, so see `terminal`.
+        stream: pytest captures stdout and stderr while a test runs, so see `terminal.stderr`.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -66,13 +65,20 @@ class Progress:
             self._stream.write("\x1b[2K\r")
 
 
-def terminal() -> TextIO:
-    """A stream to the real stderr that stays open while pytest captures the usual one."""
-    return os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
-
-
 def figure_text(figure: Figure) -> str:
     return "n/a" if figure.value is None else f"{significant(figure.value)} {figure.unit}"
+
+
+def shortened(setup: Setup | None, training: Training) -> str:
+    """A line if the model reads fewer tokens than it was told to; empty if not."""
+    given = setup and setup.settings.get("max_length")
+    used = training.settings.get("max_length")
+    if not given or used is None or used >= given:
+        return ""
+    return (
+        f"max length is {used:,} tokens of a comment, not {given:,}: the checkpoint's context has no room "
+        "for more"
+    )
 
 
 def minutes(seconds: float) -> str:

@@ -1,8 +1,8 @@
 """The process of a cell: reads requests and answers them, independently of pytest.
 
-One JSON object per line. In: {"do": OPERATION, ...}. Out: any number of {"progress": [done, total]},
-then {"answer": …, "seconds": …} or {"error": one line, "kind": …}. The output of libraries goes to
-stderr, which `engine` redirects to the cell's log file.
+One JSON object per line, in UTF-8 whatever the locale. In: {"do": OPERATION, ...}. Out: any number
+of {"progress": [done, total]}, then {"answer": …, "seconds": …} or {"error": one line, "kind": …}. The output
+of libraries goes to stderr, which `engine` redirects to the cell's log file.
 """
 
 import os
@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -45,7 +45,7 @@ def serve(make_work: Callable[[Any, Callable[[int, int], None]], Any]) -> None:
             returns an object with one method per operation; its `setup` answers `start`.
     """
     channel = _take_stdout()
-    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     busy = threading.Event()
     threading.Thread(target=_read, args=(requests, busy), daemon=True).start()
     work: Any = None
@@ -69,28 +69,32 @@ def serve(make_work: Callable[[Any, Callable[[int, int], None]], Any]) -> None:
         busy.clear()
 
 
-def _read(requests: "queue.SimpleQueue[str]", busy: threading.Event) -> None:
+def _read(requests: "queue.SimpleQueue[bytes]", busy: threading.Event) -> None:
     """Queue requests. When stdin is closed, end even a training that would take hours."""
-    for line in sys.stdin:
-        requests.put(line)
-    requests.put("")
+    try:
+        for line in sys.stdin.buffer:
+            requests.put(line)
+    except Exception:  # nobody else could end the process, and the caller would wait for its limit
+        traceback.print_exc()
+        os._exit(1)
+    requests.put(b"")
     if busy.is_set():
         os._exit(1)
 
 
-def _take_stdout() -> TextIO:
+def _take_stdout() -> BinaryIO:
     """Reserve stdout for answers, and redirect all other output to stderr."""
-    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    channel = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return channel
 
 
-def _send(channel: TextIO, message: dict[str, Any]) -> None:
-    channel.write(msgspec.json.encode(message).decode() + "\n")
+def _send(channel: BinaryIO, message: dict[str, Any]) -> None:
+    channel.write(msgspec.json.encode(message) + b"\n")
     channel.flush()
 
 
-def _progress_to(channel: TextIO) -> Callable[[int, int], None]:
+def _progress_to(channel: BinaryIO) -> Callable[[int, int], None]:
     return lambda done, total: _send(channel, {"progress": [done, total]})
 
 

@@ -16,6 +16,7 @@ from worthit.bench.instruments import gpu_cards
 from worthit.bench.instruments.gpu_cards import FoundCard
 from worthit.bench.instruments.readings import Readings, counted
 from worthit.bench.saved.record import Figure, unavailable
+from worthit.datasets.errors import described
 
 RAPL = "codecarbon: RAPL"
 # Some RAPL counters wrap after 65 kJ; at this interval none wraps twice between two readings.
@@ -40,14 +41,14 @@ class CodecarbonCounters:
     """
 
     def __init__(self, device: str) -> None:
-        cards = gpu_cards.codecarbon_cards()
+        cards, self._failure = _cards()
         self._uses_gpu = device != "cpu"
         self._card = _used_card(cards) if self._uses_gpu else FoundCard(None)
         indices = [card.gpu_index for card in cards]
         if self._uses_gpu:
             indices = [] if self._card.index is None else [self._card.index]
         self._metered = [card for card in cards if card.gpu_index in indices]
-        self._tracker = _tracker(indices)
+        self._tracker = _tracker(indices, reads_gpus=not self._failure)
 
     def begin(self) -> None:
         self._tracker.start_task()
@@ -90,6 +91,8 @@ class CodecarbonCounters:
         return counted(0.0 if incomplete else joules, counter)
 
     def _gpu(self, joules: float) -> Figure:
+        if self._failure:
+            return unavailable("J", self._failure)
         if self._card.reason:
             return unavailable("J", self._card.reason)
         part = self._part("GPU")
@@ -105,14 +108,23 @@ class CodecarbonCounters:
         return counted(joules, f"codecarbon: {counter}{cards}")
 
 
+def _cards() -> tuple[list[Any], str]:
+    """The cards that codecarbon can meter, or why it can meter none, such as a lost one among them."""
+    try:
+        return gpu_cards.codecarbon_cards(), ""
+    except Exception as error:  # pynvml's, whichever of two modules of that name is installed
+        return [], f"the GPUs' counters failed ({described(error)})"
+
+
 def _used_card(cards: list[Any]) -> FoundCard:
     if not cards:
         return FoundCard(None, "there is no GPU that codecarbon can meter")
     return gpu_cards.find(gpu_cards.cell_card(), cards)
 
 
-def _tracker(gpu_ids: list[int]) -> Any:
+def _tracker(gpu_ids: list[int], *, reads_gpus: bool = True) -> Any:
     from codecarbon import OfflineEmissionsTracker, emissions_tracker
+    from codecarbon.core import gpu
 
     # It logs before it reads log_level.
     logging.getLogger("codecarbon").setLevel(logging.ERROR)
@@ -120,17 +132,24 @@ def _tracker(gpu_ids: list[int]) -> Any:
     # pue, which multiplies energy. Without them all other settings have their defaults.
     read_config = emissions_tracker.get_hierarchical_config
     emissions_tracker.get_hierarchical_config = dict
+    find_gpus = gpu.is_nvidia_system, gpu.is_rocm_system
+    if not reads_gpus:  # else a lost GPU would take the processor's counter with it
+        gpu.is_nvidia_system = gpu.is_rocm_system = lambda: False
     try:
         # The country affects only CO2e, which is not used; without it codecarbon looks it up online.
-        return OfflineEmissionsTracker(
+        tracker = OfflineEmissionsTracker(
             country_iso_code="USA",
             measure_power_secs=_COUNTERS_READ_EVERY_S,
             output_methods=[],
             log_level="error",
             gpu_ids=gpu_ids,  # None would be CUDA_VISIBLE_DEVICES
         )
+        if not reads_gpus:
+            tracker._ensure_hardware_ready()  # else its first task looks for GPUs
+        return tracker
     finally:
         emissions_tracker.get_hierarchical_config = read_config
+        gpu.is_nvidia_system, gpu.is_rocm_system = find_gpus
 
 
 def _unreadable_packages() -> list[str]:

@@ -111,7 +111,9 @@ def _waits_s() -> dict[int, float]:
     waits = {}
     for thread in (_PROC / "self" / "task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
-            waits[int(thread.name)] = int((thread / "schedstat").read_text().split()[1]) / 1e9
+            waits[int(thread.name)] = (
+                int((thread / "schedstat").read_text("utf-8").split()[1]) / 1e9
+            )
     if not waits:
         raise ValueError("no thread has scheduler statistics")
     return waits

@@ -192,7 +192,7 @@ def _cpu_energy_checks() -> tuple[Check, Check]:
 def _gpu_checks() -> Iterator[Check]:
     """Memory and energy of an NVIDIA GPU, or why they are skipped."""
     reason = "there is no NVIDIA GPU"
-    if machine.nvidia_gpus():
+    if "cuda" in machine.present_devices():
         from worthit.models.hardware import devices
 
         try:

@@ -1,5 +1,6 @@
 """Other processes that computed on the GPU of this process during a window, by NVML."""
 
+import contextlib
 import os
 import time
 from typing import Any
@@ -43,8 +44,11 @@ def count_others(device: str, since_us: int) -> Figure:
         return _count(pynvml.nvmlDeviceGetHandleByUUID(uuid), since_us)
     except pynvml.NVMLError as error:
         return unavailable(_UNIT, f"NVML failed ({described(error)})")
+    except RuntimeError as error:  # of torch, whose card may be lost
+        return unavailable(_UNIT, f"the card cannot be found ({described(error)})")
     finally:
-        pynvml.nvmlShutdown()
+        with contextlib.suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
 
 
 def _card_uuid() -> str | None:

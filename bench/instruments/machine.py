@@ -1,5 +1,6 @@
 """The machine of a run: everything that affects its speed. Does not import torch."""
 
+import contextlib
 import json
 import os
 import platform
@@ -15,7 +16,8 @@ import psutil
 import threadpoolctl
 
 from worthit.datasets.cache import short_hash
-from worthit.models.hardware import processor
+from worthit.datasets.errors import one_line
+from worthit.models.hardware import main_memory, processor
 
 #: distributions whose versions every run records
 LIBRARIES = (
@@ -26,9 +28,9 @@ LIBRARIES = (
 
 #: must be equal in two descriptions before their runs are compared for regressions
 FINGERPRINT_KEYS = (
-    "cpu", "cores_allowed", "cpu_quota_cores", "cores_present", "memory_gb", "accelerators",
-    "gpu_driver", "gpu_power_limits_w", "system", "operating_system", "architecture", "python",
-    "torch_build", "blas", "blas_threads", "libraries",
+    "cpu", "cores_allowed", "cpus_allowed", "cpu_quota_cores", "cores_present", "memory_gb",
+    "memory_limit_gb", "accelerators", "gpu_driver", "gpu_power_limits_w", "system",
+    "operating_system", "architecture", "python", "torch_build", "blas", "blas_threads", "libraries",
 )  # fmt: skip
 
 
@@ -40,18 +42,22 @@ class NvidiaGpu:
     driver: str
     power_limit_w: float | None  # enforced now; None if the driver does not report it
     memory_bytes: int | None  # None if it shares the main memory
+    fails: bool = False  # True: NVML cannot read it, and its name says why
 
 
 def describe() -> dict[str, Any]:
     """Processor, memory, accelerators, system and versions, with their fingerprint."""
     gpus = nvidia_gpus()
     blas, blas_threads = _blas()
+    limit_bytes = main_memory.limit_bytes()
     description = {
         "cpu": processor.cpu_name(),
         "cores_allowed": processor.allowed_cores(),
+        "cpus_allowed": processor.allowed_cpus(),  # with every hyper-thread of these cores
         "cpu_quota_cores": processor.cpu_quota_cores() or "no limit",
         "cores_present": psutil.cpu_count(logical=False) or os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "memory_limit_gb": round(limit_bytes / 1e9, 1) if limit_bytes else "no limit",
         "accelerators": [gpu.name for gpu in gpus] + (["Apple GPU"] if is_apple_silicon() else []),
         "gpu_driver": gpus[0].driver if gpus else "none",
         "gpu_power_limits_w": [gpu.power_limit_w for gpu in gpus],
@@ -83,7 +89,10 @@ def is_apple_silicon() -> bool:
 
 
 def nvidia_gpus() -> list[NvidiaGpu]:
-    """The NVIDIA GPUs visible to this process."""
+    """The NVIDIA GPUs visible to this process; one that is lost or fails says so in its name.
+
+    Raises no error of NVML: one lost GPU must not end a run on the others.
+    """
     import pynvml
 
     try:
@@ -91,19 +100,28 @@ def nvidia_gpus() -> list[NvidiaGpu]:
     except pynvml.NVMLError:
         return []
     try:
-        driver = pynvml.nvmlSystemGetDriverVersion()
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        driver = str(pynvml.nvmlSystemGetDriverVersion())
+        return [_nvidia_gpu(index, driver) for index in range(pynvml.nvmlDeviceGetCount())]
+    except pynvml.NVMLError as error:
         return [
-            NvidiaGpu(
-                pynvml.nvmlDeviceGetName(handle),
-                driver,
-                _power_limit_w(handle),
-                _memory_bytes(handle),
-            )
-            for handle in handles
+            NvidiaGpu(f"NVIDIA GPUs: {one_line(error, 100)}", "unknown", None, None, fails=True)
         ]
     finally:
-        pynvml.nvmlShutdown()
+        with contextlib.suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
+
+
+def _nvidia_gpu(index: int, driver: str) -> NvidiaGpu:
+    import pynvml
+
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        name = str(pynvml.nvmlDeviceGetName(handle))
+    except pynvml.NVMLError as error:
+        return NvidiaGpu(
+            f"NVIDIA GPU {index}: {one_line(error, 100)}", driver, None, None, fails=True
+        )
+    return NvidiaGpu(name, driver, _power_limit_w(handle), _memory_bytes(handle))
 
 
 def _power_limit_w(handle: Any) -> float | None:
@@ -126,7 +144,8 @@ def _memory_bytes(handle: Any) -> int | None:
 
 def present_devices() -> list[str]:
     """The devices of this machine; whether torch can use them is checked by each cell."""
-    return ["cpu"] + (["cuda"] if nvidia_gpus() else []) + (["mps"] if is_apple_silicon() else [])
+    works = any(not gpu.fails for gpu in nvidia_gpus())
+    return ["cpu"] + (["cuda"] if works else []) + (["mps"] if is_apple_silicon() else [])
 
 
 def library_versions(names: tuple[str, ...]) -> dict[str, str]:

@@ -101,7 +101,7 @@ def _reset(device: str) -> str:
     try:
         for pid in _tree():
             with contextlib.suppress(*_ENDED):
-                (_PROC / str(pid) / "clear_refs").write_text("5")
+                (_PROC / str(pid) / "clear_refs").write_text("5", "utf-8")
     except OSError:
         return "since process start"
     return "over the pass"
@@ -205,11 +205,12 @@ def measure_known_allocation(device: str) -> Figure:
     """
     command = [sys.executable, "-P", "-m", "worthit.bench.instruments.memory", device]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=True)
+        done = subprocess.run(command, capture_output=True, timeout=_LIMIT_S, check=True)
     except subprocess.TimeoutExpired:
         raise CellError(f"the process took longer than {_LIMIT_S:.0f} s") from None
     except subprocess.CalledProcessError as error:
-        lines = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
+        complaint = error.stderr.decode("utf-8", "replace")
+        lines = complaint.strip().splitlines() or [f"exit code {error.returncode}"]
         raise CellError(f"the process failed: {lines[-1]}") from None
     return msgspec.json.decode(done.stdout, type=Figure)
 
@@ -236,4 +237,4 @@ def _growth(device: str) -> Figure:
 
 
 if __name__ == "__main__":
-    print(msgspec.json.encode(_growth(sys.argv[1])).decode())
+    sys.stdout.buffer.write(msgspec.json.encode(_growth(sys.argv[1])))

@@ -25,6 +25,7 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 from tabulate import tabulate
 
+from worthit.bench import terminal
 from worthit.datasets import prepare
 from worthit.datasets.errors import DataError, OptionError, WorthitError
 from worthit.datasets.prepare import Comments
@@ -58,6 +59,7 @@ class Trial:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    terminal.print_anything()
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("model")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE[,VALUE…]")

@@ -18,10 +18,12 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from worthit.bench import terminal
 from worthit.models.hardware import processor
 
 
 def main() -> None:
+    terminal.print_anything()
     parser = argparse.ArgumentParser(
         description="Time the data protocol, with an empty cache and from the cache."
     )
@@ -54,7 +56,7 @@ def _in_new_process(dataset: str, cache: str) -> dict[str, float]:
         [sys.executable, "-P", "-m", module, "--one", "--dataset", dataset],
         env=os.environ | {"WORTHIT_CACHE": cache},
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode != 0:  # it has printed why

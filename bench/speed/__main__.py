@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+from worthit.bench import terminal
 from worthit.bench.instruments import machine
 from worthit.bench.speed import comparison, record, table
 from worthit.bench.speed.comparison import COMPARISONS, SpeedOptions
@@ -21,6 +22,7 @@ from worthit.datasets.errors import OptionError, OutputError, UnknownNameError, 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. A user's error prints one line to stderr and gives exit code 2."""
+    terminal.print_anything()
     parsed = _parser().parse_args(arguments)
     try:
         _measure(_names(parsed.comparisons), _options(parsed), _new_file(parsed.root))

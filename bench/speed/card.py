@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from worthit.bench import terminal
 from worthit.bench.cells import engine
 from worthit.bench.saved import run_file
 from worthit.bench.saved.record import significant
@@ -84,6 +85,7 @@ LIMITS_S = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Exit code 1: a part failed or is off its target; 2: a user's error."""
+    terminal.print_anything()
     parsed = _parser().parse_args(arguments)
     try:
         results = _run(_parts(parsed.parts), _options(parsed), parsed.limit)

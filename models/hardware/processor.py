@@ -1,5 +1,6 @@
 """The processor: its name, and the number of cores this process may use. Imports no torch."""
 
+import contextlib
 import functools
 import math
 import os
@@ -12,6 +13,7 @@ from pathlib import Path, PurePosixPath
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 _CPUINFO = Path("/proc/cpuinfo")
+_CPUS = Path("/sys/devices/system/cpu")
 
 
 def cpu_name() -> str:
@@ -29,7 +31,14 @@ def cpu_name() -> str:
 def output_of(*command: str) -> str:
     """What a command prints, stripped; empty if it fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=10,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
@@ -59,11 +68,49 @@ def has_amx() -> bool:
 
 
 def allowed_cores() -> int:
-    """Cores this process may use, by its affinity mask and its control groups' CPU quota."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    """Physical cores this process may use, by its affinity mask and its control groups' CPU quota.
+
+    The right number of threads for products of matrices: the logical CPUs of a core share the units
+    that multiply, so a second thread on it adds no products, and all wait for the slowest thread.
+    """
+    cores = _physical_cores()
     return min(cores, math.ceil(cpu_quota_cores() or cores))
+
+
+def allowed_cpus() -> int:
+    """Logical CPUs this process may use: as `allowed_cores`, with every hyper-thread of a core."""
+    cpus = len(_affinity())
+    return min(cpus, math.ceil(cpu_quota_cores() or cpus))
+
+
+def _affinity() -> set[int]:
+    """The numbers of the logical CPUs in the affinity mask; without one, all."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+def _physical_cores() -> int:
+    """The cores that the CPUs of the affinity mask belong to.
+
+    Linux lists the siblings of each CPU. Its core numbers may repeat, in packages and in dies.
+    """
+    cpus = _affinity()
+    if sys.platform == "linux":
+        return len({_siblings(cpu) for cpu in cpus})
+    import psutil
+
+    return min(len(cpus), psutil.cpu_count(logical=False) or len(cpus))
+
+
+def _siblings(cpu: int) -> str:
+    """The logical CPUs of the same core, as Linux lists them; the CPU alone if it does not."""
+    topology = _CPUS / f"cpu{cpu}" / "topology"
+    for name in ("core_cpus_list", "thread_siblings_list"):  # the latter before Linux 5.3
+        with contextlib.suppress(OSError):
+            if text := (topology / name).read_text("utf-8").strip():
+                return text
+    return f"{cpu}"
 
 
 def cpu_quota_cores() -> float | None:
@@ -76,17 +123,17 @@ def cpu_quota_cores() -> float | None:
     return min((quota for quota in quotas if quota), default=None)
 
 
-def own_groups() -> Iterator[Path]:
-    """The folders of this process's CPU groups and their parents."""
+def own_groups(controller: str = "cpu") -> Iterator[Path]:
+    """The folders of this process's groups, and their parents, in which a controller has its files."""
     try:
         lines = _OWN_CGROUPS.read_text("utf-8").splitlines()
     except OSError:  # not Linux
         return
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
-        base = _CGROUPS / "cpu" if controllers else _CGROUPS  # v2 lists no controllers
+        base = _CGROUPS / controller if controllers else _CGROUPS  # v2 lists no controllers
         group = PurePosixPath(path.lstrip("/"))
         for folder in (group, *group.parents):
             yield base / folder

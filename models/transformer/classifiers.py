@@ -5,13 +5,13 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 import transformers
 
-from worthit.models.contract import Base, Classifier, Labels, Probabilities, Progress, S
+from worthit.models.contract import Base, Classifier, Labels, Probabilities, Progress, S, silent
 from worthit.models.hardware import devices
 from worthit.models.transformer import (
     batches,
@@ -51,6 +51,14 @@ class TokenClassifier(Classifier[S]):
 
     def prepare(self) -> None:
         checkpoints.import_architecture(self.settings.checkpoint, self.network_class)
+
+    def fit(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> Self:
+        """As `Classifier.fit`; the setting `max_length` becomes what the network has positions for."""
+        super().fit(texts, labels, progress)
+        given, most = self.settings.max_length, self._comment_limit()
+        if given is not None and most is not None and most < given:
+            self.settings = replace(self.settings, max_length=most)
+        return self
 
     def _open_checkpoint(self) -> None:
         """Open the pretrained tokenizer and network on the device."""
@@ -179,6 +187,10 @@ class TokenClassifier(Classifier[S]):
             self._scorer.prepare_single(self._longest())
 
     @abstractmethod
+    def _comment_limit(self) -> int | None:
+        """The most tokens of a comment that are read; None: all."""
+
+    @abstractmethod
     def _longest(self) -> int:
         """The most tokens of a sequence, as `_tokens` returns it."""
 
@@ -250,6 +262,9 @@ class Encoder(TokenClassifier[S]):
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         return batches.encode(self._tokenizer, texts, special=True, limit=self._token_limit())
+
+    def _comment_limit(self) -> int:
+        return self._token_limit() - int(self._tokenizer.num_special_tokens_to_add())
 
     def _longest(self) -> int:
         return self._token_limit()

@@ -146,6 +146,7 @@ def _from_folder(given: str, folder: Path) -> Checkpoint:
         )
     _require_safetensors(given, folder)
     files = sorted(file for kind in _WANTED for file in folder.glob(kind))
+    files += sorted(file for kind in _WANTED for file in folder.glob(f"[0-9]_*/{kind}"))  # modules
     return Checkpoint(given, folder, "folder", short_hash(*(sha256_of(file) for file in files)))
 
 
@@ -172,7 +173,12 @@ def _convert(gguf: Path, target: Path) -> None:
     """Dequantise a GGUF file into `target`, in another process, to keep its memory out of this one."""
     command = [sys.executable, "-P", "-m", "worthit.models.weights.gguf", str(gguf), str(target)]
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

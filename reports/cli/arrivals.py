@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from tabulate import tabulate
 
+from worthit.bench import terminal
 from worthit.bench.cells.engine import thread_settings
 from worthit.bench.instruments.comment_sample import sample_by_length
 from worthit.bench.saved import run_file, trained_models
@@ -49,6 +50,7 @@ class Replay:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    terminal.print_anything()
     parser = argparse.ArgumentParser(
         description="Measure real arrivals of requests, and compare them with the simulation."
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from worthit.bench import terminal
 from worthit.datasets.errors import OptionError, OutputError, RunError, WorthitError
 from worthit.reports import options, saved_runs
 from worthit.reports.analysis import objective
@@ -26,6 +27,7 @@ Action = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; an error of the user is one line on stderr and exit code 2."""
+    terminal.print_anything()
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.action(parsed))

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
+from worthit.bench import terminal
 from worthit.bench.cell import Cell, file_name
 from worthit.bench.cells.engine import Limit, Worker
 from worthit.bench.cells.progress import Progress
@@ -43,6 +44,7 @@ _RATE = re.compile(r"([\d,.]+) rows/s")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    terminal.print_anything()
     parser = argparse.ArgumentParser(
         description="Measure `worthit score` on up to a million comments."
     )

@@ -51,7 +51,8 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         "which. A score is a probability at best if the classes are as common as there; after balanced "
         "training it is too high for a rare class. Scores are empty for rows without text. Memory does not "
         "grow with the input.",
-        epilog=f"formats: {_FORMATS}; by default by the suffix of the file, jsonl for pipes",
+        epilog=f"formats: {_FORMATS}; by default by the suffix of the file, jsonl for pipes; "
+        "pipes are UTF-8 in any locale",
     )
     scored.add_argument("input", nargs="?", metavar="INPUT", help="a file (stdin)")
     scored.add_argument("--model", required=True, help=_MODEL)

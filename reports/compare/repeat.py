@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
+from worthit.bench import terminal
 from worthit.bench.saved import run_file
 from worthit.bench.saved.record import CellRecord, Run
 from worthit.reports.analysis import figures
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 1 if predictions differ, no cell has predictions, a run lacks cells or scores of
         the other, or the benchmark failed.
     """
+    terminal.print_anything()
     parser = argparse.ArgumentParser(
         description="Run the benchmark twice and compare the figures.",
         epilog="All other options are passed to pytest bench/.",

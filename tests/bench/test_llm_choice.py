@@ -39,7 +39,7 @@ def test_a_gpu_gets_the_largest_llm_and_a_cpu_the_default() -> None:
 
 def test_on_a_cpu_the_preset_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(llm_choice.processor, "allowed_cores", lambda: 4)
-    monkeypatch.setattr(llm_choice.psutil, "virtual_memory", lambda: Memory)
+    monkeypatch.setattr(llm_choice.main_memory, "usable_bytes", lambda: Memory.total)
     assert chosen("--models", LLM_ROWS) == {}
     found = chosen("--models", LLM_ROWS, "--preset", "standard")
     assert found == {(row, "cpu"): MEDIUM.name for row in LLM_ROWS.split(",")}

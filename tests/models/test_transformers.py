@@ -1,5 +1,7 @@
 """Behaviour specific to bert and llama: answers, truncation, adapters, artifacts, precision."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +88,30 @@ def test_the_comment_is_cut_and_never_the_cue(tiny_llama: Path) -> None:
     assert len(long) == 5 + len(cue)
     assert model.truncated_share(["the page", "the page " * 50]) == 0.5
     assert zero_shot(tiny_llama, max_length=None).truncated_share(["the page " * 50]) == 0
+
+
+@pytest.mark.parametrize("pads", [False, True])
+@pytest.mark.parametrize("given", [5_000, None])
+def test_the_comment_is_cut_where_the_context_ends(
+    tiny_llama: Path, monkeypatch: pytest.MonkeyPatch, given: int | None, pads: bool
+) -> None:
+    monkeypatch.setattr(LlamaZeroShot, "pads", pads)
+    model = zero_shot(tiny_llama, max_length=given)
+    (long,) = model._tokens(["the page " * 2_000])
+    whole = len(long) if pads else len(model._question_tokens()) + len(long)
+    assert whole == 512
+    assert model._longest() == len(long)
+    assert model.get_params()["max_length"] == (given and model._comment_limit())
+    assert model.truncated_share(["the page", "the page " * 2_000]) == 0.5
+
+
+def test_a_context_that_the_question_fills_is_refused(tiny_llama: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_llama, tmp_path / "short")
+    config = json.loads((tmp_path / "short" / "config.json").read_text("utf-8"))
+    config["max_position_embeddings"] = 8
+    (tmp_path / "short" / "config.json").write_text(json.dumps(config), "utf-8")
+    with pytest.raises(CheckpointError, match="has no room for a comment"):
+        zero_shot(tmp_path / "short")
 
 
 def test_tuning_moves_scores_towards_the_labels(tuned: Callable[..., Path]) -> None:
@@ -209,6 +235,9 @@ def test_bert_cuts_at_its_limit_and_reports_the_share(tiny_bert: Path) -> None:
     unlimited = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=None))
     unlimited.fit(TEXTS, LABELS)
     assert max(map(len, unlimited._tokens(["the page " * 500]))) == 64
+    beyond = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=1_000))
+    beyond.fit(TEXTS, LABELS)
+    assert beyond.get_params()["max_length"] == 62
 
 
 def test_a_checkpoint_of_another_kind_is_refused_in_one_line(

@@ -42,7 +42,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """What fake workers on a machine of three cores are asked."""
     monkeypatch.setattr(FakeWorker, "asked", [])
     monkeypatch.setattr(all_cores, "Worker", FakeWorker)
-    monkeypatch.setattr(all_cores.processor, "allowed_cores", lambda: 3)
+    for count in ("allowed_cores", "allowed_cpus"):
+        monkeypatch.setattr(all_cores.processor, count, lambda: 3)
     monkeypatch.setattr(all_cores, "_that_fit", lambda: 100)
     return FakeWorker.asked
 
@@ -90,3 +91,10 @@ def test_where_processes_fail_the_rate_of_the_machine_is_an_estimate_that_says_s
     )
     assert machine.core_ms == ALONE.best.core_ms
     assert [operation for operation, _ in asked].count("close") == 3
+
+
+def test_each_hyper_thread_gets_a_process(
+    asked: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(all_cores.processor, "allowed_cpus", lambda: 6)
+    assert all_cores.with_all_cores(ALONE, CELL, "artifact").machine.processes == 6

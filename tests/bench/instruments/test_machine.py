@@ -49,6 +49,7 @@ def test_allowed_cores_respect_affinity_and_quota(
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(processor, "_CGROUPS", tmp_path)
     monkeypatch.setattr(processor, "_OWN_CGROUPS", tmp_path / "proc")
+    monkeypatch.setattr(processor, "_CPUS", tmp_path)  # no siblings
     affinity = set(range(8))
     monkeypatch.setattr(processor.os, "sched_getaffinity", lambda pid: affinity, raising=False)
     assert processor.cpu_quota_cores() == quota
@@ -118,3 +119,20 @@ def test_thread_pools_are_those_of_the_loaded_libraries() -> None:
         pools = machine.thread_pools()
     assert any(name.startswith("blas ") for name in pools)
     assert set(pools.values()) == {1}
+
+
+def test_pytest_benchmark_sees_the_same_machine_after_a_commit(
+    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else `--benchmark-compare` would warn of another machine."""
+    seen = []
+    for commit in ("one", "another"):
+        monkeypatch.setattr(
+            machine, "describe", lambda given=commit: {"cpu": "a CPU", "commit": given}
+        )
+        info = dict[str, object]()
+        pytestconfig.hook.pytest_benchmark_update_machine_info(
+            config=pytestconfig, machine_info=info
+        )
+        seen.append(info)
+    assert seen[0] == seen[1] == {"worthit": {"cpu": "a CPU"}}

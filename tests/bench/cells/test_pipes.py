@@ -1,0 +1,111 @@
+"""The pipes between the benchmark and a cell's process carry UTF-8, and never hang."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from worthit.bench.cells import engine
+from worthit.bench.cells.engine import Limit, Worker
+from worthit.datasets.errors import CellError
+
+ECHO = """
+import sys
+from worthit.bench.cells import worker
+
+
+class Echo:
+    def setup(self):
+        return None
+
+    def echo(self, text):
+        print("said", text)
+        return text
+
+    def garble(self):
+        import os
+        os.write(3, b"no JSON" + bytes([10]))
+        return None
+
+
+def channel_3():
+    import os
+    found = os.fdopen(os.dup2(1, 3), "wb")
+    os.dup2(2, 1)
+    return found
+
+
+worker._take_stdout = channel_3
+worker.serve(lambda cell, progress: Echo())
+"""
+TEXT = "na\u00efve \u2192 \u0e01\u0e32\u0e23 \U0001f600"
+
+
+@pytest.fixture(params=["ascii", "latin-1", "cp1252", "utf-16"])
+def echo(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Worker]:
+    """A process that answers with what it is asked, in an environment of another encoding."""
+    (tmp_path / "echo_worker.py").write_text(ECHO, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONIOENCODING", request.param)
+    started = Worker({}, tmp_path / "log", lambda done, total: None, module="echo_worker")
+    yield started
+    started.close()
+
+
+def test_texts_of_any_script_arrive_whatever_the_environment(echo: Worker, tmp_path: Path) -> None:
+    limit = Limit(30, "look for what hangs")
+    echo.start(type(None), limit)
+    assert echo.ask("echo", str, limit, text=TEXT) == TEXT
+    assert f"said {TEXT}" in (tmp_path / "log").read_text("utf-8")
+
+
+@pytest.mark.parametrize("echo", ["ascii"], indirect=True)
+def test_what_is_no_message_fails_the_cell_in_one_line(echo: Worker) -> None:
+    limit = Limit(30, "look for what hangs")
+    echo.start(type(None), limit)
+    with pytest.raises(CellError, match="cannot be sent to the process"):
+        echo.ask("echo", str, limit, text="\ud800")
+    with pytest.raises(CellError, match="sent no answer"):
+        echo.ask("garble", str, limit)
+    assert not echo.alive()
+
+
+def test_a_process_that_cannot_read_its_requests_ends() -> None:
+    program = """
+import sys
+from types import SimpleNamespace
+from worthit.bench.cells import worker
+
+
+def broken():
+    raise OSError("no pipe")
+    yield
+
+
+sys.stdin = SimpleNamespace(buffer=broken())
+worker.serve(lambda cell, progress: None)
+"""
+    command = [sys.executable, "-P", "-c", program]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert b"no pipe" in done.stderr
+
+
+def test_the_users_numbers_of_threads_are_replaced_and_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine.processor, "allowed_cores", lambda: 4)
+    for name in engine._THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert engine.overridden_threads() == ""
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert engine.overridden_threads() == ""
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("MKL_NUM_THREADS", "1")
+    line = engine.overridden_threads()
+    assert line.startswith("OMP_NUM_THREADS=2, MKL_NUM_THREADS=1 has no effect")
+    assert "4 threads" in line
