@@ -22,5 +22,9 @@ def settle(settings: Any, comments: int, classes: int) -> Any:
     """
     if settings.epochs is not None:
         return settings
-    epochs = round((_PER_CLASS * classes / comments) ** 0.5)
-    return replace(settings, epochs=min(max(epochs, 1), _MOST))
+    return replace(settings, epochs=passes(comments, classes))
+
+
+def passes(comments: int, classes: int) -> int:
+    """The number of epochs by the rule above."""
+    return min(max(round((_PER_CLASS * classes / comments) ** 0.5), 1), _MOST)
