@@ -234,14 +234,17 @@ class Session:
 
     def finish(self, interrupted: bool) -> record.Run | None:
         """Save the run; without any record delete its file and return None."""
-        if self._run is None or self.run_file is None:
-            return None
-        if not self._records:
-            self.run_file.unlink(missing_ok=True)
+        self.discard_empty()
+        if self._run is None or not self._records:
             return None
         done = len(self._records) + len(self._omitted)
         self._save(complete=not interrupted and done == self._planned)
         return self._run
+
+    def discard_empty(self) -> None:
+        """Delete the run's file while it has no record."""
+        if self.run_file is not None and not self._records:
+            self.run_file.unlink(missing_ok=True)
 
     def _announce(self, cell: Cell) -> None:
         elapsed = minutes(time.monotonic() - self._started)

@@ -41,10 +41,10 @@ def find(given: str) -> Network | None:
     """The network of a checkpoint; None if it is not on this machine, or has no readable sizes."""
     if given in checkpoints.PACKAGED:
         package, _ = checkpoints.PACKAGED[given]
-        folder = cache_folder("checkpoints", f"{given}-{package.sha256[:16]}")
-        here = folder.is_dir()
+        cached = cache_folder("checkpoints", f"{given}-{package.sha256[:16]}")
+        here = cached.is_dir()
         sizes = _PACKAGED[given]
-        return Network(*sizes, folder if here else None, 0 if here else package.size_bytes)
+        return Network(*sizes, cached if here else None, 0 if here else package.size_bytes)
     folder = _folder(given)
     try:
         return None if folder is None else _read(folder)

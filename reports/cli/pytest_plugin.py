@@ -138,7 +138,7 @@ class BenchmarkPlugin:
         self._omitted = {_figure(test) for test in _cell_tests(wanted)} - {
             _figure(test) for test in _cell_tests(kept)
         }
-        order = {cell: place for place, cell in enumerate(self._cells)}
+        order: dict[tuple[str, ...], int] = {cell: n for n, cell in enumerate(self._cells)}
         # A first seed decides on later ones, and a cell's later tests need its training.
         items[:] = sorted(kept, key=lambda item: (order.get(_cell_of(item), -1), _place(item)))
         return result
@@ -174,13 +174,13 @@ class BenchmarkPlugin:
 
     # Fixtures are static: of instances, pytest deprecates those that last a session.
 
-    @staticmethod
     @pytest.fixture(scope="session")
+    @staticmethod
     def benchmark_session(request: pytest.FixtureRequest) -> Session:
         return request.config.stash[_PLUGIN].begin(request.config)
 
-    @staticmethod
     @pytest.fixture(scope="session")
+    @staticmethod
     def cell(benchmark_session: Session, model: str, device: str, seed: str) -> Iterator[CellRun]:
         omitted = benchmark_session.why_no_seed(model, device, int(seed))
         if omitted:

@@ -91,14 +91,12 @@ def measure(given: BenchmarkOptions) -> int:
     opened = session.Session(given, len(cells), Progress(terminal()))
     try:
         opened.open()
+        require_two_classes(opened.classes, given.report_options)
+        return 0 if given.dry_run else _start_pytest(given, opened)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    try:
-        require_two_classes(opened.classes, given.report_options)
-    except OptionError:
-        opened.finish(interrupted=True)  # deletes its empty file
-        raise
-    return 0 if given.dry_run else _start_pytest(given, opened)
+    finally:
+        opened.discard_empty()
 
 
 def _start_pytest(given: BenchmarkOptions, opened: Any) -> int:
@@ -106,7 +104,7 @@ def _start_pytest(given: BenchmarkOptions, opened: Any) -> int:
 
     from worthit.reports.cli.pytest_plugin import BENCHMARK, BenchmarkPlugin
 
-    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER"):
         os.environ.pop(name, None)
     code = pytest.main(
         arguments(BENCHMARK, given.runs_folder), plugins=[BenchmarkPlugin(given, opened)]
