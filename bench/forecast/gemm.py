@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import msgspec
 
 from worthit.bench.cells import worker
-from worthit.models.hardware import devices
 
 _SIDES = (256, 2048)  # of square matrices: small ones measure the call, large ones take too long
 _REPEATS = 3
@@ -36,6 +35,8 @@ class Gemm:
         Raises:
             DeviceError: the device is not available.
         """
+        from worthit.models.hardware import devices  # torch: only for the process that measures
+
         product = self._product
         devices.require(product.device)
         dtype = devices.dtype_for(product.precision, product.device)
