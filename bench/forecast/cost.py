@@ -84,10 +84,10 @@ class Classical:
 #: measured with 1,000 comments; models that are not here get the defaults
 CLASSICAL = {
     "majority": Classical(1e-9, 1e-9, 5.0, 0.01),
-    "word-list": Classical(1e-7, 1e-7, 5.0, 0.01),
+    "word-list": Classical(1e-7, 1e-7, 5.0, 0.01, fixed_s=0.5),
     "lsa": Classical(2.2e-6, 0.07e-6, 95.0, 13.0),
     "word2vec": Classical(0.1e-6, 0.06e-6, 55.0, 3.2, fixed_s=4.7),  # reads 1.5 million words
-    "fasttext": Classical(0.5e-6, 0.1e-6, 150.0, 10.0, fixed_s=4.0),
+    "fasttext": Classical(0.5e-6, 0.1e-6, 150.0, 10.0, fixed_s=3.0),
     "tfidf": Classical(2.9e-6, 0.3e-6, 85.0, 0.9),
 }
 

@@ -9,6 +9,7 @@ would end all tests of the user's other projects with an error.
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,9 @@ class BenchmarkPlugin:
         #: after a cell has begun; None before
         self.session = opened
         self._progress = Progress(terminal())  # now: later pytest captures stderr
-        self._cells = session.cells(given)
-        self._omitted: set[str] = set()  # measurements that the user deselected
+        self._cells: list[tuple[str, ...]] = [*session.cells(given)]
+        self._wanted: list[pytest.Function] = []  # all tests of these cells
+        self._omitted: list[str] = []  # measurements that the user deselected
         self._summary = ""
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -126,22 +128,23 @@ class BenchmarkPlugin:
             names = ("model", "device", "seed")
             metafunc.parametrize(names, self._cells, ids=ids, scope="session")
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)  # after other plugins have sorted the tests
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
-    ) -> Iterator[None]:
-        wanted = [item for item in items if self._is_wanted(item)]
-        result = yield
+    ) -> None:
         extra = [item for item in items if not self._is_wanted(item)]
         config.hook.pytest_deselected(items=extra)
-        kept = [item for item in items if item not in set(extra)]
-        self._omitted = {_figure(test) for test in _cell_tests(wanted)} - {
-            _figure(test) for test in _cell_tests(kept)
-        }
-        order: dict[tuple[str, ...], int] = {cell: n for n, cell in enumerate(self._cells)}
+        items[:] = [item for item in items if self._is_wanted(item)]
+        self._wanted = _cell_tests(items)
+
+    @pytest.hookimpl(
+        tryfirst=True
+    )  # after every plugin has sorted the tests, and before they are shown
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        place = {cell: number for number, cell in enumerate(self._cells)}
         # A first seed decides on later ones, and a cell's later tests need its training.
-        items[:] = sorted(kept, key=lambda item: (order.get(_cell_of(item), -1), _place(item)))
-        return result
+        session.items.sort(key=lambda item: (place.get(_cell_of(item), -1), _place(item)))
+        self._omitted = _omitted(self._wanted, _cell_tests(session.items))
 
     def _is_wanted(self, item: pytest.Item) -> bool:
         if item.get_closest_marker("learning_curve") and not self.options.learning_curve:
@@ -169,7 +172,7 @@ class BenchmarkPlugin:
             if self.options.dry_run:
                 pytest.exit("--dry-run measures nothing", returncode=pytest.ExitCode.OK)
         if self._omitted:
-            self._progress.line(f"  not measured, as you chose: {', '.join(sorted(self._omitted))}")
+            self._progress.line(f"  not measured, as you chose: {', '.join(self._omitted)}")
         return self.session
 
     # Fixtures are static: of instances, pytest deprecates those that last a session.
@@ -226,6 +229,20 @@ class BenchmarkPlugin:
 
 
 _PLUGIN = pytest.StashKey[BenchmarkPlugin]()
+
+
+def _omitted(wanted: list[pytest.Function], kept: list[pytest.Function]) -> list[str]:
+    """The measurements that were deselected, with their cells unless it is all of them."""
+    missing: dict[str, list[str]] = {}
+    left = set(kept)
+    for test in wanted:
+        if test not in left:
+            missing.setdefault(_figure(test), []).append(test.callspec.id)
+    total = Counter(map(_figure, wanted))
+    return [
+        figure if len(cells) == total[figure] else f"{figure} of {', '.join(cells)}"
+        for figure, cells in missing.items()
+    ]
 
 
 def _cell_of(item: pytest.Item) -> tuple[str, ...]:

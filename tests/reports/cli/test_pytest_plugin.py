@@ -1,5 +1,6 @@
 """reports/cli/pytest_plugin.py: which options of other plugins it refuses. tests/bench has the rest."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -59,3 +60,20 @@ def test_conftest_only_names_the_plugin() -> None:
     text = (pytest_plugin.BENCHMARK.parents[1] / Path("conftest.py")).read_text()
     assert f'pytest_plugins = ("{pytest_plugin.__name__}",)' in text
     assert "def " not in text
+
+
+@dataclass(frozen=True)
+class CellTest:
+    originalname: str
+    callspec: SimpleNamespace = field(hash=False)
+
+
+def test_deselected_measurements_are_named() -> None:
+    wanted: list[Any] = [
+        CellTest(f"test_{figure}", SimpleNamespace(id=cell))
+        for cell in ("lsa-cpu", "bert-cpu")
+        for figure in ("train", "energy", "learning_curve")
+    ]
+    assert pytest_plugin._omitted(wanted, wanted) == []
+    named = pytest_plugin._omitted(wanted, wanted[:1])
+    assert named == ["energy", "learning curve", "train of bert-cpu"]
