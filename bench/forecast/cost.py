@@ -138,7 +138,8 @@ def of_transformer(
         bytes_per_weight: 2 in bf16, 4 in fp32.
     """
     kind = "llm" if network.is_llm else "encoder"
-    slower = _CALIBRATED_CORES / cores if cores else _CALIBRATED_GEMM / gemm
+    # Moving takes longer than its share of the cores: they share caches and memory.
+    slower = (_CALIBRATED_CORES / cores) ** 0.5 if cores else _CALIBRATED_GEMM / gemm
     moved = tokens * network.width * network.layers * slower
     product_s = 2.0 * network.layer_weights * tokens / gemm
     score_s = product_s + _SCORE_MOVE_S * moved

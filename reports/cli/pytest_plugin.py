@@ -106,7 +106,7 @@ class BenchmarkPlugin:
 
     def __init__(self, given: BenchmarkOptions, opened: Session | None = None) -> None:
         self.options = given
-        #: after a cell has begun; None before
+        #: None until the first cell begins
         self.session = opened
         self._progress = Progress(terminal())  # now: later pytest captures stderr
         self._cells: list[tuple[str, ...]] = [*session.cells(given)]
@@ -137,9 +137,8 @@ class BenchmarkPlugin:
         items[:] = [item for item in items if self._is_wanted(item)]
         self._wanted = _cell_tests(items)
 
-    @pytest.hookimpl(
-        tryfirst=True
-    )  # after every plugin has sorted the tests, and before they are shown
+    # After every plugin has sorted the tests, and before they are shown.
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         place = {cell: number for number, cell in enumerate(self._cells)}
         # A first seed decides on later ones, and a cell's later tests need its training.
