@@ -55,7 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
         given = options.read(get, runs_folder, report_options.checked(get))
     except WorthitError as error:
         raise pytest.UsageError(str(error)) from None
-    config.pluginmanager.register(BenchmarkPlugin(given), "worthit-benchmark")
+    progress = Progress(terminal())  # now: later pytest captures stderr
+    config.pluginmanager.register(BenchmarkPlugin(given, progress), "worthit-benchmark")
 
 
 def _runs_benchmark(config: pytest.Config) -> bool:
@@ -104,11 +105,13 @@ class BenchmarkPlugin:
         opened: the session, if its data is already prepared.
     """
 
-    def __init__(self, given: BenchmarkOptions, opened: Session | None = None) -> None:
+    def __init__(
+        self, given: BenchmarkOptions, progress: Progress, opened: Session | None = None
+    ) -> None:
         self.options = given
         #: None until the first cell begins
         self.session = opened
-        self._progress = Progress(terminal())  # now: later pytest captures stderr
+        self._progress = progress
         self._cells: list[tuple[str, ...]] = [*session.cells(given)]
         self._wanted: list[pytest.Function] = []  # all tests of these cells
         self._omitted: list[str] = []  # measurements that the user deselected

@@ -88,27 +88,28 @@ def measure(given: BenchmarkOptions) -> int:
             f"no model of {', '.join(given.models)} runs on {', '.join(given.devices)}; choose others "
             "with --models or --devices"
         )
-    opened = session.Session(given, len(cells), Progress(terminal()))
-    try:
-        opened.open()
-        require_two_classes(opened.classes, given.report_options)
-        return 0 if given.dry_run else _start_pytest(given, opened)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    finally:
-        opened.discard_empty()
+    with terminal() as stream:
+        progress = Progress(stream)
+        opened = session.Session(given, len(cells), progress)
+        try:
+            opened.open()
+            require_two_classes(opened.classes, given.report_options)
+            return 0 if given.dry_run else _start_pytest(given, progress, opened)
+        except KeyboardInterrupt:
+            return _INTERRUPTED
+        finally:
+            opened.discard_empty()
 
 
-def _start_pytest(given: BenchmarkOptions, opened: Any) -> int:
+def _start_pytest(given: BenchmarkOptions, progress: Any, opened: Any) -> int:
     import pytest
 
     from worthit.reports.cli.pytest_plugin import BENCHMARK, BenchmarkPlugin
 
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER"):
         os.environ.pop(name, None)
-    code = pytest.main(
-        arguments(BENCHMARK, given.runs_folder), plugins=[BenchmarkPlugin(given, opened)]
-    )
+    plugin = BenchmarkPlugin(given, progress, opened)
+    code = pytest.main(arguments(BENCHMARK, given.runs_folder), plugins=[plugin])
     return exit_code(code)
 
 
