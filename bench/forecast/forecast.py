@@ -19,6 +19,7 @@ from worthit.bench.forecast.networks import Network
 from worthit.bench.options import BenchmarkOptions
 from worthit.bench.saved.record import Run
 from worthit.datasets import prepare
+from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import CellError, DeviceError
 from worthit.datasets.splits.manifest import OutOfDomainSet, Prepared
 from worthit.models import registry
@@ -254,7 +255,8 @@ class _Maker:
 
     def _measure(self, product: gemm.Product) -> gemm.Rate:
         if product not in self._gemm:
-            worker = Worker(product, None, lambda done, total: None, "worthit.bench.forecast.gemm")
+            log = cache_folder("logs", "forecast.log")
+            worker = Worker(product, log, lambda done, total: None, "worthit.bench.forecast.gemm")
             try:
                 self._gemm[product] = worker.start(gemm.Rate, _LIMIT)
             finally:
