@@ -178,7 +178,7 @@ def test_own_models_further_checkpoints_failures_and_skips_have_rows(
     assert done.returncode == 1, printed
     assert "there is no folder or .gguf file /no/such/folder" in printed
     assert "Traceback" not in printed
-    assert "1 failed, " in printed  # the cell's accuracy is skipped
+    assert "2 failed, " in printed  # two cells; the accuracy of each is skipped
     run = only_run(runs)
     assert run["complete"]
     assert run["options"]["--models"] == f"hf:folder,short_code:Short,majority,{bert}"
