@@ -52,18 +52,21 @@ def figures_of(part: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def one_line() -> Iterator[None]:
-    """Skip or fail the test in one line, without a traceback."""
+def one_line(cell: CellRun) -> Iterator[None]:
+    """Skip or fail the test in one line, without a traceback. A cell fails once: one block tells all."""
     try:
         yield
     except DeviceError as error:
         pytest.skip(str(error))
     except CellError as error:
-        pytest.fail(str(error), pytrace=False)
+        if cell.reported:
+            pytest.skip(f"{cell.cell.name} has failed: {cell.reported}")
+        cell.reported = cell.record.failures[0]
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def test_train(benchmark: Any, cell: CellRun) -> None:
-    with one_line():
+    with one_line(cell):
         training = cell.train()
     if training.train_s.value is None:
         pytest.skip(f"{cell.cell.model} is {training.train_s.reason}")
@@ -74,14 +77,14 @@ def test_train(benchmark: Any, cell: CellRun) -> None:
 
 @pytest.mark.first_seed
 def test_latency(benchmark: Any, cell: CellRun) -> None:
-    with one_line():
+    with one_line(cell):
         latency = cell.latency()
     replay(benchmark, [sample / 1e3 for sample in latency.samples_ms], **figures_of(latency))
 
 
 @pytest.mark.first_seed
 def test_throughput(benchmark: Any, cell: CellRun) -> None:
-    with one_line():
+    with one_line(cell):
         throughput = cell.throughput()
     rates = {rate.batch_size: rate.comments_per_s.value or 0.0 for rate in throughput.batches}
     replay(benchmark, [1 / max(rates.values())], comments_per_s_by_batch_size=rates)
@@ -89,20 +92,20 @@ def test_throughput(benchmark: Any, cell: CellRun) -> None:
 
 @pytest.mark.first_seed
 def test_energy(benchmark: Any, cell: CellRun) -> None:
-    with one_line():
+    with one_line(cell):
         energy = cell.energy()
     replay(benchmark, [energy.window_s / energy.comments], **figures_of(energy))
 
 
 def test_accuracy(benchmark: Any, cell: CellRun) -> None:
-    with one_line():
+    with one_line(cell):
         quality = cell.quality()
     replay(benchmark, [quality.scoring_s], truncated_share=quality.truncated_share)
 
 
 @pytest.mark.first_seed
 def test_memory(benchmark: Any, cell: CellRun) -> None:
-    with one_line():
+    with one_line(cell):
         memory = cell.memory()
     replay(benchmark, [cell.seconds], **figures_of(memory))
 
@@ -110,7 +113,7 @@ def test_memory(benchmark: Any, cell: CellRun) -> None:
 @pytest.mark.first_seed
 @pytest.mark.learning_curve
 def test_learning_curve(benchmark: Any, cell: CellRun) -> None:
-    with one_line():
+    with one_line(cell):
         training = cell.train()
         if training.train_s.value is None:
             pytest.skip(f"{cell.cell.model} is {training.train_s.reason}")

@@ -243,8 +243,12 @@ class BenchmarkOptions:
         "estimated as this × CPU time / logical processors (no estimate)",
         read=_above_0("--cpu-watts"), describe="{:g}".format, type=float, metavar="WATTS",
     )]  # fmt: skip
+    dry_run: Annotated[bool, Option(
+        "--dry-run", "prepare the data, print the forecast of time, memory and disk, and stop",
+        describe=None, action="store_true",
+    )]  # fmt: skip
     runs_folder: Annotated[Path, Option(
-        "--runs-folder", "where to save runs (reports/runs)",
+        "--runs-folder", "where to save runs (reports/runs in a clone, else worthit-runs)",
         describe=None, type=Path, metavar="FOLDER",
     )]  # fmt: skip
     devices_given: bool  # False: `devices` are those of this machine

@@ -13,6 +13,8 @@ from worthit.bench.cell import Cell, cell_name, file_name
 from worthit.bench.cells import engine
 from worthit.bench.cells.cell_run import CellRun
 from worthit.bench.cells.progress import Progress, minutes
+from worthit.bench.forecast import forecast
+from worthit.bench.forecast.forecast import Forecast
 from worthit.bench.instruments import machine, server_requests
 from worthit.bench.instruments.machine_noise import measure_noise
 from worthit.bench.llm_choice import LlmChoice
@@ -70,9 +72,12 @@ class Session:
         self._trained: set[tuple[str, str, int]] = set()  # model, device, seed of earlier cells
         self._out_of_domain: tuple[OutOfDomainSet, ...] = ()
         self._llms: list[LlmChoice] = []
+        self._forecast: Forecast | None = None
 
     def open(self) -> None:
         """Prepare the data and create the run's file, before hours are spent on measurements.
+
+        With --dry-run it ends with the forecast, without a file.
 
         Raises:
             WorthitError: the dataset, the cache or the folder of runs cannot be used.
@@ -97,7 +102,16 @@ class Session:
         for choice in self._llms:
             self._progress.line(str(choice))
         self._announce_sending(prepared)
-        empty = self._empty_run(prepared, audit)
+        described = machine.describe()
+        self._forecast = forecast.make(
+            options, cells(options), prepared, self._out_of_domain, described["fingerprint"],
+            self._settings,
+        )  # fmt: skip
+        for line in self._forecast.lines():
+            self._progress.line(line)
+        if options.dry_run:
+            return
+        empty = self._empty_run(prepared, audit, described)
         try:
             self._run, self.run_file = _create_file(empty, options.runs_folder)
         except OSError as error:
@@ -223,31 +237,26 @@ class Session:
 
     def finish(self, interrupted: bool) -> record.Run | None:
         """Save the run; without any record delete its file and return None."""
-        if self._run is None or self.run_file is None:
-            return None
-        if not self._records:
-            self.run_file.unlink(missing_ok=True)
+        self.discard_empty()
+        if self._run is None or not self._records:
             return None
         done = len(self._records) + len(self._omitted)
         self._save(complete=not interrupted and done == self._planned)
         return self._run
 
+    def discard_empty(self) -> None:
+        """Delete the run's file while it has no record."""
+        if self.run_file is not None and not self._records:
+            self.run_file.unlink(missing_ok=True)
+
     def _announce(self, cell: Cell) -> None:
         elapsed = minutes(time.monotonic() - self._started)
         done = len(self._records) + len(self._omitted)
         place = f"[{done + 1}/{self._planned}]"
-        left_s = self._seconds_left()
-        forecast = f", about {minutes(left_s)} left" if left_s else ""
-        self._progress.line(f"{place} {cell.name}  ({elapsed} so far{forecast})")
-
-    def _seconds_left(self) -> float:
-        """How long the remaining cells took in the newest run with equal options; 0 without one."""
-        files = self.options.runs_folder.glob(f"*-{self.options.preset.name}*.json")
-        for _, earlier in run_file.readable(sorted(files, reverse=True)):
-            if earlier.complete and earlier.options == self.options.described():
-                wall_s = {(c.model, c.device, c.seed): c.wall_s for c in earlier.cells}
-                return sum(wall_s[key] for key in wall_s.keys() - self._records.keys())
-        return 0.0
+        assert self._forecast is not None
+        left_s = self._forecast.seconds_left(self._records.keys() | self._omitted)
+        left = f", about {minutes(left_s)} left" if left_s else ""
+        self._progress.line(f"{place} {cell.name}  ({elapsed} so far{left})")
 
     def _keep(self, cell: record.CellRecord) -> None:
         self._records[cell.model, cell.device, cell.seed] = cell
@@ -268,7 +277,7 @@ class Session:
         except OSError as error:  # cells continue: space may be free before the end
             self._progress.line(f"  the run cannot be saved ({error.strerror}); free some space")
 
-    def _empty_run(self, prepared: Prepared, audit: Audit) -> record.Run:
+    def _empty_run(self, prepared: Prepared, audit: Audit, described: dict[str, Any]) -> record.Run:
         started = self._started_at.isoformat(timespec="seconds")
         return record.Run(
             run_id=f"{self._started_at:%Y-%m-%d-%H%M%S}-{self.options.preset.name}",
@@ -277,7 +286,7 @@ class Session:
             wall_s=0.0,
             preset=self.options.preset.name,
             options=self.options.described(),
-            machine=machine.describe(),
+            machine=described,
             data=data_record.data(prepared, self._out_of_domain, audit),
             cells=(),
             complete=False,

@@ -6,6 +6,22 @@ from worthit.bench.saved import record, run_file
 from worthit.datasets.errors import OptionError, RunError
 from worthit.reports import options
 
+#: where `worthit run` saves runs, in the current folder
+FOLDER = "worthit-runs"
+_OF_CLONE = Path("reports", "runs")
+
+
+def folder(root: Path) -> Path:
+    """The folder of the runs of a project: a clone's, `worthit-runs`, or any `reports/runs`."""
+    new = folder_for_new(root)
+    return root / _OF_CLONE if not new.is_dir() and (root / _OF_CLONE).is_dir() else new
+
+
+def folder_for_new(root: Path) -> Path:
+    """Where new runs go: a clone has its own folder; another project's `reports` is not touched."""
+    is_clone = (root / "bench" / "bench_classifiers.py").is_file()
+    return root / (_OF_CLONE if is_clone else FOLDER)
+
 
 def load(file: Path) -> record.Run:
     """Load a saved run and check everything that reports rely on.

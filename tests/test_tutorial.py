@@ -42,7 +42,7 @@ def filled(section: str, root: Path, run: str) -> str:
     section = section.replace(run_name(section), run)
     *_, report, answer, _, _ = _FENCED.findall(section)
     _, _, verdict, _ = typed(report, root).split("\n\n")
-    rendered = (root / "reports" / "runs" / run / "README.md").read_text("utf-8")
+    rendered = (root / "reports" / "runs" / f"{run}-options" / "README.md").read_text("utf-8")
     tables = iter(_TABLE.findall(rendered.partition("\n## Budget\n")[2]))
     section = section.replace(answer, f"{_OMITTED}{verdict}\n")
     return _TABLE.sub(lambda shown: _rows(next(tables), like=shown[0]), section)

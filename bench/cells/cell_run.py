@@ -107,6 +107,7 @@ class CellRun:
         self.cell = cell
         self.record = record.CellRecord(cell.model, cell.device, cell.seed)
         self.seconds = 0.0  # of the last operation, measured in its process
+        self.reported = ""  # the failure that the user has been shown
         self._log, self._progress, self._save = log, progress, save
         self._limit = Limit(limit_s, _REMEDY)
         self._worker: Worker | None = None

@@ -134,7 +134,7 @@ def share_check(run: Run | None) -> Check:
     """
     name, expected = "overhead per run", f"< {_HARNESS_SHARE:.0%} of a run"
     if run is None:
-        reason = "there is no complete run; measure one with: pytest bench/ --benchmark-only"
+        reason = "there is no complete run; measure one with: worthit run"
         return Check(name, expected, "n/a", "skipped", reason)
     share = 1 - sum(cell.measured_s for cell in run.cells) / run.wall_s
     remark = f"run {run.run_id}, {run.wall_s:.0f} s: starting processes, loading, data, noise"

@@ -13,7 +13,7 @@ from worthit.datasets.errors import OptionError, OutputError, RunError
 from worthit.models.contract import CARD, Card, read_card
 from worthit.models.registry import ENDPOINT, HF, MODELS, is_user_code, row_name
 
-_MEASURE = "measure with: pytest bench/ --benchmark-only"
+_MEASURE = "measure with: worthit run"
 
 
 @dataclass(frozen=True)

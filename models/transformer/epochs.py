@@ -6,6 +6,7 @@ own. The rule fits what was compared, `bert` on two data sets and `llama` on one
 comments. Larger sizes and other models follow it untested; models/README.md has the results.
 """
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -22,5 +23,10 @@ def settle(settings: Any, comments: int, classes: int) -> Any:
     """
     if settings.epochs is not None:
         return settings
-    epochs = round((_PER_CLASS * classes / comments) ** 0.5)
-    return replace(settings, epochs=min(max(epochs, 1), _MOST))
+    return replace(settings, epochs=passes(comments, classes))
+
+
+def passes(comments: int, classes: int) -> int:
+    """The number of epochs by the rule above."""
+    steps: int = round(math.sqrt(_PER_CLASS * classes / comments))
+    return min(max(steps, 1), _MOST)

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tabulate import tabulate
 
@@ -15,11 +15,13 @@ from worthit.bench import terminal
 from worthit.datasets.errors import OptionError, OutputError, RunError, WorthitError
 from worthit.reports import options, saved_runs
 from worthit.reports.analysis import objective
-from worthit.reports.cli import check_model, score
+from worthit.reports.cli import check_model, run, score
 
 # widths of columns; with the gaps, tables are 80 wide
 _DOCTOR_WIDTHS = (18, 14, 8, 7, 25)
 _RUNS_WIDTHS = (31, 24, 14, 5)
+#: of the folder of a report with other options than the run's own, after the run's name
+_WITH_OPTIONS = "-options"
 
 
 Action = Callable[[argparse.Namespace], int]
@@ -28,33 +30,47 @@ Action = Callable[[argparse.Namespace], int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; an error of the user is one line on stderr and exit code 2."""
     terminal.print_anything()
-    parsed = _parser().parse_args(arguments)
+    parsed, unknown = _parser().parse_known_args(arguments)
     try:
+        if unknown:
+            raise OptionError(
+                f"{parsed.command} does not take {unknown[0]}; `worthit {parsed.command} --help` lists "
+                "what it takes"
+            )
         return int(parsed.action(parsed))
     except WorthitError as error:
         print(f"worthit: {error}", file=sys.stderr)
         return 2
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuses arguments in one line: the usage of some commands fills a screen."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="worthit",
-        description="Report on benchmark runs of text classifiers, and use the trained models.",
-        epilog="to measure: pytest bench/ --benchmark-only",  # short enough to stay in one line
+        description="Measure text classifiers on labelled comments, report, and use the trained models.",
+        epilog="to begin: worthit run mine.csv",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
     def add(name: str, action: Action, about: str, **texts: Any) -> argparse.ArgumentParser:
         command: argparse.ArgumentParser = commands.add_parser(name, help=about, **texts)
         command.set_defaults(action=action)
         return command
 
+    run.add_to(commands)
     report = add(
         "report",
         _report,
         "render the report of a saved run again",
-        description="Render the report of a saved run again. Options replace those that the run was "
-        "measured with. The saved run does not change.",
+        description="Render the report of a saved run again, in the folder RUN. Options replace those "
+        f"that the run was measured with; that report is written to RUN{_WITH_OPTIONS}, unless --output "
+        "names a folder. The saved run does not change.",
     )
     report.add_argument("run", help="name or JSON file of the run")
     for option, about in {
@@ -65,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--html", action="store_true", help="also write RUN/report.html, a page of one file"
     )
+    output = f"where to write the report (RUN; with options RUN{_WITH_OPTIONS})"
+    report.add_argument("--output", type=Path, metavar="FOLDER", help=output)
     options.add(report.add_argument, new_run=False)
 
     compare = add(
@@ -80,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     output = "write Markdown to FILE, print the verdict only"
     compare.add_argument("--output", type=Path, metavar="FILE", help=output)
 
+    scoring = score.add_to(commands)
     runs = add("runs", _runs, "list the saved runs")
     readme = add("readme", _readme, "fill the READMEs' results from committed runs")
     readme.add_argument(
@@ -90,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     check = "change nothing; exit code 1 if results are stale"
     readme.add_argument("--check", action="store_true", help=check)
     doctor = add("doctor", _doctor, "check the instruments against known quantities")
-    in_project = (report, compare, runs, readme, doctor, *score.add_to(commands))
+    in_project = (report, compare, runs, readme, doctor, *scoring)
     check_model.add_to(commands)
     root = "project folder (default: the current folder)"
     for command in in_project:
@@ -106,16 +125,18 @@ def _report(parsed: argparse.Namespace) -> int:
     from worthit.reports.publish import publish
 
     file = _run_file(parsed.root, parsed.run)
-    run = saved_runs.load(file)
-    given = options.checked(vars(parsed).get, run.options)
-    objective.require_two_classes(len(run.data.classes), given)
-    asked = dataclasses.replace(run, options={**run.options, **given})
+    saved = saved_runs.load(file)
+    given = options.checked(vars(parsed).get, saved.options)
+    objective.require_two_classes(len(saved.data.classes), given)
+    asked = dataclasses.replace(saved, options={**saved.options, **given})
     width, lines = shutil.get_terminal_size().columns, []
     # First, so that an error leaves the report as it was.
     for most, describe in ((parsed.errors, comments.missed), (parsed.suspects, comments.suspects)):
         if most is not None:
             lines += ["", *describe(asked, most, width)]
-    print(publish.publish(run, file, given, as_page=parsed.html), *lines, sep="\n")
+    folder = parsed.output or file.with_name(file.stem + _WITH_OPTIONS * bool(given))
+    summary = publish.publish(saved, file, given, folder=folder, as_page=parsed.html)
+    print(summary, *lines, sep="\n")
     return 0
 
 
@@ -148,10 +169,10 @@ def _compare(parsed: argparse.Namespace) -> int:
 def _runs(parsed: argparse.Namespace) -> int:
     from worthit.reports.text.format import Footnotes
 
-    folder, notes = parsed.root / "reports" / "runs", Footnotes()
+    folder, notes = saved_runs.folder(parsed.root), Footnotes()
     rows = [_run_row(file, notes) for file in sorted(folder.glob("*.json"))]
     if not rows:
-        print(f"no runs in {folder}; measure one with: pytest bench/ --benchmark-only")
+        print(f"no runs in {folder}; measure one with: worthit run")
         return 0
     headings = ["run", "machine", "dataset", "cells"]
     print(tabulate(rows, headings, disable_numparse=True, maxcolwidths=_RUNS_WIDTHS))
@@ -194,7 +215,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
     from worthit.bench.instruments import doctor  # imports codecarbon
 
     print("checking the instruments for half a minute; leave the machine idle")
-    checks = tuple(doctor.examine(parsed.root / "reports" / "runs"))
+    checks = tuple(doctor.examine(saved_runs.folder(parsed.root)))
     headings = [field.name for field in dataclasses.fields(doctor.Check)]
     rows = list(map(dataclasses.astuple, checks))
     print(tabulate(rows, headings, disable_numparse=True, maxcolwidths=_DOCTOR_WIDTHS))
@@ -203,7 +224,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
 def _run_file(root: Path, run: str) -> Path:
     path = Path(run)
-    return path if path.suffix == ".json" else root / "reports" / "runs" / f"{run}.json"
+    return path if path.suffix == ".json" else saved_runs.folder(root) / f"{run}.json"
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from worthit.models.hardware import processor
 from worthit.models.scoring import output as score_output
 from worthit.models.scoring.chunks import Decide
 from worthit.models.scoring.output import Output
-from worthit.reports import options
+from worthit.reports import options, saved_runs
 from worthit.reports.analysis.decisions import Choice
 from worthit.reports.cli import saved_choice
 
@@ -114,7 +114,7 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
 
 
 def _export(parsed: argparse.Namespace) -> int:
-    trained = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
+    trained = trained_models.find(parsed.model, saved_runs.folder(parsed.root))
     choice = saved_choice.of(trained, _given(parsed, trained))
     size_mb = trained_models.export(trained, parsed.folder, saved_choice.files(choice))
     print(f"{trained.title} is in {parsed.folder} ({size_mb:,.1f} MB)")
@@ -130,7 +130,7 @@ def _export(parsed: argparse.Namespace) -> int:
 
 def _score(parsed: argparse.Namespace) -> int:
     _check(parsed)
-    trained = trained_models.find(parsed.model, parsed.root / "reports" / "runs")
+    trained = trained_models.find(parsed.model, saved_runs.folder(parsed.root))
     trained_models.require_named_code(trained, parsed.code)
     registry.require_able(trained.card.model, parsed.device)
     given = _given(parsed, trained)

@@ -13,12 +13,18 @@ from worthit.reports.verdict.rules import Verdict
 
 
 def publish(
-    run: Run, run_file: Path, options: Mapping[str, str] | None = None, *, as_page: bool = False
+    run: Run,
+    run_file: Path,
+    options: Mapping[str, str] | None = None,
+    *,
+    folder: Path | None = None,
+    as_page: bool = False,
 ) -> str:
     """Write `RUN/README.md` and its pictures beside `RUN.json`.
 
     Args:
         options: flag → text; they replace the options that the run was measured with.
+        folder: where to write them instead.
         as_page: whether to write `RUN/report.html` too, a page of one file.
 
     Returns:
@@ -30,7 +36,7 @@ def publish(
     """
     analysis = Analysis.of(replace(run, options={**run.options, **(options or {})}))
     verdict = rules.decide(analysis)
-    folder = run_file.with_suffix("")
+    folder = folder or run_file.with_suffix("")
     try:
         files = {**_write(analysis, verdict, folder, as_page=as_page), "run": run_file}
     except OSError as error:
@@ -45,7 +51,7 @@ def publish(
 def _write(analysis: Analysis, verdict: Verdict, folder: Path, *, as_page: bool) -> dict[str, Path]:
     from worthit.reports.pictures import pictures  # matplotlib takes half a second to import
 
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     files = {"report": folder / "README.md"}  # GitHub shows it with the folder
     text = report.render(analysis, verdict, pictures.draw(analysis, folder))
     files["report"].write_text(text, "utf-8")

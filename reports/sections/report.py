@@ -153,7 +153,8 @@ def headline(run: Run) -> str:
 
 
 def _summary(run: Run) -> str:
-    state = "" if run.complete else " **The run was interrupted: unfinished cells are missing.**"
+    missing = " **Cells are missing: the run was interrupted, or some were deselected.**"
+    state = "" if run.complete else missing
     return f"{headline(run)} It took {run.wall_s / 60:.1f} minutes.{state}"
 
 

@@ -178,6 +178,7 @@ def test_own_models_further_checkpoints_failures_and_skips_have_rows(
     assert done.returncode == 1, printed
     assert "there is no folder or .gguf file /no/such/folder" in printed
     assert "Traceback" not in printed
+    assert "2 failed, " in printed  # two cells; the accuracy of each is skipped
     run = only_run(runs)
     assert run["complete"]
     assert run["options"]["--models"] == f"hf:folder,short_code:Short,majority,{bert}"
@@ -286,8 +287,8 @@ def test_collecting_imports_nothing_heavy() -> None:
     assert "imported: []" in done.stdout
 
 
-@pytest.mark.parametrize("sorting", [(), ("--ff",)])
-def test_the_seeds_of_a_model_follow_each_other(sorting: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("sorting", [(), ("-p", "tests.reversed_tests")])
+def test_cells_and_their_tests_keep_their_order(sorting: tuple[str, ...]) -> None:
     found = subprocess.run(
         [sys.executable, "-m", "pytest", "bench/", "--benchmark-only", "--collect-only", "-q",
          "--models", "lsa,bert,llama,llama-qlora", "--devices", "cpu", *sorting],
@@ -296,3 +297,5 @@ def test_the_seeds_of_a_model_follow_each_other(sorting: tuple[str, ...]) -> Non
     cells = list(dict.fromkeys(re.findall(r"\[(\S+)\]$", found, re.MULTILINE)))
     models = ("lsa", "bert", "llama", "llama-qlora")
     assert cells == [f"{model}-cpu{seed}" for model in models for seed in ("", "-seed1", "-seed2")]
+    tests = re.findall(r"::test_(\w+)\[lsa-cpu\]$", found, re.MULTILINE)
+    assert tests == ["train", "latency", "throughput", "energy", "accuracy", "memory"]

@@ -96,19 +96,29 @@ def test_runs_lists_saved_runs_and_unreadable_ones(
     assert max(map(len, printed.splitlines())) <= 80
 
 
-def test_the_help_shows_how_to_measure_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    with pytest.raises(SystemExit):
-        main.main(["--help"])
-    assert "to measure: pytest bench/ --benchmark-only\n" in capsys.readouterr().out
-
-
 def test_report_renders_a_run_again(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["report", "2026-01-02-quick", "--root", str(project)]) == 0
     assert (project / "reports" / "runs" / "2026-01-02-quick" / "README.md").exists()
     assert "lsa" in capsys.readouterr().out
+
+
+def test_a_report_with_options_leaves_the_runs_own_report(
+    project: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    command = ["report", "2026-01-02-quick", "--root", str(project)]
+    assert main.main(command) == 0
+    runs = project / "reports" / "runs"
+    own = (runs / "2026-01-02-quick" / "README.md").read_text()
+    capsys.readouterr()
+    assert main.main([*command, "--machine-price", "0.1"]) == 0
+    assert (runs / "2026-01-02-quick" / "README.md").read_text() == own
+    assert "2026-01-02-quick-options/README.md" in capsys.readouterr().out
+    priced = (runs / "2026-01-02-quick-options" / "README.md").read_text()
+    assert "0.1" in priced
+    assert priced != own
+    elsewhere = tmp_path / "new" / "folder"
+    assert main.main([*command, "--machine-price", "0.1", "--output", str(elsewhere)]) == 0
+    assert (elsewhere / "README.md").read_text() == priced
 
 
 def test_every_committed_run_can_be_read() -> None:

@@ -267,7 +267,7 @@ def test_the_first_screen_has_verdict_results_and_the_picture_of_the_frontier() 
 
 
 def test_an_interrupted_run_says_so() -> None:
-    assert "**The run was interrupted: unfinished cells are missing.**" in render(
+    assert "**Cells are missing: the run was interrupted, or some were deselected.**" in render(
         run(complete=False)
     )
     assert "interrupted" not in render(run())

@@ -1,0 +1,269 @@
+"""Wires the benchmark into pytest: options, cells as parameters, and a saved and reported run.
+
+`conftest.py` names this module as a plugin, so `pytest bench/` has its options. `worthit run` registers
+`BenchmarkPlugin` itself, with options that it has read.
+
+It is not a `pytest11` entry point. That would add some fifty options with common names (`--models`,
+`--seeds`, `--tune`) to every pytest session of the environment. Another plugin with one of these names
+would end all tests of the user's other projects with an error.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from worthit.bench import options, session, terminal
+from worthit.bench.cell import cell_name
+from worthit.bench.cells.cell_run import CellRun
+from worthit.bench.cells.progress import Progress
+from worthit.bench.options import BenchmarkOptions
+from worthit.bench.session import Session
+from worthit.datasets.errors import OptionError, OutputError, WorthitError
+from worthit.reports import options as report_options
+from worthit.reports.analysis.objective import require_two_classes
+
+#: the benchmark itself; its folder is what `pytest bench/` names
+BENCHMARK = Path(session.__file__).with_name("bench_classifiers.py")
+_ENDED = pytest.StashKey[bool]()  # of a test: it passed, failed or was skipped
+
+#: options of pytest-benchmark that change how it times; here it only replays durations
+_TIMING = (
+    "min_time", "max_time", "min_rounds", "precision", "confidence", "timer", "calibration_precision",
+    "warmup", "warmup_iterations", "disable_gc", "cprofile", "cprofile_loops", "cprofile_top",
+    "cprofile_dump",
+)  # fmt: skip
+#: and those that measure nothing
+_OFF = ("disable", "skip")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("worthit")
+    options.add(group.addoption)
+    report_options.add(group.addoption, new_run=True)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-benchmark refuses xdist in its own words
+def pytest_configure(config: pytest.Config) -> None:
+    terminal.print_anything()
+    get, runs_folder = config.getoption, config.rootpath / "reports" / "runs"
+    try:
+        if _runs_benchmark(config):
+            refuse_options_without_effect(config)
+        given = options.read(get, runs_folder, report_options.checked(get))
+    except WorthitError as error:
+        raise pytest.UsageError(str(error)) from None
+    progress = Progress(terminal.stderr())  # now: later pytest captures stderr
+    config.pluginmanager.register(BenchmarkPlugin(given, progress), "worthit-benchmark")
+
+
+def _runs_benchmark(config: pytest.Config) -> bool:
+    """True if the benchmark is below what the user asked pytest to run."""
+    given = (config.invocation_params.dir / arg.partition("::")[0] for arg in config.args)
+    return any(path in (BENCHMARK, *BENCHMARK.parents) for path in map(Path.resolve, given))
+
+
+def refuse_options_without_effect(config: pytest.Config) -> None:
+    """Raises OptionError for an option of another plugin that would be ignored, or spoil the figures."""
+    if config.getoption("dist", "no") != "no":
+        raise OptionError("-n measures cells side by side, which disturbs all of them; omit it")
+    usual = _usual_values()
+    for name in (*_OFF, *_TIMING):
+        if config.getoption(f"benchmark_{name}", None) == usual.get(f"benchmark_{name}"):
+            continue
+        flag = f"--benchmark-{name.replace('_', '-')}"
+        if name in _OFF:
+            raise OptionError(f"{flag} measures nothing; omit it")
+        raise OptionError(
+            f"{flag} has no effect: a cell's process measures, and pytest-benchmark shows its "
+            "durations; omit it (--preset sets how long to measure)"
+        )
+
+
+def _usual_values() -> dict[str, Any]:
+    """What pytest-benchmark's options are unless given."""
+    from pytest_benchmark import plugin
+
+    parser = argparse.ArgumentParser(add_help=False)
+
+    class Group:
+        addoption = parser.add_argument
+
+        def getgroup(self, name: str) -> "Group":
+            return self
+
+    plugin.pytest_addoption(Group())
+    return vars(parser.parse_args([]))
+
+
+class BenchmarkPlugin:
+    """The hooks and fixtures of one run.
+
+    Args:
+        opened: the session, if its data is already prepared.
+    """
+
+    def __init__(
+        self, given: BenchmarkOptions, progress: Progress, opened: Session | None = None
+    ) -> None:
+        self.options = given
+        #: None until the first cell begins
+        self.session = opened
+        self._progress = progress
+        self._cells: list[tuple[str, ...]] = [*session.cells(given)]
+        self._wanted: list[pytest.Function] = []  # all tests of these cells
+        self._omitted: list[str] = []  # measurements that the user deselected
+        self._summary = ""
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[_PLUGIN] = self
+        config.addinivalue_line("markers", "learning_curve: runs only with --learning-curve")
+        config.addinivalue_line(
+            "markers", "first_seed: measures a model once, whatever the number of its seeds"
+        )
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "cell" in metafunc.fixturenames:
+            ids = [cell_name(model, device, int(seed)) for model, device, seed in self._cells]
+            # Session scope keeps a cell's tests together, so its model is trained and loaded once.
+            names = ("model", "device", "seed")
+            metafunc.parametrize(names, self._cells, ids=ids, scope="session")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        extra = [item for item in items if not self._is_wanted(item)]
+        config.hook.pytest_deselected(items=extra)
+        items[:] = [item for item in items if self._is_wanted(item)]
+        self._wanted = _cell_tests(items)
+
+    # After every plugin has sorted the tests, and before they are shown.
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        place = {cell: number for number, cell in enumerate(self._cells)}
+        # A first seed decides on later ones, and a cell's later tests need its training.
+        session.items.sort(key=lambda item: (place.get(_cell_of(item), -1), _place(item)))
+        self._omitted = _omitted(self._wanted, _cell_tests(session.items))
+
+    def _is_wanted(self, item: pytest.Item) -> bool:
+        if item.get_closest_marker("learning_curve") and not self.options.learning_curve:
+            return False
+        return not item.get_closest_marker("first_seed") or _cell_of(item)[-1] in ("", "0")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        result = yield  # Ctrl-C is raised here
+        item.stash[_ENDED] = True
+        return result
+
+    def begin(self, config: pytest.Config) -> Session:
+        """The open session, before the first cell; ends pytest if the data cannot be used."""
+        if self.session is None:
+            self.session = Session(self.options, len(self._cells), self._progress)
+            try:
+                # Without capture, so that progress bars of downloads are visible.
+                capture = config.pluginmanager.getplugin("capturemanager")
+                with capture.global_and_fixture_disabled():
+                    self.session.open()
+                require_two_classes(self.session.classes, self.options.report_options)
+            except WorthitError as error:
+                pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+            if self.options.dry_run:
+                pytest.exit("--dry-run measures nothing", returncode=pytest.ExitCode.OK)
+        if self._omitted:
+            self._progress.line(f"  not measured, as you chose: {', '.join(self._omitted)}")
+        return self.session
+
+    # Fixtures are static: of instances, pytest deprecates those that last a session.
+
+    @pytest.fixture(scope="session")
+    @staticmethod
+    def benchmark_session(request: pytest.FixtureRequest) -> Session:
+        return request.config.stash[_PLUGIN].begin(request.config)
+
+    @pytest.fixture(scope="session")
+    @staticmethod
+    def cell(benchmark_session: Session, model: str, device: str, seed: str) -> Iterator[CellRun]:
+        omitted = benchmark_session.why_no_seed(model, device, int(seed))
+        if omitted:
+            pytest.skip(omitted)
+        run = benchmark_session.cell_run(model, device, int(seed))
+        yield run
+        run.close()
+
+    def pytest_benchmark_update_machine_info(
+        self, config: pytest.Config, machine_info: dict[str, Any]
+    ) -> None:
+        from worthit.bench.instruments import machine
+
+        described = machine.describe()
+        # --benchmark-compare takes another commit for another machine; commit_info and our run have it.
+        machine_info["worthit"] = {key: described[key] for key in described if key != "commit"}
+
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport, config: pytest.Config
+    ) -> tuple[str, str, str] | None:
+        """Print no dots: cells print their own lines."""
+        no_outcome = report.when == "teardown" or (report.when == "setup" and report.passed)
+        if self.session is None or no_outcome:
+            return None
+        return report.outcome, "", report.outcome.upper()
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.session is None:
+            return
+        # After -x or --maxfail, tests are missing whatever the exit code says.
+        ended = all(_ENDED in test.stash for test in _cell_tests(session.items))
+        run = self.session.finish(interrupted=not ended)
+        if run is not None and self.session.run_file is not None:
+            from worthit.reports.publish import publish
+
+            try:
+                self._summary = publish.publish(run, self.session.run_file)
+            except OutputError as error:
+                self._summary = str(error)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._summary:
+            terminalreporter.section("worthit")
+            terminalreporter.write_line(self._summary)
+
+
+_PLUGIN = pytest.StashKey[BenchmarkPlugin]()
+
+
+def _omitted(wanted: list[pytest.Function], kept: list[pytest.Function]) -> list[str]:
+    """The measurements that were deselected, with their cells unless it is all of them."""
+    missing: dict[str, list[str]] = {}
+    left = set(kept)
+    for test in wanted:
+        if test not in left:
+            missing.setdefault(_figure(test), []).append(test.callspec.id)
+    total = Counter(map(_figure, wanted))
+    return [
+        figure if len(cells) == total[figure] else f"{figure} of {', '.join(cells)}"
+        for figure, cells in missing.items()
+    ]
+
+
+def _cell_of(item: pytest.Item) -> tuple[str, ...]:
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    return tuple(params.get(name, "") for name in ("model", "device", "seed"))
+
+
+def _place(item: pytest.Item) -> int:
+    """The line of a cell's test in its module; 0 for other tests, which keep their order."""
+    return item.location[1] or 0 if _cell_tests([item]) else 0
+
+
+def _figure(test: pytest.Function) -> str:
+    return test.originalname.removeprefix("test_").replace("_", " ")
+
+
+def _cell_tests(items: Iterable[pytest.Item]) -> list[pytest.Function]:
+    tests = [item for item in items if isinstance(item, pytest.Function)]
+    return [test for test in tests if "cell" in test.fixturenames]

@@ -1,0 +1,143 @@
+"""`worthit run`: the benchmark in any folder, without a clone.
+
+It starts the same tests as `pytest bench/`, in this process. Nothing of the folder that it is called in
+leaks in: no `conftest.py`, no settings of a pytest.ini or pyproject.toml, no environment variable of
+pytest, and no plugin but pytest-benchmark.
+"""
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from worthit.bench import options as bench_options
+from worthit.bench.options import OPTIONS, BenchmarkOptions
+from worthit.datasets.errors import OptionError
+from worthit.reports import options as report_options
+from worthit.reports import saved_runs
+from worthit.reports.analysis.objective import require_two_classes
+
+_INTERRUPTED = 130  # the exit code of shells after Ctrl-C
+#: titles of the help's groups → names of fields; the rest is `_OTHER`
+_GROUPS = {
+    "what to measure": ("preset", "models", "devices", "dry_run"),
+    "your data": (
+        "text_column", "label_column", "positive_label", "group_column", "split_column", "test_file",
+        "also_test", "language", "balance", "train_size", "test_size",
+    ),
+    "training": ("seeds", "retrain", "learning_curve", "tune", "max_length", "checkpoint"),
+    "a model on a server": ("endpoint", "yes_send_comments", "shots"),
+    "measuring": ("cell_limit", "attempts", "cpu_watts", "runs_folder"),
+}  # fmt: skip
+_OTHER = "your data"
+_REPORT = "report (`worthit report` takes these again)"
+
+
+def add_to(commands: Any) -> argparse.ArgumentParser:
+    """Declare the command."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        "run",
+        help="train and measure the models on your comments",
+        usage="worthit run [DATASET] [options]",
+        description="Train and measure the models on labelled comments, and report whether an LLM is "
+        "worth it. First a forecast says how long that takes. Ctrl-C keeps the finished cells.",
+        epilog=f"The run and its report are saved in ./{saved_runs.FOLDER}. Exit code 0: all cells ended "
+        f"well; 1: a cell failed; 2: invalid input; {_INTERRUPTED}: Ctrl-C.",
+        allow_abbrev=False,
+    )
+    dataset = OPTIONS["dataset"]
+    command.add_argument(
+        "dataset",
+        nargs="?",
+        metavar="DATASET",
+        default=dataset.parser_arguments["default"],
+        help=dataset.parser_arguments["help"],
+    )
+    groups = {title: command.add_argument_group(title) for title in _GROUPS}
+    group_of = {name: title for title, names in _GROUPS.items() for name in names}
+    for name, option in OPTIONS.items():
+        if name != "dataset":
+            group = groups[group_of.get(name, _OTHER)]
+            group.add_argument(option.flag, **option.parser_arguments)
+    report_options.add(command.add_argument_group(_REPORT).add_argument, new_run=True)
+    command.set_defaults(action=_run)
+    return command
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    get = vars(parsed).get
+    folder = saved_runs.folder_for_new(Path())
+    given = bench_options.read(get, folder, report_options.checked(get))
+    return measure(given)
+
+
+def measure(given: BenchmarkOptions) -> int:
+    """Prepare, forecast, measure and report; returns the exit code.
+
+    Raises:
+        WorthitError: as `Session.open`; nothing was measured.
+    """
+    # Now, not at the top: pytest and the session take half a second, which no other command needs.
+    from worthit.bench import session, terminal
+    from worthit.bench.cells.progress import Progress
+
+    cells = session.cells(given)
+    if not cells:
+        raise OptionError(
+            f"no model of {', '.join(given.models)} runs on {', '.join(given.devices)}; choose others "
+            "with --models or --devices"
+        )
+    with terminal.stderr() as stream:
+        progress = Progress(stream)
+        opened = session.Session(given, len(cells), progress)
+        try:
+            opened.open()
+            require_two_classes(opened.classes, given.report_options)
+            return 0 if given.dry_run else _start_pytest(given, progress, opened)
+        except KeyboardInterrupt:
+            return _INTERRUPTED
+        finally:
+            opened.discard_empty()
+
+
+def _start_pytest(given: BenchmarkOptions, progress: Any, opened: Any) -> int:
+    import pytest
+
+    from worthit.reports.cli.pytest_plugin import BENCHMARK, BenchmarkPlugin
+
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER"):
+        os.environ.pop(name, None)
+    plugin = BenchmarkPlugin(given, progress, opened)
+    code = pytest.main(arguments(BENCHMARK, given.runs_folder), plugins=[plugin])
+    return exit_code(code)
+
+
+def arguments(benchmark: Path, runs_folder: Path) -> list[str]:
+    """What pytest is started with, so that only worthit decides."""
+    return [
+        str(benchmark),
+        f"--rootdir={benchmark.parents[1]}",
+        f"--config-file={os.devnull}",
+        "--noconftest",
+        "--import-mode=importlib",
+        "--strict-markers",
+        "--disable-plugin-autoload",
+        *("-p", "pytest_benchmark.plugin"),
+        *("-p", "no:cacheprovider"),
+        "--benchmark-only",
+        "--benchmark-quiet",  # the report has the figures
+        f"--benchmark-storage=file://{runs_folder.resolve() / 'logs' / 'benchmarks'}",
+        "--no-header",
+        "--disable-warnings",
+        *("--quiet", "--quiet"),
+        *("--override-ini", "console_output_style=classic"),
+    ]
+
+
+_CODES: Mapping[int, int] = {0: 0, 1: 1, 2: _INTERRUPTED, 4: 2}
+
+
+def exit_code(code: int) -> int:
+    """The exit code of this command for one of pytest's."""
+    return _CODES.get(int(code), 1)

@@ -1,0 +1,79 @@
+"""reports/cli/pytest_plugin.py: which options of other plugins it refuses. tests/bench has the rest."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from worthit.datasets.errors import OptionError
+from worthit.reports.cli import pytest_plugin
+
+
+def config(**given: Any) -> pytest.Config:
+    values = pytest_plugin._usual_values() | {"dist": "no"} | given
+    return cast(pytest.Config, SimpleNamespace(getoption=lambda name, default=None: values[name]))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"benchmark_min_rounds": 9}, "--benchmark-min-rounds has no effect: "),
+        ({"benchmark_warmup": True}, "--benchmark-warmup has no effect: "),
+        ({"benchmark_disable_gc": True}, "--benchmark-disable-gc has no effect: "),
+        ({"benchmark_calibration_precision": 1}, "--benchmark-calibration-precision has no effect"),
+        ({"benchmark_disable": True}, "--benchmark-disable measures nothing; omit it"),
+        ({"benchmark_skip": True}, "--benchmark-skip measures nothing; omit it"),
+        ({"dist": "load"}, "-n measures cells side by side"),
+    ],
+)
+def test_options_without_effect_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message) as refused:
+        pytest_plugin.refuse_options_without_effect(config(**given))
+    assert "\n" not in str(refused.value)
+
+
+def test_other_options_of_pytest_benchmark_are_not_refused() -> None:
+    shown = {"benchmark_sort": "max", "benchmark_only": True, "benchmark_save": "before"}
+    pytest_plugin.refuse_options_without_effect(config(**shown))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "runs"),
+    [
+        (["bench/"], True),
+        (["bench/bench_classifiers.py::test_train"], True),
+        (["tests", "."], True),
+        (["tests"], False),
+        (["bench/session.py"], False),
+    ],
+)
+def test_only_sessions_of_the_benchmark_are_checked(arguments: list[str], runs: bool) -> None:
+    root = pytest_plugin.BENCHMARK.parents[1]
+    params = SimpleNamespace(dir=root)
+    session: Any = SimpleNamespace(args=arguments, invocation_params=params)
+    assert pytest_plugin._runs_benchmark(session) is runs
+
+
+def test_conftest_only_names_the_plugin() -> None:
+    text = (pytest_plugin.BENCHMARK.parents[1] / Path("conftest.py")).read_text()
+    assert f'pytest_plugins = ("{pytest_plugin.__name__}",)' in text
+    assert "def " not in text
+
+
+@dataclass(frozen=True)
+class CellTest:
+    originalname: str
+    callspec: SimpleNamespace = field(hash=False)
+
+
+def test_deselected_measurements_are_named() -> None:
+    wanted: list[Any] = [
+        CellTest(f"test_{figure}", SimpleNamespace(id=cell))
+        for cell in ("lsa-cpu", "bert-cpu")
+        for figure in ("train", "energy", "learning_curve")
+    ]
+    assert pytest_plugin._omitted(wanted, wanted) == []
+    named = pytest_plugin._omitted(wanted, wanted[:1])
+    assert named == ["energy", "learning curve", "train of bert-cpu"]
