@@ -164,7 +164,7 @@ class _Digest:
 
 def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Table:
     if choices.test_file is not None:
-        rows = whole.read(files.existing(choices.test_file))
+        rows = whole.read(files.existing(choices.test_file), reading=choices.reading)
         if "train" not in splits:
             raise DataError(
                 f"{title} has no split `train` to go with --test-file; omit that option"

@@ -51,7 +51,8 @@ def _fingerprint(path: Path, choices: Choices) -> str:
 
 def _read(path: Path, choices: Choices) -> pa.Table:
     sided = _files(path, choices.test_file)
-    return assemble.corpus_of([Piece(whole.read(file), side) for side, file in sided], choices)
+    pieces = [Piece(whole.read(file, reading=choices.reading), side) for side, file in sided]
+    return assemble.corpus_of(pieces, choices)
 
 
 def _files(path: Path, test_file: Path | None) -> list[_Sided]:
