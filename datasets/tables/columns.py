@@ -233,7 +233,7 @@ def _guess_split(rows: StringTable, taken: set[str | None]) -> str | None:
 
 def _none_usable(rows: StringTable, known: Sequence[str], problem: str) -> DataError:
     """Why there is no such column; if one with a known name is unusable, the reason."""
-    for name in _known([*rows.unusable], known):
+    for name in _known([*rows.unusable, *rows.nested], known):
         require(rows, name, problem.rpartition(" ")[2])
     return DataError(
         f"{rows.name} has the columns {_list(rows.table.column_names)}, none of which {problem}"

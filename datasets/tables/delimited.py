@@ -106,7 +106,8 @@ class Delimited:
                 return scan
         except DataError as error:
             problem = error
-        for quotes in (ESCAPED, UNQUOTED):
+        # In a table of one column any line is a row.
+        for quotes in (ESCAPED, UNQUOTED) if self._width > 1 else ():
             check = QuoteCheck(self._dialect.delimiter)
             try:
                 scan = self._scan(again(), quotes, check)
