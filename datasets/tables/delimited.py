@@ -173,10 +173,14 @@ class Delimited:
             if unnamed_from <= len(row) < self._width:
                 row = [*row, *[""] * (self._width - len(row))]
             if len(row) != self._width:
+                remedy = (
+                    f"put texts that contain {self._dialect.word} in double quotes"
+                    if len(row) > self._width
+                    else f"add the missing {self._dialect.word}"
+                )
                 raise DataError(
                     f"{self._name} is not a well-formed CSV: the row that begins in line {line:,} has "
-                    f"{len(row)} columns, the header {self._width}; put texts that contain "
-                    f"{self._dialect.word} in double quotes"
+                    f"{len(row)} columns, the header {self._width}; {remedy}"
                 )
             yield line, row
 

@@ -96,9 +96,13 @@ def find(lines: Sequence[str], usual: str, given: str | None, *, is_all: bool) -
 
 
 def fit(lines: Sequence[str], delimiter: str, *, is_all: bool) -> Fit:
-    """The better of both ways to read quotes."""
-    fits = [_fit(lines, Dialect(delimiter, quotes), is_all) for quotes in (QUOTED, UNQUOTED)]
-    return max(fits, key=lambda one: one.share)
+    """The best of the ways to read quotes."""
+    escaped = [ESCAPED] if any('\\"' in line for line in lines) else []
+    ways = (QUOTED, *escaped, UNQUOTED)
+    return max(
+        (_fit(lines, Dialect(delimiter, quotes), is_all) for quotes in ways),
+        key=lambda one: one.share,
+    )
 
 
 def _fit(lines: Sequence[str], dialect: Dialect, is_all: bool) -> Fit:

@@ -81,6 +81,10 @@ def require_text(name: str, head: bytes, encoding: str | None) -> None:
         raise DataError(
             f"{name} is a web page, not a table; download the file itself, after signing in if needed"
         )
+    if start.startswith(b"<?xml"):
+        raise DataError(
+            f"{name} is XML, which cannot be read; write the table as CSV or JSON lines"
+        )
     if start.startswith(b"version https://git-lfs"):
         raise DataError(f"{name} is a Git LFS pointer, not a table; run `git lfs pull` to fetch it")
 

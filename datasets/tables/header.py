@@ -61,6 +61,8 @@ def settle(
         DataError: the first row is not a header, or `given` does not fit.
     """
     cells = tuple(cell.strip() for cell in first)
+    if cells[0].startswith("#") and len(cells) > 1:  # some tools mark the header so
+        cells = (cells[0].lstrip("# "), *cells[1:])
     rows = [[cell.strip() for cell in row] for row in sample]
     verdict = _judge(cells, [row for row in rows if tuple(row) != cells])
     if given is not None:

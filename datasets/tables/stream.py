@@ -82,6 +82,7 @@ def _by_content(source: Input, name: str, head: bytes, option: str) -> str:
     """The format of a file whose suffix says nothing."""
     if not source.rereadable or not head or formats.is_binary(head):
         raise formats.unknown(name, option)
+    formats.require_text(name, head, source.encoding)
     lines = source.lines("")
     sample, is_all = dialect.sample(lines)
     lines.close()
