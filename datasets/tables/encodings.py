@@ -6,6 +6,11 @@ classified.
 
 import codecs
 import re
+from collections.abc import Iterable
+from itertools import islice
+
+from worthit.datasets.errors import DataError
+from worthit.datasets.tables.reading import ENCODING
 
 _MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -23,6 +28,8 @@ _WESTERN = re.compile(
     r"(?<![a-zß-ÿ])[ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜŠŽŒ]|[ßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿšžœ]|[’\xa0´`]"
     r"|(?<![a-zß-ÿ])[£€¥‘“«„‚¿¡©®§°–—]|[”»…™•·‘“©®°ºª–—€](?![a-zß-ÿ])"
 )
+_SAMPLE_LINES, _SAMPLE_BYTES = 20_000, 1 << 16
+_LONG_BYTES = 1 << 15  # of a block, which holds many lines
 _FEW = 0.35  # of the characters of Western European words are outside of ASCII
 
 
@@ -40,7 +47,20 @@ def is_ascii_based(encoding: str) -> bool:
 
 
 def is_single_byte(encoding: str) -> bool:
-    return encoding.startswith(("cp125", "koi8", "mac", "latin", "cp8", "cp4"))
+    return encoding.startswith(("cp125", "iso8859", "koi8", "mac", "cp8", "cp4"))
+
+
+def count_lines(stream: Iterable[bytes]) -> tuple[int, int]:
+    """The lines that are UTF-8 but not ASCII, and those that are not UTF-8."""
+    utf8 = others = 0
+    for line in stream:
+        if not line.isascii():
+            try:
+                line.decode()
+                utf8 += 1
+            except UnicodeDecodeError:
+                others += 1
+    return utf8, others
 
 
 def likely(sample: bytes) -> str | None:
@@ -59,6 +79,42 @@ def likely(sample: bytes) -> str | None:
     # cp1252 was judged above, so it loses a tie.
     best = min(matches, key=lambda m: (m.chaos, -m.coherence, m.encoding == "cp1252"))
     return str(best.encoding)
+
+
+def refusal(name: str, line: int, special: int, pieces: Iterable[str]) -> DataError:
+    """Why text is refused, and the encoding that it is likely in.
+
+    Args:
+        special: pieces before it that are UTF-8 but not ASCII.
+        pieces: the first that is not UTF-8, and those after it.
+    """
+    sample, broken = b"", 0
+    for piece in islice(pieces, _SAMPLE_LINES):
+        try:
+            piece.encode()
+        except UnicodeEncodeError:
+            content = piece.encode("utf-8", "surrogateescape")
+            lines = content.splitlines() if len(content) > _LONG_BYTES else [content]
+            sample += b"\n".join(part for part in lines if not part.isascii()) + b"\n"
+            broken += 1
+        else:
+            special += not piece.isascii()
+        if len(sample) > _SAMPLE_BYTES:
+            break
+    guess = likely(sample[:_SAMPLE_BYTES])
+    if special and (guess is None or is_single_byte(guess) or special > broken):
+        return DataError(
+            f"{name} is UTF-8 in most lines but not in line {line:,}; save all of it as UTF-8 and run again"
+        )
+    if guess is None:
+        return DataError(
+            f"{name} is not text in UTF-8 (line {line:,}) or any usual encoding; give a table, or name "
+            f"its encoding with {ENCODING}"
+        )
+    return DataError(
+        f"{name} is not UTF-8 (line {line:,}) but looks like {guess}; give {ENCODING} {guess}, or save "
+        "it as UTF-8"
+    )
 
 
 def _western(sample: bytes) -> str | None:

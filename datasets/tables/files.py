@@ -5,7 +5,6 @@ mark, or in the encoding that the user names.
 """
 
 import bz2
-import codecs
 import gzip
 import io
 import lzma
@@ -16,7 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
@@ -50,7 +49,6 @@ _DOCUMENTS = {
     "content.xml": "an OpenDocument file",
     "xl/workbook.bin": "a binary Excel file",
 }
-_SAMPLE_LINES, _SAMPLE_BYTES = 20_000, 1 << 16
 
 
 @contextmanager
@@ -123,6 +121,8 @@ class Input:
     ) -> None:
         self.path, self.in_memory = path, in_memory
         self._named_encoding = encoding
+        self._mark: str | None = None
+        self._lines_of_utf8 = 0
         self._stream, self._members = stream, members
         #: whether it can be opened more than once
         self.rereadable = stream is None or stream.seekable()
@@ -188,25 +188,28 @@ class Input:
         nearly every other encoding, too.
         """
         with self.open() as unpacked, readable(self.path):
-            if marked := encodings.marked(unpacked.head()):
-                return marked
+            self._mark = encodings.marked(unpacked.head())
             named = self._named_encoding
-            if named is None or not encodings.is_ascii_based(named) or not self.rereadable:
-                return None if named in ("utf-8", "utf-8-sig") else named
-            decoder, is_ascii = codecs.getincrementaldecoder("utf-8")(), True
-            try:
-                while block := unpacked.stream.read(_BUFFER_BYTES):
-                    is_ascii = decoder.decode(block).isascii() and is_ascii
-                decoder.decode(b"", final=True)
-            except UnicodeDecodeError:
+            if self._mark or named in (None, "utf-8", "utf-8-sig"):
+                return self._mark
+            if named in ("utf-16", "utf-32"):  # without a mark; Windows writes this order
+                return f"{named}-le"
+            if not encodings.is_ascii_based(named) or not self.rereadable:
                 return named
-            return named if is_ascii else None
+            utf8, others = encodings.count_lines(unpacked.stream)
+        if utf8 and not others:
+            return None
+        self._lines_of_utf8 = utf8 if encodings.is_single_byte(named) else 0
+        return named
 
     def encoding_note(self, name: str) -> str:
         """What the user should know about it, if anything."""
         found, named = self.encoding, self._named_encoding
         if found is None and named not in (None, "utf-8", "utf-8-sig"):
             return f"{name} is UTF-8, so it is not read as {named}"
+        if self._lines_of_utf8:
+            lines = self._lines_of_utf8
+            return f"{name} is read as {found}, though {lines:,} of its lines look like UTF-8"
         if found is None or found == named:
             return ""
         return f"{name} is read as {found.upper()}"
@@ -231,22 +234,24 @@ class Input:
                     line += piece.count("\n")
             except UnicodeEncodeError as error:
                 line += piece.count("\n", 0, error.start)
-                raise _not_utf8(unpacked.name, line, special, chain([piece], pieces)) from error
-            except UnicodeDecodeError as error:
-                raise self._undecodable(unpacked, line) from error
+                raise encodings.refusal(
+                    unpacked.name, line, special, chain([piece], pieces)
+                ) from error
+            except UnicodeError as error:
+                raise self._undecodable(unpacked.name, line) from error
             finally:
                 with suppress(ValueError):  # the file is closed already
                     text.detach()  # else it would close stdin
 
-    def _undecodable(self, unpacked: Unpacked, line: int) -> DataError:
-        if self.encoding == self._named_encoding:
+    def _undecodable(self, name: str, line: int) -> DataError:
+        if self._mark:
             return DataError(
-                f"{unpacked.name} is not {self.encoding} throughout (from about line {line:,} on); give "
-                f"another {ENCODING}, such as latin-1"
+                f"{name} has a {str(self.encoding).upper()} byte-order mark but breaks off or "
+                "is damaged; save it as UTF-8 and run again"
             )
         return DataError(
-            f"{unpacked.name} has a {str(self.encoding).upper()} byte-order mark but breaks off or "
-            "is damaged; save it as UTF-8 and run again"
+            f"{name} is not {self.encoding} throughout (from about line {line:,} on); give "
+            f"another {ENCODING}"
         )
 
     def _unpack(self, file: BinaryIO, name: str, size: int, stack: ExitStack) -> Unpacked:
@@ -364,39 +369,3 @@ def _is_workbook(archive: zipfile.ZipFile, name: str) -> bool:
     if name.lower().endswith((".xlsx", ".xlsm")):
         raise DataError(f"{name} is not an Excel file or is damaged; save it again")
     return False
-
-
-def _not_utf8(name: str, line: int, special: int, pieces: Iterable[str]) -> DataError:
-    """Why text is refused, and the encoding that it is likely in.
-
-    Args:
-        special: pieces before it that are UTF-8 but not ASCII.
-        pieces: the first that is not UTF-8, and those after it.
-    """
-    sample, broken = b"", 0
-    for piece in islice(pieces, _SAMPLE_LINES):
-        try:
-            piece.encode()
-        except UnicodeEncodeError:
-            content = piece.encode("utf-8", "surrogateescape")
-            lines = content.splitlines() if len(content) > BLOCK // 2 else [content]
-            sample += b"\n".join(part for part in lines if not part.isascii()) + b"\n"
-            broken += 1
-        else:
-            special += not piece.isascii()
-        if len(sample) > _SAMPLE_BYTES:
-            break
-    likely = encodings.likely(sample[:_SAMPLE_BYTES])
-    if special and (likely is None or encodings.is_single_byte(likely) or special > broken):
-        return DataError(
-            f"{name} is UTF-8 in most lines but not in line {line:,}; save all of it as UTF-8 and run again"
-        )
-    if likely is None:
-        return DataError(
-            f"{name} is not text in UTF-8 (line {line:,}) or any usual encoding; give a table, or name "
-            f"its encoding with {ENCODING}"
-        )
-    return DataError(
-        f"{name} is not UTF-8 (line {line:,}) but looks like {likely}; give {ENCODING} {likely}, or save "
-        "it as UTF-8"
-    )

@@ -58,8 +58,8 @@ def rows(lines: Iterable[str], name: str) -> tuple[list[Row], tuple[str, ...]]:
     if found := _arrays(document):
         if len(found) > 1:
             raise DataError(
-                f"{name} holds several arrays of rows: {listed(list(found))}; save each as a file, such as train.json and "
-                "test.json in one folder"
+                f"{name} holds several arrays of rows: {listed(list(found))}; save each as a file, "
+                "such as train.json and test.json in one folder"
             )
         ((key, table),) = found.items()
         return table, (f"the rows of {name} are those under {key!r}",)
