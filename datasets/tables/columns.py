@@ -155,13 +155,10 @@ def require(rows: StringTable, column: str, option: str) -> None:
     Args:
         option: names another column.
     """
-    if column in rows.unusable:
+    is_nested_label = option == "--label-column" and column in rows.table.column_names
+    if column in rows.unusable and not is_nested_label:
         raise DataError(
             f"the column {column} of {rows.name} {rows.unusable[column]}; name another with {option}"
-        )
-    if column in rows.nested and option == "--text-column":
-        raise DataError(
-            f"the column {column} of {rows.name} holds lists or objects; name another with {option}"
         )
     if column not in rows.table.column_names:
         raise DataError(
@@ -183,7 +180,7 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
         name
         for name in head.column_names
         if name not in taken
-        and name not in rows.nested
+        and name not in rows.unusable
         and (not head.num_rows or head[name].null_count < head.num_rows)
     ]
     if named := _known(free, _TEXTS):
@@ -233,7 +230,7 @@ def _guess_split(rows: StringTable, taken: set[str | None]) -> str | None:
 
 def _none_usable(rows: StringTable, known: Sequence[str], problem: str) -> DataError:
     """Why there is no such column; if one with a known name is unusable, the reason."""
-    for name in _known([*rows.unusable, *rows.nested], known):
+    for name in _known([*rows.unusable], known):
         require(rows, name, problem.rpartition(" ")[2])
     return DataError(
         f"{rows.name} has the columns {_list(rows.table.column_names)}, none of which {problem}"

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from worthit.datasets.errors import DataError
 from worthit.datasets.tables import columns
 from worthit.datasets.tables.chunks import HEAD_ROWS, Chunk, TableReader, Values
-from worthit.datasets.tables.whole import NotTextError, as_strings, is_nested, of_chunk
+from worthit.datasets.tables.whole import NotTextError, as_strings, of_chunk
 
 ALL = "all"
 _USUAL = "text"
@@ -79,8 +79,6 @@ class CommentReader:
     def _texts(self, chunk: Chunk) -> list[str | None]:
         values = chunk.columns.get(self.text_column, [None] * chunk.rows)
         try:
-            if is_nested(values):
-                raise NotTextError("holds lists or objects")
             strings = as_strings(values)
         except NotTextError as error:
             raise DataError(

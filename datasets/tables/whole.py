@@ -17,6 +17,7 @@ from worthit.datasets.tables.stream import open_table
 
 LARGEST_COLUMN_BYTES = 2**31 - 1  # what Arrow's strings can hold in one piece
 _CHUNK_ROWS = 1 << 16
+_LONGEST_LABELS = 32  # labels of a row, on average
 
 
 class NotTextError(Exception):
@@ -25,16 +26,13 @@ class NotTextError(Exception):
 
 @dataclass(frozen=True)
 class StringTable:
-    """A table as read: every column a string, null where the file has no value.
-
-    Lists and objects are JSON: `["up", "urgent"]`, `{"up": true}`.
-    """
+    """A table as read: every column a string, null where the file has no value."""
 
     name: str  # of the file, for messages
     table: pa.Table
-    unusable: dict[str, str] = field(default_factory=dict)  # column → why
+    #: column → why it is not text; short lists and objects, which may be labels, are in the table as JSON
+    unusable: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # a line on each repair
-    nested: frozenset[str] = frozenset()  # columns that hold lists or objects
 
 
 def read(
@@ -53,33 +51,32 @@ def read(
     """
     chunks: list[pa.Table] = []
     unusable: dict[str, str] = {}
-    nested: set[str] = set()
     encoding = reading.encoding
     with Input(path, members=members, in_memory=True, encoding=encoding) as source:
         reader = open_table(source, form, reading=reading)
         unusable |= reader.unusable
         for chunk in reader.chunks(_CHUNK_ROWS):
             chunks.append(_strings(chunk.columns, unusable))
-            nested.update(_nested(chunk.columns))
     if not chunks:
         raise DataError(f"{reader.name} has no rows; give a table with a header and rows")
     table = pa.concat_tables(chunks, promote_options="default")
-    table = table.select([name for name in table.column_names if name not in unusable])
-    return StringTable(reader.name, table, unusable, reader.notes, frozenset(nested))
+    everywhere = set.intersection(*(set(chunk.column_names) for chunk in chunks))
+    table = table.select(
+        [name for name in table.column_names if name not in unusable or name in everywhere]
+    )
+    return StringTable(reader.name, table, unusable, reader.notes)
 
 
 def of_chunk(name: str, chunk: Chunk, unusable: Mapping[str, str]) -> StringTable:
     unusable = dict(unusable)
-    table = _strings(chunk.columns, unusable)
-    return StringTable(name, table, unusable, nested=_nested(chunk.columns))
+    return StringTable(name, _strings(chunk.columns, unusable), unusable)
 
 
 def from_arrow(name: str, table: pa.Table) -> StringTable:
     """A typed table as strings."""
     unusable = repeated(table.column_names)
     columns = {column: table[column] for column in table.column_names if column not in unusable}
-    strings = _strings(columns, unusable)
-    return StringTable(name, strings, unusable, nested=_nested(columns))
+    return StringTable(name, _strings(columns, unusable), unusable)
 
 
 def _strings(columns: Mapping[str, Values | pa.ChunkedArray], unusable: dict[str, str]) -> pa.Table:
@@ -90,32 +87,40 @@ def _strings(columns: Mapping[str, Values | pa.ChunkedArray], unusable: dict[str
             texts[name] = as_strings(values)
         except NotTextError as error:
             unusable[name] = str(error)
+            if (values_as_json := _as_json(values)) is not None:
+                texts[name] = values_as_json
     return pa.table(texts)
 
 
-def _nested(columns: Mapping[str, Values | pa.ChunkedArray]) -> frozenset[str]:
-    return frozenset(name for name, values in columns.items() if is_nested(values))
+def _as_json(values: Values | pa.ChunkedArray) -> pa.Array | None:
+    """Short lists and objects as JSON; None for anything else, such as tokens and embeddings."""
+    is_nested = isinstance(values, list) or pa.types.is_nested(values.type)
+    plain = (values if isinstance(values, list) else values.to_pylist()) if is_nested else []
+    sizes = [len(value) for value in plain if isinstance(value, list | dict)]
+    if not sizes or sum(sizes) > _LONGEST_LABELS * len(sizes) or _has_fractions(plain):
+        return None
+    return pa.array(map(_as_string, plain), pa.string())
 
 
-def is_nested(values: Values | pa.ChunkedArray) -> bool:
-    """True if they are lists or objects, or some are."""
-    if isinstance(values, list):
-        return any(isinstance(value, dict | list) for value in values)
-    return bool(pa.types.is_nested(values.type))
+def _has_fractions(values: list[Any]) -> bool:
+    lists = (value for value in values if isinstance(value, list))
+    return any(isinstance(item, float) for value in lists for item in value[:2])
 
 
 def as_strings(values: Values | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Values as strings; NaN becomes null, a list or an object JSON.
+    """Values as strings; NaN becomes null.
 
     Raises:
-        NotTextError: they are of another kind, or too long.
+        NotTextError: they are lists or objects, or too long.
     """
     if isinstance(values, list):
+        if any(isinstance(value, dict | list) for value in values):
+            raise NotTextError("holds lists or objects")
         return pa.array(map(_as_string, values), pa.string())
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_nested(values.type):
-        return _as_json(values)
+        raise NotTextError(f"holds {values.type}, not text")
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), None, values)
     try:
@@ -128,18 +133,7 @@ def as_strings(values: Values | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
         ) from error
 
 
-def _as_json(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Lists and structs as JSON. Lists of fractions are vectors, which are of no use here."""
-    kind = values.type
-    if not pa.types.is_struct(kind) and pa.types.is_floating(getattr(kind, "value_type", kind)):
-        raise NotTextError(f"holds {kind}, not text")
-    try:
-        return pa.array(map(_as_string, values.to_pylist()), pa.string())
-    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-        raise NotTextError(f"holds {kind}, not text") from error
-
-
 def _as_string(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, default=str)  # true, 1, 1.0, ["a"]
+    return json.dumps(value, ensure_ascii=False, default=str)  # true, 1, 1.0
