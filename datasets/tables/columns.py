@@ -73,12 +73,19 @@ class Choices:
     def borrowed(self) -> "Choices":
         """For an out-of-domain table, whose columns may have the same names."""
         return _Borrowed(
-            text_column=self.text_column, label_column=self.label_column, encoding=self.encoding
+            text_column=self.text_column,
+            label_column=self.label_column,
+            encoding=self.encoding,
+            columns=self.columns,
         )
 
 
 class _Borrowed(Choices):
     """Made for another table: columns that this one lacks are guessed."""
+
+    @property
+    def reading(self) -> Reading:
+        return replace(super().reading, is_borrowed=True)
 
     def of(self, present: Sequence[str]) -> Choices:
         return Choices(

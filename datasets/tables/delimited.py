@@ -56,7 +56,7 @@ class Delimited:
             lines.close()
         self._width = self._find_width()
         scan = None if again is None else self._find_quotes(again)
-        self._settle(reading.columns)
+        self._settle(reading)
         self.notes = (*self._repairs(usual, reading), *self._header.notes, *self._left_out(scan))
         self.names = [column for column in self._header.names if column]
         times = Counter(self.names)
@@ -86,7 +86,13 @@ class Delimited:
         shape = dialect.fit(below, self._dialect.delimiter, is_all=self._is_all)
         self._has_row_names = False
         if shape.share < _FEW and shape.width < shape.usual_width:
-            if shape.usual_width == shape.width + 1 and shape.usual_share >= _NEARLY_ALL:
+            names = [row[0] for row in self._sample()[1:]]
+            are_unique = len({*names}) == len(names)
+            if (
+                are_unique
+                and 1 < shape.width == shape.usual_width - 1
+                and shape.usual_share >= _NEARLY_ALL
+            ):
                 self._has_row_names = True
                 return shape.usual_width
             if shape.usual_share >= dialect.CONSISTENT:
@@ -133,10 +139,10 @@ class Delimited:
                 scan.filled.update(i for i in unnamed if row[i].strip())
         return scan
 
-    def _settle(self, given: Sequence[str] | None) -> None:
+    def _settle(self, reading: Reading) -> None:
         first, *others = [self._padded(row) for row in self._sample()] or [[]]
         self._first = first
-        self._header = header.settle(first, others, given, self._name)
+        self._header = header.settle(first, others, reading, self._name)
 
     def _padded(self, row: list[str]) -> list[str]:
         return ["", *row] if self._has_row_names and len(row) < self._width else row

@@ -1,6 +1,8 @@
 """How a delimited file is written: delimiter, quotes, lines above the header."""
 
+import bisect
 import csv
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +13,7 @@ from typing import Any
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 SAMPLE_LINES = 512
 _SAMPLE_CHARACTERS = 1 << 20
+_FITTED_CHARACTERS = 1 << 17
 # Beyond it, a quote that is never closed would read the rest of the input as one text.
 _LONGEST_FIELD = 1 << 26
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
@@ -97,6 +100,9 @@ def find(lines: Sequence[str], usual: str, given: str | None, *, is_all: bool) -
 
 def fit(lines: Sequence[str], delimiter: str, *, is_all: bool) -> Fit:
     """The best of the ways to read quotes."""
+    ends = list(itertools.accumulate(map(len, lines)))
+    few = max(bisect.bisect(ends, _FITTED_CHARACTERS), 1)
+    lines, is_all = lines[:few], is_all and few >= len(lines)
     escaped = [ESCAPED] if any('\\"' in line for line in lines) else []
     ways = (QUOTED, *escaped, UNQUOTED)
     return max(

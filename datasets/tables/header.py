@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import mean, median
 
 from worthit.datasets.errors import DataError
-from worthit.datasets.tables.reading import COLUMNS
+from worthit.datasets.tables.reading import COLUMNS, Reading
 
 Row = list[str]
 
@@ -46,27 +46,25 @@ class Header:
     notes: tuple[str, ...] = ()
 
 
-def settle(
-    first: Sequence[str], sample: Sequence[Row], given: Sequence[str] | None, name: str
-) -> Header:
+def settle(first: Sequence[str], sample: Sequence[Row], reading: Reading, name: str) -> Header:
     """The header of a table.
 
     Args:
         first: the first row.
         sample: some of the rows after it.
-        given: names of columns, as the user gave them.
+        reading: has the names of columns that the user gave.
         name: of the file, for messages.
 
     Raises:
-        DataError: the first row is not a header, or `given` does not fit.
+        DataError: the first row is not a header, or they do not fit.
     """
     cells = tuple(cell.strip() for cell in first)
     if cells[0].startswith("#") and len(cells) > 1:  # some tools mark the header so
         cells = (cells[0].lstrip("# "), *cells[1:])
     rows = [[cell.strip() for cell in row] for row in sample]
     verdict = _judge(cells, [row for row in rows if tuple(row) != cells])
-    if given is not None:
-        return _named(cells, rows, given, verdict, name)
+    if reading.columns is not None and not (reading.is_borrowed and verdict is not False):
+        return _named(cells, rows, reading.columns, verdict, name)
     if verdict is False:
         suggested = _suggestion([cells, *rows])
         raise DataError(

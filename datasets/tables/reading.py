@@ -16,6 +16,7 @@ class Reading:
     encoding: str | None = None  # of a file that is not UTF-8
     delimiter: str | None = None  # one character
     columns: tuple[str, ...] | None = None  # of a file without a header
+    is_borrowed: bool = False  # made for another file: columns are named only where a header lacks
 
 
 #: everything is found in the file

@@ -43,7 +43,7 @@ class Sheet:
             raise DataError(f"{name} is empty; give a table with a header and rows")
         self._width = max(map(len, sample))
         first, *others = [self._of_width(row) for row in sample]
-        found = header.settle(first, others, reading.columns, name)
+        found = header.settle(first, others, reading, name)
         unnamed = sum(not column for column in found.names)
         left_out = f"{unnamed} column(s) of {name} without a name left out"
         self.notes += (*found.notes, *([left_out] if unnamed else []))

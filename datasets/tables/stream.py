@@ -91,7 +91,7 @@ def _by_content(source: Input, name: str, head: bytes, option: str) -> str:
 
 def _require_names_unneeded(name: str, reading: Reading) -> None:
     for option, given in ((COLUMNS, reading.columns), (DELIMITER, reading.delimiter)):
-        if given is not None:
+        if given is not None and not reading.is_borrowed:
             raise DataError(f"{option} is for CSV and its relatives, which {name} is not; omit it")
 
 
