@@ -12,6 +12,7 @@ import pytest
 from worthit.datasets.errors import DataError, OptionError, WorthitError
 from worthit.datasets.sources import table as table_source
 from worthit.datasets.tables import encodings, reading, whole
+from worthit.datasets.tables.columns import NOTHING, Choices
 from worthit.datasets.tables.comments import CommentReader
 from worthit.datasets.tables.files import Input
 from worthit.datasets.tables.reading import Reading

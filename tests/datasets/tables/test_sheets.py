@@ -2,6 +2,7 @@
 
 import datetime
 import importlib.util
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -99,20 +100,14 @@ def test_another_document_or_a_damaged_one_is_refused(
     assert "\n" not in str(caught.value)
 
 
+class Pipe(io.BytesIO):
+    """Bytes that are read once."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 def test_a_pipe_is_refused(book: Path) -> None:
-    class Pipe:
-        """A stream that cannot be read again."""
-
-        def __init__(self, path: Path) -> None:
-            self._file = path.open("rb")
-
-        def seekable(self) -> bool:
-            return False
-
-        def peek(self, size: int) -> bytes:
-            return self._file.peek(size)  # type: ignore[attr-defined, no-any-return]
-
-    source = Input(Path("stdin"), Pipe(book))  # type: ignore[arg-type]
     with pytest.raises(OptionError) as caught:
-        open_table(source, "csv")
+        open_table(Input(Path("stdin"), io.BufferedReader(Pipe(book.read_bytes()))), "csv")
     assert str(caught.value) == "an Excel file cannot be read from a pipe; give the file as INPUT"
