@@ -62,6 +62,7 @@ def settle(first: Sequence[str], sample: Sequence[Row], reading: Reading, name: 
     if cells[0].startswith("#") and len(cells) > 1:  # some tools mark the header so
         cells = (cells[0].lstrip("# "), *cells[1:])
     rows = [[cell.strip() for cell in row] for row in sample]
+    _require_no_title(cells, rows, name)
     verdict = _judge(cells, [row for row in rows if tuple(row) != cells])
     if reading.columns is not None and not (reading.is_borrowed and verdict is not False):
         return _named(cells, rows, reading.columns, verdict, name)
@@ -75,6 +76,17 @@ def settle(first: Sequence[str], sample: Sequence[Row], reading: Reading, name: 
         note = f"the first line of {name} is read as the header ({COLUMNS} if it is data)"
         return Header(cells, True, (note,))
     return Header(cells, True)
+
+
+def _require_no_title(cells: Sequence[str], rows: Sequence[Row], name: str) -> None:
+    """Spreadsheets often have a title above the header."""
+    named = sum(map(bool, cells))
+    usual = median(sum(map(bool, row)) for row in rows) if rows else 0
+    if named and usual > 1 and 2 * named <= usual:
+        raise DataError(
+            f"the first line of {name} has {named} columns, but most others have {usual:g}; delete the "
+            "lines above the header"
+        )
 
 
 def _named(

@@ -45,7 +45,7 @@ class Sheet:
         first, *others = [self._of_width(row) for row in sample]
         found = header.settle(first, others, reading, name)
         unnamed = sum(not column for column in found.names)
-        left_out = f"{unnamed} column(s) of {name} without a name left out"
+        left_out = f"{unnamed} column{'s' * (unnamed > 1)} of {name} without a name left out"
         self.notes += (*found.notes, *([left_out] if unnamed else []))
         self.names = [column for column in found.names if column]
         times = Counter(self.names)

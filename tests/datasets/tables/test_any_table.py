@@ -190,7 +190,7 @@ def test_any_table_is_read_as_it_was_written_or_refused_in_one_line(
 ) -> None:
     outcomes = Counter[str]()
 
-    @settings(max_examples=40, derandomize=True, deadline=None, database=None)
+    @settings(max_examples=30, derandomize=True, deadline=None, database=None)
     @given(_WRITERS[writer]())
     def check(written: Written) -> None:
         path = tmp_path / written.name

@@ -100,6 +100,19 @@ def test_another_document_or_a_damaged_one_is_refused(
     assert "\n" not in str(caught.value)
 
 
+def test_a_title_above_the_header_is_refused(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet: Any = workbook.active
+    for row in [["Comments of May"], ["text", "label"], ["a note", "up"], ["a tune", "down"]]:
+        sheet.append(row)
+    workbook.save(tmp_path / "a.xlsx")
+    with pytest.raises(DataError) as caught:
+        whole.read(tmp_path / "a.xlsx")
+    assert str(caught.value) == (
+        "the first line of a.xlsx has 1 columns, but most others have 2; delete the lines above the header"
+    )
+
+
 class Pipe(io.BytesIO):
     """Bytes that are read once."""
 
