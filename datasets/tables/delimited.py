@@ -13,6 +13,7 @@ from worthit.datasets.tables.files import Input
 from worthit.datasets.tables.reading import Reading
 
 _NEARLY_ALL, _FEW = 0.99, 0.1
+_END_OF_FILE = "\x1a"  # of DOS
 _NOTES = {
     QUOTED: "",
     ESCAPED: "quotes within the texts of {name} are escaped by backslashes",
@@ -87,9 +88,8 @@ class Delimited:
         self._has_row_names = False
         if shape.share < _FEW and shape.width < shape.usual_width:
             names = [row[0] for row in self._sample()[1:]]
-            are_unique = len({*names}) == len(names)
             if (
-                are_unique
+                all(map(str.isdecimal, names))
                 and 1 < shape.width == shape.usual_width - 1
                 and shape.usual_share >= _NEARLY_ALL
             ):
@@ -98,7 +98,8 @@ class Delimited:
             if shape.usual_share >= dialect.CONSISTENT:
                 raise DataError(
                     f"the first line of {self._name} has {shape.width} columns, but most others have "
-                    f"{shape.usual_width}; delete the lines above the header"
+                    f"{shape.usual_width}; delete lines above the header, or put texts that contain "
+                    f"{self._dialect.word} in double quotes"
                 )
         return shape.width
 
@@ -204,7 +205,7 @@ class Delimited:
                         f"{self._name} (from line {begins + kind.skip:,} on)",
                         "give the file itself, not a pipe, or ",
                     )
-                if row:
+                if row and row != [_END_OF_FILE]:
                     yield begins + kind.skip, row
                 begins = reader.line_num + 1
         except csv.Error as error:

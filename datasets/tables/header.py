@@ -58,7 +58,7 @@ def settle(first: Sequence[str], sample: Sequence[Row], reading: Reading, name: 
     Raises:
         DataError: the first row is not a header, or they do not fit.
     """
-    cells = tuple(cell.strip() for cell in first)
+    cells = tuple(cell.strip().strip("\ufeff") for cell in first)
     if cells[0].startswith("#") and len(cells) > 1:  # some tools mark the header so
         cells = (cells[0].lstrip("# "), *cells[1:])
     rows = [[cell.strip() for cell in row] for row in sample]
@@ -180,7 +180,7 @@ def _suggestion(rows: Sequence[Sequence[str]]) -> str:
     lengths = [mean(map(len, values)) for values in columns]
     text = lengths.index(max(lengths))
     names[text] = "text"
-    others = [i for i in range(len(columns)) if i != text and any(columns[i])]
+    others = [i for i in range(len(columns)) if i != text and len({*columns[i]}) > 1]
     if others:
         names[min(others, key=lambda i: (len({*columns[i]}), -i))] = "label"
     return ",".join(names) if len(names) <= 8 else "NAME,NAME,…"
