@@ -73,7 +73,12 @@ class Delimited:
         }
 
     def _sample(self) -> list[list[str]]:
-        rows = [row for row in self._dialect.reader(self._lines_below(), strict=False) if row]
+        try:
+            rows = [row for row in self._dialect.reader(self._lines_below(), strict=False) if row]
+        except csv.Error as error:
+            raise DataError(
+                f"{self._name} is not a well-formed CSV: {error}; close the quotes of each text"
+            ) from error
         return rows if self._is_all or len(rows) == 1 else rows[:-1]
 
     def _lines_below(self) -> list[str]:
@@ -82,8 +87,9 @@ class Delimited:
     def _find_width(self) -> int:
         """Columns of a row. R writes no name above the names of rows."""
         below = self._lines_below()
-        if self._is_all and not any(cell.strip() for row in self._sample() for cell in row):
-            raise DataError(f"{self._name} is empty; give a table with a header and rows")
+        if not any(cell.strip() for row in self._sample() for cell in row):
+            is_empty = "is empty" if self._is_all else "begins with blank lines only"
+            raise DataError(f"{self._name} {is_empty}; give a table with a header and rows")
         shape = dialect.fit(below, self._dialect.delimiter, is_all=self._is_all)
         self._has_row_names = False
         if shape.share < _FEW and shape.width < shape.usual_width:

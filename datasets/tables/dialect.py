@@ -69,11 +69,12 @@ class Fit:
 def sample(lines: Iterator[str]) -> tuple[list[str], bool]:
     """The first lines, and whether they are all."""
     taken: list[str] = []
-    characters = 0
+    present = characters = 0
     for line in lines:
         taken.append(line)
+        present += not line.isspace()
         characters += len(line)
-        if len(taken) >= SAMPLE_LINES or characters > _SAMPLE_CHARACTERS:
+        if present >= SAMPLE_LINES or characters > _SAMPLE_CHARACTERS:
             return taken, False
     return taken, True
 

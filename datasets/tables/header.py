@@ -59,7 +59,7 @@ def settle(first: Sequence[str], sample: Sequence[Row], reading: Reading, name: 
         DataError: the first row is not a header, or they do not fit.
     """
     cells = tuple(cell.strip().strip("\ufeff") for cell in first)
-    if cells[0].startswith("#") and len(cells) > 1:  # some tools mark the header so
+    if len(cells) > 1 and cells[0].startswith("#"):  # some tools mark the header so
         cells = (cells[0].lstrip("# "), *cells[1:])
     rows = [[cell.strip() for cell in row] for row in sample]
     _require_no_title(cells, rows, name)

@@ -67,6 +67,7 @@ READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
     "lines of comment": ("a.csv", "# of May\n# by me\n" + lines(",", "text,label"), Reading(),
                          ("2 lines are skipped above the header of a.csv",)),
     "marks of byte order and end": ("a.csv", "\ufeff\ufeff" + lines(",", "text,label") + "\x1a", Reading(), ()),
+    "many blank lines": ("a.csv", "\n" * 2_000 + lines(",", "text,label"), Reading(), ()),
     "a marked header": ("a.tsv", lines("\t", "#text\tlabel"), Reading(), ()),
     "the header again": ("a.csv", lines(",", "text,label", *(f"{t},{k}" for t, k in ROWS[:5]), "text,label", rows=ROWS[5:]), Reading(),
                          ("1 row of a.csv that repeat the header left out",)),
