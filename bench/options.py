@@ -16,6 +16,7 @@ from worthit.bench.presets import PRESETS, Preset, preset
 from worthit.datasets.errors import OptionError, UnknownNameError
 from worthit.datasets.registry import DATASETS, parse
 from worthit.datasets.splits.protocol import Protocol
+from worthit.datasets.tables import reading
 from worthit.datasets.tables.columns import Choices
 from worthit.models.chat.address import Address
 from worthit.models.contract import DEVICES
@@ -171,6 +172,20 @@ class BenchmarkOptions:
     test_file: Annotated[Path | None, Option(
         "--test-file", "your own data: a file to test on, unchanged",
         describe=lambda value: value.name, type=Path, metavar="PATH",
+    )]  # fmt: skip
+    encoding: Annotated[str | None, Option(
+        "--encoding", "your own data: of files that are not UTF-8, such as cp1252",
+        read=reading.encoding, metavar="NAME",
+    )]  # fmt: skip
+    delimiter: Annotated[str | None, Option(
+        "--delimiter", "your own data: the character between columns, or tab (found in the file)",
+        read=reading.delimiter,
+        describe=lambda value: "tab" if value == "\t" else value,
+        metavar="CHARACTER",
+    )]  # fmt: skip
+    columns: Annotated[tuple[str, ...] | None, Option(
+        "--columns", "your own data: names of the columns of a file without a header",
+        read=reading.columns, describe=",".join, metavar="NAME,…",
     )]  # fmt: skip
     report_options: Mapping[str, str]  # flag → value as given; saved here, read by reports only
     also_test: Annotated[tuple[str, ...], Option(

@@ -16,7 +16,10 @@ DATASETS = {
     "wikipedia": ("worthit.datasets.sources.wikipedia", "wikipedia"),
     "jigsaw": ("worthit.datasets.sources.jigsaw", "jigsaw:PATH"),
     "synthetic": ("worthit.datasets.sources.synthetic", "synthetic[:COMMENTS]"),
-    "table": ("worthit.datasets.sources.table", "a file (.csv, .tsv, .jsonl, .parquet) or folder"),
+    "table": (
+        "worthit.datasets.sources.table",
+        "a file (.csv, .tsv, .jsonl, .parquet, .xlsx) or folder",
+    ),
     "hub": ("worthit.datasets.sources.hub", "hub:OWNER/NAME[:CONFIGURATION]"),
 }
 #: the user's data, whose `source` takes the choices of columns, too

@@ -18,11 +18,12 @@ from typing import Any
 import pyarrow as pa
 
 from worthit.datasets.cache import sha256_of
-from worthit.datasets.errors import DataError, one_line
+from worthit.datasets.errors import DataError, OptionError, one_line
 from worthit.datasets.registry import Source
 from worthit.datasets.tables import assemble, files, whole
 from worthit.datasets.tables.assemble import Piece
 from worthit.datasets.tables.columns import SIDES, Choices
+from worthit.datasets.tables.reading import AS_FOUND
 
 _INSTALL = "pip install 'worthit[hub]'"
 
@@ -44,6 +45,11 @@ def saved(path: Path, choices: Choices) -> Source:
 def _source(
     name: str, title: str, citation: str, choices: Choices, load: Callable[[], Any]
 ) -> Source:
+    is_for_files = choices.reading != AS_FOUND and not choices.reading.is_borrowed
+    if is_for_files and choices.test_file is None:
+        raise OptionError(
+            f"--encoding, --delimiter and --columns are for files, which {title} is not; omit them"
+        )
     splits = functools.cache(lambda: _tables(load()))
     return Source(
         name,
@@ -164,7 +170,7 @@ class _Digest:
 
 def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Table:
     if choices.test_file is not None:
-        rows = whole.read(files.existing(choices.test_file))
+        rows = whole.read(files.existing(choices.test_file), reading=choices.reading)
         if "train" not in splits:
             raise DataError(
                 f"{title} has no split `train` to go with --test-file; omit that option"

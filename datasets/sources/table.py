@@ -6,6 +6,7 @@ train.csv and test.csv; or none is, and all are read as one table.
 
 import json
 import re
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from worthit.datasets.tables.assemble import Piece
 from worthit.datasets.tables.columns import SIDES, Choices
 
 _MOST_FILES = 1_000
+_NOT_DATA = re.compile(r"read.?me|licen[sc]e|requirements|notes?\b|changelog", re.IGNORECASE)
 _Sided = tuple[str | None, Path]
 
 
@@ -51,7 +53,8 @@ def _fingerprint(path: Path, choices: Choices) -> str:
 
 def _read(path: Path, choices: Choices) -> pa.Table:
     sided = _files(path, choices.test_file)
-    return assemble.corpus_of([Piece(whole.read(file), side) for side, file in sided], choices)
+    pieces = [Piece(whole.read(file, reading=choices.reading), side) for side, file in sided]
+    return assemble.corpus_of(pieces, choices)
 
 
 def _files(path: Path, test_file: Path | None) -> list[_Sided]:
@@ -69,7 +72,10 @@ def _files(path: Path, test_file: Path | None) -> list[_Sided]:
 
 def _in_folder(folder: Path) -> list[_Sided]:
     with files.readable(folder):
-        tables = sorted(file for file in folder.rglob("*") if _is_table(file, folder))
+        present = [file for file in folder.rglob("*") if _is_visible(file, folder)]
+    tables = sorted(file for file in present if _is_table(file))
+    if not tables:  # else a .txt is more likely a licence or a note
+        tables = sorted(file for file in present if _is_text(file))
     if not tables or len(tables) > _MOST_FILES:
         content = f"{len(tables):,} tables" if tables else "no table"
         raise DataError(
@@ -83,14 +89,45 @@ def _in_folder(folder: Path) -> list[_Sided]:
             f"the folder {folder} holds {without[0].name}, whose name says neither train nor test, while "
             "others do; move it, or give one file (and --test-file)"
         )
+    _require_one_kind(folder, sided)
     return sided
 
 
-def _is_table(file: Path, folder: Path) -> bool:
-    within = file.relative_to(folder)
-    bare = Path(file.stem) if file.suffix.lower() in files.PACKED else file
-    known = bare.suffix.lower() in formats.SUFFIXES and bare.suffix.lower() != ".txt"
-    return known and file.is_file() and not any(part.startswith(".") for part in within.parts)
+def _require_one_kind(folder: Path, sided: Sequence[_Sided]) -> None:
+    """The same rows are often saved in several formats; read together, all would be duplicates."""
+    first: dict[str | None, Path] = {}
+    for side, file in sided:
+        other = first.setdefault(side, file)
+        if _kind(other) != _kind(file):
+            of_side = f" for the {side} side" if side else ""
+            raise DataError(
+                f"the folder {folder} holds {other.name} and {file.name}{of_side}, which are of different "
+                "formats; give one of them, or move the others"
+            )
+
+
+def _is_visible(file: Path, folder: Path) -> bool:
+    parts = file.relative_to(folder).parts
+    return file.is_file() and not any(part.startswith((".", "~$")) for part in parts)
+
+
+def _bare(file: Path) -> Path:
+    return Path(file.stem) if file.suffix.lower() in files.PACKED else file
+
+
+def _kind(file: Path) -> str | None:
+    return formats.format_of(_bare(file).name)
+
+
+def _is_table(file: Path) -> bool:
+    """True by its suffix; a .txt must also be named after a side."""
+    if _bare(file).suffix.lower() == ".txt":
+        return _side(Path(file.name)) is not None
+    return _kind(file) is not None
+
+
+def _is_text(file: Path) -> bool:
+    return _bare(file).suffix.lower() == ".txt" and _NOT_DATA.search(file.name) is None
 
 
 def _side(within: Path) -> str | None:

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from worthit.datasets.errors import DataError, listed
 from worthit.datasets.tables import labels
-from worthit.datasets.tables.stream import HEAD_ROWS
+from worthit.datasets.tables.chunks import HEAD_ROWS
+from worthit.datasets.tables.reading import Reading
 from worthit.datasets.tables.whole import StringTable
 
 _TEXTS = (
@@ -47,15 +48,19 @@ class Choices:
     group_column: str | None = None
     split_column: str | None = None
     test_file: Path | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    columns: tuple[str, ...] | None = None  # of a file without a header
+
+    @property
+    def reading(self) -> Reading:
+        """How the files are read."""
+        return Reading(self.encoding, self.delimiter, self.columns)
 
     def options(self) -> dict[str, str]:
         """As a user would write them, the path shortened to its name."""
         given = {f"--{name.replace('_', '-')}": value for name, value in vars(self).items()}
-        return {
-            option: value.name if isinstance(value, Path) else value
-            for option, value in given.items()
-            if value is not None
-        }
+        return {option: _written(value) for option, value in given.items() if value is not None}
 
     def settings(self) -> dict[str, Any]:
         """The choices that a fingerprint holds; the test file's content is part of it instead."""
@@ -67,17 +72,33 @@ class Choices:
 
     def borrowed(self) -> "Choices":
         """For an out-of-domain table, whose columns may have the same names."""
-        return _Borrowed(text_column=self.text_column, label_column=self.label_column)
+        return _Borrowed(
+            text_column=self.text_column,
+            label_column=self.label_column,
+            encoding=self.encoding,
+            columns=self.columns,
+        )
 
 
 class _Borrowed(Choices):
     """Made for another table: columns that this one lacks are guessed."""
 
+    @property
+    def reading(self) -> Reading:
+        return replace(super().reading, is_borrowed=True)
+
     def of(self, present: Sequence[str]) -> Choices:
         return Choices(
             text_column=self.text_column if self.text_column in present else None,
             label_column=self.label_column if self.label_column in present else None,
+            encoding=self.encoding,
         )
+
+
+def _written(value: Path | tuple[str, ...] | str) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return value.name if isinstance(value, Path) else value
 
 
 #: everything is guessed
@@ -141,7 +162,8 @@ def require(rows: StringTable, column: str, option: str) -> None:
     Args:
         option: names another column.
     """
-    if column in rows.unusable:
+    is_nested_label = option == "--label-column" and column in rows.table.column_names
+    if column in rows.unusable and not is_nested_label:
         raise DataError(
             f"the column {column} of {rows.name} {rows.unusable[column]}; name another with {option}"
         )
@@ -164,7 +186,9 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
     free: list[str] = [
         name
         for name in head.column_names
-        if name not in taken and (not head.num_rows or head[name].null_count < head.num_rows)
+        if name not in taken
+        and name not in rows.unusable
+        and (not head.num_rows or head[name].null_count < head.num_rows)
     ]
     if named := _known(free, _TEXTS):
         return named[0]

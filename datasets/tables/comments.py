@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from worthit.datasets.errors import DataError
 from worthit.datasets.tables import columns
-from worthit.datasets.tables.stream import HEAD_ROWS, Chunk, TableReader, Values
+from worthit.datasets.tables.chunks import HEAD_ROWS, Chunk, TableReader, Values
 from worthit.datasets.tables.whole import NotTextError, as_strings, of_chunk
 
 ALL = "all"

@@ -1,20 +1,21 @@
 """Bytes of a file or a pipe, unpacked and decoded: what happens before any format is parsed.
 
 Packed files are recognized by their first bytes. Text is UTF-8, or UTF-16 or UTF-32 with a byte-order
-mark. No other encoding is guessed: text decoded with the wrong one looks fine but changes what is
-classified.
+mark, or in the encoding that the user names.
 """
 
-import codecs
+import bz2
 import gzip
 import io
+import lzma
 import os
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
@@ -22,9 +23,11 @@ import pyarrow as pa
 
 from worthit.datasets.cache import sha256_of
 from worthit.datasets.errors import DataError, one_line
+from worthit.datasets.tables import encodings
+from worthit.datasets.tables.reading import ENCODING
 
 #: suffixes of packed files
-PACKED = (".gz", ".zst", ".zip")
+PACKED = (".gz", ".zst", ".zip", ".bz2", ".xz")
 #: the largest table that is read into memory, unpacked
 LARGEST_BYTES = 4_000_000_000
 # Text packs to a tenth, at best to a fiftieth. A file that unpacks to more than this is not text.
@@ -36,14 +39,16 @@ _BUFFER_BYTES = 1 << 20
 _HEAD_BYTES = 1_000
 
 _ZIP, _GZIP, _ZSTD = b"PK\x03\x04", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_BZIP2, _XZ = b"BZh", b"\xfd7zX"
 _EMPTY_ZIP = b"PK\x05\x06"
-_SHEETS = (".xlsx", ".xlsm", ".ods")  # zips that are not to be unpacked
-_MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+_WORKBOOK = "xl/workbook.xml"
+#: zips that are documents: a file in them → what they are
+_DOCUMENTS = {
+    "word/document.xml": "a Word document",
+    "ppt/presentation.xml": "a presentation",
+    "content.xml": "an OpenDocument file",
+    "xl/workbook.bin": "a binary Excel file",
+}
 
 
 @contextmanager
@@ -55,7 +60,7 @@ def readable(path: Path) -> Iterator[None]:
         raise DataError(f"{path.name} does not fit into memory; give a part of it") from error
     except (
         OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error,
-        pa.ArrowException,
+        lzma.LZMAError, pa.ArrowException,
     ) as error:  # fmt: skip
         raise DataError(
             f"{path} cannot be read or unpacked ({one_line(error)}); "
@@ -102,6 +107,7 @@ class Input:
         stream: buffered; it is not unpacked.
         members: names of files, the first of which is taken out of a zip; else it holds one file.
         in_memory: refuse more than fits into memory. Streams may be of any length.
+        encoding: of text that is not UTF-8.
     """
 
     def __init__(
@@ -111,8 +117,12 @@ class Input:
         *,
         members: Sequence[str] = (),
         in_memory: bool = False,
+        encoding: str | None = None,
     ) -> None:
         self.path, self.in_memory = path, in_memory
+        self._named_encoding = encoding
+        self._mark: str | None = None
+        self._lines_of_utf8 = 0
         self._stream, self._members = stream, members
         #: whether it can be opened more than once
         self.rereadable = stream is None or stream.seekable()
@@ -170,53 +180,104 @@ class Input:
         """The text in blocks of `BLOCK` characters."""
         return self._text(lambda text: iter(partial(text.read, BLOCK), ""), "\n")
 
+    @cached_property
+    def encoding(self) -> str | None:
+        """Of the text; None for UTF-8.
+
+        A file that is UTF-8 is read as such, whatever the user named: its bytes mean something in
+        nearly every other encoding, too.
+        """
+        with self.open() as unpacked, readable(self.path):
+            self._mark = encodings.marked(unpacked.head())
+            named = self._named_encoding
+            if self._mark or named in (None, "utf-8", "utf-8-sig"):
+                return self._mark
+            if named in ("utf-16", "utf-32"):  # without a mark; Windows writes this order
+                return f"{named}-le"
+            if not encodings.is_ascii_based(named) or not self.rereadable:
+                return named
+            utf8, others = encodings.count_lines(unpacked.stream)
+        if utf8 and not others:
+            return None
+        self._lines_of_utf8 = utf8 if encodings.is_single_byte(named) else 0
+        return named
+
+    def encoding_note(self, name: str) -> str:
+        """What the user should know about it, if anything."""
+        found, named = self.encoding, self._named_encoding
+        if found is None and named not in (None, "utf-8", "utf-8-sig"):
+            return f"{name} is UTF-8, so it is not read as {named}"
+        if self._lines_of_utf8:
+            lines = self._lines_of_utf8
+            return f"{name} is read as {found}, though {lines:,} of its lines look like UTF-8"
+        if found is None or found == named:
+            return ""
+        return f"{name} is read as {found.upper()}"
+
     def _text(
         self, split: Callable[[io.TextIOWrapper], Iterable[str]], newline: str
     ) -> Generator[str, None, None]:
-        line = 1
+        line, encoding = 1, self.encoding
+        special = 0  # pieces of UTF-8 that are not ASCII
         with self.open() as unpacked, readable(self.path):
-            encoding = encoding_of(unpacked.head())
             # Bytes that are not UTF-8 pass here and are refused below with the number of their line.
             errors = "strict" if encoding else "surrogateescape"
             text = io.TextIOWrapper(unpacked.stream, encoding or "utf-8-sig", errors, newline)
+            pieces = iter(split(text))
+            piece = ""
             try:
-                for piece in split(text):
+                for piece in pieces:
                     if not piece.isascii():
                         piece.encode()
+                        special += 1
                     yield piece
                     line += piece.count("\n")
             except UnicodeEncodeError as error:
                 line += piece.count("\n", 0, error.start)
-                raise DataError(
-                    f"{unpacked.name} is not UTF-8 (line {line:,}); save it as UTF-8 and run again"
+                raise encodings.refusal(
+                    unpacked.name, line, special, chain([piece], pieces)
                 ) from error
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{unpacked.name} has a {str(encoding).upper()} byte-order mark but breaks off or "
-                    "is damaged; save it as UTF-8 and run again"
-                ) from error
+            except UnicodeError as error:
+                raise self._undecodable(unpacked.name, line) from error
             finally:
                 with suppress(ValueError):  # the file is closed already
                     text.detach()  # else it would close stdin
+
+    def _undecodable(self, name: str, line: int) -> DataError:
+        if self._mark:
+            return DataError(
+                f"{name} has a {str(self.encoding).upper()} byte-order mark but breaks off or "
+                "is damaged; save it as UTF-8 and run again"
+            )
+        return DataError(
+            f"{name} is not {self.encoding} throughout (from about line {line:,} on); give "
+            f"another {ENCODING}"
+        )
 
     def _unpack(self, file: BinaryIO, name: str, size: int, stack: ExitStack) -> Unpacked:
         first = Unpacked(name, file).head()[:4]
         suffix = Path(name).suffix.lower()
         bare = name[: -len(suffix)] if suffix in PACKED else name
-        if suffix in _SHEETS:
-            return Unpacked(name, file)
         if first in (_ZIP, _EMPTY_ZIP):
-            return self._unzip(file, stack)
+            return self._unzip(file, name, stack)
         if first.startswith(_GZIP) or suffix == ".gz":
             return Unpacked(bare, self._bounded(gzip.open(file), size))
         if first == _ZSTD or suffix == ".zst":
             return Unpacked(bare, self._bounded(pa.input_stream(file, compression="zstd"), size))
+        if first.startswith(_BZIP2) or suffix == ".bz2":
+            return Unpacked(bare, self._bounded(bz2.open(file), size))
+        if first == _XZ or suffix == ".xz":
+            return Unpacked(bare, self._bounded(lzma.open(file), size))
         if suffix == ".zip":
             raise DataError(f"{self.path} is not a zip; correct its name, or download it again")
         return Unpacked(name, file)
 
-    def _unzip(self, file: BinaryIO, stack: ExitStack) -> Unpacked:
+    def _unzip(self, file: BinaryIO, name: str, stack: ExitStack) -> Unpacked:
         archive = stack.enter_context(zipfile.ZipFile(file))
+        if _is_workbook(archive, name):
+            self._require_small(archive)
+            file.seek(0)
+            return Unpacked(name, file)
         present = [
             member
             for member in archive.infolist()
@@ -237,13 +298,20 @@ class Input:
         name, size = Path(member.filename).name, max(member.compress_size, 1)
         stream = self._bounded(stack.enter_context(archive.open(member)), size)
         if Unpacked(name, stream).head().startswith(_ZIP):
-            if not self._members:
+            inner = stream.read()  # a zip is read from its end
+            if not self._members and not _is_workbook(zipfile.ZipFile(io.BytesIO(inner)), name):
                 raise DataError(
                     f"{self.path} holds another zip, {name}; unpack it and give the file itself"
                 )
-            inner = stream.read()  # a zip is read from its end
             stream = cast("BinaryIO", io.BufferedReader(io.BytesIO(inner)))
         return self._unpack(stream, name, size, stack)
+
+    def _require_small(self, archive: zipfile.ZipFile) -> None:
+        """A workbook is unpacked by the library that reads it."""
+        for member in archive.infolist():
+            limit = max(_SMALL_BYTES, _LARGEST_RATIO * member.compress_size)
+            if member.file_size > min(limit, LARGEST_BYTES):
+                raise self._too_large()
 
     def _bounded(self, stream: Any, packed_bytes: int) -> BinaryIO:
         limit = max(_SMALL_BYTES, _LARGEST_RATIO * packed_bytes)
@@ -284,22 +352,20 @@ def _size(file: BinaryIO) -> int:
         return 0
 
 
-def encoding_of(head: bytes) -> str | None:
-    """UTF-16 or UTF-32 if the text begins with their mark."""
-    return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
+def _is_workbook(archive: zipfile.ZipFile, name: str) -> bool:
+    """True for an Excel file, whatever its name.
 
-
-def require_text(name: str, head: bytes) -> None:
-    """Raises DataError if the first bytes are not of a table in text."""
-    if encoding_of(head) is None and head.count(0) > len(head) // 10:
-        raise DataError(
-            f"{name} is not UTF-8 text but UTF-16 without a byte-order mark, or binary; "
-            "save it as UTF-8 and run again"
-        )
-    start = head.lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        raise DataError(
-            f"{name} is a web page, not a table; download the file itself, after signing in if needed"
-        )
-    if start.startswith(b"version https://git-lfs"):
-        raise DataError(f"{name} is a Git LFS pointer, not a table; run `git lfs pull` to fetch it")
+    Raises:
+        DataError: it is another document.
+    """
+    present = {*archive.namelist()}
+    if _WORKBOOK in present:
+        return True
+    for member, kind in _DOCUMENTS.items():
+        if member in present:
+            raise DataError(
+                f"{name} is {kind}, which cannot be read; open it and save the table as .xlsx or CSV"
+            )
+    if name.lower().endswith((".xlsx", ".xlsm")):
+        raise DataError(f"{name} is not an Excel file or is damaged; save it again")
+    return False

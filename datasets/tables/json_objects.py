@@ -13,7 +13,24 @@ from worthit.datasets.tables.files import BLOCK
 _LONGEST_OBJECT = 1 << 26
 _MALFORMED = (msgspec.MsgspecError, RecursionError, ValueError)  # of encoding, too
 _find_value = json.JSONDecoder().raw_decode
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def _decode(text: str) -> dict[str, Any]:
+    """An object; NaN, which Python and pandas write, becomes null."""
+    try:
+        return _decode_object(text)
+    except msgspec.DecodeError as error:
+        if "NaN" not in text and "Infinity" not in text:
+            raise
+        try:
+            value = json.loads(text, parse_constant=lambda _: None)
+        except ValueError:
+            raise error from None
+        if not isinstance(value, dict):
+            raise
+        text.encode()
+        return value
 
 
 def of_lines(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:

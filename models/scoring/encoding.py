@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worthit.datasets.errors import OutputError
+from worthit.datasets.tables.chunks import Values
 from worthit.datasets.tables.formats import DELIMITERS
-from worthit.datasets.tables.stream import Values
 
 #: name → values, all of the same length
 ScoreTable = dict[str, Values]

@@ -20,8 +20,8 @@ import msgspec
 
 from worthit.datasets.cache import write_whole
 from worthit.datasets.errors import OutputError
+from worthit.datasets.tables.chunks import Values
 from worthit.datasets.tables.comments import CommentChunk
-from worthit.datasets.tables.stream import Values
 from worthit.models.scoring import encoding
 
 _NOTE_EVERY_S = 1.0

@@ -18,9 +18,10 @@ from worthit.bench.saved.record import significant
 from worthit.bench.saved.trained_models import TrainedModel
 from worthit.datasets.cache import sha256_of, short_hash
 from worthit.datasets.errors import OptionError, OutputError, WorthitError
-from worthit.datasets.tables import formats
+from worthit.datasets.tables import formats, reading
 from worthit.datasets.tables.comments import ALL, CommentReader
 from worthit.datasets.tables.files import Input, existing
+from worthit.datasets.tables.reading import Reading
 from worthit.datasets.tables.stream import open_table
 from worthit.models import contract, registry
 from worthit.models.hardware import processor
@@ -66,6 +67,15 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         )
     scored.add_argument(
         "--text-column", metavar="NAME", help="of the comments (guessed as in a benchmark)"
+    )
+    scored.add_argument(
+        reading.ENCODING, metavar="NAME", help="of an input that is not UTF-8, such as cp1252"
+    )
+    scored.add_argument(
+        reading.DELIMITER, metavar="CHARACTER", help="between columns, or `tab` (found in the file)"
+    )
+    scored.add_argument(
+        reading.COLUMNS, metavar="NAME,…", help="names of the columns of an input without a header"
     )
     scored.add_argument(
         "--keep",
@@ -141,9 +151,11 @@ def _score(parsed: argparse.Namespace) -> int:
     if parsed.output is None and output_form == "parquet":
         raise OptionError("Parquet cannot be written to a pipe; give --output FILE")
     keep = [name for name in parsed.keep.split(",") if name]
-    with _input(parsed) as source:
+    given_reading = _reading(parsed)
+    with _input(parsed, given_reading.encoding) as source:
         default_format = "jsonl" if parsed.input is None else None
-        table = open_table(source, parsed.input_format or default_format, "--input-format")
+        form = parsed.input_format or default_format
+        table = open_table(source, form, "--input-format", given_reading)
         comments = CommentReader(table, parsed.text_column, keep)
         output = _output(parsed, trained, comments, output_form, choice)
         for note in comments.notes:
@@ -174,16 +186,24 @@ def _output_format(file: Path | None) -> str:
     return form
 
 
+def _reading(parsed: argparse.Namespace) -> Reading:
+    return Reading(
+        reading.encoding(parsed.encoding),
+        reading.delimiter(parsed.delimiter),
+        reading.columns(parsed.columns),
+    )
+
+
 @contextmanager
-def _input(parsed: argparse.Namespace) -> Iterator[Input]:
+def _input(parsed: argparse.Namespace, encoding: str | None) -> Iterator[Input]:
     path = Path(parsed.input or "stdin")
     if parsed.input is None:
-        yield Input(path, sys.stdin.buffer)
+        yield Input(path, sys.stdin.buffer, encoding=encoding)
     elif path.is_fifo():
         with path.open("rb") as stream:
-            yield Input(path, stream)
+            yield Input(path, stream, encoding=encoding)
     else:
-        with Input(existing(path)) as source:
+        with Input(existing(path), encoding=encoding) as source:
             yield source
 
 
@@ -214,6 +234,9 @@ def _output(
         "--batch-size": str(parsed.batch_size),
         "--input-format": str(parsed.input_format),
         "--output-format": output_form,
+        reading.ENCODING: str(parsed.encoding),
+        reading.DELIMITER: str(parsed.delimiter),
+        reading.COLUMNS: str(parsed.columns),
         "--text-column": source.text_column,
         "--keep": ",".join(source.extras),
     }

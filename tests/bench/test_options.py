@@ -69,10 +69,12 @@ _ALWAYS = {
         (
             "--dataset /folder/mine.csv --text-column body --label-column mark --positive-label rude "
             "--group-column author --split-column side --test-file /other/test.csv --language any "
+            "--encoding latin-1 --delimiter tab --columns body,mark "
             "--no-balance --also-test /folder/theirs.csv --also-test wikipedia --also-test wikipedia",
             {"--dataset": "mine.csv", "--text-column": "body", "--label-column": "mark",
              "--positive-label": "rude", "--group-column": "author", "--split-column": "side",
-             "--test-file": "test.csv", "--also-test": "theirs.csv, wikipedia",
+             "--test-file": "test.csv", "--encoding": "iso8859-1", "--delimiter": "tab",
+             "--columns": "body,mark", "--also-test": "theirs.csv, wikipedia",
              "--language": "any", "--balance": "no"},
         ),
         (

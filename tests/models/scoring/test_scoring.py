@@ -14,7 +14,7 @@ import pytest
 
 from tests.scored_comments import COMMENTS, read, saved, written
 from worthit.datasets.errors import DataError, OptionError
-from worthit.datasets.tables import formats, stream
+from worthit.datasets.tables import dialect, formats, stream
 from worthit.datasets.tables.comments import CommentReader
 from worthit.datasets.tables.files import Input
 from worthit.models import registry
@@ -212,6 +212,10 @@ def test_rows_before_a_malformed_row_are_kept(
         (["--keep", "id,id"], "names a column twice"),
         (["--keep", "score"], "score is a column of the output"),
         (["--batch-size", "0"], "it must be at least 1"),
+        (["--encoding", "klingon"], "which is not a known encoding"),
+        (["--delimiter", "::"], "it takes one character"),
+        (["--columns", "a,a"], "a different name for each column"),
+        (["--columns", "a,b"], "names 2 columns, but the rows of in.csv have 3"),
         (["--resume"], "--output FILE"),
         (["--output-format", "parquet"], "cannot be written to a pipe"),
         (["--device", "cuda"], "lsa runs on cpu only"),
@@ -297,8 +301,9 @@ def test_unquoted_quotes_of_a_tsv_are_read_in_a_file_and_refused_in_a_pipe(
         table = stream.open_table(Input(Path("stdin"), redirected), "tsv")
         (chunk,) = CommentReader(table, None, ["id"]).chunks(10)
     assert chunk.texts == ["a", '"b', "c", 'd"', "e"]
+    long = content + b"6\te\n" * dialect.SAMPLE_LINES
     with pytest.raises(DataError, match=r"enclose whole rows of stdin .*give the file itself"):
-        list(comments_of(Pipe(content), "tsv", None).chunks(10))
+        list(comments_of(Pipe(long), "tsv", None).chunks(10))
 
 
 def test_a_named_pipe_and_a_link_to_a_packed_file_are_read(score: Any, tmp_path: Path) -> None:

@@ -1,0 +1,295 @@
+"""Files as people have them: read as they are meant, with a note, or refused with what to do."""
+
+import bz2
+import json
+import lzma
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from worthit.datasets.errors import DataError, OptionError, WorthitError
+from worthit.datasets.sources import table as table_source
+from worthit.datasets.tables import encodings, reading, whole
+from worthit.datasets.tables.columns import NOTHING, Choices
+from worthit.datasets.tables.comments import CommentReader
+from worthit.datasets.tables.files import Input
+from worthit.datasets.tables.reading import Reading
+from worthit.datasets.tables.stream import open_table
+
+ROWS = [
+    (f"{'cold stale bread' if i % 2 else 'nice warm soup'} number {i // 2}", "down" if i % 2 else "up")
+    for i in range(20)
+]  # fmt: skip
+TEXTS, LABELS = [text for text, _ in ROWS], [label for _, label in ROWS]
+NO_HEADER = "has no header: its first line holds values, not column names; give --columns"
+OR_NAMES = "(or the names in the first line, if it is a header)"
+
+
+def lines(delimiter: str, *above: str, rows: list[tuple[str, str]] = ROWS) -> str:
+    return "\n".join([*above, *(delimiter.join(row) for row in rows)]) + "\n"
+
+
+def written(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def both(path: Path, how: Reading, text: str, label: str) -> list[tuple[str, str | None]]:
+    """The rows as the benchmark reads them; `worthit score` must read the same."""
+    found = whole.read(path, reading=how)
+    rows = list(zip(found.table[text].to_pylist(), found.table[label].to_pylist(), strict=True))
+    with Input(path, encoding=how.encoding) as source:
+        reader = CommentReader(open_table(source, reading=how), text, [])
+        scored = [text for chunk in reader.chunks(7) for text in chunk.texts]
+    assert scored == [text.strip() for text, _ in rows]
+    assert found.notes == reader.notes
+    return rows
+
+
+LATIN = lines(",", "text,label").replace("nice", "café crème")
+HEADER = "the first line of {} is data, --columns names its columns"
+NAMES = ("text", "label")
+
+#: what → name, content, how to read it, its notes; the rows are ROWS
+READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
+    "columns without a name": ("a.csv", "text,label,,,\n" + "".join(f"{t},{k},,,\n" for t, k in ROWS), Reading(),
+                               ("3 columns of a.csv without a name or values left out",)),
+    "an index of pandas": ("a.csv", ",text,label\n" + "".join(f"{i},{t},{k}\n" for i, (t, k) in enumerate(ROWS)), Reading(),
+                           ("1 column of a.csv without a name left out (values in 20 of 20 rows)",)),
+    "names of rows by R": ("a.tsv", '"text"\t"label"\n' + "".join(f'"{i}"\t"{t}"\t"{k}"\n' for i, (t, k) in enumerate(ROWS)), Reading(),
+                           ("1 column of a.tsv without a name left out (values in 20 of 20 rows)",)),
+    "a padded header": ("a.csv", lines(";", " text ; label "), Reading(), ("a.csv is separated by semicolons",)),
+    "Excel's separator": ("a.csv", "sep=;\r\n" + lines(";", "text;label"), Reading(),
+                          ("a.csv is separated by semicolons", "1 line is skipped above the header of a.csv")),
+    "lines of comment": ("a.csv", "# of May\n# by me\n" + lines(",", "text,label"), Reading(),
+                         ("2 lines are skipped above the header of a.csv",)),
+    "marks of byte order and end": ("a.csv", "\ufeff\ufeff" + lines(",", "text,label") + "\x1a", Reading(), ()),
+    "many blank lines": ("a.csv", "\n" * 2_000 + lines(",", "text,label"), Reading(), ()),
+    "a marked header": ("a.tsv", lines("\t", "#text\tlabel"), Reading(), ()),
+    "the header again": ("a.csv", lines(",", "text,label", *(f"{t},{k}" for t, k in ROWS[:5]), "text,label", rows=ROWS[5:]), Reading(),
+                         ("1 row of a.csv that repeat the header left out",)),
+    "spaces before quotes": ("a.csv", "text, label\n" + "".join(f'"{t}", "{k}"\n' for t, k in ROWS), Reading(), ()),
+    "no header": ("a.csv", lines(","), Reading(columns=NAMES), (HEADER.format("a.csv"),)),
+    "no header, semicolons": ("a.txt", lines(";"), Reading(columns=NAMES),
+                              ("a.txt is separated by semicolons", HEADER.format("a.txt"))),
+    "a header that is also named": ("a.csv", lines(",", "Text,Label"), Reading(columns=NAMES), ()),
+    "line ends of old": ("a.csv", lines(",", "text,label").replace("\n", "\r"), Reading(), ()),
+    "no suffix": ("a", lines(",", "text,label"), Reading(), ("a is read as CSV, by its content",)),
+    "another suffix": ("a.data", lines("\t", "text\tlabel"), Reading(), ("a.data is read as TSV, by its content",)),
+    "fastText": ("a.txt", "".join(f"__label__{k} {t}\n" for t, k in ROWS), Reading(), ("a.txt is read in the format of fastText",)),
+    "bzip2": ("a.csv.bz2", bz2.compress(lines(",", "text,label").encode()), Reading(), ()),
+    "xz": ("a.csv.xz", lzma.compress(lines(",", "text,label").encode()), Reading(), ()),
+    "UTF-16 without a mark": ("a.csv", lines(",", "text,label").encode("utf-16-le"), Reading(encoding="utf-16-le"), ()),
+    "an array under a key": ("a.json", json.dumps({"data": [dict(zip(NAMES, row, strict=True)) for row in ROWS]}), Reading(),
+                             ("the rows of a.json are those under 'data'",)),
+    "an array far below, on many lines": ("a.json", json.dumps({"x": {"y": [dict(zip(NAMES, row, strict=True)) for row in ROWS]}}, indent=1), Reading(),
+                                          ("the rows of a.json are those under 'x.y'",)),
+    "by column": ("a.json", json.dumps({"text": dict(enumerate(TEXTS)), "label": dict(enumerate(LABELS))}), Reading(),
+                  ("a.json is read by column: text, label",)),
+    "by row": ("a.json", json.dumps({i: dict(zip(NAMES, row, strict=True)) for i, row in enumerate(ROWS)}), Reading(),
+               ("a.json is read by row: each key holds one",)),
+    "columns as lists": ("a.json", json.dumps({"text": TEXTS, "label": LABELS}), Reading(), ()),
+    "split by pandas": ("a.json", json.dumps({"columns": NAMES, "index": [], "data": ROWS}), Reading(), ()),
+    "objects on several lines": ("a.json", "\n".join(json.dumps(dict(zip(NAMES, row, strict=True)), indent=1) for row in ROWS), Reading(), ()),
+    "an array in JSON lines": ("a.jsonl", json.dumps([dict(zip(NAMES, row, strict=True)) for row in ROWS]), Reading(), ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", READ)
+def test_a_real_file_is_read_as_it_is_meant(what: str, tmp_path: Path) -> None:
+    name, content, how, notes = READ[what]
+    found = both(written(tmp_path, name, content), how, "text", "label")
+    assert found == ROWS
+    assert whole.read(tmp_path / name, reading=how).notes == notes
+
+
+#: what → name, content, how to read it, the error
+REFUSED: dict[str, tuple[str, str | bytes, Reading, str]] = {
+    "Latin-1": ("a.csv", LATIN.encode("latin-1"), Reading(), "a.csv is not UTF-8 (line 2) but looks like cp1252; give --encoding cp1252, or save it as UTF-8"),
+    "Shift JIS": ("a.csv", "text,label\n今日は天気がいいので、散歩に行きました。,up\n".encode("cp932"), Reading(),
+                  "a.csv is not UTF-8 (line 2) but looks like cp932; give --encoding cp932, or save it as UTF-8"),
+    "another encoding than named": ("a.csv", LATIN.encode("latin-1"), Reading(encoding="ascii"),
+                                    "a.csv is not ascii throughout (from about line 1 on); give another --encoding"),
+    "no header": ("a.csv", lines(","), Reading(), f"a.csv {NO_HEADER} text,label {OR_NAMES}"),
+    "no header, label first": ("a.tsv", "".join(f"{k}\t{t}\n" for t, k in ROWS), Reading(), f"a.tsv {NO_HEADER} label,text {OR_NAMES}"),
+    "a long first text with commas": ("a.tsv", lines("\t", "Well, no, not really, not ever.\tdown"), Reading(), f"a.tsv {NO_HEADER} text,label {OR_NAMES}"),
+    "a number in the first line": ("a.csv", "soup,1\n" + "".join(f"{t},{i % 2}\n" for i, t in enumerate(TEXTS)), Reading(), f"a.csv {NO_HEADER} text,label {OR_NAMES}"),
+    "a first text in Chinese": ("a.csv", "今天我们在店里又吃了一次,好\n" + "今天我们在店里又吃了坏面包,坏\n" * 9, Reading(), f"a.csv {NO_HEADER} text,label {OR_NAMES}"),
+    "no suffix, no header": ("a", lines(","), Reading(), f"a {NO_HEADER} text,label {OR_NAMES}"),
+    "too few names": ("a.csv", lines(","), Reading(columns=("text",)), "--columns names 1 columns, but the rows of a.csv have 2; give one name for each"),
+    "names beside a header": ("a.csv", lines(",", "text,label"), Reading(columns=("a", "b")),
+                              "a.csv has a header, which --columns would turn into data; omit --columns, or delete the first line"),
+    "names for JSON": ("a.jsonl", '{"text": "a"}\n', Reading(columns=NAMES), "--columns is for CSV and its relatives, which a.jsonl is not; omit it"),
+    "a title above the header": ("a.csv", "Report\n" + lines(",", "text,label"), Reading(),
+                                 "the first line of a.csv has 1 columns, but most others have 2; delete lines above the header, or put texts that contain commas in double quotes"),
+    "single quotes": ("a.csv", "'text','label'\n" + "".join(f"'{t}, x','{k}'\n" for t, k in ROWS), Reading(),
+                      "the first line of a.csv has 2 columns, but most others have 3; delete lines above the header, or put texts that contain commas in double quotes"),
+    "several columns, no header": ("a.csv", "".join(f'"{i % 2}","{i}","NONE","{t}, oh"\n' for i, t in enumerate(TEXTS)), Reading(),
+                                   f"a.csv {NO_HEADER} label,column2,column3,text {OR_NAMES}"),
+    "labels before texts": ("trec.label", "".join(f"{k.upper()}:sub {t} ?\n" for t, k in ROWS), Reading(),
+                            "trec.label is not in a known format: its suffix is not one of .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .ndjson, .tab, .txt, .pq, .xlsm, .ft, "
+                            "and its lines are not separated by commas, tabs, semicolons or bars; write it as a CSV with the columns text and label, and rename it to trec.csv"),
+    "an old Excel file": ("a.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), Reading(), "a.csv is an old Excel or Office file (.xls); open it and save the sheet as .xlsx or CSV"),
+    "XML": ("a.xml", "<?xml version='1.0'?><rows/>", Reading(), "a.xml is XML, which cannot be read; write the table as CSV or JSON lines"),
+    "Arrow": ("a.feather", b"ARROW1\0\0", Reading(), "a.feather is an Arrow (Feather) file; write it as Parquet"),
+    "an archive": ("a.tar", bytes(257) + b"ustar" + bytes(250), Reading(), "a.tar is a tar archive; unpack it and give the file itself"),
+    "several arrays": ("a.json", '{"train": [{"text": "a"}], "test": [{"text": "b"}]}', Reading(),
+                       "a.json holds several arrays of rows: train, test; save each as a file, such as train.json and test.json in one folder"),
+    "JSON cut off": ("a.json", '{"data": [\n{"text": "a"},\n', Reading(),
+                     "a.json is not JSON of rows (Input data was truncated); write JSON lines, one object per line, or an array of objects"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_file_that_is_unclear_is_refused_with_what_to_do(what: str, tmp_path: Path) -> None:
+    name, content, how, line = REFUSED[what]
+    path = written(tmp_path, name, content)
+    with pytest.raises(WorthitError) as caught:
+        whole.read(path, reading=how)
+    assert str(caught.value) == line
+    with Input(path, encoding=how.encoding) as source, pytest.raises(WorthitError) as again:
+        list(open_table(source, reading=how).chunks(10))
+    assert str(again.value) == line
+
+
+def test_an_encoding_is_used_only_for_what_is_not_utf8(tmp_path: Path) -> None:
+    how = Reading(encoding="cp1252")
+    latin = written(tmp_path, "latin.csv", LATIN.encode("cp1252"))
+    unicode = written(tmp_path, "unicode.csv", LATIN)
+    mixed = written(tmp_path, "mixed.csv", LATIN.encode() + "thé,up\n".encode("cp1252"))
+    tables = [whole.read(path, reading=how) for path in (latin, unicode, mixed)]
+    assert tables[0].table == tables[1].table
+    assert tables[0].table["text"][0].as_py() == "café crème warm soup number 0"
+    assert [table.notes for table in tables] == [
+        (),
+        ("unicode.csv is UTF-8, so it is not read as cp1252",),
+        ("mixed.csv is read as cp1252, though 10 of its lines look like UTF-8",),
+    ]
+    with pytest.raises(DataError, match=r"^mixed.csv is UTF-8 in most lines but not in line 22; "):
+        whole.read(mixed)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("où est-il déjà passé à côté", "cp1252"),
+        ("it’s “nice” – really", "cp1252"),
+        ("Zażółć gęślą jaźń, to było bardzo dobre jedzenie", "cp1250"),
+        ("Сегодня мы были в магазине и купили хлеб", "cp1251"),
+        ("Сегодня мы были в магазине и купили хлеб", "koi8_r"),
+        ("Σήμερα ο καιρός είναι πολύ καλός", "cp1253"),
+        ("今天我们在店里又吃了一次觉得好汤", "gb18030"),
+        ("今日は天気がいいので、散歩に行きました。", "cp932"),
+        ("오늘은 날씨가 좋아서 산책을 갔습니다", "cp949"),
+        ("où est-il déjà passé à côté", "mac_roman"),
+    ],
+)
+def test_the_likely_encoding_is_that_of_the_text(text: str, encoding: str) -> None:
+    assert encodings.likely(f"{text}\n".encode(encoding) * 3) == encoding
+
+
+@pytest.mark.parametrize(
+    ("read", "given", "line"),
+    [
+        (reading.encoding, "klingon", "--encoding is 'klingon', which is not a known encoding; usual ones: cp1252, "
+                                      "latin-1, cp1251, gb18030, shift_jis, utf-16"),
+        (reading.encoding, "base64", "--encoding is 'base64', which is not a known encoding; usual ones: cp1252, "
+                                     "latin-1, cp1251, gb18030, shift_jis, utf-16"),
+        (reading.delimiter, "::", "--delimiter is '::'; it takes one character such as ';' or '|', or tab"),
+        (reading.delimiter, "a", "--delimiter is 'a'; it takes one character such as ';' or '|', or tab"),
+        (reading.delimiter, '"', "--delimiter is '\"'; it takes one character such as ';' or '|', or tab"),
+        (reading.columns, "text,text", "--columns is 'text,text'; it takes a different name for each column, such as text,label"),
+        (reading.columns, "text,", "--columns is 'text,'; it takes a different name for each column, such as text,label"),
+    ],
+)  # fmt: skip
+def test_an_impossible_way_to_read_is_refused(read: object, given: str, line: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        read(given)  # type: ignore[operator]
+    assert str(caught.value) == line
+
+
+def test_a_delimiter_is_taken_as_given(tmp_path: Path) -> None:
+    assert reading.delimiter("tab") == reading.delimiter("\\t") == "\t"
+    path = written(tmp_path, "a.csv", lines("^", "text^label"))
+    assert both(path, Reading(delimiter="^"), "text", "label") == ROWS
+
+
+def test_lists_of_labels_and_missing_keys_are_read(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": ["up"]}, {"label": ["x"]}, {"text": "b", "label": ["x", "y"]}]
+    path = written(tmp_path, "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert whole.read(path).table["label"].to_pylist() == ['["up"]', '["x"]', '["x", "y"]']
+    assert whole.read(path).table["text"].to_pylist() == ["a", None, "b"]
+    fasttext = "__label__up a\n__label__x __label__y b\nc\n"
+    table = whole.read(written(tmp_path, "a.train", fasttext)).table
+    assert table["label"].to_pylist() == ["up", '["x", "y"]', None]
+    nan = '{"text": "a", "label": NaN}\n{"text": "b", "label": 1.5}\n'
+    assert whole.read(written(tmp_path, "b.jsonl", nan)).table["label"].to_pylist() == [None, "1.5"]
+
+
+def test_columns_of_text_in_parquet_are_read_whatever_their_type(tmp_path: Path) -> None:
+    kinds = [pa.large_string(), pa.string_view(), pa.binary()]
+    arrays = [pa.array(TEXTS).cast(kind) for kind in kinds]
+    arrays += [pa.array(TEXTS).dictionary_encode(), arrays[0].dictionary_encode()]
+    for i, array in enumerate(arrays):
+        path = tmp_path / f"{i}.parquet"
+        pq.write_table(pa.table({"text": array, "label": pa.array(LABELS)}), path)
+        assert both(path, Reading(), "text", "label") == ROWS
+
+
+def test_latin1_in_a_string_column_of_parquet_is_refused_in_one_line(tmp_path: Path) -> None:
+    latin = pa.array([text.replace("soup", "café").encode("latin-1") for text in TEXTS])
+    texts = pa.Array.from_buffers(pa.string(), len(latin), latin.buffers())
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": texts, "label": LABELS}), path)
+    with pytest.raises(DataError) as caught:
+        whole.read(path)
+    assert str(caught.value) == (
+        "the column text of a.parquet holds text that is not UTF-8, which Parquet requires; write the "
+        "file again with decoded texts, or as CSV and give --encoding"
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "sides"),
+    [
+        ({"train.txt": 12, "test.txt": 8}, ["test", "train"]),
+        ({"train.csv": 12, "dev.csv": 8, "README.txt": 1}, ["train", "validation"]),
+        ({"comments.txt": 20, "LICENSE.txt": 1}, [None]),
+    ],
+)
+def test_text_files_of_a_folder_are_tables_if_named_so(
+    files: dict[str, int], sides: list[str | None], tmp_path: Path
+) -> None:
+    for name, rows in files.items():
+        written(
+            tmp_path,
+            name,
+            lines("," if name.endswith("csv") else "\t", "text\tlabel", rows=ROWS[:rows]),
+        )
+    found = table_source._files(tmp_path, None)
+    assert sorted((side for side, _ in found), key=str) == sides
+
+
+def test_a_folder_of_the_same_table_in_two_formats_is_refused(tmp_path: Path) -> None:
+    written(tmp_path, "mine.csv", lines(",", "text,label"))
+    written(tmp_path, "mine.jsonl", '{"text": "a", "label": "up"}\n')
+    with pytest.raises(DataError) as caught:
+        table_source._files(tmp_path, None)
+    assert str(caught.value) == (
+        f"the folder {tmp_path} holds mine.csv and mine.jsonl, which are of different formats; give one of "
+        "them, or move the others"
+    )
+
+
+def test_names_of_columns_serve_an_out_of_domain_file_only_if_it_has_no_header(
+    tmp_path: Path,
+) -> None:
+    borrowed = Choices(columns=("body", "mark"), delimiter=";").borrowed().reading
+    without = whole.read(written(tmp_path, "a.csv", lines(",")), reading=borrowed)
+    assert without.table.column_names == ["body", "mark"]
+    named = whole.read(written(tmp_path, "b.csv", lines(",", "text,label")), reading=borrowed)
+    assert named.table.column_names == ["text", "label"]
+    assert NOTHING.borrowed().reading.columns is None

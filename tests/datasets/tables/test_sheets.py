@@ -1,0 +1,126 @@
+"""datasets/tables/sheets.py: Excel files, read as a person sees them."""
+
+import datetime
+import importlib.util
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from worthit.datasets.errors import DataError, OptionError
+from worthit.datasets.tables import whole
+from worthit.datasets.tables.files import Input
+from worthit.datasets.tables.reading import Reading
+from worthit.datasets.tables.stream import open_table
+
+_TOLD = "mine.xlsx: the sheet Data is read, not Notes; save another as CSV"
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """Two sheets; the first has numbers, dates and percentages."""
+    workbook = openpyxl.Workbook()
+    sheet: Any = workbook.active
+    sheet.title = "Data"
+    sheet.append(["text", "label", "day", "code", "share", "price", "none"])
+    for i in range(4):
+        day = datetime.date(2024, 1, 1 + i)
+        sheet.append([f"a note, {i}", i % 2 == 0, day, 7 + i, 0.5, 1234.5, None])
+        for column, form in ((4, "00000"), (5, "0%"), (6, "#,##0.00")):
+            sheet.cell(i + 2, column).number_format = form
+    workbook.create_sheet("Notes").append(["not this"])
+    workbook.save(tmp_path / "mine.xlsx")
+    return tmp_path / "mine.xlsx"
+
+
+def test_the_first_sheet_is_read_as_a_person_sees_it(book: Path) -> None:
+    found = whole.read(book)
+    assert found.notes == (_TOLD,)
+    assert found.table.slice(0, 2).to_pylist() == [
+        {"text": "a note, 0", "label": "TRUE", "day": "2024-01-01", "code": "00007", "share": "50%",
+         "price": "1,234.50", "none": ""},
+        {"text": "a note, 1", "label": "FALSE", "day": "2024-01-02", "code": "00008", "share": "50%",
+         "price": "1,234.50", "none": ""},
+    ]  # fmt: skip
+
+
+def test_an_excel_file_by_another_name_or_in_a_zip_is_recognized(book: Path) -> None:
+    other = book.with_name("mine.csv")
+    other.write_bytes(book.read_bytes())
+    packed = book.with_name("mine.zip")
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(book, book.name)
+    assert whole.read(other).table == whole.read(packed).table == whole.read(book).table
+    assert whole.read(other).notes[0] == "mine.csv is read as an Excel file, by its content"
+
+
+def test_a_sheet_without_a_header_needs_names(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet: Any = workbook.active
+    for i in range(6):
+        sheet.append([f"a longer note of some words {i}", "up" if i % 2 else "down"])
+    workbook.save(tmp_path / "a.xlsx")
+    with pytest.raises(DataError, match=r"^a.xlsx has no header: .* give --columns text,label "):
+        whole.read(tmp_path / "a.xlsx")
+    found = whole.read(tmp_path / "a.xlsx", reading=Reading(columns=("text", "label")))
+    assert found.table.num_rows == 6
+
+
+def test_an_excel_file_needs_its_extra(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DataError) as caught:
+        whole.read(book)
+    assert str(caught.value) == (
+        "mine.xlsx is an Excel file; pip install 'worthit[xlsx]', or save the sheet as CSV"
+    )
+
+
+@pytest.mark.parametrize(
+    ("member", "line"),
+    [
+        ("word/document.xml", "a.xlsx is a Word document, which cannot be read; open it and save the table "
+                              "as .xlsx or CSV"),
+        ("content.xml", "a.xlsx is an OpenDocument file, which cannot be read; open it and save the table "
+                        "as .xlsx or CSV"),
+        ("else", "a.xlsx is not an Excel file or is damaged; save it again"),
+        ("xl/workbook.xml", "a.xlsx cannot be read as an Excel file ("),
+    ],
+)  # fmt: skip
+def test_another_document_or_a_damaged_one_is_refused(
+    member: str, line: str, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
+        archive.writestr(member, "<x/>")
+    with pytest.raises(DataError) as caught:
+        whole.read(tmp_path / "a.xlsx")
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_title_above_the_header_is_refused(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet: Any = workbook.active
+    for row in [["Comments of May"], ["text", "label"], ["a note", "up"], ["a tune", "down"]]:
+        sheet.append(row)
+    workbook.save(tmp_path / "a.xlsx")
+    with pytest.raises(DataError) as caught:
+        whole.read(tmp_path / "a.xlsx")
+    assert str(caught.value) == (
+        "the first line of a.xlsx has 1 columns, but most others have 2; delete the lines above the header"
+    )
+
+
+class Pipe(io.BytesIO):
+    """Bytes that are read once."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def test_a_pipe_is_refused(book: Path) -> None:
+    with pytest.raises(OptionError) as caught:
+        open_table(Input(Path("stdin"), io.BufferedReader(Pipe(book.read_bytes()))), "csv")
+    assert str(caught.value) == "an Excel file cannot be read from a pipe; give the file as INPUT"
