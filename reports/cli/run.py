@@ -23,7 +23,7 @@ _INTERRUPTED = 130  # the exit code of shells after Ctrl-C
 _GROUPS = {
     "what to measure": ("preset", "models", "devices", "dry_run"),
     "your data": (
-        "text_column", "label_column", "positive_label", "group_column", "split_column", "test_file",
+        "text_column", "label_column", "encoding", "delimiter", "columns", "positive_label", "group_column", "split_column", "test_file",
         "also_test", "language", "balance", "train_size", "test_size",
     ),
     "training": ("seeds", "retrain", "learning_curve", "tune", "max_length", "checkpoint"),
