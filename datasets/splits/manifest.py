@@ -51,6 +51,7 @@ class Prepared:
     stream: str  # what the population is a random sample of; empty if it is the data as it is
     classes: Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]  # of two, 1 is the positive one
     steps: tuple[Step, ...]
+    text_column: str | None  # of a user's table
     notes: tuple[str, ...]  # guesses, repairs and decisions about a user's table, a line each
 
     def step(self, name: str) -> Step:

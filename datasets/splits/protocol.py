@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from worthit.datasets.corpus import about, column
-from worthit.datasets.errors import DataError, OptionError
+from worthit.datasets.errors import DataError, OptionError, listed
 from worthit.datasets.splits import sides
 from worthit.datasets.splits.manifest import Step
 from worthit.datasets.splits.sides import ByClass, Plan, Rows, Sides
@@ -61,6 +61,7 @@ class Protocol:
     foreign_confidence: float = 0.8  # remove a comment only if confidently not English
     language: str | None = None  # one of LANGUAGES; None depends on the corpus, see `settle`
     balance: bool | None = None  # None depends on the corpus
+    merge_rare: bool = False  # classes too rare to split become one; otherwise they are left out
 
     def __post_init__(self) -> None:
         for name in ("train_size", "test_size", "natural_size"):
@@ -116,11 +117,16 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
     selection = _Selection(corpus, protocol)
     rows = selection.filter()
     drawn = selection.draw_sides(rows)
-    selection.require_both_sides(drawn)
+    notes = selection.require_both_sides(drawn)
     parts = selection.draw_parts(drawn, rows)
-    if len(parts.validation) or not protocol.validation_size.comments:
-        return parts
-    return replace(parts, notes=(_without_validation(corpus),))
+    if not len(parts.validation) and protocol.validation_size.comments:
+        notes = (*notes, _without_validation(corpus))
+    return replace(parts, notes=(*selection.notes, *notes))
+
+
+def remaining(corpus: pa.Table, protocol: Protocol) -> Rows:
+    """The rows that are left after filtering, by a settled protocol."""
+    return _Selection(corpus, protocol).filter()
 
 
 def _require_room(protocol: Protocol, classes: int) -> None:
@@ -195,6 +201,7 @@ class _Selection:
         self._rng = np.random.default_rng(protocol.seed)
         self.classes = about(corpus).classes
         self.steps: list[Step] = []
+        self.notes: tuple[str, ...] = ()
 
     def counts(self, rows: Rows) -> Rows:
         return np.bincount(self._labels[rows], minlength=len(self.classes))
@@ -203,12 +210,26 @@ class _Selection:
         self.steps.append(Step(name, len(rows), tuple(self.counts(rows).tolist())))
         return rows
 
-    def require_both_sides(self, both: Sides) -> None:
-        """Raise DataError if a class has no comments to train on or to test on."""
-        for part, does in ((both.test, "test"), (both.train, "train")):
-            for rows, name in zip(reversed(part), self.classes, strict=True):
-                if not len(rows):
-                    raise DataError(self._too_few(name, does, both.given))
+    def require_both_sides(self, both: Sides) -> tuple[str, ...]:
+        """Notes on classes that are not tested.
+
+        Raises:
+            DataError: a class has no comments to train on, or too few classes have comments to test on.
+        """
+        untested = [
+            name
+            for rows, name in zip(reversed(both.test), self.classes, strict=True)
+            if not len(rows)
+        ]
+        if untested and (self._protocol.balance or len(self.classes) - len(untested) < 2):
+            raise DataError(self._too_few(untested[0], "test", both.given))
+        for rows, name in zip(reversed(both.train), self.classes, strict=True):
+            if not len(rows):
+                raise DataError(self._too_few(name, "train", both.given))
+        if not untested:
+            return ()
+        some = f"{len(untested):,} class{'es have' if len(untested) > 1 else ' has'}"
+        return (f"{some} no test comment, so how well it is found is unknown: {listed(untested, 3)}",)
 
     def _too_few(self, name: str, does: str, given: bool) -> str:
         if given:
@@ -218,14 +239,19 @@ class _Selection:
             )
         last = self.steps[-1]
         pairs = sorted(zip(last.counts, self.classes, strict=True))
-        listed = ", ".join(f"{count:,} {name!r}" for count, name in pairs[:3])
+        rarest = ", ".join(f"{count:,} {name!r}" for count, name in pairs[:3])
         of = "" if len(pairs) <= 3 else f" (the rarest of {len(pairs)} classes)"
         foreign = [a.comments - b.comments for a, b in pairwise(self.steps) if "English" in b.name]
         hint = (
             f"; {foreign[0]:,} were not English, --language any keeps them" if any(foreign) else ""
         )
+        copies = sum(
+            a.comments - b.comments for a, b in pairwise(self.steps) if "duplicates" in b.name
+        )
+        if copies:
+            hint += f"; {copies:,} repeat another one"
         return (
-            f"too few comments are left after filtering to train and test on: {listed}{of}{hint}; "
+            f"too few comments are left after filtering to train and test on: {rarest}{of}{hint}; "
             "give at least 10 of each class"
         )
 
@@ -238,6 +264,7 @@ class _Selection:
         if protocol.language == "en":
             confident = column(corpus, "foreign") >= protocol.foreign_confidence
             rows = self.add("English, or not confidently foreign", rows[~confident[rows]])
+        self.notes = _contradictions(column(corpus, "fold")[rows], self._labels[rows])
         rows = self.add("without exact duplicates", _first_of_each(_exact(corpus), rows))
         return self.add(
             "without duplicates but for case and white space",
@@ -324,6 +351,17 @@ def _first_of_each(keys: npt.NDArray[np.generic], rows: Rows) -> Rows:
     _, first = np.unique(keys[rows], return_index=True)
     unique: Rows = rows[np.sort(first)]
     return unique
+
+
+def _contradictions(folds: npt.NDArray[np.uint64], labels: Rows) -> tuple[str, ...]:
+    """How many texts occur with several labels, and what becomes of them; empty if none does."""
+    pairs = np.unique(np.rec.fromarrays([folds, labels]))
+    _, times = np.unique(pairs["f0"], return_counts=True)
+    several = int((times > 1).sum())
+    if not several:
+        return ()
+    some = "1 text occurs" if several == 1 else f"{several:,} texts occur"
+    return (f"{some} with different labels; only the first row of each is kept",)
 
 
 def _evenly(by_class: ByClass, size: Size, option: str, rng: np.random.Generator) -> Rows:

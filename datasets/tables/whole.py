@@ -15,6 +15,7 @@ from worthit.datasets.tables.stream import Chunk, Values, open_table, repeated
 
 LARGEST_COLUMN_BYTES = 2**31 - 1  # what Arrow's strings can hold in one piece
 _CHUNK_ROWS = 1 << 16
+_LONGEST_LABELS = 32  # labels of a row, on average
 
 
 class NotTextError(Exception):
@@ -27,7 +28,8 @@ class StringTable:
 
     name: str  # of the file, for messages
     table: pa.Table
-    unusable: dict[str, str] = field(default_factory=dict)  # column → why
+    #: column → why it is not text; short lists and objects, which may be labels, are in the table as JSON
+    unusable: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # a line on each repair
 
 
@@ -50,7 +52,10 @@ def read(path: Path, form: str | None = None, members: Sequence[str] = ()) -> St
     if not chunks:
         raise DataError(f"{reader.name} has no rows; give a table with a header and rows")
     table = pa.concat_tables(chunks, promote_options="default")
-    table = table.select([name for name in table.column_names if name not in unusable])
+    everywhere = set.intersection(*(set(chunk.column_names) for chunk in chunks))
+    table = table.select(
+        [name for name in table.column_names if name not in unusable or name in everywhere]
+    )
     return StringTable(reader.name, table, unusable, reader.notes)
 
 
@@ -74,7 +79,24 @@ def _strings(columns: Mapping[str, Values | pa.ChunkedArray], unusable: dict[str
             texts[name] = as_strings(values)
         except NotTextError as error:
             unusable[name] = str(error)
+            if (values_as_json := _as_json(values)) is not None:
+                texts[name] = values_as_json
     return pa.table(texts)
+
+
+def _as_json(values: Values | pa.ChunkedArray) -> pa.Array | None:
+    """Short lists and objects as JSON; None for anything else, such as tokens and embeddings."""
+    is_nested = isinstance(values, list) or pa.types.is_nested(values.type)
+    plain = (values if isinstance(values, list) else values.to_pylist()) if is_nested else []
+    sizes = [len(value) for value in plain if isinstance(value, list | dict)]
+    if not sizes or sum(sizes) > _LONGEST_LABELS * len(sizes) or _has_fractions(plain):
+        return None
+    return pa.array(map(_as_string, plain), pa.string())
+
+
+def _has_fractions(values: list[Any]) -> bool:
+    lists = (value for value in values if isinstance(value, list))
+    return any(isinstance(item, float) for value in lists for item in value[:2])
 
 
 def as_strings(values: Values | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
@@ -104,4 +126,6 @@ def as_strings(values: Values | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
 
 
 def _as_string(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)  # true, 1, 1.0
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)  # true, 1, 1.0
