@@ -26,7 +26,9 @@ def counted(about: About, steps: Sequence[Step]) -> str:
     read = steps[0].comments + sum(before.values())
     left = read - sum(removed.values())
     terms = [f"{count:,} {what}" for what, count in removed.items() if count]
-    return ", ".join([f"{read:,} rows read", *terms, f"{left:,} left", f"{_tested(steps):,} tested"])
+    return ", ".join(
+        [f"{read:,} rows read", *terms, f"{left:,} left", f"{_tested(steps):,} tested"]
+    )
 
 
 def small(steps: Sequence[Step], classes: Sequence[str]) -> str:

@@ -229,7 +229,9 @@ class _Selection:
         if not untested:
             return ()
         some = f"{len(untested):,} class{'es have' if len(untested) > 1 else ' has'}"
-        return (f"{some} no test comment, so how well it is found is unknown: {listed(untested, 3)}",)
+        return (
+            f"{some} no test comment, so how well it is found is unknown: {listed(untested, 3)}",
+        )
 
     def _too_few(self, name: str, does: str, given: bool) -> str:
         if given:
@@ -241,19 +243,18 @@ class _Selection:
         pairs = sorted(zip(last.counts, self.classes, strict=True))
         rarest = ", ".join(f"{count:,} {name!r}" for count, name in pairs[:3])
         of = "" if len(pairs) <= 3 else f" (the rarest of {len(pairs)} classes)"
-        foreign = [a.comments - b.comments for a, b in pairwise(self.steps) if "English" in b.name]
-        hint = (
-            f"; {foreign[0]:,} were not English, --language any keeps them" if any(foreign) else ""
-        )
-        copies = sum(
-            a.comments - b.comments for a, b in pairwise(self.steps) if "duplicates" in b.name
-        )
-        if copies:
-            hint += f"; {copies:,} repeat another one"
         return (
-            f"too few comments are left after filtering to train and test on: {rarest}{of}{hint}; "
+            f"too few comments are left after filtering to train and test on: {rarest}{of}{self._removed()}; "
             "give at least 10 of each class"
         )
+
+    def _removed(self) -> str:
+        """How many comments each step has removed, and what keeps them; begins with a semicolon."""
+        lost = [(a.comments - b.comments, b.name) for a, b in pairwise(self.steps)]
+        foreign = sum(count for count, name in lost if "English" in name)
+        copies = sum(count for count, name in lost if "duplicates" in name)
+        text = f"; {foreign:,} were not English, --language any keeps them" if foreign else ""
+        return text + (f"; {copies:,} repeat another one" if copies else "")
 
     def filter(self) -> Rows:
         corpus, protocol = self._corpus, self._protocol
@@ -305,8 +306,13 @@ class _Selection:
         Only with balance is there a second test set with the classes' own shares.
         """
         protocol, suffix = self._protocol, ", balanced" if self._protocol.balance else ""
-        test = self.draw(both.test, protocol.test_size, "--test-size")
-        train = self.draw(both.train, protocol.train_size, "--train-size")
+        try:
+            test = self.draw(both.test, protocol.test_size, "--test-size")
+            train = self.draw(both.train, protocol.train_size, "--train-size")
+        except DataError as error:
+            unused = len(rows) - len(both.rows)
+            hint = f"; balancing removed {unused:,}, --no-balance keeps them" if unused else ""
+            raise DataError(f"{error}{self._removed()}{hint}") from None
         validation = self.draw(both.validation, protocol.validation_size, "")
         if protocol.balance:
             natural, population, stream = self._draw_natural(both, rows)

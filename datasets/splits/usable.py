@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from worthit.datasets import corpus
-from worthit.datasets.corpus import SIDES, About, column
+from worthit.datasets.corpus import SIDES, column
 from worthit.datasets.errors import listed
 from worthit.datasets.splits.protocol import Protocol, remaining
 from worthit.datasets.tables import labels
@@ -39,13 +39,15 @@ def with_usable_classes(table: pa.Table, protocol: Protocol) -> pa.Table:
     new = places[of_rows]
     kept = new != _LEFT_OUT
     left_out = int((~kept).sum())
-    lines = _lines(about.classes, places, classes, counts, np.bincount(of_rows, minlength=kinds), protocol)
+    why = "too rare to split"
     if "side" in table.column_names:
-        lines = [line.replace("too rare to split", "without a training comment") for line in lines]
+        why = "not on both sides" if protocol.merge_rare else "without a training comment"
+    by_class = np.bincount(of_rows, minlength=kinds)
+    lines = [_line(about.classes, places, classes, counts, by_class, why, protocol)]
     if len(classes) == 2:
-        by_class = np.bincount(new[rows][kept[rows]], minlength=2).tolist()
+        of_both = np.bincount(new[rows][kept[rows]], minlength=2).tolist()
         names = {labels.canonical(name) or name: name for name in classes}
-        order, line = labels.order_of_two(dict(zip(names, by_class, strict=True)), names)
+        order, line = labels.order_of_two(dict(zip(names, of_both, strict=True)), names)
         if order != list(names):
             new, classes = np.where(kept, 1 - new, new), classes[::-1]
         lines.append(line)
@@ -65,8 +67,9 @@ def _rare(
         on_train = np.bincount(of_rows[side == _TRAIN], minlength=len(counts))
         on_test = np.bincount(of_rows[side == _TEST], minlength=len(counts))
         # A class that is not tested can still be an answer.
-        return on_train == 0 if not protocol.merge_rare else (on_train == 0) | (on_test == 0)
-    rare = np.rint(counts * protocol.test_share) < 1
+        missing: npt.NDArray[np.bool_] = on_train == 0
+        return missing | (on_test == 0) if protocol.merge_rare else missing
+    rare: npt.NDArray[np.bool_] = np.rint(counts * protocol.test_share) < 1
     if "group" in table.column_names:
         group = column(table, "group")[rows]
         several = [len(np.unique(group[of_rows == kind])) > 1 for kind in range(len(counts))]
@@ -93,36 +96,25 @@ def _places(
     return places, tuple(kept)
 
 
-def _lines(
+def _line(
     old: tuple[str, ...],
     places: npt.NDArray[np.int64],
     classes: tuple[str, ...],
     counts: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
+    why: str,
     protocol: Protocol,
-) -> list[str]:
-    merged = places == len(classes) - 1
-    if merged.sum() > 1:
-        return [_line(old, merged, counts, rows, f"merged into the class {classes[-1]}")]
-    gone = places == _LEFT_OUT
-    how = "--merge-rare merges them into one class"
-    hint = f" ({how})" if gone.sum() > 1 and not protocol.merge_rare else ""
-    return [_line(old, gone, counts, rows, f"left out{hint}")]
-
-
-def _line(
-    names: tuple[str, ...],
-    them: npt.NDArray[np.bool_],
-    counts: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.int64],
-    what: str,
 ) -> str:
-    shown = [name for name, is_one in zip(names, them, strict=True) if is_one]
+    """Which classes are left out or merged, and their comments."""
+    them, what = places == len(classes) - 1, f"merged into the class {classes[-1]}"
+    if them.sum() < 2:
+        them, what = places == _LEFT_OUT, "left out"
+        if them.sum() > 1 and not protocol.merge_rare and why != "without a training comment":
+            what += " (--merge-rare merges them into one class)"
+    shown = [name for name, is_one in zip(old, them, strict=True) if is_one]
     comments, of = int(counts[them].sum()), int(rows[them].sum())
     some = f"{comments:,} comment{'s' * (comments != 1)}"
     if of > comments:
         some += f" (of {of:,} rows; duplicates and empty texts do not count)"
     verb = "class is" if len(shown) == 1 else "classes are"
-    return (
-        f"{len(shown):,} {verb} too rare to split and {what}: {listed(shown, _NAMES)}, {some}"
-    )
+    return f"{len(shown):,} {verb} {why} and {what}: {listed(shown, _NAMES)}, {some}"

@@ -29,10 +29,8 @@ def applied(
         _REJECT: [f"not {only}" if only else None] * len(labels),
     }
     kinds = [canonical(answer) for answer in answers]
-    left = [
-        by_answer[kind][row] if kind in by_answer else None for row, kind in enumerate(kinds)
-    ]
-    ignored, rejected = kinds.count(_IGNORE), kinds.count(_REJECT)
-    line = f"{COLUMN} decides: accept is {only or 'the label in ' + column}"
-    line += f", reject is not {only}" if only else f", {rejected:,} rejected rows are left out"
-    return left, f"{line}, {ignored:,} ignored rows are left out" if ignored else line
+    left = [by_answer[kind][row] if kind in by_answer else None for row, kind in enumerate(kinds)]
+    how = f"accept is {only}, reject is not {only}" if only else "accepted rows keep their label"
+    gone = {"rejected": 0 if only else kinds.count(_REJECT), "ignored": kinds.count(_IGNORE)}
+    dropped = " and ".join(f"{rows:,} {kind}" for kind, rows in gone.items() if rows)
+    return left, f"{COLUMN} decides: {how}" + f"; {dropped} rows are left out" * bool(dropped)

@@ -3,7 +3,6 @@
 Each guess is a line that is shown before anything is trained, and saved with the run.
 """
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial

@@ -5,8 +5,6 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from functools import partial
 
-import pyarrow.compute as pc
-
 from worthit.datasets.errors import DataError, listed
 from worthit.datasets.tables import answers, labels
 from worthit.datasets.tables.positive import FALSE, TRUE
@@ -139,10 +137,8 @@ def _by_names(rows: StringTable, name: str, found: dict[str, set[str]]) -> tuple
     """A column of names instead of numbers, if there is one for the same classes."""
     if _are_numbers(found[name]):
         for other in found:
-            pair = len(found[other]) == len(found[name]) and _same_classes(
-                rows, [name, other], found
-            )
-            if other != name and pair:
+            is_candidate = len(found[other]) == len(found[name]) and not _describes(other)
+            if is_candidate and (pair := _same_classes(rows, [name, other], found)):
                 return pair
     return name, ""
 
@@ -156,7 +152,9 @@ def _same_classes(
         return None
     (number,) = numbers
     (named,) = (name for name in pair if name != number)
-    both = {*zip(*(map(labels.canonical, rows.table[name].to_pylist()) for name in pair), strict=True)}
+    both = {
+        *zip(*(map(labels.canonical, rows.table[name].to_pylist()) for name in pair), strict=True)
+    }
     both = {row for row in both if row != (None, None)}
     is_same = len(both) == len(found[number]) == len(found[named])
     return (named, f"it names the classes of {number}") if is_same else None

@@ -17,7 +17,7 @@ _SEPARATORS = {"|": "a bar", ";": "a semicolon", ",": "a comma"}
 _LONGEST = 2_000  # characters of a value that holds labels
 _LONGEST_PART = 60
 _MOST_PARTS = 2_000
-_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*")  # 3,5 and 1,000 are numbers
+_DECIMAL = re.compile(r"[+-]?\d+,\d+")
 _PREFIX = re.compile(r"__label__", re.IGNORECASE)  # of fastText
 _NAMING_KEYS = ("label", "labels", "name", "choices", "choice", "class", "category", "value")
 
@@ -55,7 +55,7 @@ def read(values: Collection[str]) -> LabelValues:
     if any(_PREFIX.match(value.strip()) for value in values):
         split = {value: tuple(_PREFIX.sub("", part) for part in value.split()) for value in values}
         if all(_PREFIX.match(part) for value in values for part in value.split()):
-            return LabelValues(split, "the prefix __label__")
+            return LabelValues(split, "__label__ before each label")
     for separator, name in _SEPARATORS.items():
         parts = {value: _parts(value, separator) for value in values}
         if _is_separator(separator, parts):
@@ -132,7 +132,7 @@ def _labels_in(value: Any) -> list[str]:
 
 
 def _parts(value: str, separator: str) -> tuple[str, ...]:
-    if separator not in value or (separator == "," and _NUMBER.fullmatch(value.strip())):
+    if separator not in value:
         return (value,)
     parts = (part.strip() for part in value.split(separator))
     return tuple(dict.fromkeys(part for part in parts if part)) or (value,)
@@ -151,8 +151,17 @@ def _is_separator(separator: str, parts: Mapping[str, Sequence[str]]) -> bool:
         return False
     if separator == "|":
         return True
+    if separator == "," and _are_numbers(parts):
+        return False
     holders = Counter(
         part for of_value in parts.values() for part in {part.casefold() for part in of_value}
     )
     recurring = sum(holders[name] > 1 for name in names)
     return len(several) > 1 and 2 * recurring > len(names)
+
+
+def _are_numbers(values: Collection[str]) -> bool:
+    """True for 1,5 and 2,0, or 1,000 beside 500; lists of numbers, such as 3,17 beside 3, are none."""
+    return all(_DECIMAL.fullmatch(value.strip()) for value in values) or any(
+        re.search(r",0\d", value) for value in values
+    )

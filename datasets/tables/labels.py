@@ -56,9 +56,7 @@ def different(values: Collection[str | None]) -> set[str]:
     return {label for label in found if label is not None}
 
 
-def to_classes(
-    values: Sequence[str | None], column: str, wanted: str | None, name: str
-) -> Labels:
+def to_classes(values: Sequence[str | None], column: str, wanted: str | None, name: str) -> Labels:
     """Turn labels as written into classes.
 
     Args:
@@ -82,7 +80,7 @@ def to_classes(
     found = _of_single([single.get(value or "") for value in values], column, wanted, name)
     if not shaped.form:
         return found
-    what = " of one label each" if shaped.form.startswith(("lists", "dict", "vect")) else ""
+    what = " with one label each" if shaped.form.startswith(("lists", "dict", "vect")) else ""
     return replace(found, notes=(f"{column} holds {shaped.form}{what}", *found.notes))
 
 
@@ -90,9 +88,7 @@ def _present(values: Collection[str | None]) -> set[str]:
     return {value for value in set(values) if value is not None and canonical(value) is not None}
 
 
-def _of_single(
-    values: Sequence[str | None], column: str, wanted: str | None, name: str
-) -> Labels:
+def _of_single(values: Sequence[str | None], column: str, wanted: str | None, name: str) -> Labels:
     """Classes of rows that have one label at most."""
     spellings = _spellings(values)
     totals = {label: spelt.total() for label, spelt in spellings.items()}
@@ -124,7 +120,7 @@ def _membership(
     values: Sequence[str | None], shaped: LabelValues, column: str, wanted: str | None, name: str
 ) -> Labels:
     """Rows that have the wanted label, among others, against the rest."""
-    rows = Counter(value for value in values if value in shaped.labels)
+    rows = Counter(value for value in values if value is not None and value in shaped.labels)
     labels = {value: {canonical(label) for label in shaped.labels[value]} for value in rows}
     spellings: dict[str, Counter[str]] = {}
     for value, times in rows.items():
@@ -234,7 +230,7 @@ def _order(
         return _one_against_rest(_label_of(wanted, names), names, column)
     if len(counts) > 2:
         order = sorted(counts, key=natural_order)
-        line = f"{len(order)} classes in {column}: {listed([names[label] for label in order])}"
+        line = f"{len(order)} classes in {column}: {_listed([names[label] for label in order])}"
         if all(_NUMBER.fullmatch(label) for label in order):
             line += f" (--positive-label {order[-1]} makes one class of the others)"
         return order, tuple(names[label] for label in order), (line,)
@@ -242,9 +238,7 @@ def _order(
     return order, _class_names(order, names, column), (line,)
 
 
-def order_of_two(
-    counts: Mapping[str, int], names: Mapping[str, str]
-) -> tuple[list[str], str]:
+def order_of_two(counts: Mapping[str, int], names: Mapping[str, str]) -> tuple[list[str], str]:
     """The negative and the positive label, by their names, and a line on it."""
     label, why = positive.guess(counts)
     order = [next(other for other in counts if other != label), label]
@@ -266,7 +260,7 @@ def _one_against_rest(
 
 def _label_of(wanted: str, names: Mapping[str, str]) -> str:
     label = canonical(wanted)
-    if label in names:
+    if label is not None and label in names:
         return label
     for same in (TRUE, FALSE):
         if label in same and (identical := same & names.keys()):
@@ -283,6 +277,11 @@ def _class_names(order: Sequence[str], names: Mapping[str, str], column: str) ->
         word = re.sub(r"^is[_ ]", "", column.strip()).replace("_", " ")
         return f"not {word}", word
     return names[order[0]], names[order[1]]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """In quotes if a name holds a comma."""
+    return listed([repr(name) for name in names] if any("," in name for name in names) else names)
 
 
 def natural_order(label: str) -> tuple[bool, float, str]:
