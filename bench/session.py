@@ -313,5 +313,5 @@ def _protocol(options: BenchmarkOptions) -> Protocol:
         validation_size=validation_size,
         language=options.language,
         balance=options.balance,
-        merge_rare=options.merge_rare,
+        merge_rare=bool(options.merge_rare),
     )

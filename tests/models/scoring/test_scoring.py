@@ -271,7 +271,8 @@ def test_memory_holds_one_chunk() -> None:
 
 def test_the_text_column_of_the_training_is_taken_if_the_file_has_it() -> None:
     def reader(header: str, named: str | None = None) -> CommentReader:
-        source = Input(Path("new.csv"), io.BytesIO(f"{header}\na long comment,short\n".encode()))
+        content = io.BytesIO(f"{header}\na long comment,short\n".encode())
+        source = Input(Path("new.csv"), io.BufferedReader(content))
         return CommentReader(stream.open_table(source, "csv"), named, [], trained_on="v2")
 
     assert reader("text,v2").text_column == "v2"
