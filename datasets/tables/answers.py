@@ -15,22 +15,29 @@ def are_answers(values: Collection[str | None]) -> bool:
 
 
 def applied(
-    labels: Sequence[str | None], answers: Sequence[str | None], column: str
+    labels: Sequence[str | None], answers: Sequence[str | None], *, is_label: bool
 ) -> tuple[list[str | None], str]:
     """The labels that the answers leave, and a line on it.
 
     If all rows ask for one label, a rejected one is its opposite. Of several labels, a rejected one does
     not tell which is right.
+
+    Args:
+        is_label: the labels are of another column than the answers.
     """
     asked = {canonical(label): label for label in labels if canonical(label) is not None}
     only = next(iter(asked.values())) if len(asked) == 1 else None
-    by_answer: dict[str | None, list[str | None]] = {
-        _ACCEPT: list(labels),
-        _REJECT: [f"not {only}" if only else None] * len(labels),
-    }
+    rejected, keep_rejected = f"not {only}" if only else None, not is_label
     kinds = [canonical(answer) for answer in answers]
-    left = [by_answer[kind][row] if kind in by_answer else None for row, kind in enumerate(kinds)]
+    left = [
+        label if kind == _ACCEPT or (kind == _REJECT and keep_rejected)
+        else rejected if kind == _REJECT else None
+        for label, kind in zip(labels, kinds, strict=True)
+    ]  # fmt: skip
     how = f"accept is {only}, reject is not {only}" if only else "accepted rows keep their label"
-    gone = {"rejected": 0 if only else kinds.count(_REJECT), "ignored": kinds.count(_IGNORE)}
+    if not is_label:
+        how = "accept and reject are the classes"
+    is_lost = is_label and not only
+    gone = {"rejected": kinds.count(_REJECT) * is_lost, "ignored": kinds.count(_IGNORE)}
     dropped = " and ".join(f"{rows:,} {kind}" for kind, rows in gone.items() if rows)
     return left, f"{COLUMN} decides: {how}" + f"; {dropped} rows are left out" * bool(dropped)

@@ -89,13 +89,12 @@ def _values(pieces: Sequence[Piece], column: str) -> pa.Array:
 def _labels(pieces: Sequence[Piece], column: str) -> tuple[list[str | None], tuple[str, ...]]:
     """Labels as written, or what the answers of annotators leave of them; and a line on it."""
     values: list[str | None] = _values(pieces, column).to_pylist()
-    with_answers = all(answers.COLUMN in piece.rows.table.column_names for piece in pieces)
-    if column == answers.COLUMN or not with_answers:
+    if not all(answers.COLUMN in piece.rows.table.column_names for piece in pieces):
         return values, ()
     given: list[str | None] = _values(pieces, answers.COLUMN).to_pylist()
     if not answers.are_answers({*given}):
         return values, ()
-    left, line = answers.applied(values, given, column)
+    left, line = answers.applied(values, given, is_label=column != answers.COLUMN)
     return left, (line,)
 
 

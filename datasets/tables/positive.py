@@ -8,7 +8,7 @@ FALSE = {"0", "false", "no", "n", "f"}
 # Usual names of a positive class, then of the other class.
 _POSITIVE = re.compile(
     r"toxic|spam|positive|pos|hate(ful)?|hate.?speech|offensive|abusive|insult(ing)?|harmful|unsafe"
-    r"|harassment|obscene|threat(ening)?|bad|relevant|fraud|fake|rumou?r|sarcastic|ironic|irony|sarcasm"
+    r"|harassment|obscene|threat(ening)?|bad|relevant|fraud|fake|rumou?r|sarcastic|ironic|irony|sarcasm|accept(ed)?"
 )
 _NEGATIVE = re.compile(
     r"neg(ative)?|ham|normal|neutral|ok(ay)?|clean|none|nothing|others?|benign|good|safe|real|true|irrelevant"

@@ -256,3 +256,14 @@ def test_a_rejected_one_of_several_labels_is_left_out(tmp_path: Path) -> None:
         "answer decides: accepted rows keep their label; 30 rejected rows are left out"
         in made.notes
     )
+
+
+def test_answers_without_a_label_are_the_classes(tmp_path: Path) -> None:
+    rows = [{"answer": ["accept", "reject", "ignore"][i % 3]} for i in range(90)]
+    made = prepared(json_lines(tmp_path, rows))
+    assert made.classes == ("reject", "accept")
+    assert made.steps[0].counts == (30, 30)
+    assert (
+        "answer decides: accept and reject are the classes; 30 ignored rows are left out"
+        in made.notes
+    )
