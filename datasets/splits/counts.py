@@ -4,11 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from worthit.datasets.corpus import About
-from worthit.datasets.splits.manifest import Step
-
-#: with fewer test comments, a difference between models is hardly ever shown
-FEW_TEST_COMMENTS = 100
-_FEW_OF_A_CLASS = 10
+from worthit.datasets.splits.manifest import FEW_OF_A_CLASS, FEW_TEST_COMMENTS, Step
 
 #: what a step removes → how its name begins
 _REMOVED = {
@@ -35,7 +31,7 @@ def small(steps: Sequence[Step], classes: Sequence[str]) -> str:
     """What made the test side small, and what gives it more comments; empty if it is not small."""
     test = next(step for step in steps if step.name.startswith("test"))
     fewest = min((count for count in test.counts if count), default=0)
-    if test.comments >= FEW_TEST_COMMENTS and (len(classes) > 2 or fewest >= _FEW_OF_A_CLASS):
+    if test.comments >= FEW_TEST_COMMENTS and (len(classes) > 2 or fewest >= FEW_OF_A_CLASS):
         return ""
     copies = _lost(steps, _REMOVED["duplicates"])
     balanced = _lost(steps, ("balanced",))
@@ -45,6 +41,16 @@ def small(steps: Sequence[Step], classes: Sequence[str]) -> str:
         causes.append(f"balancing removed {balanced:,} (--no-balance restores them)")
     why = f": {' and '.join(causes)}" if causes else "; more labelled comments make it larger"
     return f"small test set, {test.comments:,} comments{of}{why}"
+
+
+def without_validation(is_grouped: bool) -> str:
+    """Why there are no validation comments, and what that means."""
+    why = (
+        "no group has every class and is small enough for training to do without it"
+        if is_grouped
+        else "each class has too few"
+    )
+    return f"no comments to validate on, so no thresholds of cascades: {why}"
 
 
 def _tested(steps: Sequence[Step]) -> int:

@@ -15,6 +15,9 @@ from worthit.datasets.errors import DataError
 
 FILE = "manifest.json"
 PARTS = ("train", "test", "natural", "validation")
+#: with fewer test comments, a difference between models is hardly ever shown
+FEW_TEST_COMMENTS = 100
+FEW_OF_A_CLASS = 10  # test comments
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]

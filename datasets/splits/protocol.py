@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 
 from worthit.datasets.corpus import about, column
 from worthit.datasets.errors import DataError, OptionError, listed
-from worthit.datasets.splits import sides
+from worthit.datasets.splits import counts, duplicates, sides
 from worthit.datasets.splits.manifest import Step
 from worthit.datasets.splits.sides import ByClass, Plan, Rows, Sides
 
@@ -120,7 +120,7 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
     notes = selection.require_both_sides(drawn)
     parts = selection.draw_parts(drawn, rows)
     if not len(parts.validation) and protocol.validation_size.comments:
-        notes = (*notes, _without_validation(corpus))
+        notes = (*notes, counts.without_validation("group" in corpus.column_names))
     return replace(parts, notes=(*selection.notes, *notes))
 
 
@@ -141,15 +141,6 @@ def _require_room(protocol: Protocol, classes: int) -> None:
                 f"{option} is {comments}; with {classes} classes it takes a number of comments from "
                 f"{classes} up"
             )
-
-
-def _without_validation(corpus: pa.Table) -> str:
-    why = (
-        "no group has every class and is small enough for training to do without it"
-        if "group" in corpus.column_names
-        else "each class has too few"
-    )
-    return f"no comments to validate on, so no thresholds of cascades: {why}"
 
 
 def draw_test_set(
@@ -265,11 +256,13 @@ class _Selection:
         if protocol.language == "en":
             confident = column(corpus, "foreign") >= protocol.foreign_confidence
             rows = self.add("English, or not confidently foreign", rows[~confident[rows]])
-        self.notes = _contradictions(column(corpus, "fold")[rows], self._labels[rows])
-        rows = self.add("without exact duplicates", _first_of_each(_exact(corpus), rows))
+        self.notes = duplicates.contradictions(column(corpus, "fold")[rows], self._labels[rows])
+        rows = self.add(
+            "without exact duplicates", duplicates.first_of_each(duplicates.exact(corpus), rows)
+        )
         return self.add(
             "without duplicates but for case and white space",
-            _first_of_each(column(corpus, "fold"), rows),
+            duplicates.first_of_each(column(corpus, "fold"), rows),
         )
 
     def shuffle_by_class(self, rows: Rows) -> ByClass:
@@ -346,28 +339,6 @@ class _Selection:
         counts = self.counts(population)[::-1]
         size = self._protocol.natural_size
         return _stratified(pools, counts / counts.sum(), size, self._rng), population, stream
-
-
-def _exact(corpus: pa.Table) -> npt.NDArray[np.int64]:
-    """The same number for texts with the same characters."""
-    return np.asarray(corpus["text"].combine_chunks().dictionary_encode().indices.to_numpy())
-
-
-def _first_of_each(keys: npt.NDArray[np.generic], rows: Rows) -> Rows:
-    _, first = np.unique(keys[rows], return_index=True)
-    unique: Rows = rows[np.sort(first)]
-    return unique
-
-
-def _contradictions(folds: npt.NDArray[np.uint64], labels: Rows) -> tuple[str, ...]:
-    """How many texts occur with several labels, and what becomes of them; empty if none does."""
-    pairs = np.unique(np.rec.fromarrays([folds, labels]))
-    _, times = np.unique(pairs["f0"], return_counts=True)
-    several = int((times > 1).sum())
-    if not several:
-        return ()
-    some = "1 text occurs" if several == 1 else f"{several:,} texts occur"
-    return (f"{some} with different labels; only the first row of each is kept",)
 
 
 def _evenly(by_class: ByClass, size: Size, option: str, rng: np.random.Generator) -> Rows:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from worthit.datasets.errors import DataError, listed
@@ -75,8 +75,7 @@ def guess(rows: StringTable, taken: Collection[str | None]) -> tuple[str, str]:
     found = {name: _different(rows, name) for name in free}
     if named := _of_answers(found):
         return named, ""
-    most = min(labels.MOST_CLASSES, max(2, rows.table.num_rows // 5))
-    plausible = [name for name in free if 2 <= len(found[name]) <= most]
+    plausible = _plausible(found, rows.table.num_rows)
     named_ones = _best_named(plausible)
     flags = [name for name in free if _is_flag(name, found[name])]
     asked = named_ones or [name for name in plausible if not _describes(name)]
@@ -90,6 +89,18 @@ def guess(rows: StringTable, taken: Collection[str | None]) -> tuple[str, str]:
         return pair
     asked.sort(key=lambda name: len(found[name]) < 2)  # a column of one value comes last
     raise _several(rows, asked, {*asked} <= {*flags} and (len(asked) > 2 or bool(named_ones)))
+
+
+def _plausible(found: Mapping[str, set[str]], rows: int) -> list[str]:
+    """The columns that have few enough values for classes; else those that are named so."""
+    most = min(labels.MOST_CLASSES, max(2, rows // 5))
+    classes = [
+        name for name in found if len(found[name]) > 1 and not labels.fractions_of(found[name])
+    ]
+    few = [name for name in classes if len(found[name]) <= most]
+    many = [name for name in classes if name not in few and not _are_numbers(found[name])]
+    named = [name for name in many if _rank(name) is not None and len(found[name]) <= rows // 2]
+    return few if _best_named(few) or not named else named
 
 
 def _different(rows: StringTable, name: str) -> set[str]:

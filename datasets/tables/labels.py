@@ -173,8 +173,7 @@ def _require_labels(counts: Mapping[str, int], column: str, name: str) -> None:
 
 
 def _require_classes(counts: Mapping[str, int], column: str, name: str) -> None:
-    fractions = [label for label in counts if _FRACTION.fullmatch(label)]
-    if fractions and not _are_halves(counts):
+    if fractions := fractions_of(counts):
         raise DataError(
             f"the column {column} of {name} holds numbers such as {fractions[0][:20]}, not classes; add a "
             "column of classes (say, 1 from a threshold on), or name another with --label-column"
@@ -190,6 +189,12 @@ def _require_classes(counts: Mapping[str, int], column: str, name: str) -> None:
             f"the column {column} of {name} has {len(counts):,} different values, the limit is "
             f"{MOST_CLASSES} classes; name another with --label-column, or group its values into classes"
         )
+
+
+def fractions_of(labels: Collection[str]) -> list[str]:
+    """The labels that are numbers with a fraction; none if they are ratings in steps of a half."""
+    found = [label for label in labels if _FRACTION.fullmatch(label)]
+    return [] if _are_halves(labels) else found
 
 
 def _are_halves(counts: Collection[str]) -> bool:

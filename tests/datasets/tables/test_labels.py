@@ -47,6 +47,9 @@ GUESSED: dict[str, tuple[dict[str, Sequence[str]], str]] = {
     "label beats what labels often say": ({"spam": FLAGS, "label": ["0", "1"]}, "label"),
     "another language": ({"Catégorie": ["a", "b"], "sexe": ["f", "h", "x"]}, "Catégorie"),
     "an id that looks like a label": ({"user_id": ["1", "2", "3"], "kind": ["up", "down"]}, "kind"),
+    "many classes beside an unknown column": (
+        {"intent": [f"intent {i}" for i in range(25)], "part": ["x", "y"]}, "intent"),
+    "fractions are not classes": ({"score": ["0.1", "0.7"], "sentiment": ["up", "down"]}, "sentiment"),
     "a label that is the same everywhere": ({"label": ["tweet"], "mood": ["up", "down"]}, "mood"),
 }  # fmt: skip
 
