@@ -61,6 +61,8 @@ _DESCRIBING = {
     "retweet", "retweets", "retweeted", "favorite", "favorites", "favorited", "truncated", "confidence",
     "length", "file", "path", "split", "fold", "set", "partition", "age", "gender", "sex", "batch", "version",
 }  # fmt: skip
+#: class_id and Class Index number the classes
+_NUMBERING = {"id", "index", "idx", "no", "nr", "number"}
 #: every known name; such a column is not guessed to be the text
 KNOWN = frozenset((*_SURE, *_GENERAL, *_TOPICAL))
 
@@ -114,9 +116,9 @@ def _rank(name: str) -> int | None:
     known, words = usual(name), usual(name).split("_")
     if known in _SURE:
         return 0
-    if known in _GENERAL or (
-        {words[0], words[-1]} & _WORDS and not _DESCRIBING & {words[0], words[-1]}
-    ):
+    if known in _GENERAL or words[-1] in _WORDS:
+        return 1
+    if words[0] in _WORDS and words[-1] not in _DESCRIBING - _NUMBERING:
         return 1
     if known in _TOPICAL:
         return 2

@@ -11,7 +11,7 @@ _POSITIVE = re.compile(
     r"|harassment|obscene|threat(ening)?|bad|relevant|fraud|fake|rumou?r|sarcastic|ironic|irony|sarcasm|accept(ed)?"
 )
 _NEGATIVE = re.compile(
-    r"neg(ative)?|ham|normal|neutral|ok(ay)?|clean|none|nothing|others?|benign|good|safe|real|true|irrelevant"
+    r"not|non|neg(ative)?|ham|normal|neutral|ok(ay)?|clean|none|nothing|others?|benign|good|safe|real|true|irrelevant"
 )
 # A negation is a word of its own: norway and notice are names.
 _NEGATED = re.compile(r"(non|not|no)[ _-]+\w.*")

@@ -45,6 +45,7 @@ GUESSED: dict[str, tuple[dict[str, Sequence[str]], str]] = {
     "a name that ends with it": (
         {"airline_sentiment": ["good", "bad"], "airline": ["A", "B", "C"]}, "airline_sentiment"),
     "label beats what labels often say": ({"spam": FLAGS, "label": ["0", "1"]}, "label"),
+    "a number of the class": ({"Class Index": ["1", "2"], "label_confidence": ["1", "2"]}, "Class Index"),
     "another language": ({"Catégorie": ["a", "b"], "sexe": ["f", "h", "x"]}, "Catégorie"),
     "an id that looks like a label": ({"user_id": ["1", "2", "3"], "kind": ["up", "down"]}, "kind"),
     "many classes beside an unknown column": (
@@ -199,6 +200,7 @@ def test_names_with_commas_are_quoted_where_they_are_listed() -> None:
         ("nonmedical", "medical", "medical", "the other is nonmedical"),
         ("uninformative", "informative", "informative", "the other is uninformative"),
         ("normal", "attack", "attack", "the other is normal"),
+        ("not", "off", "off", "the other is not"),
         ("nothing", "flood", "flood", "the other is nothing"),
         ("f", "m", "f", "neither name tells; the first one"),
         ("0", "4", "4", "the other is 0"),
