@@ -209,6 +209,11 @@ class BenchmarkOptions:
         describe=_yes_or_no,
         action=argparse.BooleanOptionalAction,
     )]  # fmt: skip
+    merge_rare: Annotated[bool | None, Option(  # None: not given
+        "--merge-rare",
+        "your own data: merge classes too rare to split into one class `other` (they are left out)",
+        describe=_yes_or_no, action="store_const", const=True,
+    )]  # fmt: skip
     train_size: Annotated[int | None, Option(
         "--train-size", "number of training comments (from the preset)",
         read=lambda given: Protocol(train_size=given).train_size, type=int, metavar="N",

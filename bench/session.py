@@ -325,4 +325,5 @@ def _protocol(options: BenchmarkOptions) -> Protocol:
         validation_size=validation_size,
         language=options.language,
         balance=options.balance,
+        merge_rare=bool(options.merge_rare),
     )

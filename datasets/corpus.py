@@ -43,6 +43,8 @@ class About:
     classes: tuple[str, ...] = ("not toxic", "toxic")
     notes: tuple[str, ...] = ()  # a line on each guess and repair
     unlabelled: int = 0  # rows without a label, which are left out
+    of_left_out_classes: int = 0  # rows of classes that cannot be split
+    text_column: str | None = None  # of a user's table
     stream: str = ""  # what the comments of the column `random` are a sample of; empty without it
 
 

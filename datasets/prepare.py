@@ -17,12 +17,13 @@ import pyarrow.parquet as pq
 from worthit.datasets import corpus, registry
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
 from worthit.datasets.errors import DataError
-from worthit.datasets.splits import manifest
+from worthit.datasets.splits import counts, manifest
 from worthit.datasets.splits.manifest import PARTS, Prepared
 from worthit.datasets.splits.protocol import Protocol, split
+from worthit.datasets.splits.usable import with_usable_classes
 from worthit.datasets.tables.columns import NOTHING, Choices
 
-_VERSION = "4"
+_VERSION = "6"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
     if not (folder / manifest.FILE).is_file():
         identify = protocol.language == "en" or (protocol.language is None and not source.own)
         table = corpus.load(source, identify=identify)
+        if source.own:
+            table = with_usable_classes(table, protocol.settle(table, own=True))
         settled, about = protocol.settle(table, own=source.own), corpus.about(table)
         drawn = split(table, settled)
         prepared = Prepared(
@@ -71,10 +74,13 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
             population=drawn.population,
             stream=drawn.stream,
             steps=drawn.steps,
+            text_column=about.text_column,
             notes=(
                 *about.notes,
+                *((counts.counted(about, drawn.steps),) if source.own else ()),
                 *drawn.notes,
                 *(_decisions(settled, about) if source.own else ()),
+                *filter(None, [counts.small(drawn.steps, about.classes)] if source.own else ()),
             ),
         )
         with new_folder(folder, replace=folder.is_dir()) as scratch:

@@ -141,7 +141,7 @@ def _relabel(table: pa.Table, match: ClassMatch, in_domain: tuple[str, ...]) -> 
     return corpus.relabelled(
         table.filter(pa.array(matched)),
         labels[matched],
-        corpus.About(in_domain, about.notes, unlabelled),
+        corpus.About(in_domain, about.notes, unlabelled, text_column=about.text_column),
     )
 
 

@@ -73,7 +73,7 @@ def data(test: Part, **changed: Any) -> Data:
         key="key", dataset="synthetic", title="synthetic comments", citation="nobody",
         fingerprint="fp", seed=42, language="en", balanced=True, classes=CLASSES,
         population=(9 * comments, comments) if len(classes) == 2 else (comments,) * len(classes),
-        stream="",
+        stream="", text_column=None,
         steps=steps(("balanced", "train", "test", "natural"), len(test.ids)), notes=(),
         train=test, test=test, natural=test, validation=part(), out_of_domain=(),
         audit=audit(len(classes)),

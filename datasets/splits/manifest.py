@@ -15,6 +15,9 @@ from worthit.datasets.errors import DataError
 
 FILE = "manifest.json"
 PARTS = ("train", "test", "natural", "validation")
+#: with fewer test comments, a difference between models is hardly ever shown
+FEW_TEST_COMMENTS = 100
+FEW_OF_A_CLASS = 10  # test comments
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -51,6 +54,7 @@ class Prepared:
     stream: str  # what the population is a random sample of; empty if it is the data as it is
     classes: Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]  # of two, 1 is the positive one
     steps: tuple[Step, ...]
+    text_column: str | None  # of a user's table
     notes: tuple[str, ...]  # guesses, repairs and decisions about a user's table, a line each
 
     def step(self, name: str) -> Step:

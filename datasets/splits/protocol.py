@@ -27,8 +27,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from worthit.datasets.corpus import about, column
-from worthit.datasets.errors import DataError, OptionError
-from worthit.datasets.splits import sides
+from worthit.datasets.errors import DataError, OptionError, listed
+from worthit.datasets.splits import counts, duplicates, sides
 from worthit.datasets.splits.manifest import Step
 from worthit.datasets.splits.sides import ByClass, Plan, Rows, Sides
 
@@ -61,6 +61,7 @@ class Protocol:
     foreign_confidence: float = 0.8  # remove a comment only if confidently not English
     language: str | None = None  # one of LANGUAGES; None depends on the corpus, see `settle`
     balance: bool | None = None  # None depends on the corpus
+    merge_rare: bool = False  # classes too rare to split become one; otherwise they are left out
 
     def __post_init__(self) -> None:
         for name in ("train_size", "test_size", "natural_size"):
@@ -116,11 +117,16 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
     selection = _Selection(corpus, protocol)
     rows = selection.filter()
     drawn = selection.draw_sides(rows)
-    selection.require_both_sides(drawn)
+    notes = selection.require_both_sides(drawn)
     parts = selection.draw_parts(drawn, rows)
-    if len(parts.validation) or not protocol.validation_size.comments:
-        return parts
-    return replace(parts, notes=(_without_validation(corpus),))
+    if not len(parts.validation) and protocol.validation_size.comments:
+        notes = (*notes, counts.without_validation("group" in corpus.column_names))
+    return replace(parts, notes=(*selection.notes, *notes))
+
+
+def remaining(corpus: pa.Table, protocol: Protocol) -> Rows:
+    """The rows that are left after filtering, by a settled protocol."""
+    return _Selection(corpus, protocol).filter()
 
 
 def _require_room(protocol: Protocol, classes: int) -> None:
@@ -135,15 +141,6 @@ def _require_room(protocol: Protocol, classes: int) -> None:
                 f"{option} is {comments}; with {classes} classes it takes a number of comments from "
                 f"{classes} up"
             )
-
-
-def _without_validation(corpus: pa.Table) -> str:
-    why = (
-        "no group has every class and is small enough for training to do without it"
-        if "group" in corpus.column_names
-        else "each class has too few"
-    )
-    return f"no comments to validate on, so no thresholds of cascades: {why}"
 
 
 def draw_test_set(
@@ -195,6 +192,7 @@ class _Selection:
         self._rng = np.random.default_rng(protocol.seed)
         self.classes = about(corpus).classes
         self.steps: list[Step] = []
+        self.notes: tuple[str, ...] = ()
 
     def counts(self, rows: Rows) -> Rows:
         return np.bincount(self._labels[rows], minlength=len(self.classes))
@@ -203,12 +201,28 @@ class _Selection:
         self.steps.append(Step(name, len(rows), tuple(self.counts(rows).tolist())))
         return rows
 
-    def require_both_sides(self, both: Sides) -> None:
-        """Raise DataError if a class has no comments to train on or to test on."""
-        for part, does in ((both.test, "test"), (both.train, "train")):
-            for rows, name in zip(reversed(part), self.classes, strict=True):
-                if not len(rows):
-                    raise DataError(self._too_few(name, does, both.given))
+    def require_both_sides(self, both: Sides) -> tuple[str, ...]:
+        """Notes on classes that are not tested.
+
+        Raises:
+            DataError: a class has no comments to train on, or too few classes have comments to test on.
+        """
+        untested = [
+            name
+            for rows, name in zip(reversed(both.test), self.classes, strict=True)
+            if not len(rows)
+        ]
+        if untested and (self._protocol.balance or len(self.classes) - len(untested) < 2):
+            raise DataError(self._too_few(untested[0], "test", both.given))
+        for rows, name in zip(reversed(both.train), self.classes, strict=True):
+            if not len(rows):
+                raise DataError(self._too_few(name, "train", both.given))
+        if not untested:
+            return ()
+        some = f"{len(untested):,} class{'es have' if len(untested) > 1 else ' has'}"
+        return (
+            f"{some} no test comment, so how well it is found is unknown: {listed(untested, 3)}",
+        )
 
     def _too_few(self, name: str, does: str, given: bool) -> str:
         if given:
@@ -218,16 +232,20 @@ class _Selection:
             )
         last = self.steps[-1]
         pairs = sorted(zip(last.counts, self.classes, strict=True))
-        listed = ", ".join(f"{count:,} {name!r}" for count, name in pairs[:3])
+        rarest = ", ".join(f"{count:,} {name!r}" for count, name in pairs[:3])
         of = "" if len(pairs) <= 3 else f" (the rarest of {len(pairs)} classes)"
-        foreign = [a.comments - b.comments for a, b in pairwise(self.steps) if "English" in b.name]
-        hint = (
-            f"; {foreign[0]:,} were not English, --language any keeps them" if any(foreign) else ""
-        )
         return (
-            f"too few comments are left after filtering to train and test on: {listed}{of}{hint}; "
+            f"too few comments are left after filtering to train and test on: {rarest}{of}{self._removed()}; "
             "give at least 10 of each class"
         )
+
+    def _removed(self) -> str:
+        """How many comments each step has removed, and what keeps them; begins with a semicolon."""
+        lost = [(a.comments - b.comments, b.name) for a, b in pairwise(self.steps)]
+        foreign = sum(count for count, name in lost if "English" in name)
+        copies = sum(count for count, name in lost if "duplicates" in name)
+        text = f"; {foreign:,} were not English, --language any keeps them" if foreign else ""
+        return text + (f"; {copies:,} repeat another one" if copies else "")
 
     def filter(self) -> Rows:
         corpus, protocol = self._corpus, self._protocol
@@ -238,10 +256,13 @@ class _Selection:
         if protocol.language == "en":
             confident = column(corpus, "foreign") >= protocol.foreign_confidence
             rows = self.add("English, or not confidently foreign", rows[~confident[rows]])
-        rows = self.add("without exact duplicates", _first_of_each(_exact(corpus), rows))
+        self.notes = duplicates.contradictions(column(corpus, "fold")[rows], self._labels[rows])
+        rows = self.add(
+            "without exact duplicates", duplicates.first_of_each(duplicates.exact(corpus), rows)
+        )
         return self.add(
             "without duplicates but for case and white space",
-            _first_of_each(column(corpus, "fold"), rows),
+            duplicates.first_of_each(column(corpus, "fold"), rows),
         )
 
     def shuffle_by_class(self, rows: Rows) -> ByClass:
@@ -278,8 +299,13 @@ class _Selection:
         Only with balance is there a second test set with the classes' own shares.
         """
         protocol, suffix = self._protocol, ", balanced" if self._protocol.balance else ""
-        test = self.draw(both.test, protocol.test_size, "--test-size")
-        train = self.draw(both.train, protocol.train_size, "--train-size")
+        try:
+            test = self.draw(both.test, protocol.test_size, "--test-size")
+            train = self.draw(both.train, protocol.train_size, "--train-size")
+        except DataError as error:
+            unused = len(rows) - len(both.rows)
+            hint = f"; balancing removed {unused:,}, --no-balance keeps them" if unused else ""
+            raise DataError(f"{error}{self._removed()}{hint}") from None
         validation = self.draw(both.validation, protocol.validation_size, "")
         if protocol.balance:
             natural, population, stream = self._draw_natural(both, rows)
@@ -313,17 +339,6 @@ class _Selection:
         counts = self.counts(population)[::-1]
         size = self._protocol.natural_size
         return _stratified(pools, counts / counts.sum(), size, self._rng), population, stream
-
-
-def _exact(corpus: pa.Table) -> npt.NDArray[np.int64]:
-    """The same number for texts with the same characters."""
-    return np.asarray(corpus["text"].combine_chunks().dictionary_encode().indices.to_numpy())
-
-
-def _first_of_each(keys: npt.NDArray[np.generic], rows: Rows) -> Rows:
-    _, first = np.unique(keys[rows], return_index=True)
-    unique: Rows = rows[np.sort(first)]
-    return unique
 
 
 def _evenly(by_class: ByClass, size: Size, option: str, rng: np.random.Generator) -> Rows:

@@ -10,13 +10,13 @@ import pyarrow.compute as pc
 
 from worthit.datasets.corpus import SIDES, About, comments
 from worthit.datasets.errors import DataError
-from worthit.datasets.tables import labels
+from worthit.datasets.tables import answers, labels
 from worthit.datasets.tables.columns import SIDES as SIDE_NAMES
 from worthit.datasets.tables.columns import Choices, ColumnRoles, find_columns, require
 from worthit.datasets.tables.whole import LARGEST_COLUMN_BYTES, StringTable
 
 #: part of fingerprints; increase it when a table is read differently, so that older caches are not used
-VERSION = "3"
+VERSION = "4"
 
 _TRAIN, _VALIDATION, _TEST = range(len(SIDES))
 _NO_SIDE = -1
@@ -51,10 +51,8 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
         require(piece.rows, columns.label, "--label-column")
         if columns.group is not None:
             require(piece.rows, columns.group, "--group-column")
-    values = _values(pieces, columns.label)
-    classes = labels.to_classes(
-        values.to_pylist(), columns.label, choices.positive_label, first.rows.name
-    )
+    values, answer_notes = _labels(pieces, columns.label)
+    classes = labels.to_classes(values, columns.label, choices.positive_label, first.rows.name)
     labelled = classes.indices >= 0
     sides, split_notes = _complete_sides(_sides(pieces, columns), labelled)
     texts, text_notes = _texts(_values(pieces, columns.text))
@@ -70,8 +68,9 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
         about=About(
             classes.classes,
             (*dict.fromkeys(note for piece in pieces for note in piece.rows.notes), *columns.notes,
-             *classes.notes, *split_notes, *group_notes, *text_notes),
+             *answer_notes, *classes.notes, *split_notes, *group_notes, *text_notes),
             int((~labelled).sum()),
+            text_column=columns.text,
         ),
     )  # fmt: skip
 
@@ -85,6 +84,18 @@ def _values(pieces: Sequence[Piece], column: str) -> pa.Array:
             f"{LARGEST_COLUMN_BYTES / 1e9:.1f} GB per column; give a part of it"
         )
     return pa.chunked_array(chunks, pa.string()).combine_chunks()
+
+
+def _labels(pieces: Sequence[Piece], column: str) -> tuple[list[str | None], tuple[str, ...]]:
+    """Labels as written, or what the answers of annotators leave of them; and a line on it."""
+    values: list[str | None] = _values(pieces, column).to_pylist()
+    if not all(answers.COLUMN in piece.rows.table.column_names for piece in pieces):
+        return values, ()
+    given: list[str | None] = _values(pieces, answers.COLUMN).to_pylist()
+    if not answers.are_answers({*given}):
+        return values, ()
+    left, line = answers.applied(values, given, is_label=column != answers.COLUMN)
+    return left, (line,)
 
 
 def _texts(values: pa.Array) -> tuple[pa.Array, tuple[str, ...]]:

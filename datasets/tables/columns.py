@@ -3,7 +3,6 @@
 Each guess is a line that is shown before anything is trained, and saved with the run.
 """
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -14,19 +13,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from worthit.datasets.errors import DataError, listed
-from worthit.datasets.tables import labels
+from worthit.datasets.tables import label_column
 from worthit.datasets.tables.chunks import HEAD_ROWS
+from worthit.datasets.tables.label_column import usual
 from worthit.datasets.tables.reading import Reading
 from worthit.datasets.tables.whole import StringTable
 
-_TEXTS = (
+_TEXTS = tuple(map(usual, (
     "text", "comment", "comment_text", "comments", "content", "message", "body", "sentence", "tweet",
     "post", "review", "review_text", "document", "utterance", "question", "title",
-)  # fmt: skip
-_LABELS = (
-    "label", "labels", "class", "target", "toxic", "toxicity", "is_toxic", "sentiment", "category",
-    "spam", "is_spam", "hate", "offensive", "polarity", "intent", "topic", "rating", "stars", "y",
-)  # fmt: skip
+    "texto", "texte", "testo", "tekst", "текст", "文本", "テキスト", "텍스트", "Kommentar", "comentario",
+    "commentaire", "commento", "评论", "headline",
+)))  # fmt: skip
 _SPLITS = ("split", "set", "fold", "partition")
 #: usual names of the sides of a split
 SIDES = {
@@ -135,25 +133,28 @@ def find_columns(
     split = choices.split_column
     if split is None and not split_by_files:
         split = _guess_split(rows, {text, *taken})
-    label = choices.label_column or _guess_label(rows, {text, choices.group_column, split})
+    label, why = choices.label_column, ""
+    if label is None:
+        label, why = label_column.guess(rows, {text, choices.group_column, split})
     if text == label:
         raise DataError(
             f"{text} of {rows.name} is named as both the text and the label; name two columns"
         )
     notes = [
-        guess_note(role, column)
-        for role, column, given in (
-            ("text", text, choices.text_column),
-            ("label", label, choices.label_column),
-            ("split", split, choices.split_column),
+        guess_note(role, column, reason)
+        for role, column, given, reason in (
+            ("text", text, choices.text_column, ""),
+            ("label", label, choices.label_column, why),
+            ("split", split, choices.split_column, ""),
         )
         if given is None and column is not None
     ]
     return ColumnRoles(text, label, choices.group_column, split, tuple(notes))
 
 
-def guess_note(role: str, column: str) -> str:
-    return f"{role} column: {column} (guessed; --{role}-column changes it)"
+def guess_note(role: str, column: str, why: str = "") -> str:
+    reason = f", {why}" * bool(why)
+    return f"{role} column: {column} (guessed{reason}; --{role}-column changes it)"
 
 
 def require(rows: StringTable, column: str, option: str) -> None:
@@ -201,29 +202,11 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
 def _mean_length(table: pa.Table, name: str) -> float:
     """In characters; 0 for numbers."""
     values = table[name]
-    if name.strip().casefold() in _LABELS or bool(
+    if usual(name) in label_column.KNOWN or bool(
         pc.all(pc.match_substring_regex(values, r"^[\d.,:/\s+-]*$")).as_py()
     ):
         return 0.0
     return pc.mean(pc.utf8_length(values)).as_py() or 0.0
-
-
-def _guess_label(rows: StringTable, taken: set[str | None]) -> str:
-    free: list[str] = [name for name in rows.table.column_names if name not in taken]
-    if named := _known(free, _LABELS):
-        return named[0]
-    most = min(labels.MOST_CLASSES, max(2, rows.table.num_rows // 5))
-    counts = {name: labels.count_values(rows.table[name].to_pylist()) for name in free}
-    possible = [name for name in free if 2 <= counts[name] <= most]
-    candidates = [name for name in possible if counts[name] == 2] or possible
-    if len(candidates) == 1:
-        return candidates[0]
-    if candidates:
-        raise DataError(
-            f"the columns {_list(candidates)} of {rows.name} could all be the label; "
-            "name it with --label-column"
-        )
-    raise _none_usable(rows, _LABELS, "looks like a label; name it with --label-column")
 
 
 def _guess_split(rows: StringTable, taken: set[str | None]) -> str | None:
@@ -246,5 +229,5 @@ def _none_usable(rows: StringTable, known: Sequence[str], problem: str) -> DataE
 
 def _known(present: Sequence[str], known: Sequence[str]) -> list[str]:
     """Columns with one of the known names, the likeliest first."""
-    by_name = {re.sub(r"[\s-]+", "_", name.strip().casefold()): name for name in reversed(present)}
+    by_name = {usual(name): name for name in reversed(present)}
     return [by_name[name] for name in known if name in by_name]

@@ -33,6 +33,7 @@ class CommentReader:
     Args:
         text_column: which column holds them; None to guess it as the benchmark does.
         keep: further columns to carry along; `[ALL]` for all there are.
+        trained_on: the text column that a model was trained on, taken unless another is named.
 
     Attributes:
         text_column, extras: the columns, in order.
@@ -42,15 +43,26 @@ class CommentReader:
         DataError: there is no such column, or none can be guessed.
     """
 
-    def __init__(self, table: TableReader, text_column: str | None, keep: Sequence[str]) -> None:
+    def __init__(
+        self,
+        table: TableReader,
+        text_column: str | None,
+        keep: Sequence[str],
+        trained_on: str | None = None,
+    ) -> None:
         self._table, self.notes = table, table.notes
         self.share_read = table.share_read
         first = table.head()
         head = of_chunk(table.name, first, table.unusable)
         is_empty = not (first.columns or table.unusable)  # no rows of JSON
+        if text_column is None and trained_on in head.table.column_names:
+            text_column = trained_on
         if text_column is None and not is_empty:
             text_column = columns.guess_text(head)
-            if text_column != _USUAL:
+            if trained_on is not None:
+                why = f"the model was trained on {trained_on}, which {table.name} lacks"
+                self.notes += (columns.guess_note("text", text_column, why),)
+            elif text_column != _USUAL:
                 self.notes += (columns.guess_note("text", text_column),)
         self.text_column = text_column or _USUAL
         self._keeps_all = list(keep) == [ALL]

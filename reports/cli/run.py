@@ -23,8 +23,9 @@ _INTERRUPTED = 130  # the exit code of shells after Ctrl-C
 _GROUPS = {
     "what to measure": ("preset", "models", "devices", "dry_run"),
     "your data": (
-        "text_column", "label_column", "encoding", "delimiter", "columns", "positive_label", "group_column", "split_column", "test_file",
-        "also_test", "language", "balance", "train_size", "test_size",
+        "text_column", "label_column", "positive_label", "encoding", "delimiter", "columns",
+        "group_column", "split_column", "test_file", "also_test", "language", "balance", "merge_rare",
+        "train_size", "test_size",
     ),
     "training": ("seeds", "retrain", "learning_curve", "tune", "max_length", "checkpoint"),
     "a model on a server": ("endpoint", "yes_send_comments", "shots"),

@@ -1,7 +1,7 @@
 """The calibration and threshold that `score` applies: of the model's run, or of its exported folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -26,8 +26,16 @@ from worthit.reports.analysis.objective import (
 from worthit.reports.text.class_names import worded
 from worthit.reports.text.format import percent
 
-#: the file of an exported folder, beside the model's card
+#: files of an exported folder, beside the model's card
 FILE = "decision.json"
+INPUT_FILE = "input.json"
+
+
+@dataclass(frozen=True)
+class _Input:
+    """The table that a model was trained on."""
+
+    text_column: str
 
 
 def of(trained: TrainedModel, given: Mapping[str, str]) -> Choice | None:
@@ -64,11 +72,32 @@ def of(trained: TrainedModel, given: Mapping[str, str]) -> Choice | None:
     return choice if choice.comments else None
 
 
-def files(choice: Choice | None) -> dict[str, bytes]:
+def text_column(trained: TrainedModel) -> str | None:
+    """The text column of the table that a model was trained on; None if that is unknown.
+
+    Raises:
+        RunError: the file of a folder is damaged.
+    """
+    if trained.run is not None:
+        return trained.run.data.text_column
+    file = trained.folder / INPUT_FILE
+    if not file.is_file():
+        return None
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_Input).text_column
+    except (OSError, msgspec.DecodeError) as error:
+        raise RunError(f"{file} is damaged; export the model again, or delete that file") from error
+
+
+def files(choice: Choice | None, trained: TrainedModel) -> dict[str, bytes]:
     """What an exported folder holds besides the model: name → content."""
-    if choice is None:
-        return {}
-    return {FILE: msgspec.json.format(msgspec.json.encode(choice))}
+    column = text_column(trained)
+    contents = {FILE: choice, INPUT_FILE: None if column is None else _Input(column)}
+    return {
+        name: msgspec.json.format(msgspec.json.encode(content))
+        for name, content in contents.items()
+        if content is not None
+    }
 
 
 def _read(file: Path, classes: int) -> Choice | None:

@@ -66,7 +66,7 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
             help=f"of the {name} (see below)",
         )
     scored.add_argument(
-        "--text-column", metavar="NAME", help="of the comments (guessed as in a benchmark)"
+        "--text-column", metavar="NAME", help="of the comments (that of the training, or guessed)"
     )
     scored.add_argument(
         reading.ENCODING, metavar="NAME", help="of an input that is not UTF-8, such as cp1252"
@@ -126,7 +126,7 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
 def _export(parsed: argparse.Namespace) -> int:
     trained = trained_models.find(parsed.model, saved_runs.folder(parsed.root))
     choice = saved_choice.of(trained, _given(parsed, trained))
-    size_mb = trained_models.export(trained, parsed.folder, saved_choice.files(choice))
+    size_mb = trained_models.export(trained, parsed.folder, saved_choice.files(choice, trained))
     print(f"{trained.title} is in {parsed.folder} ({size_mb:,.1f} MB)")
     print(saved_choice.described(choice, trained.card.classes))
     if base := trained.card.base:
@@ -156,7 +156,8 @@ def _score(parsed: argparse.Namespace) -> int:
         default_format = "jsonl" if parsed.input is None else None
         form = parsed.input_format or default_format
         table = open_table(source, form, "--input-format", given_reading)
-        comments = CommentReader(table, parsed.text_column, keep)
+        trained_on = saved_choice.text_column(trained)
+        comments = CommentReader(table, parsed.text_column, keep, trained_on)
         output = _output(parsed, trained, comments, output_form, choice)
         for note in comments.notes:
             _say(note)

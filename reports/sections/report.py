@@ -133,7 +133,8 @@ def brief(analysis: Analysis, verdict: Verdict) -> str:
         legend += f"\n{_MACRO}"
     if doubts := _disturbed(run):
         legend += f"\n{textwrap.fill(f'd: {doubts}', 80)}"
-    return "\n".join([table, "", legend, *reasons, "", textwrap.fill(verdict.headline, 80)])
+    decided = " ".join([verdict.headline, *verdict.warnings])
+    return "\n".join([table, "", legend, *reasons, "", textwrap.fill(decided, 80)])
 
 
 def _disturbed(run: Run) -> str:
@@ -163,9 +164,9 @@ def _verdict(verdict: Verdict) -> list[str]:
     changes = "What could change the verdict:" if verdict.changes else ""
     details = [*listed(others), changes, *listed(verdict.changes)]
     if not first:
-        return [f"## {verdict.headline}", *details]
+        return [f"## {verdict.headline}", *verdict.warnings, *details]
     more = "More reasons, and what could change the verdict"
-    return [f"## {verdict.headline}", *listed(first), *folded(more, *details)]
+    return [f"## {verdict.headline}", *verdict.warnings, *listed(first), *folded(more, *details)]
 
 
 def _budget_and_prices(analysis: Analysis) -> list[str]:

@@ -45,7 +45,7 @@ from worthit.reports.analysis.budgets import Fit
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.run_view import name
 from worthit.reports.text.format import percent
-from worthit.reports.verdict import amounts, wording
+from worthit.reports.verdict import amounts, warnings, wording
 from worthit.reports.verdict.case import (
     Case,
     compute_ms,
@@ -79,10 +79,16 @@ class Verdict:
     headline: str
     reasons: tuple[str, ...] = ()  # the most important first; empty without a verdict
     changes: tuple[str, ...] = ()  # what could change it
+    warnings: tuple[str, ...] = ()  # what to know before it is believed
 
 
 def decide(analysis: Analysis) -> Verdict:
     """Apply the rules to a run."""
+    found = warnings.few_test_comments(analysis.run)
+    return replace(_answer(analysis), warnings=(found,) if found else ())
+
+
+def _answer(analysis: Analysis) -> Verdict:
     scored = [cells[0] for cells in analysis.models.values()]
     tuned = [cell for cell in scored if is_tuned_llm(cell)]
     if not tuned:

@@ -78,9 +78,9 @@ _ALWAYS = {
              "--language": "any", "--balance": "no"},
         ),
         (
-            "--dataset hub:a/b:c --balance --language en --recall 0.9 --budget latency_ms=20",
+            "--dataset hub:a/b:c --balance --merge-rare --language en --recall 0.9 --budget latency_ms=20",
             {"--dataset": "hub:a/b:c", "--recall": "0.9", "--budget": "latency_ms=20",
-             "--language": "en", "--balance": "yes"},
+             "--language": "en", "--balance": "yes", "--merge-rare": "yes"},
         ),
     ],
 )  # fmt: skip

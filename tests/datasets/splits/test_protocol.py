@@ -201,7 +201,9 @@ def test_empty_comments_are_dropped_and_counted() -> None:
 
 @pytest.mark.parametrize("field", ["train_size", "test_size"])
 def test_a_size_beyond_the_corpus_is_refused_with_the_number_of_comments(field: str) -> None:
-    with pytest.raises(DataError, match=r"--t\w+-size is 5,000, but .*at most (172|20)$"):
+    with pytest.raises(
+        DataError, match=r"--t\w+-size is 5,000, but .*at most (172|20); balancing "
+    ):
         split(numbered(100, 900), Protocol(**{field: 5000}))
 
 

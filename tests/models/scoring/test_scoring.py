@@ -273,6 +273,22 @@ def test_memory_holds_one_chunk() -> None:
     assert next(chunks).first == 601
 
 
+def test_the_text_column_of_the_training_is_taken_if_the_file_has_it() -> None:
+    def reader(header: str, named: str | None = None) -> CommentReader:
+        content = io.BytesIO(f"{header}\na long comment,short\n".encode())
+        source = Input(Path("new.csv"), io.BufferedReader(content))
+        return CommentReader(stream.open_table(source, "csv"), named, [], trained_on="v2")
+
+    assert reader("text,v2").text_column == "v2"
+    assert not reader("text,v2").notes
+    assert reader("text,v2", "text").text_column == "text"
+    other = reader("body,v1")
+    assert other.text_column == "body"
+    assert other.notes == (
+        "text column: body (guessed, the model was trained on v2, which new.csv lacks; --text-column changes it)",
+    )
+
+
 def test_a_text_column_is_guessed_in_a_pipe_too() -> None:
     pipe = Pipe(b'{"id": 1, "body": "you idiot"}\n' * 3000)
     reader = comments_of(pipe, "jsonl", None, "id")

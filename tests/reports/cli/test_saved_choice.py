@@ -9,9 +9,11 @@ import pytest
 
 from tests import biased_runs, factories
 from tests.scored_comments import read, saved
-from worthit.bench.saved import run_file
+from worthit.bench.saved import run_file, trained_models
 from worthit.datasets.cache import cache_folder
+from worthit.datasets.errors import RunError
 from worthit.reports.cli import main as cli
+from worthit.reports.cli import saved_choice
 
 
 @pytest.fixture
@@ -140,3 +142,21 @@ def test_a_recall_without_its_objective_is_refused_in_one_line(
     said = capsys.readouterr().err
     assert "add --objective recall" in said
     assert said.count("\n") == 1
+
+
+def test_a_model_remembers_its_text_column_in_its_run_and_exported(project: Path) -> None:
+    file = project / "reports" / "runs" / "biased.json"
+    made = run_file.load(file)
+    run_file.save(replace(made, data=replace(made.data, text_column="note")), file)
+    (project / "in.csv").write_text("text,note\nthanks for the article,you idiot\n")
+    own = score(project, "biased:tfidf", "--raw")
+    assert own[0]["predicted"] == "toxic"
+    folder = str(project / "exported")
+    assert cli.main(["export", "biased:tfidf", folder, "--root", str(project)]) == 0
+    assert score(project, folder, "--raw") == own
+    assert score(project, folder, "--raw", "--text-column", "text") != own
+    (Path(folder) / "input.json").write_text("{")
+    with pytest.raises(
+        RunError, match=r"input\.json is damaged; export the model again, or delete"
+    ):
+        saved_choice.text_column(trained_models.find(folder, file.parent))
