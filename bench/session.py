@@ -312,5 +312,6 @@ def _protocol(options: BenchmarkOptions) -> Protocol:
         natural_size=natural_size,
         validation_size=validation_size,
         language=options.language,
-        balance=options.balance,
+        balance=None if options.balance in (None, "weights") else options.balance == "yes",
+        weights=options.balance == "weights",
     )

@@ -16,13 +16,14 @@ import pyarrow.parquet as pq
 
 from worthit.datasets import corpus, registry
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
+from worthit.datasets.classes import Labels
 from worthit.datasets.errors import DataError
 from worthit.datasets.splits import manifest
-from worthit.datasets.splits.manifest import PARTS, Prepared
+from worthit.datasets.splits.manifest import PARTS, Prepared, Step
 from worthit.datasets.splits.protocol import Protocol, split
 from worthit.datasets.tables.columns import NOTHING, Choices
 
-_VERSION = "4"
+_VERSION = "5"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Comments:
     """n comments with their labels and, if the corpus has them, votes of raters."""
 
     texts: tuple[str, ...]
-    labels: npt.NDArray[np.int8]  # (n,), indices of classes; of two 1 is the positive one, toxic
+    labels: Labels
     toxic_share: npt.NDArray[np.float32]  # (n,), NaN where unknown
     raters: npt.NDArray[np.float64]  # (n,), NaN where unknown
 
@@ -67,6 +68,7 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
             seed=settled.seed,
             language=settled.language or "en",
             balanced=bool(settled.balance),
+            weighted=settled.weights,
             classes=about.classes,
             population=drawn.population,
             stream=drawn.stream,
@@ -74,7 +76,8 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
             notes=(
                 *about.notes,
                 *drawn.notes,
-                *(_decisions(settled, about) if source.own else ()),
+                *(_language(settled) if source.own else ()),
+                *(_balance(settled, about, drawn.steps) if source.own or settled.balance else ()),
             ),
         )
         with new_folder(folder, replace=folder.is_dir()) as scratch:
@@ -117,17 +120,37 @@ def write_part(table: pa.Table, rows: npt.NDArray[np.int64], file: Path) -> None
     pq.write_table(columns.take(rows), file, compression="zstd")
 
 
-def _decisions(settled: Protocol, about: corpus.About) -> tuple[str, str]:
-    """What happened to language and balance, for users who did not choose."""
-    language = (
-        "comments that are confidently not English are left out (--language any keeps them)"
-        if settled.language == "en"
-        else "comments of any language are kept (--language en keeps English ones)"
-    )
+def _language(settled: Protocol) -> tuple[str]:
+    """What happened to language, for users who did not choose."""
+    if settled.language == "en":
+        return (
+            "comments that are confidently not English are left out (--language any keeps them)",
+        )
+    return ("comments of any language are kept (--language en keeps English ones)",)
+
+
+def _balance(settled: Protocol, about: corpus.About, steps: Sequence[Step]) -> tuple[str]:
+    """What balancing leaves out, or why it leaves out nothing."""
     rarest = "the rarer class" if len(about.classes) == 2 else "the rarest class"
-    balance = (
-        f"balanced: as many comments of each class as of {rarest} (--no-balance keeps all)"
-        if settled.balance
-        else f"not balanced: classes have their own shares (--balance cuts them to {rarest})"
+    if settled.weights:
+        return (
+            "class weights: training counts each class the same, and no comment is left out to balance them",
+        )
+    if not settled.balance:
+        return (
+            f"not balanced: classes have their own shares (--balance cuts them to {rarest}, "
+            "--balance weights counts them the same)",
+        )
+    places = [step.name for step in steps]
+    after = steps[places.index("balanced")]
+    before = steps[places.index("balanced") - 1]
+    lost = [a - b for a, b in zip(before.counts, after.counts, strict=True)]
+    if not sum(lost):
+        return ("balanced: no comment is left out for it",)
+    most = int(np.argmax(lost))
+    of = f" of the class {about.classes[most]}" if len(about.classes) == 2 else ""
+    total = before.counts[most] if of else before.comments
+    return (
+        f"balanced: {sum(lost):,} of {total:,} comments{of} are left out, to have as many of each "
+        f"class as of {rarest} (--balance weights keeps all and counts classes the same, --no-balance keeps all)",
     )
-    return language, balance

@@ -54,6 +54,7 @@ class LlamaSettings:
 
 class Llama(TokenClassifier[LlamaSettings]):
     name = "llama"
+    takes_weights = True
     Settings: ClassVar[type[Any]] = LlamaSettings
     libraries: ClassVar[tuple[str, ...]] = (*TokenClassifier.libraries, "peft")
     network_class = transformers.AutoModelForCausalLM
