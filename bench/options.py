@@ -21,7 +21,6 @@ from worthit.models.chat.address import Address
 from worthit.models.contract import DEVICES
 from worthit.models.registry import MODELS, USAGES
 
-
 #: the values of `--balance`
 BALANCES = ("yes", "no", "weights")
 
@@ -94,6 +93,10 @@ def _above_0(flag: str) -> Callable[[float | None], float | None]:
         return given
 
     return read
+
+
+def _yes_or_no(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def _balance(given: str | None) -> str | None:

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from worthit.datasets.classes import Labels
+from worthit.datasets.classes import Labels as Labels
 from worthit.datasets.errors import CellError, CheckpointError, DataError, OptionError, RunError
 
 Probabilities = npt.NDArray[np.float64]
@@ -223,7 +223,7 @@ class Classifier(ABC, Generic[S]):
         """True if scores hold for equally common classes, whatever their shares in training."""
         return self.weighs_classes and self.takes_weights
 
-    def _weights(self, labels: Labels) -> Weights | None:
+    def _comment_weights(self, labels: Labels) -> Weights | None:
         """As scikit-learn's `class_weight="balanced"`: n / (k × comments of its class). None: all 1."""
         if not self.is_weighted:
             return None

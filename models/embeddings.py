@@ -53,7 +53,7 @@ class Embeddings(Encoder[EmbeddingsSettings]):
         self._open_checkpoint()
         features = self._embed_all(texts, progress)
         head = LogisticRegression(C=self.settings.C, max_iter=self.settings.max_iter)
-        head.fit(features, labels, self._weights(labels))
+        head.fit(features, labels, self._comment_weights(labels))
         self._set_head(head.coef_, head.intercept_)
 
     def _network(self, folder: Path) -> Any:

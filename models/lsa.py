@@ -48,7 +48,11 @@ class LSA(Classifier[LSASettings]):
         svd = TruncatedSVD(components, random_state=self.seed)
         reduced = svd.fit_transform(matrix)
         self._head = estimators.fit_head(
-            reduced, labels, self._weights(labels), C=self.settings.C, max_iter=self.settings.max_iter
+            reduced,
+            labels,
+            self._comment_weights(labels),
+            C=self.settings.C,
+            max_iter=self.settings.max_iter,
         )
         self._topics = np.ascontiguousarray(svd.components_.T)
         progress(len(texts), len(texts))

@@ -57,7 +57,11 @@ class Static(Classifier[StaticSettings]):
         self._set_vectors(distilled.embedding, distilled.tokenizer)
         features = self._embed(texts)
         self._head = estimators.fit_head(
-            features, labels, self._weights(labels), C=self.settings.C, max_iter=self.settings.max_iter
+            features,
+            labels,
+            self._comment_weights(labels),
+            C=self.settings.C,
+            max_iter=self.settings.max_iter,
         )
         progress(len(texts), len(texts))
 

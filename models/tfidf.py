@@ -66,7 +66,12 @@ class TfIdf(Classifier[TfIdfSettings]):
         if settings.ratios and len(self.classes) == 2:
             scales = ratio_scales(features, labels == 1)
         self._head = estimators.fit_head(
-            features, labels, self._weights(labels), scales, C=settings.C, max_iter=settings.max_iter
+            features,
+            labels,
+            self._comment_weights(labels),
+            scales,
+            C=settings.C,
+            max_iter=settings.max_iter,
         )
         progress(len(texts), len(texts))
 

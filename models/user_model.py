@@ -227,7 +227,7 @@ class Wrapped(Classifier[NoSettings]):
 
     def _weighting(self, labels: Labels) -> dict[str, Weights]:
         """Weigh classes equally if wanted: by a parameter of the object, or arguments for its `fit`."""
-        weights = self._weights(labels)
+        weights = self._comment_weights(labels)
         if weights is None:
             return {}
         name = weighting(self._made)

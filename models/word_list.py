@@ -55,7 +55,7 @@ class WordList(Classifier[WordListSettings]):
         self._lists = [self._select_words(terms, present, labels == index) for index in listed]
         # Laplace's rule of succession: without comments all classes are equally likely.
         counts = np.ones((len(self._lists) + 1, classes))
-        weights = self._weights(labels)
+        weights = self._comment_weights(labels)
         np.add.at(counts, (self._best_list(texts), labels), 1 if weights is None else weights)
         self._shares = counts / counts.sum(axis=1, keepdims=True)
         progress(len(texts), len(texts))

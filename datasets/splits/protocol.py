@@ -61,7 +61,7 @@ class Protocol:
     foreign_confidence: float = 0.8  # remove a comment only if confidently not English
     language: str | None = None  # one of LANGUAGES; None depends on the corpus, see `settle`
     balance: bool | None = None  # None depends on the corpus
-    weights: bool = False  # training counts each class the same; then nothing is left out for balance
+    weights: bool = False  # training counts each class the same; None of `balance` is then no
 
     def __post_init__(self) -> None:
         for name in ("train_size", "test_size", "natural_size"):

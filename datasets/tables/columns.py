@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from worthit.datasets.classes import MOST_CLASSES
 from worthit.datasets.errors import DataError, listed
 from worthit.datasets.tables import labels
 from worthit.datasets.tables.stream import HEAD_ROWS
@@ -188,7 +189,7 @@ def _guess_label(rows: StringTable, taken: set[str | None]) -> str:
     free: list[str] = [name for name in rows.table.column_names if name not in taken]
     if named := _known(free, _LABELS):
         return named[0]
-    most = min(labels.MOST_CLASSES, max(2, rows.table.num_rows // 5))
+    most = min(MOST_CLASSES, max(2, rows.table.num_rows // 5))
     counts = {name: labels.count_values(rows.table[name].to_pylist()) for name in free}
     possible = [name for name in free if 2 <= counts[name] <= most]
     candidates = [name for name in possible if counts[name] == 2] or possible

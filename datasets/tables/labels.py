@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from worthit.datasets.classes import LABEL_TYPE, MOST_CLASSES
+from worthit.datasets.classes import Labels as Indices
 from worthit.datasets.errors import DataError, OptionError, listed
-
-#: a column with more different labels holds numbers, ids or texts, not classes
-MOST_CLASSES = 64
 
 _MISSING = {"", "nan", "na", "n/a", "<na>", "#n/a", "null"}
 _TRUE = {"1", "true", "yes", "y", "t"}
@@ -37,7 +35,7 @@ class Labels:
     """Classes, and the class of each row."""
 
     classes: tuple[str, ...]  # in order; of two the second is the positive one
-    indices: npt.NDArray[np.int16]  # (n,), -1 where the label is missing
+    indices: Indices  # (n,), -1 where the label is missing
     notes: tuple[str, ...]
 
 
@@ -93,11 +91,12 @@ def to_classes(
     notes = _repair_notes(spellings, merged, column)
     names = {label: _name(label, spellings) for label in counts}
     order, class_names, more = _order(counts, names, column, positive)
+    _require_few(class_names, column, name)
     place: dict[str | None, int] = {
         label: order.index(key) if (key := merged.get(label, label)) in order else 0
         for label in spellings
     }
-    indices = np.array([place.get(canonical(value), -1) for value in values], np.int16)
+    indices = np.array([place.get(canonical(value), -1) for value in values], LABEL_TYPE)
     return Labels(class_names, indices, (*notes, *more))
 
 
@@ -118,10 +117,14 @@ def _require_classes(counts: dict[str, int], column: str, name: str) -> None:
             f"the column {column} of {name} has {len(counts):,} different values in {rows:,} rows, so they "
             "are not classes; name another with --label-column"
         )
-    if len(counts) > MOST_CLASSES:
+
+
+def _require_few(classes: Sequence[str], column: str, name: str) -> None:
+    if len(classes) > MOST_CLASSES:
         raise DataError(
-            f"the column {column} of {name} has {len(counts):,} different values, the limit is "
-            f"{MOST_CLASSES} classes; name another with --label-column, or group its values into classes"
+            f"the column {column} of {name} has {len(classes):,} different values, the limit is "
+            f"{MOST_CLASSES} classes; name another with --label-column, group its values into classes, or "
+            "compare one with the rest (--positive-label CLASS)"
         )
 
 

@@ -92,7 +92,7 @@ class TokenClassifier(Classifier[S]):
             What weight decay leaves of a weight of 1 that never has a gradient.
         """
         self.settings = epochs.settle(self.settings, len(tokens), len(self.classes))
-        recipe, weights = Recipe.of(self.settings), self._weights(labels)
+        recipe, weights = Recipe.of(self.settings), self._comment_weights(labels)
         if not self._is_padded:
             arguments = parameters, tokens, labels, recipe, self.seed, progress
             return finetune(self._logits, *arguments, on_loss=self.on_loss, weights=weights)
