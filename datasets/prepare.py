@@ -151,6 +151,6 @@ def _balance(settled: Protocol, about: corpus.About, steps: Sequence[Step]) -> t
     of = f" of the class {about.classes[most]}" if len(about.classes) == 2 else ""
     total = before.counts[most] if of else before.comments
     return (
-        f"balanced: {sum(lost):,} of {total:,} comments{of} are left out, to have as many of each "
-        f"class as of {rarest} (--balance weights keeps all and counts classes the same, --no-balance keeps all)",
+        f"balanced: {sum(lost):,} of {total:,} comments{of} are left out, for as many of each class as of "
+        f"{rarest} (--balance weights or --no-balance keeps all)",
     )

@@ -52,11 +52,13 @@ def legend(analysis: Analysis) -> str:
 
 def section(analysis: Analysis) -> list[str]:
     """Raw results beside those with the choice; nothing is chosen without validation comments."""
-    comments = _comments(analysis)
+    run, comments = analysis.run, _comments(analysis)
     if not comments:
         return [
-            f"Scores are raw: with {len(analysis.run.data.validation.labels)} validation comments (at least "
-            f"{decisions.LEAST_COMMENTS} are needed), no calibration and no threshold is chosen.",
+            f"Scores are raw: with {len(run.data.validation.labels)} validation comments (at least "
+            f"{decisions.LEAST_COMMENTS} are needed), no calibration and no threshold is chosen."
+            + " Class weights make them hold for equally common classes."
+            * run.data.weighted,
             *_costs(analysis),
         ]
     return [

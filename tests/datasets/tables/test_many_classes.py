@@ -55,12 +55,12 @@ def note(folder: Path, counts: dict[str, int], protocol: Protocol) -> str:
 
 def test_balancing_says_how_many_comments_it_leaves_out(tmp_path: Path) -> None:
     assert note(tmp_path, {"no": 300, "yes": 60}, Protocol()) == (
-        "balanced: 240 of 300 comments of the class no are left out, to have as many of each class as of the "
-        "rarer class (--balance weights keeps all and counts classes the same, --no-balance keeps all)"
+        "balanced: 240 of 300 comments of the class no are left out, for as many of each class as of the "
+        "rarer class (--balance weights or --no-balance keeps all)"
     )
     three = {"a": 80, "b": 40, "c": 20}
     assert note(tmp_path, three, Protocol(balance=True)).startswith(
-        "balanced: 80 of 140 comments are left out, to have as many of each class as of the rarest class ("
+        "balanced: 80 of 140 comments are left out, for as many of each class as of the rarest class ("
     )
     assert (
         note(tmp_path, {"no": 60, "yes": 60}, Protocol())
