@@ -3,8 +3,8 @@
 A new option is one field of `BenchmarkOptions`.
 """
 
-import argparse
 import math
+import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,9 @@ from worthit.models.chat.address import Address
 from worthit.models.contract import DEVICES
 from worthit.models.registry import MODELS, USAGES
 
+#: the values of `--balance`
+BALANCES = ("yes", "no", "weights")
+
 
 class Option:
     """One row of the table.
@@ -31,6 +34,7 @@ class Option:
         read: turns what the parser gives, None without a default, into the checked value; raises
             OptionError or UnknownNameError.
         describe: turns the checked value into its text in the saved run; None: not saved.
+        short: other flags that each stand for a value of this one.
         parser_arguments: for `argparse.ArgumentParser.add_argument`.
     """
 
@@ -41,12 +45,14 @@ class Option:
         *,
         read: Callable[[Any], Any] = lambda given: given,
         describe: Callable[[Any], str] | None = str,
+        short: Mapping[str, str] = types.MappingProxyType({}),
         **parser_arguments: Any,
     ) -> None:
         self.flag, self.read, self.describe = flag, read, describe
         #: the name of the value in the parser's namespace
         self.destination = flag.removeprefix("--").replace("-", "_")
         self.parser_arguments = {"help": text, **parser_arguments}
+        self.short = short
 
 
 def _devices(given: str | None) -> tuple[str, ...]:
@@ -92,6 +98,14 @@ def _above_0(flag: str) -> Callable[[float | None], float | None]:
 
 def _yes_or_no(value: bool) -> str:
     return "yes" if value else "no"
+
+
+def _balance(given: str | None) -> str | None:
+    if given not in (None, *BALANCES):
+        raise OptionError(
+            f"--balance is {given!r}; it takes yes, no or weights, and means yes at the end of the line"
+        )
+    return given
 
 
 _NOT_DEFAULT = ", ".join(name for name, entry in MODELS.items() if not entry.default)
@@ -203,11 +217,12 @@ class BenchmarkOptions:
         read=lambda given: Protocol(language=given).language,
         metavar="en|any",
     )]  # fmt: skip
-    balance: Annotated[bool | None, Option(  # None: as suits the dataset
+    balance: Annotated[str | None, Option(  # one of BALANCES; None: as suits the dataset
         "--balance",
-        "as many comments of each class (yes, except for your own data with many classes or a test side)",
-        describe=_yes_or_no,
-        action=argparse.BooleanOptionalAction,
+        "yes leaves out comments until there are as many of each class (the default, except for your own "
+        "data with many classes or a test side), no keeps all, weights keeps all and counts each class "
+        "the same in training",
+        read=_balance, short={"--no-balance": "no"}, nargs="?", const="yes", metavar="yes|no|weights",
     )]  # fmt: skip
     merge_rare: Annotated[bool | None, Option(  # None: not given
         "--merge-rare",
@@ -306,6 +321,10 @@ def add(add_option: Callable[..., Any]) -> None:
     """Declare the options to pytest's or argparse's parser."""
     for option in OPTIONS.values():
         add_option(option.flag, **option.parser_arguments)
+        for flag, value in option.short.items():
+            same = f"the same as {option.flag} {value}"
+            destination = option.destination
+            add_option(flag, dest=destination, action="store_const", const=value, help=same)
 
 
 def read(

@@ -324,6 +324,7 @@ def _protocol(options: BenchmarkOptions) -> Protocol:
         natural_size=natural_size,
         validation_size=validation_size,
         language=options.language,
-        balance=options.balance,
+        balance=None if options.balance in (None, "weights") else options.balance == "yes",
+        weights=options.balance == "weights",
         merge_rare=bool(options.merge_rare),
     )

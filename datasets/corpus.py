@@ -2,7 +2,7 @@
 
 Columns, one row a comment:
     text           string   without outer white space
-    label          int8     index of its class; of two classes 1 is the positive one, toxic
+    label          int16    index of its class; of two classes 1 is the positive one, toxic
     toxic_share    float32  share of raters who called it toxic; null if unknown
     raters         int16    number of raters; null if unknown
     foreign        float32  confidence that it is not English, in [0, 1]; null if not identified
@@ -26,12 +26,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
+from worthit.datasets.classes import LABEL_TYPE
 from worthit.datasets.errors import DataError
 from worthit.datasets.language import foreign_confidence
 from worthit.datasets.registry import Source
 
 # Increase it when the columns or their values change, so that older caches are not used.
-VERSION = "3"
+VERSION = "4"
 SIDES = ("train", "validation", "test")
 _KEY = b"worthit"
 
@@ -66,7 +67,7 @@ def comments(
     rows = len(texts)
     columns = {
         "text": pc.utf8_trim_whitespace(texts.cast(pa.string())),
-        "label": labels.cast(pa.int8()),
+        "label": labels.cast(pa.from_numpy_dtype(LABEL_TYPE)),
         "toxic_share": pa.nulls(rows, pa.float32())
         if shares is None
         else shares.cast(pa.float32()),
@@ -93,7 +94,7 @@ def about(table: pa.Table) -> About:
 def relabelled(table: pa.Table, labels: np.ndarray, about: About) -> pa.Table:
     """The same comments with other labels and metadata."""
     place = table.column_names.index("label")
-    table = table.set_column(place, "label", pa.array(labels, pa.int8()))
+    table = table.set_column(place, "label", pa.array(labels, pa.from_numpy_dtype(LABEL_TYPE)))
     return table.replace_schema_metadata({_KEY: json.dumps(asdict(about))})
 
 

@@ -16,14 +16,15 @@ import pyarrow.parquet as pq
 
 from worthit.datasets import corpus, registry
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
+from worthit.datasets.classes import Labels
 from worthit.datasets.errors import DataError
 from worthit.datasets.splits import counts, manifest
-from worthit.datasets.splits.manifest import PARTS, Prepared
+from worthit.datasets.splits.manifest import PARTS, Prepared, Step
 from worthit.datasets.splits.protocol import Protocol, split
 from worthit.datasets.splits.usable import with_usable_classes
 from worthit.datasets.tables.columns import NOTHING, Choices
 
-_VERSION = "6"
+_VERSION = "7"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Comments:
     """n comments with their labels and, if the corpus has them, votes of raters."""
 
     texts: tuple[str, ...]
-    labels: npt.NDArray[np.int8]  # (n,), indices of classes; of two 1 is the positive one, toxic
+    labels: Labels
     toxic_share: npt.NDArray[np.float32]  # (n,), NaN where unknown
     raters: npt.NDArray[np.float64]  # (n,), NaN where unknown
 
@@ -70,6 +71,7 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
             seed=settled.seed,
             language=settled.language or "en",
             balanced=bool(settled.balance),
+            weighted=settled.weights,
             classes=about.classes,
             population=drawn.population,
             stream=drawn.stream,
@@ -79,7 +81,8 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
                 *about.notes,
                 *((counts.counted(about, drawn.steps),) if source.own else ()),
                 *drawn.notes,
-                *(_decisions(settled, about) if source.own else ()),
+                *(_language(settled) if source.own else ()),
+                *(_balance(settled, about, drawn.steps) if source.own or settled.balance else ()),
                 *filter(None, [counts.small(drawn.steps, about.classes)] if source.own else ()),
             ),
         )
@@ -123,17 +126,37 @@ def write_part(table: pa.Table, rows: npt.NDArray[np.int64], file: Path) -> None
     pq.write_table(columns.take(rows), file, compression="zstd")
 
 
-def _decisions(settled: Protocol, about: corpus.About) -> tuple[str, str]:
-    """What happened to language and balance, for users who did not choose."""
-    language = (
-        "comments that are confidently not English are left out (--language any keeps them)"
-        if settled.language == "en"
-        else "comments of any language are kept (--language en keeps English ones)"
-    )
+def _language(settled: Protocol) -> tuple[str]:
+    """What happened to language, for users who did not choose."""
+    if settled.language == "en":
+        return (
+            "comments that are confidently not English are left out (--language any keeps them)",
+        )
+    return ("comments of any language are kept (--language en keeps English ones)",)
+
+
+def _balance(settled: Protocol, about: corpus.About, steps: Sequence[Step]) -> tuple[str]:
+    """What balancing leaves out, or why it leaves out nothing."""
     rarest = "the rarer class" if len(about.classes) == 2 else "the rarest class"
-    balance = (
-        f"balanced: as many comments of each class as of {rarest} (--no-balance keeps all)"
-        if settled.balance
-        else f"not balanced: classes have their own shares (--balance cuts them to {rarest})"
+    if settled.weights:
+        return (
+            "class weights: training counts each class the same, and no comment is left out to balance them",
+        )
+    if not settled.balance:
+        return (
+            f"not balanced: classes have their own shares (--balance cuts them to {rarest}, "
+            "--balance weights counts them the same)",
+        )
+    places = [step.name for step in steps]
+    after = steps[places.index("balanced")]
+    before = steps[places.index("balanced") - 1]
+    lost = [a - b for a, b in zip(before.counts, after.counts, strict=True)]
+    if not sum(lost):
+        return ("balanced: no comment is left out for it",)
+    most = int(np.argmax(lost))
+    of = f" of the class {about.classes[most]}" if len(about.classes) == 2 else ""
+    total = before.counts[most] if of else before.comments
+    return (
+        f"balanced: {sum(lost):,} of {total:,} comments{of} are left out, for as many of each class as of "
+        f"{rarest} (--balance weights or --no-balance keeps all)",
     )
-    return language, balance

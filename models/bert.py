@@ -25,6 +25,7 @@ from worthit.models.weights import checkpoints
 
 class Bert(Encoder[BertSettings]):
     name = "bert"
+    takes_weights = True
     Settings = BertSettings
     network_class = transformers.AutoModelForSequenceClassification
     settings: BertSettings

@@ -15,10 +15,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from worthit.datasets.classes import Labels as Labels
 from worthit.datasets.errors import CellError, CheckpointError, DataError, OptionError, RunError
 
-Labels = npt.NDArray[np.int8]
 Probabilities = npt.NDArray[np.float64]
+#: shape (n,), how much each comment counts in training; their mean is 1
+Weights = npt.NDArray[np.float64]
 #: called with (done, total) comments during training
 Progress = Callable[[int, int], None]
 S = TypeVar("S")
@@ -107,6 +109,8 @@ class Classifier(ABC, Generic[S]):
     trains: ClassVar[bool] = True
     #: False: a row of NaN among the probabilities is a comment without an answer
     answers_all: ClassVar[bool] = True
+    #: True if `fit` heeds `weighs_classes`
+    takes_weights: bool = False
     #: libraries whose version affects the trained model
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy", "scikit-learn")
 
@@ -126,6 +130,8 @@ class Classifier(ABC, Generic[S]):
         self.classes = tuple(classes)
         #: set if the user permits it; a model that sends comments elsewhere requires it
         self.may_send_comments = False
+        #: True: in training each class counts as much as any other, however few comments it has
+        self.weighs_classes = False
 
     @property
     def sends_comments_to(self) -> str:
@@ -212,6 +218,19 @@ class Classifier(ABC, Generic[S]):
         self._fit(texts, labels, progress)
         return self
 
+    @property
+    def is_weighted(self) -> bool:
+        """True if scores hold for equally common classes, whatever their shares in training."""
+        return self.weighs_classes and self.takes_weights
+
+    def _comment_weights(self, labels: Labels) -> Weights | None:
+        """As scikit-learn's `class_weight="balanced"`: n / (k × comments of its class). None: all 1."""
+        if not self.is_weighted:
+            return None
+        counts = np.bincount(labels, minlength=len(self.classes))
+        weights: Weights = (len(labels) / (len(self.classes) * counts))[labels]
+        return weights
+
     def _require_all_classes(self, labels: Labels) -> None:
         present, known = set(np.unique(labels).tolist()), range(len(self.classes))
         if unknown := present.difference(known):
@@ -234,7 +253,8 @@ class Classifier(ABC, Generic[S]):
 
         Returns:
             Shape (n, k), on the host: the probability of each class; each row sums to 1. It holds at
-            best where the classes are as common as among the training comments.
+            best where the classes are as common as among the training comments, or equally common if
+            the model `is_weighted`.
 
         Raises:
             CellError: the model returned another shape.
@@ -339,6 +359,8 @@ class Variant(Classifier[S]):
     loading it converts nothing and needs none of the training libraries.
     """
 
+    takes_weights = True
+
     def convert(self, folder: Path) -> Self:
         """Convert the trained original saved in `folder`."""
         self.require_support()
@@ -353,6 +375,7 @@ class Variant(Classifier[S]):
         original = self.original()(
             self.settings, device=self.device, seed=self.seed, classes=self.classes
         )
+        original.weighs_classes = self.weighs_classes
         with tempfile.TemporaryDirectory() as folder:
             original.fit(texts, labels, progress).save(Path(folder))
             del original  # one model in memory at a time

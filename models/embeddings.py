@@ -38,6 +38,7 @@ class EmbeddingsSettings:
 
 class Embeddings(Encoder[EmbeddingsSettings]):
     name = "embeddings"
+    takes_weights = True
     Settings = EmbeddingsSettings
     network_class = transformers.AutoModel
     settings: EmbeddingsSettings
@@ -57,7 +58,7 @@ class Embeddings(Encoder[EmbeddingsSettings]):
         self._open_checkpoint()
         features = self._embed_all(texts, progress)
         head = LogisticRegression(C=self.settings.C, max_iter=self.settings.max_iter)
-        head.fit(features, labels)
+        head.fit(features, labels, self._comment_weights(labels))
         self._set_head(head.coef_, head.intercept_)
 
     def prepare(self) -> None:

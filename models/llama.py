@@ -55,6 +55,7 @@ class LlamaSettings:
 
 class Llama(TokenClassifier[LlamaSettings]):
     name = "llama"
+    takes_weights = True
     Settings: ClassVar[type[Any]] = LlamaSettings
     libraries: ClassVar[tuple[str, ...]] = (*TokenClassifier.libraries, "peft")
     network_class = transformers.AutoModelForCausalLM
@@ -146,6 +147,21 @@ class Llama(TokenClassifier[LlamaSettings]):
             )
         self._parameters = int(base.num_parameters())
         self._ask(self._make_prompt())
+        self._require_room()
+
+    def _require_room(self) -> None:
+        """Raise CheckpointError if the list of classes leaves a comment less than half of the positions."""
+        question, positions = len(self._question_tokens()), self._longest_text()
+        if question > positions // 2:
+            raise CheckpointError(
+                f"{self.settings.checkpoint} reads {positions:,} tokens, and the question with "
+                f"{len(self.classes)} classes takes {question:,}, more than half; use llama-head, which reads no "
+                "list of classes, another checkpoint, or --positive-label CLASS"
+            )
+
+    def _longest_text(self) -> int:
+        """Tokens that the checkpoint has positions for."""
+        return int(self._decoder().config.max_position_embeddings)
 
     def _ask(self, prompt: prompts.Prompt) -> None:
         """Score the answers to this prompt from now on."""

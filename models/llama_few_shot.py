@@ -110,8 +110,7 @@ class LlamaFewShot(LlamaZeroShot):
         """True if examples leave half of the model's positions for the comment."""
         template = prompt_family.named(self._templates(), self.settings.prompt)
         self._ask(self._after(template, drawn[:shots]))
-        positions = int(self._decoder().config.max_position_embeddings)
-        return len(self._question_tokens()) <= positions // 2
+        return len(self._question_tokens()) <= self._longest_text() // 2
 
     def _after(
         self, template: prompt_family.Template, shown: Sequence[prompt_family.Example]

@@ -96,7 +96,7 @@ class LlamaHead(Llama):
         center, width = states.mean(axis=0), states.shape[1]
         scale = 1 / ((states.std(axis=0) + 1e-6) * width**0.5)
         head = LogisticRegression(C=self.settings.C, max_iter=self.settings.max_iter)
-        head.fit((states - center) * scale, labels)
+        head.fit((states - center) * scale, labels, self._comment_weights(labels))
         rows = np.column_stack([head.coef_, head.intercept_])
         if len(rows) == 1:  # of two classes, the second's
             rows = np.concatenate([-rows / 2, rows / 2])

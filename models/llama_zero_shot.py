@@ -32,6 +32,7 @@ class LlamaZeroShot(Llama):
     name = "llama-zero-shot"
     Settings: ClassVar[type[Any]] = ZeroShotSettings
     trains = False
+    takes_weights = False
     #: log-probabilities of the answers without a comment, shape (k,); None: not divided out
     _content_free: torch.Tensor | None = None
     _is_ready = False  # opened, and its logits are known

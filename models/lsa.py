@@ -29,6 +29,7 @@ class LSASettings:
 
 class LSA(Classifier[LSASettings]):
     name = "lsa"
+    takes_weights = True
     Settings = LSASettings
 
     @classmethod
@@ -47,7 +48,11 @@ class LSA(Classifier[LSASettings]):
         svd = TruncatedSVD(components, random_state=self.seed)
         reduced = svd.fit_transform(matrix)
         self._head = estimators.fit_head(
-            reduced, labels, C=self.settings.C, max_iter=self.settings.max_iter
+            reduced,
+            labels,
+            self._comment_weights(labels),
+            C=self.settings.C,
+            max_iter=self.settings.max_iter,
         )
         self._topics = np.ascontiguousarray(svd.components_.T)
         progress(len(texts), len(texts))

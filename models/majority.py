@@ -1,7 +1,7 @@
 """The same answer to every comment: each class's share of the training comments.
 
 It is the floor of any table: a model that is not clearly better has learned nothing. scikit-learn's
-DummyClassifier calls it `prior`.
+DummyClassifier calls it `prior`. It takes no class weights: with them it would not know the majority.
 """
 
 from collections.abc import Sequence

@@ -40,6 +40,7 @@ class StaticSettings:
 
 class Static(Classifier[StaticSettings]):
     name = "static"
+    takes_weights = True
     Settings = StaticSettings
     # torch distils too; but where it is listed, scoring imports it.
     libraries = ("numpy", "scipy", "scikit-learn", "model2vec", "tokenizers", "transformers")
@@ -56,7 +57,11 @@ class Static(Classifier[StaticSettings]):
         self._set_vectors(distilled.embedding, distilled.tokenizer)
         features = self._embed(texts)
         self._head = estimators.fit_head(
-            features, labels, C=self.settings.C, max_iter=self.settings.max_iter
+            features,
+            labels,
+            self._comment_weights(labels),
+            C=self.settings.C,
+            max_iter=self.settings.max_iter,
         )
         progress(len(texts), len(texts))
 

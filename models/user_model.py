@@ -29,6 +29,7 @@ from worthit.models.contract import (
     Probabilities,
     Progress,
     Size,
+    Weights,
 )
 
 _METHODS = "fit(texts, labels) and predict_proba(texts) or decision_function(texts)"
@@ -180,6 +181,23 @@ def _is_classifier(made: Any) -> bool:
     return callable(getattr(made, "fit", None)) and scores
 
 
+def weighting(made: Any) -> str | None:
+    """How an object takes class weights: by a parameter `class_weight`, or by its `fit`; None: not at all.
+
+    Of a pipeline, only the last step counts, since scores are its own. scikit-learn's `Pipeline.fit` hands
+    an argument `step__sample_weight` to that step.
+    """
+    prefix, last = "", made
+    if steps := getattr(made, "steps", None):
+        name, last = steps[-1]
+        prefix = f"{name}__"
+    if hasattr(last, "set_params") and "class_weight" in last.get_params():
+        return f"{prefix}class_weight"
+    if "sample_weight" in inspect.signature(last.fit).parameters:
+        return f"{prefix}sample_weight"
+    return None
+
+
 @dataclass(frozen=True)
 class NoSettings:
     """The user's code holds its settings."""
@@ -199,8 +217,25 @@ class Wrapped(Classifier[NoSettings]):
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         self._made = make(self.make, self.name, self.seed)
-        self._made.fit(list(texts), np.asarray(labels, dtype=np.int64))
+        numbers = np.asarray(labels, dtype=np.int64)
+        self._made.fit(list(texts), numbers, **self._weighting(labels))
         progress(len(texts), len(texts))
+
+    @functools.cached_property
+    def takes_weights(self) -> bool:  # type: ignore[override]
+        return weighting(make(self.make, self.name, self.seed)) is not None
+
+    def _weighting(self, labels: Labels) -> dict[str, Weights]:
+        """Weigh classes equally if wanted: by a parameter of the object, or arguments for its `fit`."""
+        weights = self._comment_weights(labels)
+        if weights is None:
+            return {}
+        name = weighting(self._made)
+        assert name is not None
+        if name.endswith("class_weight"):
+            self._made.set_params(**{name: "balanced"})
+            return {}
+        return {name: weights}
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
         """Return probabilities unchanged; convert a decision function by softmax, uncalibrated.

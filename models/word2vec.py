@@ -45,6 +45,7 @@ class Word2VecSettings:
 
 class Word2Vec(Classifier[Word2VecSettings]):
     name = "word2vec"
+    takes_weights = True
     Settings = Word2VecSettings
     libraries = ("numpy", "scipy", "scikit-learn", "gensim")
 
@@ -72,7 +73,11 @@ class Word2Vec(Classifier[Word2VecSettings]):
             raise DataError("the comments to train on have no words") from error
         means = self._means(texts)
         self._head = estimators.fit_head(
-            means, labels, C=self.settings.C, max_iter=self.settings.max_iter
+            means,
+            labels,
+            self._comment_weights(labels),
+            C=self.settings.C,
+            max_iter=self.settings.max_iter,
         )
         progress(len(texts), len(texts))
 

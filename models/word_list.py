@@ -6,6 +6,8 @@ form the list (Yang and Pedersen 1997, "A Comparative Study on Feature Selection
 The false discovery rate is bounded (Benjamini and Hochberg 1995, "Controlling the False Discovery
 Rate"), so few of them are there by chance.
 
+Words are chosen by how common they are within each class, so class weights change only the probabilities.
+
 With more than two classes, each class has a list, and a comment belongs to the list with most of its
 words.
 """
@@ -36,6 +38,7 @@ class WordListSettings:
 
 class WordList(Classifier[WordListSettings]):
     name = "word-list"
+    takes_weights = True
     Settings = WordListSettings
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
@@ -52,7 +55,8 @@ class WordList(Classifier[WordListSettings]):
         self._lists = [self._select_words(terms, present, labels == index) for index in listed]
         # Laplace's rule of succession: without comments all classes are equally likely.
         counts = np.ones((len(self._lists) + 1, classes))
-        np.add.at(counts, (self._best_list(texts), labels), 1)
+        weights = self._comment_weights(labels)
+        np.add.at(counts, (self._best_list(texts), labels), 1 if weights is None else weights)
         self._shares = counts / counts.sum(axis=1, keepdims=True)
         progress(len(texts), len(texts))
 

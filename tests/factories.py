@@ -71,7 +71,7 @@ def data(test: Part, **changed: Any) -> Data:
     comments = max(len(test.ids), 200)
     base = Data(
         key="key", dataset="synthetic", title="synthetic comments", citation="nobody",
-        fingerprint="fp", seed=42, language="en", balanced=True, classes=CLASSES,
+        fingerprint="fp", seed=42, language="en", balanced=True, weighted=False, classes=CLASSES,
         population=(9 * comments, comments) if len(classes) == 2 else (comments,) * len(classes),
         stream="", text_column=None,
         steps=steps(("balanced", "train", "test", "natural"), len(test.ids)), notes=(),
@@ -134,6 +134,7 @@ def training(seconds: float | Figure = 10.0, **changed: Any) -> record.Training:
         truncated_share=0.0, cpu_s=measured(15, "s", "CPU time"), cpu_j=unmetered, ram_j=unmetered, gpu_j=unmetered,
         choosing_s=record.unavailable("s", record.NOTHING_CHOSEN),
         tried=0,
+        weighted=False,
         disturbance=disturbance(),
     )  # fmt: skip
     return dataclasses.replace(base, **changed)

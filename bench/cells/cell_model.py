@@ -40,9 +40,13 @@ class CellModel:
         self._checkpoint = self._resolve_checkpoint()
         self.unfitted.prepare()
 
-    @functools.cached_property
+    @property
     def classes(self) -> tuple[str, ...]:
-        return manifest.read(self._cell.split).classes
+        return self._prepared.classes
+
+    @functools.cached_property
+    def _prepared(self) -> manifest.Prepared:
+        return manifest.read(self._cell.split)
 
     @functools.cached_property
     def setup(self) -> Setup:
@@ -67,6 +71,7 @@ class CellModel:
         cell = self._cell
         model = self._class(device=cell.device, seed=cell.seed, classes=self.classes)
         model.may_send_comments = cell.may_send_comments
+        model.weighs_classes = self._prepared.weighted
         return model.set_params(**cell.settings | self._settled)
 
     def load(self, artifact: str) -> Any:

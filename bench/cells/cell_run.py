@@ -235,7 +235,12 @@ class CellRun:
             training.train_s.reason
             or f"{figure_text(training.train_s)} for {training.comments:,} comments"
         )
-        self._progress.result(text + when)
+        self._progress.result(text + when + self._unweighted(training))
+
+    def _unweighted(self, training: record.Training) -> str:
+        """What to add if class weights are wanted, and a trained model takes none."""
+        wanted = manifest.read(self.cell.split).weighted and training.comments
+        return "; it takes no class weights" if wanted and not training.weighted else ""
 
     def _require_variant(self) -> None:
         """Raise DeviceError or CellError if a variant cannot run here, before a search is spent on it."""

@@ -54,6 +54,7 @@ class ServerWork(Work):
             gpu_j=joules["GPU"],
             choosing_s=unavailable("s", record.NOTHING_CHOSEN),
             tried=0,
+            weighted=model.is_weighted,
             disturbance=watch.end(),
         )
 

@@ -48,8 +48,11 @@ def tune(
         chosen = time.perf_counter()
         texts, labels = train.texts[:comments], train.labels[:comments]
         scored = train_and_score(model, texts, labels, validation.texts, in_time)
+        scores = scored.scores
+        if model.is_weighted:
+            scores = with_shares_of(validation.labels, scores)
         return Trial(
-            judge(scored.scores, validation.labels, by),
+            judge(scores, validation.labels, by),
             chosen - started + scored.training_s,
             scored.scoring_s,
             model.get_params().get("epochs") or 1,
@@ -130,6 +133,19 @@ def measure(labels: Labels, classes: int) -> str:
     shares = np.bincount(labels, minlength=classes) / max(len(labels), 1)
     rare = shares.min() < _RARE if classes == 2 else shares.max() > 2 / classes
     return "average precision" if rare else "accuracy"
+
+
+def with_shares_of(labels: Labels, scores: Probabilities) -> Probabilities:
+    """Scores for equally common classes, as those for classes as common as among the labels.
+
+    Bayes' rule, once: the odds of each class times its share. Half a comment is added to each class.
+
+    Args:
+        scores: shape (n, classes).
+    """
+    odds = scores * (np.bincount(labels, minlength=scores.shape[1]) + 0.5)
+    shares: Probabilities = odds / odds.sum(axis=1, keepdims=True)
+    return shares
 
 
 def judge(scores: Probabilities, labels: Labels, by: str) -> Score:

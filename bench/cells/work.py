@@ -287,6 +287,7 @@ class Work:
                 gpu_j=joules["GPU"],
                 choosing_s=choosing_s,
                 tried=tried,
+                weighted=model.is_weighted,
                 disturbance=seen,
             )
             training = flag(training, seen)

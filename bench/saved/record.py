@@ -126,6 +126,7 @@ class Training:
     gpu_j: Figure  # of the card that the cell uses
     choosing_s: Figure  # time to choose settings on validation comments, without training
     tried: Count  # alternatives that it chose from; 0: the settings are as given
+    weighted: bool  # each class counted the same, so scores hold for equally common classes
     disturbance: Disturbance
     cached: bool = False  # trained by an earlier run
 

@@ -49,6 +49,7 @@ class Prepared:
     seed: int
     language: str  # "any": comments of all languages are kept
     balanced: bool  # all parts but the natural one; otherwise classes keep their own shares
+    weighted: bool  # training counts each class the same, however few comments it has
     #: comments of each class that the natural part stands for
     population: Annotated[tuple[Count, ...], msgspec.Meta(min_length=2)]
     stream: str  # what the population is a random sample of; empty if it is the data as it is

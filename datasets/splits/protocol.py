@@ -61,6 +61,7 @@ class Protocol:
     foreign_confidence: float = 0.8  # remove a comment only if confidently not English
     language: str | None = None  # one of LANGUAGES; None depends on the corpus, see `settle`
     balance: bool | None = None  # None depends on the corpus
+    weights: bool = False  # training counts each class the same; None of `balance` is then no
     merge_rare: bool = False  # classes too rare to split become one; otherwise they are left out
 
     def __post_init__(self) -> None:
@@ -80,6 +81,7 @@ class Protocol:
         the user gives is used as it is.
         """
         plain = not own or (len(about(corpus).classes) == 2 and "side" not in corpus.column_names)
+        plain = plain and not self.weights
         return replace(
             self,
             language=self.language or ("any" if own else "en"),

@@ -16,7 +16,7 @@ from worthit.datasets.tables.columns import Choices, ColumnRoles, find_columns, 
 from worthit.datasets.tables.whole import LARGEST_COLUMN_BYTES, StringTable
 
 #: part of fingerprints; increase it when a table is read differently, so that older caches are not used
-VERSION = "4"
+VERSION = "5"
 
 _TRAIN, _VALIDATION, _TEST = range(len(SIDES))
 _NO_SIDE = -1

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
+from worthit.datasets.classes import MOST_CLASSES
 from worthit.datasets.errors import DataError, listed
 from worthit.datasets.tables import answers, labels
 from worthit.datasets.tables.positive import FALSE, TRUE
@@ -95,7 +96,7 @@ def guess(rows: StringTable, taken: Collection[str | None]) -> tuple[str, str]:
 
 def _plausible(found: Mapping[str, set[str]], rows: int) -> list[str]:
     """The columns that have few enough values for classes; else those that are named so."""
-    most = min(labels.MOST_CLASSES, max(2, rows // 5))
+    most = min(MOST_CLASSES, max(2, rows // 5))
     classes = [
         name for name in found if len(found[name]) > 1 and not labels.fractions_of(found[name])
     ]

@@ -10,15 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from worthit.datasets.classes import LABEL_TYPE, MOST_CLASSES
+from worthit.datasets.classes import Labels as Indices
 from worthit.datasets.errors import DataError, OptionError, listed
 from worthit.datasets.tables import label_values, positive
 from worthit.datasets.tables.label_values import LabelValues, NotLabelsError
 from worthit.datasets.tables.positive import FALSE, TRUE
-
-#: a column with more different labels holds numbers, ids or texts, not classes
-MOST_CLASSES = 64
 
 _MISSING = {"", "nan", "na", "n/a", "<na>", "#n/a", "null"}
 _COMMON_NAMES = {"label", "labels", "class", "target", "y", "category", "sentiment", "annotation"}
@@ -33,7 +31,7 @@ class Labels:
     """Classes, and the class of each row."""
 
     classes: tuple[str, ...]  # in order; of two the second is the positive one
-    indices: npt.NDArray[np.int16]  # (n,), -1 where the label is missing
+    indices: Indices  # (n,), -1 where the label is missing
     notes: tuple[str, ...]
 
 
@@ -107,12 +105,13 @@ def _of_single(values: Sequence[str | None], column: str, wanted: str | None, na
     notes = _repair_notes(spellings, merged, column)
     names = {label: _name(label, spellings) for label in counts}
     order, class_names, more = _order(counts, names, column, wanted)
+    _require_few(class_names, column, name)
     place: dict[str | None, int] = {
         label: order.index(key) if (key := merged.get(label, label)) in order else 0
         for label in spellings
     }
     places = {value: place.get(canonical(value), -1) for value in {*values}}
-    indices = np.array([places[value] for value in values], np.int16)
+    indices = np.array([places[value] for value in values], LABEL_TYPE)
     return Labels(class_names, indices, (*notes, *more))
 
 
@@ -138,7 +137,7 @@ def _membership(
         )
     key = _label_of(wanted, names)
     places = {value: int(key in labels[value]) for value in rows}
-    indices = np.array([places.get(value or "", -1) for value in values], np.int16)
+    indices = np.array([places.get(value or "", -1) for value in values], LABEL_TYPE)
     line = (
         f"{column} holds several labels in {several:,} rows ({shaped.form}): rows with {names[key]} "
         "against those without"
@@ -184,10 +183,14 @@ def _require_classes(counts: Mapping[str, int], column: str, name: str) -> None:
             f"the column {column} of {name} has {len(counts):,} different values in {rows:,} rows, so they "
             "are not classes; name another with --label-column"
         )
-    if len(counts) > MOST_CLASSES:
+
+
+def _require_few(classes: Sequence[str], column: str, name: str) -> None:
+    if len(classes) > MOST_CLASSES:
         raise DataError(
-            f"the column {column} of {name} has {len(counts):,} different values, the limit is "
-            f"{MOST_CLASSES} classes; name another with --label-column, or group its values into classes"
+            f"the column {column} of {name} has {len(classes):,} different values, the limit is "
+            f"{MOST_CLASSES} classes; name another with --label-column, group its values into classes, or "
+            "compare one with the rest (--positive-label CLASS)"
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from worthit.datasets import registry as datasets
+from worthit.datasets.classes import LABEL_TYPE
 from worthit.datasets.errors import DataError, WorthitError, described
 from worthit.models.contract import TOXIC, Classifier, Labels, Probabilities
 from worthit.models.contract_check.pickles import is_pickle
@@ -66,7 +67,7 @@ def examine(make: Make) -> Iterator[Check]:
         saved = Path(folder)
         rules: list[tuple[str, str, Callable[[], str]]] = [
             ("progress", "ends at all comments", partial(_progress, model, steps, len(texts))),
-            ("one class", "is refused", partial(_refuse, make, texts[:4], np.ones(4, np.int8))),
+            ("one class", "is refused", partial(_refuse, make, texts[:4], np.ones(4, LABEL_TYPE))),
             ("unequal lengths", "are refused", partial(_refuse, make, texts, data.labels[:-1])),
             ("probabilities", "a row of 2, sum 1", partial(_scores, model, held_out)),
             ("no comments", "shape (0, 2)", partial(_scores, model, [])),
@@ -158,7 +159,7 @@ def _require_distributions(scores: Probabilities, comments: int, classes: int = 
 
 def _three_classes(make: Make, data: _Comments) -> str:
     """A model may support two classes only, if it says so."""
-    labels = (np.arange(len(data.texts)) % 3).astype(np.int8)
+    labels = (np.arange(len(data.texts)) % 3).astype(LABEL_TYPE)
     try:
         scores = make(("one", "two", "three")).fit(data.texts, labels).predict_proba(data.held_out)
     except WorthitError:

@@ -17,7 +17,7 @@ from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 
-from worthit.models.contract import Labels, Probabilities
+from worthit.models.contract import Labels, Probabilities, Weights
 from worthit.models.features.vectorizer import NGramOptions, Vectorizer
 
 Features: TypeAlias = npt.NDArray[np.floating] | sparse.csr_array
@@ -28,21 +28,23 @@ _HEAD = "head.safetensors"
 def fit_head(
     features: Features,
     labels: Labels,
+    weights: Weights | None = None,
     scales: npt.NDArray[np.float64] | None = None,
     **options: Any,
 ) -> LogisticRegression:
     """Fit a logistic regression; multinomial for more than two classes.
 
     Args:
+        weights: shape (n,), how much each comment counts; None: the same.
         scales: shape (features,), what each feature is multiplied by. The weights are those of
             features without scales, so scoring needs none.
         options: of LogisticRegression.
     """
     head = LogisticRegression(**options)
     if scales is None:
-        head.fit(features, labels)
+        head.fit(features, labels, weights)
     else:
-        head.fit(features * scales, labels)
+        head.fit(features * scales, labels, weights)
         head.coef_ = head.coef_ * scales
     return _with_fast_layout(head)
 

@@ -100,10 +100,10 @@ class TokenClassifier(Classifier[S]):
             What weight decay leaves of a weight of 1 that never has a gradient.
         """
         self.settings = epochs.settle(self.settings, len(tokens), len(self.classes))
-        recipe = Recipe.of(self.settings)
+        recipe, weights = Recipe.of(self.settings), self._comment_weights(labels)
         if not self._is_padded:
             arguments = parameters, tokens, labels, recipe, self.seed, progress
-            return finetune(self._logits, *arguments, on_loss=self.on_loss)
+            return finetune(self._logits, *arguments, on_loss=self.on_loss, weights=weights)
         result = padded_training.finetune(
             self._padded_logits,
             parameters,
@@ -118,6 +118,7 @@ class TokenClassifier(Classifier[S]):
             widest=self._widest,
             rows_at_once=self.settings.micro_batch_size,
             on_loss=self.on_loss,
+            comment_weights=weights,
         )
         if result.rows_at_once < recipe.batch_size:
             self.settings = replace(self.settings, micro_batch_size=result.rows_at_once)

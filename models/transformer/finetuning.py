@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from worthit.models.contract import Labels, Progress
+from worthit.models.contract import Labels, Progress, Weights
 from worthit.models.transformer import batches
 
 #: called with the mean loss of each step, shape (), on the device
@@ -46,8 +46,14 @@ def finetune(
     seed: int,
     progress: Progress,
     on_loss: OnLoss = ignore,
+    weights: Weights | None = None,
 ) -> float:
     """Minimise cross-entropy over `tokens`, changing `parameters` in place.
+
+    Args:
+        weights: shape (n,), how much each comment counts; None: the same. A step's loss is the sum of the
+            weighted losses over the number of comments. torch's own weights divide by the sum of the
+            step's weights instead; then a class that most steps lack counts less.
 
     Returns:
         What weight decay leaves of a weight of 1 that never has a gradient.
@@ -59,7 +65,12 @@ def finetune(
     for number, rows in enumerate(steps):
         targets = torch.from_numpy(labels[rows].astype(np.int64))
         scores = logits([tokens[row] for row in rows])
-        loss = torch.nn.functional.cross_entropy(scores, targets.to(scores.device))
+        losses = torch.nn.functional.cross_entropy(
+            scores, targets.to(scores.device), reduction="none"
+        )
+        if weights is not None:
+            losses = losses * torch.from_numpy(weights[rows]).to(losses)
+        loss = losses.mean()
         loss.backward()  # type: ignore[no-untyped-call]
         on_loss(loss.detach())
         rate = learning_rate(number, len(steps), recipe)

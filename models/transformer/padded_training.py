@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from worthit.datasets.errors import is_out_of_memory
-from worthit.models.contract import Labels, Progress
+from worthit.models.contract import Labels, Progress, Weights
 from worthit.models.transformer import graphs, padded
 from worthit.models.transformer.batches import Indices, Tokens
 from worthit.models.transformer.finetuning import (
@@ -56,6 +56,7 @@ def finetune(
     widest: int | None = None,
     rows_at_once: int | None = None,
     on_loss: OnLoss = ignore,
+    comment_weights: Weights | None = None,
 ) -> Result:
     """Minimise cross-entropy over `tokens`, changing `parameters` in place.
 
@@ -65,8 +66,9 @@ def finetune(
         rows_at_once: comments of a step that are computed at once. If they do not fit into memory,
             half as many are tried. Gradients add up, so the result is that of the whole batch.
         progress: counts steps that the device was given; it may be behind.
+        comment_weights: as `finetuning.finetune` takes them.
     """
-    epoch = _Epoch(tokens, labels, recipe, seed, device, fill_token, widest)
+    epoch = _Epoch(tokens, labels, comment_weights, recipe, seed, device, fill_token, widest)
     trainer = _Trainer(logits, parameters, recipe, device, recorder)
     trainer.rows_at_once = min(rows_at_once or recipe.batch_size, recipe.batch_size)
     trainer.record(epoch.examples())
@@ -88,6 +90,7 @@ class _Epoch:
         self,
         tokens: Sequence[Tokens],
         labels: Labels,
+        comment_weights: Weights | None,
         recipe: Recipe,
         seed: int,
         device: str,
@@ -107,7 +110,7 @@ class _Epoch:
             fill_token,
             device,
         )
-        targets, weights = _targets(self.steps, labels, size)
+        targets, weights = _targets(self.steps, labels, comment_weights, size)
         self._targets = padded.to_device(targets, device)
         self._weights = padded.to_device(weights, device)
         rates = [learning_rate(step, len(self.steps), recipe) for step in range(len(self.steps))]
@@ -131,17 +134,18 @@ class _Epoch:
 
 
 def _targets(
-    steps: Sequence[Indices], labels: Labels, size: int
+    steps: Sequence[Indices], labels: Labels, comment_weights: Weights | None, size: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Class and weight of each row, both of shape (steps, size).
 
-    A step's weights add up to 1; rows without a comment have weight 0.
+    A row's weight is that of its comment, or 1, over the number of comments; rows without a comment have 0.
     """
     targets = np.zeros((len(steps), size), np.int64)
     weights = np.zeros((len(steps), size), np.float32)
     for number, rows in enumerate(steps):
         targets[number, : len(rows)] = labels[rows]
-        weights[number, : len(rows)] = 1 / len(rows)
+        own = 1 if comment_weights is None else comment_weights[rows]
+        weights[number, : len(rows)] = own / len(rows)
     return targets, weights
 
 

@@ -21,11 +21,12 @@ CUE = "\nAnswer:"
 # Names that make sense as an answer. Numbers rarely do, and commas would split the list.
 _PLAIN = re.compile(r"(not )?[^\W\d_][\w &'/-]{0,29}")
 _LONGEST_NAME = 60  # characters beside a letter
-# A, B, …, a, b, …, AA, AB, …
+# A, B, …, a, b, …, AA, AB, …, aa, ab, …: about 700 have a token of their own in SmolLM2's tokenizer
 _LETTERS = (
     *string.ascii_uppercase,
     *string.ascii_lowercase,
     *map("".join, itertools.product(string.ascii_uppercase, repeat=2)),
+    *map("".join, itertools.product(string.ascii_lowercase, repeat=2)),
 )
 
 #: answers → the first token of each

@@ -9,7 +9,9 @@ classes Platt scaling, Platt 1999). A fit minimises log loss plus a normal prior
 "raw", so that it is finite where the classes are separable. The simplest method wins whose
 cross-validated log loss is within one standard error of the best (Breiman et al. 1984): a good model is
 left alone, a model that always says yes is not. A scale is positive: a model that ranks worse than
-chance is not turned around.
+chance is not turned around. A model that class weights trained has scores for equally common classes. They
+are first corrected for the shares here, once (`natural.corrected` gives the source); "raw" is then with this
+correction.
 
 **Answers.** Offsets are added to the calibrated log-probabilities, and the highest one is the answer:
 
@@ -63,10 +65,16 @@ class Calibration:
     method: Method = "raw"
     scale: float = 1.0
     biases: tuple[float, ...] = ()  # of each class; empty: none
+    prior: tuple[float, ...] = ()  # of each class, added before the scale; empty: none
+
+    @property
+    def changes_nothing(self) -> bool:
+        return self.method == "raw" and not self.prior
 
     def logits(self, log_probabilities: Floats) -> Floats:
         """Shape (n, k), up to a constant in each row."""
-        scaled = self.scale * log_probabilities
+        corrected = log_probabilities + np.asarray(self.prior) if self.prior else log_probabilities
+        scaled = self.scale * corrected
         return scaled + np.asarray(self.biases) if self.biases else scaled
 
 
@@ -82,7 +90,7 @@ class Choice:
 
     def calibrated(self, probabilities: Probabilities) -> Probabilities:
         """Calibrated probabilities, in the shape given: (n,) of the positive class, or (n, k)."""
-        if self.calibration.method == "raw":
+        if self.calibration.changes_nothing:
             return probabilities
         logits = self.calibration.logits(_logarithms(probabilities))
         return _probabilities(logits, probabilities.ndim)
@@ -141,21 +149,25 @@ def choose(run: Run, cell: CellRecord, objective: Objective) -> Choice:
     probabilities = scores(run, cell, "validation")
     if len(labels) < LEAST_COMMENTS or len(probabilities) != len(labels):
         return Choice("accuracy", 0)
-    calibration = calibrate(probabilities, labels)
     shares = tuple(natural.validation_shares(run.data).tolist())
+    prior = np.log(shares) if natural.is_weighted(cell) else None
+    calibration = calibrate(probabilities, labels, prior)
     unbiased = Choice(objective.name, len(labels), calibration, shares=shares)
     offsets = _offsets(run.data, unbiased.calibrated(probabilities), labels, objective)
     return replace(unbiased, offsets=tuple(offsets.tolist()) if offsets.any() else ())
 
 
-def calibrate(probabilities: Probabilities, labels: Classes) -> Calibration:
+def calibrate(
+    probabilities: Probabilities, labels: Classes, prior: Floats | None = None
+) -> Calibration:
     """The simplest calibration within one standard error of the best, by cross-validation.
 
     Args:
         probabilities: of the positive class, shape (n,), or of each class, (n, k).
         labels: class indices, shape (n,).
+        prior: shape (k,), the logarithm of each class's share, for scores of equally common classes.
     """
-    logarithms = _logarithms(probabilities)
+    logarithms = _logarithms(probabilities) + (0 if prior is None else prior)
     fold = np.random.default_rng(0).permutation(len(labels)) % _FOLDS
     losses = np.empty((len(METHODS), len(labels)))
     for row, method in enumerate(METHODS):
@@ -167,7 +179,8 @@ def calibrate(probabilities: Probabilities, labels: Classes) -> Calibration:
     for method, of_method in zip(METHODS, losses, strict=True):
         more = of_method - best
         if more.mean() <= more.std() / np.sqrt(len(labels)):
-            return fit(logarithms, labels, method)
+            added = () if prior is None else tuple(prior.tolist())
+            return replace(fit(logarithms, labels, method), prior=added)
     raise AssertionError("the best method is within one standard error of itself")
 
 
@@ -312,7 +325,7 @@ def _changed(run: Run, quality: Quality, choice: Choice, *, decide: bool) -> Qua
         found = change(class_names.probabilities(run.data, flat))
         return tuple(found.ravel().tolist())
 
-    if choice.calibration.method == "raw" and not (decide and choice.offsets):
+    if choice.calibration.changes_nothing and not (decide and choice.offsets):
         return quality
     return replace(
         quality,

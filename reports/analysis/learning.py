@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Figure, Run
-from worthit.reports.analysis import metrics
+from worthit.reports.analysis import metrics, natural
 from worthit.reports.analysis.paired_tests import holm, mcnemar_p
 from worthit.reports.analysis.run_view import name
 from worthit.reports.text import class_names
@@ -62,6 +62,9 @@ def _points(run: Run, cell: CellRecord) -> list[CurvePoint]:
     points = []
     for comments, train_s, test in trainings:
         scores = class_names.probabilities(run.data, test)
+        if natural.is_weighted(cell):  # else a rare class would be predicted too often
+            before, after = natural.raw_shares(run.data, cell), natural.training_shares(run.data)
+            scores = natural.corrected(run.data, scores, before, after)
         share = metrics.accuracy(scores, run.data.test.labels)
         if share is not None:
             points.append(CurvePoint(comments, train_s, scores, share))

@@ -21,6 +21,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from worthit.bench.saved.data import Data
+from worthit.bench.saved.record import CellRecord
 from worthit.reports.analysis import bootstrap
 from worthit.reports.analysis.ranking_curve import Matrix, Vector, ratio
 from worthit.reports.text.class_names import Probabilities
@@ -50,6 +51,17 @@ def training_shares(data: Data) -> Vector:
     """The share of each class among the training comments, shape (classes,)."""
     counts = np.asarray(data.step("train").counts, np.float64)
     return np.asarray(counts / counts.sum())
+
+
+def is_weighted(cell: CellRecord) -> bool:
+    """True if each class counted the same in training, so that raw scores hold for equal shares."""
+    return cell.training is not None and cell.training.weighted
+
+
+def raw_shares(data: Data, cell: CellRecord) -> Vector:
+    """The share of each class for which a training's raw scores hold at best, shape (classes,)."""
+    classes = len(data.classes)
+    return np.full(classes, 1 / classes) if is_weighted(cell) else training_shares(data)
 
 
 def validation_shares(data: Data) -> Vector:
@@ -82,8 +94,10 @@ def resamples(data: Data, size: int = bootstrap.RESAMPLES) -> Matrix:
     return drawn
 
 
-def corrected(data: Data, scores: Probabilities, before: Vector | None = None) -> Probabilities:
-    """Scores for the shares of the natural test set.
+def corrected(
+    data: Data, scores: Probabilities, before: Vector, after: Vector | None = None
+) -> Probabilities:
+    """Scores for other shares of the classes.
 
     Bayes' rule multiplies the odds of a class by the ratio of its odds in both sets. It holds if only the
     shares differ: each class has comments of the same kind (Saerens, Latinne, Decaestecker 2002,
@@ -91,10 +105,10 @@ def corrected(data: Data, scores: Probabilities, before: Vector | None = None) -
 
     Args:
         scores: of the positive class, shape (n,), or of each class, (n, classes).
-        before: the shares that the scores hold for, shape (classes,); those of the training comments by
-            default.
+        before: the shares that the scores hold for, shape (classes,).
+        after: the shares wanted; those of the natural test set by default.
     """
-    before, after = training_shares(data) if before is None else before, shares(data)
+    after = shares(data) if after is None else after
     if scores.ndim == 1:
         return np.asarray(expit(logit(scores) + logit(after[1]) - logit(before[1])))
     odds = scores * after / before

@@ -109,7 +109,10 @@ def _read(file: Path, classes: int) -> Choice | None:
         raise RunError(
             f"{file} is damaged; export the model again, or give --raw for its own scores"
         ) from error
-    lengths = {len(choice.shares), len(choice.offsets), len(choice.calibration.biases)}
+    calibration = choice.calibration
+    lengths = {len(each) for each in (
+        choice.shares, choice.offsets, calibration.biases, calibration.prior
+    )}  # fmt: skip
     if not lengths <= {0, classes}:
         raise RunError(f"{file} is for another number of classes; export the model again")
     return choice
@@ -139,6 +142,8 @@ def described(choice: Choice | None, classes: Sequence[str]) -> str:
     how = f"calibrated ({method})"
     if method == "raw":
         how = "the model's own (no calibration is shown to be better)"
+        if choice.calibration.prior:
+            how = "corrected for class weights"
     by = f"chosen for {choice.objective} on {choice.comments:,} validation comments"
     if len(classes) != 2:
         return f"scores are {how}; predicted is {by}; --raw gives the model's own"

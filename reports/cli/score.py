@@ -50,7 +50,8 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         "class (toxic), and `predicted`, a class. With more than two classes it has `p_CLASS`, the score of each. "
         "Calibration and threshold are those that the run chose on validation comments, and a message says "
         "which. A score is a probability at best if the classes are as common as there; after balanced "
-        "training it is too high for a rare class. Scores are empty for rows without text. Memory does not "
+        "training, and with --raw after class weights, it is too high for a rare class. "
+        "Scores are empty for rows without text. Memory does not "
         "grow with the input.",
         epilog=f"formats: {_FORMATS}; by default by the suffix of the file, jsonl for pipes; "
         "pipes are UTF-8 in any locale",

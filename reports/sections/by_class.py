@@ -18,6 +18,7 @@ from worthit.reports.text.tables import folded, table, tabulated
 _CONFUSION = "## Confusion matrices"
 _MOST_PAIRS = 5  # errors per model, beside its picture
 _MOST_WITHOUT_PICTURE = 10
+_MOST_CLASSES = 20  # in a table: nobody reads hundreds of rows
 
 Counts = npt.NDArray[np.int64]
 Vector = npt.NDArray[np.float64]
@@ -31,8 +32,9 @@ def section(analysis: Analysis) -> list[str]:
         return []
     names, first = class_names.names(run.data), seeds.of_first(analysis)
     comments = np.bincount(run.data.test.labels, minlength=len(names))
-    rows = np.flatnonzero(comments).tolist()
+    tested = np.flatnonzero(comments).tolist()
     figures = {model: _figures(counts) for model, counts in matrices.items()}
+    rows = _worst(tested, figures)
     f1 = [
         [names[i], f"{comments[i]:,}", *(_share(of[2][i]) for of in figures.values())] for i in rows
     ]
@@ -45,7 +47,8 @@ def section(analysis: Analysis) -> list[str]:
     return [
         "## Class by class",
         f"{_lowest(names, figures)} Of each class, {link('F1')} on the {run.data.test_set} and its number "
-        f"of comments, n{_missing(len(names) - len(rows))}{first}. For few comments, F1 is uncertain.",
+        f"of comments, n{_missing(len(names) - len(tested))}{first}. For few comments, F1 is uncertain."
+        f"{_left_out(len(tested) - len(rows))}",
         *table("F1 of each class", ["class", "n", *figures], f1),
         *folded("Precision and recall of each class", text, never),
     ]
@@ -131,6 +134,23 @@ def _lowest(names: list[str], figures: Mapping[str, tuple[Vector, Vector, Vector
 
 def _missing(classes: int) -> str:
     return f"; {classes} of the classes have none and are omitted" if classes else ""
+
+
+def _worst(rows: list[int], figures: Mapping[str, tuple[Vector, Vector, Vector]]) -> list[int]:
+    """All classes, or those with the lowest mean F1 of all models, the lowest first."""
+    if len(rows) <= _MOST_CLASSES:
+        return rows
+    mean = np.mean([f1 for _, _, f1 in figures.values()], axis=0)
+    return sorted(rows, key=lambda row: float(mean[row]))[:_MOST_CLASSES]
+
+
+def _left_out(classes: int) -> str:
+    if not classes:
+        return ""
+    return (
+        f" The tables have the {_MOST_CLASSES} classes with the lowest mean F1 of all models; {classes} others "
+        "are left out."
+    )
 
 
 def _share(value: float) -> str:

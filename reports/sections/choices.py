@@ -52,11 +52,13 @@ def legend(analysis: Analysis) -> str:
 
 def section(analysis: Analysis) -> list[str]:
     """Raw results beside those with the choice; nothing is chosen without validation comments."""
-    comments = _comments(analysis)
+    run, comments = analysis.run, _comments(analysis)
     if not comments:
         return [
-            f"Scores are raw: with {len(analysis.run.data.validation.labels)} validation comments (at least "
-            f"{decisions.LEAST_COMMENTS} are needed), no calibration and no threshold is chosen.",
+            f"Scores are raw: with {len(run.data.validation.labels)} validation comments (at least "
+            f"{decisions.LEAST_COMMENTS} are needed), no calibration and no threshold is chosen."
+            + " Class weights make them hold for equally common classes."
+            * run.data.weighted,
             *_costs(analysis),
         ]
     return [
@@ -117,7 +119,7 @@ def _table(analysis: Analysis) -> list[str]:
             _means(run, one, cells, measures)
             for one in (chosen.measured, chosen.calibrated, chosen.decided)
         )
-        row = [model, _joined([choice.calibration.method for choice in choices])]
+        row = [model, _joined([_method(choice) for choice in choices])]
         row += [_joined([own_threshold(choice) for choice in choices])] * two
         row += [raw[0], decided[0]]
         for number in (1, 2):
@@ -130,11 +132,21 @@ def _table(analysis: Analysis) -> list[str]:
     return table("Raw and chosen results of all models", headings, body, left=2)
 
 
+def _method(choice: Choice) -> str:
+    method = choice.calibration.method
+    corrected = "corrected for class weights"
+    if not choice.calibration.prior:
+        return method
+    return corrected if method == "raw" else f"{corrected}, {method}"
+
+
 def own_threshold(choice: Choice) -> str:
     """Of two classes: the model's own score from which on the answer is positive, or `never`, `always`."""
     first, second = choice.offsets or (0.0, 0.0)
     biases = choice.calibration.biases or (0.0, 0.0)
+    prior = choice.calibration.prior or (0.0, 0.0)
     log_odds = (first + biases[0] - second - biases[1]) / choice.calibration.scale
+    log_odds += prior[0] - prior[1]
     if abs(log_odds) > _RESOLVED:
         return "never" if log_odds > 0 else "always"
     return significant(float(f"{1 / (1 + np.exp(-log_odds)):.3g}"))

@@ -1,8 +1,10 @@
 """The section on the data: where they come from, and how many comments each step leaves."""
 
 from worthit.bench.saved.data import Data
+from worthit.reports.analysis import natural
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.text import class_names
+from worthit.reports.text.format import joined
 from worthit.reports.text.tables import folded, listed, tabulated
 
 _MOST_COUNTED = 8  # classes with a column of their own
@@ -21,8 +23,21 @@ def section(analysis: Analysis) -> list[str]:
         f"{data.title} ({data.citation}). Split with seed {data.seed}; key `{data.key}`.",
         *listed(data.notes),
         _natural(data),
+        _without_weights(analysis),
         *folded("Comments left after each step", tabulated(["step", "comments", *headings], body)),
     ]
+
+
+def _without_weights(analysis: Analysis) -> str:
+    """The models that class weights did not change; empty without class weights."""
+    if not analysis.run.data.weighted:
+        return ""
+    unchanged = [
+        model for model, cells in analysis.models.items() if not natural.is_weighted(cells[0])
+    ]
+    if not unchanged:
+        return "All models were trained with class weights."
+    return f"Without class weights, which they do not take: {joined(unchanged)}."
 
 
 def _natural(data: Data) -> str:

@@ -19,6 +19,7 @@ _SEPARATING_AUC = 0.65  # of length alone: a shortcut that models may take
 _RARE = 0.1  # share of the training side
 _MIXED = 0.05  # share of comments in other languages from which tokenizers matter
 _MOST_LANGUAGES = 4
+_MOST_CLASSES = 12  # with rows of their own
 
 
 #: what was found, and what to do about it; empty if nothing
@@ -53,8 +54,14 @@ def section(analysis: Analysis) -> list[str]:
 def _rows(run: Run, audit: Audit, notes: Footnotes) -> Iterator[list[str]]:
     sides = (audit.train, audit.test)
     yield ["comments", *(f"{side.comments:,}" for side in sides)]
-    for index, label in enumerate(run.data.classes):
-        yield [f"class {label}", *(_count(side.counts[index], side) for side in sides)]
+    shown = _shown_classes(audit.train)
+    for index in shown:
+        counted = (_count(side.counts[index], side) for side in sides)
+        yield [f"class {run.data.classes[index]}", *counted]
+    if others := len(run.data.classes) - len(shown):
+        rest = (sum(side.counts) - sum(side.counts[index] for index in shown) for side in sides)
+        counted = (_count(count, side) for count, side in zip(rest, sides, strict=True))
+        yield [f"{others} other classes", *counted]
     yield [
         "near-duplicates of an earlier comment of the side",
         *(_count(side.repeated, side) for side in sides),
@@ -65,11 +72,21 @@ def _rows(run: Run, audit: Audit, notes: Footnotes) -> Iterator[list[str]]:
     wrong = (_wrong(audit, *pair, notes) for pair in zip(counts, sides, strict=True))
     yield ["labels that look wrong", *wrong]
     yield ["characters: 5 %, median, 95 %", *map(_characters, sides)]
-    for index, label in enumerate(run.data.classes):
-        yield [f"median of {label}", *(f"{side.median_characters[index]:,}" for side in sides)]
+    for index in shown:
+        medians = (f"{side.median_characters[index]:,}" for side in sides)
+        yield [f"median of {run.data.classes[index]}", *medians]
     yield ["languages", *map(_shares_of_languages, sides)]
     for hint in audit.train.personal_data:
         yield [f"comments with {hint}", *(_count(side.personal_data[hint], side) for side in sides)]
+
+
+def _shown_classes(side: SideAudit) -> list[int]:
+    """All classes in their order, or the rarest and the most common ones."""
+    rarest_first = np.argsort(side.counts, kind="stable").tolist()
+    if len(rarest_first) <= _MOST_CLASSES:
+        return sorted(rarest_first)
+    half = _MOST_CLASSES // 2
+    return [*rarest_first[:half], *rarest_first[-half:]]
 
 
 def _count(count: int, side: SideAudit) -> str:
@@ -171,7 +188,7 @@ def _balance(classes: tuple[str, ...], side: SideAudit) -> _Check:
     return (
         f"{label} is {side.counts[rarest]:,} of {side.comments:,} training comments ({share}). Accuracy "
         "says little about such a rare class; see its precision and recall.",
-        "label more comments of it, or train on the same number of each class (`--balance`)",
+        "label more comments of it, or count each class the same in training (`--balance weights`)",
     )
 
 

@@ -279,8 +279,10 @@ def _of_many(analysis: Analysis, tested: _Set, shown: _Estimates) -> list[str]:
 def _correction(analysis: Analysis, tested: _Set) -> list[str]:
     """Calibration and accuracy of raw and corrected scores; nothing if training has the same shares."""
     run = analysis.run
-    before, here = natural.training_shares(run.data), natural.shares(run.data)
-    if not before.all() or [*map(percent, before)] == [*map(percent, here)]:
+    here = natural.shares(run.data)
+    hold_for = [natural.raw_shares(run.data, cells[0]) for cells in analysis.models.values()]
+    differing = [each for each in hold_for if [*map(percent, each)] != [*map(percent, here)]]
+    if not differing or not all(each.all() for each in hold_for):
         return []
     notes, body, raw = Footnotes(), [], {}
     measured = {cell.name: cell for cell in analysis.decisions.measured.cells}
@@ -303,7 +305,7 @@ def _correction(analysis: Analysis, tested: _Set) -> list[str]:
                            for of in ("raw scores", "corrected"))]  # fmt: skip
     return [
         "### Scores are not probabilities here",
-        f"{_worst(raw)}{_share(run, before, 'the training comments')}, and {_share(run, here, 'these comments')}: "
+        f"{_worst(raw)}{_trained_on(run, differing[0])}, and {_share(run, here, 'these comments')}: "
         "scores right for the training comments would be too high for a class that is rarer here. "
         f"{link('corrected scores', 'Corrected scores')} account for the shares, but not for other "
         "differences.",
@@ -320,13 +322,24 @@ def _corrected(
     on_validation = all(chosen.choices[cell.name].comments for cell in cells)
     if _is_untuned(cells[0]) and not on_validation:
         return None
-    hold_for = (natural.validation_shares if on_validation else natural.training_shares)(run.data)
+    hold_for = (
+        natural.validation_shares(run.data)
+        if on_validation
+        else natural.raw_shares(run.data, cells[0])
+    )
     return tested.estimates(
         [
             natural.corrected(run.data, scores(run, calibrated[cell.name], "natural"), hold_for)
             for cell in cells
         ]
     )
+
+
+def _trained_on(run: Run, shares: npt.ArrayLike) -> str:
+    """The shares of the classes in training; with class weights as they counted there."""
+    if run.data.weighted:
+        return "Class weights count each class the same in training"
+    return _share(run, shares, "the training comments")
 
 
 def _is_untuned(cell: CellRecord) -> bool:

@@ -22,6 +22,11 @@ from worthit.datasets.tables.columns import Choices
         ("--train-size 0", OptionError, "--train-size is 0; it takes a number of comments from 2"),
         ("--test-size 1", OptionError, "--test-size is 1; it takes a number of comments from 2"),
         ("--language fr", OptionError, "--language is 'fr'; it takes en or any"),
+        (
+            "--balance some",
+            OptionError,
+            "--balance is 'some'; it takes yes, no or weights, and means",
+        ),
         ("--seeds 0", OptionError, "--seeds is 0; it takes a number from 1 up"),
         ("--max-length 0", OptionError, "--max-length is 0; it takes a number from 1 up"),
         ("--cell-limit 0.5", OptionError, "--cell-limit is 0.5; it takes a number from 1 up"),
@@ -82,6 +87,9 @@ _ALWAYS = {
             {"--dataset": "hub:a/b:c", "--recall": "0.9", "--budget": "latency_ms=20",
              "--language": "en", "--balance": "yes", "--merge-rare": "yes"},
         ),
+        ("--balance weights", {"--balance": "weights"}),
+        ("--balance no", {"--balance": "no"}),
+        ("--balance", {"--balance": "yes"}),
     ],
 )  # fmt: skip
 def test_a_saved_run_describes_its_options_as_given_without_folders(

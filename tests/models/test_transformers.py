@@ -279,3 +279,19 @@ def test_layers_without_keys_and_values_are_refused_in_one_line(
         with pytest.raises(CheckpointError, match="has layers without keys and values") as caught:
             fit()
         assert "\n" not in str(caught.value)
+
+
+def test_a_list_of_classes_that_leaves_no_room_for_comments_is_refused_before_training(
+    tiny_llama: Path,
+) -> None:
+    classes = ["not at all long", *("a name of several words " * 4 + str(i) for i in range(20))]
+    llama = Llama(LlamaSettings(checkpoint=str(tiny_llama)), classes=classes)
+    texts, labels = ["word"] * len(classes), np.arange(len(classes)).astype(np.int16)
+    with pytest.raises(
+        CheckpointError, match="reads 512 tokens, and the question with 21 classes"
+    ) as caught:
+        llama.fit(texts, labels)
+    assert str(caught.value).endswith(
+        "more than half; use llama-head, which reads no list of classes, another checkpoint, or "
+        "--positive-label CLASS"
+    )

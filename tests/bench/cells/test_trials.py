@@ -221,3 +221,9 @@ def test_scores_are_judged_by_hand() -> None:
     assert by_area == pytest.approx((1 / 2 + 1 + 1 / 3) / 3)
     with pytest.raises(CellError, match="not numbers"):
         trials.judge(scores * np.nan, labels, "accuracy")
+
+
+def test_scores_for_equal_classes_become_those_for_the_labels_shares() -> None:
+    labels = np.array([0] * 18 + [1], np.int16)  # with half a comment more each: 18.5 to 1.5
+    found = trials.with_shares_of(labels, np.array([[0.5, 0.5], [0.0, 1.0]]))
+    assert found == pytest.approx(np.array([[0.925, 0.075], [0.0, 1.0]]))

@@ -113,3 +113,13 @@ def test_examples_come_before_the_comment_with_their_answers() -> None:
     assert [message["role"] for message in asked] == ["system", "user", "assistant", "user"]
     assert asked[2]["content"] == "True"
     assert asked[3]["content"] == "Comment: hello\nAnswer:"
+
+
+def test_one_of_many_classes_is_answered_by_its_letters() -> None:
+    question = Question.about([f"intent_{number}" for number in range(151)])
+    assert len(set(question.answers)) == 151
+    for text, place in (("A", 0), ("AB", 53), ("BA", 78), (" AB: intent_53", 53)):
+        found = read(text, question.answers)
+        assert found is not None
+        assert found.probabilities.index(1.0) == place
+    assert read("intent_53", question.answers) is None

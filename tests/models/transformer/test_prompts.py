@@ -71,3 +71,11 @@ def test_letters_are_used_while_their_tokens_differ() -> None:
         many[:30], lambda answers: by_start(2)([a.lower() for a in answers]), ""
     )
     assert "\nZ: 25\nAA: 26\n" in uncased.question  # a is the same as A
+
+
+def test_five_hundred_classes_have_an_answer_each() -> None:
+    classes = tuple(f"intent_{number}" for number in range(500))
+    found = prompts.prompt(classes, by_start(2), "tiny")
+    assert len(set(found.tokens)) == 500
+    assert "\nAA: intent_52\n" in found.question
+    assert found.question.endswith(": intent_499\n\nComment:")

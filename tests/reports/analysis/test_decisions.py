@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import logit
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from tests import factories, multiclass_runs
 from tests.biased_runs import LABELS, VALIDATION, draw, run
 from tests.multiclass_runs import NOISES, THREE
+from worthit.bench.saved import record
 from worthit.reports.analysis import decisions, metrics
 from worthit.reports.analysis.decisions import Calibration, Choice, Decisions
 from worthit.reports.analysis.run_view import accuracy, scores
+from worthit.reports.sections import choices
 
 
 def decided(**given: Any) -> tuple[Decisions, Choice, np.ndarray]:
@@ -163,3 +165,34 @@ def test_biases_of_three_classes_are_found() -> None:
     ]
     assert correct[1] < correct[0] - 0.1
     assert correct[2] > correct[0] - 0.02
+
+
+def weighted(shares: tuple[float, float], comments: int) -> tuple[Decisions, np.ndarray]:
+    """A model with well calibrated scores for equally common classes, where one of them is rare."""
+    rng = np.random.default_rng(0)
+    labels = [tuple((rng.random(comments) < shares[1]).astype(int).tolist()) for _ in range(2)]
+    parts = [factories.part(each) for each in labels]
+    data = factories.data(
+        parts[0], natural=parts[0], validation=parts[1], balanced=False, weighted=True,
+        steps=factories.steps(("without duplicates", "train", "test"), comments, *np.bincount(labels[0])),
+    )  # fmt: skip
+    quality = [tuple(expit(rng.normal(4 * np.asarray(each) - 2, 2)).tolist()) for each in labels]
+    cell = record.CellRecord(
+        "tfidf", "cpu", 0,
+        training=dataclasses.replace(factories.training(), weighted=True),
+        quality=record.Quality(quality[0], quality[0], quality[0], 1.0, 0.0, quality[1]),
+    )  # fmt: skip
+    made = dataclasses.replace(factories.run(data), cells=(cell,))
+    return Decisions.of(made), np.asarray(labels[0])
+
+
+def test_scores_of_a_model_with_class_weights_are_corrected_for_the_prior_once() -> None:
+    found, labels = weighted((0.95, 0.05), 4_000)
+    choice = found.choices["tfidf-cpu"]
+    assert choice.calibration.method == "raw"  # nothing is wrong with the scores but their prior
+    assert choice.calibration.prior == pytest.approx(np.log([0.95, 0.05]), abs=0.1)
+    raw, calibrated = (scores(of, of.cells[0]) for of in (found.measured, found.calibrated))
+    assert raw.mean() > 0.15
+    assert calibrated.mean() == pytest.approx(labels.mean(), abs=0.01)
+    assert (raw[labels == 1] >= 0.5).mean() > (calibrated[labels == 1] >= 0.5).mean() + 0.2
+    assert float(choices.own_threshold(choice)) == pytest.approx(0.95, abs=0.01)

@@ -85,7 +85,7 @@ def test_corrected_scores_of_a_calibrated_model_are_calibrated_in_the_population
     weights = natural.weights(data)
     raw, corrected = (
         metrics.values(of, labels, weights)[metrics.CALIBRATION_ERROR]
-        for of in (scores, natural.corrected(data, scores))
+        for of in (scores, natural.corrected(data, scores, natural.training_shares(data)))
     )
     assert raw is not None
     assert corrected is not None
@@ -96,10 +96,16 @@ def test_corrected_scores_of_a_calibrated_model_are_calibrated_in_the_population
 def test_scores_of_more_classes_are_corrected_alike() -> None:
     data = factories.data(factories.part((0, 1, 1)), population=(300, 100))
     two = np.array([0.2, 0.5, 1.0])
-    of_each_class = natural.corrected(data, np.stack([1 - two, two], axis=1))
-    assert of_each_class[:, 1] == pytest.approx(natural.corrected(data, two))
+    of_each_class = natural.corrected(
+        data, np.stack([1 - two, two], axis=1), natural.training_shares(data)
+    )
+    assert of_each_class[:, 1] == pytest.approx(
+        natural.corrected(data, two, natural.training_shares(data))
+    )
     # A third of the training comments is positive, and a quarter of the population: odds change by 2/3.
-    assert natural.corrected(data, two)[1:] == pytest.approx([0.4, 1.0])
+    assert natural.corrected(data, two, natural.training_shares(data))[1:] == pytest.approx(
+        [0.4, 1.0]
+    )
 
 
 def test_comments_that_count_less_than_once_are_weighted_too() -> None:

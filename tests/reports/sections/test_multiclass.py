@@ -125,7 +125,7 @@ def test_more_classes_than_a_picture_can_show_have_more_errors_in_the_table() ->
     assert "<details>" in confusions
     assert row(text.split("## Quality")[1].split("From the [calibrated]")[0], "llama (2 seeds)")
     by_f1 = text.split("## Class by class\n")[1].split("\n## ")[0]
-    assert "F1 of each class (24 rows)</summary>" in by_f1
+    assert "F1 of each class (20 rows)</summary>" in by_f1
 
 
 def test_classes_without_test_comments_are_omitted_and_counted() -> None:
@@ -182,3 +182,15 @@ def test_a_model_without_errors_has_no_confusions() -> None:
     assert about.startswith("No model confuses any classes.")
     assert not tables
     assert "100.0 %" in "\n".join(by_class.section(analysis))
+
+
+def test_of_many_classes_the_worst_are_shown_and_the_others_counted() -> None:
+    made = run(many(151), {"tfidf": 2.5}, comments=800)
+    text = "\n\n".join(by_class.section(Analysis.of(made)))
+    assert "the 20 classes with the lowest mean F1 of all models; 131 others are left out." in text
+    shown = [
+        line for line in text.split("Precision and recall")[0].splitlines() if "| class-" in line
+    ]
+    f1 = [float(line.split("|")[3].strip(" %")) for line in shown]
+    assert len(f1) == 20
+    assert f1 == sorted(f1)

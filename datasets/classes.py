@@ -1,0 +1,12 @@
+"""Class indices: their type, and how many classes there may be."""
+
+import numpy as np
+import numpy.typing as npt
+
+#: of a class index; int8 ends at 127, and the standard intent sets have 77 and 151 classes
+LABEL_TYPE = np.int16
+#: shape (n,), the index of each comment's class; of two classes 1 is the positive one, toxic
+Labels = npt.NDArray[np.int16]
+
+#: a column with more different labels holds numbers, ids or texts, not classes
+MOST_CLASSES = 500
