@@ -18,7 +18,7 @@ from worthit.datasets.audit.label_noise import LabelNoise, estimate
 from worthit.datasets.cache import cache_folder, room_in_cache, write_whole
 from worthit.datasets.splits.manifest import Count, Share
 
-_VERSION = "1"
+_VERSION = "2"
 #: a comment counts as foreign from this confidence on, as in the protocol
 _CONFIDENT = 0.8
 _UNSURE = "unsure"
@@ -62,10 +62,14 @@ class Audit:
         """What to know before hours are spent, in one line."""
         copies = self.near_duplicates
         line = f"{len(copies.ids):,} of {copies.examined:,} test comments nearly repeat a training comment"
-        if self.label_noise.train is None:
-            return line
-        share = 100 * self.label_noise.train / self.train.comments
-        return f"{line}; ≈{share:.0f} % of the training labels look wrong"
+        noise = self.label_noise
+        if noise.train is None or noise.unquestioned_accuracy is None:
+            return f"{line}; the share of wrong labels cannot be estimated: {noise.reason}"
+        share = 100 * noise.train / self.train.comments
+        return (
+            f"{line}; ≈{share:.0f} % of the training labels look wrong to a model that classifies "
+            f"{100 * noise.unquestioned_accuracy:.0f} % of the others correctly"
+        )
 
 
 def examine(key: str) -> Audit:
