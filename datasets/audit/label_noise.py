@@ -120,10 +120,10 @@ def _share(
     if len(labels) < FEWEST_TO_ESTIMATE:
         return None, f"{len(labels):,} training comments are too few: it takes {FEWEST_TO_ESTIMATE}"
     if unquestioned is None or unquestioned < LEAST_ACCURACY:
-        without = f", and {_percent(unquestioned)} of those whose labels it does not question"
+        reached = "too few of a class" if unquestioned is None else _percent(unquestioned)
         return None, (
             f"the judge, a tf-idf logistic regression, classifies {_percent(accuracy)} of the training comments "
-            f"correctly{without if unquestioned is not None else ''}; an estimate takes "
+            f"correctly, and {reached} of those whose labels it does not question; an estimate takes "
             f"{_percent(LEAST_ACCURACY)} of the latter"
         )
     disagrees = held_out.argmax(axis=1) != labels

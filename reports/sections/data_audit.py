@@ -7,7 +7,7 @@ import numpy as np
 from worthit.bench.saved.record import Figure, Run, significant, unavailable
 from worthit.datasets.audit.audit import Audit, SideAudit
 from worthit.datasets.audit.label_noise import CAVEAT
-from worthit.reports.analysis import metrics
+from worthit.reports.analysis import languages, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.text.format import Footnotes, joined, percent, points, written
@@ -88,11 +88,11 @@ def _characters(side: SideAudit) -> str:
 
 
 def _shares_of_languages(side: SideAudit) -> str:
-    languages = list(side.languages.items())
+    counts = list(side.languages.items())
     entries = [
-        f"{code} {percent(count / side.comments)}" for code, count in languages[:_MOST_LANGUAGES]
+        f"{code} {percent(count / side.comments)}" for code, count in counts[:_MOST_LANGUAGES]
     ]
-    others = sum(count for _, count in languages[_MOST_LANGUAGES:])
+    others = sum(count for _, count in counts[_MOST_LANGUAGES:])
     return ", ".join([*entries, *([f"others {percent(others / side.comments)}"] if others else [])])
 
 
@@ -105,7 +105,10 @@ def _checks(analysis: Analysis, audit: Audit) -> dict[str, _Check]:
     }
     if audit.length_auc is not None:  # two classes
         checks["Length"] = _length(classes, audit.length_auc)
-    return checks | {"Languages": _languages(audit.train), "Personal data": _personal_data(audit)}
+    return checks | {
+        "Languages": _languages(analysis.run, audit.train),
+        "Personal data": _personal_data(audit),
+    }
 
 
 def _copies(analysis: Analysis, audit: Audit) -> _Check:
@@ -190,9 +193,17 @@ def _length(classes: tuple[str, ...], auc: float) -> _Check:
     )
 
 
-def _languages(side: SideAudit) -> _Check:
+def _languages(run: Run, side: SideAudit) -> _Check:
     language, count = next(iter(side.languages.items()))
     others = 1 - count / side.comments
+    if unread := languages.unread(run):
+        why = "; ".join(f"{name} ({reason})" for name, reason in unread.items())
+        return (
+            f"{_shares_of_languages(side)} of the training side. These models start from weights that cannot read "
+            f"them well: {why}.",
+            f"give them weights that know {languages.main_language(side)} (`--checkpoint MODEL=ID_OR_PATH`), or "
+            "leave them out of the comparison",
+        )
     if others <= _MIXED:
         return f"{language}, except for {percent(others)} of the training side.", ""
     return (
