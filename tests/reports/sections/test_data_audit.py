@@ -70,6 +70,17 @@ def test_each_finding_says_what_to_do() -> None:
     assert "changes by at most +4.4 points (lsa)" in text
 
 
+def test_models_that_cannot_read_the_language_are_named() -> None:
+    made = audited(train=factories.side_audit(languages={"zh": 20}))
+    cells = [
+        dataclasses.replace(cell, setup=factories.setup(languages=("en",))) for cell in made.cells
+    ]
+    text = section(dataclasses.replace(made, cells=tuple(cells)))
+    assert "zh 100.0 % of the training side. These models start from weights that cannot" in text
+    assert "lsa (weights for English)" in text
+    assert "To do: give them weights that know zh (`--checkpoint MODEL=ID_OR_PATH`)" in text
+
+
 def test_copies_change_the_accuracy_of_three_classes_too() -> None:
     made = audited()
     labels = (0, 1, 2, 1) * 5
