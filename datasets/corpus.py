@@ -31,7 +31,7 @@ from worthit.datasets.language import foreign_confidence
 from worthit.datasets.registry import Source
 
 # Increase it when the columns or their values change, so that older caches are not used.
-VERSION = "3"
+VERSION = "4"
 SIDES = ("train", "validation", "test")
 _KEY = b"worthit"
 

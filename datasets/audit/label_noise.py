@@ -222,4 +222,5 @@ def _issues(labels: _Labels, probabilities: _Matrix) -> list[int]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    """Rounded down, so that a share below a limit never reads as the limit: `92.9 %`."""
+    return f"{np.floor(1000 * share + 1e-9) / 10:.1f}".removesuffix(".0") + " %"
