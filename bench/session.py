@@ -21,16 +21,18 @@ from worthit.bench.llm_choice import LlmChoice
 from worthit.bench.options import BenchmarkOptions
 from worthit.bench.saved import data_record, record, run_file
 from worthit.datasets import prepare, transfer
-from worthit.datasets.audit.audit import Audit, examine
+from worthit.datasets.audit.audit import FOREIGN, Audit, examine
 from worthit.datasets.errors import OptionError, RunError
 from worthit.datasets.splits.manifest import PARTS, OutOfDomainSet, Prepared
 from worthit.datasets.splits.protocol import AtMost, Protocol
 from worthit.models import registry
 from worthit.models.registry import MODELS
+from worthit.models.weights.checkpoints import PACKAGED, PACKAGED_LANGUAGES
 
 _NOISE_S = 1.0
 #: the number of trainings of a model that trains fast
 _SEEDS = 3
+_LANGUAGES_NAMED = 3
 
 
 def cells(options: BenchmarkOptions) -> list[tuple[str, str, str]]:
@@ -101,6 +103,7 @@ class Session:
         self._llms = llm_choice.choose(options)
         for choice in self._llms:
             self._progress.line(str(choice))
+        self._announce_languages(audit)
         self._announce_sending(prepared)
         described = machine.describe()
         self._forecast = forecast.make(
@@ -125,6 +128,28 @@ class Session:
         """The number of classes of the data; known once the session is open."""
         assert self._prepared is not None
         return len(self._prepared.classes)
+
+    def _announce_languages(self, audit: Audit) -> None:
+        """Say which models start from weights that cannot read most comments, before they are trained."""
+        unable = [
+            row
+            for row, name in self.options.models.items()
+            if audit.train.share_outside(spoken := self._languages(row, name)) >= FOREIGN and spoken
+        ]
+        if not unable:
+            return
+        known = list(audit.train.known_languages)[:_LANGUAGES_NAMED]
+        self._progress.line(
+            f"  languages: {', '.join(known)}; {', '.join(unable)} start from weights for English, which read "
+            "others poorly (--checkpoint MODEL=ID_OR_PATH gives others)"
+        )
+
+    def _languages(self, row: str, name: str) -> tuple[str, ...]:
+        """The languages of a model's weights; empty if it has none, or they are not known."""
+        given = {self._settings(row, device).get("checkpoint") for device in self.options.devices}
+        if given <= {None, *PACKAGED}:
+            return registry.entry(name).languages or (PACKAGED_LANGUAGES if given != {None} else ())
+        return ()
 
     def _announce_sending(self, prepared: Prepared) -> None:
         """Say how many comments go where, before the first one does.

@@ -32,7 +32,7 @@ from worthit.datasets.language import foreign_confidence
 from worthit.datasets.registry import Source
 
 # Increase it when the columns or their values change, so that older caches are not used.
-VERSION = "4"
+VERSION = "5"
 SIDES = ("train", "validation", "test")
 _KEY = b"worthit"
 

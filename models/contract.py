@@ -52,6 +52,8 @@ class ModelEntry:
     default: bool = True  # runs unless --models names others
     seeded: bool = True  # False: the same comments give the same model, whatever the seed
     trained_as: str | None = None  # the model whose artifact, settings and checkpoint it shares
+    #: ISO 639 codes of the default weights, as their model card says; empty: none, or not known
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,15 @@ class Size:
 
     parameters: int | None
     trained_parameters: int | None
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """What a vocabulary makes of some comments."""
+
+    characters: int
+    tokens: int
+    unknown: int  # tokens that stand for text which the vocabulary does not have
 
 
 @dataclass(frozen=True)
@@ -285,6 +296,10 @@ class Classifier(ABC, Generic[S]):
     def truncated_share(self, texts: Sequence[str]) -> float:
         """Share of these comments that the model reads only in part; 0 without a limit."""
         return 0.0
+
+    def count_tokens(self, texts: Sequence[str]) -> TokenCounts | None:
+        """What the vocabulary of the pretrained weights makes of whole comments; None without one."""
+        return None
 
     def base(self) -> Base | None:
         """The pretrained weights that a saved model also needs; None if its folder is complete."""

@@ -14,6 +14,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
+from worthit.datasets.words import split as split_words
 from worthit.models.contract import Size
 from worthit.models.features import ngrams
 from worthit.models.word2vec import Vectors, Word2Vec, Word2VecSettings
@@ -56,7 +57,7 @@ class FastText(Word2Vec):
     def _means(self, texts: Sequence[str]) -> Vectors:
         """The mean vector of each comment's words, shape (n, dimensions); 0 without any."""
         lowered = [text.lower() for text in texts]
-        words, occurrences = ngrams.distinct_words(lowered, ngrams.split_words)
+        words, occurrences = ngrams.distinct_words(lowered, split_words)
         sizes = np.diff(occurrences.indptr).reshape(-1, 1).astype(np.float32)
         sums = occurrences.astype(np.float32) @ self._vectors_of(words)
         means: Vectors = sums / np.maximum(sizes, 1)

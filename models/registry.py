@@ -29,7 +29,7 @@ ENDPOINT = "endpoint:"
 USAGES = ("module:Class", "hf:CHECKPOINT", "endpoint:NAME")
 _USER_CODE = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 
-_pretrained = partial(ModelEntry, pretrained=True)
+_pretrained = partial(ModelEntry, pretrained=True, languages=("en",))
 _ENDPOINT = ModelEntry("worthit.models.endpoint:Endpoint", "endpoint", default=False, seeded=False)
 
 MODELS = {
@@ -79,7 +79,7 @@ def entry(name: str) -> ModelEntry:
     if name in MODELS:
         return MODELS[name]
     if name.removeprefix(HF) and name.startswith(HF):
-        return _pretrained(name, None, DEVICES)
+        return ModelEntry(name, None, DEVICES, pretrained=True)
     if is_endpoint(name):
         return _ENDPOINT
     if is_user_code(name):

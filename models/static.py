@@ -17,8 +17,16 @@ import tokenizers
 from safetensors.numpy import load_file, save_file
 
 from worthit.datasets.errors import ModelError
-from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+from worthit.models.contract import (
+    Classifier,
+    Labels,
+    Probabilities,
+    Progress,
+    Size,
+    TokenCounts,
+)
 from worthit.models.features import estimators
+from worthit.models.transformer import token_counts
 from worthit.models.weights import checkpoints
 
 Vectors = npt.NDArray[np.float32]
@@ -92,6 +100,9 @@ class Static(Classifier[StaticSettings]):
     def truncated_share(self, texts: Sequence[str]) -> float:
         truncated = [bool(encoding.overflowing) for encoding in self._encode(texts)]
         return float(np.mean(truncated)) if truncated else 0.0
+
+    def count_tokens(self, texts: Sequence[str]) -> TokenCounts:
+        return token_counts.count(self._tokenizer, texts)
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
         return estimators.score(self._head, self._embed(texts))

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from worthit.datasets.errors import DataError
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.features import estimators
 from worthit.models.features.vectorizer import NGramOptions, Vectorizer
@@ -51,17 +52,25 @@ class TfIdf(Classifier[TfIdfSettings]):
             "char_ngrams_to": (4, 5, 6),
         }
 
+    #: None: the training comments have no words
+    _words: Vectorizer | None
+
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         settings = self.settings
         word_options = NGramOptions("word", (1, settings.word_ngrams), True, "unicode")
         character_options = NGramOptions(
             "char_wb", (settings.char_ngrams_from, settings.char_ngrams_to), True, "unicode"
         )
-        self._words, words = Vectorizer.fit(texts, word_options, settings.min_comments)
         self._characters, characters = Vectorizer.fit(
             texts, character_options, settings.min_comments
         )
-        features = sparse.csr_array(sparse.hstack([words, characters]))
+        try:
+            self._words, words = Vectorizer.fit(texts, word_options, settings.min_comments)
+        except DataError:  # no words, or none twice: pictures, or a script that is not known
+            self._words, parts = None, [characters]
+        else:
+            parts = [words, characters]
+        features = sparse.csr_array(sparse.hstack(parts))
         scales = None
         if settings.ratios and len(self.classes) == 2:
             scales = ratio_scales(features, labels == 1)
@@ -76,16 +85,19 @@ class TfIdf(Classifier[TfIdfSettings]):
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        features = self._words.transform(texts), self._characters.transform(texts)
-        return estimators.score(self._head, *features)
+        parts = [part.transform(texts) for part in (self._words, self._characters) if part]
+        return estimators.score(self._head, *parts)
 
     def _save(self, folder: Path) -> None:
-        estimators.save_vectorizer(self._words, folder, "words")
+        if self._words is not None:
+            estimators.save_vectorizer(self._words, folder, "words")
         estimators.save_vectorizer(self._characters, folder, "characters")
         estimators.save_head(self._head, folder)
 
     def _load(self, folder: Path) -> None:
-        self._words = estimators.load_vectorizer(folder, "words")
+        self._words = None
+        if estimators.has_vectorizer(folder, "words"):
+            self._words = estimators.load_vectorizer(folder, "words")
         self._characters = estimators.load_vectorizer(folder, "characters")
         self._head = estimators.load_head(folder)
 

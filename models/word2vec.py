@@ -1,7 +1,8 @@
 """The mean of a comment's word vectors, logistic regression on top.
 
 Mikolov et al. 2013, "Efficient Estimation of Word Representations in Vector Space" (skip-gram). The
-vectors are trained on the training comments only.
+vectors are trained on the training comments only. Where a script has no spaces, n-grams of characters
+take the place of words (`datasets/words.py`).
 """
 
 from collections.abc import Sequence
@@ -13,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from worthit.datasets.errors import DataError
+from worthit.datasets.words import split as split_words
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
 from worthit.models.features import estimators, ngrams
 
 Vectors = npt.NDArray[np.float32]
 
 _VECTORS = "vectors.bin"
+_MOST_WORDS = 10_000  # gensim's MAX_WORDS_IN_BATCH; importing it would take a second
 _WORDS_READ, _FEWEST_EPOCHS, _MOST_EPOCHS = 1_500_000, 5, 100
 
 
@@ -30,6 +33,15 @@ def epochs_for(words: int) -> int:
     good as 12. Of 1,000 intents (12,000 words), 100 are as good as 50 and far better than 20.
     """
     return min(max(_WORDS_READ // max(words, 1), _FEWEST_EPOCHS), _MOST_EPOCHS)
+
+
+def pieces(sentences: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """The same words in sequences that gensim reads to the end: it ignores words beyond its longest."""
+    return [
+        words[start : start + _MOST_WORDS]
+        for words in sentences
+        for start in range(0, len(words), _MOST_WORDS)
+    ]
 
 
 @dataclass(frozen=True)
@@ -59,16 +71,16 @@ class Word2Vec(Classifier[Word2VecSettings]):
         }
 
     def count_passes(self, texts: Sequence[str]) -> float:
-        words = sum(len(ngrams.split_words(text.lower())) for text in texts)
+        words = sum(len(split_words(text.lower())) for text in texts)
         return float(self.settings.epochs or epochs_for(words))
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        sentences = [ngrams.split_words(text.lower()) for text in texts]
+        sentences = [split_words(text.lower()) for text in texts]
         if self.settings.epochs is None:
             epochs = epochs_for(sum(map(len, sentences)))
             self.settings = replace(self.settings, epochs=epochs)
         try:
-            self._train_vectors(sentences)
+            self._train_vectors(pieces(sentences))
         except RuntimeError as error:  # from gensim, for an empty vocabulary
             raise DataError("the comments to train on have no words") from error
         means = self._means(texts)

@@ -9,11 +9,10 @@ Rate"), so few of them are there by chance.
 Words are chosen by how common they are within each class, so class weights change only the probabilities.
 
 With more than two classes, each class has a list, and a comment belongs to the list with most of its
-words.
+words. Where a script has no spaces, n-grams of characters take the place of words (`datasets/words.py`).
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +21,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from worthit.datasets import words
 from worthit.datasets.errors import DataError
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
 
-_WORD = re.compile(r"\w+")
 _FILE = "words.json"
 
 
@@ -44,7 +43,7 @@ class WordList(Classifier[WordListSettings]):
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         from sklearn.feature_extraction.text import CountVectorizer
 
-        counter = CountVectorizer(token_pattern=_WORD.pattern, binary=True)
+        counter = CountVectorizer(tokenizer=words.split, token_pattern=None, binary=True)
         try:
             present = counter.fit_transform(texts)
         except ValueError as error:  # from scikit-learn, for an empty vocabulary
@@ -90,8 +89,8 @@ class WordList(Classifier[WordListSettings]):
         counts = np.zeros((len(texts), len(self._lists) + 1))
         counts[:, 0] = 0.5  # less than one word
         for row, text in enumerate(texts):
-            words = set(_WORD.findall(text.lower()))
-            counts[row, 1:] = [len(words & listed) for listed in self._lists]
+            present = set(words.split(text.lower()))
+            counts[row, 1:] = [len(present & listed) for listed in self._lists]
         best: npt.NDArray[np.intp] = counts.argmax(axis=1)
         return best
 

@@ -58,7 +58,13 @@ def side_audit(classes: int = 2, **changed: Any) -> SideAudit:
 def audit(classes: int = 2, **changed: Any) -> Audit:
     side = side_audit(classes)
     copies = NearDuplicates(ids=(), other_label=0, examined=30, method="hashes")
-    base = Audit(side, side, copies, LabelNoise(0, 0, 0.9), 0.5 if classes == 2 else None)
+    base = Audit(
+        side,
+        side,
+        copies,
+        LabelNoise(0, 0, 0.9, unquestioned_accuracy=0.97),
+        0.5 if classes == 2 else None,
+    )
     return dataclasses.replace(base, **changed)
 
 

@@ -46,7 +46,7 @@ def three_models() -> record.Run:
 
 def audited(**changed: Any) -> record.Run:
     """18 of 20 test comments classified correctly; 2 training labels and 1 test label look wrong."""
-    noise = LabelNoise(2, 1, 0.9, ("00000004",))
+    noise = LabelNoise(2, 1, 0.9, ("00000004",), unquestioned_accuracy=0.97)
     audit = factories.audit(**{"label_noise": noise, "length_auc": 0.55} | changed)
     made = run((1, 0) * 10, cell("lsa", (0.9, 0.2) * 9 + (0.4, 0.6)))
     return dataclasses.replace(made, data=dataclasses.replace(made.data, audit=audit))

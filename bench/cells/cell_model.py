@@ -64,6 +64,7 @@ class CellModel:
             kind=entry(self._class.name).kind,
             seeded=entry(self._class.name).seeded,
             code=self._location if is_user_code(self._location) else None,
+            languages=self._checkpoint.languages if self._checkpoint else (),
         )
 
     def make(self) -> Any:

@@ -117,6 +117,7 @@ class ServerWork(Work):
             out_of_domain=tuple(
                 record.OutOfDomainScores(name, probabilities(part)) for name, part in others.items()
             ),
+            vocabulary=None,  # the server's is not known
             requests=_requests(asked),
             test_no_answer=sum(answer_to[text].scores is None for text in parts["test"]),
         )

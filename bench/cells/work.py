@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from worthit.bench.cell import Cell, file_name
-from worthit.bench.cells import all_cores
+from worthit.bench.cells import all_cores, vocabulary
 from worthit.bench.cells.cell_model import CellModel, without_paths
 from worthit.bench.instruments.comment_sample import sample_by_length
 from worthit.bench.instruments.cpu_watts import estimate_energy
@@ -217,6 +217,7 @@ class Work:
                 record.OutOfDomainScores(name, probabilities(part))
                 for name, part in out_of_domain.items()
             ),
+            vocabulary=vocabulary.fit(self._model, test),
         )
 
     def curve_point(self, comments: int) -> record.CurvePoint:

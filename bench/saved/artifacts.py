@@ -16,10 +16,12 @@ NO_TRAINING = ("contract_check", "scoring")
 
 def model_code() -> list[Path]:
     """The files of worthit that decide the result of training."""
-    models = Path(__file__).resolve().parents[2] / "models"
+    root = Path(__file__).resolve().parents[2]
+    models, words = root / "models", root / "datasets" / "words.py"
     # Some editors lock a file with a dangling link beside it.
     files = (file for file in models.rglob("*.py") if file.is_file())
-    return sorted(file for file in files if file.relative_to(models).parts[0] not in NO_TRAINING)
+    deciding = (file for file in files if file.relative_to(models).parts[0] not in NO_TRAINING)
+    return sorted([*deciding, words])
 
 
 def write_record(training: Training, folder: Path) -> None:

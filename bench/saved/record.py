@@ -18,7 +18,7 @@ from worthit.bench.saved.data import Data
 from worthit.datasets.splits.manifest import Count, Share
 
 #: a file with another version is refused
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 #: default limit within which 99 % of requests must be answered
 DEFAULT_P99_LIMIT_MS = 100.0
@@ -290,6 +290,15 @@ class OutOfDomainScores:
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """How well the vocabulary of pretrained weights fits the test comments."""
+
+    tokens_per_character: Annotated[float, msgspec.Meta(ge=0)]
+    in_english: Annotated[float, msgspec.Meta(ge=0)]  # the same vocabulary, of an English text
+    unknown_share: Share  # of the tokens
+
+
+@dataclass(frozen=True)
 class Quality:
     """Probabilities for the comments of each part of the data, in the same order.
 
@@ -305,6 +314,7 @@ class Quality:
     validation: tuple[float, ...] = ()
     out_of_domain: tuple[OutOfDomainScores, ...] = ()
     requests: Requests | None = None
+    vocabulary: Vocabulary | None = None  # None: the model has none of pretrained weights
     test_no_answer: Count = 0  # test comments without an answer: all classes are equally probable
 
 
@@ -334,6 +344,7 @@ class Setup:
     kind: str | None  # classical, encoder, llm or endpoint, or what the user's class says
     seeded: bool  # False: another seed would give the same model
     code: str | None = None  # module:Class of the user's model
+    languages: tuple[str, ...] = ()  # of the pretrained weights, ISO 639; empty: none, or not known
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,13 @@ from worthit.datasets.audit.label_noise import LabelNoise, estimate
 from worthit.datasets.cache import cache_folder, room_in_cache, write_whole
 from worthit.datasets.splits.manifest import Count, Share
 
-_VERSION = "1"
+_VERSION = "2"
 #: a comment counts as foreign from this confidence on, as in the protocol
 _CONFIDENT = 0.8
 _UNSURE = "unsure"
+#: from this share of comments in other languages on, weights for one language are no fair judge
+FOREIGN = 0.25
+_FEWEST_KNOWN = 0.05  # share of comments with a known language
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,18 @@ class SideAudit:
     #: ISO 639 code → comments, the most frequent first
     languages: Annotated[dict[str, Count], msgspec.Meta(min_length=1)]
     personal_data: dict[str, Count]  # hint (see `personal_data.HINTS`) → comments with it
+
+    @property
+    def known_languages(self) -> dict[str, int]:
+        """Language → comments, without those whose language is not known; empty if these are nearly all."""
+        known = {code: count for code, count in self.languages.items() if code not in ("", _UNSURE)}
+        return known if sum(known.values()) >= _FEWEST_KNOWN * self.comments else {}
+
+    def share_outside(self, languages: Sequence[str]) -> float:
+        """The share of comments in other languages than these, of those whose language is known."""
+        known = self.known_languages
+        outside = sum(count for code, count in known.items() if code not in languages)
+        return outside / sum(known.values()) if known else 0.0
 
 
 @dataclass(frozen=True)
@@ -62,10 +77,14 @@ class Audit:
         """What to know before hours are spent, in one line."""
         copies = self.near_duplicates
         line = f"{len(copies.ids):,} of {copies.examined:,} test comments nearly repeat a training comment"
-        if self.label_noise.train is None:
-            return line
-        share = 100 * self.label_noise.train / self.train.comments
-        return f"{line}; ≈{share:.0f} % of the training labels look wrong"
+        noise = self.label_noise
+        if noise.train is None or noise.unquestioned_accuracy is None:
+            return f"{line}; the share of wrong labels cannot be estimated: {noise.reason}"
+        share = 100 * noise.train / self.train.comments
+        return (
+            f"{line}; ≈{share:.0f} % of the training labels look wrong to a model that classifies "
+            f"{100 * noise.unquestioned_accuracy:.0f} % of the others correctly"
+        )
 
 
 def examine(key: str) -> Audit:

@@ -7,10 +7,11 @@ false matches; at the threshold itself one pair in 500 is missed.
 """
 
 import functools
-import re
 from collections.abc import Sequence
 
 from rensa import RMinHash, RMinHashLSH
+
+from worthit.datasets import words
 
 SIMILAR = 0.8
 SHINGLE = 5
@@ -19,7 +20,6 @@ METHOD = f"MinHash, then Jaccard similarity ≥ {SIMILAR:g} of character {SHINGL
 _BANDS, _ROWS = 21, 6  # a pair at SIMILAR shares a band with probability 1 - (1 - 0.8⁶)²¹ = 0.998
 _SEED = 42
 _MOST_COMPARED = 100  # candidates per comment: a template may occur thousands of times
-_NO_WORD = re.compile(r"[\W_]+")
 
 
 class Index:
@@ -67,7 +67,7 @@ def shingles(text: str) -> frozenset[str]:
 
     A text without letters and digits is one shingle: itself.
     """
-    folded = _NO_WORD.sub(" ", text.casefold()).strip() or text
+    folded = " ".join(words.runs(text.casefold().replace("_", " "))) or text
     return frozenset(folded[i : i + SHINGLE] for i in range(max(len(folded) - SHINGLE + 1, 1)))
 
 

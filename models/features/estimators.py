@@ -100,6 +100,11 @@ def save_vectorizer(vectorizer: Vectorizer, folder: Path, name: str) -> None:
     save_file({"idf": vectorizer.idf}, folder / f"{name}.safetensors")
 
 
+def has_vectorizer(folder: Path, name: str) -> bool:
+    """True if `save_vectorizer` wrote it."""
+    return (folder / f"{name}.json").is_file()
+
+
 def load_vectorizer(folder: Path, name: str) -> Vectorizer:
     """Read what `save_vectorizer` wrote."""
     content = json.loads((folder / f"{name}.json").read_text("utf-8"))

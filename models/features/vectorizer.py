@@ -1,11 +1,14 @@
 """Comments as tf-idf vectors: what scikit-learn's TfidfVectorizer computes, many times as fast.
 
+Words are those of any script (`datasets/words.py`), which for English are TfidfVectorizer's.
+
 Fitting counts the character n-grams of each distinct word once and leaves the rest to scikit-learn.
 Scoring counts with `ngrams`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -13,10 +16,11 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
+from worthit.datasets import words
 from worthit.datasets.errors import DataError
 from worthit.models.features import ngrams
 
-_WORD = r"(?u)\b\w\w+\b"  # two characters or more, as in `ngrams.WordNGrams(shortest=2)`
+_SHORTEST = 2  # characters of a word, as in TfidfVectorizer
 _CHUNK = 512  # comments; larger chunks are not faster and need more memory
 
 
@@ -29,7 +33,6 @@ class NGramOptions:
     sublinear_tf: bool = False
     strip_accents: str | None = None  # or "unicode"
     lowercase: bool = True
-    token_pattern: str = _WORD
 
 
 class Vectorizer:
@@ -52,7 +55,7 @@ class Vectorizer:
         if options.analyzer == "char_wb":
             self._counter = ngrams.CharacterNGrams(terms)
         else:
-            self._counter = ngrams.WordNGrams(terms, shortest=2)
+            self._counter = ngrams.WordNGrams(terms, _SHORTEST)
 
     @classmethod
     def fit(
@@ -110,15 +113,15 @@ def _normalize(texts: Sequence[str], options: NGramOptions) -> Sequence[str]:
 
 def _count(texts: Sequence[str], options: NGramOptions) -> tuple[np.ndarray, sparse.csr_array]:
     """The terms, and how often each comment contains them."""
-    counter = CountVectorizer(
-        lowercase=False,
-        analyzer=options.analyzer,
-        ngram_range=options.ngram_range,
-        token_pattern=options.token_pattern,
-    )
+    common = {
+        "lowercase": False, "analyzer": options.analyzer, "ngram_range": options.ngram_range,
+    }  # fmt: skip
     if options.analyzer == "word":
+        split = partial(words.split, shortest=_SHORTEST)
+        counter = CountVectorizer(tokenizer=split, token_pattern=None, **common)
         counts = counter.fit_transform(texts)
     else:
-        words, occurrences = ngrams.distinct_words(texts)
-        counts = occurrences @ counter.fit_transform(words)
+        counter = CountVectorizer(**common)
+        distinct, occurrences = ngrams.distinct_words(texts)
+        counts = occurrences @ counter.fit_transform(distinct)
     return counter.get_feature_names_out(), counts

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from worthit.datasets.errors import CheckpointError, ModelError
-from worthit.models.contract import Probabilities, Size, Variant
-from worthit.models.transformer import batches
+from worthit.models.contract import Probabilities, Size, TokenCounts, Variant
+from worthit.models.transformer import batches, token_counts
 from worthit.models.transformer.bert_settings import BertSettings
 
 if TYPE_CHECKING:
@@ -101,6 +101,9 @@ class RuntimeBert(Variant[BertSettings]):
     def truncated_share(self, texts: Sequence[str]) -> float:
         encodings = self._tokenizer.encode_batch(list(texts))
         return float(np.mean([bool(encoding.overflowing) for encoding in encodings]))
+
+    def count_tokens(self, texts: Sequence[str]) -> TokenCounts:
+        return token_counts.count(self._tokenizer, texts)
 
     def _save(self, folder: Path) -> None:
         self._save_network(folder)

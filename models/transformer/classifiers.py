@@ -11,7 +11,16 @@ import numpy as np
 import torch
 import transformers
 
-from worthit.models.contract import Base, Classifier, Labels, Probabilities, Progress, S, silent
+from worthit.models.contract import (
+    Base,
+    Classifier,
+    Labels,
+    Probabilities,
+    Progress,
+    S,
+    TokenCounts,
+    silent,
+)
 from worthit.models.hardware import devices
 from worthit.models.transformer import (
     batches,
@@ -82,6 +91,15 @@ class TokenClassifier(Classifier[S]):
         if not hasattr(self.settings, "epochs"):
             return 1.0
         return float(epochs.settle(self.settings, len(texts), len(self.classes)).epochs)
+
+    def count_tokens(self, texts: Sequence[str]) -> TokenCounts:
+        tokens = batches.encode(self._tokenizer, texts, special=False)
+        unknown = self._tokenizer.unk_token_id
+        return TokenCounts(
+            sum(map(len, texts)),
+            sum(map(len, tokens)),
+            0 if unknown is None else sum(each.count(unknown) for each in tokens),
+        )
 
     def _finetune(
         self,

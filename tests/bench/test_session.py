@@ -139,6 +139,31 @@ def test_guesses_about_a_users_table_are_printed_and_saved(
     assert str(tmp_path) not in repr(run.data)
 
 
+def test_models_that_cannot_read_the_comments_are_named_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
+    rows = [
+        f"今天我们在店里又吃了一次{i}{'好汤' if i % 2 else '坏面包'},{i % 2}" for i in range(200)
+    ]
+    table = tmp_path / "mine.csv"
+    table.write_text("\n".join(["text,label", *rows]) + "\n", "utf-8")
+    for given, named in (
+        (
+            ("--models", "tfidf,bert,llama"),
+            "languages: zh; bert, llama start from weights for English",
+        ),
+        (("--models", "tfidf,bert", "--checkpoint", "bert=some/other"), ""),
+        (("--models", "hf:all-MiniLM-L6-v2"), "hf:all-MiniLM-L6-v2 start from weights for English"),
+    ):
+        with (tmp_path / "progress").open("w") as stream:
+            chosen = options("--dataset", str(table), "--runs-folder", str(tmp_path / "r"), *given)
+            session.Session(chosen, 1, Progress(stream)).open()
+        printed = " ".join((tmp_path / "progress").read_text().split())
+        assert named in printed
+        assert ("weights for English" in printed) == bool(named)
+
+
 def test_a_run_that_cannot_be_saved_is_refused_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,10 @@ def test_comments_are_cut_as_bert_cuts_them(converted: RuntimeBert, bert: Path) 
     model, original = converted, Bert.load(bert)
     assert [e.ids for e in model._tokenizer.encode_batch(texts)] == original._tokens(texts)
     assert model.truncated_share(texts) == original.truncated_share(texts) == pytest.approx(1 / 3)
+    whole = [*texts, "\u0e14\u0e35"]  # Thai, which the vocabulary does not have
+    assert model.count_tokens(whole) == original.count_tokens(whole)
+    assert original.count_tokens(whole[1:2]).tokens == 2
+    assert original.count_tokens(whole[3:]).unknown == 1
     assert model.size() == original.size()
 
 

@@ -12,6 +12,7 @@ import tokenizers
 
 from worthit.datasets.errors import ModelError
 from worthit.models import registry, static
+from worthit.models.contract import TokenCounts
 
 VECTORS = {"[UNK]": (0, 0), "good": (3, 4), "bad": (0, -2), "word": (1, 0)}
 
@@ -65,6 +66,7 @@ def test_many_comments_are_embedded_in_chunks(make: Any, monkeypatch: pytest.Mon
 def test_long_comments_are_cut_and_counted(make: Any, max_length: int, share: float) -> None:
     model = fitted(make(max_length=max_length))
     assert model.truncated_share(["word word good", "word"]) == share
+    assert model.count_tokens(["word word good", "word"]) == TokenCounts(18, 4, 0)
     same = model._embed(["word word good"]) == pytest.approx(model._embed(["word word"]))
     assert same == (share > 0)
 

@@ -88,6 +88,9 @@ def test_the_comment_is_cut_and_never_the_cue(tiny_llama: Path) -> None:
     assert len(long) == 5 + len(cue)
     assert model.truncated_share(["the page", "the page " * 50]) == 0.5
     assert zero_shot(tiny_llama, max_length=None).truncated_share(["the page " * 50]) == 0
+    counts = model.count_tokens(["the page " * 50])
+    assert counts.characters == 450
+    assert counts.tokens >= 100
 
 
 @pytest.mark.parametrize("pads", [False, True])

@@ -131,7 +131,8 @@ def test_lock_links_of_editors_are_not_code(
     assert all(file.is_file() for file in files)
     monkeypatch.setattr(artifacts, "__file__", str(tmp_path / "bench" / "saved" / "artifacts.py"))
     shutil.copytree(package, tmp_path / "models", symlinks=True)
-    assert artifacts.model_code() == [tmp_path / "models" / "__init__.py"]
+    words = tmp_path / "datasets" / "words.py"
+    assert artifacts.model_code() == [words, tmp_path / "models" / "__init__.py"]
 
 
 def test_changed_code_is_trained_again(

@@ -173,8 +173,8 @@ DAMAGES: list[tuple[Callable[[Any], object], str]] = [
         "data.audit.near_duplicates.ids has ffffffff, which is not a test comment",
     ),
     (
-        lambda raw: raw["data"]["audit"]["label_noise"].update(test=None),
-        "data.audit.label_noise needs both counts, or a reason instead of them",
+        lambda raw: raw["data"]["audit"]["label_noise"].update(train=None),
+        "data.audit.label_noise needs a number of labels, or a reason instead of it",
     ),
     (
         lambda raw: raw["noise"].update(samples=0),

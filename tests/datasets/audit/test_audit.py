@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 
 from worthit.datasets import prepare
-from worthit.datasets.audit import label_noise, near_duplicates, personal_data
+from worthit.datasets.audit import (
+    label_noise,
+    near_duplicates,
+    noise_calibration,
+    personal_data,
+)
 from worthit.datasets.audit.audit import Audit, _length_auc, examine
+from worthit.datasets.audit.noise_calibration import Kind, is_close
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.language import foreign_confidence, identified
 from worthit.datasets.sources.synthetic import synthetic
@@ -97,6 +103,32 @@ def test_languages_are_identified_with_the_confidence_that_comments_are_foreign(
     assert found[3][1] == 0.0
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("房间很干净", "zh"),
+        ("ありがとう漢字", "ja"),
+        ("좋아요", "ko"),
+        ("ดีมาก", "th"),
+        ("хорошо очень", "ru"),
+    ],
+)
+def test_a_short_text_of_another_script_is_not_english(text: str, code: str) -> None:
+    assert list(identified([text])) == [(code, 1.0)]
+
+
+def test_english_with_words_of_another_script_is_english() -> None:
+    text = "The article on 房间很干净 needs better sources, I think, and \u03bc is a symbol"
+    assert list(identified([text, "\u03bc = 3", "水"]))[0] == ("en", 0.0)
+    assert [sure for _, sure in identified(["\u03bc = 3"])] == [0.0]
+
+
+def test_marks_do_not_break_words_of_near_duplicates() -> None:
+    first, second = "किताब", "कतब"  # differ in vowel signs
+    assert near_duplicates.shingles(first) != near_duplicates.shingles(second)
+    assert near_duplicates.shingles("A_b, c!") == near_duplicates.shingles("a b c")
+
+
 def _flipped(flip: float, size: int = 1_500) -> tuple[list[str], np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     truth = rng.integers(2, size=size)
@@ -114,12 +146,53 @@ def test_label_noise_is_about_the_share_of_flipped_labels(flip: float) -> None:
     texts, labels, wrong = _flipped(flip)
     ids = [str(i) for i in range(1_000, 1_500)]
     found = label_noise.estimate(texts[:1_000], labels[:1_000], texts[1_000:], labels[1_000:], ids)
-    assert found.train == pytest.approx(wrong[:1_000].sum(), abs=25)
-    assert found.test == pytest.approx(wrong[1_000:].sum(), abs=15)
+    assert found.train is not None
+    assert is_close(found.train / 1_000, wrong[:1_000].mean())
+    assert found.questioned == pytest.approx(wrong[1_000:].sum(), abs=15)
+    assert found.unquestioned_accuracy == pytest.approx(1, abs=0.03)
     if flip:
         worst = [int(id_) for id_ in found.suspects[:40]]
         assert wrong[worst].mean() > 0.9
         assert found.model_accuracy == pytest.approx(1 - flip, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes", "rate", "by_class", "is_shown"),
+    [
+        (Kind(0.5), 2, 0.1, True, True),
+        (Kind(0.5), 5, 0.1, False, True),
+        (Kind(0.5, rare=0.2), 2, 0.05, False, True),
+        (Kind(0.1), 2, 0.0, False, False),  # few typical words
+        (Kind(0.5, shared=0.7), 2, 0.0, False, False),  # words of the other class
+        (Kind(0.5, shared=0.7), 5, 0.1, False, False),
+    ],
+)
+def test_label_noise_is_shown_only_where_comments_are_easy_for_the_judge(
+    kind: Kind, classes: int, rate: float, by_class: bool, is_shown: bool
+) -> None:
+    texts, truth = noise_calibration.clean(kind, 600, classes, 1)
+    labels = noise_calibration.changed(truth, classes, rate, 2, by_class=by_class)
+    found = label_noise.estimate(texts, labels, texts[:50], labels[:50], ["x"] * 50)
+    assert (found.train is not None) == is_shown
+    assert bool(found.reason) != is_shown
+    if found.train is not None:
+        assert is_close(found.train / 600, float((labels != truth).mean()))
+    else:
+        assert found.questioned is not None  # the suspects stay
+        assert "not question; an estimate takes 93 % of the latter" in found.reason
+
+
+def test_where_sureness_tells_disagreements_apart_no_label_noise_is_shown() -> None:
+    labels = np.tile([0, 1], 400)
+    sure = np.linspace(0.55, 0.99, 800)
+    agrees = np.arange(800) % 10 > (np.arange(800) < 600) * 2  # rarer among the surest quarter
+    shown = np.where(agrees, labels, 1 - labels)
+    probabilities = np.where(shown == 1, sure, 1 - sure)
+    held_out = np.column_stack([1 - probabilities, probabilities])
+    share, reason = label_noise._share(labels, held_out, 0.8, 0.97)
+    assert share is None
+    assert "30 % where it is a little less sure" in reason
+    assert label_noise._share(labels[:300], held_out[:300], 0.8, 0.97)[1].startswith("300 training")
 
 
 def test_suspects_are_ordered_most_likely_wrong_first() -> None:
@@ -140,7 +213,7 @@ def test_label_noise_needs_enough_comments_and_a_model_better_than_guessing() ->
     texts = [" ".join(rng.choice(words, 6)) + f" w{i}" for i in range(300)]
     labels = rng.integers(2, size=300)
     found = label_noise.estimate(texts, labels, texts[:50], labels[:50], ["x"] * 50)
-    assert (found.train, found.test, found.suspects) == (None, None, ())
+    assert (found.train, found.questioned, found.suspects) == (None, None, ())
     assert "no better than guessing" in found.reason
     alone = [f"w{i}" for i in range(300)]
     nothing = label_noise.estimate(alone, labels, alone[:50], labels[:50], ["x"] * 50)

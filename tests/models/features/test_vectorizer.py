@@ -2,7 +2,7 @@
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gensim.models
@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
 from worthit.datasets import registry as datasets
+from worthit.datasets import words
 from worthit.datasets.errors import DataError
 from worthit.models import fasttext
 from worthit.models.features import estimators, ngrams
@@ -40,6 +41,14 @@ _STRANGE = [
     "nice old article " * 600,
     "un\u00a0breakable\u2028line  doubled   spaces",
 ]
+
+
+#: a word of any script, as the vectorizer finds it
+_WORDS = {"tokenizer": functools.partial(words.split, shortest=2), "token_pattern": None}
+
+
+def _accents(strip: str | None) -> Callable[[str], str] | None:
+    return ngrams.strip_accents if strip else None
 
 
 @functools.cache
@@ -76,7 +85,8 @@ def test_vectors_are_those_of_scikit_learn(
     fast, vectors = Vectorizer.fit(texts, options, min_df=2)
     plain = TfidfVectorizer(
         analyzer=analyzer, ngram_range=ngram_range, sublinear_tf=sublinear_tf,
-        strip_accents=strip_accents, min_df=2,
+        strip_accents=_accents(strip_accents), min_df=2,
+        **(_WORDS if analyzer == "word" else {}),
     )  # fmt: skip
     expected = plain.fit_transform(texts)
     assert fast.terms == plain.get_feature_names_out().tolist()
@@ -98,10 +108,10 @@ def test_vectors_are_those_of_scikit_learn(
 
 def test_tfidf_scores_as_plain_scikit_learn_does() -> None:
     texts, labels = _comments()
-    common = {"min_df": 2, "sublinear_tf": True, "strip_accents": "unicode"}
+    common = {"min_df": 2, "sublinear_tf": True, "strip_accents": ngrams.strip_accents}
     plain = make_pipeline(
         make_union(
-            TfidfVectorizer(ngram_range=(1, 2), **common),
+            TfidfVectorizer(ngram_range=(1, 2), **common, **_WORDS),
             TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **common),
         ),
         LogisticRegression(C=5.0, max_iter=1000),
@@ -113,7 +123,7 @@ def test_tfidf_scores_as_plain_scikit_learn_does() -> None:
 def test_lsa_scores_as_plain_scikit_learn_does() -> None:
     texts, labels = _comments()
     plain = make_pipeline(
-        TfidfVectorizer(sublinear_tf=True),
+        TfidfVectorizer(sublinear_tf=True, **_WORDS),
         TruncatedSVD(60, random_state=0),
         LogisticRegression(C=50.0, max_iter=1000),
     ).fit(texts, labels)
@@ -128,7 +138,7 @@ def test_word2vec_averages_the_words_that_scikit_learn_counts(tmp_path: Path) ->
     texts = [text.encode("utf-8", "ignore").decode() for text in texts]  # gensim takes nothing else
     model = Word2Vec().fit(texts, labels)
     counter = CountVectorizer(
-        token_pattern=r"(?u)\b\w+\b", vocabulary=model._words, dtype=np.float32
+        tokenizer=words.split, token_pattern=None, vocabulary=model._words, dtype=np.float32
     )
     counts = counter.transform(_unseen())
     means = (counts @ model._vectors) / np.maximum(np.asarray(counts.sum(axis=1)).reshape(-1, 1), 1)
@@ -136,12 +146,12 @@ def test_word2vec_averages_the_words_that_scikit_learn_counts(tmp_path: Path) ->
 
 
 def test_ngrams_are_in_the_buckets_that_gensim_puts_them_in() -> None:
-    words = sorted({word for text in _unseen() for word in ngrams.split_words(text)})
-    words.append("x\U00010428\U00020000y")
-    assert {1, 2, 3, 4} <= {len(character.encode()) for character in "".join(words)}
+    distinct = sorted({word for text in _unseen() for word in words.split(text)})
+    distinct.append("x\U00010428\U00020000y")
+    assert {1, 2, 3, 4} <= {len(character.encode()) for character in "".join(distinct)}
     for buckets in (7, 50_000):
-        counts = fasttext.count_ngrams(words, buckets)
-        for row, word in enumerate(words):
+        counts = fasttext.count_ngrams(distinct, buckets)
+        for row, word in enumerate(distinct):
             known = Counter(ft_ngram_hashes(word, 3, 6, buckets))
             assert dict(zip(counts[[row]].indices, counts[[row]].data, strict=True)) == known
 
@@ -151,16 +161,15 @@ def test_fasttext_has_gensims_vectors_of_known_and_unknown_words(tmp_path: Path)
     model = fasttext.FastText(fasttext.FastTextSettings(buckets=500, epochs=20)).fit(texts, labels)
     model.save(tmp_path)
     again = fasttext.FastText.load(tmp_path)
-    words_of = CountVectorizer(token_pattern=r"(?u)\b\w+\b").build_analyzer()
+    words_of = CountVectorizer(tokenizer=words.split, token_pattern=None).build_analyzer()
     theirs = gensim.models.FastText(
         [words_of(text) for text in texts],
         sg=1, alpha=0.1, min_n=3, max_n=6, bucket=500, epochs=20, min_count=1, seed=0, workers=1,
     ).wv  # fmt: skip
     means = np.zeros((len(_unseen()), 100))
     for row, text in enumerate(_unseen()):
-        words = words_of(text)
-        if words:
-            means[row] = np.mean([theirs[word] for word in words], axis=0)
+        if found := words_of(text):
+            means[row] = np.mean([theirs[word] for word in found], axis=0)
     unknown = {word for text in _unseen() for word in words_of(text)} - set(theirs.index_to_key)
     assert {"breakable", "unheard", "zz"} <= unknown
     for fitted in (model, again):
@@ -173,9 +182,14 @@ def _same(got: np.ndarray, expected: np.ndarray, within: float = 1e-9) -> None:
     assert np.abs(got - expected).max() < within
 
 
-def test_accents_go_as_scikit_learn_strips_them() -> None:
-    for text in _unseen():
+def test_accents_go_as_scikit_learn_strips_them_but_vowel_signs_stay() -> None:
+    latin = [text for text in _unseen() if "\u0915" not in text]
+    for text in latin:
         assert ngrams.strip_accents(text) == strip_accents_unicode(text)
+    assert ngrams.strip_accents("\u0915\u094d\u0937 \u0e0b\u0e38\u0e1b \u304c \ud55c") == (
+        "\u0915\u094d\u0937 \u0e0b\u0e38\u0e1b \u304c \ud55c"
+    )
+    assert ngrams.strip_accents("\u0643\u062a\u064e\u0628") == "\u0643\u062a\u0628"
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 600])

@@ -86,7 +86,8 @@ def suspicious_run(folder: Path) -> tuple[Run, list[str]]:
     test = part(labels, ids=tuple(ids), toxic_share=(0.75, *[None] * 19), raters=(4,) * 20)
     scores = tuple(float(1 - label) if i == 7 else float(label) for i, label in enumerate(labels))
     made = scored_run(key, test, cell("lsa", scores))
-    audit = audited(label_noise=LabelNoise(2, 3, 0.9, (ids[7], ids[0]))).data.audit
+    noise = LabelNoise(2, 3, 0.9, (ids[7], ids[0]), unquestioned_accuracy=0.97)
+    audit = audited(label_noise=noise).data.audit
     made = dataclasses.replace(made, data=dataclasses.replace(made.data, audit=audit))
     return made, list(tested.texts)
 
@@ -103,6 +104,10 @@ def test_suspects_come_from_the_cache_the_likeliest_first(tmp_path: Path) -> Non
         "1 more look wrong; a run saves only the 2 likeliest",
     ]
     assert len(comments.suspects(made, 1, 80)) == 2
+    noise = dataclasses.replace(made.data.audit.label_noise, train=None, reason="a weak judge")
+    audit = dataclasses.replace(made.data.audit, label_noise=noise)
+    made = dataclasses.replace(made, data=dataclasses.replace(made.data, audit=audit))
+    assert comments.suspects(made, 1, 80)[0] == "many may only be hard comments: a weak judge"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_estimates_are_marked_and_only_labels_ask_for_action() -> None:
     text = section(audited())
     assert text.split("\n\n")[1] == "1 of 6 checks ask for action: labels."
     assert "*≈2* (10.0 %)" in text
-    assert "*≈1* (5.0 %)" in text
+    assert "97.0 % of those whose labels it does not question" in text
     assert text.count("To do: ") == 1
     assert "none of the 30 test comments (balanced and natural) is a near-duplicate" in text
     assert "all classes have the same number" in text
@@ -34,7 +34,7 @@ def test_estimates_are_marked_and_only_labels_ask_for_action() -> None:
 
 
 def test_sound_data_ask_for_no_action() -> None:
-    text = section(audited(label_noise=LabelNoise(0, 0, 0.9)))
+    text = section(audited(label_noise=LabelNoise(0, 0, 0.9, unquestioned_accuracy=0.97)))
     assert text.split("\n\n")[1] == "0 of 6 checks ask for action."
     assert "To do" not in text
 
@@ -65,9 +65,20 @@ def test_each_finding_says_what_to_do() -> None:
     assert "40.0 % of the training side are not identified as de" in text
     assert "3 with web links" in text
     assert "n/a [1]" in text
-    assert "the number of wrong labels is unknown: too few" in text
+    assert "the share of wrong labels cannot be estimated: too few" in text
     # 18 of 20 are correct; without one correct and one wrong comment 17 of 18
     assert "changes by at most +4.4 points (lsa)" in text
+
+
+def test_models_that_cannot_read_the_language_are_named() -> None:
+    made = audited(train=factories.side_audit(languages={"zh": 20}))
+    cells = [
+        dataclasses.replace(cell, setup=factories.setup(languages=("en",))) for cell in made.cells
+    ]
+    text = section(dataclasses.replace(made, cells=tuple(cells)))
+    assert "zh 100.0 % of the training side. These models start from weights that cannot" in text
+    assert "lsa (weights for English)" in text
+    assert "To do: give them weights that know zh (`--checkpoint MODEL=ID_OR_PATH`)" in text
 
 
 def test_copies_change_the_accuracy_of_three_classes_too() -> None:
