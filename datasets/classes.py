@@ -1,4 +1,4 @@
-"""Class indices: their type, and how many classes there may be."""
+"""Class indices: their type, how many classes there may be, and the usual ones."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,3 +10,6 @@ Labels = npt.NDArray[np.int16]
 
 #: a column with more different labels holds numbers, ids or texts, not classes
 MOST_CLASSES = 500
+
+#: the classes of a task that names none
+TOXIC = ("not toxic", "toxic")

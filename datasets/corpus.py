@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
 from worthit.datasets.classes import LABEL_TYPE
+from worthit.datasets.classes import TOXIC as TOXIC_CLASSES
 from worthit.datasets.errors import DataError
 from worthit.datasets.language import foreign_confidence
 from worthit.datasets.registry import Source
@@ -41,7 +42,7 @@ _KEY = b"worthit"
 class About:
     """What a source says about its comments as a whole. Saved in the metadata of the table."""
 
-    classes: tuple[str, ...] = ("not toxic", "toxic")
+    classes: tuple[str, ...] = TOXIC_CLASSES
     notes: tuple[str, ...] = ()  # a line on each guess and repair
     unlabelled: int = 0  # rows without a label, which are left out
     of_left_out_classes: int = 0  # rows of classes that cannot be split

@@ -15,8 +15,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.classes import Labels as Labels
 from worthit.datasets.errors import CellError, CheckpointError, DataError, OptionError, RunError
+from worthit.models.card import CARD, Base, Card, read_card
 
 Probabilities = npt.NDArray[np.float64]
 #: shape (n,), how much each comment counts in training; their mean is 1
@@ -26,10 +28,6 @@ Progress = Callable[[int, int], None]
 S = TypeVar("S")
 
 DEVICES = ("cpu", "cuda", "mps")
-#: the classes of a task that names none, and of a card without classes
-TOXIC = ("not toxic", "toxic")
-#: the file that makes a folder a saved model
-CARD = "worthit.json"
 
 _CLASSES_NAMED = 6  # in an error message
 
@@ -71,37 +69,6 @@ class TokenCounts:
     characters: int
     tokens: int
     unknown: int  # tokens that stand for text which the vocabulary does not have
-
-
-@dataclass(frozen=True)
-class Base:
-    """Pretrained weights that a saved model needs in addition to its own files."""
-
-    checkpoint: str  # as given at training
-    origin: str
-    identity: str  # changes whenever the weights do
-
-
-@dataclass(frozen=True)
-class Card:
-    """The description in a saved model's folder."""
-
-    model: str
-    seed: int
-    settings: dict[str, Any]
-    base: Base | None = None  # None: the folder is complete
-    classes: tuple[str, ...] = TOXIC  # in the order of their indices
-
-
-def read_card(folder: Path) -> Card:
-    """Raises RunError unless `folder` holds a saved model."""
-    try:
-        return msgspec.json.decode((folder / CARD).read_bytes(), type=Card)
-    except (OSError, msgspec.DecodeError) as error:
-        raise RunError(
-            f"{folder} holds no saved model ({CARD} is missing or damaged); copy the whole folder "
-            "again, or train again (--retrain)"
-        ) from error
 
 
 class Classifier(ABC, Generic[S]):

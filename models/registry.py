@@ -22,7 +22,8 @@ from worthit.datasets.errors import (
     is_out_of_memory,
     one_line,
 )
-from worthit.models.contract import DEVICES, Classifier, ModelEntry, read_card
+from worthit.models.card import read_card
+from worthit.models.contract import DEVICES, Classifier, ModelEntry
 
 HF = "hf:"
 ENDPOINT = "endpoint:"

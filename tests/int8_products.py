@@ -15,9 +15,11 @@ from worthit.bench.cells.work import Work
 from worthit.bench.saved import artifacts
 from worthit.bench.saved.record import Setup
 from worthit.datasets.cache import cache_folder
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import DeviceError, OptionError, RunError
 from worthit.models import registry
-from worthit.models.contract import TOXIC, read_card, silent
+from worthit.models.card import read_card
+from worthit.models.contract import silent
 from worthit.models.transformer import int8_linear
 
 TEXTS = [

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from worthit.bench.cell import Cell
+from worthit.bench.cells.curve_sizes import curve_sizes
 from worthit.bench.cells.engine import Limit, Worker
 from worthit.bench.cells.progress import Progress, figure_text, shortened
 from worthit.bench.instruments.comment_sample import sample_by_length
@@ -18,7 +17,6 @@ from worthit.bench.saved import consistency, record
 from worthit.datasets import prepare
 from worthit.datasets.errors import CellError, DataError, DeviceError
 from worthit.datasets.splits import manifest
-from worthit.models.contract import Labels
 from worthit.models.registry import entry, is_endpoint
 
 T = TypeVar("T")
@@ -27,19 +25,6 @@ T = TypeVar("T")
 _SETUP_LIMIT = Limit(3600.0, "use a faster network, or local weights with --checkpoint")
 _PAUSE_S = 2.0  # before a disturbed measurement is repeated
 _REMEDY = "give a longer --cell-limit, or a smaller --train-size and --test-size"
-_CURVE_POINTS = 5  # besides the whole training set
-_FEWEST_COMMENTS = 60  # below, accuracy says little
-
-
-def curve_sizes(labels: Labels) -> list[int]:
-    """Sizes of a learning curve's training sets: a half, a quarter, … of all comments.
-
-    Args:
-        labels: of all training comments. A set is the first comments, and has every class.
-    """
-    halves = [len(labels) >> halvings for halvings in range(1, _CURVE_POINTS + 1)]
-    _, firsts = np.unique(labels, return_index=True)
-    return [size for size in halves if size >= max(_FEWEST_COMMENTS, firsts.max() + 1)]
 
 
 def _changes(tuning: record.Tuning) -> str:

@@ -10,7 +10,7 @@ from worthit.bench.saved import run_file
 from worthit.bench.saved.record import CellRecord, Run
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import OptionError, OutputError, RunError
-from worthit.models.contract import CARD, Card, read_card
+from worthit.models.card import CARD, Card, read_card
 from worthit.models.registry import ENDPOINT, HF, MODELS, is_user_code, row_name
 
 _MEASURE = "measure with: worthit run"

@@ -13,8 +13,9 @@ import numpy as np
 import tokenizers
 
 from worthit.bench.speed.implementations import Task, score_by_length
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CellError, DeviceError
-from worthit.models.contract import TOXIC, Probabilities
+from worthit.models.contract import Probabilities
 from worthit.models.hardware import processor
 from worthit.models.transformer import prompts
 

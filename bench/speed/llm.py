@@ -14,7 +14,8 @@ import torch
 import transformers
 
 from worthit.bench.speed.implementations import Task, score_by_length
-from worthit.models.contract import TOXIC, Labels, Probabilities, Progress
+from worthit.datasets.classes import TOXIC
+from worthit.models.contract import Labels, Probabilities, Progress
 from worthit.models.hardware import devices
 from worthit.models.transformer.prompts import CUE, Prompt, prompt
 from worthit.models.weights import checkpoints

@@ -14,9 +14,9 @@ from typing import Any, Literal
 import numpy as np
 
 from worthit.datasets import registry as datasets
-from worthit.datasets.classes import LABEL_TYPE
+from worthit.datasets.classes import LABEL_TYPE, TOXIC
 from worthit.datasets.errors import DataError, WorthitError, described
-from worthit.models.contract import TOXIC, Classifier, Labels, Probabilities
+from worthit.models.contract import Classifier, Labels, Probabilities
 from worthit.models.contract_check.pickles import is_pickle
 
 #: makes an untrained model for these classes, always the same

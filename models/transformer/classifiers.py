@@ -11,8 +11,8 @@ import numpy as np
 import torch
 import transformers
 
+from worthit.models.card import Base
 from worthit.models.contract import (
-    Base,
     Classifier,
     Labels,
     Probabilities,

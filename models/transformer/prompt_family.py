@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CheckpointError, OptionError
-from worthit.models.contract import TOXIC
 from worthit.models.transformer import prompts
 from worthit.models.transformer.prompts import CUE, FirstTokens, Prompt
 

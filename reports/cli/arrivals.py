@@ -32,7 +32,7 @@ from worthit.bench.saved.record import DEFAULT_P99_LIMIT_MS, CellRecord, Run, si
 from worthit.datasets import prepare
 from worthit.datasets.errors import OptionError, WorthitError
 from worthit.models import registry
-from worthit.models.contract import read_card
+from worthit.models.card import read_card
 from worthit.models.hardware import processor
 from worthit.reports.analysis.serving import Server, highest_rate_per_s, server, simulated_ms
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from tabulate import tabulate
 
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import OptionError
 from worthit.models import contract, registry
-from worthit.models.contract import TOXIC, Classifier
+from worthit.models.contract import Classifier
 
 _WIDTHS = (22, 17, 28, 7)  # of columns; 80 with the gaps
 

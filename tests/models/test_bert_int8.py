@@ -19,10 +19,10 @@ from tests.int8_products import (
     multiplies,
     tune,
 )
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CheckpointError, DeviceError
 from worthit.models.bert import Bert
 from worthit.models.bert_int8 import BertInt8
-from worthit.models.contract import TOXIC
 from worthit.models.transformer import int8_linear
 from worthit.models.transformer.int8_linear import Int8Linear
 from worthit.reports.cli import main

@@ -9,10 +9,10 @@ import torch
 import transformers
 
 from tests.int8_products import LABELS, TEXTS, convert_in_a_cell, needs_openvino, tune
+from worthit.datasets.classes import TOXIC
 from worthit.models import registry
 from worthit.models.bert import Bert
 from worthit.models.bert_openvino import BertOpenVino
-from worthit.models.contract import TOXIC
 from worthit.models.transformer import openvino_network
 from worthit.models.transformer.bert_settings import BertSettings
 

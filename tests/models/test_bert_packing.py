@@ -10,8 +10,8 @@ import torch
 import transformers
 
 from tests.int8_products import LABELS, TEXTS
+from worthit.datasets.classes import TOXIC
 from worthit.models.bert import Bert
-from worthit.models.contract import TOXIC
 from worthit.models.embeddings import Embeddings
 from worthit.models.hardware import devices
 from worthit.models.transformer.bert_settings import BertSettings

@@ -25,10 +25,11 @@ from worthit.bench.cells.work import Work
 from worthit.bench.saved import artifacts
 from worthit.bench.saved.record import Training
 from worthit.datasets.cache import cache_folder
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CellError, CheckpointError, ModelError, OptionError, RunError
 from worthit.models import registry
 from worthit.models.bert import Bert
-from worthit.models.contract import TOXIC, silent
+from worthit.models.contract import silent
 from worthit.models.transformer import onnx_export, openvino_network
 from worthit.models.transformer.bert_runtimes import RuntimeBert
 from worthit.models.transformer.bert_settings import BertSettings

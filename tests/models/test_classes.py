@@ -15,17 +15,19 @@ from scipy.special import expit
 
 from tests import int8_products
 from worthit.bench.cell import Cell, Effort
-from worthit.bench.cells import cell_run
+from worthit.bench.cells import curve_sizes
 from worthit.bench.cells.work import Work
 from worthit.bench.saved import record
 from worthit.datasets import prepare
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CellError, DataError, RunError
 from worthit.datasets.splits import manifest
 from worthit.datasets.splits.protocol import Protocol
 from worthit.datasets.tables.columns import Choices
 from worthit.models import registry
 from worthit.models.bert import Bert
-from worthit.models.contract import CARD, TOXIC, Classifier, read_card
+from worthit.models.card import CARD, read_card
+from worthit.models.contract import Classifier
 from worthit.models.contract_check.pickles import is_pickle
 from worthit.models.lsa import LSA
 from worthit.models.scoring import chunks
@@ -248,7 +250,7 @@ def test_a_record_has_all_probabilities_of_each_comment(table: Path) -> None:
         assert found.sum(axis=1) == pytest.approx(np.ones(len(known)), abs=2e-6)
         assert np.mean(found.argmax(axis=1) == known.labels) > 0.9
     train = prepare.comments(split, "train")
-    point = work.curve_point(cell_run.curve_sizes(train.labels)[0])
+    point = work.curve_point(curve_sizes.curve_sizes(train.labels)[0])
     assert len(point.test) == len(quality.test)
 
 

@@ -22,9 +22,10 @@ from tests.int8_products import (
 )
 from worthit.bench.cell import Cell
 from worthit.bench.cells.work import Work
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CheckpointError, DeviceError, OptionError
 from worthit.models import registry
-from worthit.models.contract import TOXIC, silent
+from worthit.models.contract import silent
 from worthit.models.hardware import processor
 from worthit.models.llama import Llama
 from worthit.models.llama_int8 import LlamaInt8

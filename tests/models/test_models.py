@@ -15,9 +15,10 @@ from sklearn.metrics import roc_auc_score
 
 from tests import int8_products
 from worthit.datasets import registry as datasets
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import DataError, OptionError, UnknownNameError
 from worthit.models import registry, word_list
-from worthit.models.contract import TOXIC, Classifier
+from worthit.models.contract import Classifier
 from worthit.models.contract_check import check
 
 Maker = Callable[..., Classifier[Any]]

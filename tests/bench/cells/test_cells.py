@@ -15,7 +15,7 @@ import pytest
 
 from tests.in_process_worker import InProcessWorker
 from worthit.bench.cell import Cell, Effort
-from worthit.bench.cells import cell_run, work
+from worthit.bench.cells import cell_run, curve_sizes, work
 from worthit.bench.cells.engine import Limit, Worker
 from worthit.bench.cells.progress import Progress
 from worthit.bench.cells.work import Work
@@ -317,7 +317,7 @@ def test_scores_that_are_not_probabilities_fail_the_cell_and_are_not_saved(
             return answer
 
     monkeypatch.setattr(cell_run, "Worker", Wrong)
-    monkeypatch.setattr(cell_run, "_FEWEST_COMMENTS", 40)
+    monkeypatch.setattr(curve_sizes, "_FEWEST_COMMENTS", 40)
     wrong = "predict_proba has 1.5 at place 2; allowed is from 0 to 1"
     with one_cell(split, tmp_path) as run:
         with pytest.raises(CellError, match=wrong):
@@ -334,12 +334,12 @@ def test_a_learning_curve_trains_on_smaller_parts_of_the_same_comments(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alternating = np.arange(100_000) % 2
-    assert cell_run.curve_sizes(alternating[:1_000]) == [500, 250, 125, 62]
-    assert cell_run.curve_sizes(alternating) == [50_000, 25_000, 12_500, 6_250, 3_125]
-    assert cell_run.curve_sizes(alternating[:100]) == []
+    assert curve_sizes.curve_sizes(alternating[:1_000]) == [500, 250, 125, 62]
+    assert curve_sizes.curve_sizes(alternating) == [50_000, 25_000, 12_500, 6_250, 3_125]
+    assert curve_sizes.curve_sizes(alternating[:100]) == []
     alternating[249] = 2  # the first of a rare class, so smaller parts lack it
-    assert cell_run.curve_sizes(alternating[:1_000]) == [500, 250]
-    monkeypatch.setattr(cell_run, "_FEWEST_COMMENTS", 40)
+    assert curve_sizes.curve_sizes(alternating[:1_000]) == [500, 250]
+    monkeypatch.setattr(curve_sizes, "_FEWEST_COMMENTS", 40)
     monkeypatch.setattr(cell_run, "Worker", InProcessWorker)
     with one_cell(split, tmp_path) as run:
         points = run.learning_curve()

@@ -10,7 +10,7 @@ from tests import factories
 from tests.bench.cells.test_cells import SHORT, one_cell
 from tests.in_process_worker import InProcessWorker
 from worthit.bench.cell import Cell
-from worthit.bench.cells import cell_run, work
+from worthit.bench.cells import cell_run, curve_sizes, work
 from worthit.bench.cells.work import Work
 from worthit.bench.saved import record
 from worthit.datasets import prepare
@@ -101,7 +101,7 @@ def test_every_measurement_of_time_records_what_else_the_machine_did(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cell_run, "_PAUSE_S", 0.0)
-    monkeypatch.setattr(cell_run, "_FEWEST_COMMENTS", 40)
+    monkeypatch.setattr(curve_sizes, "_FEWEST_COMMENTS", 40)
     monkeypatch.setattr(cell_run, "Worker", InProcessWorker)
     with one_cell(split, tmp_path, attempts=2) as run:
         parts = (run.train(), run.latency(), run.throughput(), run.energy(), *run.learning_curve())

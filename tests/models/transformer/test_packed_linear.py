@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.int8_products import TEXTS
+from worthit.datasets.classes import TOXIC
 from worthit.models.bert import Bert
-from worthit.models.contract import TOXIC
 from worthit.models.llama import Llama
 from worthit.models.transformer import packed_linear
 from worthit.models.transformer.packed_linear import PackedLinear

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CheckpointError, OptionError
-from worthit.models.contract import TOXIC
 from worthit.models.transformer import prompt_family, prompts
 
 TEMPLATE = (

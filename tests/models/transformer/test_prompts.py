@@ -2,8 +2,8 @@
 
 import pytest
 
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CheckpointError
-from worthit.models.contract import TOXIC
 from worthit.models.transformer import prompts
 
 THREE = ("rivers", "music", "insults")

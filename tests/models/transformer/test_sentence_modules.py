@@ -12,8 +12,9 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
+from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CheckpointError
-from worthit.models.contract import TOXIC, silent
+from worthit.models.contract import silent
 from worthit.models.embeddings import Embeddings
 from worthit.models.transformer import sentence_modules
 from worthit.models.weights import checkpoints
