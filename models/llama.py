@@ -264,11 +264,6 @@ class Llama(TokenClassifier[LlamaSettings]):
                 a head that computes more than `_answer_logits`, such as Cohere's.
         """
         given, question = self.settings.checkpoint, self._question_tokens()
-        if self._room == 0:
-            raise CheckpointError(
-                f"the question alone has {len(question):,} tokens, and the context of {given} has no room "
-                "for a comment; use another checkpoint, or fewer classes (--positive-label CLASS)"
-            )
         comments = self._tokens(["yes", "no, not at all"])
         self._model.set_attn_implementation("eager")
         prefix = [] if self._is_padded else question

@@ -45,7 +45,7 @@ def test_scales_are_part_of_the_weights() -> None:
     features, labels, scales = rng.random((60, 5)), np.arange(60) % 3, rng.random(5) + 0.1
     expected = LogisticRegression(C=2).fit(features * scales, labels)
     for given in (features, sparse.csr_array(features)):
-        head = estimators.fit_head(given, labels, scales, C=2)
+        head = estimators.fit_head(given, labels, scales=scales, C=2)
         assert estimators.score(head, features) == pytest.approx(
             expected.predict_proba(features * scales), abs=1e-4
         )

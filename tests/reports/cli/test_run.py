@@ -97,7 +97,7 @@ def test_nothing_of_the_folder_leaks_in(tmp_path: Path) -> None:
     here = tmp_path / "here"  # the cache is beside it
     here.mkdir()
     words = ("lovely day", "awful day")
-    rows = [f"{words[i % 2]} {i},{('ham', 'spam')[i % 2]}" for i in range(200)]
+    rows = [f"{words[i % 2]} {i},{('ham', 'spam')[i % 2]}" for i in range(2_000)]
     (here / "mine.csv").write_text("\n".join(["text,label", *rows]) + "\n")
     (here / "conftest.py").write_text("raise SystemExit('conftest.py is read')\n")
     (here / "pytest.ini").write_text("[pytest]\nminversion = 99\naddopts = --nonsense\n")
