@@ -18,7 +18,8 @@ _WORD = re.compile(r"\w+")
 _NOT_IN_WORDS = {code: " " for code in range(128) if not _WORD.match(chr(code))}
 #: characters for which `\w+` is not enough: marks, joiners, and scripts without spaces
 _NOT_SIMPLE = re.compile(
-    "[\u0300-\u036f\u0483-\u1dff\u200c\u200d\u20d0-\u20ff\u2c00-\ud7ff\uf900-\uffff"
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u05cf\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0700-\u1dff"
+    "\u200c\u200d\u20d0-\u20ff\u2c00-\uabff\ud7a4-\ud7ff\uf900-\ufe0d\ufe10-\uffff"
     "\U00010000-\U0001efff\U00020000-\U0010ffff]"
 )
 _JOINERS = "\u200c\u200d"

@@ -150,7 +150,9 @@ class Embeddings(Encoder[EmbeddingsSettings]):
             return self._pooled(padded, lengths)
         sequence = torch.arange(len(tokens), device=self.device).repeat_interleave(lengths)
         sums = states.new_zeros(len(tokens), states.shape[2]).index_add_(0, sequence, row)
-        return self._modules.finish(sums / lengths[:, None])
+        if not self._modules.needs_only_direction:
+            sums = sums / lengths[:, None]
+        return self._modules.finish(sums)
 
     def _pooled(self, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """The embeddings of a padded batch's states, shape (rows, width, size)."""

@@ -191,11 +191,14 @@ def weighting(made: Any) -> str | None:
     if steps := getattr(made, "steps", None):
         name, last = steps[-1]
         prefix = f"{name}__"
-    if hasattr(last, "set_params") and "class_weight" in last.get_params():
+    settings = last.get_params() if hasattr(last, "get_params") else ()
+    if hasattr(last, "set_params") and "class_weight" in settings:
         return f"{prefix}class_weight"
-    if "sample_weight" in inspect.signature(last.fit).parameters:
-        return f"{prefix}sample_weight"
-    return None
+    try:
+        parameters = inspect.signature(last.fit).parameters
+    except (TypeError, ValueError):  # of compiled code
+        return None
+    return f"{prefix}sample_weight" if "sample_weight" in parameters else None
 
 
 @dataclass(frozen=True)

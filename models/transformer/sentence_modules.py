@@ -88,6 +88,11 @@ class SentenceModules:
     def is_plain_mean(self) -> bool:
         return self.modes == ("mean",) and (self.pools_prompt or not self.prompt)
 
+    @property
+    def needs_only_direction(self) -> bool:
+        """True if the length of a pooled vector does not matter, so that a sum is as good as a mean."""
+        return self.modes == ("mean",) and not self.steps
+
     def text(self, comment: str) -> str:
         """What the tokenizer gets."""
         text = f"{self.prompt}{comment}".strip()
@@ -103,6 +108,8 @@ class SentenceModules:
         """
         places = torch.arange(states.shape[1], device=states.device)
         real = (places < lengths[:, None]) & (places >= skipped)
+        if self.needs_only_direction:
+            return _sum(states, real)
         return torch.cat([_POOLS[mode](states, real, lengths) for mode in self.modes], dim=1)
 
     def finish(self, vectors: torch.Tensor) -> torch.Tensor:
@@ -146,6 +153,8 @@ def _read(folder: Path, given: str, device: str, is_packaged: bool) -> SentenceM
         _step(kind, folder / module["path"], given, device)
         for kind, module in zip(kinds[2:], modules[2:], strict=True)
     ]
+    if kinds[-1] == "Normalize":
+        steps.pop()  # `finish` ends in it
     pooling = {"pooling_mode": "mean"}
     if not is_packaged:
         pooling = _json(folder / modules[1]["path"] / "config.json")

@@ -11,7 +11,7 @@ cross-validated log loss is within one standard error of the best (Breiman et al
 left alone, a model that always says yes is not. A scale is positive: a model that ranks worse than
 chance is not turned around. A model that class weights trained has scores for equally common classes. They
 are first corrected for the shares here, once (`natural.corrected` gives the source); "raw" is then with this
-correction.
+correction. Without validation comments, they are corrected for the shares of the training comments.
 
 **Answers.** Offsets are added to the calibrated log-probabilities, and the highest one is the answer:
 
@@ -88,6 +88,10 @@ class Choice:
     offsets: tuple[float, ...] = ()  # of each class; empty: none
     shares: tuple[float, ...] = ()  # of the classes for which calibrated scores are probabilities
 
+    @property
+    def changes_scores(self) -> bool:
+        return not self.calibration.changes_nothing or bool(self.offsets)
+
     def calibrated(self, probabilities: Probabilities) -> Probabilities:
         """Calibrated probabilities, in the shape given: (n,) of the positive class, or (n, k)."""
         if self.calibration.changes_nothing:
@@ -137,7 +141,7 @@ class Decisions:
             if cell.quality is not None
         }
         calibrated, decided = run, run
-        if any(choice.comments for choice in choices.values()):
+        if any(choice.changes_scores for choice in choices.values()):
             calibrated = _applied(run, choices, decide=False)
             decided = _applied(run, choices, decide=True)
         return cls(run, calibrated, decided, choices, objective)
@@ -148,13 +152,22 @@ def choose(run: Run, cell: CellRecord, objective: Objective) -> Choice:
     labels = np.asarray(run.data.validation.labels, np.int64)
     probabilities = scores(run, cell, "validation")
     if len(labels) < LEAST_COMMENTS or len(probabilities) != len(labels):
-        return Choice("accuracy", 0)
+        return _without_validation(run, cell)
     shares = tuple(natural.validation_shares(run.data).tolist())
     prior = np.log(shares) if natural.is_weighted(cell) else None
     calibration = calibrate(probabilities, labels, prior)
     unbiased = Choice(objective.name, len(labels), calibration, shares=shares)
     offsets = _offsets(run.data, unbiased.calibrated(probabilities), labels, objective)
     return replace(unbiased, offsets=tuple(offsets.tolist()) if offsets.any() else ())
+
+
+def _without_validation(run: Run, cell: CellRecord) -> Choice:
+    """No choice; but scores of a training with class weights are corrected for the training's shares."""
+    if not natural.is_weighted(cell):
+        return Choice("accuracy", 0)
+    shares = natural.training_shares(run.data)
+    prior = Calibration(prior=tuple(np.log(shares).tolist()))
+    return Choice("accuracy", 0, prior, shares=tuple(shares.tolist()))
 
 
 def calibrate(

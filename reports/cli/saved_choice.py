@@ -69,7 +69,7 @@ def of(trained: TrainedModel, given: Mapping[str, str]) -> Choice | None:
             f"{RECALL} changes no answer that is chosen for {objective.name}; add {OBJECTIVE} recall"
         )
     choice = decisions.choose(run, trained.cell, objective)
-    return choice if choice.comments else None
+    return choice if choice.comments or choice.changes_scores else None
 
 
 def text_column(trained: TrainedModel) -> str | None:
@@ -145,7 +145,10 @@ def described(choice: Choice | None, classes: Sequence[str]) -> str:
         if choice.calibration.prior:
             how = "corrected for class weights"
     by = f"chosen for {choice.objective} on {choice.comments:,} validation comments"
+    if not choice.comments:
+        by = "not chosen: there are too few validation comments"
     if len(classes) != 2:
+        by = by if choice.comments else "the highest one"
         return f"scores are {how}; predicted is {by}; --raw gives the model's own"
     positive = worded(classes[1])
     return (

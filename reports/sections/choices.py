@@ -46,7 +46,8 @@ def legend(analysis: Analysis) -> str:
     """How scores became answers, in one sentence without links."""
     comments = _comments(analysis)
     if not comments:
-        return "Answers are the models' own."
+        own = "Answers are the models' own"
+        return own + (", corrected for class weights." if analysis.run.data.weighted else ".")
     return f"Answers are chosen on {comments:,} validation comments for {_objective(analysis, _plain)}."
 
 
@@ -57,7 +58,7 @@ def section(analysis: Analysis) -> list[str]:
         return [
             f"Scores are raw: with {len(run.data.validation.labels)} validation comments (at least "
             f"{decisions.LEAST_COMMENTS} are needed), no calibration and no threshold is chosen."
-            + " Class weights make them hold for equally common classes."
+            + " Those of models with class weights are corrected for the shares of the training comments."
             * run.data.weighted,
             *_costs(analysis),
         ]

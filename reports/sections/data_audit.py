@@ -174,9 +174,9 @@ def _labels(run: Run, audit: Audit) -> _Check:
     return (
         f"≈{percent(noise.train / audit.train.comments)} of the training labels look wrong. The estimate comes "
         f"from a model that classifies {percent(noise.model_accuracy)} of the training comments correctly, and "
-        f"{percent(noise.unquestioned_accuracy)} of those whose labels it does not question; it is within a "
-        f"factor of 1.5, or 1 point, if wrong labels do not depend on the comment. If test labels are as often "
-        "wrong, differences between models below this share may be due to the labels.",
+        f"{percent(noise.unquestioned_accuracy)} of those whose labels it does not question. In data with known "
+        "noise that did not depend on the comment, all such estimates were within a factor of 1.5, or 1 point. If "
+        "test labels are as often wrong, differences between models below this share may be due to the labels.",
         f"check the {len(noise.suspects):,} likeliest test labels: `worthit report {run.run_id} --suspects 20` "
         "prints them on a machine that has the comments, `suspects` of the saved run lists their ids"
         if noise.suspects and noise.train

@@ -322,11 +322,7 @@ def _corrected(
     on_validation = all(chosen.choices[cell.name].comments for cell in cells)
     if _is_untuned(cells[0]) and not on_validation:
         return None
-    hold_for = (
-        natural.validation_shares(run.data)
-        if on_validation
-        else natural.raw_shares(run.data, cells[0])
-    )
+    hold_for = (natural.validation_shares if on_validation else natural.training_shares)(run.data)
     return tested.estimates(
         [
             natural.corrected(run.data, scores(run, calibrated[cell.name], "natural"), hold_for)

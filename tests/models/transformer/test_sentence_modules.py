@@ -212,3 +212,14 @@ def test_pickled_layers_and_unknown_activations_are_refused(checkpoint: Checkpoi
 def test_another_pooling_is_another_checkpoint(checkpoint: Checkpoint) -> None:
     cls, mean = checkpoint(flags("cls")), checkpoint(flags("mean"))
     assert checkpoints.resolve(str(cls)).identity != checkpoints.resolve(str(mean)).identity
+
+
+@pytest.mark.parametrize("steps", [("Pooling",), ("Pooling", "Normalize")])
+def test_a_plain_mean_is_computed_as_a_sum_of_length_1(
+    checkpoint: Checkpoint, steps: tuple[str, ...]
+) -> None:
+    """Division by the number of tokens would only change the last bits."""
+    modules = sentence_modules.read(checkpoint(flags("mean"), steps), "mine", "cpu")
+    states, lengths = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [9.0, 9.0]]]), torch.tensor([2])
+    assert modules.needs_only_direction
+    assert modules.pool(states, lengths).tolist() == [[4.0, 6.0]]

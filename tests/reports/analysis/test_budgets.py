@@ -197,7 +197,7 @@ def test_a_saved_run_is_rendered_with_other_options_and_stays_as_it_is(tmp_path:
     assert (
         main.main(["report", str(file), "--budget", "memory_mb=400", "--machine-price", "2"]) == 0
     )
-    report = (tmp_path / "a" / "README.md").read_text()
+    report = (tmp_path / "a-options" / "README.md").read_text()
     assert "fits, 200 (50 % left)" in report
     assert "Given: 2 per hour" in report
     assert "training spread over 10 " in report

@@ -196,3 +196,35 @@ def test_scores_of_a_model_with_class_weights_are_corrected_for_the_prior_once()
     assert calibrated.mean() == pytest.approx(labels.mean(), abs=0.01)
     assert (raw[labels == 1] >= 0.5).mean() > (calibrated[labels == 1] >= 0.5).mean() + 0.2
     assert float(choices.own_threshold(choice)) == pytest.approx(0.95, abs=0.01)
+
+
+def test_without_validation_comments_weighted_scores_are_corrected_for_the_training_shares() -> (
+    None
+):
+    rng = np.random.default_rng(0)
+    shares = np.array([0.8, 0.15, 0.05])
+    labels = rng.choice(3, 4_000, p=shares)
+    odds = np.exp(
+        rng.normal(2 * np.eye(3)[labels], 1)
+    )  # Bayes' probability of equally common classes
+    odds = np.exp(2 * np.log(odds) - 2)
+    own = odds / odds.sum(axis=1, keepdims=True)
+    part = factories.part(tuple(labels.tolist()))
+    data = factories.data(
+        part, natural=part, balanced=False, weighted=True, classes=("a", "b", "c"),
+        steps=factories.steps(("without duplicates", "train", "test"), 4_000, *np.bincount(labels)),
+    )  # fmt: skip
+    flat = tuple(own.ravel().tolist())
+    cell = record.CellRecord(
+        "tfidf", "cpu", 0,
+        training=dataclasses.replace(factories.training(), weighted=True),
+        quality=record.Quality(flat, flat, flat, 1.0, 0.0, ()),
+    )  # fmt: skip
+    found = Decisions.of(dataclasses.replace(factories.run(data), cells=(cell,)))
+    raw, calibrated, decided = (
+        scores(of, of.cells[0]) for of in (found.measured, found.calibrated, found.decided)
+    )
+    assert found.choices["tfidf-cpu"].comments == 0
+    assert raw.mean(axis=0)[2] > 0.09
+    assert calibrated.mean(axis=0) == pytest.approx(shares, abs=0.01)
+    assert (decided == calibrated).all()
