@@ -94,6 +94,7 @@ READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
     "columns as lists": ("a.json", json.dumps({"text": TEXTS, "label": LABELS}), Reading(), ()),
     "split by pandas": ("a.json", json.dumps({"columns": NAMES, "index": [], "data": ROWS}), Reading(), ()),
     "objects on several lines": ("a.json", "\n".join(json.dumps(dict(zip(NAMES, row, strict=True)), indent=1) for row in ROWS), Reading(), ()),
+    "JSON lines named as text": ("a.txt", "\n".join(json.dumps(dict(zip(NAMES, row, strict=True))) for row in ROWS), Reading(), ("a.txt is read as JSON, by its content",)),
     "an array in JSON lines": ("a.jsonl", json.dumps([dict(zip(NAMES, row, strict=True)) for row in ROWS]), Reading(), ()),
 }  # fmt: skip
 
