@@ -10,7 +10,7 @@ from worthit.datasets.errors import DataError
 from worthit.datasets.tables import dialect, header
 from worthit.datasets.tables.dialect import ESCAPED, QUOTED, UNQUOTED, Dialect, QuoteCheck
 from worthit.datasets.tables.files import Input
-from worthit.datasets.tables.reading import Reading
+from worthit.datasets.tables.reading import DELIMITER, Reading
 
 _NEARLY_ALL, _FEW = 0.99, 0.1
 _END_OF_FILE = "\x1a"  # of DOS
@@ -191,6 +191,8 @@ class Delimited:
                     if len(row) > self._width
                     else f"add the missing {self._dialect.word}"
                 )
+                if self._width == 1:
+                    remedy += f", or name another delimiter with {DELIMITER}"
                 raise DataError(
                     f"{self._name} is not a well-formed CSV: the row that begins in line {line:,} has "
                     f"{len(row)} columns, the header {self._width}; {remedy}"

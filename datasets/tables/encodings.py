@@ -73,7 +73,8 @@ def likely(sample: bytes) -> str | None:
         return western
     import charset_normalizer  # 30 ms
 
-    matches = list(charset_normalizer.from_bytes(sample, cp_isolation=_USUAL))
+    found = charset_normalizer.from_bytes(sample, cp_isolation=_USUAL)
+    matches = [match for match in found if not _is_half_width(str(match))]
     if not matches:
         return "mac_roman" if _is_readable(sample, "mac_roman") else None
     # cp1252 was judged above, so it loses a tie.
@@ -130,6 +131,12 @@ def _western(sample: bytes) -> str | None:
         if fitting >= 0.95 * len(special) and len(special) <= _FEW * max(len(letters), 1):
             return encoding
     return None
+
+
+def _is_half_width(text: str) -> bool:
+    """True for mostly half-width katakana: Cyrillic or Greek bytes, read as Japanese."""
+    special = re.findall(r"[^\x00-\x7f]", text)
+    return 2 * len(re.findall(r"[\uff61-\uff9f]", text)) > len(special)
 
 
 def _is_readable(sample: bytes, encoding: str) -> bool:

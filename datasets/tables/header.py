@@ -180,7 +180,7 @@ def _suggestion(rows: Sequence[Sequence[str]]) -> str:
     lengths = [mean(map(len, values)) for values in columns]
     text = lengths.index(max(lengths))
     names[text] = "text"
-    others = [i for i in range(len(columns)) if i != text and len({*columns[i]}) > 1]
+    others = [i for i in range(len(columns)) if i != text and len({*filter(None, columns[i])}) > 1]
     if others:
         names[min(others, key=lambda i: (len({*columns[i]}), -i))] = "label"
     return ",".join(names) if len(names) <= 8 else "NAME,NAME,…"

@@ -25,6 +25,7 @@ from worthit.datasets.tables.reading import AS_FOUND, COLUMNS, DELIMITER, Readin
 from worthit.datasets.tables.sheets import Sheet
 
 _BEFORE_JSON = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"  # white space and byte-order marks
+_JSON = (b'{"', b'[{"')  # hardly the header of a CSV
 
 
 def open_table(
@@ -57,8 +58,11 @@ def open_table(
         return _RecordReader(
             source, name, sheet.rows, sheet.columns, (*notes, *sheet.notes), repeated(sheet.names)
         )
-    if found is None:
-        found = _by_content(source, name, head, option)
+    is_json = (
+        found in formats.DELIMITERS and form is None and head.lstrip(_BEFORE_JSON).startswith(_JSON)
+    )
+    if found is None or is_json:
+        found = "json" if is_json else _by_content(source, name, head, option)
         notes = (f"{name} is read as {found.upper()}, by its content",)
     formats.require_text(name, head, source.encoding)
     if encoding_note := source.encoding_note(name):

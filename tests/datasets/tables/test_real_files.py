@@ -94,6 +94,7 @@ READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
     "columns as lists": ("a.json", json.dumps({"text": TEXTS, "label": LABELS}), Reading(), ()),
     "split by pandas": ("a.json", json.dumps({"columns": NAMES, "index": [], "data": ROWS}), Reading(), ()),
     "objects on several lines": ("a.json", "\n".join(json.dumps(dict(zip(NAMES, row, strict=True)), indent=1) for row in ROWS), Reading(), ()),
+    "JSON lines named as text": ("a.txt", "\n".join(json.dumps(dict(zip(NAMES, row, strict=True))) for row in ROWS), Reading(), ("a.txt is read as JSON, by its content",)),
     "an array in JSON lines": ("a.jsonl", json.dumps([dict(zip(NAMES, row, strict=True)) for row in ROWS]), Reading(), ()),
 }  # fmt: skip
 
@@ -114,6 +115,9 @@ REFUSED: dict[str, tuple[str, str | bytes, Reading, str]] = {
     "another encoding than named": ("a.csv", LATIN.encode("latin-1"), Reading(encoding="ascii"),
                                     "a.csv is not ascii throughout (from about line 1 on); give another --encoding"),
     "no header": ("a.csv", lines(","), Reading(), f"a.csv {NO_HEADER} text,label {OR_NAMES}"),
+    "no header, a mark in few rows": ("a.tsv", "".join(f"{i % 2}\t{'' if i % 2 else '*'}\t{t}\n" for i, t in enumerate(TEXTS)), Reading(), f"a.tsv {NO_HEADER} label,column2,text {OR_NAMES}"),
+    "KOI8-R": ("a.csv", "text,label\nресторане вчера суп вечером с друзьями заказали чай отлично,up\nмы долго ждали в ресторане и потом ушли домой ужасно,down\n".encode("koi8-r"), Reading(),
+               "a.csv is not UTF-8 (line 2) but looks like koi8_r; give --encoding koi8_r, or save it as UTF-8"),
     "no header, label first": ("a.tsv", "".join(f"{k}\t{t}\n" for t, k in ROWS), Reading(), f"a.tsv {NO_HEADER} label,text {OR_NAMES}"),
     "a long first text with commas": ("a.tsv", lines("\t", "Well, no, not really, not ever.\tdown"), Reading(), f"a.tsv {NO_HEADER} text,label {OR_NAMES}"),
     "a number in the first line": ("a.csv", "soup,1\n" + "".join(f"{t},{i % 2}\n" for i, t in enumerate(TEXTS)), Reading(), f"a.csv {NO_HEADER} text,label {OR_NAMES}"),
