@@ -1,7 +1,8 @@
 """A user's table, from a file or a folder. Nothing is downloaded, and nothing leaves the machine.
 
 In a folder, either all files, or the folders they are in, are named after a side of the split, such as
-train.csv and test.csv; or none is, and all are read as one table.
+train.csv and test.csv; or none is, and all are read as one table. Or each file is a text, in a folder
+named after its class.
 """
 
 import json
@@ -12,15 +13,21 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from worthit.datasets.cache import short_hash
 from worthit.datasets.errors import DataError
 from worthit.datasets.registry import Source
-from worthit.datasets.tables import assemble, files, formats, whole
+from worthit.datasets.tables import assemble, files, formats, text_folders, whole
 from worthit.datasets.tables.assemble import Piece
-from worthit.datasets.tables.columns import SIDES, Choices
+from worthit.datasets.tables.columns import Choices, side_in
+from worthit.datasets.tables.reading import Reading
+from worthit.datasets.tables.text_folders import TextFile
+from worthit.datasets.tables.whole import StringTable
 
 _MOST_FILES = 1_000
 _NOT_DATA = re.compile(r"read.?me|licen[sc]e|requirements|notes?\b|changelog", re.IGNORECASE)
-_Sided = tuple[str | None, Path]
+#: a table, or files of one text each
+_Content = Path | tuple[TextFile, ...]
+_Sided = tuple[str | None, _Content]
 
 
 def source(argument: str, choices: Choices) -> Source:
@@ -46,19 +53,31 @@ def source(argument: str, choices: Choices) -> Source:
 
 def _fingerprint(path: Path, choices: Choices) -> str:
     hashes = (
-        f"{side}:{file.name}:{files.sha256(file)}" for side, file in _files(path, choices.test_file)
+        f"{side}:{_identity(content)}" for side, content in _contents(path, choices.test_file)
     )
     return "; ".join((assemble.VERSION, *hashes, json.dumps(choices.settings())))
 
 
 def _read(path: Path, choices: Choices) -> pa.Table:
-    sided = _files(path, choices.test_file)
-    pieces = [Piece(whole.read(file, reading=choices.reading), side) for side, file in sided]
+    sided = _contents(path, choices.test_file)
+    pieces = [Piece(_rows(content, path, choices.reading), side) for side, content in sided]
     return assemble.corpus_of(pieces, choices)
 
 
-def _files(path: Path, test_file: Path | None) -> list[_Sided]:
-    """Each file and its side of the split."""
+def _identity(content: _Content) -> str:
+    if isinstance(content, Path):
+        return f"{content.name}:{files.sha256(content)}"
+    return short_hash(*(f"{text.label}:{files.sha256(text.path)}" for text in content))
+
+
+def _rows(content: _Content, given: Path, reading: Reading) -> StringTable:
+    if isinstance(content, Path):
+        return whole.read(content, reading=reading)
+    return text_folders.read(given.name, content, reading)
+
+
+def _contents(path: Path, test_file: Path | None) -> list[_Sided]:
+    """What there is to read, and its side of the split."""
     sided: list[_Sided] = _in_folder(path) if path.is_dir() else [(None, path)]
     if test_file is None:
         return sided
@@ -74,6 +93,8 @@ def _in_folder(folder: Path) -> list[_Sided]:
     with files.readable(folder):
         present = [file for file in folder.rglob("*") if _is_visible(file, folder)]
     tables = sorted(file for file in present if _is_table(file))
+    if all(file.suffix.lower() == ".txt" for file in tables) and (found := _texts(folder, present)):
+        return found
     if not tables:  # else a .txt is more likely a licence or a note
         tables = sorted(file for file in present if _is_text(file))
     if not tables or len(tables) > _MOST_FILES:
@@ -82,7 +103,7 @@ def _in_folder(folder: Path) -> list[_Sided]:
             f"the folder {folder} holds {content} ({', '.join(formats.SUFFIXES)}); give a file, or a "
             "folder with a few"
         )
-    sided = [(_side(file.relative_to(folder)), file) for file in tables]
+    sided = [(side_in(file.relative_to(folder).parts), file) for file in tables]
     without = [file for side, file in sided if side is None]
     if without and len(without) < len(tables):
         raise DataError(
@@ -90,10 +111,17 @@ def _in_folder(folder: Path) -> list[_Sided]:
             "others do; move it, or give one file (and --test-file)"
         )
     _require_one_kind(folder, sided)
-    return sided
+    return [*sided]
 
 
-def _require_one_kind(folder: Path, sided: Sequence[_Sided]) -> None:
+def _texts(folder: Path, present: Sequence[Path]) -> list[_Sided]:
+    """The texts of each side, if each file holds one; else none."""
+    texts = text_folders.find(folder, sorted(present))
+    sides = dict.fromkeys(text.side for text in texts)
+    return [(side, tuple(text for text in texts if text.side == side)) for side in sides]
+
+
+def _require_one_kind(folder: Path, sided: Sequence[tuple[str | None, Path]]) -> None:
     """The same rows are often saved in several formats; read together, all would be duplicates."""
     first: dict[str | None, Path] = {}
     for side, file in sided:
@@ -122,18 +150,9 @@ def _kind(file: Path) -> str | None:
 def _is_table(file: Path) -> bool:
     """True by its suffix; a .txt must also be named after a side."""
     if _bare(file).suffix.lower() == ".txt":
-        return _side(Path(file.name)) is not None
+        return side_in([file.name]) is not None
     return _kind(file) is not None
 
 
 def _is_text(file: Path) -> bool:
     return _bare(file).suffix.lower() == ".txt" and _NOT_DATA.search(file.name) is None
-
-
-def _side(within: Path) -> str | None:
-    """The side in the name of the file (train-00000-of-00001.parquet), or else of its folder."""
-    for part in reversed(within.parts):
-        for word in re.split(r"[^a-z]+", part.lower()):
-            if word in SIDES:
-                return SIDES[word]
-    return None

@@ -3,6 +3,7 @@
 Each guess is a line that is shown before anything is trained, and saved with the run.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -207,6 +208,15 @@ def _mean_length(table: pa.Table, name: str) -> float:
     ):
         return 0.0
     return pc.mean(pc.utf8_length(values)).as_py() or 0.0
+
+
+def side_in(names: Sequence[str]) -> str | None:
+    """The side of a split in the last of these names that has one; of a path, its parts."""
+    for name in reversed(names):
+        for word in re.split(r"[^a-z]+", name.lower()):
+            if word in SIDES:
+                return SIDES[word]
+    return None
 
 
 def _guess_split(rows: StringTable, taken: set[str | None]) -> str | None:

@@ -13,4 +13,8 @@ def of_lines(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         if line := line.strip().removeprefix("\ufeff"):
             labels = _LABELS.findall(line)
             label = labels if len(labels) > 1 else next(iter(labels), None)
-            yield {"text": _LABELS.sub("", line).strip(), "label": label}
+            text = _LABELS.sub("", line).strip()
+            yield {
+                "text": text.removeprefix(", "),
+                "label": label,
+            }  # some write `__label__x , text`

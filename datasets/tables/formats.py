@@ -39,7 +39,8 @@ _OTHERS = {
     b"{\\rtf": "a text document (RTF); save it as plain text",
 }
 _TAR_PLACE = 257
-_FASTTEXT = "__label__"
+#: a label and a text, not the first cell of `__label__x,text`
+_FASTTEXT = re.compile(rb"(\xef\xbb\xbf)?\s*__label__[^\s,;|]+[ \t]")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _PLAINLY = 0.95  # of the rows are as wide as the first
 
@@ -63,7 +64,7 @@ def by_magic(name: str, head: bytes) -> str | None:
             raise DataError(f"{name} is {kind}")
     if head[_TAR_PLACE : _TAR_PLACE + 5] == b"ustar":
         raise DataError(f"{name} is a tar archive; unpack it and give the file itself")
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_FASTTEXT.encode()):
+    if _FASTTEXT.match(head):
         return "fasttext"
     return None
 

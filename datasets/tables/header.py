@@ -171,13 +171,17 @@ def is_number(text: str) -> bool:
 
 
 def _suggestion(rows: Sequence[Sequence[str]]) -> str:
-    """Names for the columns: the longest texts, then the one with the fewest values."""
+    """Names for the columns: the longest of those that seldom repeat, then the one with the fewest values."""
     width = max(map(len, rows))
     columns = [[row[i] for row in rows if i < len(row)] for i in range(width)]
     while columns and not any(columns[-1]):
         columns.pop()
     names = [f"column{i}" for i in range(1, len(columns) + 1)]
-    lengths = [mean(map(len, values)) for values in columns]
+    different = [len({*values}) for values in columns]
+    lengths = [
+        mean(map(len, values)) if 2 * number > max(different) else 0.0
+        for values, number in zip(columns, different, strict=True)
+    ]
     text = lengths.index(max(lengths))
     names[text] = "text"
     others = [i for i in range(len(columns)) if i != text and len({*filter(None, columns[i])}) > 1]

@@ -80,6 +80,7 @@ READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
     "no suffix": ("a", lines(",", "text,label"), Reading(), ("a is read as CSV, by its content",)),
     "another suffix": ("a.data", lines("\t", "text\tlabel"), Reading(), ("a.data is read as TSV, by its content",)),
     "fastText": ("a.txt", "".join(f"__label__{k} {t}\n" for t, k in ROWS), Reading(), ("a.txt is read in the format of fastText",)),
+    "fastText with commas": ("a.txt", "".join(f"__label__{k} , {t}\n" for t, k in ROWS), Reading(), ("a.txt is read in the format of fastText",)),
     "bzip2": ("a.csv.bz2", bz2.compress(lines(",", "text,label").encode()), Reading(), ()),
     "xz": ("a.csv.xz", lzma.compress(lines(",", "text,label").encode()), Reading(), ()),
     "UTF-16 without a mark": ("a.csv", lines(",", "text,label").encode("utf-16-le"), Reading(encoding="utf-16-le"), ()),
@@ -231,6 +232,24 @@ def test_lists_of_labels_and_missing_keys_are_read(tmp_path: Path) -> None:
     assert table["label"].to_pylist() == ["up", '["x", "y"]', None]
     nan = '{"text": "a", "label": NaN}\n{"text": "b", "label": 1.5}\n'
     assert whole.read(written(tmp_path, "b.jsonl", nan)).table["label"].to_pylist() == [None, "1.5"]
+
+
+def test_a_first_cell_with_a_label_of_fasttext_is_no_line_of_fasttext(tmp_path: Path) -> None:
+    rows = [f"__label__{k},{t} and so on" for t, k in ROWS]
+    path = written(tmp_path, "a.csv", "\n".join(["label,text", *rows]))
+    assert whole.read(path).table.column_names == ["label", "text"]
+    headerless = written(tmp_path, "b.csv", "\n".join(rows))
+    with pytest.raises(DataError, match=r"b.csv has no header: .* give --columns label,text "):
+        whole.read(headerless)
+
+
+def test_short_texts_that_differ_are_suggested_as_the_text(tmp_path: Path) -> None:
+    rows = [
+        f"bad{i},customer complaint {'about' if i % 2 else 'without'} delivery" for i in range(60)
+    ]
+    path = written(tmp_path, "a.csv", "\n".join(rows))
+    with pytest.raises(DataError, match=r"has no header: .* give --columns text,label "):
+        whole.read(path)
 
 
 def test_columns_of_text_in_parquet_are_read_whatever_their_type(tmp_path: Path) -> None:
