@@ -72,6 +72,11 @@ def listed(names: Sequence[str], most: int = 6, width: int = 30) -> str:
     return (", ".join(name[:width] for name in names[:most]) or "none") + more
 
 
+def counted(count: int, noun: str) -> str:
+    """1 column, 2 columns."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """True if an allocation failed, by Python or by torch on a CPU or an accelerator."""
     words = str(error)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from worthit.datasets.errors import DataError
+from worthit.datasets.errors import DataError, counted
 from worthit.datasets.tables import dialect, header
 from worthit.datasets.tables.dialect import ESCAPED, QUOTED, UNQUOTED, Dialect, QuoteCheck
 from worthit.datasets.tables.files import Input
@@ -103,7 +103,7 @@ class Delimited:
                 return shape.usual_width
             if shape.usual_share >= dialect.CONSISTENT:
                 raise DataError(
-                    f"the first line of {self._name} has {shape.width} columns, but most others have "
+                    f"the first line of {self._name} has {counted(shape.width, 'column')}, but most others have "
                     f"{shape.usual_width}; delete lines above the header, or put texts that contain "
                     f"{self._dialect.word} in double quotes"
                 )
@@ -195,7 +195,7 @@ class Delimited:
                     remedy += f", or name another delimiter with {DELIMITER}"
                 raise DataError(
                     f"{self._name} is not a well-formed CSV: the row that begins in line {line:,} has "
-                    f"{len(row)} columns, the header {self._width}; {remedy}"
+                    f"{counted(len(row), 'column')}, the header {self._width}; {remedy}"
                 )
             yield line, row
 
@@ -240,10 +240,10 @@ class Delimited:
         empty = [] if scan is None else [i for i in unnamed if not scan.filled[i]]
         full = [i for i in unnamed if i not in empty]
         if empty:
-            columns = "1 column" if len(empty) == 1 else f"{len(empty)} columns"
+            columns = counted(len(empty), "column")
             notes.append(f"{columns} of {self._name} without a name or values left out")
         if full:
-            columns = "1 column" if len(full) == 1 else f"{len(full)} columns"
+            columns = counted(len(full), "column")
             values = max((scan.filled[i] for i in full), default=0) if scan else 0
             held = f" (values in {values:,} of {scan.rows:,} rows)" if scan else ""
             notes.append(f"{columns} of {self._name} without a name left out{held}")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
-from worthit.datasets.errors import DataError
+from worthit.datasets.errors import DataError, counted
 from worthit.datasets.tables.reading import COLUMNS, Reading
 
 Row = list[str]
@@ -84,7 +84,7 @@ def _require_no_title(cells: Sequence[str], rows: Sequence[Row], name: str) -> N
     usual = median(sum(map(bool, row)) for row in rows) if rows else 0
     if named and usual > 1 and 2 * named <= usual:
         raise DataError(
-            f"the first line of {name} has {named} columns, but most others have {usual:g}; delete the "
+            f"the first line of {name} has {counted(named, 'column')}, but most others have {usual:g}; delete the "
             "lines above the header"
         )
 
@@ -101,7 +101,7 @@ def _named(
     width = max(used, default=-1) + 1
     if len(given) not in (width, len(cells)):
         raise DataError(
-            f"{COLUMNS} names {len(given)} columns, but the rows of {name} have {width}; "
+            f"{COLUMNS} names {counted(len(given), 'column')}, but the rows of {name} have {width}; "
             "give one name for each"
         )
     names = (*given, *[""] * (len(cells) - len(given)))

@@ -63,6 +63,11 @@ def rows(lines: Iterable[str], name: str) -> tuple[list[Row], tuple[str, ...]]:
             )
         ((key, table),) = found.items()
         return table, (f"the rows of {name} are those under {key!r}",)
+    if document and all(map(_are_lists, document.values())):
+        raise DataError(
+            f"{name} holds rows without names of columns, under {listed(list(document))}; write them as CSV "
+            "with a header such as text,label, in files such as train.csv and test.csv of one folder"
+        )
     if all(isinstance(value, dict) for value in document.values()):
         return _of_objects(document, name)
     # A row may hold lists, too, but not all of the same length.
@@ -129,6 +134,13 @@ def _arrays(document: Mapping[str, Any], depth: int = 2) -> dict[str, list[Row]]
         if isinstance(value, dict)
         for name, table in _arrays(value, depth - 1).items()
     }
+
+
+def _are_lists(value: Any) -> bool:
+    """True for [["a text", "its class"], …]."""
+    return (
+        isinstance(value, list) and len(value) > 1 and all(isinstance(row, list) for row in value)
+    )
 
 
 def _of_objects(document: dict[str, Row], name: str) -> tuple[list[Row], tuple[str, ...]]:

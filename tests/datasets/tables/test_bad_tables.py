@@ -90,7 +90,7 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "no header": ("mine.csv", csv(header=f'"{text(99)}",1'), {}, "mine.csv has no header: its first line holds values, not column names; give --columns text,label (or the names in the first line, if it is a header)"),
     "a long comment for a header": ("mine.csv", csv(header=f"{'x' * 200},yes"), {}, "mine.csv has no header: its first line holds values, not column names; give --columns text,label (or the names in the first line, if it is a header)"),
     "one column": ("mine.csv", "\n".join(["text", *TEXTS]).replace(",", ""), {}, "mine.csv has the columns text, none of which looks like a label; name it with --label-column"),
-    "a row too short": ("mine.csv", csv() + "alone\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 42 has 1 columns, the header 2; add the missing commas"),
+    "a row too short": ("mine.csv", csv() + "alone\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 42 has 1 column, the header 2; add the missing commas"),
     "another delimiter": ("mine.csv", "text^label\n" + "a^1\n" * 9 + "well, b^0\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 11 has 2 columns, the header 1; put texts that contain commas in double quotes, or name another delimiter with --delimiter"),
     "an unquoted comma": ("mine.csv", csv() + "well, well,1\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 42 has 3 columns, the header 2; put texts that contain commas in double quotes"),
     "an unclosed quote": ("mine.csv", csv() + '"never closed,1\n', {}, "mine.csv is not a well-formed CSV: unexpected end of data (the row that begins in line 42); double the quotes within quoted texts"),

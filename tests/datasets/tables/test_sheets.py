@@ -109,7 +109,7 @@ def test_a_title_above_the_header_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         whole.read(tmp_path / "a.xlsx")
     assert str(caught.value) == (
-        "the first line of a.xlsx has 1 columns, but most others have 2; delete the lines above the header"
+        "the first line of a.xlsx has 1 column, but most others have 2; delete the lines above the header"
     )
 
 
