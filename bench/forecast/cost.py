@@ -16,9 +16,8 @@ from worthit.bench.forecast.networks import Network
 _TRAIN_MOVE_S = 110e-9  # per token, unit of width and layer, forward and backward, on two cores
 _SCORE_MOVE_S = 12e-9
 _CALIBRATED_CORES = 2
-_CALIBRATED_GEMM = (
-    1.65e12  # operations per second: on accelerators, the rest scales with the products
-)
+#: operations per second; on accelerators, the rest scales with the products
+_CALIBRATED_GEMM = 1.65e12
 
 #: sizes of batches in the sweep of throughput → their rate, as a share of the best
 _BATCHES = {1: 0.3, 8: 0.65, 32: 0.9, 128: 1.0, 512: 1.0, 2048: 1.0}
@@ -112,9 +111,7 @@ class Training:
 
     passes: float  # over the training comments; 0: it does not
     all_weights: bool = False  # False: adapters, or nothing
-    frozen: bool = (
-        False  # no backward pass: a frozen encoder's outputs are all that is learned from
-    )
+    frozen: bool = False  # no backward pass: only the encoder's outputs are learned from
     chooses: bool = False  # a prompt, on the validation comments
     four_bits: bool = False  # the base while it trains
 
