@@ -52,14 +52,12 @@ def source(argument: str, choices: Choices) -> Source:
 
 
 def _fingerprint(path: Path, choices: Choices) -> str:
-    hashes = (
-        f"{side}:{_identity(content)}" for side, content in _contents(path, choices.test_file)
-    )
+    hashes = (f"{side}:{_identity(content)}" for side, content in _files(path, choices.test_file))
     return "; ".join((assemble.VERSION, *hashes, json.dumps(choices.settings())))
 
 
 def _read(path: Path, choices: Choices) -> pa.Table:
-    sided = _contents(path, choices.test_file)
+    sided = _files(path, choices.test_file)
     pieces = [Piece(_rows(content, path, choices.reading), side) for side, content in sided]
     return assemble.corpus_of(pieces, choices)
 
@@ -76,7 +74,7 @@ def _rows(content: _Content, given: Path, reading: Reading) -> StringTable:
     return text_folders.read(given.name, content, reading)
 
 
-def _contents(path: Path, test_file: Path | None) -> list[_Sided]:
+def _files(path: Path, test_file: Path | None) -> list[_Sided]:
     """What there is to read, and its side of the split."""
     sided: list[_Sided] = _in_folder(path) if path.is_dir() else [(None, path)]
     if test_file is None:
