@@ -20,7 +20,7 @@ def applied(
     """The labels that the answers leave, and a line on it.
 
     If all rows ask for one label, a rejected one is its opposite. Of several labels, a rejected one does
-    not tell which is right.
+    not say which one counts.
 
     Args:
         is_label: the labels are of another column than the answers.
