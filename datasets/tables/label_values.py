@@ -93,9 +93,10 @@ def _nested(value: str) -> Any | None:
         with_commas = re.sub(r"(?<=['\"\d])\s+(?=['\"\d])", ", ", text)
         try:
             found = ast.literal_eval(with_commas)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+        # A TypeError: a list as a key, or in a set.
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             return None
-    found = sorted(found) if isinstance(found, set) else found
+    found = sorted(found, key=str) if isinstance(found, set) else found
     return found if isinstance(found, list | dict) else None
 
 

@@ -1,5 +1,6 @@
 """Labels of any shape: which column, which classes, and what is said of them."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from worthit.datasets.errors import DataError, WorthitError
 from worthit.datasets.splits.protocol import Protocol
 from worthit.datasets.tables import label_column, label_values, labels, positive
 from worthit.datasets.tables.columns import Choices
+from worthit.datasets.tables.label_values import NotLabelsError
 from worthit.datasets.tables.whole import StringTable
 
 ROWS = 60
@@ -272,3 +274,11 @@ def test_answers_without_a_label_are_the_classes(tmp_path: Path) -> None:
         "answer decides: accept and reject are the classes; 30 ignored rows are left out"
         in made.notes
     )
+
+
+@pytest.mark.parametrize(
+    "value", ["{[1]: 2}", "{1, 'a'}", "[b'up']", "[(1, 2)]", "[1j]", "[{}]", "[" * 900 + "]"]
+)
+def test_odd_values_in_brackets_are_read_or_refused(value: str) -> None:
+    with contextlib.suppress(NotLabelsError):
+        assert value in label_values.read({value, "['x']"}).labels
