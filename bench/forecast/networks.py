@@ -45,10 +45,13 @@ def find(given: str) -> Network | None:
         here = cached.is_dir()
         sizes = _PACKAGED[given]
         return Network(*sizes, cached if here else None, 0 if here else package.size_bytes)
-    folder = _folder(given)
+    file = Path(given).expanduser()
     try:
+        if file.suffix == ".gguf" and file.is_file() and not checkpoints.converted(file).is_dir():
+            return _read_gguf(file)
+        folder = _folder(given)
         return None if folder is None else _read(folder)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
 
 
@@ -73,7 +76,9 @@ def _folder(given: str) -> Path | None:
     path = Path(given).expanduser()
     if path.is_dir():
         return path
-    if path.suffix == ".gguf" or given.count("/") > 1:
+    if path.suffix == ".gguf":
+        return checkpoints.converted(path)
+    if given.count("/") > 1:
         return None
     import huggingface_hub
 
@@ -106,3 +111,23 @@ def _read(folder: Path) -> Network | None:
     width = config.get("hidden_size") or config["dim"]
     layers = config.get("num_hidden_layers") or config["n_layers"]
     return Network(parameters, layer_weights, int(width), int(layers), is_llm, folder)
+
+
+def _read_gguf(file: Path) -> Network:
+    """The network of a file that is not converted yet; reading its vocabulary takes seconds."""
+    from gguf import GGUFReader
+
+    reader = GGUFReader(file)
+    kind = reader.fields["general.architecture"].contents()
+    width, layers = (
+        int(reader.fields[f"{kind}.{name}"].contents())
+        for name in ("embedding_length", "block_count")
+    )
+    sizes = {tensor.name: tensor.shape for tensor in reader.tensors}
+    matrices = [
+        math.prod(map(int, shape))
+        for name, shape in sizes.items()
+        if name.startswith("blk.") and len(shape) == 2
+    ]
+    parameters = sum(math.prod(map(int, shape)) for shape in sizes.values())
+    return Network(parameters, sum(matrices), width, layers, is_llm=True, folder=None)

@@ -167,12 +167,20 @@ def _require_safetensors(given: str, folder: Path) -> None:
 def _from_gguf_file(given: str, file: Path) -> Checkpoint:
     if not file.is_file():
         raise CheckpointError(f"there is no file {given}; {_allowed()}")
-    identity = sha256_of(file)[:16]
-    folder = cache_folder("checkpoints", f"{file.stem}-{identity}")
+    folder = converted(file)
     if not folder.is_dir():
         with new_folder(folder) as scratch:
             _convert(file, scratch)
-    return Checkpoint(given, folder, _CONVERTED, identity)
+    return Checkpoint(given, folder, _CONVERTED, folder.name.rpartition("-")[2])
+
+
+def converted(gguf: Path) -> Path:
+    """The folder in the cache that a GGUF file is converted to; it may not exist yet.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    return cache_folder("checkpoints", f"{gguf.stem}-{sha256_of(gguf)[:16]}")
 
 
 def _convert(gguf: Path, target: Path) -> None:

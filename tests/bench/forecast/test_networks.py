@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from gguf import GGUFWriter
 
 from worthit.bench.forecast import networks
 
@@ -48,3 +50,26 @@ def test_tokens_stop_at_the_limit_and_count_the_question() -> None:
 def test_a_damaged_folder_has_no_network(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     assert networks.find(str(tmp_path)) is None
+
+
+def test_a_gguf_file_that_is_not_converted_yet_has_its_sizes(tmp_path: Path) -> None:
+    file = tmp_path / "tiny.gguf"
+    writer = GGUFWriter(file, "llama")
+    writer.add_embedding_length(8)
+    writer.add_block_count(2)
+    writer.add_tensor("token_embd.weight", np.zeros((32, 8), np.float32))
+    for layer in range(2):
+        writer.add_tensor(f"blk.{layer}.attn_q.weight", np.zeros((8, 8), np.float32))
+        writer.add_tensor(f"blk.{layer}.attn_norm.weight", np.zeros(8, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    found = networks.find(str(file))
+    assert found == networks.Network(32 * 8 + 2 * 72, 2 * 64, 8, 2, is_llm=True, folder=None)
+
+
+def test_a_damaged_gguf_file_has_no_network(tmp_path: Path) -> None:
+    file = tmp_path / "broken.gguf"
+    file.write_bytes(b"no gguf at all")
+    assert networks.find(str(file)) is None
