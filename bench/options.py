@@ -14,9 +14,9 @@ from worthit.bench import model_choice
 from worthit.bench.instruments import machine
 from worthit.bench.presets import PRESETS, Preset, preset
 from worthit.datasets.errors import OptionError, UnknownNameError
+from worthit.datasets.formats import reading
 from worthit.datasets.registry import DATASETS, parse
 from worthit.datasets.splits.protocol import Protocol
-from worthit.datasets.tables import reading
 from worthit.datasets.tables.columns import Choices
 from worthit.models.chat.address import Address
 from worthit.models.contract import DEVICES

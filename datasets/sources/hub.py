@@ -19,11 +19,12 @@ import pyarrow as pa
 
 from worthit.datasets.cache import sha256_of
 from worthit.datasets.errors import DataError, OptionError, one_line
+from worthit.datasets.formats import files, whole
+from worthit.datasets.formats.reading import AS_FOUND
 from worthit.datasets.registry import Source
-from worthit.datasets.tables import assemble, files, whole
+from worthit.datasets.tables import assemble
 from worthit.datasets.tables.assemble import Piece
 from worthit.datasets.tables.columns import SIDES, Choices
-from worthit.datasets.tables.reading import AS_FOUND
 
 _INSTALL = "pip install 'worthit[hub]'"
 

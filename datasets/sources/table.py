@@ -15,13 +15,14 @@ import pyarrow as pa
 
 from worthit.datasets.cache import short_hash
 from worthit.datasets.errors import DataError
+from worthit.datasets.formats import files, formats, whole
+from worthit.datasets.formats.reading import Reading
+from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.registry import Source
-from worthit.datasets.tables import assemble, files, formats, text_folders, whole
+from worthit.datasets.tables import assemble, text_folders
 from worthit.datasets.tables.assemble import Piece
 from worthit.datasets.tables.columns import Choices, side_in
-from worthit.datasets.tables.reading import Reading
 from worthit.datasets.tables.text_folders import TextFile
-from worthit.datasets.tables.whole import StringTable
 
 _MOST_FILES = 1_000
 _NOT_DATA = re.compile(r"read.?me|licen[sc]e|requirements|notes?\b|changelog", re.IGNORECASE)

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from worthit.datasets.corpus import SIDES, About, comments
 from worthit.datasets.errors import DataError
+from worthit.datasets.formats.whole import LARGEST_COLUMN_BYTES, StringTable
 from worthit.datasets.tables import answers, labels
 from worthit.datasets.tables.columns import SIDES as SIDE_NAMES
 from worthit.datasets.tables.columns import Choices, ColumnRoles, find_columns, require
-from worthit.datasets.tables.whole import LARGEST_COLUMN_BYTES, StringTable
 
 #: part of fingerprints; increase it when a table is read differently, so that older caches are not used
 VERSION = "5"

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from worthit.datasets.errors import DataError, listed
+from worthit.datasets.formats.chunks import HEAD_ROWS
+from worthit.datasets.formats.reading import Reading
+from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.tables import label_column
-from worthit.datasets.tables.chunks import HEAD_ROWS
 from worthit.datasets.tables.label_column import usual
-from worthit.datasets.tables.reading import Reading
-from worthit.datasets.tables.whole import StringTable
 
 _TEXTS = tuple(map(usual, (
     "text", "comment", "comment_text", "comments", "content", "message", "body", "sentence", "tweet",

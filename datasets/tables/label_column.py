@@ -7,9 +7,9 @@ from functools import partial
 
 from worthit.datasets.classes import MOST_CLASSES
 from worthit.datasets.errors import DataError, listed
+from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.tables import answers, labels
 from worthit.datasets.tables.positive import FALSE, TRUE
-from worthit.datasets.tables.whole import StringTable
 
 _OPTION = "--label-column"
 _MOST_VALUES = 20_000  # different ones, of a column that is looked at

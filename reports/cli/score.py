@@ -18,11 +18,11 @@ from worthit.bench.saved.record import significant
 from worthit.bench.saved.trained_models import TrainedModel
 from worthit.datasets.cache import sha256_of, short_hash
 from worthit.datasets.errors import OptionError, OutputError, WorthitError
-from worthit.datasets.tables import formats, reading
+from worthit.datasets.formats import formats, reading
+from worthit.datasets.formats.files import Input, existing
+from worthit.datasets.formats.reading import Reading
+from worthit.datasets.formats.stream import open_table
 from worthit.datasets.tables.comments import ALL, CommentReader
-from worthit.datasets.tables.files import Input, existing
-from worthit.datasets.tables.reading import Reading
-from worthit.datasets.tables.stream import open_table
 from worthit.models import contract, registry
 from worthit.models.hardware import processor
 from worthit.models.scoring import output as score_output

@@ -17,8 +17,8 @@ import pytest
 
 from worthit.datasets import prepare, registry
 from worthit.datasets.errors import WorthitError
+from worthit.datasets.formats import files, whole
 from worthit.datasets.splits.protocol import Protocol
-from worthit.datasets.tables import files, whole
 from worthit.datasets.tables.columns import Choices
 
 WORDS = "river music history maps garden photograph source article vote edit".split()

@@ -12,11 +12,11 @@ import pytest
 
 from worthit.datasets import prepare
 from worthit.datasets.errors import DataError, WorthitError
+from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.splits.protocol import Protocol
 from worthit.datasets.tables import label_column, label_values, labels, positive
 from worthit.datasets.tables.columns import Choices
 from worthit.datasets.tables.label_values import NotLabelsError
-from worthit.datasets.tables.whole import StringTable
 
 ROWS = 60
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from worthit.datasets.errors import DataError
-from worthit.datasets.tables.reading import ENCODING
+from worthit.datasets.formats.reading import ENCODING
 
 _MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),

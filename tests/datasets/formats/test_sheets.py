@@ -1,4 +1,4 @@
-"""datasets/tables/sheets.py: Excel files, read as a person sees them."""
+"""datasets/formats/sheets.py: Excel files, read as a person sees them."""
 
 import datetime
 import importlib.util
@@ -11,10 +11,10 @@ import openpyxl
 import pytest
 
 from worthit.datasets.errors import DataError, OptionError
-from worthit.datasets.tables import whole
-from worthit.datasets.tables.files import Input
-from worthit.datasets.tables.reading import Reading
-from worthit.datasets.tables.stream import open_table
+from worthit.datasets.formats import whole
+from worthit.datasets.formats.files import Input
+from worthit.datasets.formats.reading import Reading
+from worthit.datasets.formats.stream import open_table
 
 _TOLD = "mine.xlsx: the sheet Data is read, not Notes; save another as CSV"
 

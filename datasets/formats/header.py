@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import mean, median
 
 from worthit.datasets.errors import DataError, counted
-from worthit.datasets.tables.reading import COLUMNS, Reading
+from worthit.datasets.formats.reading import COLUMNS, Reading
 
 Row = list[str]
 

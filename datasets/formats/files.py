@@ -23,8 +23,8 @@ import pyarrow as pa
 
 from worthit.datasets.cache import sha256_of
 from worthit.datasets.errors import DataError, one_line
-from worthit.datasets.tables import encodings
-from worthit.datasets.tables.reading import ENCODING
+from worthit.datasets.formats import encodings
+from worthit.datasets.formats.reading import ENCODING
 
 #: suffixes of packed files
 PACKED = (".gz", ".zst", ".zip", ".bz2", ".xz")

@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from worthit.datasets.errors import DataError, OptionError, WorthitError
+from worthit.datasets.formats import encodings, reading, whole
+from worthit.datasets.formats.files import Input
+from worthit.datasets.formats.reading import Reading
+from worthit.datasets.formats.stream import open_table
 from worthit.datasets.sources import table as table_source
-from worthit.datasets.tables import encodings, reading, whole
 from worthit.datasets.tables.columns import NOTHING, Choices
 from worthit.datasets.tables.comments import CommentReader
-from worthit.datasets.tables.files import Input
-from worthit.datasets.tables.reading import Reading
-from worthit.datasets.tables.stream import open_table
 
 ROWS = [
     (f"{'cold stale bread' if i % 2 else 'nice warm soup'} number {i // 2}", "down" if i % 2 else "up")

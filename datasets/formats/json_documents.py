@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from worthit.datasets.errors import DataError, listed, one_line
-from worthit.datasets.tables.files import LARGEST_BYTES
+from worthit.datasets.formats.files import LARGEST_BYTES
 
 Row = dict[str, Any]
 

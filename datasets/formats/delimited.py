@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from worthit.datasets.errors import DataError, counted
-from worthit.datasets.tables import dialect, header
-from worthit.datasets.tables.dialect import ESCAPED, QUOTED, UNQUOTED, Dialect, QuoteCheck
-from worthit.datasets.tables.files import Input
-from worthit.datasets.tables.reading import DELIMITER, Reading
+from worthit.datasets.formats import dialect, header
+from worthit.datasets.formats.dialect import ESCAPED, QUOTED, UNQUOTED, Dialect, QuoteCheck
+from worthit.datasets.formats.files import Input
+from worthit.datasets.formats.reading import DELIMITER, Reading
 
 _NEARLY_ALL, _FEW = 0.99, 0.1
 _END_OF_FILE = "\x1a"  # of DOS

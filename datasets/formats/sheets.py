@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from worthit.datasets.errors import DataError, OptionError, listed, one_line
-from worthit.datasets.tables import header
-from worthit.datasets.tables.files import Input, readable
-from worthit.datasets.tables.reading import Reading
+from worthit.datasets.formats import header
+from worthit.datasets.formats.files import Input, readable
+from worthit.datasets.formats.reading import Reading
 
 _SAMPLE_ROWS = 512
 _NEEDED = "pip install 'worthit[xlsx]'"

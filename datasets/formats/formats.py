@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worthit.datasets.errors import DataError
-from worthit.datasets.tables import dialect, encodings
-from worthit.datasets.tables.reading import ENCODING
+from worthit.datasets.formats import dialect, encodings
+from worthit.datasets.formats.reading import ENCODING
 
 #: suffix → format; most formats are also recognized by their content
 SUFFIXES = {

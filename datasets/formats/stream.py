@@ -10,19 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from worthit.datasets.errors import DataError
-from worthit.datasets.tables import (
-    dialect,
-    fasttext_lines,
-    formats,
-    json_documents,
-    json_objects,
-)
-from worthit.datasets.tables.chunks import HEAD_ROWS, Chunk, TableReader, Values, repeated
-from worthit.datasets.tables.delimited import Delimited
-from worthit.datasets.tables.files import Input, readable
-from worthit.datasets.tables.parquet import Parquet
-from worthit.datasets.tables.reading import AS_FOUND, COLUMNS, DELIMITER, Reading
-from worthit.datasets.tables.sheets import Sheet
+from worthit.datasets.formats import dialect, fasttext_lines, formats, json_documents, json_objects
+from worthit.datasets.formats.chunks import HEAD_ROWS, Chunk, TableReader, Values, repeated
+from worthit.datasets.formats.delimited import Delimited
+from worthit.datasets.formats.files import Input, readable
+from worthit.datasets.formats.parquet import Parquet
+from worthit.datasets.formats.reading import AS_FOUND, COLUMNS, DELIMITER, Reading
+from worthit.datasets.formats.sheets import Sheet
 
 _BEFORE_JSON = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"  # white space and byte-order marks
 _JSON = (b'{"', b'[{"')  # hardly the header of a CSV
