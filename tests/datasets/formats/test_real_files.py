@@ -3,6 +3,7 @@
 import bz2
 import json
 import lzma
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -173,10 +174,40 @@ def test_an_encoding_is_used_only_for_what_is_not_utf8(tmp_path: Path) -> None:
     assert [table.notes for table in tables] == [
         (),
         ("unicode.csv is UTF-8, so it is not read as cp1252",),
-        ("mixed.csv is read as cp1252, though 10 of its lines look like UTF-8",),
+        ("mixed.csv is UTF-8; 1 line (the first is line 22) read as cp1252",),
     ]
-    with pytest.raises(DataError, match=r"^mixed.csv is UTF-8 in most lines but not in line 22; "):
+    with pytest.raises(DataError) as caught:
         whole.read(mixed)
+    assert str(caught.value) == (
+        "mixed.csv is UTF-8, but not in 1 line (the first is line 22); give --encoding cp1252, in which these "
+        "are likely written, or save all of it as UTF-8"
+    )
+    mostly = written(tmp_path, "mostly.csv", "thé,up\n".encode("cp1252") * 11 + "thé,up\n".encode())
+    assert whole.read(mostly, reading=replace(how, columns=NAMES)).notes[0] == (
+        "mostly.csv is read as cp1252, though 1 of its lines look like UTF-8"
+    )
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_few_stray_bytes_do_not_stop_a_file(name: str, tmp_path: Path) -> None:
+    rows = [(f"ein schöner Satz {i}", "up" if i % 2 else "down") for i in range(200)]
+    if name == "a.csv":
+        content = lines(",", "text,label", rows=rows)
+    else:
+        content = "".join(
+            json.dumps(dict(zip(NAMES, row, strict=True)), ensure_ascii=False) + "\n"
+            for row in rows
+        )
+    damaged = content.encode().replace(b"Satz 7", b"Satz\x80\x92 7", 1)
+    path = written(tmp_path, name, damaged)
+    line = 9 if name == "a.csv" else 8
+    found = both(path, Reading(), "text", "label")
+    assert found == [*rows[:7], ("ein schöner Satz\ufffd\ufffd 7", "up"), *rows[8:]]
+    assert whole.read(path).notes == (
+        f"{name} is UTF-8, but not in 1 line (the first is line {line}): 2 bytes read as U+FFFD "
+        "(--encoding cp1252, or another, decodes them)",
+    )
+    assert both(path, Reading(encoding="cp1252"), "text", "label")[7][0] == "ein schöner Satz€’ 7"
 
 
 @pytest.mark.parametrize(
@@ -192,6 +223,12 @@ def test_an_encoding_is_used_only_for_what_is_not_utf8(tmp_path: Path) -> None:
         ("今日は天気がいいので、散歩に行きました。", "cp932"),
         ("오늘은 날씨가 좋아서 산책을 갔습니다", "cp949"),
         ("où est-il déjà passé à côté", "mac_roman"),
+        ("we met Wałęsa in Łódź, then Świątek", "cp1250"),
+        ("Dvořák wrote it in Plzeň, Novák said", "cp1250"),
+        ("I don’t know, he said “no” in the café", "mac_roman"),
+        ("I don’t know, he said “no” in the café", "cp1252"),
+        ("it costs £5 in São Paulo and 20 € in Zürich", "cp1252"),
+        ("we live in Москва and said привет", "cp1251"),
     ],
 )
 def test_the_likely_encoding_is_that_of_the_text(text: str, encoding: str) -> None:
