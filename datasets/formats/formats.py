@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worthit.datasets.errors import DataError
-from worthit.datasets.formats import dialect, encodings
+from worthit.datasets.formats import dialect, encodings, label_lines
 from worthit.datasets.formats.reading import ENCODING
 
 #: suffix → format; most formats are also recognized by their content
@@ -107,35 +107,37 @@ def is_binary(head: bytes) -> bool:
     return encodings.marked(head) is None and _BINARY.search(head) is not None
 
 
-def by_content(name: str, lines: Sequence[str], *, is_all: bool) -> str:
-    """The format of text whose file has no known suffix.
+def by_content(lines: Sequence[str], *, is_all: bool) -> str | None:
+    """The format of text whose suffix says little; None if it is not plain.
 
     Args:
         lines: the first ones.
-
-    Raises:
-        DataError: it is not plain what they are.
     """
     start = "".join(lines[:3]).lstrip("\ufeff \t\r\n")
     if start.startswith(("{", "[{", "[\n", "[\r")):
         return "json"
-    for form, delimiter in (("tsv", "\t"), ("csv", ","), ("csv", ";"), ("csv", "|")):
+    if (form := label_lines.form_of(lines)) == label_lines.FASTTEXT:
+        return form
+    for delimited, delimiter in (("tsv", "\t"), ("csv", ","), ("csv", ";"), ("csv", "|")):
         fit = dialect.fit(lines, delimiter, is_all=is_all)
         if len(lines) > 1 and fit.width > 1 and fit.share >= _PLAINLY:
-            return form
-    raise DataError(
-        f"{name} is not in a known format: its suffix is not one of {', '.join(SUFFIXES)}, and its lines "
-        "are not separated by commas, tabs, semicolons or bars; write it as a CSV with the columns "
-        f"text and label, and rename it to {Path(name).stem}.csv"
-    )
+            return delimited
+    return form
 
 
-def unknown(name: str, option: str) -> DataError:
-    """For a file whose content cannot be looked at.
+def unknown(name: str, option: str, *, is_text: bool) -> DataError:
+    """For a file whose format is not plain.
 
     Args:
         option: the user's option for the format.
+        is_text: its lines could be read.
     """
+    if is_text:
+        return DataError(
+            f"{name} is not in a known format: its suffix is not one of {', '.join(SUFFIXES)}, and its lines "
+            "are not separated by commas, tabs, semicolons or bars; write it as a CSV with the columns "
+            f"text and label, and rename it to {Path(name).stem}.csv"
+        )
     hint = f"; or give {option}" if option else ""
     return DataError(
         f"{name} is not in a known format; known: {', '.join(SUFFIXES)}, also packed as .gz, .zst, "

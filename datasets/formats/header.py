@@ -14,6 +14,7 @@ _LONGEST_NAME = 100
 _MANY_WORDS, _SOME_WORDS = 6, 3
 _FEW_CHARACTERS = 8  # names of columns in scripts without spaces are shorter
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_COMMA = re.compile(r"(?<=\d),(?=\d+$)")
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 #: names that columns often have, without case, spaces and signs
 _USUAL = set(
@@ -163,8 +164,9 @@ def _is_text(cell: str, values: Sequence[str]) -> bool:
 
 
 def is_number(text: str) -> bool:
+    """True for a number, also with a decimal comma."""
     try:
-        float(text)
+        float(_COMMA.sub(".", text))
     except ValueError:
         return False
     return True

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from worthit.datasets.errors import DataError, OptionError, WorthitError
-from worthit.datasets.formats import encodings, reading, whole
+from worthit.datasets.formats import encodings, label_lines, reading, whole
 from worthit.datasets.formats.files import Input
 from worthit.datasets.formats.reading import Reading
 from worthit.datasets.formats.stream import open_table
@@ -82,6 +82,12 @@ READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
     "another suffix": ("a.data", lines("\t", "text\tlabel"), Reading(), ("a.data is read as TSV, by its content",)),
     "fastText": ("a.txt", "".join(f"__label__{k} {t}\n" for t, k in ROWS), Reading(), ("a.txt is read in the format of fastText",)),
     "fastText with commas": ("a.txt", "".join(f"__label__{k} , {t}\n" for t, k in ROWS), Reading(), ("a.txt is read in the format of fastText",)),
+    "fastText, labels last": ("a.txt", "".join(f"{t} __label__{k}\n" for t, k in ROWS), Reading(), ("a.txt is read in the format of fastText",)),
+    "labels as first words": ("a.label", "".join(f"{k} {t}\n" for t, k in ROWS), Reading(), ("each line of a.label is read as a label, its first word, and a text",)),
+    "labels after @": ("a.txt", "".join(f"{t}@{k}\n" for t, k in ROWS), Reading(), ("each line of a.txt is read as a text, @ and a label",)),
+    "a CSV named as JSON lines": ("a.jsonl", lines(",", "text,label"), Reading(), ("a.jsonl is read as CSV, by its content",)),
+    "a TSV named as JSON": ("a.json", lines("\t", "text\tlabel"), Reading(), ("a.json is read as TSV, by its content",)),
+    "JSON named as CSV": ("a.csv", json.dumps([dict(zip(NAMES, row, strict=True)) for row in ROWS], indent=2), Reading(), ("a.csv is read as JSON, by its content",)),
     "bzip2": ("a.csv.bz2", bz2.compress(lines(",", "text,label").encode()), Reading(), ()),
     "xz": ("a.csv.xz", lzma.compress(lines(",", "text,label").encode()), Reading(), ()),
     "UTF-16 without a mark": ("a.csv", lines(",", "text,label").encode("utf-16-le"), Reading(encoding="utf-16-le"), ()),
@@ -135,9 +141,9 @@ REFUSED: dict[str, tuple[str, str | bytes, Reading, str]] = {
                       "the first line of a.csv has 2 columns, but most others have 3; delete lines above the header, or put texts that contain commas in double quotes"),
     "several columns, no header": ("a.csv", "".join(f'"{i % 2}","{i}","NONE","{t}, oh"\n' for i, t in enumerate(TEXTS)), Reading(),
                                    f"a.csv {NO_HEADER} label,column2,column3,text {OR_NAMES}"),
-    "labels before texts": ("trec.label", "".join(f"{k.upper()}:sub {t} ?\n" for t, k in ROWS), Reading(),
-                            "trec.label is not in a known format: its suffix is not one of .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .ndjson, .tab, .txt, .pq, .xlsm, .ft, "
-                            "and its lines are not separated by commas, tabs, semicolons or bars; write it as a CSV with the columns text and label, and rename it to trec.csv"),
+    "lines of no format": ("a.label", "".join(t.replace(' ', ', ', i % 3) + '\n' for i, t in enumerate(TEXTS)), Reading(),
+                            "a.label is not in a known format: its suffix is not one of .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .ndjson, .tab, .txt, .pq, .xlsm, .ft, "
+                            "and its lines are not separated by commas, tabs, semicolons or bars; write it as a CSV with the columns text and label, and rename it to a.csv"),
     "an old Excel file": ("a.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), Reading(), "a.csv is an old Excel or Office file (.xls); open it and save the sheet as .xlsx or CSV"),
     "XML": ("a.xml", "<?xml version='1.0'?><rows/>", Reading(), "a.xml is XML, which cannot be read; write the table as CSV or JSON lines"),
     "Arrow": ("a.feather", b"ARROW1\0\0", Reading(), "a.feather is an Arrow (Feather) file; write it as Parquet"),
@@ -280,6 +286,34 @@ def test_a_first_cell_with_a_label_of_fasttext_is_no_line_of_fasttext(tmp_path: 
     headerless = written(tmp_path, "b.csv", "\n".join(rows))
     with pytest.raises(DataError, match=r"b.csv has no header: .* give --columns label,text "):
         whole.read(headerless)
+
+
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        ("DESC:manner How did serfdom develop ?", ("How did serfdom develop ?", "DESC:manner")),
+        ("HUM:ind Who , of these , came ?", ("Who , of these , came ?", "HUM:ind")),
+    ],
+)
+def test_the_questions_of_trec_are_read(line: str, row: tuple[str, str], tmp_path: Path) -> None:
+    others = "NUM:date When did it end ?\nLOC:other Where, if at all ?\n" * 10
+    path = written(tmp_path, "train_5500.txt", f"{line}\n" * 2 + others)
+    assert both(path, Reading(), "text", "label")[:2] == [row] * 2
+
+
+def test_a_label_may_be_the_last_word(tmp_path: Path) -> None:
+    content = "".join(f"{word}, it was so . {i % 2}\n" for i, word in enumerate("abcdefghijkl"))
+    path = written(tmp_path, "a.txt", content)
+    assert both(path, Reading(), "text", "label")[1] == ("b, it was so .", "1")
+    assert whole.read(path).notes == (
+        "each line of a.txt is read as a text and a label, its last word",
+    )
+
+
+def test_lines_of_prose_have_no_labels() -> None:
+    prose = [f"{word} went home in the {i}th year .\n" for i, word in enumerate("abcdefghijkl")]
+    assert label_lines.form_of(prose) is None
+    assert label_lines.form_of([*prose, "__label__x a text\n"]) is None
 
 
 def test_short_texts_that_differ_are_suggested_as_the_text(tmp_path: Path) -> None:

@@ -115,8 +115,10 @@ SHAPES: dict[str, tuple[list[str], list[tuple[str, ...]], str]] = {
     "commas": (["3,17", "3", "17"], [("3,17",), ("3",), ("17",)], ""),
     "commas that recur": (["3,17", "3,27", "17"], [("3", "17"), ("3", "27"), ("17",)], "labels separated by a comma"),
     "names with commas": (["Books, Music", "Toys, Games"], [("Books, Music",), ("Toys, Games",)], ""),
-    "decimals": (["1,5", "2,5", "2,0"], [("1,5",), ("2,5",), ("2,0",)], ""),
-    "thousands": (["1,000", "2,000", "500"], [("1,000",), ("2,000",), ("500",)], ""),
+    "decimals": (["1,5", "2,5", "2,0"], [("1.5",), ("2.5",), ("2.0",)], "numbers with commas"),
+    "decimals and integers": (["3,3", "2", "27,3"], [("3.3",), ("2",), ("27.3",)], "numbers with commas"),
+    "thousands": (["1,000", "2,000", "500"], [("1000",), ("2000",), ("500",)], "numbers with commas"),
+    "millions": (["1,000,000", "2,500"], [("1000000",), ("2500",)], "numbers with commas"),
     "fastText": (["__label__a", "__label__a __label__b"], [("a",), ("a", "b")], "__label__ before each label"),
 }  # fmt: skip
 
@@ -163,6 +165,18 @@ def test_a_label_that_nobody_has_is_refused_with_those_there_are() -> None:
         WorthitError, match=r"^--positive-label 'x' is not a label; there are a, b$"
     ):
         labels.to_classes(["a|b", "a"], "labels", "x", "mine.csv")
+
+
+def test_decimal_commas_are_numbers_or_ratings() -> None:
+    with pytest.raises(DataError) as caught:
+        labels.to_classes(["27,3", "28,1", "3,14"] * 20, "score", None, "a.csv")
+    assert str(caught.value) == (
+        "the column score of a.csv holds numbers such as 27.3, not classes; add a column of classes (say, 1 "
+        "from a threshold on), or name another with --label-column"
+    )
+    ratings = labels.to_classes(["4,5", "3,0", "5,0"] * 20, "rating", None, "a.csv")
+    assert ratings.classes == ("3", "4.5", "5")
+    assert ratings.notes[0] == "rating holds numbers with commas"
 
 
 def test_ratings_are_classes_in_order() -> None:
