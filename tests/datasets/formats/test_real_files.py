@@ -302,9 +302,9 @@ def test_the_questions_of_trec_are_read(line: str, row: tuple[str, str], tmp_pat
 
 
 def test_a_label_may_be_the_last_word(tmp_path: Path) -> None:
-    content = "".join(f"{word}, it was so . {i % 2}\n" for i, word in enumerate("abcdefghijkl"))
+    content = "".join(f"{word} it was so . {i % 2}\n" for i, word in enumerate("abcdefghijkl"))
     path = written(tmp_path, "a.txt", content)
-    assert both(path, Reading(), "text", "label")[1] == ("b, it was so .", "1")
+    assert both(path, Reading(), "text", "label")[1] == ("b it was so .", "1")
     assert whole.read(path).notes == (
         "each line of a.txt is read as a text and a label, its last word",
     )
