@@ -15,6 +15,9 @@ from worthit.datasets.errors import DataError, listed, one_line
 from worthit.datasets.formats.files import LARGEST_BYTES
 
 Row = dict[str, Any]
+_DEEPEST = 6  # keys above the rows
+#: keys of arrays that describe the columns, beside the rows
+_DESCRIPTIONS = {"features", "schema", "fields", "columns", "labels", "classes", "categories"}
 
 
 def begins(lines: Iterator[str]) -> tuple[list[str], bool]:
@@ -55,7 +58,7 @@ def rows(lines: Iterable[str], name: str) -> tuple[list[Row], tuple[str, ...]]:
     if {"columns", "data"} <= document.keys() and _is_split(document):
         names = [str(column) for column in document["columns"]]
         return [dict(zip(names, row, strict=False)) for row in document["data"]], ()
-    if found := _arrays(document):
+    if found := _without_descriptions(_arrays(document)):
         if len(found) > 1:
             raise DataError(
                 f"{name} holds several arrays of rows: {listed(list(found))}; save each as a file, "
@@ -119,7 +122,7 @@ def _is_split(document: Mapping[str, Any]) -> bool:
     return isinstance(data, list) and all(isinstance(row, list) for row in data)
 
 
-def _arrays(document: Mapping[str, Any], depth: int = 2) -> dict[str, list[Row]]:
+def _arrays(document: Mapping[str, Any], depth: int = _DEEPEST) -> dict[str, list[Row]]:
     """Key → rows, of the arrays of objects nearest to the top."""
     found = {
         key: value
@@ -134,6 +137,11 @@ def _arrays(document: Mapping[str, Any], depth: int = 2) -> dict[str, list[Row]]
         if isinstance(value, dict)
         for name, table in _arrays(value, depth - 1).items()
     }
+
+
+def _without_descriptions(found: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    rows = {key: table for key, table in found.items() if key.split(".")[-1] not in _DESCRIPTIONS}
+    return rows or found
 
 
 def _are_lists(value: Any) -> bool:

@@ -12,8 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from worthit.datasets.errors import DataError
-from worthit.datasets.formats import dialect, formats, json_documents, json_objects, label_lines
-from worthit.datasets.formats.chunks import HEAD_ROWS, Chunk, TableReader, Values, repeated
+from worthit.datasets.formats import (
+    annotated,
+    dialect,
+    formats,
+    json_documents,
+    json_objects,
+    label_lines,
+)
+from worthit.datasets.formats.chunks import HEAD_ROWS, Chunk, TableReader, Values, peeked, repeated
 from worthit.datasets.formats.delimited import Delimited
 from worthit.datasets.formats.files import Input, readable
 from worthit.datasets.formats.parquet import Parquet
@@ -63,8 +70,9 @@ def open_table(
         rows = label_lines.of_lines(source.lines("\n"), found)
         notes = (*notes, label_lines.NOTES[found].format(name=name))
     else:
-        rows, more = _json(source, name, head, found)
-        notes = (*notes, *more)
+        folded, where = _json(source, name, head, found)
+        rows, how = annotated.unfolded(folded, name)
+        notes = (*notes, *where, *how)
     return _RecordReader(source, name, rows, json_objects.columns, notes, {})
 
 
@@ -148,16 +156,7 @@ class _RecordReader(TableReader):
         self.name, self.notes, self.unusable = name, notes, unusable
 
     def head(self) -> Chunk:
-        first: list[Any] = []
-        rest = self._records
-        try:
-            for record in itertools.islice(self._records, HEAD_ROWS):
-                first.append(record)
-        except DataError as error:
-            if not first:
-                raise
-            rest = _raise_later(error)
-        self._records = itertools.chain(first, rest)
+        first, self._records = peeked(self._records, HEAD_ROWS)
         return Chunk(1, len(first), self._columns(first, None))
 
     def chunks(self, size: int, names: Sequence[str] | None = None) -> Iterator[Chunk]:
@@ -168,8 +167,3 @@ class _RecordReader(TableReader):
 
     def share_read(self) -> float | None:
         return self._source.share_read()
-
-
-def _raise_later(error: DataError) -> Iterator[Any]:
-    raise error
-    yield

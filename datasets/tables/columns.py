@@ -34,6 +34,7 @@ SIDES = {
     "development": "validation",
     "test": "test", "testing": "test", "tst": "test", "eval": "test", "evaluation": "test",
 }  # fmt: skip
+_ENOUGH_ROWS = 10  # to tell that a column is no text
 _list = partial(listed, most=12, width=40)
 
 
@@ -201,8 +202,10 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
 
 
 def _mean_length(table: pa.Table, name: str) -> float:
-    """In characters; 0 for numbers."""
+    """In characters; 0 for numbers, and for a value that all rows have."""
     values = table[name]
+    if len(values) >= _ENOUGH_ROWS and len(values.unique()) == 1:
+        return 0.0
     if usual(name) in label_column.KNOWN or bool(
         pc.all(pc.match_substring_regex(values, r"^[\d.,:/\s+-]*$")).as_py()
     ):

@@ -144,6 +144,8 @@ def _of_answers(found: dict[str, set[str]]) -> str | None:
     """The label that annotators accepted or rejected; it may be the same in all rows."""
     asked = [name for name in found if found[name] and _rank(name) in _SURE_RANKS]
     has_answers = answers.COLUMN in found and answers.are_answers(found[answers.COLUMN])
+    if has_answers and found.get(answers.CHOICES) and not asked:
+        return answers.CHOICES
     return asked[0] if has_answers and len(asked) == 1 else None
 
 

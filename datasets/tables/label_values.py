@@ -69,6 +69,7 @@ def read(values: Collection[str]) -> LabelValues:
 def _of_nested(values: Collection[str], nested: Mapping[str, Any]) -> LabelValues:
     if all(isinstance(value, dict) for value in nested.values()):
         form = "dictionaries"
+        nested = _with_opposites(nested)
     elif _are_vectors(list(nested.values())):
         form = "vectors of 0 and 1"
         nested = {
@@ -82,6 +83,19 @@ def _of_nested(values: Collection[str], nested: Mapping[str, Any]) -> LabelValue
         for value in values
     }
     return LabelValues(labels, form)
+
+
+def _with_opposites(nested: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of truth values of one label, false is its opposite: {"SPAM": 0} is a label, too."""
+    keys = {key for value in nested.values() for key in value}
+    scores = [score for value in nested.values() for score in value.values()]
+    if len(keys) != 1 or not all(isinstance(score, int | float) for score in scores):
+        return nested
+    (key,) = keys
+    return {
+        text: value if value.get(key, 0) >= 0.5 or not value else f"not {key}"
+        for text, value in nested.items()
+    }
 
 
 def _nested(value: str) -> Any | None:
@@ -118,7 +132,7 @@ def _are_vectors(values: Sequence[Any]) -> bool:
 
 def _labels_in(value: Any) -> list[str]:
     """The labels in a list, a dictionary or a part of these."""
-    if value is None:
+    if value is None or value == {}:
         return []
     if isinstance(value, str | int | float):  # of True and False, too
         return [value if isinstance(value, str) else json.dumps(value)]

@@ -107,6 +107,7 @@ SHAPES: dict[str, tuple[list[str], list[tuple[str, ...]], str]] = {
     "Python lists": (["['a', 'b']", "['c']"], [("a", "b"), ("c",)], "lists"),
     "NumPy lists": (["['a' 'b']", "[1 2]"], [("a", "b"), ("1", "2")], "lists"),
     "truth values": (['{"a": true, "b": false}', '{"a": 0.0, "b": 1.0}'], [("a",), ("b",)], "dictionaries"),
+    "truth values of one label": (['{"a": 1.0}', '{"a": 0.0}', '{}'], [("a",), ("not a",), ()], "dictionaries"),
     "choices": (['{"choices": ["a", "b"]}'], [("a", "b")], "dictionaries"),
     "objects with names": (['[{"label": "a"}]'], [("a",)], "lists"),
     "vectors": (["[1, 0, 0]", "[0, 1, 1]"], [("0",), ("1", "2")], "vectors of 0 and 1"),
@@ -276,6 +277,21 @@ def test_a_rejected_one_of_several_labels_is_left_out(tmp_path: Path) -> None:
     assert (
         "answer decides: accepted rows keep their label; 30 rejected rows are left out"
         in made.notes
+    )
+
+
+def test_the_options_that_annotators_chose_are_the_labels(tmp_path: Path) -> None:
+    options = [{"id": "A", "text": "a"}, {"id": "B", "text": "b"}]
+    rows: list[dict[str, Any]] = [
+        {"text": f"text {i}", "options": options, "accept": ["AB"[i % 2]], "answer": "accept"}
+        for i in range(60)
+    ]
+    rows[0]["answer"] = "reject"
+    made = prepared(json_lines(tmp_path, rows))
+    assert set(made.classes) == {"A", "B"}
+    assert made.notes[2:4] == (
+        "answer decides: accepted rows keep their label; 1 rejected rows are left out",
+        "accept holds lists with one label each",
     )
 
 
