@@ -201,6 +201,10 @@ class BenchmarkOptions:
         "--columns", "your own data: names of the columns of a file without a header",
         read=reading.columns, describe=",".join, metavar="NAME,…",
     )]  # fmt: skip
+    sheet: Annotated[str | None, Option(
+        "--sheet", "your own data: the sheet of an Excel file (the first that holds a table)",
+        metavar="NAME",
+    )]  # fmt: skip
     report_options: Mapping[str, str]  # flag → value as given; saved here, read by reports only
     also_test: Annotated[tuple[str, ...], Option(
         "--also-test",

@@ -24,7 +24,7 @@ from worthit.datasets.formats.chunks import HEAD_ROWS, Chunk, TableReader, Value
 from worthit.datasets.formats.delimited import Delimited
 from worthit.datasets.formats.files import Input, readable
 from worthit.datasets.formats.parquet import Parquet
-from worthit.datasets.formats.reading import AS_FOUND, COLUMNS, DELIMITER, Reading
+from worthit.datasets.formats.reading import AS_FOUND, COLUMNS, DELIMITER, SHEET, Reading
 from worthit.datasets.formats.sheets import Sheet
 
 _BEFORE_JSON = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"  # white space and byte-order marks
@@ -49,6 +49,8 @@ def open_table(
     with source.open() as unpacked, readable(source.path):
         name, head = unpacked.name, unpacked.head()
     found, notes = _format(source, name, head, form, option)
+    if found != "xlsx":
+        _require_no_sheet(name, reading)
     if found == "parquet":
         _require_names_unneeded(name, reading)
         return Parquet(source, name)
@@ -119,6 +121,11 @@ def _require_names_unneeded(name: str, reading: Reading) -> None:
     for option, given in ((COLUMNS, reading.columns), (DELIMITER, reading.delimiter)):
         if given is not None and not reading.is_borrowed:
             raise DataError(f"{option} is for CSV and its relatives, which {name} is not; omit it")
+
+
+def _require_no_sheet(name: str, reading: Reading) -> None:
+    if reading.sheet is not None and not reading.is_borrowed:
+        raise DataError(f"{SHEET} is for Excel files, which {name} is not; omit it")
 
 
 def _json(

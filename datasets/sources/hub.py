@@ -49,7 +49,7 @@ def _source(
     is_for_files = choices.reading != AS_FOUND and not choices.reading.is_borrowed
     if is_for_files and choices.test_file is None:
         raise OptionError(
-            f"--encoding, --delimiter and --columns are for files, which {title} is not; omit them"
+            f"--encoding, --delimiter, --columns and --sheet are for files, which {title} is not; omit them"
         )
     splits = functools.cache(lambda: _tables(load()))
     return Source(

@@ -16,7 +16,7 @@ from worthit.datasets.tables.columns import SIDES as SIDE_NAMES
 from worthit.datasets.tables.columns import Choices, ColumnRoles, find_columns, require
 
 #: part of fingerprints; increase it when a table is read differently, so that older caches are not used
-VERSION = "5"
+VERSION = "6"
 
 _TRAIN, _VALIDATION, _TEST = range(len(SIDES))
 _NO_SIDE = -1

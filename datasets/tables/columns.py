@@ -51,11 +51,12 @@ class Choices:
     encoding: str | None = None
     delimiter: str | None = None
     columns: tuple[str, ...] | None = None  # of a file without a header
+    sheet: str | None = None  # of an Excel file
 
     @property
     def reading(self) -> Reading:
         """How the files are read."""
-        return Reading(self.encoding, self.delimiter, self.columns)
+        return Reading(self.encoding, self.delimiter, self.columns, self.sheet)
 
     def options(self) -> dict[str, str]:
         """As a user would write them, the path shortened to its name."""

@@ -79,6 +79,9 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         reading.COLUMNS, metavar="NAME,…", help="names of the columns of an input without a header"
     )
     scored.add_argument(
+        reading.SHEET, metavar="NAME", help="of an Excel file (the first that holds a table)"
+    )
+    scored.add_argument(
         "--keep",
         default="",
         metavar="NAME,…",
@@ -193,6 +196,7 @@ def _reading(parsed: argparse.Namespace) -> Reading:
         reading.encoding(parsed.encoding),
         reading.delimiter(parsed.delimiter),
         reading.columns(parsed.columns),
+        parsed.sheet,
     )
 
 
@@ -239,6 +243,7 @@ def _output(
         reading.ENCODING: str(parsed.encoding),
         reading.DELIMITER: str(parsed.delimiter),
         reading.COLUMNS: str(parsed.columns),
+        reading.SHEET: str(parsed.sheet),
         "--text-column": source.text_column,
         "--keep": ",".join(source.extras),
     }
