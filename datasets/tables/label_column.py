@@ -94,6 +94,16 @@ def guess(rows: StringTable, taken: Collection[str | None]) -> tuple[str, str]:
     raise _several(rows, asked, {*asked} <= {*flags} and (len(asked) > 2 or bool(named_ones)))
 
 
+def could_be_one(rows: StringTable, *, by_values: bool) -> bool:
+    """True if a column has the name of a label, or (`by_values`) values that may be labels."""
+    names = rows.table.column_names
+    if not by_values:
+        return any(_rank(name) is not None for name in names)
+    found = {name: _different(rows, name) for name in names}
+    plausible = [name for name in _plausible(found, rows.table.num_rows) if not _describes(name)]
+    return bool(plausible or _best_named(names))
+
+
 def _plausible(found: Mapping[str, set[str]], rows: int) -> list[str]:
     """The columns that have few enough values for classes; else those that are named so."""
     most = min(MOST_CLASSES, max(2, rows // 5))

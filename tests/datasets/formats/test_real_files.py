@@ -369,7 +369,7 @@ def test_text_files_of_a_folder_are_tables_if_named_so(
             name,
             lines("," if name.endswith("csv") else "\t", "text\tlabel", rows=ROWS[:rows]),
         )
-    found = table_source._files(tmp_path, None)
+    found = table_source._files(tmp_path, NOTHING)
     assert sorted((side for side, _ in found), key=str) == sides
 
 
@@ -377,7 +377,7 @@ def test_a_folder_of_the_same_table_in_two_formats_is_refused(tmp_path: Path) ->
     written(tmp_path, "mine.csv", lines(",", "text,label"))
     written(tmp_path, "mine.jsonl", '{"text": "a", "label": "up"}\n')
     with pytest.raises(DataError) as caught:
-        table_source._files(tmp_path, None)
+        table_source._files(tmp_path, NOTHING)
     assert str(caught.value) == (
         f"the folder {tmp_path} holds mine.csv and mine.jsonl, which are of different formats; give one of "
         "them, or move the others"
