@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from worthit.datasets.errors import DataError, counted
 from worthit.datasets.formats import dialect, header
-from worthit.datasets.formats.dialect import ESCAPED, QUOTED, UNQUOTED, Dialect, QuoteCheck
+from worthit.datasets.formats.dialect import ESCAPED, QUOTED, UNQUOTED, Dialect
 from worthit.datasets.formats.files import Input
+from worthit.datasets.formats.quote_check import QuoteCheck
 from worthit.datasets.formats.reading import DELIMITER, Reading
 
 _NEARLY_ALL, _FEW = 0.99, 0.1

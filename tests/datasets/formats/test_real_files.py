@@ -271,6 +271,23 @@ def test_a_delimiter_is_taken_as_given(tmp_path: Path) -> None:
     assert both(path, Reading(delimiter="^"), "text", "label") == ROWS
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_quoted_text_may_look_like_two_rows(delimiter: str, tmp_path: Path) -> None:
+    texts = [*TEXTS, f"first{delimiter}part\nsecond{delimiter}part"]
+    rows = "".join(f'{i}{delimiter}"{t}"{delimiter}{"ab"[i % 2]}\n' for i, t in enumerate(texts))
+    header = delimiter.join(("id", "text", "label")) + "\n"
+    for content in (rows, rows.replace('"', "", 2 * len(TEXTS))):  # all quoted, or only that one
+        path = written(tmp_path, "a.tsv", header + content)
+        assert whole.read(path).table["text"].to_pylist() == texts
+
+
+def test_quotes_around_several_rows_are_part_of_their_texts(tmp_path: Path) -> None:
+    texts = [*TEXTS, '"nice, she said', 'and that was all"']
+    rows = "".join(f"{i}\t{text}\t{'ab'[i % 2]}\n" for i, text in enumerate(texts))
+    path = written(tmp_path, "a.tsv", "id\ttext\tlabel\n" + rows)
+    assert whole.read(path).table["text"].to_pylist() == texts
+
+
 def test_lists_of_labels_and_missing_keys_are_read(tmp_path: Path) -> None:
     rows = [{"text": "a", "label": ["up"]}, {"label": ["x"]}, {"text": "b", "label": ["x", "y"]}]
     path = written(tmp_path, "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
