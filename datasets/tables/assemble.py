@@ -39,6 +39,7 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
         DataError, OptionError: a column or class is missing, or cannot be guessed.
     """
     first = next((piece for piece in pieces if piece.side in (None, "train")), pieces[0])
+    borrowed = choices.label_if_several
     choices = choices.of(first.rows.table.column_names)
     if first.side is not None and choices.split_column is not None:
         raise DataError(
@@ -52,7 +53,9 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
         if columns.group is not None:
             require(piece.rows, columns.group, "--group-column")
     values, answer_notes = _labels(pieces, columns.label)
-    classes = labels.to_classes(values, columns.label, choices.positive_label, first.rows.name)
+    classes = labels.to_classes(
+        values, columns.label, choices.positive_label, first.rows.name, borrowed
+    )
     labelled = classes.indices >= 0
     sides, split_notes = _complete_sides(_sides(pieces, columns), labelled)
     texts, text_notes = _texts(_values(pieces, columns.text))

@@ -76,9 +76,15 @@ class Choices:
         return _Borrowed(
             text_column=self.text_column,
             label_column=self.label_column,
+            positive_label=self.positive_label,
             encoding=self.encoding,
             columns=self.columns,
         )
+
+    @property
+    def label_if_several(self) -> str | None:
+        """The positive label of another table, for rows that have several labels."""
+        return None
 
 
 class _Borrowed(Choices):
@@ -87,6 +93,10 @@ class _Borrowed(Choices):
     @property
     def reading(self) -> Reading:
         return replace(super().reading, is_borrowed=True)
+
+    @property
+    def label_if_several(self) -> str | None:
+        return self.positive_label
 
     def of(self, present: Sequence[str]) -> Choices:
         return Choices(
