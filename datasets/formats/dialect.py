@@ -19,6 +19,8 @@ _LONGEST_FIELD = 1 << 26
 _EXCEL_SEPARATOR = re.compile(r'"?sep=([^\r\n])"?[\r\n]+', re.IGNORECASE)
 CONSISTENT = 0.9  # of the rows are as wide as the header
 _NEARLY = 0.05
+_RARE = ("^", "~", "¦", "§", "\x01", "\x1f")  # \x01 is Hive's
+_PLAINLY, _FEWEST_LINES = 0.98, 5
 
 QUOTED, ESCAPED, UNQUOTED = "quoted", "escaped", "unquoted"
 _QUOTES: dict[str, dict[str, Any]] = {
@@ -48,7 +50,11 @@ class Dialect:
 
     @property
     def word(self) -> str:
-        return DELIMITERS.get(self.delimiter, repr(self.delimiter))
+        return (
+            "spaces"
+            if self.delimiter == " "
+            else DELIMITERS.get(self.delimiter, repr(self.delimiter))
+        )
 
 
 @dataclass(frozen=True)
@@ -142,9 +148,22 @@ def _delimiter(lines: Sequence[str], usual: str, *, is_all: bool) -> str:
         for delimiter, one in fits.items()
         if one.usual_width > 1 and one.usual_share >= CONSISTENT
     ]
+    if not regular and (rare := _rare_delimiter(lines, is_all=is_all)):
+        return rare
     if regular:
         return max(regular, key=lambda delimiter: fits[delimiter].usual_share)
     return max(fits, key=lambda delimiter: fits[delimiter].width)
+
+
+def _rare_delimiter(lines: Sequence[str], *, is_all: bool) -> str | None:
+    """A delimiter that hardly occurs in texts; a space only if R has put texts in quotes."""
+    quoted = sum(line.startswith('"') for line in lines)
+    candidates = [*_RARE, *([" "] if quoted > CONSISTENT * len(lines) else [])]
+    for delimiter in candidates:
+        one = fit(lines, delimiter, is_all=is_all)
+        if one.usual_width > 1 and one.usual_share >= _PLAINLY and len(lines) >= _FEWEST_LINES:
+            return delimiter
+    return None
 
 
 def _spaced(dialect: Dialect, lines: Sequence[str]) -> Dialect:

@@ -38,6 +38,33 @@ _OTHERS = {
     b"ORC": "an ORC file; write it as Parquet",
     b"{\\rtf": "a text document (RTF); save it as plain text",
 }
+#: suffixes of files that are not read → what they are, what to do
+_OTHER_SUFFIXES = {
+    ".dta": "a Stata file; write the table as CSV (`export delimited`)",
+    ".sav": "an SPSS file; save the table as CSV",
+    ".sas7bdat": "a SAS file; export the table as CSV",
+    ".rds": "an R file; write the table with `write.csv`",
+    ".rdata": "an R file; write the table with `write.csv`",
+    ".rda": "an R file; write the table with `write.csv`",
+    ".pkl": "a pickle, which could run code; write the table as Parquet (`DataFrame.to_parquet`)",
+    ".pickle": "a pickle, which could run code; write the table as Parquet (`DataFrame.to_parquet`)",
+    ".joblib": "a pickle, which could run code; write the table as Parquet (`DataFrame.to_parquet`)",
+    ".npy": "a NumPy array; write texts and labels as CSV",
+    ".npz": "a file of NumPy arrays; write texts and labels as CSV",
+    ".mat": "a MATLAB file; write texts and labels as CSV",
+    ".arrow": "an Arrow file; write it as Parquet",
+    ".arff": "a file of Weka; save it as CSV there",
+    ".sql": "SQL; export the table as CSV",
+    ".db": "a database; export the table as CSV",
+    ".yaml": "YAML; write texts and labels as CSV or JSON lines",
+    ".yml": "YAML; write texts and labels as CSV or JSON lines",
+    ".md": "Markdown; write the table as CSV",
+    ".html": "a web page; write the table as CSV",
+    ".htm": "a web page; write the table as CSV",
+    ".conll": "a file of words; write texts and labels as CSV",
+    ".conllu": "a file of words; write texts and labels as CSV",
+    ".ods": "an OpenDocument sheet; save it as .xlsx or CSV",
+}
 _TAR_PLACE = 257
 #: a label and a text, not the first cell of `__label__x,text`
 _FASTTEXT = re.compile(rb"(\xef\xbb\xbf)?\s*__label__[^\s,;|]+[ \t]")
@@ -67,6 +94,12 @@ def by_magic(name: str, head: bytes) -> str | None:
     if _FASTTEXT.match(head):
         return "fasttext"
     return None
+
+
+def require_known(name: str) -> None:
+    """Raises DataError if the suffix is that of a format that is not read."""
+    if kind := _OTHER_SUFFIXES.get(Path(name).suffix.lower()):
+        raise DataError(f"{name} is {kind}")
 
 
 def require_text(name: str, head: bytes, encoding: str | None) -> None:

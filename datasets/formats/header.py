@@ -64,7 +64,7 @@ def settle(first: Sequence[str], sample: Sequence[Row], reading: Reading, name: 
         cells = (cells[0].lstrip("# "), *cells[1:])
     rows = [[cell.strip() for cell in row] for row in sample]
     _require_no_title(cells, rows, name)
-    verdict = _judge(cells, [row for row in rows if tuple(row) != cells])
+    verdict = judge(cells, [row for row in rows if tuple(row) != cells])
     if reading.columns is not None and not (reading.is_borrowed and verdict is not False):
         return _named(cells, rows, reading.columns, verdict, name)
     if verdict is False:
@@ -116,7 +116,7 @@ def _named(
     return Header(names, False, (f"the first line of {name} is data, {COLUMNS} names its columns",))
 
 
-def _judge(cells: Sequence[str], rows: Sequence[Row]) -> bool | None:
+def judge(cells: Sequence[str], rows: Sequence[Row]) -> bool | None:
     """True for a header, False for data, None if nothing speaks for either."""
     named = [cell for cell in cells if cell]
     if _is_numbering(named):

@@ -26,6 +26,7 @@ _SPLIT = {
 }
 #: labels that are hardly words of a text: DESC:manner, 1, POS
 _TELLING = re.compile(r"\w+[:=]\w+|-?\d|[A-Z][A-Z_]+")
+_NUMBERS = re.compile(r"[\d.:+-]+(\s+[\d.:+-]+)*")
 _FEWEST_LINES = 10
 _FEWEST_OF_WORDS = 20  # lines, if labels are words like any other
 _MOST_WORDS = 10  # that are labels
@@ -57,6 +58,8 @@ def _labels(lines: Sequence[str], form: str) -> int:
         return 0
     labels = Counter(one["label"] for one in found if one)
     once = sum(times == 1 for times in labels.values())
+    if all(_NUMBERS.fullmatch(one["text"]) for one in found if one):
+        return 0  # LIBSVM's
     if len(labels) < 2 or not all(re.search(r"\w", label) for label in labels):
         return 0
     if all(map(_TELLING.fullmatch, labels)):

@@ -18,6 +18,7 @@ from worthit.datasets.formats.reading import SHEET, Reading
 
 _Rows = list[list[str]]
 _SAMPLE_ROWS = 512
+_MOST_ABOVE = 10  # rows above a header
 _SHORT = 10  # times fewer rows than another sheet: rather a legend
 _NEEDED = "pip install 'worthit[xlsx]'"
 
@@ -47,6 +48,11 @@ class Sheet:
         self._title, sample = self._choose(reading.sheet)
         if not sample:
             raise DataError(f"{name} is empty; give a table with a header and rows")
+        self._skip = _lines_above(sample)
+        if self._skip:
+            rows = "1 row" if self._skip == 1 else f"{self._skip} rows"
+            self.notes += (f"{rows} above the header of {name} skipped",)
+        sample = sample[self._skip :]
         self._width = max(map(len, sample))
         first, *others = [self._of_width(row) for row in sample]
         found = header.settle(first, others, reading, name)
@@ -57,7 +63,7 @@ class Sheet:
         times = Counter(self.names)
         self._places = {n: i for i, n in enumerate(found.names) if n and times[n] == 1}
         rows = map(self._of_width, self._all_rows())
-        self.rows = itertools.islice(rows, 1 if found.is_first_row else 0, None)
+        self.rows = itertools.islice(rows, self._skip + found.is_first_row, None)
 
     def columns(self, rows: list[list[str]], names: Sequence[str] | None) -> dict[str, list[str]]:
         """The values of each column."""
@@ -116,6 +122,13 @@ class Sheet:
                     f"{self._name} cannot be read as an Excel file ({one_line(error)}); save it again, or "
                     "as CSV"
                 ) from error
+
+
+def _lines_above(rows: _Rows) -> int:
+    """How many rows of one cell, such as a title, are above a table of several columns."""
+    widths = [sum(map(bool, row)) for row in rows]
+    above = next((i for i, width in enumerate(widths) if width > 1), 0)
+    return above if above <= _MOST_ABOVE and median(widths[above:]) > 1 else 0
 
 
 def _is_table(rows: _Rows, most: int) -> bool:

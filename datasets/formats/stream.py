@@ -88,6 +88,7 @@ def _format(
         return found, (f"{name} is read as an Excel file, by its content",)
     if found:
         return found, ()
+    formats.require_known(name)
     by_content = _by_content(source, name, head, by_suffix)
     if by_content is None and by_suffix is None:
         is_text = source.rereadable and bool(head) and not formats.is_binary(head)

@@ -18,7 +18,7 @@ from worthit.datasets.tables import label_values, positive
 from worthit.datasets.tables.label_values import LabelValues, NotLabelsError
 from worthit.datasets.tables.positive import FALSE, TRUE
 
-_MISSING = {"", "nan", "na", "n/a", "<na>", "#n/a", "null"}
+_MISSING = {"", "nan", "na", "n/a", "<na>", "#n/a", "null", r"\n"}  # \N is null in MySQL
 _COMMON_NAMES = {"label", "labels", "class", "target", "y", "category", "sentiment", "annotation"}
 _FEW_CLASSES = 4  # allowed in a table of any size
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")

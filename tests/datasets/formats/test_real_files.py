@@ -67,6 +67,11 @@ READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
                           ("a.csv is separated by semicolons", "1 line is skipped above the header of a.csv")),
     "lines of comment": ("a.csv", "# of May\n# by me\n" + lines(",", "text,label"), Reading(),
                          ("2 lines are skipped above the header of a.csv",)),
+    "a title": ("a.csv", "Report\n\n" + lines(",", "text,label"), Reading(), ("2 lines are skipped above the header of a.csv",)),
+    "a title, as spreadsheets save it": ("a.csv", "Report,\n,\n" + lines(",", "text,label"), Reading(), ("2 lines are skipped above the header of a.csv",)),
+    "a caret": ("a.txt", lines("^", "text^label"), Reading(), ("a.txt is separated by '^'",)),
+    "a table of R": ("a.txt", '"text" "label"\n' + "".join(f'"{i}" "{t}" "{k}"\n' for i, (t, k) in enumerate(ROWS)), Reading(),
+                     ("a.txt is separated by spaces", "1 column of a.txt without a name left out (values in 20 of 20 rows)")),
     "marks of byte order and end": ("a.csv", "\ufeff\ufeff" + lines(",", "text,label") + "\x1a", Reading(), ()),
     "many blank lines": ("a.csv", "\n" * 2_000 + lines(",", "text,label"), Reading(), ()),
     "a marked header": ("a.tsv", lines("\t", "#text\tlabel"), Reading(), ()),
@@ -104,6 +109,7 @@ READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
     "by row": ("a.json", json.dumps({i: dict(zip(NAMES, row, strict=True)) for i, row in enumerate(ROWS)}), Reading(),
                ("a.json is read by row: each key holds one",)),
     "columns as lists": ("a.json", json.dumps({"text": TEXTS, "label": LABELS}), Reading(), ()),
+    "texts as keys": ("a.json", json.dumps(dict(ROWS)), Reading(), ("each key of a.json is read as a text, and its value as the label",)),
     "split by pandas": ("a.json", json.dumps({"columns": NAMES, "index": [], "data": ROWS}), Reading(), ()),
     "objects on several lines": ("a.json", "\n".join(json.dumps(dict(zip(NAMES, row, strict=True)), indent=1) for row in ROWS), Reading(), ()),
     "JSON lines named as text": ("a.txt", "\n".join(json.dumps(dict(zip(NAMES, row, strict=True))) for row in ROWS), Reading(), ("a.txt is read as JSON, by its content",)),
@@ -139,8 +145,10 @@ REFUSED: dict[str, tuple[str, str | bytes, Reading, str]] = {
     "names beside a header": ("a.csv", lines(",", "text,label"), Reading(columns=("a", "b")),
                               "a.csv has a header, which --columns would turn into data; omit --columns, or delete the first line"),
     "names for JSON": ("a.jsonl", '{"text": "a"}\n', Reading(columns=NAMES), "--columns is for CSV and its relatives, which a.jsonl is not; omit it"),
-    "a title above the header": ("a.csv", "Report\n" + lines(",", "text,label"), Reading(),
-                                 "the first line of a.csv has 1 column, but most others have 2; delete lines above the header, or put texts that contain commas in double quotes"),
+    "a title above data without a header": ("a.csv", "Report\n" + lines(","), Reading(),
+                                            "the first line of a.csv has 1 column, but most others have 2; delete lines above the header, or put texts that contain commas in double quotes"),
+    "YAML": ("a.yaml", "".join(f"- text: {t}\n  label: {k}\n" for t, k in ROWS), Reading(), "a.yaml is YAML; write texts and labels as CSV or JSON lines"),
+    "LIBSVM": ("a.txt", "+1 3:0.5 9:1\n-1 2:0.1\n" * 20, Reading(), f"a.txt {NO_HEADER} text {OR_NAMES}"),
     "single quotes": ("a.csv", "'text','label'\n" + "".join(f"'{t}, x','{k}'\n" for t, k in ROWS), Reading(),
                       "the first line of a.csv has 2 columns, but most others have 3; delete lines above the header, or put texts that contain commas in double quotes"),
     "several columns, no header": ("a.csv", "".join(f'"{i % 2}","{i}","NONE","{t}, oh"\n' for i, t in enumerate(TEXTS)), Reading(),
@@ -286,6 +294,15 @@ def test_quotes_around_several_rows_are_part_of_their_texts(tmp_path: Path) -> N
     rows = "".join(f"{i}\t{text}\t{'ab'[i % 2]}\n" for i, text in enumerate(texts))
     path = written(tmp_path, "a.tsv", "id\ttext\tlabel\n" + rows)
     assert whole.read(path).table["text"].to_pylist() == texts
+
+
+def test_texts_under_their_class_are_read(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.json", json.dumps({"up": TEXTS[::2], "down": TEXTS[1::2][:5]}))
+    rows = [*((text, "up") for text in TEXTS[::2]), *((text, "down") for text in TEXTS[1::2][:5])]
+    assert both(path, Reading(), "text", "label") == rows
+    assert whole.read(path).notes == (
+        "each key of a.json is read as a class of the texts under it",
+    )
 
 
 def test_lists_of_labels_and_missing_keys_are_read(tmp_path: Path) -> None:

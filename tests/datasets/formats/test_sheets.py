@@ -152,17 +152,11 @@ def test_another_document_or_a_damaged_one_is_refused(
     assert "\n" not in str(caught.value)
 
 
-def test_a_title_above_the_header_is_refused(tmp_path: Path) -> None:
-    workbook = openpyxl.Workbook()
-    sheet: Any = workbook.active
-    for row in [["Comments of May"], ["text", "label"], ["a note", "up"], ["a tune", "down"]]:
-        sheet.append(row)
-    workbook.save(tmp_path / "a.xlsx")
-    with pytest.raises(DataError) as caught:
-        whole.read(tmp_path / "a.xlsx")
-    assert str(caught.value) == (
-        "the first line of a.xlsx has 1 column, but most others have 2; delete the lines above the header"
-    )
+def test_rows_above_the_header_are_skipped(tmp_path: Path) -> None:
+    path = a_book(tmp_path / "a.xlsx", Data=[["Comments of May"], [], ["by me"], *TABLE])
+    found = whole.read(path)
+    assert found.table["text"].to_pylist() == [row[0] for row in TABLE[1:]]
+    assert found.notes == ("2 rows above the header of a.xlsx skipped",)
 
 
 class Pipe(io.BytesIO):
