@@ -14,9 +14,9 @@ from worthit.bench import model_choice
 from worthit.bench.instruments import machine
 from worthit.bench.presets import PRESETS, Preset, preset
 from worthit.datasets.errors import OptionError, UnknownNameError
+from worthit.datasets.formats import reading
 from worthit.datasets.registry import DATASETS, parse
 from worthit.datasets.splits.protocol import Protocol
-from worthit.datasets.tables import reading
 from worthit.datasets.tables.columns import Choices
 from worthit.models.chat.address import Address
 from worthit.models.contract import DEVICES
@@ -200,6 +200,10 @@ class BenchmarkOptions:
     columns: Annotated[tuple[str, ...] | None, Option(
         "--columns", "your own data: names of the columns of a file without a header",
         read=reading.columns, describe=",".join, metavar="NAME,…",
+    )]  # fmt: skip
+    sheet: Annotated[str | None, Option(
+        "--sheet", "your own data: the sheet of an Excel file (the first that holds a table)",
+        metavar="NAME",
     )]  # fmt: skip
     report_options: Mapping[str, str]  # flag → value as given; saved here, read by reports only
     also_test: Annotated[tuple[str, ...], Option(

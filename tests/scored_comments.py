@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from worthit.datasets import registry as datasets
-from worthit.datasets.tables import formats
+from worthit.datasets.formats import formats
 from worthit.models import registry
 from worthit.models.scoring import chunks
 from worthit.reports.cli import main

@@ -47,7 +47,7 @@ def imports() -> dict[str, set[str]]:
 
 def test_the_package_has_its_sub_folders() -> None:
     assert len(modules()) > 100
-    assert {"worthit.bench.saved.record", "worthit.datasets.tables.stream"} <= modules().keys()
+    assert {"worthit.bench.saved.record", "worthit.datasets.formats.stream"} <= modules().keys()
 
 
 @pytest.mark.parametrize("folder", UPSTREAM)

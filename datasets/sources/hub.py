@@ -19,11 +19,12 @@ import pyarrow as pa
 
 from worthit.datasets.cache import sha256_of
 from worthit.datasets.errors import DataError, OptionError, one_line
+from worthit.datasets.formats import files, whole
+from worthit.datasets.formats.reading import AS_FOUND
 from worthit.datasets.registry import Source
-from worthit.datasets.tables import assemble, files, whole
+from worthit.datasets.tables import assemble
 from worthit.datasets.tables.assemble import Piece
 from worthit.datasets.tables.columns import SIDES, Choices
-from worthit.datasets.tables.reading import AS_FOUND
 
 _INSTALL = "pip install 'worthit[hub]'"
 
@@ -48,7 +49,7 @@ def _source(
     is_for_files = choices.reading != AS_FOUND and not choices.reading.is_borrowed
     if is_for_files and choices.test_file is None:
         raise OptionError(
-            f"--encoding, --delimiter and --columns are for files, which {title} is not; omit them"
+            f"--encoding, --delimiter, --columns and --sheet are for files, which {title} is not; omit them"
         )
     splits = functools.cache(lambda: _tables(load()))
     return Source(

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from worthit.datasets.corpus import comments
 from worthit.datasets.errors import DataError, OptionError
+from worthit.datasets.formats import files, whole
 from worthit.datasets.registry import Source
-from worthit.datasets.tables import files, whole
 
 _TEXT, _LABEL = "comment_text", "toxic"
 # Kaggle's zip of the whole challenge holds a zip of each file.

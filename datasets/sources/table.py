@@ -2,7 +2,8 @@
 
 In a folder, either all files, or the folders they are in, are named after a side of the split, such as
 train.csv and test.csv; or none is, and all are read as one table. Or each file is a text, in a folder
-named after its class.
+named after its class; or a class, such as Fake.csv and True.csv; or the texts and their labels are in two
+files.
 """
 
 import json
@@ -15,18 +16,21 @@ import pyarrow as pa
 
 from worthit.datasets.cache import short_hash
 from worthit.datasets.errors import DataError
+from worthit.datasets.formats import files, formats, whole
+from worthit.datasets.formats.reading import Reading
+from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.registry import Source
-from worthit.datasets.tables import assemble, files, formats, text_folders, whole
+from worthit.datasets.tables import assemble, class_files, paired_files, text_folders
 from worthit.datasets.tables.assemble import Piece
+from worthit.datasets.tables.class_files import ClassFiles
 from worthit.datasets.tables.columns import Choices, side_in
-from worthit.datasets.tables.reading import Reading
+from worthit.datasets.tables.paired_files import PairedFiles
 from worthit.datasets.tables.text_folders import TextFile
-from worthit.datasets.tables.whole import StringTable
 
 _MOST_FILES = 1_000
 _NOT_DATA = re.compile(r"read.?me|licen[sc]e|requirements|notes?\b|changelog", re.IGNORECASE)
-#: a table, or files of one text each
-_Content = Path | tuple[TextFile, ...]
+#: a table, files of one text each or of one class each, or a file of texts and one of their labels
+_Content = Path | tuple[TextFile, ...] | ClassFiles | PairedFiles
 _Sided = tuple[str | None, _Content]
 
 
@@ -52,12 +56,12 @@ def source(argument: str, choices: Choices) -> Source:
 
 
 def _fingerprint(path: Path, choices: Choices) -> str:
-    hashes = (f"{side}:{_identity(content)}" for side, content in _files(path, choices.test_file))
+    hashes = (f"{side}:{_identity(content)}" for side, content in _files(path, choices))
     return "; ".join((assemble.VERSION, *hashes, json.dumps(choices.settings())))
 
 
 def _read(path: Path, choices: Choices) -> pa.Table:
-    sided = _files(path, choices.test_file)
+    sided = _files(path, choices)
     pieces = [Piece(_rows(content, path, choices.reading), side) for side, content in sided]
     return assemble.corpus_of(pieces, choices)
 
@@ -65,34 +69,46 @@ def _read(path: Path, choices: Choices) -> pa.Table:
 def _identity(content: _Content) -> str:
     if isinstance(content, Path):
         return f"{content.name}:{files.sha256(content)}"
+    if isinstance(content, ClassFiles):
+        return short_hash(*(f"{label}:{files.sha256(f)}" for f, label in content.labels.items()))
+    if isinstance(content, PairedFiles):
+        return short_hash(*map(files.sha256, content.files))
     return short_hash(*(f"{text.label}:{files.sha256(text.path)}" for text in content))
 
 
 def _rows(content: _Content, given: Path, reading: Reading) -> StringTable:
     if isinstance(content, Path):
         return whole.read(content, reading=reading)
+    if isinstance(content, ClassFiles):
+        return class_files.read(given.name, content, reading)
+    if isinstance(content, PairedFiles):
+        return paired_files.read(content, reading)
     return text_folders.read(given.name, content, reading)
 
 
-def _files(path: Path, test_file: Path | None) -> list[_Sided]:
+def _files(path: Path, choices: Choices) -> list[_Sided]:
     """What there is to read, and its side of the split."""
-    sided: list[_Sided] = _in_folder(path) if path.is_dir() else [(None, path)]
-    if test_file is None:
+    sided: list[_Sided] = _in_folder(path, choices) if path.is_dir() else [(None, path)]
+    if choices.test_file is None:
         return sided
     if any(side == "test" for side, _ in sided):
         raise DataError(
             f"{path.name} already has a test side; omit --test-file, or give the training file itself"
         )
     train = [(side or "train", file) for side, file in sided]
-    return [*train, ("test", files.existing(test_file))]
+    return [*train, ("test", files.existing(choices.test_file))]
 
 
-def _in_folder(folder: Path) -> list[_Sided]:
+def _in_folder(folder: Path, choices: Choices) -> list[_Sided]:
     with files.readable(folder):
-        present = [file for file in folder.rglob("*") if _is_visible(file, folder)]
+        present = sorted(file for file in folder.rglob("*") if _is_visible(file, folder))
+    if pairs := paired_files.find(present, choices.reading):
+        return [*pairs]
     tables = sorted(file for file in present if _is_table(file))
     if all(file.suffix.lower() == ".txt" for file in tables) and (found := _texts(folder, present)):
         return found
+    if not tables:
+        tables = [file for file in present if file.suffix.lower() in class_files.CLASS_SUFFIXES]
     if not tables:  # else a .txt is more likely a licence or a note
         tables = sorted(file for file in present if _is_text(file))
     if not tables or len(tables) > _MOST_FILES:
@@ -109,6 +125,9 @@ def _in_folder(folder: Path) -> list[_Sided]:
             "others do; move it, or give one file (and --test-file)"
         )
     _require_one_kind(folder, sided)
+    if len(without) > 1 and choices.label_column is None:
+        by_class = class_files.find(without, choices.reading)
+        return [(None, by_class)] if by_class else [*sided]
     return [*sided]
 
 

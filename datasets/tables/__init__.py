@@ -1,1 +1,1 @@
-"""A user's file as rows of texts and labels: one streaming reader."""
+"""Rows of values as texts and labels: which column is which, and which label is which class."""

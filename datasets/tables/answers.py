@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 from worthit.datasets.tables.labels import canonical
 
 COLUMN = "answer"
+#: the options that an annotator chose
+CHOICES = "accept"
 _ACCEPT, _REJECT, _IGNORE = "accept", "reject", "ignore"
 
 

@@ -10,13 +10,13 @@ import pyarrow.compute as pc
 
 from worthit.datasets.corpus import SIDES, About, comments
 from worthit.datasets.errors import DataError
+from worthit.datasets.formats.whole import LARGEST_COLUMN_BYTES, StringTable
 from worthit.datasets.tables import answers, labels
 from worthit.datasets.tables.columns import SIDES as SIDE_NAMES
 from worthit.datasets.tables.columns import Choices, ColumnRoles, find_columns, require
-from worthit.datasets.tables.whole import LARGEST_COLUMN_BYTES, StringTable
 
 #: part of fingerprints; increase it when a table is read differently, so that older caches are not used
-VERSION = "5"
+VERSION = "6"
 
 _TRAIN, _VALIDATION, _TEST = range(len(SIDES))
 _NO_SIDE = -1
@@ -39,6 +39,7 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
         DataError, OptionError: a column or class is missing, or cannot be guessed.
     """
     first = next((piece for piece in pieces if piece.side in (None, "train")), pieces[0])
+    borrowed = choices.label_if_several
     choices = choices.of(first.rows.table.column_names)
     if first.side is not None and choices.split_column is not None:
         raise DataError(
@@ -52,7 +53,9 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
         if columns.group is not None:
             require(piece.rows, columns.group, "--group-column")
     values, answer_notes = _labels(pieces, columns.label)
-    classes = labels.to_classes(values, columns.label, choices.positive_label, first.rows.name)
+    classes = labels.to_classes(
+        values, columns.label, choices.positive_label, first.rows.name, borrowed
+    )
     labelled = classes.indices >= 0
     sides, split_notes = _complete_sides(_sides(pieces, columns), labelled)
     texts, text_notes = _texts(_values(pieces, columns.text))

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from worthit.datasets.errors import DataError, listed
+from worthit.datasets.formats.chunks import HEAD_ROWS
+from worthit.datasets.formats.reading import Reading
+from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.tables import label_column
-from worthit.datasets.tables.chunks import HEAD_ROWS
 from worthit.datasets.tables.label_column import usual
-from worthit.datasets.tables.reading import Reading
-from worthit.datasets.tables.whole import StringTable
 
 _TEXTS = tuple(map(usual, (
     "text", "comment", "comment_text", "comments", "content", "message", "body", "sentence", "tweet",
@@ -34,6 +34,7 @@ SIDES = {
     "development": "validation",
     "test": "test", "testing": "test", "tst": "test", "eval": "test", "evaluation": "test",
 }  # fmt: skip
+_ENOUGH_ROWS = 10  # to tell that a column is no text
 _list = partial(listed, most=12, width=40)
 
 
@@ -50,11 +51,12 @@ class Choices:
     encoding: str | None = None
     delimiter: str | None = None
     columns: tuple[str, ...] | None = None  # of a file without a header
+    sheet: str | None = None  # of an Excel file
 
     @property
     def reading(self) -> Reading:
         """How the files are read."""
-        return Reading(self.encoding, self.delimiter, self.columns)
+        return Reading(self.encoding, self.delimiter, self.columns, self.sheet)
 
     def options(self) -> dict[str, str]:
         """As a user would write them, the path shortened to its name."""
@@ -74,9 +76,15 @@ class Choices:
         return _Borrowed(
             text_column=self.text_column,
             label_column=self.label_column,
+            positive_label=self.positive_label,
             encoding=self.encoding,
             columns=self.columns,
         )
+
+    @property
+    def label_if_several(self) -> str | None:
+        """The positive label of another table, for rows that have several labels."""
+        return None
 
 
 class _Borrowed(Choices):
@@ -85,6 +93,10 @@ class _Borrowed(Choices):
     @property
     def reading(self) -> Reading:
         return replace(super().reading, is_borrowed=True)
+
+    @property
+    def label_if_several(self) -> str | None:
+        return self.positive_label
 
     def of(self, present: Sequence[str]) -> Choices:
         return Choices(
@@ -201,8 +213,10 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
 
 
 def _mean_length(table: pa.Table, name: str) -> float:
-    """In characters; 0 for numbers."""
+    """In characters; 0 for numbers, and for a value that all rows have."""
     values = table[name]
+    if len(values) >= _ENOUGH_ROWS and len(values.unique()) == 1:
+        return 0.0
     if usual(name) in label_column.KNOWN or bool(
         pc.all(pc.match_substring_regex(values, r"^[\d.,:/\s+-]*$")).as_py()
     ):

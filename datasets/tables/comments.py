@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from worthit.datasets.errors import DataError
+from worthit.datasets.formats.chunks import HEAD_ROWS, Chunk, TableReader, Values
+from worthit.datasets.formats.whole import NotTextError, as_strings, of_chunk
 from worthit.datasets.tables import columns
-from worthit.datasets.tables.chunks import HEAD_ROWS, Chunk, TableReader, Values
-from worthit.datasets.tables.whole import NotTextError, as_strings, of_chunk
 
 ALL = "all"
 _USUAL = "text"

@@ -7,9 +7,9 @@ from functools import partial
 
 from worthit.datasets.classes import MOST_CLASSES
 from worthit.datasets.errors import DataError, listed
+from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.tables import answers, labels
 from worthit.datasets.tables.positive import FALSE, TRUE
-from worthit.datasets.tables.whole import StringTable
 
 _OPTION = "--label-column"
 _MOST_VALUES = 20_000  # different ones, of a column that is looked at
@@ -94,6 +94,16 @@ def guess(rows: StringTable, taken: Collection[str | None]) -> tuple[str, str]:
     raise _several(rows, asked, {*asked} <= {*flags} and (len(asked) > 2 or bool(named_ones)))
 
 
+def could_be_one(rows: StringTable, *, by_values: bool) -> bool:
+    """True if a column has the name of a label, or (`by_values`) values that may be labels."""
+    names = rows.table.column_names
+    if not by_values:
+        return any(_rank(name) is not None for name in names)
+    found = {name: _different(rows, name) for name in names}
+    plausible = [name for name in _plausible(found, rows.table.num_rows) if not _describes(name)]
+    return bool(plausible or _best_named(names))
+
+
 def _plausible(found: Mapping[str, set[str]], rows: int) -> list[str]:
     """The columns that have few enough values for classes; else those that are named so."""
     most = min(MOST_CLASSES, max(2, rows // 5))
@@ -144,6 +154,8 @@ def _of_answers(found: dict[str, set[str]]) -> str | None:
     """The label that annotators accepted or rejected; it may be the same in all rows."""
     asked = [name for name in found if found[name] and _rank(name) in _SURE_RANKS]
     has_answers = answers.COLUMN in found and answers.are_answers(found[answers.COLUMN])
+    if has_answers and found.get(answers.CHOICES) and not asked:
+        return answers.CHOICES
     return asked[0] if has_answers and len(asked) == 1 else None
 
 

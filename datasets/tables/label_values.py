@@ -17,7 +17,8 @@ _SEPARATORS = {"|": "a bar", ";": "a semicolon", ",": "a comma"}
 _LONGEST = 2_000  # characters of a value that holds labels
 _LONGEST_PART = 60
 _MOST_PARTS = 2_000
-_DECIMAL = re.compile(r"[+-]?\d+,\d+")
+_NUMBER = re.compile(r"[+-]?\d+(,\d+)*")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 _PREFIX = re.compile(r"__label__", re.IGNORECASE)  # of fastText
 _NAMING_KEYS = ("label", "labels", "name", "choices", "choice", "class", "category", "value")
 
@@ -56,6 +57,8 @@ def read(values: Collection[str]) -> LabelValues:
         split = {value: tuple(_PREFIX.sub("", part) for part in value.split()) for value in values}
         if all(_PREFIX.match(part) for value in values for part in value.split()):
             return LabelValues(split, "__label__ before each label")
+    if numbers := _with_points(values):
+        return LabelValues(numbers, "numbers with commas")
     for separator, name in _SEPARATORS.items():
         parts = {value: _parts(value, separator) for value in values}
         if _is_separator(separator, parts):
@@ -66,6 +69,7 @@ def read(values: Collection[str]) -> LabelValues:
 def _of_nested(values: Collection[str], nested: Mapping[str, Any]) -> LabelValues:
     if all(isinstance(value, dict) for value in nested.values()):
         form = "dictionaries"
+        nested = _with_opposites(nested)
     elif _are_vectors(list(nested.values())):
         form = "vectors of 0 and 1"
         nested = {
@@ -79,6 +83,19 @@ def _of_nested(values: Collection[str], nested: Mapping[str, Any]) -> LabelValue
         for value in values
     }
     return LabelValues(labels, form)
+
+
+def _with_opposites(nested: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of truth values of one label, false is its opposite: {"SPAM": 0} is a label, too."""
+    keys = {key for value in nested.values() for key in value}
+    scores = [score for value in nested.values() for score in value.values()]
+    if len(keys) != 1 or not all(isinstance(score, int | float) for score in scores):
+        return nested
+    (key,) = keys
+    return {
+        text: value if value.get(key, 0) >= 0.5 or not value else f"not {key}"
+        for text, value in nested.items()
+    }
 
 
 def _nested(value: str) -> Any | None:
@@ -115,7 +132,7 @@ def _are_vectors(values: Sequence[Any]) -> bool:
 
 def _labels_in(value: Any) -> list[str]:
     """The labels in a list, a dictionary or a part of these."""
-    if value is None:
+    if value is None or value == {}:
         return []
     if isinstance(value, str | int | float):  # of True and False, too
         return [value if isinstance(value, str) else json.dumps(value)]
@@ -152,8 +169,6 @@ def _is_separator(separator: str, parts: Mapping[str, Sequence[str]]) -> bool:
         return False
     if separator == "|":
         return True
-    if separator == "," and _are_numbers(parts):
-        return False
     holders = Counter(
         part for of_value in parts.values() for part in {part.casefold() for part in of_value}
     )
@@ -161,8 +176,20 @@ def _is_separator(separator: str, parts: Mapping[str, Sequence[str]]) -> bool:
     return len(several) > 1 and 2 * recurring > len(names)
 
 
-def _are_numbers(values: Collection[str]) -> bool:
-    """True for 1,5 and 2,0, or 1,000 beside 500; lists of numbers, such as 3,17 beside 3, are none."""
-    return all(_DECIMAL.fullmatch(value.strip()) for value in values) or any(
-        re.search(r",0\d", value) for value in values
-    )
+def _with_points(values: Collection[str]) -> dict[str, tuple[str]] | None:
+    """Each number as Python writes it, if these are numbers with commas: 1,5 and 2,0; or 1,000 beside 500.
+
+    Lists of numbers, such as 3,17 beside 3, are none. But no list has a number twice, as in 3,3.
+    """
+    stripped = {value: value.strip() for value in values}
+    with_comma = [text for text in stripped.values() if "," in text]
+    if not with_comma or not all(_NUMBER.fullmatch(text) for text in stripped.values()):
+        return None
+    are_thousands = all(_THOUSANDS.fullmatch(text) for text in with_comma)
+    is_sure = any(re.search(r",0\d|^(\d+),\1$", text) for text in with_comma)
+    if not (is_sure or len(with_comma) == len(stripped)):
+        return None
+    if not are_thousands and any(text.count(",") > 1 for text in with_comma):
+        return None
+    point = "" if are_thousands else "."
+    return {value: (text.replace(",", point),) for value, text in stripped.items()}

@@ -18,7 +18,7 @@ from worthit.datasets.tables import label_values, positive
 from worthit.datasets.tables.label_values import LabelValues, NotLabelsError
 from worthit.datasets.tables.positive import FALSE, TRUE
 
-_MISSING = {"", "nan", "na", "n/a", "<na>", "#n/a", "null"}
+_MISSING = {"", "nan", "na", "n/a", "<na>", "#n/a", "null", r"\n"}  # \N is null in MySQL
 _COMMON_NAMES = {"label", "labels", "class", "target", "y", "category", "sentiment", "annotation"}
 _FEW_CLASSES = 4  # allowed in a table of any size
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
@@ -54,13 +54,20 @@ def different(values: Collection[str | None]) -> set[str]:
     return {label for label in found if label is not None}
 
 
-def to_classes(values: Sequence[str | None], column: str, wanted: str | None, name: str) -> Labels:
+def to_classes(
+    values: Sequence[str | None],
+    column: str,
+    wanted: str | None,
+    name: str,
+    if_several: str | None = None,
+) -> Labels:
     """Turn labels as written into classes.
 
     Args:
         column: the name of the labels.
         wanted: the positive class, as the user named it; all others become one class.
         name: of the file, for messages.
+        if_several: as `wanted`, of another table. It counts where rows have several labels, if it is one.
 
     Raises:
         DataError: there is only one class, too many different labels, or several in one row.
@@ -73,6 +80,9 @@ def to_classes(values: Sequence[str | None], column: str, wanted: str | None, na
             f"the column {column} of {name} {error}; name another with --label-column"
         ) from error
     if shaped.are_several:
+        present = {canonical(label) for of_row in shaped.labels.values() for label in of_row}
+        if wanted is None and canonical(if_several) in present - {None}:
+            wanted = if_several
         return _membership(values, shaped, column, wanted, name)
     single = {value: labels[0] if labels else None for value, labels in shaped.labels.items()}
     found = _of_single([single.get(value or "") for value in values], column, wanted, name)

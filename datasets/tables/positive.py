@@ -18,6 +18,12 @@ _NEGATED = re.compile(r"(non|not|no)[ _-]+\w.*")
 _INTEGER = re.compile(r"-?\d+")
 
 
+def is_known(label: str) -> bool:
+    """True for a usual name of one of two classes, in lower case."""
+    names = (*TRUE, *FALSE)
+    return label in names or bool(_POSITIVE.fullmatch(label) or _NEGATIVE.fullmatch(label))
+
+
 def guess(counts: Mapping[str, int]) -> tuple[str, str]:
     """The positive one of two labels, and why.
 

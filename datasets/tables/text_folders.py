@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from worthit.datasets.errors import DataError
+from worthit.datasets.formats.reading import ENCODING, Reading
+from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.tables.columns import side_in
-from worthit.datasets.tables.reading import ENCODING, Reading
-from worthit.datasets.tables.whole import StringTable
 
 #: files of a class, on average; with fewer they are rather tables
 _FEWEST = 10

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worthit.datasets.errors import OutputError
-from worthit.datasets.tables.chunks import Values
-from worthit.datasets.tables.formats import DELIMITERS
+from worthit.datasets.formats.chunks import Values
+from worthit.datasets.formats.formats import DELIMITERS
 
 #: name → values, all of the same length
 ScoreTable = dict[str, Values]
@@ -27,7 +27,7 @@ def encoder(form: str, begun: Path | None = None) -> Encoder:
     """The function that encodes the chunks of one file.
 
     Args:
-        form: one of `worthit.datasets.tables.formats.STREAMED`. Parquet has its index at the end, so
+        form: one of `worthit.datasets.formats.formats.STREAMED`. Parquet has its index at the end, so
             its chunks are written as an Arrow stream, which `to_parquet` converts.
         begun: a partial file to resume.
     """

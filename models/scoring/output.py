@@ -20,7 +20,7 @@ import msgspec
 
 from worthit.datasets.cache import write_whole
 from worthit.datasets.errors import OutputError
-from worthit.datasets.tables.chunks import Values
+from worthit.datasets.formats.chunks import Values
 from worthit.datasets.tables.comments import CommentChunk
 from worthit.models.scoring import encoding
 
@@ -97,7 +97,7 @@ class File(Output):
 
     Args:
         target: its path when it is complete.
-        form: one of `worthit.datasets.tables.formats.STREAMED`.
+        form: one of `worthit.datasets.formats.formats.STREAMED`.
         empty: the table without rows.
         begun_with: the model and the settings that the output depends on, for people.
         resume: continue a partial file if there is one.

@@ -18,11 +18,11 @@ from worthit.bench.saved.record import significant
 from worthit.bench.saved.trained_models import TrainedModel
 from worthit.datasets.cache import sha256_of, short_hash
 from worthit.datasets.errors import OptionError, OutputError, WorthitError
-from worthit.datasets.tables import formats, reading
+from worthit.datasets.formats import formats, reading
+from worthit.datasets.formats.files import Input, existing
+from worthit.datasets.formats.reading import Reading
+from worthit.datasets.formats.stream import open_table
 from worthit.datasets.tables.comments import ALL, CommentReader
-from worthit.datasets.tables.files import Input, existing
-from worthit.datasets.tables.reading import Reading
-from worthit.datasets.tables.stream import open_table
 from worthit.models import contract, registry
 from worthit.models.hardware import processor
 from worthit.models.scoring import output as score_output
@@ -77,6 +77,9 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
     )
     scored.add_argument(
         reading.COLUMNS, metavar="NAME,…", help="names of the columns of an input without a header"
+    )
+    scored.add_argument(
+        reading.SHEET, metavar="NAME", help="of an Excel file (the first that holds a table)"
     )
     scored.add_argument(
         "--keep",
@@ -193,6 +196,7 @@ def _reading(parsed: argparse.Namespace) -> Reading:
         reading.encoding(parsed.encoding),
         reading.delimiter(parsed.delimiter),
         reading.columns(parsed.columns),
+        parsed.sheet,
     )
 
 
@@ -239,6 +243,7 @@ def _output(
         reading.ENCODING: str(parsed.encoding),
         reading.DELIMITER: str(parsed.delimiter),
         reading.COLUMNS: str(parsed.columns),
+        reading.SHEET: str(parsed.sheet),
         "--text-column": source.text_column,
         "--keep": ",".join(source.extras),
     }

@@ -17,8 +17,8 @@ import pytest
 
 from worthit.datasets import prepare, registry
 from worthit.datasets.errors import WorthitError
+from worthit.datasets.formats import files, whole
 from worthit.datasets.splits.protocol import Protocol
-from worthit.datasets.tables import files, whole
 from worthit.datasets.tables.columns import Choices
 
 WORDS = "river music history maps garden photograph source article vote edit".split()
@@ -91,7 +91,7 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "a long comment for a header": ("mine.csv", csv(header=f"{'x' * 200},yes"), {}, "mine.csv has no header: its first line holds values, not column names; give --columns text,label (or the names in the first line, if it is a header)"),
     "one column": ("mine.csv", "\n".join(["text", *TEXTS]).replace(",", ""), {}, "mine.csv has the columns text, none of which looks like a label; name it with --label-column"),
     "a row too short": ("mine.csv", csv() + "alone\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 42 has 1 column, the header 2; add the missing commas"),
-    "another delimiter": ("mine.csv", "text^label\n" + "a^1\n" * 9 + "well, b^0\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 11 has 2 columns, the header 1; put texts that contain commas in double quotes, or name another delimiter with --delimiter"),
+    "another delimiter": ("mine.csv", "text%label\n" + "a%1\n" * 9 + "well, b%0\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 11 has 2 columns, the header 1; put texts that contain commas in double quotes, or name another delimiter with --delimiter"),
     "an unquoted comma": ("mine.csv", csv() + "well, well,1\n", {}, "mine.csv is not a well-formed CSV: the row that begins in line 42 has 3 columns, the header 2; put texts that contain commas in double quotes"),
     "an unclosed quote": ("mine.csv", csv() + '"never closed,1\n', {}, "mine.csv is not a well-formed CSV: unexpected end of data (the row that begins in line 42); double the quotes within quoted texts"),
     "a quote within quotes": ("mine.csv", csv() + '"he said "no" twice",1\n', {}, "mine.csv is not a well-formed CSV: ',' expected after '\"' (the row that begins in line 42); double the quotes within quoted texts"),
@@ -105,7 +105,7 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "a pointer of Git LFS": ("mine.csv", "version https://git-lfs.github.com/spec/v1\noid x", {}, "mine.csv is a Git LFS pointer, not a table; run `git lfs pull` to fetch it"),
     "a spreadsheet": ("mine.xlsx", zipped(sheet_xml=b"<x/>"), {}, "mine.xlsx is not an Excel file or is damaged; save it again"),
     "a spreadsheet of old": ("mine.xls", b"\xd0\xcf\x11\xe0", {}, "mine.xls is an old Excel or Office file (.xls); open it and save the sheet as .xlsx or CSV"),
-    "a pickle": ("mine.pkl", b"\x80\x04.", {}, "mine.pkl is not in a known format; known: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .ndjson, .tab, .txt, .pq, .xlsm, .ft, also packed as .gz, .zst, .bz2, .xz or .zip"),
+    "a pickle": ("mine.pkl", b"\x80\x04.", {}, "mine.pkl is a pickle, which could run code; write the table as Parquet (`DataFrame.to_parquet`)"),
     "no gzip": ("mine.csv.gz", csv(), {}, "{here}/mine.csv.gz cannot be read or unpacked (Not a gzipped file (b'te')); check its permissions, or download it again"),
     "a gzip cut off": ("mine.csv.gz", gzip.compress(csv().encode())[:-20], {}, "{here}/mine.csv.gz cannot be read or unpacked (Compressed file ended before the end-of-stream marker was reached); check its permissions, or download it again"),
     "a gzip bomb": ("mine.csv.gz", gzip.compress(BOMB), {}, "mine.csv.gz unpacks to more than a table of comments would (over 4 GB, or 300 times its packed size); unpack it and give a part of it"),

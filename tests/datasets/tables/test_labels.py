@@ -12,11 +12,11 @@ import pytest
 
 from worthit.datasets import prepare
 from worthit.datasets.errors import DataError, WorthitError
+from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.splits.protocol import Protocol
 from worthit.datasets.tables import label_column, label_values, labels, positive
 from worthit.datasets.tables.columns import Choices
 from worthit.datasets.tables.label_values import NotLabelsError
-from worthit.datasets.tables.whole import StringTable
 
 ROWS = 60
 
@@ -107,6 +107,7 @@ SHAPES: dict[str, tuple[list[str], list[tuple[str, ...]], str]] = {
     "Python lists": (["['a', 'b']", "['c']"], [("a", "b"), ("c",)], "lists"),
     "NumPy lists": (["['a' 'b']", "[1 2]"], [("a", "b"), ("1", "2")], "lists"),
     "truth values": (['{"a": true, "b": false}', '{"a": 0.0, "b": 1.0}'], [("a",), ("b",)], "dictionaries"),
+    "truth values of one label": (['{"a": 1.0}', '{"a": 0.0}', '{}'], [("a",), ("not a",), ()], "dictionaries"),
     "choices": (['{"choices": ["a", "b"]}'], [("a", "b")], "dictionaries"),
     "objects with names": (['[{"label": "a"}]'], [("a",)], "lists"),
     "vectors": (["[1, 0, 0]", "[0, 1, 1]"], [("0",), ("1", "2")], "vectors of 0 and 1"),
@@ -115,8 +116,10 @@ SHAPES: dict[str, tuple[list[str], list[tuple[str, ...]], str]] = {
     "commas": (["3,17", "3", "17"], [("3,17",), ("3",), ("17",)], ""),
     "commas that recur": (["3,17", "3,27", "17"], [("3", "17"), ("3", "27"), ("17",)], "labels separated by a comma"),
     "names with commas": (["Books, Music", "Toys, Games"], [("Books, Music",), ("Toys, Games",)], ""),
-    "decimals": (["1,5", "2,5", "2,0"], [("1,5",), ("2,5",), ("2,0",)], ""),
-    "thousands": (["1,000", "2,000", "500"], [("1,000",), ("2,000",), ("500",)], ""),
+    "decimals": (["1,5", "2,5", "2,0"], [("1.5",), ("2.5",), ("2.0",)], "numbers with commas"),
+    "decimals and integers": (["3,3", "2", "27,3"], [("3.3",), ("2",), ("27.3",)], "numbers with commas"),
+    "thousands": (["1,000", "2,000", "500"], [("1000",), ("2000",), ("500",)], "numbers with commas"),
+    "millions": (["1,000,000", "2,500"], [("1000000",), ("2500",)], "numbers with commas"),
     "fastText": (["__label__a", "__label__a __label__b"], [("a",), ("a", "b")], "__label__ before each label"),
 }  # fmt: skip
 
@@ -163,6 +166,18 @@ def test_a_label_that_nobody_has_is_refused_with_those_there_are() -> None:
         WorthitError, match=r"^--positive-label 'x' is not a label; there are a, b$"
     ):
         labels.to_classes(["a|b", "a"], "labels", "x", "mine.csv")
+
+
+def test_decimal_commas_are_numbers_or_ratings() -> None:
+    with pytest.raises(DataError) as caught:
+        labels.to_classes(["27,3", "28,1", "3,14"] * 20, "score", None, "a.csv")
+    assert str(caught.value) == (
+        "the column score of a.csv holds numbers such as 27.3, not classes; add a column of classes (say, 1 "
+        "from a threshold on), or name another with --label-column"
+    )
+    ratings = labels.to_classes(["4,5", "3,0", "5,0"] * 20, "rating", None, "a.csv")
+    assert ratings.classes == ("3", "4.5", "5")
+    assert ratings.notes[0] == "rating holds numbers with commas"
 
 
 def test_ratings_are_classes_in_order() -> None:
@@ -262,6 +277,21 @@ def test_a_rejected_one_of_several_labels_is_left_out(tmp_path: Path) -> None:
     assert (
         "answer decides: accepted rows keep their label; 30 rejected rows are left out"
         in made.notes
+    )
+
+
+def test_the_options_that_annotators_chose_are_the_labels(tmp_path: Path) -> None:
+    options = [{"id": "A", "text": "a"}, {"id": "B", "text": "b"}]
+    rows: list[dict[str, Any]] = [
+        {"text": f"text {i}", "options": options, "accept": ["AB"[i % 2]], "answer": "accept"}
+        for i in range(60)
+    ]
+    rows[0]["answer"] = "reject"
+    made = prepared(json_lines(tmp_path, rows))
+    assert set(made.classes) == {"A", "B"}
+    assert made.notes[2:4] == (
+        "answer decides: accepted rows keep their label; 1 rejected rows are left out",
+        "accept holds lists with one label each",
     )
 
 

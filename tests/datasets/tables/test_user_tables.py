@@ -10,9 +10,10 @@ import pytest
 
 from worthit.datasets import corpus, prepare, registry
 from worthit.datasets.errors import DataError, WorthitError
+from worthit.datasets.formats import whole
 from worthit.datasets.prepare import Prepared
 from worthit.datasets.splits.protocol import AtMost, Protocol, Split, split
-from worthit.datasets.tables import assemble, labels, whole
+from worthit.datasets.tables import assemble, labels
 from worthit.datasets.tables.columns import Choices
 
 SMALL = Protocol(

@@ -14,9 +14,9 @@ import pytest
 
 from tests.scored_comments import COMMENTS, read, saved, written
 from worthit.datasets.errors import DataError, OptionError
-from worthit.datasets.tables import dialect, formats, stream
+from worthit.datasets.formats import dialect, formats, stream
+from worthit.datasets.formats.files import Input
 from worthit.datasets.tables.comments import CommentReader
-from worthit.datasets.tables.files import Input
 from worthit.models import registry
 from worthit.models.scoring import chunks as scoring
 

@@ -91,6 +91,28 @@ def test_comments_that_are_in_domain_too_are_omitted_and_counted(tmp_path: Path)
     assert again == other_set
 
 
+def test_a_set_of_several_labels_is_tested_on_the_positive_one(tmp_path: Path) -> None:
+    mine = [
+        f"{'awful' if i % 2 else 'fine'} remark {i},{'rude|old' if i % 2 else 'old'}"
+        for i in range(300)
+    ]
+    theirs = [
+        f"{'awful' if i % 2 else 'fine'} note {i},{'rude|loud' if i % 2 else 'loud'}"
+        for i in range(60)
+    ]
+    choices = Choices(positive_label="rude")
+    name = table(tmp_path / "mine.csv", "text,tags", mine)
+    prepared = prepare.prepare(name, Protocol(test_size=AtMost(20)), choices)
+    other = table(tmp_path / "theirs.csv", "text,tags", theirs)
+    other_set = transfer.prepare_one(other, prepared, choices)
+    assert other_set.mapped_to == other_set.classes == ("not rude", "rude")
+    without = table(
+        tmp_path / "without.csv", "text,tags", [row.replace("rude", "ill") for row in theirs]
+    )
+    with pytest.raises(DataError, match=r"have several labels .*: add --positive-label "):
+        transfer.prepare_one(without, prepared, choices)
+
+
 def test_sets_keep_their_class_shares_if_the_in_domain_set_does_and_names_are_numbered(
     tmp_path: Path,
 ) -> None:

@@ -19,11 +19,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from worthit.datasets.errors import WorthitError
-from worthit.datasets.tables import reading, whole
+from worthit.datasets.formats import reading, whole
+from worthit.datasets.formats.files import Input
+from worthit.datasets.formats.reading import AS_FOUND, Reading
+from worthit.datasets.formats.stream import open_table
 from worthit.datasets.tables.comments import CommentReader
-from worthit.datasets.tables.files import Input
-from worthit.datasets.tables.reading import AS_FOUND, Reading
-from worthit.datasets.tables.stream import open_table
 
 Columns = dict[str, list[str]]
 

@@ -1,12 +1,15 @@
 """What every reader of tables yields: chunks of consecutive rows, by column."""
 
+import itertools
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import pyarrow as pa
+
+from worthit.datasets.errors import DataError
 
 #: guesses look at this many rows
 HEAD_ROWS = 512
@@ -65,3 +68,29 @@ def repeated(names: Iterable[str]) -> dict[str, str]:
     """The names that several columns have, and why these columns are unusable."""
     counts = Counter(names)
     return {name: f"appears {times} times" for name, times in counts.items() if times > 1}
+
+
+Record = TypeVar("Record")
+
+
+def peeked(records: Iterator[Record], most: int) -> tuple[list[Record], Iterator[Record]]:
+    """The first records, and all of them; an error after the first is raised where it occurs.
+
+    Raises:
+        DataError: the first record is malformed.
+    """
+    first: list[Record] = []
+    rest = records
+    try:
+        for record in itertools.islice(records, most):
+            first.append(record)
+    except DataError as error:
+        if not first:
+            raise
+        rest = _raise_later(error)
+    return first, itertools.chain(first, rest)
+
+
+def _raise_later(error: DataError) -> Iterator[Any]:
+    raise error
+    yield

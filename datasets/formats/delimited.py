@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from worthit.datasets.errors import DataError, counted
-from worthit.datasets.tables import dialect, header
-from worthit.datasets.tables.dialect import ESCAPED, QUOTED, UNQUOTED, Dialect, QuoteCheck
-from worthit.datasets.tables.files import Input
-from worthit.datasets.tables.reading import DELIMITER, Reading
+from worthit.datasets.formats import dialect, header
+from worthit.datasets.formats.dialect import ESCAPED, QUOTED, UNQUOTED, Dialect
+from worthit.datasets.formats.files import Input
+from worthit.datasets.formats.quote_check import QuoteCheck
+from worthit.datasets.formats.reading import DELIMITER, Reading
 
 _NEARLY_ALL, _FEW = 0.99, 0.1
+_MOST_ABOVE = 10  # lines above a header
 _END_OF_FILE = "\x1a"  # of DOS
 _NOTES = {
     QUOTED: "",
@@ -55,6 +57,8 @@ class Delimited:
             again = partial_of(source)
         if again is not None:
             lines.close()
+        above = self._lines_above()
+        self._dialect = replace(self._dialect, skip=self._dialect.skip + above)
         self._width = self._find_width()
         scan = None if again is None else self._find_quotes(again)
         self._settle(reading)
@@ -83,6 +87,26 @@ class Delimited:
 
     def _lines_below(self) -> list[str]:
         return self._head[self._dialect.skip :]
+
+    def _lines_above(self) -> int:
+        """How many lines of one cell, such as a title, are above what is surely a header."""
+        below = self._lines_below()
+        rows = (next(iter(self._parsed([line])), []) for line in below[: _MOST_ABOVE + 1])
+        filled = (sum(bool(cell.strip()) for cell in row) for row in rows)
+        place = next((place for place, cells in enumerate(filled) if cells > 1), 0)
+        if (
+            place == 0
+            or not dialect.fit(below[place:], self._dialect.delimiter, is_all=self._is_all).fits
+        ):
+            return 0
+        first, *others = self._parsed(below[place:])
+        return place if header.judge(first, others[:-1]) else 0
+
+    def _parsed(self, lines: list[str]) -> list[list[str]]:
+        try:
+            return list(filter(None, self._dialect.reader(lines, strict=False)))
+        except csv.Error:
+            return []
 
     def _find_width(self) -> int:
         """Columns of a row. R writes no name above the names of rows."""

@@ -6,26 +6,29 @@ line number.
 """
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from worthit.datasets.errors import DataError
-from worthit.datasets.tables import (
+from worthit.datasets.formats import (
+    annotated,
     dialect,
-    fasttext_lines,
     formats,
     json_documents,
     json_objects,
+    label_lines,
 )
-from worthit.datasets.tables.chunks import HEAD_ROWS, Chunk, TableReader, Values, repeated
-from worthit.datasets.tables.delimited import Delimited
-from worthit.datasets.tables.files import Input, readable
-from worthit.datasets.tables.parquet import Parquet
-from worthit.datasets.tables.reading import AS_FOUND, COLUMNS, DELIMITER, Reading
-from worthit.datasets.tables.sheets import Sheet
+from worthit.datasets.formats.chunks import HEAD_ROWS, Chunk, TableReader, Values, peeked, repeated
+from worthit.datasets.formats.delimited import Delimited
+from worthit.datasets.formats.files import Input, readable
+from worthit.datasets.formats.parquet import Parquet
+from worthit.datasets.formats.reading import AS_FOUND, COLUMNS, DELIMITER, SHEET, Reading
+from worthit.datasets.formats.sheets import Sheet
 
 _BEFORE_JSON = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"  # white space and byte-order marks
-_JSON = (b'{"', b'[{"')  # hardly the header of a CSV
+_JSON = re.compile(rb'(\[\s*)?\{\s*"')  # hardly the header of a CSV
 
 
 def open_table(
@@ -45,25 +48,17 @@ def open_table(
     """
     with source.open() as unpacked, readable(source.path):
         name, head = unpacked.name, unpacked.head()
-    by_suffix = formats.format_of(name)
-    found = formats.by_magic(name, head) or form or by_suffix
+    found, notes = _format(source, name, head, form, option)
+    if found != "xlsx":
+        _require_no_sheet(name, reading)
     if found == "parquet":
         _require_names_unneeded(name, reading)
         return Parquet(source, name)
-    notes: tuple[str, ...] = ()
     if found == "xlsx":
         sheet = Sheet(source, name, reading)
-        if by_suffix != "xlsx":
-            notes = (f"{name} is read as an Excel file, by its content",)
         return _RecordReader(
             source, name, sheet.rows, sheet.columns, (*notes, *sheet.notes), repeated(sheet.names)
         )
-    is_json = (
-        found in formats.DELIMITERS and form is None and head.lstrip(_BEFORE_JSON).startswith(_JSON)
-    )
-    if found is None or is_json:
-        found = "json" if is_json else _by_content(source, name, head, option)
-        notes = (f"{name} is read as {found.upper()}, by its content",)
     formats.require_text(name, head, source.encoding)
     if encoding_note := source.encoding_note(name):
         notes = (encoding_note, *notes)
@@ -73,30 +68,65 @@ def open_table(
             source, name, table.rows, table.columns, (*notes, *table.notes), repeated(table.names)
         )
     _require_names_unneeded(name, reading)
-    if found == "fasttext":
-        rows = fasttext_lines.of_lines(source.lines("\n"))
-        notes = (*notes, f"{name} is read in the format of fastText")
+    if found in label_lines.NOTES:
+        rows = label_lines.of_lines(source.lines("\n"), found)
+        notes = (*notes, label_lines.NOTES[found].format(name=name))
     else:
-        rows, more = _json(source, name, head, found)
-        notes = (*notes, *more)
+        folded, where = _json(source, name, head, found)
+        rows, how = annotated.unfolded(folded, name)
+        notes = (*notes, *where, *how)
     return _RecordReader(source, name, rows, json_objects.columns, notes, {})
 
 
-def _by_content(source: Input, name: str, head: bytes, option: str) -> str:
-    """The format of a file whose suffix says nothing."""
+def _format(
+    source: Input, name: str, head: bytes, form: str | None, option: str
+) -> tuple[str, tuple[str, ...]]:
+    """The format of a table, and a note if its suffix says another."""
+    by_suffix = formats.format_of(name)
+    found = formats.by_magic(name, head) or form
+    if found == "xlsx" and by_suffix != "xlsx":
+        return found, (f"{name} is read as an Excel file, by its content",)
+    if found:
+        return found, ()
+    formats.require_known(name)
+    by_content = _by_content(source, name, head, by_suffix)
+    if by_content is None and by_suffix is None:
+        is_text = source.rereadable and bool(head) and not formats.is_binary(head)
+        raise formats.unknown(name, option, is_text=is_text)
+    if by_content in (None, by_suffix) or by_content in label_lines.NOTES:
+        return by_content or by_suffix or "", ()
+    return by_content, (f"{name} is read as {by_content.upper()}, by its content",)
+
+
+def _by_content(source: Input, name: str, head: bytes, by_suffix: str | None) -> str | None:
+    """The format of a file whose suffix says little, or that its first bytes contradict."""
+    start = head.lstrip(_BEFORE_JSON)
+    if by_suffix in formats.DELIMITERS and _JSON.match(start):
+        return "json"
+    is_json = by_suffix in ("json", "jsonl")
+    is_unsure = by_suffix is None or Path(name).suffix.lower() == ".txt"
+    if not (is_unsure or (is_json and not start.startswith((b"{", b"[")))):
+        return None
     if not source.rereadable or not head or formats.is_binary(head):
-        raise formats.unknown(name, option)
+        return None
     formats.require_text(name, head, source.encoding)
     lines = source.lines("")
     sample, is_all = dialect.sample(lines)
     lines.close()
-    return formats.by_content(name, sample, is_all=is_all)
+    found = formats.by_content(sample, is_all=is_all)
+    is_same_kind = found in formats.DELIMITERS and by_suffix in formats.DELIMITERS
+    return by_suffix if is_same_kind or (is_json and found == "json") else found
 
 
 def _require_names_unneeded(name: str, reading: Reading) -> None:
     for option, given in ((COLUMNS, reading.columns), (DELIMITER, reading.delimiter)):
         if given is not None and not reading.is_borrowed:
             raise DataError(f"{option} is for CSV and its relatives, which {name} is not; omit it")
+
+
+def _require_no_sheet(name: str, reading: Reading) -> None:
+    if reading.sheet is not None and not reading.is_borrowed:
+        raise DataError(f"{SHEET} is for Excel files, which {name} is not; omit it")
 
 
 def _json(
@@ -134,16 +164,7 @@ class _RecordReader(TableReader):
         self.name, self.notes, self.unusable = name, notes, unusable
 
     def head(self) -> Chunk:
-        first: list[Any] = []
-        rest = self._records
-        try:
-            for record in itertools.islice(self._records, HEAD_ROWS):
-                first.append(record)
-        except DataError as error:
-            if not first:
-                raise
-            rest = _raise_later(error)
-        self._records = itertools.chain(first, rest)
+        first, self._records = peeked(self._records, HEAD_ROWS)
         return Chunk(1, len(first), self._columns(first, None))
 
     def chunks(self, size: int, names: Sequence[str] | None = None) -> Iterator[Chunk]:
@@ -154,8 +175,3 @@ class _RecordReader(TableReader):
 
     def share_read(self) -> float | None:
         return self._source.share_read()
-
-
-def _raise_later(error: DataError) -> Iterator[Any]:
-    raise error
-    yield

@@ -12,9 +12,13 @@ from typing import Any
 import msgspec
 
 from worthit.datasets.errors import DataError, listed, one_line
-from worthit.datasets.tables.files import LARGEST_BYTES
+from worthit.datasets.formats.files import LARGEST_BYTES
 
 Row = dict[str, Any]
+_MANY_TEXTS = 10
+_DEEPEST = 6  # keys above the rows
+#: keys of arrays that describe the columns, beside the rows
+_DESCRIPTIONS = {"features", "schema", "fields", "columns", "labels", "classes", "categories"}
 
 
 def begins(lines: Iterator[str]) -> tuple[list[str], bool]:
@@ -55,13 +59,13 @@ def rows(lines: Iterable[str], name: str) -> tuple[list[Row], tuple[str, ...]]:
     if {"columns", "data"} <= document.keys() and _is_split(document):
         names = [str(column) for column in document["columns"]]
         return [dict(zip(names, row, strict=False)) for row in document["data"]], ()
-    if found := _arrays(document):
-        if len(found) > 1:
+    if arrays := _without_descriptions(_arrays(document)):
+        if len(arrays) > 1:
             raise DataError(
-                f"{name} holds several arrays of rows: {listed(list(found))}; save each as a file, "
+                f"{name} holds several arrays of rows: {listed(list(arrays))}; save each as a file, "
                 "such as train.json and test.json in one folder"
             )
-        ((key, table),) = found.items()
+        ((key, table),) = arrays.items()
         return table, (f"the rows of {name} are those under {key!r}",)
     if document and all(map(_are_lists, document.values())):
         raise DataError(
@@ -70,6 +74,11 @@ def rows(lines: Iterable[str], name: str) -> tuple[list[Row], tuple[str, ...]]:
         )
     if all(isinstance(value, dict) for value in document.values()):
         return _of_objects(document, name)
+    if found := _by_class(document):
+        return found, (f"each key of {name} is read as a class of the texts under it",)
+    if _are_texts(document):
+        pairs = [{"text": text, "label": label} for text, label in document.items()]
+        return pairs, (f"each key of {name} is read as a text, and its value as the label",)
     # A row may hold lists, too, but not all of the same length.
     lengths = {len(value) if isinstance(value, list) else -1 for value in document.values()}
     if len(lengths) == 1 and max(lengths) > 1:
@@ -119,7 +128,7 @@ def _is_split(document: Mapping[str, Any]) -> bool:
     return isinstance(data, list) and all(isinstance(row, list) for row in data)
 
 
-def _arrays(document: Mapping[str, Any], depth: int = 2) -> dict[str, list[Row]]:
+def _arrays(document: Mapping[str, Any], depth: int = _DEEPEST) -> dict[str, list[Row]]:
     """Key → rows, of the arrays of objects nearest to the top."""
     found = {
         key: value
@@ -134,6 +143,29 @@ def _arrays(document: Mapping[str, Any], depth: int = 2) -> dict[str, list[Row]]
         if isinstance(value, dict)
         for name, table in _arrays(value, depth - 1).items()
     }
+
+
+def _are_texts(document: Mapping[str, Any]) -> bool:
+    """True for {"a text": "its class", …}."""
+    texts = sum(key.count(" ") > 1 for key in document)
+    is_flat = not any(isinstance(value, list | dict) for value in document.values())
+    return is_flat and len(document) >= _MANY_TEXTS and 2 * texts > len(document)
+
+
+def _by_class(document: Mapping[str, Any]) -> list[Row]:
+    """{"spam": ["a text", …], "ham": […]} as rows; columns as lists have the same length."""
+    values = list(document.values())
+    if len(values) < 2 or not all(isinstance(value, list) for value in values):
+        return []
+    are_texts = all(isinstance(text, str) for value in values for text in value)
+    if not are_texts or len({len(value) for value in values}) == 1:
+        return []
+    return [{"text": text, "label": key} for key, value in document.items() for text in value]
+
+
+def _without_descriptions(found: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    rows = {key: table for key, table in found.items() if key.split(".")[-1] not in _DESCRIPTIONS}
+    return rows or found
 
 
 def _are_lists(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Rows of an Excel file (.xlsx), as a person sees them in the first sheet."""
+"""Rows of an Excel file (.xlsx), as a person sees them in the first sheet that holds a table."""
 
 import datetime
 import importlib.util
@@ -7,19 +7,26 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
 from typing import Any
 
 from worthit.datasets.errors import DataError, OptionError, listed, one_line
-from worthit.datasets.tables import header
-from worthit.datasets.tables.files import Input, readable
-from worthit.datasets.tables.reading import Reading
+from worthit.datasets.formats import header
+from worthit.datasets.formats.files import Input, readable
+from worthit.datasets.formats.reading import SHEET, Reading
 
+_Rows = list[list[str]]
 _SAMPLE_ROWS = 512
+_MOST_ABOVE = 10  # rows above a header
+_SHORT = 10  # times fewer rows than another sheet: rather a legend
 _NEEDED = "pip install 'worthit[xlsx]'"
 
 
 class Sheet:
-    """The first sheet of a workbook; formulas count as the values that Excel saved.
+    """A sheet of a workbook; formulas count as the values that Excel saved.
+
+    It is the one that the user named, or the first visible one that holds a table. A readme may come first.
 
     Attributes:
         names: of the columns; those without a name are left out.
@@ -38,9 +45,14 @@ class Sheet:
             raise DataError(f"{name} is an Excel file; {_NEEDED}, or save the sheet as CSV")
         self._source, self._name = source, name
         self.notes: tuple[str, ...] = ()
-        sample = list(itertools.islice(self._cells(is_first=True), _SAMPLE_ROWS))
+        self._title, sample = self._choose(reading.sheet)
         if not sample:
             raise DataError(f"{name} is empty; give a table with a header and rows")
+        self._skip = _lines_above(sample)
+        if self._skip:
+            rows = "1 row" if self._skip == 1 else f"{self._skip} rows"
+            self.notes += (f"{rows} above the header of {name} skipped",)
+        sample = sample[self._skip :]
         self._width = max(map(len, sample))
         first, *others = [self._of_width(row) for row in sample]
         found = header.settle(first, others, reading, name)
@@ -50,8 +62,8 @@ class Sheet:
         self.names = [column for column in found.names if column]
         times = Counter(self.names)
         self._places = {n: i for i, n in enumerate(found.names) if n and times[n] == 1}
-        rows = map(self._of_width, self._cells())
-        self.rows = itertools.islice(rows, 1 if found.is_first_row else 0, None)
+        rows = map(self._of_width, self._all_rows())
+        self.rows = itertools.islice(rows, self._skip + found.is_first_row, None)
 
     def columns(self, rows: list[list[str]], names: Sequence[str] | None) -> dict[str, list[str]]:
         """The values of each column."""
@@ -63,7 +75,40 @@ class Sheet:
     def _of_width(self, row: list[str]) -> list[str]:
         return [*row, *[""] * (self._width - len(row))][: self._width]
 
-    def _cells(self, *, is_first: bool = False) -> Iterator[list[str]]:
+    def _choose(self, given: str | None) -> tuple[str, _Rows]:
+        """The title of the sheet to read, and its first rows."""
+        with self._book() as book:
+            titles = [sheet.title for sheet in book.worksheets]
+            if not titles:
+                raise DataError(f"{self._name} holds no sheet of cells; save the table as CSV")
+            if given is not None and given not in titles:
+                raise DataError(
+                    f"{self._name} has no sheet {given!r}; name one of {listed(titles)} with {SHEET}"
+                )
+            wanted = [
+                sheet.title for sheet in book.worksheets if sheet.sheet_state == "visible"
+            ] or titles
+            wanted = [given] if given is not None else wanted
+            samples = {
+                title: list(itertools.islice(_cells(book[title]), _SAMPLE_ROWS)) for title in wanted
+            }
+        most = max(map(len, samples.values()))
+        tables = [title for title in wanted if _is_table(samples[title], most)]
+        filled = [title for title in wanted if samples[title]]
+        title = next(iter([*tables, *filled, *wanted]))
+        if given is None and len(titles) > 1:
+            others = listed([other for other in titles if other != title])
+            self.notes += (
+                f"{self._name}: the sheet {title} is read, not {others} ({SHEET} names another)",
+            )
+        return title, samples[title]
+
+    def _all_rows(self) -> Iterator[list[str]]:
+        with self._book() as book:
+            yield from _cells(book[self._title])
+
+    @contextmanager
+    def _book(self) -> Iterator[Any]:
         import openpyxl
 
         with self._source.open() as unpacked, readable(self._source.path):
@@ -71,26 +116,40 @@ class Sheet:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # of styles and extensions
                     book = openpyxl.load_workbook(unpacked.stream, read_only=True, data_only=True)
-                if not book.worksheets:
-                    raise DataError(f"{self._name} holds no sheet of cells; save the table as CSV")
-                sheet = book.worksheets[0]
-                if is_first and len(book.worksheets) > 1:
-                    others = listed([other.title for other in book.worksheets[1:]])
-                    self.notes += (
-                        f"{self._name}: the sheet {sheet.title} is read, not {others}; save another as CSV",
-                    )
-                sheet.reset_dimensions()  # some writers save wrong ones
-                for row in sheet.iter_rows():
-                    cells = [as_seen(cell) for cell in row]
-                    while cells and not cells[-1]:
-                        cells.pop()
-                    if cells:
-                        yield cells
+                yield book
             except (KeyError, ValueError, TypeError, AttributeError, SyntaxError) as error:
                 raise DataError(
                     f"{self._name} cannot be read as an Excel file ({one_line(error)}); save it again, or "
                     "as CSV"
                 ) from error
+
+
+def _lines_above(rows: _Rows) -> int:
+    """How many rows of one cell, such as a title, are above a table of several columns."""
+    widths = [sum(map(bool, row)) for row in rows]
+    above = next((i for i, width in enumerate(widths) if width > 1), 0)
+    return above if above <= _MOST_ABOVE and median(widths[above:]) > 1 else 0
+
+
+def _is_table(rows: _Rows, most: int) -> bool:
+    """True for rows of several columns, if no other sheet has far more rows.
+
+    Args:
+        most: the rows of the longest sheet.
+    """
+    widths = [sum(map(bool, row)) for row in rows]
+    return len(rows) > 1 and _SHORT * len(rows) >= most and median(widths) > 1
+
+
+def _cells(sheet: Any) -> Iterator[list[str]]:
+    """Rows with values; empty cells at their end are left out."""
+    sheet.reset_dimensions()  # some writers save wrong ones
+    for row in sheet.iter_rows():
+        cells = [as_seen(cell) for cell in row]
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells:
+            yield cells
 
 
 def as_seen(cell: Any) -> str:

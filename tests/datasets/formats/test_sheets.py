@@ -1,4 +1,4 @@
-"""datasets/tables/sheets.py: Excel files, read as a person sees them."""
+"""datasets/formats/sheets.py: Excel files, read as a person sees them."""
 
 import datetime
 import importlib.util
@@ -11,12 +11,12 @@ import openpyxl
 import pytest
 
 from worthit.datasets.errors import DataError, OptionError
-from worthit.datasets.tables import whole
-from worthit.datasets.tables.files import Input
-from worthit.datasets.tables.reading import Reading
-from worthit.datasets.tables.stream import open_table
+from worthit.datasets.formats import whole
+from worthit.datasets.formats.files import Input
+from worthit.datasets.formats.reading import Reading
+from worthit.datasets.formats.stream import open_table
 
-_TOLD = "mine.xlsx: the sheet Data is read, not Notes; save another as CSV"
+_TOLD = "mine.xlsx: the sheet Data is read, not Notes (--sheet names another)"
 
 
 @pytest.fixture
@@ -69,6 +69,58 @@ def test_a_sheet_without_a_header_needs_names(tmp_path: Path) -> None:
     assert found.table.num_rows == 6
 
 
+def a_book(path: Path, **sheets: list[list[str]]) -> Path:
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.active)
+    for title, rows in sheets.items():
+        sheet = workbook.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    workbook.save(path)
+    return path
+
+
+TABLE = [["text", "label"], *([f"a note {i}", "up"] for i in range(30))]
+BEFORE: dict[str, list[list[str]]] = {
+    "nothing": [],
+    "a readme": [["Comments of May"], [], ["Made by me; see the next sheet."]],
+    "a legend": [["column", "meaning"], ["text", "the comment"], ["label", "its class"]],
+}
+
+
+@pytest.mark.parametrize("what", BEFORE)
+def test_a_sheet_without_a_table_is_passed_over(what: str, tmp_path: Path) -> None:
+    path = a_book(tmp_path / "a.xlsx", First=BEFORE[what], Data=TABLE, Old=TABLE[:20])
+    found = whole.read(path)
+    assert found.table.num_rows == 30
+    assert found.notes == (
+        "a.xlsx: the sheet Data is read, not First, Old (--sheet names another)",
+    )
+    old = whole.read(path, reading=Reading(sheet="Old"))
+    assert (old.table.num_rows, old.notes) == (19, ())
+
+
+def test_a_hidden_sheet_is_read_only_if_it_is_named(tmp_path: Path) -> None:
+    path = a_book(tmp_path / "a.xlsx", Lists=TABLE[:20], Data=TABLE)
+    book = openpyxl.load_workbook(path)
+    book["Lists"].sheet_state = "hidden"
+    book.save(path)
+    assert whole.read(path).table.num_rows == 30
+    assert whole.read(path, reading=Reading(sheet="Lists")).table.num_rows == 19
+
+
+def test_a_sheet_that_is_not_there_is_refused(book: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        whole.read(book, reading=Reading(sheet="Other"))
+    assert str(caught.value) == (
+        "mine.xlsx has no sheet 'Other'; name one of Data, Notes with --sheet"
+    )
+    (tmp_path / "a.csv").write_text("text,label\na,b\n")
+    with pytest.raises(DataError) as caught:
+        whole.read(tmp_path / "a.csv", reading=Reading(sheet="Data"))
+    assert str(caught.value) == "--sheet is for Excel files, which a.csv is not; omit it"
+
+
 def test_an_excel_file_needs_its_extra(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataError) as caught:
@@ -100,17 +152,11 @@ def test_another_document_or_a_damaged_one_is_refused(
     assert "\n" not in str(caught.value)
 
 
-def test_a_title_above_the_header_is_refused(tmp_path: Path) -> None:
-    workbook = openpyxl.Workbook()
-    sheet: Any = workbook.active
-    for row in [["Comments of May"], ["text", "label"], ["a note", "up"], ["a tune", "down"]]:
-        sheet.append(row)
-    workbook.save(tmp_path / "a.xlsx")
-    with pytest.raises(DataError) as caught:
-        whole.read(tmp_path / "a.xlsx")
-    assert str(caught.value) == (
-        "the first line of a.xlsx has 1 column, but most others have 2; delete the lines above the header"
-    )
+def test_rows_above_the_header_are_skipped(tmp_path: Path) -> None:
+    path = a_book(tmp_path / "a.xlsx", Data=[["Comments of May"], [], ["by me"], *TABLE])
+    found = whole.read(path)
+    assert found.table["text"].to_pylist() == [row[0] for row in TABLE[1:]]
+    assert found.notes == ("2 rows above the header of a.xlsx skipped",)
 
 
 class Pipe(io.BytesIO):

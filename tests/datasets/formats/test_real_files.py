@@ -3,6 +3,7 @@
 import bz2
 import json
 import lzma
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from worthit.datasets.errors import DataError, OptionError, WorthitError
+from worthit.datasets.formats import encodings, label_lines, reading, whole
+from worthit.datasets.formats.files import Input
+from worthit.datasets.formats.reading import Reading
+from worthit.datasets.formats.stream import open_table
 from worthit.datasets.sources import table as table_source
-from worthit.datasets.tables import encodings, reading, whole
 from worthit.datasets.tables.columns import NOTHING, Choices
 from worthit.datasets.tables.comments import CommentReader
-from worthit.datasets.tables.files import Input
-from worthit.datasets.tables.reading import Reading
-from worthit.datasets.tables.stream import open_table
 
 ROWS = [
     (f"{'cold stale bread' if i % 2 else 'nice warm soup'} number {i // 2}", "down" if i % 2 else "up")
@@ -66,6 +67,11 @@ READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
                           ("a.csv is separated by semicolons", "1 line is skipped above the header of a.csv")),
     "lines of comment": ("a.csv", "# of May\n# by me\n" + lines(",", "text,label"), Reading(),
                          ("2 lines are skipped above the header of a.csv",)),
+    "a title": ("a.csv", "Report\n\n" + lines(",", "text,label"), Reading(), ("2 lines are skipped above the header of a.csv",)),
+    "a title, as spreadsheets save it": ("a.csv", "Report,\n,\n" + lines(",", "text,label"), Reading(), ("2 lines are skipped above the header of a.csv",)),
+    "a caret": ("a.txt", lines("^", "text^label"), Reading(), ("a.txt is separated by '^'",)),
+    "a table of R": ("a.txt", '"text" "label"\n' + "".join(f'"{i}" "{t}" "{k}"\n' for i, (t, k) in enumerate(ROWS)), Reading(),
+                     ("a.txt is separated by spaces", "1 column of a.txt without a name left out (values in 20 of 20 rows)")),
     "marks of byte order and end": ("a.csv", "\ufeff\ufeff" + lines(",", "text,label") + "\x1a", Reading(), ()),
     "many blank lines": ("a.csv", "\n" * 2_000 + lines(",", "text,label"), Reading(), ()),
     "a marked header": ("a.tsv", lines("\t", "#text\tlabel"), Reading(), ()),
@@ -81,6 +87,12 @@ READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
     "another suffix": ("a.data", lines("\t", "text\tlabel"), Reading(), ("a.data is read as TSV, by its content",)),
     "fastText": ("a.txt", "".join(f"__label__{k} {t}\n" for t, k in ROWS), Reading(), ("a.txt is read in the format of fastText",)),
     "fastText with commas": ("a.txt", "".join(f"__label__{k} , {t}\n" for t, k in ROWS), Reading(), ("a.txt is read in the format of fastText",)),
+    "fastText, labels last": ("a.txt", "".join(f"{t} __label__{k}\n" for t, k in ROWS), Reading(), ("a.txt is read in the format of fastText",)),
+    "labels as first words": ("a.label", "".join(f"{k} {t}\n" for t, k in ROWS), Reading(), ("each line of a.label is read as a label, its first word, and a text",)),
+    "labels after @": ("a.txt", "".join(f"{t}@{k}\n" for t, k in ROWS), Reading(), ("each line of a.txt is read as a text, @ and a label",)),
+    "a CSV named as JSON lines": ("a.jsonl", lines(",", "text,label"), Reading(), ("a.jsonl is read as CSV, by its content",)),
+    "a TSV named as JSON": ("a.json", lines("\t", "text\tlabel"), Reading(), ("a.json is read as TSV, by its content",)),
+    "JSON named as CSV": ("a.csv", json.dumps([dict(zip(NAMES, row, strict=True)) for row in ROWS], indent=2), Reading(), ("a.csv is read as JSON, by its content",)),
     "bzip2": ("a.csv.bz2", bz2.compress(lines(",", "text,label").encode()), Reading(), ()),
     "xz": ("a.csv.xz", lzma.compress(lines(",", "text,label").encode()), Reading(), ()),
     "UTF-16 without a mark": ("a.csv", lines(",", "text,label").encode("utf-16-le"), Reading(encoding="utf-16-le"), ()),
@@ -88,11 +100,16 @@ READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
                              ("the rows of a.json are those under 'data'",)),
     "an array far below, on many lines": ("a.json", json.dumps({"x": {"y": [dict(zip(NAMES, row, strict=True)) for row in ROWS]}}, indent=1), Reading(),
                                           ("the rows of a.json are those under 'x.y'",)),
+    "an array deep below": ("a.json", json.dumps({"x": {"y": {"z": [dict(zip(NAMES, row, strict=True)) for row in ROWS]}}}), Reading(),
+                            ("the rows of a.json are those under 'x.y.z'",)),
+    "rows beside a description": ("a.json", json.dumps({"features": [{"name": "text"}], "rows": [{"row": dict(zip(NAMES, row, strict=True))} for row in ROWS]}), Reading(),
+                                  ("the rows of a.json are those under 'rows'", "the columns of a.json are those under 'row'")),
     "by column": ("a.json", json.dumps({"text": dict(enumerate(TEXTS)), "label": dict(enumerate(LABELS))}), Reading(),
                   ("a.json is read by column: text, label",)),
     "by row": ("a.json", json.dumps({i: dict(zip(NAMES, row, strict=True)) for i, row in enumerate(ROWS)}), Reading(),
                ("a.json is read by row: each key holds one",)),
     "columns as lists": ("a.json", json.dumps({"text": TEXTS, "label": LABELS}), Reading(), ()),
+    "texts as keys": ("a.json", json.dumps(dict(ROWS)), Reading(), ("each key of a.json is read as a text, and its value as the label",)),
     "split by pandas": ("a.json", json.dumps({"columns": NAMES, "index": [], "data": ROWS}), Reading(), ()),
     "objects on several lines": ("a.json", "\n".join(json.dumps(dict(zip(NAMES, row, strict=True)), indent=1) for row in ROWS), Reading(), ()),
     "JSON lines named as text": ("a.txt", "\n".join(json.dumps(dict(zip(NAMES, row, strict=True))) for row in ROWS), Reading(), ("a.txt is read as JSON, by its content",)),
@@ -128,15 +145,17 @@ REFUSED: dict[str, tuple[str, str | bytes, Reading, str]] = {
     "names beside a header": ("a.csv", lines(",", "text,label"), Reading(columns=("a", "b")),
                               "a.csv has a header, which --columns would turn into data; omit --columns, or delete the first line"),
     "names for JSON": ("a.jsonl", '{"text": "a"}\n', Reading(columns=NAMES), "--columns is for CSV and its relatives, which a.jsonl is not; omit it"),
-    "a title above the header": ("a.csv", "Report\n" + lines(",", "text,label"), Reading(),
-                                 "the first line of a.csv has 1 column, but most others have 2; delete lines above the header, or put texts that contain commas in double quotes"),
+    "a title above data without a header": ("a.csv", "Report\n" + lines(","), Reading(),
+                                            "the first line of a.csv has 1 column, but most others have 2; delete lines above the header, or put texts that contain commas in double quotes"),
+    "YAML": ("a.yaml", "".join(f"- text: {t}\n  label: {k}\n" for t, k in ROWS), Reading(), "a.yaml is YAML; write texts and labels as CSV or JSON lines"),
+    "LIBSVM": ("a.txt", "+1 3:0.5 9:1\n-1 2:0.1\n" * 20, Reading(), f"a.txt {NO_HEADER} text {OR_NAMES}"),
     "single quotes": ("a.csv", "'text','label'\n" + "".join(f"'{t}, x','{k}'\n" for t, k in ROWS), Reading(),
                       "the first line of a.csv has 2 columns, but most others have 3; delete lines above the header, or put texts that contain commas in double quotes"),
     "several columns, no header": ("a.csv", "".join(f'"{i % 2}","{i}","NONE","{t}, oh"\n' for i, t in enumerate(TEXTS)), Reading(),
                                    f"a.csv {NO_HEADER} label,column2,column3,text {OR_NAMES}"),
-    "labels before texts": ("trec.label", "".join(f"{k.upper()}:sub {t} ?\n" for t, k in ROWS), Reading(),
-                            "trec.label is not in a known format: its suffix is not one of .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .ndjson, .tab, .txt, .pq, .xlsm, .ft, "
-                            "and its lines are not separated by commas, tabs, semicolons or bars; write it as a CSV with the columns text and label, and rename it to trec.csv"),
+    "lines of no format": ("a.label", "".join(t.replace(' ', ', ', i % 3) + '\n' for i, t in enumerate(TEXTS)), Reading(),
+                            "a.label is not in a known format: its suffix is not one of .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .ndjson, .tab, .txt, .pq, .xlsm, .ft, "
+                            "and its lines are not separated by commas, tabs, semicolons or bars; write it as a CSV with the columns text and label, and rename it to a.csv"),
     "an old Excel file": ("a.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), Reading(), "a.csv is an old Excel or Office file (.xls); open it and save the sheet as .xlsx or CSV"),
     "XML": ("a.xml", "<?xml version='1.0'?><rows/>", Reading(), "a.xml is XML, which cannot be read; write the table as CSV or JSON lines"),
     "Arrow": ("a.feather", b"ARROW1\0\0", Reading(), "a.feather is an Arrow (Feather) file; write it as Parquet"),
@@ -173,10 +192,40 @@ def test_an_encoding_is_used_only_for_what_is_not_utf8(tmp_path: Path) -> None:
     assert [table.notes for table in tables] == [
         (),
         ("unicode.csv is UTF-8, so it is not read as cp1252",),
-        ("mixed.csv is read as cp1252, though 10 of its lines look like UTF-8",),
+        ("mixed.csv is UTF-8; 1 line (the first is line 22) read as cp1252",),
     ]
-    with pytest.raises(DataError, match=r"^mixed.csv is UTF-8 in most lines but not in line 22; "):
+    with pytest.raises(DataError) as caught:
         whole.read(mixed)
+    assert str(caught.value) == (
+        "mixed.csv is UTF-8, but not in 1 line (the first is line 22); give --encoding cp1252, in which these "
+        "are likely written, or save all of it as UTF-8"
+    )
+    mostly = written(tmp_path, "mostly.csv", "thé,up\n".encode("cp1252") * 11 + "thé,up\n".encode())
+    assert whole.read(mostly, reading=replace(how, columns=NAMES)).notes[0] == (
+        "mostly.csv is read as cp1252, though 1 of its lines look like UTF-8"
+    )
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_few_stray_bytes_do_not_stop_a_file(name: str, tmp_path: Path) -> None:
+    rows = [(f"ein schöner Satz {i}", "up" if i % 2 else "down") for i in range(200)]
+    if name == "a.csv":
+        content = lines(",", "text,label", rows=rows)
+    else:
+        content = "".join(
+            json.dumps(dict(zip(NAMES, row, strict=True)), ensure_ascii=False) + "\n"
+            for row in rows
+        )
+    damaged = content.encode().replace(b"Satz 7", b"Satz\x80\x92 7", 1)
+    path = written(tmp_path, name, damaged)
+    line = 9 if name == "a.csv" else 8
+    found = both(path, Reading(), "text", "label")
+    assert found == [*rows[:7], ("ein schöner Satz\ufffd\ufffd 7", "up"), *rows[8:]]
+    assert whole.read(path).notes == (
+        f"{name} is UTF-8, but not in 1 line (the first is line {line}): 2 bytes read as U+FFFD "
+        "(--encoding cp1252, or another, decodes them)",
+    )
+    assert both(path, Reading(encoding="cp1252"), "text", "label")[7][0] == "ein schöner Satz€’ 7"
 
 
 @pytest.mark.parametrize(
@@ -192,6 +241,12 @@ def test_an_encoding_is_used_only_for_what_is_not_utf8(tmp_path: Path) -> None:
         ("今日は天気がいいので、散歩に行きました。", "cp932"),
         ("오늘은 날씨가 좋아서 산책을 갔습니다", "cp949"),
         ("où est-il déjà passé à côté", "mac_roman"),
+        ("we met Wałęsa in Łódź, then Świątek", "cp1250"),
+        ("Dvořák wrote it in Plzeň, Novák said", "cp1250"),
+        ("I don’t know, he said “no” in the café", "mac_roman"),
+        ("I don’t know, he said “no” in the café", "cp1252"),
+        ("it costs £5 in São Paulo and 20 € in Zürich", "cp1252"),
+        ("we live in Москва and said привет", "cp1251"),
     ],
 )
 def test_the_likely_encoding_is_that_of_the_text(text: str, encoding: str) -> None:
@@ -224,6 +279,32 @@ def test_a_delimiter_is_taken_as_given(tmp_path: Path) -> None:
     assert both(path, Reading(delimiter="^"), "text", "label") == ROWS
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_quoted_text_may_look_like_two_rows(delimiter: str, tmp_path: Path) -> None:
+    texts = [*TEXTS, f"first{delimiter}part\nsecond{delimiter}part"]
+    rows = "".join(f'{i}{delimiter}"{t}"{delimiter}{"ab"[i % 2]}\n' for i, t in enumerate(texts))
+    header = delimiter.join(("id", "text", "label")) + "\n"
+    for content in (rows, rows.replace('"', "", 2 * len(TEXTS))):  # all quoted, or only that one
+        path = written(tmp_path, "a.tsv", header + content)
+        assert whole.read(path).table["text"].to_pylist() == texts
+
+
+def test_quotes_around_several_rows_are_part_of_their_texts(tmp_path: Path) -> None:
+    texts = [*TEXTS, '"nice, she said', 'and that was all"']
+    rows = "".join(f"{i}\t{text}\t{'ab'[i % 2]}\n" for i, text in enumerate(texts))
+    path = written(tmp_path, "a.tsv", "id\ttext\tlabel\n" + rows)
+    assert whole.read(path).table["text"].to_pylist() == texts
+
+
+def test_texts_under_their_class_are_read(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.json", json.dumps({"up": TEXTS[::2], "down": TEXTS[1::2][:5]}))
+    rows = [*((text, "up") for text in TEXTS[::2]), *((text, "down") for text in TEXTS[1::2][:5])]
+    assert both(path, Reading(), "text", "label") == rows
+    assert whole.read(path).notes == (
+        "each key of a.json is read as a class of the texts under it",
+    )
+
+
 def test_lists_of_labels_and_missing_keys_are_read(tmp_path: Path) -> None:
     rows = [{"text": "a", "label": ["up"]}, {"label": ["x"]}, {"text": "b", "label": ["x", "y"]}]
     path = written(tmp_path, "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
@@ -243,6 +324,34 @@ def test_a_first_cell_with_a_label_of_fasttext_is_no_line_of_fasttext(tmp_path: 
     headerless = written(tmp_path, "b.csv", "\n".join(rows))
     with pytest.raises(DataError, match=r"b.csv has no header: .* give --columns label,text "):
         whole.read(headerless)
+
+
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        ("DESC:manner How did serfdom develop ?", ("How did serfdom develop ?", "DESC:manner")),
+        ("HUM:ind Who , of these , came ?", ("Who , of these , came ?", "HUM:ind")),
+    ],
+)
+def test_the_questions_of_trec_are_read(line: str, row: tuple[str, str], tmp_path: Path) -> None:
+    others = "NUM:date When did it end ?\nLOC:other Where, if at all ?\n" * 10
+    path = written(tmp_path, "train_5500.txt", f"{line}\n" * 2 + others)
+    assert both(path, Reading(), "text", "label")[:2] == [row] * 2
+
+
+def test_a_label_may_be_the_last_word(tmp_path: Path) -> None:
+    content = "".join(f"{word} it was so . {i % 2}\n" for i, word in enumerate("abcdefghijkl"))
+    path = written(tmp_path, "a.txt", content)
+    assert both(path, Reading(), "text", "label")[1] == ("b it was so .", "1")
+    assert whole.read(path).notes == (
+        "each line of a.txt is read as a text and a label, its last word",
+    )
+
+
+def test_lines_of_prose_have_no_labels() -> None:
+    prose = [f"{word} went home in the {i}th year .\n" for i, word in enumerate("abcdefghijkl")]
+    assert label_lines.form_of(prose) is None
+    assert label_lines.form_of([*prose, "__label__x a text\n"]) is None
 
 
 def test_short_texts_that_differ_are_suggested_as_the_text(tmp_path: Path) -> None:
@@ -294,7 +403,7 @@ def test_text_files_of_a_folder_are_tables_if_named_so(
             name,
             lines("," if name.endswith("csv") else "\t", "text\tlabel", rows=ROWS[:rows]),
         )
-    found = table_source._files(tmp_path, None)
+    found = table_source._files(tmp_path, NOTHING)
     assert sorted((side for side, _ in found), key=str) == sides
 
 
@@ -302,7 +411,7 @@ def test_a_folder_of_the_same_table_in_two_formats_is_refused(tmp_path: Path) ->
     written(tmp_path, "mine.csv", lines(",", "text,label"))
     written(tmp_path, "mine.jsonl", '{"text": "a", "label": "up"}\n')
     with pytest.raises(DataError) as caught:
-        table_source._files(tmp_path, None)
+        table_source._files(tmp_path, NOTHING)
     assert str(caught.value) == (
         f"the folder {tmp_path} holds mine.csv and mine.jsonl, which are of different formats; give one of "
         "them, or move the others"

@@ -22,9 +22,9 @@ from typing import Any, BinaryIO, Self, cast
 import pyarrow as pa
 
 from worthit.datasets.cache import sha256_of
-from worthit.datasets.errors import DataError, one_line
-from worthit.datasets.tables import encodings
-from worthit.datasets.tables.reading import ENCODING
+from worthit.datasets.errors import DataError, counted, one_line
+from worthit.datasets.formats import encodings
+from worthit.datasets.formats.reading import ENCODING
 
 #: suffixes of packed files
 PACKED = (".gz", ".zst", ".zip", ".bz2", ".xz")
@@ -122,7 +122,7 @@ class Input:
         self.path, self.in_memory = path, in_memory
         self._named_encoding = encoding
         self._mark: str | None = None
-        self._lines_of_utf8 = 0
+        self._survey: encodings.Survey | None = None  # None for a pipe
         self._stream, self._members = stream, members
         #: whether it can be opened more than once
         self.rereadable = stream is None or stream.seekable()
@@ -190,29 +190,48 @@ class Input:
         with self.open() as unpacked, readable(self.path):
             self._mark = encodings.marked(unpacked.head())
             named = self._named_encoding
-            if self._mark or named in (None, "utf-8", "utf-8-sig"):
+            if named in ("utf-8", "utf-8-sig"):
+                named = None
+            if self._mark:
                 return self._mark
             if named in ("utf-16", "utf-32"):  # without a mark; Windows writes this order
                 return f"{named}-le"
-            if not encodings.is_ascii_based(named) or not self.rereadable:
+            if (named and not encodings.is_ascii_based(named)) or not self.rereadable:
                 return named
-            utf8, others = encodings.count_lines(unpacked.stream)
-        if utf8 and not others:
+            self._survey = encodings.survey(unpacked.stream)
+        if named is None:
             return None
-        self._lines_of_utf8 = utf8 if encodings.is_single_byte(named) else 0
-        return named
+        if self._survey.utf8 and not self._survey.others:
+            return None
+        is_mixture = self._survey.is_mostly_utf8 and encodings.is_single_byte(named)
+        return None if is_mixture else named
 
     def encoding_note(self, name: str) -> str:
         """What the user should know about it, if anything."""
-        found, named = self.encoding, self._named_encoding
-        if found is None and named not in (None, "utf-8", "utf-8-sig"):
+        found, named, lines = self.encoding, self._named_encoding, self._survey
+        is_named = named not in (None, "utf-8", "utf-8-sig")
+        if found is None and lines and lines.others and is_named:
+            others = counted(lines.others, "line")
+            return f"{name} is UTF-8; {others} (the first is line {lines.first:,}) read as {named}"
+        if found is None and lines and lines.has_stray_bytes:
+            return (
+                f"{name} is UTF-8, but not in {counted(lines.others, 'line')} (the first is line {lines.first:,}): "
+                f"{counted(lines.bad_bytes, 'byte')} read as U+FFFD ({ENCODING} cp1252, or another, decodes them)"
+            )
+        if found is None and is_named:
             return f"{name} is UTF-8, so it is not read as {named}"
-        if self._lines_of_utf8:
-            lines = self._lines_of_utf8
-            return f"{name} is read as {found}, though {lines:,} of its lines look like UTF-8"
-        if found is None or found == named:
-            return ""
-        return f"{name} is read as {found.upper()}"
+        if found and lines and lines.utf8 and encodings.is_single_byte(found):
+            return f"{name} is read as {found}, though {lines.utf8:,} of its lines look like UTF-8"
+        return f"{name} is read as {found.upper()}" if found and found != named else ""
+
+    def _errors(self) -> str:
+        """How bytes that are not in the encoding are read."""
+        named, lines = self._named_encoding, self._survey
+        if self.encoding:
+            return "strict"
+        if lines and lines.others and named not in (None, "utf-8", "utf-8-sig"):
+            return encodings.errors_read_as(named)
+        return "replace" if lines and lines.has_stray_bytes else "surrogateescape"
 
     def _text(
         self, split: Callable[[io.TextIOWrapper], Iterable[str]], newline: str
@@ -221,8 +240,9 @@ class Input:
         special = 0  # pieces of UTF-8 that are not ASCII
         with self.open() as unpacked, readable(self.path):
             # Bytes that are not UTF-8 pass here and are refused below with the number of their line.
-            errors = "strict" if encoding else "surrogateescape"
-            text = io.TextIOWrapper(unpacked.stream, encoding or "utf-8-sig", errors, newline)
+            text = io.TextIOWrapper(
+                unpacked.stream, encoding or "utf-8-sig", self._errors(), newline
+            )
             pieces = iter(split(text))
             piece = ""
             try:
@@ -235,7 +255,7 @@ class Input:
             except UnicodeEncodeError as error:
                 line += piece.count("\n", 0, error.start)
                 raise encodings.refusal(
-                    unpacked.name, line, special, chain([piece], pieces)
+                    unpacked.name, line, special, chain([piece], pieces), self._survey
                 ) from error
             except UnicodeError as error:
                 raise self._undecodable(unpacked.name, line) from error

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from worthit.datasets.errors import DataError
-from worthit.datasets.tables.chunks import Chunk, Values, repeated
-from worthit.datasets.tables.files import Input
-from worthit.datasets.tables.reading import AS_FOUND, Reading
-from worthit.datasets.tables.stream import open_table
+from worthit.datasets.formats.chunks import Chunk, Values, repeated
+from worthit.datasets.formats.files import Input
+from worthit.datasets.formats.reading import AS_FOUND, Reading
+from worthit.datasets.formats.stream import open_table
 
 LARGEST_COLUMN_BYTES = 2**31 - 1  # what Arrow's strings can hold in one piece
 _CHUNK_ROWS = 1 << 16

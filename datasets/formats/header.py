@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import mean, median
 
 from worthit.datasets.errors import DataError, counted
-from worthit.datasets.tables.reading import COLUMNS, Reading
+from worthit.datasets.formats.reading import COLUMNS, Reading
 
 Row = list[str]
 
@@ -14,6 +14,7 @@ _LONGEST_NAME = 100
 _MANY_WORDS, _SOME_WORDS = 6, 3
 _FEW_CHARACTERS = 8  # names of columns in scripts without spaces are shorter
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_COMMA = re.compile(r"(?<=\d),(?=\d+$)")
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 #: names that columns often have, without case, spaces and signs
 _USUAL = set(
@@ -63,7 +64,7 @@ def settle(first: Sequence[str], sample: Sequence[Row], reading: Reading, name: 
         cells = (cells[0].lstrip("# "), *cells[1:])
     rows = [[cell.strip() for cell in row] for row in sample]
     _require_no_title(cells, rows, name)
-    verdict = _judge(cells, [row for row in rows if tuple(row) != cells])
+    verdict = judge(cells, [row for row in rows if tuple(row) != cells])
     if reading.columns is not None and not (reading.is_borrowed and verdict is not False):
         return _named(cells, rows, reading.columns, verdict, name)
     if verdict is False:
@@ -115,7 +116,7 @@ def _named(
     return Header(names, False, (f"the first line of {name} is data, {COLUMNS} names its columns",))
 
 
-def _judge(cells: Sequence[str], rows: Sequence[Row]) -> bool | None:
+def judge(cells: Sequence[str], rows: Sequence[Row]) -> bool | None:
     """True for a header, False for data, None if nothing speaks for either."""
     named = [cell for cell in cells if cell]
     if _is_numbering(named):
@@ -163,8 +164,9 @@ def _is_text(cell: str, values: Sequence[str]) -> bool:
 
 
 def is_number(text: str) -> bool:
+    """True for a number, also with a decimal comma."""
     try:
-        float(text)
+        float(_COMMA.sub(".", text))
     except ValueError:
         return False
     return True

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worthit.datasets.errors import DataError, OptionError
-from worthit.datasets.tables.chunks import HEAD_ROWS, Chunk, TableReader, repeated
-from worthit.datasets.tables.files import LARGEST_BYTES, Input, readable
+from worthit.datasets.formats.chunks import HEAD_ROWS, Chunk, TableReader, repeated
+from worthit.datasets.formats.files import LARGEST_BYTES, Input, readable
 
 _MOST_ROWS = 50_000_000  # a Parquet file of one repeated text packs to nothing
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from worthit.datasets.errors import DataError, one_line
-from worthit.datasets.tables.files import BLOCK
+from worthit.datasets.formats.files import BLOCK
 
 _LONGEST_OBJECT = 1 << 26
 _MALFORMED = (msgspec.MsgspecError, RecursionError, ValueError)  # of encoding, too

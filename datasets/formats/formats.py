@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worthit.datasets.errors import DataError
-from worthit.datasets.tables import dialect, encodings
-from worthit.datasets.tables.reading import ENCODING
+from worthit.datasets.formats import dialect, encodings, label_lines
+from worthit.datasets.formats.reading import ENCODING
 
 #: suffix → format; most formats are also recognized by their content
 SUFFIXES = {
@@ -38,6 +38,33 @@ _OTHERS = {
     b"ORC": "an ORC file; write it as Parquet",
     b"{\\rtf": "a text document (RTF); save it as plain text",
 }
+#: suffixes of files that are not read → what they are, what to do
+_OTHER_SUFFIXES = {
+    ".dta": "a Stata file; write the table as CSV (`export delimited`)",
+    ".sav": "an SPSS file; save the table as CSV",
+    ".sas7bdat": "a SAS file; export the table as CSV",
+    ".rds": "an R file; write the table with `write.csv`",
+    ".rdata": "an R file; write the table with `write.csv`",
+    ".rda": "an R file; write the table with `write.csv`",
+    ".pkl": "a pickle, which could run code; write the table as Parquet (`DataFrame.to_parquet`)",
+    ".pickle": "a pickle, which could run code; write the table as Parquet (`DataFrame.to_parquet`)",
+    ".joblib": "a pickle, which could run code; write the table as Parquet (`DataFrame.to_parquet`)",
+    ".npy": "a NumPy array; write texts and labels as CSV",
+    ".npz": "a file of NumPy arrays; write texts and labels as CSV",
+    ".mat": "a MATLAB file; write texts and labels as CSV",
+    ".arrow": "an Arrow file; write it as Parquet",
+    ".arff": "a file of Weka; save it as CSV there",
+    ".sql": "SQL; export the table as CSV",
+    ".db": "a database; export the table as CSV",
+    ".yaml": "YAML; write texts and labels as CSV or JSON lines",
+    ".yml": "YAML; write texts and labels as CSV or JSON lines",
+    ".md": "Markdown; write the table as CSV",
+    ".html": "a web page; write the table as CSV",
+    ".htm": "a web page; write the table as CSV",
+    ".conll": "a file of words; write texts and labels as CSV",
+    ".conllu": "a file of words; write texts and labels as CSV",
+    ".ods": "an OpenDocument sheet; save it as .xlsx or CSV",
+}
 _TAR_PLACE = 257
 #: a label and a text, not the first cell of `__label__x,text`
 _FASTTEXT = re.compile(rb"(\xef\xbb\xbf)?\s*__label__[^\s,;|]+[ \t]")
@@ -67,6 +94,12 @@ def by_magic(name: str, head: bytes) -> str | None:
     if _FASTTEXT.match(head):
         return "fasttext"
     return None
+
+
+def require_known(name: str) -> None:
+    """Raises DataError if the suffix is that of a format that is not read."""
+    if kind := _OTHER_SUFFIXES.get(Path(name).suffix.lower()):
+        raise DataError(f"{name} is {kind}")
 
 
 def require_text(name: str, head: bytes, encoding: str | None) -> None:
@@ -107,35 +140,37 @@ def is_binary(head: bytes) -> bool:
     return encodings.marked(head) is None and _BINARY.search(head) is not None
 
 
-def by_content(name: str, lines: Sequence[str], *, is_all: bool) -> str:
-    """The format of text whose file has no known suffix.
+def by_content(lines: Sequence[str], *, is_all: bool) -> str | None:
+    """The format of text whose suffix says little; None if it is not plain.
 
     Args:
         lines: the first ones.
-
-    Raises:
-        DataError: it is not plain what they are.
     """
     start = "".join(lines[:3]).lstrip("\ufeff \t\r\n")
     if start.startswith(("{", "[{", "[\n", "[\r")):
         return "json"
-    for form, delimiter in (("tsv", "\t"), ("csv", ","), ("csv", ";"), ("csv", "|")):
+    if (form := label_lines.form_of(lines)) == label_lines.FASTTEXT:
+        return form
+    for delimited, delimiter in (("tsv", "\t"), ("csv", ","), ("csv", ";"), ("csv", "|")):
         fit = dialect.fit(lines, delimiter, is_all=is_all)
         if len(lines) > 1 and fit.width > 1 and fit.share >= _PLAINLY:
-            return form
-    raise DataError(
-        f"{name} is not in a known format: its suffix is not one of {', '.join(SUFFIXES)}, and its lines "
-        "are not separated by commas, tabs, semicolons or bars; write it as a CSV with the columns "
-        f"text and label, and rename it to {Path(name).stem}.csv"
-    )
+            return delimited
+    return form
 
 
-def unknown(name: str, option: str) -> DataError:
-    """For a file whose content cannot be looked at.
+def unknown(name: str, option: str, *, is_text: bool) -> DataError:
+    """For a file whose format is not plain.
 
     Args:
         option: the user's option for the format.
+        is_text: its lines could be read.
     """
+    if is_text:
+        return DataError(
+            f"{name} is not in a known format: its suffix is not one of {', '.join(SUFFIXES)}, and its lines "
+            "are not separated by commas, tabs, semicolons or bars; write it as a CSV with the columns "
+            f"text and label, and rename it to {Path(name).stem}.csv"
+        )
     hint = f"; or give {option}" if option else ""
     return DataError(
         f"{name} is not in a known format; known: {', '.join(SUFFIXES)}, also packed as .gz, .zst, "

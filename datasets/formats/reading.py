@@ -1,11 +1,11 @@
-"""What a user says about how a file is written: its encoding, its delimiter, its columns."""
+"""What a user says about how a file is written: its encoding, delimiter, columns, sheet."""
 
 import codecs
 from dataclasses import dataclass
 
 from worthit.datasets.errors import OptionError
 
-ENCODING, DELIMITER, COLUMNS = "--encoding", "--delimiter", "--columns"
+ENCODING, DELIMITER, COLUMNS, SHEET = "--encoding", "--delimiter", "--columns", "--sheet"
 _TAB = ("tab", "\\t")
 
 
@@ -16,6 +16,7 @@ class Reading:
     encoding: str | None = None  # of a file that is not UTF-8
     delimiter: str | None = None  # one character
     columns: tuple[str, ...] | None = None  # of a file without a header
+    sheet: str | None = None  # of an Excel file
     is_borrowed: bool = False  # made for another file: columns are named only where a header lacks
 
 
