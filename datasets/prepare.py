@@ -73,6 +73,7 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
             balanced=bool(settled.balance),
             weighted=settled.weights,
             classes=about.classes,
+            multilabel=False,
             population=drawn.population,
             stream=drawn.stream,
             steps=drawn.steps,

@@ -79,6 +79,8 @@ class Classifier(ABC, Generic[S]):
         device: `cpu`, `cuda` or `mps`.
         seed: decides everything random in training.
         classes: the k names, in the order of the indices. A saved model's card has them.
+        multilabel: True: a comment has any number of the classes, its labels. Labels then have the shape
+            (n, k), 1 where a comment has a label and else 0, and the k probabilities are independent.
     """
 
     name: ClassVar[str]
@@ -101,11 +103,13 @@ class Classifier(ABC, Generic[S]):
         device: str = "cpu",
         seed: int = 0,
         classes: Sequence[str] = TOXIC,
+        multilabel: bool = False,
     ) -> None:
         self.settings = self.Settings() if settings is None else settings
         self.device = device
         self.seed = seed
         self.classes = tuple(classes)
+        self.multilabel = multilabel
         #: set if the user permits it; a model that sends comments elsewhere requires it
         self.may_send_comments = False
         #: True: in training each class counts as much as any other, however few comments it has
@@ -274,7 +278,9 @@ class Classifier(ABC, Generic[S]):
 
     def save(self, folder: Path) -> None:
         """Write the fitted model to an existing, empty folder, without any pickle."""
-        card = Card(self.name, self.seed, self.get_params(), self.base(), self.classes)
+        card = Card(
+            self.name, self.seed, self.get_params(), self.base(), self.classes, self.multilabel
+        )
         (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card)))
         self._save(folder)
 
@@ -292,7 +298,9 @@ class Classifier(ABC, Generic[S]):
         card = read_card(folder)
         if card.model != cls.name:
             raise RunError(f"{folder} holds a {card.model} model, not {cls.name}")
-        model = cls(device=device, seed=card.seed, classes=card.classes).set_params(**card.settings)
+        model = cls(
+            device=device, seed=card.seed, classes=card.classes, multilabel=card.multilabel
+        ).set_params(**card.settings)
         if checkpoint is not None:
             if card.base is None:
                 raise OptionError(f"{folder} holds all its weights; omit --checkpoint")
@@ -348,14 +356,18 @@ class Variant(Classifier[S]):
         self.require_support()
         trained = self.original().load(folder, self.device)
         self.settings = self._converted_settings(trained.settings)
-        self.seed, self.classes = trained.seed, trained.classes
+        self.seed, self.classes, self.multilabel = trained.seed, trained.classes, trained.multilabel
         self._convert(trained)
         return self
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         self.require_support()
         original = self.original()(
-            self.settings, device=self.device, seed=self.seed, classes=self.classes
+            self.settings,
+            device=self.device,
+            seed=self.seed,
+            classes=self.classes,
+            multilabel=self.multilabel,
         )
         original.weighs_classes = self.weighs_classes
         with tempfile.TemporaryDirectory() as folder:
