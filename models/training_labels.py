@@ -44,7 +44,7 @@ def require_all_labels(model: str, names: Sequence[str], labels: Labels) -> None
         )
     counts = labels.sum(axis=0)
     for some, lacking in (("without", counts == len(labels)), ("with", counts == 0)):
-        if absent := [names[place] for place in np.flatnonzero(lacking)]:
+        if absent := [names[place] for place in np.flatnonzero(lacking).tolist()]:
             raise DataError(
                 f"{model} needs comments with and without each of the {len(names)} labels to train "
                 f"on; there are none {some} {_listed(absent)}"

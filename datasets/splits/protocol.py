@@ -202,7 +202,8 @@ class _Selection:
     def counts(self, rows: Rows) -> Rows:
         """Comments of each class, or with each label."""
         if self._label_sets is not None:
-            return self._label_sets[self._labels[rows]].sum(axis=0, dtype=np.int64)
+            of_labels: Rows = self._label_sets[self._labels[rows]].sum(axis=0, dtype=np.int64)
+            return of_labels
         return np.bincount(self._labels[rows], minlength=len(self.classes))
 
     def add(self, name: str, rows: Rows) -> Rows:
@@ -225,7 +226,13 @@ class _Selection:
         Raises:
             DataError: a class has no comments to train on, or too few classes have comments to test on.
         """
-        if self._label_sets is not None:  # see `label_sets.lacking`
+        if self._label_sets is not None:  # `label_sets.lacking` looks at each label
+            for side, does in ((both.train, "train"), (both.test, "test")):
+                if not any(map(len, side)):
+                    raise DataError(
+                        f"no comment is left to {does} on; give both sides of the split comments, or omit it"
+                        f"{self._removed()}"
+                    )
             return ()
         untested = [
             name
