@@ -60,7 +60,7 @@ def of_cell(name: str, run: Run, cell: CellRecord, work: Work) -> Rates | None:
         return None
     theirs = Work(
         train=training.comments,
-        validation=len(run.data.validation.labels),
+        validation=len(run.data.validation.ids),
         scored=0,
         characters=read(run.data.train.characters),
         classes=len(run.data.classes),
