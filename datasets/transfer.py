@@ -55,7 +55,8 @@ def prepare_one(dataset: str, in_domain: Prepared, choices: Choices = NOTHING) -
     """
     parsed = registry.parse(dataset)
     own = parsed.name in registry.OWN
-    source = registry.source(dataset, choices.borrowed() if own else NOTHING)
+    borrowed = replace(choices.borrowed(), multilabel=in_domain.multilabel or None)
+    source = registry.source(dataset, borrowed if own else NOTHING)
     fingerprint = source.fingerprint()
     key = short_hash(_VERSION, corpus.VERSION, in_domain.key, source.name, fingerprint)
     folder = cache_folder("splits", key)
@@ -182,7 +183,8 @@ def _relabel_sets(table: pa.Table, match: ClassMatch, in_domain: tuple[str, ...]
         for each in about.label_sets
     ]
     sets = tuple(sorted({*places}))
-    numbers = np.array([sets.index(each) for each in places])
+    number = {each: place for place, each in enumerate(sets)}
+    numbers = np.array([number[each] for each in places])
     return corpus.relabelled(
         table,
         numbers[corpus.column(table, "label")],

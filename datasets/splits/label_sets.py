@@ -95,7 +95,8 @@ def without(table: pa.Table, leave_out: npt.NDArray[np.bool_], rows: Rows) -> pa
         tuple(new_place[label] for label in each if label in new_place) for each in about.label_sets
     ]
     sets = tuple(sorted({*reduced}))
-    place = np.array([sets.index(each) for each in reduced])
+    number = {each: place for place, each in enumerate(sets)}
+    place = np.array([number[each] for each in reduced])
     verb = "label is" if len(names) == 1 else "labels are"
     line = (
         f"{len(names)} {verb} too rare or too common to train and test on and left out: {some} of "
