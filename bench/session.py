@@ -142,6 +142,12 @@ class Session:
         assert self._prepared is not None
         return len(self._prepared.classes)
 
+    @property
+    def multilabel(self) -> bool:
+        """True if a comment has any number of the classes; known once the session is open."""
+        assert self._prepared is not None
+        return self._prepared.multilabel
+
     def _announce_languages(self, audit: Audit) -> None:
         """Say which models start from weights that cannot read most comments, before they are trained."""
         unable = [

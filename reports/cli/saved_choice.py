@@ -21,7 +21,7 @@ from worthit.reports.analysis.objective import (
     OBJECTIVE,
     RECALL,
     Objective,
-    require_two_classes,
+    require_suitable,
 )
 from worthit.reports.text.class_names import worded
 from worthit.reports.text.format import percent
@@ -59,7 +59,8 @@ def of(trained: TrainedModel, given: Mapping[str, str]) -> Choice | None:
         return _read(trained.folder / FILE, len(trained.card.classes))
     if trained.cell.quality is None:
         return None
-    require_two_classes(len(trained.run.data.classes), given)
+    data = trained.run.data
+    require_suitable(len(data.classes), multilabel=data.multilabel, given=given)
     if OBJECTIVE not in given and {COST_MISS, COST_FALSE_ALARM} & given.keys():
         given = {**given, OBJECTIVE: "cost"}
     run = replace(trained.run, options={**trained.run.options, **given})
