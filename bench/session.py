@@ -90,6 +90,7 @@ class Session:
             self._progress.line(f"  {overridden}")
         prepared = prepare.prepare(options.dataset, _protocol(options), options.choices)
         self._prepared = prepared
+        self._require_able(prepared)
         train, test = prepared.step("train"), prepared.step("test")
         sizes = f"{train.comments:,} to train on, {test.comments:,} to test on"
         self._progress.line(f"data: {prepared.title}, {sizes}")
@@ -123,11 +124,29 @@ class Session:
                 "choose --runs-folder"
             ) from error
 
+    def _require_able(self, prepared: Prepared) -> None:
+        """Raise OptionError if a model learns one label only, and the comments have several."""
+        if not prepared.multilabel:
+            return
+        models = self.options.models.items()
+        unable = [row for row, name in models if not registry.entry(name).multilabel]
+        if unable:
+            raise OptionError(
+                f"{', '.join(unable)} cannot learn several labels at once; omit it from --models, or learn one "
+                "label: --label-column with one column, or --positive-label LABEL without --multilabel"
+            )
+
     @property
     def classes(self) -> int:
         """The number of classes of the data; known once the session is open."""
         assert self._prepared is not None
         return len(self._prepared.classes)
+
+    @property
+    def multilabel(self) -> bool:
+        """True if a comment has any number of the classes; known once the session is open."""
+        assert self._prepared is not None
+        return self._prepared.multilabel
 
     def _announce_languages(self, audit: Audit) -> None:
         """Say which models start from weights that cannot read most comments, before they are trained."""

@@ -31,6 +31,7 @@ class Card:
     settings: dict[str, Any]
     base: Base | None = None  # None: the folder is complete
     classes: tuple[str, ...] = TOXIC  # in the order of their indices
+    multilabel: bool = False  # True: a comment may have any number of the classes
 
 
 def read_card(folder: Path) -> Card:

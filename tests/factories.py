@@ -18,8 +18,11 @@ CLASSES = ("not toxic", "toxic")
 MACHINE = {"cpu": "a CPU", "cores_allowed": 2, "accelerators": [], "libraries": {}}
 
 
-def part(labels: Sequence[int] = (), **changed: Any) -> Part:
-    size = len(labels)
+def part(labels: Sequence[int] = (), *, each: int = 1, **changed: Any) -> Part:
+    """Args:
+    each: numbers in `labels` per comment: of multi-label data, one for each label.
+    """
+    size = len(labels) // each
     base = Part(
         ids=tuple(f"{number:08x}" for number in range(size)),
         labels=tuple(labels),
@@ -78,6 +81,7 @@ def data(test: Part, **changed: Any) -> Data:
     base = Data(
         key="key", dataset="synthetic", title="synthetic comments", citation="nobody",
         fingerprint="fp", seed=42, language="en", balanced=True, weighted=False, classes=CLASSES,
+        multilabel=False,
         population=(9 * comments, comments) if len(classes) == 2 else (comments,) * len(classes),
         stream="", text_column=None,
         steps=steps(("balanced", "train", "test", "natural"), len(test.ids)), notes=(),

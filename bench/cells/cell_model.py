@@ -44,6 +44,10 @@ class CellModel:
     def classes(self) -> tuple[str, ...]:
         return self._prepared.classes
 
+    @property
+    def multilabel(self) -> bool:
+        return self._prepared.multilabel
+
     @functools.cached_property
     def _prepared(self) -> manifest.Prepared:
         return manifest.read(self._cell.split)
@@ -70,7 +74,9 @@ class CellModel:
     def make(self) -> Any:
         """A new model, not yet fitted."""
         cell = self._cell
-        model = self._class(device=cell.device, seed=cell.seed, classes=self.classes)
+        model = self._class(
+            device=cell.device, seed=cell.seed, classes=self.classes, multilabel=self.multilabel
+        )
         model.may_send_comments = cell.may_send_comments
         model.weighs_classes = self._prepared.weighted
         return model.set_params(**cell.settings | self._settled)

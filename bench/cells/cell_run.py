@@ -55,7 +55,9 @@ def _less_disturbed(first: Any, second: Any) -> Any:
     return dataclasses.replace(kept, **{name: getattr(first, name) for name in firsts})
 
 
-def _require_distributions(scored: record.Quality | record.CurvePoint, each: int) -> None:
+def _require_distributions(
+    scored: record.Quality | record.CurvePoint, prepared: manifest.Prepared
+) -> None:
     """Reject what would make the saved run unreadable; the user's own model may return anything.
 
     Raises:
@@ -66,7 +68,7 @@ def _require_distributions(scored: record.Quality | record.CurvePoint, each: int
         parts += [scored.train, scored.natural, scored.validation]
         parts += [other.probabilities for other in scored.out_of_domain]
     for part in parts:
-        for misfit in consistency.of_distributions("predict_proba", part, each):
+        for misfit in consistency.of_distributions("predict_proba", part, prepared):
             raise CellError(misfit)
 
 
@@ -153,10 +155,11 @@ class CellRun:
         return self._measure("energy", record.Energy, summary)
 
     def quality(self) -> record.Quality:
-        each = record.probabilities_per_comment(manifest.read(self.cell.split).classes)
+        prepared = manifest.read(self.cell.split)
+        each = record.probabilities_per_comment(prepared.classes, prepared.multilabel)
         return self._measure("quality", record.Quality, lambda figure: (
             f"{len(figure.test) // each:,} + {len(figure.natural) // each:,} test comments scored"
-        ), check=lambda figure: _require_distributions(figure, each))  # fmt: skip
+        ), check=lambda figure: _require_distributions(figure, prepared))  # fmt: skip
 
     def learning_curve(self) -> tuple[record.CurvePoint, ...]:
         """Train on a half, a quarter, … of the training comments; each point is saved at once.
@@ -166,11 +169,11 @@ class CellRun:
         """
         self.train()
         labels = prepare.comments(self.cell.split, "train").labels
-        each = record.probabilities_per_comment(manifest.read(self.cell.split).classes)
+        prepared = manifest.read(self.cell.split)
         with self._own_process("curve") as worker:
             for comments in curve_sizes(labels):
                 point = worker.ask("curve_point", record.CurvePoint, self._limit, comments=comments)
-                _require_distributions(point, each)
+                _require_distributions(point, prepared)
                 self._finish(
                     "learning_curve",
                     (point, *self.record.learning_curve),

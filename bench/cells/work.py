@@ -316,9 +316,10 @@ class Work:
             raise CellError(
                 f"{self._cell.model} gave probabilities that are not numbers; training diverged"
             )
+        # Of two classes, the second.
         each = record.probabilities_per_comment(
-            self._cell_model.classes
-        )  # of two classes, the second
+            self._cell_model.classes, self._cell_model.multilabel
+        )
         return tuple(np.round(scores[:, -each:], 6).ravel().tolist())
 
     def _score(self, texts: Sequence[str], batch_size: int | None = None) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from worthit.bench.saved import record
 from worthit.bench.saved.data import Data, OutOfDomainData, Part
 from worthit.datasets.audit.audit import Audit
-from worthit.datasets.splits.manifest import PARTS, Step
+from worthit.datasets.splits.manifest import PARTS, Prepared, Step
 
 # Records round to 6 digits, and a model may compute in bf16.
 _SUM_TOLERANCE = 0.01
@@ -51,14 +51,16 @@ def _problems(run: record.Run) -> Iterator[str]:
 
 
 def _of_data(data: Data) -> Iterator[str]:
-    classes = len(data.classes)
+    classes, multilabel = len(data.classes), data.multilabel
     yield from _repeated("data.classes", data.classes)
+    if multilabel and data.balanced:
+        yield "data.balanced is true, but multi-label data is never balanced"
     for begin in ("train", "test", "balanced" if data.balanced else "without duplicates"):
         if not any(step.name.startswith(begin) for step in data.steps):
             yield f"data.steps has no step {begin!r}"
-    yield from _of_steps("data.steps", data.steps, classes)
+    yield from _of_steps("data.steps", data.steps, classes, multilabel)
     for name in PARTS:
-        yield from _of_part(f"data.{name}", getattr(data, name), classes)
+        yield from _of_part(f"data.{name}", getattr(data, name), classes, multilabel)
     yield from _same_size("data.test", data.test, data.step("test"))
     yield from _of_population(data)
     yield from _repeated("data.out_of_domain", [other.name for other in data.out_of_domain])
@@ -67,20 +69,28 @@ def _of_data(data: Data) -> Iterator[str]:
     yield from _of_audit(data.audit, data)
 
 
-def _of_steps(where: str, steps: Sequence[Step], classes: int) -> Iterator[str]:
+def _of_steps(where: str, steps: Sequence[Step], classes: int, multilabel: bool) -> Iterator[str]:
     for step in steps:
         if len(step.counts) != classes:
             yield f"{where} {step.name!r} counts {len(step.counts)} classes of {classes}"
-        if sum(step.counts) != step.comments:
+        if not _fit(step.counts, step.comments, multilabel):
             yield f"{where} {step.name!r} has {step.comments:,} comments, by class {step.counts}"
 
 
-def _of_part(where: str, part: Part, classes: int) -> Iterator[str]:
+def _fit(counts: Sequence[int], comments: int, multilabel: bool) -> bool:
+    """True if the comments of each class can be those of all comments."""
+    return max(counts, default=0) <= comments if multilabel else sum(counts) == comments
+
+
+def _of_part(where: str, part: Part, classes: int, multilabel: bool) -> Iterator[str]:
     for field in dataclasses.fields(part):
         values = getattr(part, field.name)
-        if len(values) != len(part.ids):
+        each = classes if multilabel and field.name == "labels" else 1
+        if len(values) != len(part.ids) * each:
             yield f"{where} has {len(part.ids):,} ids and {len(values):,} {field.name}"
-    if max(part.labels, default=0) >= classes:
+    if multilabel and max(part.labels, default=0) > 1:
+        yield f"{where}.labels has {max(part.labels)}; of multi-label data it has 0 and 1"
+    if not multilabel and max(part.labels, default=0) >= classes:
         yield f"{where}.labels has {max(part.labels)}, there are {classes} classes"
 
 
@@ -108,15 +118,15 @@ def _of_other(where: str, other: OutOfDomainData, data: Data) -> Iterator[str]:
         yield f"{where} has {len(other.classes)} classes and maps {len(other.mapped_to)}"
     for name in {*other.mapped_to} - {None, *data.classes}:
         yield f"{where} maps a class to {name!r}, which is not an in-domain class"
-    yield from _of_steps(f"{where}, step", other.steps, len(data.classes))
-    yield from _of_part(where, other.part, len(data.classes))
+    yield from _of_steps(f"{where}, step", other.steps, len(data.classes), data.multilabel)
+    yield from _of_part(where, other.part, len(data.classes), data.multilabel)
     yield from _same_size(where, other.part, other.steps[-1])
 
 
 def _of_audit(audit: Audit, data: Data) -> Iterator[str]:
     for name, side in (("train", audit.train), ("test", audit.test)):
         where = f"data.audit.{name}"
-        if sum(side.counts) != side.comments:
+        if not _fit(side.counts, side.comments, data.multilabel):
             yield f"{where} has {side.comments:,} comments, by class {side.counts}"
         for key, values in (
             ("counts", side.counts),
@@ -139,7 +149,7 @@ def _of_audit(audit: Audit, data: Data) -> Iterator[str]:
 
 
 def _of_cell(cell: record.CellRecord, data: Data) -> Iterator[str]:
-    each, where = record.probabilities_per_comment(data.classes), f"cell {cell.name}"
+    where = f"cell {cell.name}"
     yield from _of_figures(f"{where}: ", "", cell)
     trained = cell.training is not None and cell.training.train_s.value is not None
     if cell.training is not None and trained and not cell.training.comments:
@@ -157,7 +167,7 @@ def _of_cell(cell: record.CellRecord, data: Data) -> Iterator[str]:
     )
     for point in cell.learning_curve:
         at = f"{where}: learning_curve at {point.comments:,}"
-        yield from _of_probabilities(at, point.test, len(data.test.ids), each)
+        yield from _of_probabilities(at, point.test, len(data.test.ids), data)
 
 
 def _of_tuning(where: str, tuning: record.Tuning) -> Iterator[str]:
@@ -198,34 +208,35 @@ def _growing(where: str, sizes: Sequence[int]) -> Iterator[str]:
 
 
 def _of_quality(where: str, quality: record.Quality, data: Data) -> Iterator[str]:
-    each = record.probabilities_per_comment(data.classes)
     for name in PARTS:
         size = len(getattr(data, name).ids)
-        yield from _of_probabilities(f"{where}.{name}", getattr(quality, name), size, each)
+        yield from _of_probabilities(f"{where}.{name}", getattr(quality, name), size, data)
     names, expected = ([one.name for one in part.out_of_domain] for part in (quality, data))
     if names != expected:
         yield f"{where}.out_of_domain has {names}, data.out_of_domain {expected}"
     for scores, other in zip(quality.out_of_domain, data.out_of_domain, strict=True):
         at = f"{where}.out_of_domain {other.name!r}"
-        yield from _of_probabilities(at, scores.probabilities, len(other.part.ids), each)
+        yield from _of_probabilities(at, scores.probabilities, len(other.part.ids), data)
 
 
 def _of_probabilities(
-    where: str, values: Sequence[float], comments: int, each: int
+    where: str, values: Sequence[float], comments: int, data: Prepared
 ) -> Iterator[str]:
+    each = record.probabilities_per_comment(data.classes, data.multilabel)
     if len(values) != comments * each:
         yield f"{where} has {len(values):,} probabilities for {comments:,} comments, {each} each"
-    yield from of_distributions(where, values, each)
+    yield from of_distributions(where, values, data)
 
 
-def of_distributions(where: str, values: Sequence[float], each: int) -> Iterator[str]:
-    """Problems of probabilities as a record holds them, `each` per comment."""
+def of_distributions(where: str, values: Sequence[float], data: Prepared) -> Iterator[str]:
+    """Problems of probabilities as a record holds them."""
+    each = record.probabilities_per_comment(data.classes, data.multilabel)
     probabilities = np.asarray(values, np.float64)
     outside = np.flatnonzero((probabilities < 0) | (probabilities > 1))
     if len(outside):
         place = outside[0]
         yield f"{where} has {probabilities[place]:g} at place {place + 1:,}; allowed is from 0 to 1"
-    if each > 1:
+    if each > 1 and not data.multilabel:
         sums = probabilities.reshape(-1, each).sum(axis=1)
         off = np.flatnonzero(np.abs(sums - 1) > _SUM_TOLERANCE)
         if len(off):

@@ -11,6 +11,7 @@ class Part:
     """The comments of one part of the split, without their text."""
 
     ids: tuple[str, ...]
+    #: class index of each comment; of multi-label data a matrix (comments, labels) of 0 and 1, row by row
     labels: tuple[Count, ...]
     toxic_share: tuple[Share | None, ...]
     raters: tuple[Count | None, ...]

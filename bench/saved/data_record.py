@@ -36,7 +36,7 @@ def part(comments: prepare.Comments, most: int | None = None) -> Part:
 
     return Part(
         ids=tuple(prepare.comment_ids(comments.texts[:most])),
-        labels=tuple(comments.labels[:most].tolist()),
+        labels=tuple(comments.labels[:most].ravel().tolist()),
         toxic_share=tuple(known(comments.toxic_share)),
         raters=tuple(None if value is None else int(value) for value in known(comments.raters)),
         characters=tuple(map(len, comments.texts[:most])),

@@ -272,13 +272,14 @@ class Energy:
     disturbance: Disturbance | None = None
 
 
-def probabilities_per_comment(classes: Sequence[str]) -> int:
+def probabilities_per_comment(classes: Sequence[str], multilabel: bool) -> int:
     """How many numbers per comment `Quality` and `CurvePoint` hold.
 
     With two classes it is one, the probability of the second (toxic). With k > 2 classes it is k, in the
-    order of the classes: the tuple is a matrix of shape (comments, k), row by row.
+    order of the classes: the tuple is a matrix of shape (comments, k), row by row. Of multi-label data it is
+    one for each label, even of two; these are independent, so rows do not add to 1.
     """
-    return 1 if len(classes) == 2 else len(classes)
+    return 1 if len(classes) == 2 and not multilabel else len(classes)
 
 
 @dataclass(frozen=True)

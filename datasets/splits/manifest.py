@@ -29,7 +29,7 @@ class Step:
 
     name: str
     comments: Count
-    counts: tuple[Count, ...]  # of each class
+    counts: tuple[Count, ...]  # of each class; of multi-label data they may add to more or less
 
     @property
     def toxic(self) -> int:
@@ -50,10 +50,12 @@ class Prepared:
     language: str  # "any": comments of all languages are kept
     balanced: bool  # all parts but the natural one; otherwise classes keep their own shares
     weighted: bool  # training counts each class the same, however few comments it has
-    #: comments of each class that the natural part stands for
+    #: comments of each class that the natural part stands for; of multi-label data, the natural part's own
     population: Annotated[tuple[Count, ...], msgspec.Meta(min_length=2)]
     stream: str  # what the population is a random sample of; empty if it is the data as it is
     classes: Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]  # of two, 1 is the positive one
+    #: True: each comment has any number of `classes`, and counts are of the comments with each
+    multilabel: bool
     steps: tuple[Step, ...]
     text_column: str | None  # of a user's table
     notes: tuple[str, ...]  # guesses, repairs and decisions about a user's table, a line each

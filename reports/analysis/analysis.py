@@ -62,7 +62,7 @@ class Analysis:
         specs += prices.figures(run, options)
         costs = [spec for spec in specs if spec.frontier is not None]
         values = figures.values(run, specs)
-        resamples = bootstrap.counts(len(run.data.test.labels))
+        resamples = bootstrap.counts(len(run.data.test.ids))
         pairs = paired_tests.pairs(run, resamples)
         cascades = cascade.select(run, values, options.worthwhile)
         return cls(

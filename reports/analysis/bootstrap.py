@@ -11,14 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from worthit.reports.analysis import metrics
-from worthit.reports.analysis.metrics import Measure
+from worthit.reports.analysis.metrics import Measure, Truth
 from worthit.reports.analysis.ranking_curve import Matrix, Vector
 from worthit.reports.analysis.trainings import Spread
 
 RESAMPLES = 1_000
 _SEED = 0
 #: chance raises these, and raises them again in a resample
-_RAISED_BY_CHANCE = {metrics.CALIBRATION_ERROR, metrics.MACRO_AVERAGE_PRECISION}
+_RAISED_BY_CHANCE = {
+    metrics.CALIBRATION_ERROR,
+    metrics.MACRO_AVERAGE_PRECISION,
+    metrics.LABEL_AVERAGE_PRECISION,
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def counts(comments: int, resamples: int = RESAMPLES, seed: int = _SEED) -> Matr
 
 def estimates(
     times: Matrix,
-    labels: Sequence[int],
+    labels: Truth,
     trainings: Sequence[npt.ArrayLike],
     weights: npt.ArrayLike | None = None,
 ) -> dict[Measure, Estimate]:
@@ -55,7 +59,7 @@ def estimates(
 
     Args:
         times: of `counts`, shape (n, resamples).
-        labels: class indices, shape (n,).
+        labels: as `metrics` takes them.
         trainings: the probabilities of each seed, as `metrics` takes them. The figure is the mean
             over seeds; with several, the interval also covers the trainings (`trainings.Spread`).
         weights: how much each comment counts in the figure, shape (n,); once by default.

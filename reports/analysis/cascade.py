@@ -26,7 +26,8 @@ from worthit.bench.saved.record import CellRecord, Run
 from worthit.reports.analysis import costs, metrics
 from worthit.reports.analysis.figure_spec import Values
 from worthit.reports.analysis.paired_tests import Difference, holm, mcnemar_p
-from worthit.reports.analysis.run_view import by_model, scores
+from worthit.reports.analysis.run_view import by_model, scores, truth
+from worthit.reports.text import class_names
 
 #: shares of validation comments passed on, between which a sweep draws its line
 SWEPT = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
@@ -151,8 +152,11 @@ def why_none(run: Run, values: Values) -> str:
 
 
 def _usable(run: Run, values: Values) -> list[CellRecord]:
-    """Cells with scores on validation comments and an undisturbed throughput; the first of several seeds."""
-    if not run.data.validation.labels:
+    """Cells with scores on validation comments and an undisturbed throughput; the first of several seeds.
+
+    None for several labels: a model then has a confidence for each label, and no single one to pass on by.
+    """
+    if not run.data.validation.labels or class_names.of_labels(run):
         return []
     return [
         cells[0]
@@ -181,8 +185,7 @@ def _threshold(run: Run, cheap: CellRecord, expensive: CellRecord) -> float | No
 
 def _validated(run: Run, cell: CellRecord) -> Mask:
     """Which validation comments a cell classifies correctly, shape (n,)."""
-    labels = np.asarray(run.data.validation.labels)
-    return np.asarray(metrics.predicted(scores(run, cell, "validation")) == labels)
+    return metrics.correct(scores(run, cell, "validation"), truth(run, "validation"))
 
 
 def _at(
@@ -248,11 +251,12 @@ def _correct(
     run: Run, cheap: CellRecord, expensive: CellRecord, threshold: float
 ) -> tuple[Mask, Mask]:
     """Which test comments a cascade classifies correctly, and which it passes on; (n,) each."""
-    labels = np.asarray(run.data.test.labels)
-    by_cheap, by_expensive = scores(run, cheap), scores(run, expensive)
+    labels, by_cheap, by_expensive = truth(run), scores(run, cheap), scores(run, expensive)
     passed = metrics.confidence(by_cheap) < threshold
-    predicted = np.where(passed, metrics.predicted(by_expensive), metrics.predicted(by_cheap))
-    return predicted == labels, passed
+    correct = np.where(
+        passed, metrics.correct(by_expensive, labels), metrics.correct(by_cheap, labels)
+    )
+    return correct, passed
 
 
 def _corrected(tests: Sequence[CascadeTest]) -> tuple[CascadeTest, ...]:

@@ -3,13 +3,7 @@
 No model was trained or tested on these comments, so intervals over test comments stay valid: they
 are of the model with its choice.
 
-**Calibration.** Log-probabilities are multiplied by a scale, and a bias is added for each class. Three
-methods compete: none ("raw"), the scale alone (temperature scaling, Guo et al. 2017), and both (for two
-classes Platt scaling, Platt 1999). A fit minimises log loss plus a normal prior of deviation 1 around
-"raw", so that it is finite where the classes are separable. The simplest method wins whose
-cross-validated log loss is within one standard error of the best (Breiman et al. 1984): a good model is
-left alone, a model that always says yes is not. A scale is positive: a model that ranks worse than
-chance is not turned around. A model that class weights trained has scores for equally common classes. They
+**Calibration.** `calibration` says how. A model that class weights trained has scores for equally common classes. They
 are first corrected for the shares here, once (`natural.corrected` gives the source); "raw" is then with this
 correction. Without validation comments, they are corrected for the shares of the training comments.
 
@@ -23,59 +17,38 @@ correction. Without validation comments, they are corrected for the shares of th
 - recall: the highest threshold that finds the given share of the positive validation comments;
 - cost: Bayes' rule, for the class shares of the natural test set (`natural.shares`).
 
+Each of several labels is a task of two classes: calibrated by itself, with a threshold.
+
+- macro F1: for each label the threshold for its F1, as above;
+- micro F1: the same for all labels together, one threshold for all calibrated probabilities;
+- subset accuracy: 0.5, the likeliest set of labels if they are independent.
+
+A label that no validation comment has, or each of them, keeps its scores and the threshold 0.5.
+
 `worthit.reports.verdict.calibration_simulation` shows what this gains and loses.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from worthit.bench.saved.data import Data
 from worthit.bench.saved.record import CellRecord, OutOfDomainScores, Quality, Run
-from worthit.reports.analysis import metrics, natural
+from worthit.reports.analysis import calibration, metrics, natural
+from worthit.reports.analysis.calibration import RAW, Calibration
 from worthit.reports.analysis.objective import Objective
-from worthit.reports.analysis.run_view import scores
+from worthit.reports.analysis.run_view import scores, truth
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
 
-Method = Literal["raw", "temperature", "temperature and bias"]
-METHODS: tuple[Method, ...] = get_args(Method)  # the simplest first
-
 #: fewer validation comments change nothing
 LEAST_COMMENTS = 50
-_FOLDS = 5
-#: half of what the record's six digits resolve
-_LEAST_PROBABILITY = 5e-7
-_LEAST_SCALE = 0.01
-_NEWTON_STEPS = 50
-_CONVERGED = 1e-9
 _F1_MULTIPLES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 Floats = npt.NDArray[np.float64]
 Classes = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """From log-probabilities of k classes to calibrated ones."""
-
-    method: Method = "raw"
-    scale: float = 1.0
-    biases: tuple[float, ...] = ()  # of each class; empty: none
-    prior: tuple[float, ...] = ()  # of each class, added before the scale; empty: none
-
-    @property
-    def changes_nothing(self) -> bool:
-        return self.method == "raw" and not self.prior
-
-    def logits(self, log_probabilities: Floats) -> Floats:
-        """Shape (n, k), up to a constant in each row."""
-        corrected = log_probabilities + np.asarray(self.prior) if self.prior else log_probabilities
-        scaled = self.scale * corrected
-        return scaled + np.asarray(self.biases) if self.biases else scaled
 
 
 @dataclass(frozen=True)
@@ -84,27 +57,45 @@ class Choice:
 
     objective: str  # the name of what the answers are chosen for
     comments: int  # validation comments that chose it; 0: nothing was chosen
-    calibration: Calibration = Calibration()
+    calibration: Calibration = RAW
     offsets: tuple[float, ...] = ()  # of each class; empty: none
     shares: tuple[float, ...] = ()  # of the classes for which calibrated scores are probabilities
+    by_label: tuple[
+        "Choice", ...
+    ] = ()  # of several labels, one of two classes for each; else empty
+
+    @property
+    def calibrates(self) -> bool:
+        return not self.calibration.changes_nothing or any(one.calibrates for one in self.by_label)
+
+    @property
+    def moves_answers(self) -> bool:
+        """True if calibrated scores alone would give other answers."""
+        return bool(self.offsets) or any(one.moves_answers for one in self.by_label)
 
     @property
     def changes_scores(self) -> bool:
-        return not self.calibration.changes_nothing or bool(self.offsets)
+        return self.calibrates or self.moves_answers
 
     def calibrated(self, probabilities: Probabilities) -> Probabilities:
         """Calibrated probabilities, in the shape given: (n,) of the positive class, or (n, k)."""
+        if self.by_label:
+            labels = zip(self.by_label, probabilities.T, strict=True)
+            return np.stack([choice.calibrated(of) for choice, of in labels], axis=1)
         if self.calibration.changes_nothing:
             return probabilities
-        logits = self.calibration.logits(_logarithms(probabilities))
-        return _probabilities(logits, probabilities.ndim)
+        logits = self.calibration.logits(calibration.logarithms(probabilities))
+        return calibration.probabilities(logits, probabilities.ndim)
 
     def decided(self, probabilities: Probabilities) -> Probabilities:
         """The same with the offsets: the class of the highest value, or from 0.5 on, is the answer."""
+        if self.by_label:
+            labels = zip(self.by_label, probabilities.T, strict=True)
+            return np.stack([choice.decided(of) for choice, of in labels], axis=1)
         if not self.offsets:
             return self.calibrated(probabilities)
-        logits = self.calibration.logits(_logarithms(probabilities))
-        return _probabilities(logits + np.asarray(self.offsets), probabilities.ndim)
+        logits = self.calibration.logits(calibration.logarithms(probabilities))
+        return calibration.probabilities(logits + np.asarray(self.offsets), probabilities.ndim)
 
     @property
     def threshold(self) -> float:
@@ -117,8 +108,8 @@ class Choice:
 class Decisions:
     """A run with the choice for each training.
 
-    Every score of `decided` is one for which `metrics.predicted` gives the chosen answer. Learning
-    curves are left out: their trainings have no scores of validation comments.
+    Every score of `decided` is one for which `metrics.predicted`, of labels `metrics.flagged`, gives the
+    chosen answer. Learning curves are left out: their trainings have no scores of validation comments.
     """
 
     measured: Run
@@ -149,116 +140,82 @@ class Decisions:
 
 def choose(run: Run, cell: CellRecord, objective: Objective) -> Choice:
     """The choice for one training, which must have scores."""
-    labels = np.asarray(run.data.validation.labels, np.int64)
-    probabilities = scores(run, cell, "validation")
+    labels, probabilities = truth(run, "validation"), scores(run, cell, "validation")
     if len(labels) < LEAST_COMMENTS or len(probabilities) != len(labels):
-        return _without_validation(run, cell)
+        return without_validation(run, cell)
+    if class_names.of_labels(run):
+        weighted = natural.is_weighted(cell)
+        return _of_labels(labels, probabilities, objective, weighted=weighted)
     shares = tuple(natural.validation_shares(run.data).tolist())
     prior = np.log(shares) if natural.is_weighted(cell) else None
-    calibration = calibrate(probabilities, labels, prior)
-    unbiased = Choice(objective.name, len(labels), calibration, shares=shares)
+    calibrated = calibration.calibrate(probabilities, labels, prior)
+    unbiased = Choice(objective.name, len(labels), calibrated, shares=shares)
     offsets = _offsets(run.data, unbiased.calibrated(probabilities), labels, objective)
     return replace(unbiased, offsets=tuple(offsets.tolist()) if offsets.any() else ())
 
 
-def _without_validation(run: Run, cell: CellRecord) -> Choice:
+def without_validation(run: Run, cell: CellRecord) -> Choice:
     """No choice; but scores of a training with class weights are corrected for the training's shares."""
     if not natural.is_weighted(cell):
         return Choice("accuracy", 0)
-    shares = natural.training_shares(run.data)
+    if class_names.of_labels(run):
+        train = run.data.step("train")
+        with_it = (np.asarray(train.counts) + 0.5) / (train.comments + 1)  # none is impossible
+        return Choice(
+            "accuracy", 0, by_label=tuple(_corrected(np.array([1 - of, of])) for of in with_it)
+        )
+    return _corrected(natural.training_shares(run.data))
+
+
+def _corrected(shares: Floats) -> Choice:
+    """Scores for equally common classes, corrected for these shares."""
     prior = Calibration(prior=tuple(np.log(shares).tolist()))
     return Choice("accuracy", 0, prior, shares=tuple(shares.tolist()))
 
 
-def calibrate(
-    probabilities: Probabilities, labels: Classes, prior: Floats | None = None
-) -> Calibration:
-    """The simplest calibration within one standard error of the best, by cross-validation.
+def _of_labels(
+    labels: Classes, probabilities: Probabilities, objective: Objective, *, weighted: bool
+) -> Choice:
+    """The choice for each label.
 
     Args:
-        probabilities: of the positive class, shape (n,), or of each class, (n, k).
-        labels: class indices, shape (n,).
-        prior: shape (k,), the logarithm of each class's share, for scores of equally common classes.
+        labels: 0 and 1, shape (n, labels).
+        probabilities: of the same shape.
+        weighted: whether comments with and without each label counted the same in training.
     """
-    logarithms = _logarithms(probabilities) + (0 if prior is None else prior)
-    fold = np.random.default_rng(0).permutation(len(labels)) % _FOLDS
-    losses = np.empty((len(METHODS), len(labels)))
-    for row, method in enumerate(METHODS):
-        for number in range(_FOLDS):
-            out = fold == number
-            fitted = fit(logarithms[~out], labels[~out], method)
-            losses[row, out] = _losses(fitted.logits(logarithms[out]), labels[out])
-    best = losses[losses.mean(axis=1).argmin()]
-    for method, of_method in zip(METHODS, losses, strict=True):
-        more = of_method - best
-        if more.mean() <= more.std() / np.sqrt(len(labels)):
-            added = () if prior is None else tuple(prior.tolist())
-            return replace(fit(logarithms, labels, method), prior=added)
-    raise AssertionError("the best method is within one standard error of itself")
+    columns = list(zip(labels.T, probabilities.T, strict=True))
+    calibrated = [_calibrated_label(truth, own, weighted=weighted) for truth, own in columns]
+    together = Choice(objective.name, len(labels), by_label=tuple(calibrated))
+    scores = together.calibrated(probabilities)
+    thresholds = [metrics.THRESHOLD] * len(columns)
+    if objective.name == "macro-f1":
+        thresholds = [
+            _f1_threshold(of) if choice.comments else metrics.THRESHOLD
+            for choice, of in zip(calibrated, scores.T, strict=True)
+        ]
+    if objective.name == "micro-f1" and labels.any():
+        thresholds = [_f1_threshold(scores.ravel())] * len(columns)
+    decided = tuple(
+        replace(choice, objective=objective.name, offsets=_at_label_threshold(threshold))
+        for choice, threshold in zip(calibrated, thresholds, strict=True)
+    )
+    return replace(together, by_label=decided)
 
 
-def fit(log_probabilities: Floats, labels: Classes, method: Method) -> Calibration:
-    """The parameters of one method, by Newton's method: the penalised loss is convex.
-
-    Args:
-        log_probabilities: shape (n, k).
-    """
-    if method == "raw":
-        return Calibration()
-    classes = log_probabilities.shape[1]
-    free = np.ones(1 + classes, np.bool_)
-    free[1:] = method != "temperature"
-    found = _minimum(log_probabilities, labels, np.r_[1.0, np.zeros(classes)], free)
-    if found[0] < _LEAST_SCALE:
-        free[0] = False
-        start = np.r_[_LEAST_SCALE, np.zeros(classes)]
-        found = _minimum(log_probabilities, labels, start, free)
-    biases = tuple(found[1:].tolist()) if method != "temperature" else ()
-    return Calibration(method, float(found[0]), biases)
+def _at_label_threshold(threshold: float) -> tuple[float, ...]:
+    """Offsets; none for the threshold that answers have anyway."""
+    return () if threshold == metrics.THRESHOLD else tuple(_at_threshold(threshold).tolist())
 
 
-def _minimum(
-    log_probabilities: Floats, labels: Classes, start: Floats, free: npt.NDArray[np.bool_]
-) -> Floats:
-    """Scale and biases, shape (1 + k,), of the least penalised loss over the free ones."""
-    prior = np.r_[1.0, np.zeros(len(start) - 1)]
-
-    def loss(at: Floats) -> float:
-        fits = _losses(at[0] * log_probabilities + at[1:], labels).sum()
-        return float(fits + np.square(at - prior).sum() / 2)
-
-    at = start
-    lowest = loss(at)
-    for _ in range(_NEWTON_STEPS):
-        gradient, curvature = _derivatives(log_probabilities, labels, at)
-        gradient = (gradient + at - prior)[free]
-        curvature = (curvature + np.eye(len(at)))[np.ix_(free, free)]
-        step = np.zeros_like(at)
-        if free.any():
-            step[free] = np.linalg.solve(curvature, gradient)
-        length = 1.0
-        while (reached := loss(at - length * step)) > lowest and length > _CONVERGED:
-            length /= 2
-        if lowest - reached <= _CONVERGED:
-            break
-        at, lowest = at - length * step, reached
-    return at
-
-
-def _derivatives(log_probabilities: Floats, labels: Classes, at: Floats) -> tuple[Floats, Floats]:
-    """Gradient and Hessian of the summed log loss by scale and biases."""
-    shares = _softmax(at[0] * log_probabilities + at[1:])
-    rows = np.arange(len(labels))
-    errors = shares.copy()
-    errors[rows, labels] -= 1
-    means = (shares * log_probabilities).sum(axis=1, keepdims=True)
-    centred = shares * (log_probabilities - means)
-    gradient = np.r_[(errors * log_probabilities).sum(), errors.sum(axis=0)]
-    by_scale = np.r_[(centred * log_probabilities).sum(), centred.sum(axis=0)]
-    curvature = np.empty((len(at), len(at)))
-    curvature[0], curvature[:, 0] = by_scale, by_scale
-    curvature[1:, 1:] = np.diag(shares.sum(axis=0)) - shares.T @ shares
-    return gradient, curvature
+def _calibrated_label(truth: Classes, own: Probabilities, *, weighted: bool) -> Choice:
+    """One label's calibration, without a threshold; not on comments of which all or none have the label."""
+    counts = np.bincount(truth, minlength=2)
+    shares = (counts + 0.5) / (counts.sum() + 1)
+    if not counts.all():
+        return _corrected(shares) if weighted else Choice("accuracy", 0)
+    prior = np.log(shares) if weighted else None
+    found = calibration.calibrate(own, truth, prior)
+    return Choice("accuracy", len(truth), found, shares=tuple(shares.tolist()))
 
 
 def _offsets(
@@ -300,9 +257,9 @@ def _f1_threshold(calibrated: Probabilities) -> float:
 
 def _macro_f1_offsets(calibrated: Probabilities, labels: Classes, balancing: Floats) -> Floats:
     """The multiple of the offsets for balanced accuracy with the highest macro F1; the least of ties."""
-    logarithms = _logarithms(calibrated)
+    logs = calibration.logarithms(calibrated)
     known = [
-        metrics.MACRO_F1.value(_softmax(logarithms + times * balancing), labels.tolist())
+        metrics.MACRO_F1.value(calibration.softmax(logs + times * balancing), labels.tolist())
         for times in _F1_MULTIPLES
     ]
     best = int(np.argmax([0.0 if value is None else value for value in known]))
@@ -338,7 +295,7 @@ def _changed(run: Run, quality: Quality, choice: Choice, *, decide: bool) -> Qua
         found = change(class_names.probabilities(run.data, flat))
         return tuple(found.ravel().tolist())
 
-    if choice.calibration.changes_nothing and not (decide and choice.offsets):
+    if not (choice.changes_scores if decide else choice.calibrates):
         return quality
     return replace(
         quality,
@@ -350,29 +307,3 @@ def _changed(run: Run, quality: Quality, choice: Choice, *, decide: bool) -> Qua
             OutOfDomainScores(one.name, change(one.probabilities)) for one in quality.out_of_domain
         ),
     )
-
-
-def _logarithms(probabilities: Probabilities) -> Floats:
-    """Log-probabilities of each class, shape (n, k)."""
-    if probabilities.ndim == 1:
-        clipped = np.clip(probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
-        return np.stack([np.log1p(-clipped), np.log(clipped)], axis=1)
-    return np.asarray(np.log(np.maximum(probabilities, _LEAST_PROBABILITY)))
-
-
-def _probabilities(logits: Floats, dimensions: int) -> Probabilities:
-    if dimensions > 1:
-        return _softmax(logits)
-    return np.asarray(1 / (1 + np.exp(logits[:, 0] - logits[:, 1])))
-
-
-def _softmax(logits: Floats) -> Floats:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
-def _losses(logits: Floats, labels: Classes) -> Floats:
-    """The log loss of each comment, shape (n,)."""
-    highest = logits.max(axis=1)
-    totals = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
-    return np.asarray(totals - logits[np.arange(len(labels)), labels])

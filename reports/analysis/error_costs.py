@@ -18,6 +18,7 @@ from worthit.reports.analysis import bounds, metrics, natural, run_view
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.objective import class_shares, error_costs
 from worthit.reports.analysis.trainings import Numbers, Spread
+from worthit.reports.text import class_names
 
 PER = 1_000  # comments
 UNKNOWN = "no costs of errors were given"
@@ -36,9 +37,9 @@ class _Sample:
 
     @classmethod
     def from_run(cls, run: Run) -> "_Sample | None":
-        """None without costs, or for more than two classes."""
+        """None without costs, or unless there are two classes."""
         costs = error_costs(run.options)
-        if costs is None or len(run.data.classes) != 2 or not run.data.test.ids:
+        if costs is None or not class_names.of_two(run) or not run.data.test.ids:
             return None
         of_class = np.array([costs.false_alarm, costs.miss])
         data = run.data

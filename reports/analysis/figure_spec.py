@@ -8,6 +8,7 @@ from typing import Literal
 from worthit.bench.saved.record import CellRecord, Figure, Run, significant
 from worthit.reports.analysis import bounds, run_view
 from worthit.reports.analysis.bounds import Bounded
+from worthit.reports.text import class_names
 
 #: figures with their bounds, by cell name and key
 Values = Mapping[tuple[str, str], Bounded]
@@ -35,6 +36,7 @@ class FigureSpec:
     bounds: Bound | None = None  # between which it is known; None: those that its origin implies
     _: KW_ONLY
     heading: str = ""  # in the results and in `compare`; a comma separates the unit
+    of_labels: str = ""  # the same for several labels, if it differs
     number: Callable[[float], str] = significant  # how tables write the value
     results: bool = False  # whether the results table has this column
     optional: bool = False  # tables show it only if some cell has a value
@@ -52,6 +54,10 @@ class FigureSpec:
     #: what a difference must exceed to be checked for regressions: the limit, or where that is more
     #: the noise of the machines, or how far memory repeats (`bounds.MEMORY_OFF`)
     regression: Literal["not checked", "beyond noise", "beyond repeats"] = "not checked"
+
+    def headed(self, run: Run) -> str:
+        """The heading in tables of this run."""
+        return self.of_labels if self.of_labels and class_names.of_labels(run) else self.heading
 
     def has_column(self, run: Run) -> bool:
         """Whether tables of this run show the figure at all."""

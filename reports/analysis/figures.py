@@ -7,7 +7,7 @@ A new figure is one field of the record and one row here. The results table, the
 from collections.abc import Iterable, Iterator, Mapping
 
 from worthit.bench.saved.record import CellRecord, Figure, Run, unavailable
-from worthit.reports.analysis import bounds, error_costs, leads, metrics, run_view
+from worthit.reports.analysis import bounds, error_costs, leads, metrics, quality_figures, run_view
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.figure_spec import Bound, FigureSpec, Limit, Read, Values, at, within
 from worthit.reports.text.format import percent
@@ -15,43 +15,6 @@ from worthit.reports.text.format import percent
 
 def _value(bound: Bound) -> Read:
     return lambda run, cell: bound(run, cell).figure
-
-
-def _train_accuracy(run: Run, cell: CellRecord) -> Figure:
-    if cell.quality is None:
-        return unavailable("", run_view.missing(cell, "quality"))
-    if cell.training is not None and cell.training.train_s.value is None:
-        return unavailable("", cell.training.train_s.reason)
-    shares = [run_view.accuracy(run, one, "train") for one in run_view.trainings(run, cell)]
-    known = [share for share in shares if share is not None]
-    if not known:
-        return unavailable("", "there are no training comments")
-    mean = sum(share.value for share in known) / len(known)
-    return Figure(mean, "", "measured", "training comments", known[0].comments)
-
-
-def _roc_auc(run: Run, cell: CellRecord) -> Figure:
-    if cell.quality is None:
-        return unavailable("", run_view.missing(cell, "quality"))
-    labels, trained = run.data.test.labels, run_view.trainings(run, cell)
-    areas = [metrics.roc_auc(run_view.scores(run, one), labels) for one in trained]
-    known = [area for area in areas if area is not None]
-    if not known:
-        return unavailable("", metrics.ROC_AUC.undefined)
-    mean = Figure(sum(known) / len(known), "", "measured", "test comments", len(labels))
-    return run_view.scored(mean, cell)
-
-
-def _no_answer(run: Run, cell: CellRecord) -> Figure:
-    if cell.quality is None:
-        return unavailable("", run_view.missing(cell, "quality"))
-    comments = len(run.data.test.labels)
-    if cell.quality.requests is None or not comments:
-        return unavailable("", "it runs on no server")
-    share = Figure(
-        cell.quality.test_no_answer / comments, "", "measured", "test comments", comments
-    )
-    return run_view.scored(share, cell)
 
 
 def tokens(name: str) -> Read:
@@ -103,8 +66,9 @@ def _energy_per_correct_mj(run: Run, cell: CellRecord) -> Bounded:
 FIGURES = (
     FigureSpec(
         "train_accuracy",
-        _train_accuracy,
+        quality_figures.train_accuracy,
         heading="train acc",
+        of_labels="train subset acc",
         number=percent,
         results=True,
         better="higher",
@@ -114,12 +78,15 @@ FIGURES = (
         _value(bounds.test_accuracy),
         bounds.test_accuracy,
         heading="test acc (95 % interval)",
+        of_labels="subset accuracy (95 % interval)",
         number=percent,
         results=True,
         interval=True,
         brief="test",
         better="higher",
-        limit=Limit("accuracy", "test accuracy, from 0 to 1", most=1.0),
+        limit=Limit(
+            "accuracy", "test accuracy (of several labels subset accuracy), from 0 to 1", most=1.0
+        ),
     ),
     FigureSpec(
         "error_cost",
@@ -130,11 +97,35 @@ FIGURES = (
         optional=True,
         interval=True,
     ),
+    FigureSpec(
+        "macro_f1",
+        _value(quality_figures.macro_f1),
+        quality_figures.macro_f1,
+        heading="macro F1 (95 % interval)",
+        number=percent,
+        results=True,
+        optional=True,
+        interval=True,
+        brief="F1",
+        better="higher",
+    ),
+    FigureSpec(
+        "micro_f1",
+        _value(quality_figures.micro_f1),
+        quality_figures.micro_f1,
+        heading="micro F1 (95 % interval)",
+        number=percent,
+        results=True,
+        optional=True,
+        interval=True,
+        better="higher",
+    ),
     FigureSpec("deciding", _value(leads.deciding), leads.deciding, better="higher"),
     FigureSpec(
         "roc_auc",
-        _roc_auc,
+        quality_figures.roc_auc,
         heading="ROC AUC",
+        of_labels="macro ROC AUC",
         number=metrics.ROC_AUC.number,
         results=True,
         brief="AUC",
@@ -324,7 +315,7 @@ FIGURES = (
     ),
     FigureSpec(
         "no_answer",
-        _no_answer,
+        quality_figures.no_answer,
         number=percent,
         optional=True,
         detail=("endpoint", "test comments without an answer"),

@@ -1,5 +1,7 @@
 """Which models are worth each of their costs: the Pareto frontier of accuracy, one cost at a time.
 
+Of several labels it is that of the figure that decides (`task.ranking`).
+
 A model is cheaper than another if the bounds of their costs (`bounds`) do not overlap, for compute by
 the rules of `costs`. It is more accurate if a paired test on the same comments is significant. Of several
 seeds, the first has the costs; accuracies are means over seeds.
@@ -12,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run, measured
-from worthit.reports.analysis import bounds, costs, leads, metrics
+from worthit.reports.analysis import bounds, costs, leads, metrics, task
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.cascade import AccuracyStanding, Cascade, CascadeTest
 from worthit.reports.analysis.figure_spec import FigureSpec, Values
@@ -214,7 +216,8 @@ def _latency_p50_ms(run: Run, cascade: Cascade, cheap: Bounded, expensive: Bound
 
 def _point(run: Run, cell: CellRecord, spec: FigureSpec, values: Values) -> Point:
     """A point without its standing."""
-    cost, share = values[cell.name, spec.key], values[cell.name, "accuracy"]
+    ranked = task.of(run).ranked
+    cost, share = values[cell.name, spec.key], values[cell.name, ranked]
     reason = cost.figure.reason or share.figure.reason
     first = next((cells[0] for cells in by_model(run).values() if cell in cells), cell)
     return Point(
@@ -223,7 +226,7 @@ def _point(run: Run, cell: CellRecord, spec: FigureSpec, values: Values) -> Poin
         cost,
         share,
         first.name,
-        values[first.name, "accuracy"].value or 0.0,
+        values[first.name, ranked].value or 0.0,
         values[cell.name, "deciding"].low > leads.guessing(run),
         "unknown",
         reason=reason,

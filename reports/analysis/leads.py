@@ -4,7 +4,8 @@ The figure is that of the objective that the user gave (`--objective`): accuracy
 the cost of errors. Otherwise it is one in which a constant answer has no advantage: accuracy if no class is
 rare. With two classes, it is average precision if less than `RARE` of the test comments are positive, and
 balanced accuracy if less than `RARE` are negative. With more, it is balanced accuracy if the largest class
-has more than twice its equal share.
+has more than twice its equal share. With several labels it is macro F1, in which a rare label counts as much as a
+frequent one.
 """
 
 import math
@@ -16,13 +17,14 @@ from typing import Literal
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Figure, Run
-from worthit.reports.analysis import bootstrap, bounds, error_costs, metrics, run_view
+from worthit.reports.analysis import bootstrap, bounds, error_costs, metrics, run_view, task
 from worthit.reports.analysis.bounds import Bounded
-from worthit.reports.analysis.metrics import Measure
+from worthit.reports.analysis.metrics import Measure, Truth
 from worthit.reports.analysis.objective import RARE, Objective, class_shares
 from worthit.reports.analysis.ranking_curve import Matrix, Vector
-from worthit.reports.analysis.run_view import scores
+from worthit.reports.analysis.run_view import scores, truth
 from worthit.reports.analysis.trainings import Numbers, Spread, of_shares, one_comment
+from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
 
 #: the probability with which the number of comments in `comments_to_decide` decides
@@ -82,58 +84,66 @@ def standing(low: float, high: float, worthwhile: float) -> Standing:
 
 def measure(run: Run) -> Measure:
     """The figure that decides."""
-    shares, objective = class_shares(run), Objective.of(run)
-    if objective.name == "cost":
-        return metrics.SAVED_COST
-    of_two = len(shares) == 2
-    if objective.name == "f1":
-        return metrics.F1 if of_two else metrics.MACRO_F1
-    if objective.name == "balanced-accuracy":
-        return metrics.BALANCED_ACCURACY if of_two else metrics.MACRO_RECALL
+    objective = Objective.of(run)
     # Thresholds reach the same recall on validation comments, so accuracy compares mostly false alarms.
-    if of_two and not objective.given and 0 < shares[1] < RARE:
+    if class_names.of_two(run) and not objective.given and 0 < class_shares(run)[1] < RARE:
         return metrics.AVERAGE_PRECISION
-    return metrics.ACCURACY
+    return task.of(run).by_objective[objective.name]
 
 
 def guessing(run: Run) -> float:
     """The figure that decides, of the best constant answer."""
-    shares, deciding = class_shares(run), measure(run)
+    return of_constant(run, measure(run))
+
+
+def of_constant(run: Run, deciding: Measure) -> float:
+    """A figure that can decide, of the constant answer that is best by it."""
+    shares = class_shares(run)
     if deciding == metrics.SAVED_COST:
         return 0.0
     if deciding == metrics.F1:  # of flagging every comment
         return float(2 * shares[1] / (1 + shares[1]))
-    if deciding == metrics.MACRO_F1:
+    if deciding == metrics.MICRO_F1:
+        return _guessed_micro_f1(shares)
+    if deciding in (metrics.MACRO_F1, metrics.LABEL_F1):
         present = shares[shares > 0]
-        return float((2 * present / (1 + present)).max() / len(present))
+        f1 = 2 * present / (1 + present)
+        # Every comment can have one class, or all labels.
+        most = f1.sum() if deciding == metrics.LABEL_F1 else f1.max(initial=0.0)
+        return float(most / max(len(present), 1))
     if deciding == metrics.AVERAGE_PRECISION:
         return float(shares[1])
-    if deciding == metrics.ACCURACY:
-        return metrics.majority_accuracy(run.data.test.labels)
+    if deciding in (metrics.ACCURACY, metrics.SUBSET_ACCURACY):
+        return metrics.majority_accuracy(truth(run))
     return 1 / int(np.count_nonzero(shares))
 
 
 def deciding(run: Run, cell: CellRecord) -> Bounded:
     """The figure that decides, of one model, with its interval; the mean over its trainings."""
-    if cell.quality is None or measure(run) == metrics.ACCURACY:
+    if cell.quality is None or measure(run) == task.of(run).correct:
         return bounds.test_accuracy(run, cell)
     if measure(run) == metrics.SAVED_COST:
         return error_costs.saved(run, cell)
-    labels = run.data.test.labels
+    return bounded(run, cell, measure(run))
+
+
+def bounded(run: Run, cell: CellRecord, measure: Measure) -> Bounded:
+    """A figure of one model, with its interval; the mean over its trainings."""
+    labels = truth(run)
     trainings = [scores(run, one) for one in run_view.trainings(run, cell)]
-    found = bootstrap.estimates(bootstrap.counts(len(labels)), labels, trainings)[measure(run)]
+    found = bootstrap.estimates(bootstrap.counts(len(labels)), labels, trainings)[measure]
     if found.value is None:
         return bounds.absent("", found.reason)
     figure = Figure(found.value, "", "measured", "test comments", len(labels))
     if found.low is None or found.high is None:  # a perfect score
-        reach = float(Spread.of(one_comment(_rarest(labels)), ()).reach)
+        reach = float(Spread.of(_of_one(labels), ()).reach)
         return Bounded(figure, found.value - reach, min(found.value + reach, 1.0))
     return Bounded(figure, found.low, found.high)
 
 
 def recall(run: Run, cell: CellRecord) -> float | None:
     """Of two classes: the share of the positive test comments that are found; the mean over trainings."""
-    positive = np.asarray(run.data.test.labels) == 1
+    positive = truth(run) == 1
     if not positive.any():
         return None
     trained = [metrics.predicted(scores(run, one)) for one in run_view.trainings(run, cell)]
@@ -149,26 +159,37 @@ def lead(
         first, second: cells with scores; the seeds of one model.
         resamples: of the test comments, see `bootstrap.counts`.
     """
-    labels, deciding = run.data.test.labels, measure(run)
+    deciding = measure(run)
     if deciding == metrics.SAVED_COST:
         return Lead(*error_costs.lead(run, first, second))
     both = [[scores(run, cell) for cell in cells] for cells in (first, second)]
-    if deciding == metrics.ACCURACY:
-        return of_accuracy(*(correct(labels, trainings) for trainings in both))
+    if deciding == task.of(run).correct:
+        return of_accuracy(*(correct(truth(run), trainings) for trainings in both))
+    return in_figure(deciding, resamples, truth(run), both)
+
+
+def in_figure(
+    measure: Measure, resamples: Matrix, labels: Truth, both: Sequence[Sequence[Probabilities]]
+) -> Lead:
+    """The lead in any figure, of the first of two models.
+
+    Args:
+        resamples: of the n comments, see `bootstrap.counts`.
+        both: of both models, the probabilities of each training.
+    """
     values = [
-        np.asarray([deciding.value(one, labels) for one in trainings], float) for trainings in both
+        np.asarray([measure.value(one, labels) for one in trainings], float) for trainings in both
     ]
     drawn = [
-        np.mean([metrics.resampled(resamples, labels, one)[deciding] for one in trainings], axis=0)
+        np.mean([metrics.resampled(resamples, labels, one)[measure] for one in trainings], axis=0)
         for trainings in both
     ]
     return of_figures(values, drawn, labels)
 
 
-def correct(labels: Sequence[int], trainings: Sequence[Probabilities]) -> Numbers:
+def correct(labels: Truth, trainings: Sequence[Probabilities]) -> Numbers:
     """Whether each training classifies each comment correctly, shape (seeds, n)."""
-    truth = np.asarray(labels)
-    return np.stack([metrics.predicted(one) == truth for one in trainings]).astype(np.float64)
+    return np.stack([metrics.correct(one, labels) for one in trainings]).astype(np.float64)
 
 
 def of_accuracy(first: Numbers, second: Numbers) -> Lead:
@@ -179,20 +200,37 @@ def of_accuracy(first: Numbers, second: Numbers) -> Lead:
     return Lead(value, spread, first.shape[1])
 
 
-def of_figures(values: Sequence[Numbers], drawn: Sequence[Vector], labels: Sequence[int]) -> Lead:
+def of_figures(values: Sequence[Numbers], drawn: Sequence[Vector], labels: Truth) -> Lead:
     """The lead in any figure, of the first of two models.
 
     Args:
         values: of both models, the figure with each seed, shape (seeds,).
         drawn: of both models, the mean over seeds in each resample of the comments, (resamples,).
-        labels: class indices of the comments.
+        labels: of the comments, as `metrics` takes them.
     """
     first, second = drawn
-    over_comments = float(np.nanvar(first - second)) + one_comment(_rarest(labels))
+    over_comments = float(np.nanvar(first - second)) + _of_one(labels)
     value = float(values[0].mean() - values[1].mean())
     return Lead(value, Spread.of(over_comments, values), len(labels))
 
 
-def _rarest(labels: Sequence[int]) -> int:
-    """The number of comments of the rarest class, each of which moves a figure most."""
-    return int(np.unique(labels, return_counts=True)[1].min())
+def _guessed_micro_f1(shares: Vector) -> float:
+    """Of the best set of labels for every comment: the most frequent ones, as many as pay.
+
+    Args:
+        shares: of the comments with each label.
+    """
+    hits = np.cumsum(np.sort(shares)[::-1])
+    return float((2 * hits / (np.arange(1, len(shares) + 1) + shares.sum())).max())
+
+
+def _of_one(labels: Truth) -> float:
+    """The variance that one comment of the rarest class adds, which moves a figure most.
+
+    A comment with the rarest label moves a mean over the labels by a share of what it moves that label.
+    """
+    if np.ndim(labels) == 2:
+        counts = np.asarray(labels).sum(axis=0)
+        occurring = counts[counts > 0]
+        return one_comment(max(len(occurring) * int(occurring.min(initial=len(labels))), 1))
+    return one_comment(int(np.unique(labels, return_counts=True)[1].min()))

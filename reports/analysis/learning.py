@@ -4,12 +4,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from worthit.bench.saved.record import CellRecord, Figure, Run
-from worthit.reports.analysis import metrics, natural
+from worthit.reports.analysis import decisions, metrics
 from worthit.reports.analysis.paired_tests import holm, mcnemar_p
-from worthit.reports.analysis.run_view import name
+from worthit.reports.analysis.run_view import name, truth
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
 
@@ -62,10 +60,9 @@ def _points(run: Run, cell: CellRecord) -> list[CurvePoint]:
     points = []
     for comments, train_s, test in trainings:
         scores = class_names.probabilities(run.data, test)
-        if natural.is_weighted(cell):  # else a rare class would be predicted too often
-            before, after = natural.raw_shares(run.data, cell), natural.training_shares(run.data)
-            scores = natural.corrected(run.data, scores, before, after)
-        share = metrics.accuracy(scores, run.data.test.labels)
+        # Otherwise class weights would predict a rare class too often.
+        scores = decisions.without_validation(run, cell).calibrated(scores)
+        share = metrics.accuracy(scores, truth(run))
         if share is not None:
             points.append(CurvePoint(comments, train_s, scores, share))
     return points
@@ -112,8 +109,5 @@ def _shared(
 
 
 def _p(run: Run, first: CurvePoint, second: CurvePoint) -> float:
-    labels = np.asarray(run.data.test.labels)
-    return mcnemar_p(
-        metrics.predicted(first.test) == labels,
-        metrics.predicted(second.test) == labels,
-    )
+    labels = truth(run)
+    return mcnemar_p(metrics.correct(first.test, labels), metrics.correct(second.test, labels))

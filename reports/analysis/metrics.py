@@ -3,11 +3,14 @@
 Of two classes, probabilities are those of the positive class, shape (n,). Of more classes they are
 those of every class, shape (n, classes). Labels are class indices, shape (n,). Macro figures are
 means over the classes that occur among the comments, each with the same weight.
+
+If a comment has any number of labels, labels are 0 and 1, shape (n, labels): their two dimensions tell this
+kind apart. Probabilities have the same shape, and are independent. A label is predicted from `THRESHOLD` on.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -26,6 +29,8 @@ from worthit.reports.analysis.ranking_curve import (
 from worthit.reports.text.format import percent
 
 Floats = npt.NDArray[np.float64]
+#: class indices, shape (n,), or 0 and 1 for each of several labels, (n, labels)
+Truth = Sequence[int] | npt.NDArray[np.int64]
 
 #: a comment is predicted positive from this probability on
 THRESHOLD = 0.5
@@ -64,35 +69,49 @@ def wilson(value: float, comments: int) -> Share:
     return Share(value, max(middle - reach, 0.0), min(middle + reach, 1.0), comments)
 
 
-def accuracy(probabilities: npt.ArrayLike, labels: Sequence[int]) -> Share | None:
+def correct(probabilities: npt.ArrayLike, labels: Truth) -> npt.NDArray[np.bool_]:
+    """Whether each comment is classified correctly, of several labels in all of them; shape (n,)."""
+    if np.ndim(labels) == 2:
+        return np.asarray((flagged(probabilities) == np.asarray(labels)).all(axis=1))
+    return np.asarray(predicted(probabilities) == np.asarray(labels))
+
+
+def accuracy(probabilities: npt.ArrayLike, labels: Truth) -> Share | None:
     """The share of comments classified correctly."""
-    hits = int((predicted(probabilities) == np.asarray(labels)).sum())
-    return share(hits, len(labels))
+    return share(int(correct(probabilities, labels).sum()), len(labels))
 
 
-def majority_accuracy(labels: Sequence[int]) -> float:
-    """The accuracy of predicting the most common class for every comment."""
-    return float(np.bincount(labels).max() / len(labels)) if labels else 1.0
+def majority_accuracy(labels: Truth) -> float:
+    """The accuracy of the most common class, or set of labels, as the answer to every comment."""
+    if not len(labels):
+        return 1.0
+    return float(np.unique(labels, axis=0, return_counts=True)[1].max() / len(labels))
 
 
-def roc_auc(probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
-    """ROC AUC, the mean over the classes for more than two; None if only one class occurs."""
-    if len(set(labels)) < 2:
+def roc_auc(probabilities: npt.ArrayLike, labels: Truth) -> float | None:
+    """ROC AUC, the mean over classes or labels; None if only one class, or no label, occurs."""
+    if not len(labels):
         return None
-    return float(roc_aucs(np.ones((len(labels), 1)), labels, probabilities)[0])
+    area = float(roc_aucs(np.ones((len(labels), 1)), labels, probabilities)[0])
+    return None if np.isnan(area) else area
 
 
-def roc_aucs(times: Matrix, labels: Sequence[int], probabilities: npt.ArrayLike) -> Vector:
+def roc_aucs(times: Matrix, labels: Truth, probabilities: npt.ArrayLike) -> Vector:
     """`roc_auc` in each resample, shape (resamples,); NaN where only one class occurs."""
-    return mean_defined(curve.roc_auc() for curve in one_vs_rest(times, labels, probabilities))
+    areas = [curve.roc_auc() for curve in one_vs_rest(times, labels, probabilities)]
+    return mean_defined(areas) if areas else np.full(times.shape[1], np.nan)
 
 
 def calibration_pairs(
-    probabilities: npt.ArrayLike, labels: Sequence[int]
+    probabilities: npt.ArrayLike, labels: Truth
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """The probabilities to calibrate, and whether each event occurred; shape (n,) each."""
+    """The probabilities to calibrate, and whether each event occurred.
+
+    Returns:
+        Shape (n,) each; of several labels (n, labels).
+    """
     scores, truth = np.asarray(probabilities), np.asarray(labels)
-    if scores.ndim == 1:
+    if scores.ndim == 1 or truth.ndim == 2:
         return scores, truth == 1
     return scores.max(axis=1), predicted(scores) == truth
 
@@ -139,6 +158,11 @@ def predicted(probabilities: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return np.asarray(scores.argmax(axis=1))
 
 
+def flagged(probabilities: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """The predicted labels of each comment, 0 and 1, shape (n, labels)."""
+    return (np.asarray(probabilities) >= THRESHOLD).astype(np.int64)
+
+
 def confidence(probabilities: npt.ArrayLike) -> Floats:
     """The probability of the predicted class, shape (n,)."""
     scores = np.asarray(probabilities)
@@ -153,7 +177,7 @@ class Measure:
     number: Callable[[float], str] = "{:.3f}".format
     undefined: str = "only one class among these comments"
 
-    def value(self, probabilities: npt.ArrayLike, labels: Sequence[int]) -> float | None:
+    def value(self, probabilities: npt.ArrayLike, labels: Truth) -> float | None:
         """The metric over all comments; None where it is not defined."""
         return values(probabilities, labels)[self]
 
@@ -186,9 +210,20 @@ MACRO_DECISIONS = (ACCURACY, MACRO_RECALL, MACRO_PRECISION, MACRO_F1)
 #: and of the probabilities
 MACRO_SCORES = (MACRO_ROC_AUC, MACRO_AVERAGE_PRECISION, BRIER, CALIBRATION_ERROR)
 
+SUBSET_ACCURACY = Measure("subset accuracy", percent)
+MICRO_F1 = Measure("micro F1", percent, undefined="no test comment has a label")
+LABEL_F1 = Measure("macro F1", percent, undefined="no test comment has a label")
+LABEL_ROC_AUC = Measure("macro ROC AUC", undefined="no label has test comments with and without it")
+LABEL_AVERAGE_PRECISION = replace(LABEL_ROC_AUC, heading="macro average precision")
+
+#: of several labels, macro over those that occur: of the predicted labels
+LABEL_DECISIONS = (LABEL_F1, MICRO_F1, SUBSET_ACCURACY)
+#: and of the probabilities, those of all labels together
+LABEL_SCORES = (LABEL_ROC_AUC, LABEL_AVERAGE_PRECISION, BRIER, CALIBRATION_ERROR)
+
 
 def values(
-    probabilities: npt.ArrayLike, labels: Sequence[int], weights: npt.ArrayLike | None = None
+    probabilities: npt.ArrayLike, labels: Truth, weights: npt.ArrayLike | None = None
 ) -> dict[Measure, float | None]:
     """Each metric over all comments; None where it is not defined (see `Measure.undefined`).
 
@@ -199,29 +234,29 @@ def values(
     return {measure: None if np.isnan(at[0]) else float(at[0]) for measure, at in once.items()}
 
 
-def _once(labels: Sequence[int], weights: npt.ArrayLike | None) -> Matrix:
+def _once(labels: Truth, weights: npt.ArrayLike | None) -> Matrix:
     """One resample with all comments, shape (n, 1)."""
     if weights is None:
         return np.ones((len(labels), 1))
     return np.asarray(weights, np.float64)[:, None]
 
 
-def resampled(
-    times: Matrix, labels: Sequence[int], probabilities: npt.ArrayLike
-) -> dict[Measure, Vector]:
+def resampled(times: Matrix, labels: Truth, probabilities: npt.ArrayLike) -> dict[Measure, Vector]:
     """Each metric in each resample, shape (resamples,); NaN where it is not defined.
 
     Args:
         times: how often each comment is in each resample, or how much it counts, shape (n, resamples).
     """
-    of_two = np.ndim(probabilities) == 1
+    of_answers = _of_two if np.ndim(probabilities) == 1 else _of_many
+    if np.ndim(labels) == 2:
+        of_answers = _of_labels
     return {
-        **(_of_two if of_two else _of_many)(times, labels, probabilities),
+        **of_answers(times, labels, probabilities),
         **_of_probabilities(times, labels, probabilities),
     }
 
 
-def _of_two(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dict[Measure, Vector]:
+def _of_two(times: Matrix, labels: Truth, scores: npt.ArrayLike) -> dict[Measure, Vector]:
     positive, called = np.asarray(labels) == 1, predicted(scores) == 1
     summed = np.stack([positive, ~positive, positive & called, ~positive & called])
     positives, negatives, hits, alarms = summed.astype(times.dtype) @ times
@@ -239,7 +274,7 @@ def _of_two(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dict
     }
 
 
-def _of_many(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dict[Measure, Vector]:
+def _of_many(times: Matrix, labels: Truth, scores: npt.ArrayLike) -> dict[Measure, Vector]:
     truth, called = np.asarray(labels), predicted(scores)
 
     def by_class(classes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Matrix:
@@ -267,28 +302,53 @@ def _of_many(times: Matrix, labels: Sequence[int], scores: npt.ArrayLike) -> dic
     }
 
 
+def _of_labels(times: Matrix, labels: Truth, scores: npt.ArrayLike) -> dict[Measure, Vector]:
+    truth = np.asarray(labels)
+    by_label = of_each_label(times, truth, np.asarray(scores))
+    counted = np.stack([truth, flagged(scores), truth & flagged(scores)]).sum(axis=2)
+    true, answered, hits = counted.astype(times.dtype) @ times
+    everything = np.ones(len(truth), times.dtype) @ times
+    return {
+        LABEL_F1: mean_defined(of[F1] for of in by_label),
+        MICRO_F1: np.where(true > 0, ratio(2 * hits, true + answered), np.nan),
+        SUBSET_ACCURACY: ratio(correct(scores, labels).astype(times.dtype) @ times, everything),
+        LABEL_ROC_AUC: mean_defined(of[ROC_AUC] for of in by_label),
+        LABEL_AVERAGE_PRECISION: mean_defined(of[AVERAGE_PRECISION] for of in by_label),
+    }
+
+
+def of_each_label(
+    times: Matrix, labels: npt.NDArray[np.int64], scores: Floats
+) -> list[dict[Measure, Vector]]:
+    """The figures of two classes, of each label against comments without it."""
+    return [_of_two(times, truth, of) for truth, of in zip(labels.T, scores.T, strict=True)]
+
+
 def _or_zero(part: Matrix, whole: Matrix) -> Matrix:
     """part / whole; 0 where the whole is 0."""
     return np.asarray(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0))
 
 
 def _of_probabilities(
-    times: Matrix, labels: Sequence[int], probabilities: npt.ArrayLike
+    times: Matrix, labels: Truth, probabilities: npt.ArrayLike
 ) -> dict[Measure, Vector]:
     """Brier's original score (1950) and the expected calibration error (Naeini et al. 2015).
 
     The Brier score is from 0 to 1 for two classes. For more classes it is the sum over all classes,
-    from 0 to 2. The calibration error is the difference of mean probability and share of positive
-    comments in `BINS` bins, weighted by comments; for more than two classes, of the predicted class
-    (Guo et al. 2017).
+    from 0 to 2, and for several labels the mean over them. The calibration error is the difference of mean
+    probability and share of positive comments in `BINS` bins, weighted by comments; for more than two
+    classes, of the predicted class
+    (Guo et al. 2017). Of several labels, it is that of all their probabilities together.
     """
     scores, truth = np.asarray(probabilities), np.asarray(labels)
-    if scores.ndim == 1:
+    if scores.ndim == truth.ndim:
         squares = np.square(scores - truth)
     else:
         squares = np.square(scores - (truth[:, None] == np.arange(scores.shape[1]))).sum(axis=1)
     claims, hits = calibration_pairs(scores, labels)
-    gaps = (claims - hits) * (bins(claims) == np.arange(BINS)[:, None])
+    gaps = np.stack([(claims - hits) * (bins(claims) == number) for number in range(BINS)])
+    if claims.ndim == 2:
+        squares, gaps, claims = squares.mean(axis=1), gaps.mean(axis=2), claims[:, 0]
     summed = np.stack([np.ones(len(claims)), squares, *gaps]).astype(times.dtype) @ times
     return {
         BRIER: ratio(summed[1], summed[0]),

@@ -43,11 +43,10 @@ def _agreement(part: Part) -> npt.NDArray[np.float64]:
 
 
 def error_shares(
-    labels: Sequence[int], trainings: Sequence[npt.ArrayLike]
+    labels: metrics.Truth, trainings: Sequence[npt.ArrayLike]
 ) -> npt.NDArray[np.float64]:
     """The share of trainings that misclassify each comment, shape (n,)."""
-    truth = np.asarray(labels)
     shares: npt.NDArray[np.float64] = np.mean(
-        [metrics.predicted(scores) != truth for scores in trainings], axis=0
+        [~metrics.correct(scores, labels) for scores in trainings], axis=0
     )
     return shares

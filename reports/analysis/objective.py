@@ -2,7 +2,7 @@
 
 By default it is accuracy, or balanced accuracy where a constant answer would have a high accuracy: if
 less than `RARE` of the test comments are negative, or the largest of several classes has more than
-twice its equal share.
+twice its equal share. Of several labels it is macro F1: a rare label counts as much as a frequent one.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,29 @@ import numpy.typing as npt
 
 from worthit.bench.saved.record import DEFAULT_RECALL, Run
 from worthit.datasets.errors import OptionError
+from worthit.reports.text import class_names
+from worthit.reports.text.class_names import Kind
 
 #: a class with a smaller share of the test comments is rare
 RARE = 0.2
 
-Name = Literal["accuracy", "balanced-accuracy", "f1", "recall", "cost"]
+Name = Literal[
+    "accuracy",
+    "balanced-accuracy",
+    "f1",
+    "recall",
+    "cost",
+    "macro-f1",
+    "micro-f1",
+    "subset-accuracy",
+]
 NAMES: tuple[Name, ...] = get_args(Name)
+#: those of each kind of task
+NAMES_OF: Mapping[Kind, tuple[Name, ...]] = {
+    "two classes": ("accuracy", "balanced-accuracy", "f1", "recall", "cost"),
+    "several classes": ("accuracy", "balanced-accuracy", "f1"),
+    "several labels": ("macro-f1", "micro-f1", "subset-accuracy"),
+}
 OBJECTIVE, COST_MISS, COST_FALSE_ALARM = "--objective", "--cost-miss", "--cost-false-alarm"
 RECALL = "--recall"
 
@@ -43,16 +60,14 @@ class Objective:
     def of(cls, run: Run) -> "Objective":
         """That of the run's options, which `options.checked` has checked.
 
-        With more than two classes, options that need a positive class are ignored: a run that was measured
-        with them stays readable. Commands refuse them first (`require_two_classes`).
+        Options that do not suit what models answer are ignored: a run that was measured with them stays
+        readable. Commands refuse them first (`require_suitable`).
         """
-        costs = error_costs(run.options)
+        kind = class_names.kind(run.data)
+        costs = error_costs(run.options) if kind == "two classes" else None
         recall = float(run.options.get(RECALL, DEFAULT_RECALL))
         given = run.options.get(OBJECTIVE)
-        if len(run.data.classes) != 2:
-            costs = None
-            given = None if given in ("recall", "cost") else given
-        name = next((one for one in NAMES if one == given), None)
+        name = next((one for one in NAMES_OF[kind] if one == given), None)
         if name is not None:
             return cls(name, recall, costs, given=True)
         if costs is not None:
@@ -69,23 +84,36 @@ class Objective:
         return self.name
 
 
-def require_two_classes(classes: int, given: Mapping[str, str]) -> None:
-    """Refuse options that need a positive class.
+def require_suitable(classes: int, *, multilabel: bool, given: Mapping[str, str]) -> None:
+    """Refuse options that do not suit what models answer.
 
     Args:
-        classes: number of classes of the run.
+        classes: number of classes of the run, or of labels.
+        multilabel: whether a comment has any number of them.
         given: flag → text.
 
     Raises:
-        OptionError: there are more than two classes.
+        OptionError: the objective is none of this kind of task, or costs need two classes.
     """
-    of_two = [flag for flag in (COST_MISS, COST_FALSE_ALARM) if flag in given]
-    if given.get(OBJECTIVE) in ("recall", "cost"):
-        of_two.insert(0, f"{OBJECTIVE} {given[OBJECTIVE]}")
-    if of_two and classes != 2:
+    kind = class_names.kind_of(classes, multilabel=multilabel)
+    *others, last = NAMES_OF[kind]
+    allowed = f"{OBJECTIVE} can be {', '.join(others)} or {last}"
+    of_two = [
+        flag for flag in (COST_MISS, COST_FALSE_ALARM) if flag in given and kind != "two classes"
+    ]
+    name = given.get(OBJECTIVE)
+    if name is not None and name not in NAMES_OF[kind]:
+        if name not in NAMES_OF["two classes"]:
+            raise OptionError(
+                f"{OBJECTIVE} {name} needs several labels per comment; this run has {classes} classes, for "
+                f"which {allowed}"
+            )
+        of_two.insert(0, f"{OBJECTIVE} {name}")
+    if of_two:
+        what = f"several labels ({classes})" if multilabel else f"{classes}"
+        needed = "classes" if name in NAMES_OF["several classes"] else "two classes"
         raise OptionError(
-            f"{', '.join(of_two)} needs two classes; this run has {classes}, for which {OBJECTIVE} can be "
-            "accuracy, balanced-accuracy or f1"
+            f"{', '.join(of_two)} needs {needed}; this run has {what}, for which {allowed}"
         )
 
 
@@ -97,12 +125,16 @@ def error_costs(given: Mapping[str, str]) -> ErrorCosts | None:
 
 
 def class_shares(run: Run) -> npt.NDArray[np.float64]:
-    """The share of each class among the test comments, shape (classes,)."""
-    labels = run.data.test.labels
-    return np.bincount(labels, minlength=len(run.data.classes)) / max(len(labels), 1)
+    """The share of each class or label among the test comments, shape (classes,)."""
+    truth = class_names.truth(run.data, run.data.test)
+    if truth.ndim == 2:
+        return np.asarray(truth.sum(axis=0) / max(len(truth), 1))
+    return np.bincount(truth, minlength=len(run.data.classes)) / max(len(truth), 1)
 
 
 def _default(run: Run) -> Name:
+    if class_names.of_labels(run):
+        return "macro-f1"
     shares = class_shares(run)
     if np.count_nonzero(shares) < 2:
         return "accuracy"

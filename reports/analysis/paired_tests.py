@@ -16,12 +16,12 @@ import numpy.typing as npt
 from scipy.special import bdtr  # scipy.stats takes 0.4 s to import
 
 from worthit.bench.saved.record import Run
-from worthit.reports.analysis import leads, metrics
+from worthit.reports.analysis import leads, metrics, task
 from worthit.reports.analysis.bootstrap import interval
 from worthit.reports.analysis.leads import Lead
+from worthit.reports.analysis.metrics import Measure, Truth
 from worthit.reports.analysis.ranking_curve import Matrix, Vector
-from worthit.reports.analysis.run_view import by_model
-from worthit.reports.text import class_names
+from worthit.reports.analysis.run_view import by_model, scores, truth
 from worthit.reports.text.class_names import Probabilities
 
 
@@ -51,13 +51,20 @@ class Pair:
 
     first: str  # cell names
     second: str
-    accuracy: Difference
+    accuracy: Difference  # of several labels, in subset accuracy
     auc: Difference | None  # None if a class is missing
+    ranked: Difference | None = None  # in what the frontier ranks, if that is not accuracy
 
     def reversed(self) -> "Pair":
         """The same pair, second minus first."""
         auc = None if self.auc is None else -self.auc
-        return Pair(self.second, self.first, -self.accuracy, auc)
+        ranked = None if self.ranked is None else -self.ranked
+        return Pair(self.second, self.first, -self.accuracy, auc, ranked)
+
+    @property
+    def leading(self) -> Difference:
+        """In what the frontier ranks."""
+        return self.accuracy if self.ranked is None else self.ranked
 
 
 def pairs(run: Run, resamples: Matrix) -> tuple[Pair, ...]:
@@ -67,32 +74,32 @@ def pairs(run: Run, resamples: Matrix) -> tuple[Pair, ...]:
         resamples: of the test comments, see `bootstrap.counts`.
     """
     scored = {
-        cells[0].name: [cell.quality.test for cell in cells if cell.quality is not None]
-        for cells in by_model(run).values()
+        cells[0].name: [scores(run, cell) for cell in cells] for cells in by_model(run).values()
     }
-    return pairs_of(run.data.test.labels, scored, len(run.data.classes), resamples)
+    found = pairs_of(truth(run), scored, resamples)
+    ranking = task.ranking(run)
+    if ranking == task.of(run).correct:
+        return found
+    by_figure = _by_figure(ranking, resamples, truth(run), list(scored.values()))
+    return tuple(
+        replace(pair, ranked=ranked) for pair, ranked in zip(found, by_figure, strict=False)
+    )
 
 
 def pairs_of(
-    labels: Sequence[int],
-    scores: Mapping[str, Sequence[tuple[float, ...]]],
-    classes: int,
-    resamples: Matrix,
+    labels: Truth, scores: Mapping[str, Sequence[Probabilities]], resamples: Matrix
 ) -> tuple[Pair, ...]:
     """All pairs of models.
 
     Args:
-        labels: class indices, shape (n,).
-        scores: cell name → of each training, the probabilities of the same n comments, as a run
-            saves them.
-        classes: number of classes.
+        labels: of n comments, as `metrics` takes them.
+        scores: cell name → of each training, the probabilities of the same comments.
         resamples: of the n comments, see `bootstrap.counts`.
     """
-    if len(scores) < 2 or not labels:
+    if len(scores) < 2 or not len(labels):
         return ()
-    shaped = [[class_names.shaped(one, classes) for one in flat] for flat in scores.values()]
-    by_accuracy = _by_accuracy(labels, shaped)
-    by_auc = _by_auc(resamples, labels, shaped)
+    by_accuracy = _by_accuracy(labels, list(scores.values()))
+    by_auc = _by_auc(resamples, labels, list(scores.values()))
     names = itertools.combinations(scores, 2)
     return tuple(
         Pair(*both, accuracy, auc)
@@ -115,9 +122,9 @@ def between(pairs: Iterable[Pair], first: str, second: str) -> Pair:
 
 
 def differ(pairs: Iterable[Pair]) -> Callable[[str, str], bool]:
-    """A function of two cell names: True if their accuracies differ significantly."""
+    """A function of two cell names: True if they differ significantly in what the frontier ranks."""
     different = {
-        frozenset((pair.first, pair.second)) for pair in pairs if pair.accuracy.is_significant
+        frozenset((pair.first, pair.second)) for pair in pairs if pair.leading.is_significant
     }
     return lambda first, second: frozenset((first, second)) in different
 
@@ -170,18 +177,32 @@ def corrected(differences: Sequence[Difference]) -> list[Difference]:
     return [replace(one, p=p) for one, p in zip(differences, p_values, strict=True)]
 
 
-def _by_accuracy(
-    labels: Sequence[int], models: Sequence[Sequence[Probabilities]]
-) -> list[Difference]:
+def _by_accuracy(labels: Truth, models: Sequence[Sequence[Probabilities]]) -> list[Difference]:
     correct = [leads.correct(labels, trainings) for trainings in models]
     return corrected([_of(leads.of_accuracy(*both)) for both in itertools.combinations(correct, 2)])
 
 
+def _by_figure(
+    measure: Measure,
+    resamples: Matrix,
+    labels: Truth,
+    models: Sequence[Sequence[Probabilities]],
+) -> list[Difference]:
+    """In a figure; no pairs if it is not defined for these comments."""
+    if len(models) < 2 or measure.value(models[0][0], labels) is None:
+        return []
+    leads_of = [
+        leads.in_figure(measure, resamples, labels, both)
+        for both in itertools.combinations(models, 2)
+    ]
+    return corrected([_of(lead) for lead in leads_of])
+
+
 def _by_auc(
-    resamples: Matrix, labels: Sequence[int], models: Sequence[Sequence[Probabilities]]
+    resamples: Matrix, labels: Truth, models: Sequence[Sequence[Probabilities]]
 ) -> Sequence[Difference | None]:
     both = list(itertools.combinations(range(len(models)), 2))
-    if len(set(labels)) < 2:
+    if metrics.roc_auc(models[0][0], labels) is None:
         return [None] * len(both)
     areas = [
         np.asarray([metrics.roc_auc(one, labels) for one in trainings], float)

@@ -6,7 +6,7 @@ a second to import, which is half of what a report may take.
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,14 +88,19 @@ class Curve:
 
 
 def one_vs_rest(
-    times: Matrix, labels: Sequence[int], probabilities: npt.ArrayLike
+    times: Matrix, labels: npt.ArrayLike, probabilities: npt.ArrayLike
 ) -> Iterator[Curve]:
-    """The curve of the positive class, or of each class that occurs against the rest.
+    """The curve of the positive class, or of each class or label that occurs against the rest.
 
     Args:
-        probabilities: of the positive class, shape (n,), or of each class, (n, classes).
+        labels: class indices, shape (n,), or 0 and 1 for each of several labels, (n, labels).
+        probabilities: of the positive class, shape (n,), or of each class or label, (n, classes).
     """
     truth, scores = np.asarray(labels), np.asarray(probabilities)
+    if truth.ndim == 2:
+        for number in np.flatnonzero(truth.any(axis=0)):
+            yield Curve.of(times, truth[:, number], scores[:, number])
+        return
     if scores.ndim == 1:
         yield Curve.of(times, truth, scores)
         return

@@ -7,7 +7,7 @@ from typing import Literal
 from worthit.bench.saved.record import ON_SERVER, CellRecord, Figure, Run, unavailable
 from worthit.reports.analysis import metrics
 from worthit.reports.text import class_names
-from worthit.reports.text.class_names import Probabilities
+from worthit.reports.text.class_names import Probabilities, Truth
 
 
 def name(run: Run, cell: CellRecord) -> str:
@@ -50,13 +50,21 @@ def scores(
     return class_names.probabilities(run.data, getattr(cell.quality, part))
 
 
+def truth(run: Run, part: Literal["train", "test", "validation", "natural"] = "test") -> Truth:
+    """The labels of the comments of one part of the split, as `metrics` takes them."""
+    return class_names.truth(run.data, getattr(run.data, part))
+
+
 def accuracy(
     run: Run, cell: CellRecord, part: Literal["train", "test", "natural"] = "test"
 ) -> metrics.Share | None:
-    """A cell's accuracy on one part of the split; None without scores or comments."""
+    """A cell's accuracy on one part of the split; None without scores or comments.
+
+    Of several labels, it is subset accuracy: the share of comments on which all of them are correct.
+    """
     if cell.quality is None:
         return None
-    return metrics.accuracy(scores(run, cell, part), getattr(run.data, part).labels)
+    return metrics.accuracy(scores(run, cell, part), truth(run, part))
 
 
 def scored(figure: Figure, cell: CellRecord) -> Figure:

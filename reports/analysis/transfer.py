@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from worthit.bench.saved.data import OutOfDomainData, Part
+from worthit.bench.saved.data import Data, OutOfDomainData, Part
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis import bootstrap, metrics
+from worthit.reports.analysis import bootstrap, metrics, task
 from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.metrics import Measure
 from worthit.reports.analysis.paired_tests import (
@@ -79,16 +79,16 @@ class _Comments:
     labels: tuple[int, ...]
     rows: npt.NDArray[np.bool_]
     resamples: Matrix
-    classes: int
+    data: Data
 
     @classmethod
-    def of(cls, part: Part, common: Sequence[int], classes: int, seed: int) -> "_Comments":
+    def of(cls, part: Part, common: Sequence[int], data: Data, seed: int) -> "_Comments":
         rows = np.isin(part.labels, common)
         labels = tuple(np.asarray(part.labels)[rows].tolist())
-        return cls(labels, rows, bootstrap.counts(len(labels), seed=seed), classes)
+        return cls(labels, rows, bootstrap.counts(len(labels), seed=seed), data)
 
     def scores(self, flat: Sequence[float]) -> class_names.Probabilities:
-        return class_names.shaped(flat, self.classes)[self.rows]
+        return class_names.probabilities(self.data, flat)[self.rows]
 
 
 def measure(run: Run) -> Measure:
@@ -99,7 +99,7 @@ def measure(run: Run) -> Measure:
 
 
 def auc_measure(run: Run) -> Measure:
-    return metrics.ROC_AUC if class_names.of_two(run) else metrics.MACRO_ROC_AUC
+    return task.of(run).auc
 
 
 def guessing(run: Run, labels: Sequence[int]) -> float:
@@ -115,20 +115,26 @@ def common_classes(run: Run, other: OutOfDomainData) -> list[int]:
 
 
 def transfers(run: Run) -> Transfers:
-    """Each model, by its first seed, on each out-of-domain set with scores."""
+    """Each model, by its first seed, on each out-of-domain set with scores; none for several labels."""
+    if class_names.of_labels(run):
+        return Transfers((), {})
     results, pairs = [], {}
     for other in run.data.out_of_domain:
         cells = [cells[0] for cells in by_model(run).values()]
         scores = {cell.name: flat for cell in cells if (flat := _scores(cell, other)) is not None}
         results += list(_results(run, other, [cell for cell in cells if cell.name in scores]))
-        labels = other.part.labels
+        labels = np.asarray(other.part.labels, np.int64)
         resamples = bootstrap.counts(len(labels))
         trainings = {
-            models[0].name: [flat for cell in models if (flat := _scores(cell, other)) is not None]
+            models[0].name: [
+                class_names.probabilities(run.data, flat)
+                for cell in models
+                if (flat := _scores(cell, other)) is not None
+            ]
             for models in by_model(run).values()
         }
-        with_scores = {model: flat for model, flat in trainings.items() if flat}
-        pairs[other.name] = pairs_of(labels, with_scores, len(run.data.classes), resamples)
+        with_scores = {model: shaped for model, shaped in trainings.items() if shaped}
+        pairs[other.name] = pairs_of(labels, with_scores, resamples)
     return Transfers(tuple(_corrected(results)), pairs)
 
 
@@ -138,14 +144,14 @@ def _scores(cell: CellRecord, other: OutOfDomainData) -> tuple[float, ...] | Non
 
 
 def _results(run: Run, other: OutOfDomainData, cells: Sequence[CellRecord]) -> Iterator[Transfer]:
-    common, classes = common_classes(run, other), len(run.data.classes)
+    common = common_classes(run, other)
     if len(common) < 2:
         unknown = Estimate(None, reason=TOO_FEW_CLASSES)
         for cell in cells:
             yield Transfer(other, cell, unknown, unknown, None, None, None, None, False)
         return
-    here = _Comments.of(other.part, common, classes, _SEED)
-    in_domain = _Comments.of(run.data.test, common, classes, 0)
+    here = _Comments.of(other.part, common, run.data, _SEED)
+    in_domain = _Comments.of(run.data.test, common, run.data, 0)
     chance = _chance(run, here)
     for cell in cells:
         yield _transfer(run, other, cell, here, in_domain, chance)

@@ -7,10 +7,10 @@ from worthit.bench.saved.record import Run
 from worthit.datasets.errors import DataError, OptionError, RunError
 from worthit.reports.analysis import mistakes
 from worthit.reports.analysis.decisions import Decisions
-from worthit.reports.analysis.run_view import first_seeds, scores
+from worthit.reports.analysis.run_view import first_seeds, scores, truth
 from worthit.reports.text import class_names
 from worthit.reports.text.escaping import cut
-from worthit.reports.text.format import percent
+from worthit.reports.text.format import joined, percent
 
 
 def missed(run: Run, most: int, width: int) -> list[str]:
@@ -113,6 +113,13 @@ def _require_positive(option: str, comments: int) -> None:
 def _label(run: Run, place: int) -> str:
     """A test comment's label, and how many raters agree with it."""
     part = run.data.test
+    if class_names.of_labels(run):
+        names = [
+            name
+            for name, has in zip(class_names.names(run.data), truth(run)[place], strict=True)
+            if has
+        ]
+        return f"labelled {joined(names)}" if names else "without a label"
     label, share = part.labels[place], part.toxic_share[place]
     name = class_names.names(run.data)[label]
     if share is None or part.raters[place] is None or not class_names.of_two(run):
@@ -123,7 +130,7 @@ def _label(run: Run, place: int) -> str:
 
 def _misses(run: Run) -> tuple[npt.NDArray[np.float64] | None, list[str]]:
     """The share of models that misclassify each test comment, and the same in words."""
-    labels = run.data.test.labels
+    labels = truth(run)
     decided = Decisions.of(run).decided
     by_model = [scores(run, cell) for cell in first_seeds(decided) if cell.quality is not None]
     if not by_model:

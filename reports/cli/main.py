@@ -127,7 +127,8 @@ def _report(parsed: argparse.Namespace) -> int:
     file = _run_file(parsed.root, parsed.run)
     saved = saved_runs.load(file)
     given = options.checked(vars(parsed).get, saved.options)
-    objective.require_two_classes(len(saved.data.classes), given)
+    classes, multilabel = len(saved.data.classes), saved.data.multilabel
+    objective.require_suitable(classes, multilabel=multilabel, given=given)
     asked = dataclasses.replace(saved, options={**saved.options, **given})
     width, lines = shutil.get_terminal_size().columns, []
     # First, so that an error leaves the report as it was.

@@ -24,7 +24,7 @@ from worthit.bench.options import BenchmarkOptions
 from worthit.bench.session import Session
 from worthit.datasets.errors import OptionError, OutputError, WorthitError
 from worthit.reports import options as report_options
-from worthit.reports.analysis.objective import require_two_classes
+from worthit.reports.analysis.objective import require_suitable
 
 #: the benchmark itself; its folder is what `pytest bench/` names
 BENCHMARK = Path(session.__file__).with_name("bench_classifiers.py")
@@ -169,7 +169,11 @@ class BenchmarkPlugin:
                 capture = config.pluginmanager.getplugin("capturemanager")
                 with capture.global_and_fixture_disabled():
                     self.session.open()
-                require_two_classes(self.session.classes, self.options.report_options)
+                require_suitable(
+                    self.session.classes,
+                    multilabel=self.session.multilabel,
+                    given=self.options.report_options,
+                )
             except WorthitError as error:
                 pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
             if self.options.dry_run:

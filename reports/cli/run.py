@@ -16,14 +16,15 @@ from worthit.bench.options import OPTIONS, BenchmarkOptions
 from worthit.datasets.errors import OptionError
 from worthit.reports import options as report_options
 from worthit.reports import saved_runs
-from worthit.reports.analysis.objective import require_two_classes
+from worthit.reports.analysis.objective import require_suitable
 
 _INTERRUPTED = 130  # the exit code of shells after Ctrl-C
 #: titles of the help's groups → names of fields; the rest is `_OTHER`
 _GROUPS = {
     "what to measure": ("preset", "models", "devices", "dry_run"),
     "your data": (
-        "text_column", "label_column", "positive_label", "encoding", "delimiter", "columns", "sheet",
+        "text_column", "label_column", "positive_label", "multilabel", "encoding", "delimiter", "columns",
+        "sheet",
         "group_column", "split_column", "test_file", "also_test", "language", "balance", "merge_rare",
         "train_size", "test_size",
     ),
@@ -94,7 +95,9 @@ def measure(given: BenchmarkOptions) -> int:
         opened = session.Session(given, len(cells), progress)
         try:
             opened.open()
-            require_two_classes(opened.classes, given.report_options)
+            require_suitable(
+                opened.classes, multilabel=opened.multilabel, given=given.report_options
+            )
             return 0 if given.dry_run else _start_pytest(given, progress, opened)
         except KeyboardInterrupt:
             return _INTERRUPTED

@@ -12,7 +12,7 @@ from worthit.bench.saved.record import significant
 from worthit.bench.saved.trained_models import TrainedModel
 from worthit.datasets.errors import OptionError, RunError
 from worthit.models.contract import Probabilities
-from worthit.models.scoring.chunks import Decide, own_answers
+from worthit.models.scoring.chunks import Decide, own_answers, own_labels
 from worthit.reports.analysis import decisions
 from worthit.reports.analysis.decisions import Choice
 from worthit.reports.analysis.objective import (
@@ -21,7 +21,7 @@ from worthit.reports.analysis.objective import (
     OBJECTIVE,
     RECALL,
     Objective,
-    require_two_classes,
+    require_suitable,
 )
 from worthit.reports.text.class_names import worded
 from worthit.reports.text.format import percent
@@ -59,7 +59,8 @@ def of(trained: TrainedModel, given: Mapping[str, str]) -> Choice | None:
         return _read(trained.folder / FILE, len(trained.card.classes))
     if trained.cell.quality is None:
         return None
-    require_two_classes(len(trained.run.data.classes), given)
+    data = trained.run.data
+    require_suitable(len(data.classes), multilabel=data.multilabel, given=given)
     if OBJECTIVE not in given and {COST_MISS, COST_FALSE_ALARM} & given.keys():
         given = {**given, OBJECTIVE: "cost"}
     run = replace(trained.run, options={**trained.run.options, **given})
@@ -118,12 +119,15 @@ def _read(file: Path, classes: int) -> Choice | None:
     return choice
 
 
-def applied(choice: Choice | None) -> Decide:
+def applied(choice: Choice | None, *, multilabel: bool = False) -> Decide:
     """Calibrated scores and chosen answers; without a choice the model's own."""
     if choice is None:
-        return own_answers
+        return own_labels if multilabel else own_answers
 
     def decide(probabilities: Probabilities) -> tuple[Probabilities, npt.NDArray[np.int64]]:
+        if multilabel:
+            passes = choice.decided(probabilities) >= 0.5
+            return choice.calibrated(probabilities), passes.astype(np.int64)
         of_two = probabilities.shape[1] == 2
         own = probabilities[:, 1] if of_two else probabilities
         scores, decided = choice.calibrated(own), choice.decided(own)
@@ -134,8 +138,10 @@ def applied(choice: Choice | None) -> Decide:
     return decide
 
 
-def described(choice: Choice | None, classes: Sequence[str]) -> str:
+def described(choice: Choice | None, classes: Sequence[str], *, multilabel: bool = False) -> str:
     """What is applied, in one line."""
+    if choice is None and multilabel:
+        return "scores are the model's own; predicted are the labels from 0.5 on"
     if choice is None:
         return "scores are the model's own, with the answer of its highest one"
     method = choice.calibration.method

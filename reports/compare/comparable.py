@@ -4,14 +4,13 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from worthit.bench.saved.data import Data
 from worthit.bench.saved.record import CellRecord, Figure, unavailable
 from worthit.reports.analysis import bootstrap
-from worthit.reports.analysis.run_view import scores
+from worthit.reports.analysis.run_view import scores, truth
 from worthit.reports.compare.matching import ComparedRun, Counterparts
 from worthit.reports.compare.statistics import ScoredComments
+from worthit.reports.text import class_names
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def scored_pairs(pairs: Sequence[Counterparts]) -> list[ScoredPair | None]:
     def scored(
         compared: ComparedRun, cell: CellRecord, rows: list[int], seed: int
     ) -> ScoredComments:
-        labels = np.asarray(compared.run.data.test.labels)[rows]
+        labels = truth(compared.run)[rows]
         drawn = counts(len(rows), seed=seed)
         return ScoredComments(scores(compared.run, cell)[rows], labels, drawn)
 
@@ -72,10 +71,16 @@ def scored_pairs(pairs: Sequence[Counterparts]) -> list[ScoredPair | None]:
     return [scored_pair(pair) for pair in pairs]
 
 
+def labels_by_id(data: Data) -> dict[str, object]:
+    """The label of each test comment; of several labels a list."""
+    truth = class_names.truth(data, data.test)
+    return dict(zip(data.test.ids, truth.tolist(), strict=True))
+
+
 def _why_unpaired(before: Data, after: Data) -> str:
     if before.classes != after.classes:
         return "the classes of the runs differ, so not paired"
-    labels = [dict(zip(data.test.ids, data.test.labels, strict=True)) for data in (before, after)]
+    labels = [labels_by_id(data) for data in (before, after)]
     numbers = {len(ids) for ids in (*labels, before.test.ids, after.test.ids)}
     if len(numbers) > 1 or labels[0].keys() != labels[1].keys():
         return "the test comments of the runs differ, so not paired"

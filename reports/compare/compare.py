@@ -4,16 +4,18 @@ There is one table per figure, with one row per cell of a later run. The same ru
 text.
 """
 
+import functools
 import string
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from worthit.bench.saved.record import Run, significant
-from worthit.datasets.errors import OptionError
-from worthit.reports.analysis import figures, metrics, run_view
+from worthit.datasets.errors import OptionError, RunError
+from worthit.reports.analysis import figures, metrics, run_view, task
 from worthit.reports.analysis.decisions import Decisions
 from worthit.reports.analysis.figure_spec import FigureSpec
+from worthit.reports.analysis.metrics import Measure
 from worthit.reports.analysis.objective import Objective
 from worthit.reports.analysis.run_view import missing
 from worthit.reports.compare import blocks, regression, setup_differences, statistics
@@ -32,6 +34,8 @@ from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, p_value, percent, written
 
 Form = Literal["markdown", "terminal"]
+_Value = Callable[[ScoredComments], str]
+_Difference = Callable[[ScoredComments, ScoredComments], Change | None]
 
 _LEGEND = (
     "A ratio is the later run's figure divided by the first run's. Accuracy and ROC AUC are "
@@ -69,7 +73,7 @@ def compare(
 
     Raises:
         OptionError: too few or too many runs, or a limit that is not a percentage above 0.
-        RunError: the runs have no cell in common.
+        RunError: the runs have no cell in common, or only some have several labels per comment.
     """
     if not 2 <= len(runs) <= len(string.ascii_uppercase):
         raise OptionError(
@@ -78,6 +82,11 @@ def compare(
         )
     if not 0 < limit_percent < float("inf"):
         raise OptionError(f"--limit is {limit_percent:g}; it takes a percentage above 0")
+    kinds = {run.data.multilabel for _, run in runs}
+    if len(kinds) > 1:
+        raise RunError(
+            "some of these runs have several labels per comment, others one class; compare runs of one kind"
+        )
     named = zip(string.ascii_uppercase, runs, strict=False)
     compared_runs = [
         ComparedRun(letter, name, _decided(run, runs[0][1])) for letter, (name, run) in named
@@ -196,10 +205,16 @@ def _quality(pairs: Sequence[Counterparts], scored: Sequence[ScoredPair | None])
     macro = any(
         len(one.run.data.classes) > 2 for pair in pairs for one in (pair.base_run, pair.later_run)
     )
-    for heading, value, difference in (
-        ("test accuracy", _accuracy, statistics.accuracy_difference),
-        ("ROC AUC, macro" if macro else "ROC AUC", _auc, statistics.auc_difference),
-    ):
+    figures_of: dict[str, tuple[_Value, _Difference]] = {}
+    if pairs[0].base_run.run.data.multilabel:
+        macro = True
+        for measure in (metrics.LABEL_F1, metrics.MICRO_F1):
+            difference = functools.partial(statistics.figure_difference, measure)
+            figures_of[f"test {measure.heading}"] = functools.partial(_value, measure), difference
+    correct = task.of(pairs[0].base_run.run).correct.heading
+    figures_of[f"test {correct}"] = _accuracy, statistics.accuracy_difference
+    figures_of["ROC AUC, macro" if macro else "ROC AUC"] = _auc, statistics.auc_difference
+    for heading, (value, difference) in figures_of.items():
         notes = Footnotes()
         body = [
             [name, pair.later_run.letter, *_quality_entries(pair, both, notes, value, difference)]
@@ -222,18 +237,22 @@ def _majority(
         if both is not None
     }
     for letter, both in sorted(first.items()):
-        accuracies = (
-            metrics.majority_accuracy(one.labels.tolist()) for one in (both.base, both.later)
-        )
-        yield [class_names.MAJORITY, letter, *map(percent, accuracies), "", ""]
+        accuracies = (metrics.majority_accuracy(one.labels) for one in (both.base, both.later))
+        yield [
+            class_names.constant(pairs[0].base_run.run),
+            letter,
+            *map(percent, accuracies),
+            "",
+            "",
+        ]
 
 
 def _quality_entries(
     pair: Counterparts,
     scored: ScoredPair | None,
     notes: Footnotes,
-    value: Callable[[ScoredComments], str],
-    difference: Callable[[ScoredComments, ScoredComments], Change | None],
+    value: _Value,
+    difference: _Difference,
 ) -> list[str]:
     if scored is None:
         reasons = [
@@ -253,8 +272,13 @@ def _accuracy(scored: ScoredComments) -> str:
     return percent(float(scored.correct.mean()))
 
 
+def _value(measure: Measure, scored: ScoredComments) -> str:
+    value = measure.value(scored.probabilities, scored.labels)
+    return "n/a" if value is None else measure.number(value)
+
+
 def _auc(scored: ScoredComments) -> str:
-    area = metrics.roc_auc(scored.probabilities, scored.labels.tolist())
+    area = metrics.roc_auc(scored.probabilities, scored.labels)
     return "n/a" if area is None else f"{area:.3f}"
 
 

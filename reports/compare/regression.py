@@ -12,7 +12,8 @@ A regression, beyond a limit in percent, is one of these:
 - a figure with one sample per run: the ratio is beyond the limit and beyond what such figures differ
   by from run to run. For memory that is `worthit.reports.analysis.bounds.MEMORY_OFF`. For training,
   throughput, CPU time and measured energy it is the noise of both machines; without it they are not checked;
-- test accuracy on the same comments and labels: the 95 % interval of the difference is below 0, the
+- test accuracy (of several labels subset accuracy) on the same comments and labels: the 95 % interval of the
+  difference is below 0, the
   loss is more than half a point, and McNemar's test, Holm-corrected, rejects at 0.05;
 - a part of a cell that failed in the later run only.
 
@@ -26,7 +27,7 @@ from typing import Any, Literal
 
 from worthit.bench.instruments.machine import FINGERPRINT_KEYS
 from worthit.bench.saved.record import Figure
-from worthit.reports.analysis import bounds, figures, metrics
+from worthit.reports.analysis import bounds, figures, metrics, task
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.analysis.paired_tests import holm
 from worthit.reports.compare import statistics
@@ -226,7 +227,8 @@ def _accuracy(test: CounterpartTests) -> Iterator[Finding]:
         f"{_p(changed.p_value)}"
     )
     worse, better = points.high < 0, points.low > 0
-    yield from _finding(test.pair, "test accuracy", how, worse=worse, better=better)
+    what = f"test {task.of(test.pair.later_run.run).correct.heading}"
+    yield from _finding(test.pair, what, how, worse=worse, better=better)
 
 
 def _single_figure(pair: Counterparts, spec: FigureSpec, limit_percent: float) -> Iterator[Finding]:

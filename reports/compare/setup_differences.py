@@ -6,6 +6,7 @@ from typing import Any
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved.data import Data
 from worthit.bench.saved.record import significant
+from worthit.reports.compare.comparable import labels_by_id
 from worthit.reports.compare.matching import ComparedRun, Counterparts, unmatched
 from worthit.reports.text import class_names, disturbed
 from worthit.reports.text.format import percent
@@ -93,10 +94,9 @@ def _data_differences(before: Data, after: Data) -> Iterator[str]:
     common = len({*old_ids} & {*new_ids})
     if common < max(len(old_ids), len(new_ids)):
         yield f"{common:,} test comments in common, so accuracies are not paired"
-    labels = dict(zip(new_ids, after.test.labels, strict=True))
+    labels = labels_by_id(after)
     relabelled = sum(
-        labels.get(comment, label) != label
-        for comment, label in zip(old_ids, before.test.labels, strict=True)
+        labels.get(comment, label) != label for comment, label in labels_by_id(before).items()
     )
     if relabelled and before.classes == after.classes:
         yield f"{relabelled:,} test comments with another label, so accuracies are not paired"
@@ -104,7 +104,7 @@ def _data_differences(before: Data, after: Data) -> Iterator[str]:
 
 def _classes(data: Data) -> str:
     names = class_names.names(data)
-    return ", ".join(names) if len(names) == 2 else f"{len(names)} classes"
+    return ", ".join(names) if len(names) == 2 else class_names.counted(data)
 
 
 def _cell_differences(pairs: Sequence[Counterparts]) -> Iterator[str]:

@@ -13,9 +13,10 @@ from worthit.bench.instruments import quantiles
 from worthit.bench.saved.record import Latency
 from worthit.reports.analysis import metrics
 from worthit.reports.analysis.bootstrap import interval
+from worthit.reports.analysis.metrics import Measure
 from worthit.reports.analysis.paired_tests import mcnemar_p
 from worthit.reports.analysis.ranking_curve import Matrix
-from worthit.reports.text.class_names import Probabilities
+from worthit.reports.text.class_names import Probabilities, Truth
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,16 +25,16 @@ _LATENCY_RESAMPLES = 400  # enough for a standard error
 
 @dataclass(frozen=True)
 class ScoredComments:
-    """Probabilities and class indices of the same n comments."""
+    """Probabilities and labels of the same n comments, as `metrics` takes them."""
 
     probabilities: Probabilities
-    labels: npt.NDArray[np.int64]  # (n,)
+    labels: Truth
     resamples: Matrix  # (n, resamples), see `bootstrap.counts`; paired runs share them
 
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
         """True for each comment classified correctly, shape (n,)."""
-        return np.asarray(metrics.predicted(self.probabilities) == self.labels)
+        return metrics.correct(self.probabilities, self.labels)
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def accuracy_difference(base: ScoredComments, later: ScoredComments) -> Change:
 
 def auc_difference(base: ScoredComments, later: ScoredComments) -> Change | None:
     """The same for ROC AUC, macro for more than two classes; None if only one class occurs."""
-    runs = [(run.labels.tolist(), run.probabilities) for run in (base, later)]
+    runs = [(run.labels, run.probabilities) for run in (base, later)]
     base_area, later_area = (metrics.roc_auc(scores, labels) for labels, scores in runs)
     if base_area is None or later_area is None:
         return None
@@ -147,6 +148,20 @@ def auc_difference(base: ScoredComments, later: ScoredComments) -> Change | None
         for run, both in zip((base, later), runs, strict=True)
     )
     return _points(later_area - base_area, later_areas - base_areas)
+
+
+def figure_difference(
+    measure: Measure, base: ScoredComments, later: ScoredComments
+) -> Change | None:
+    """The same for any figure; None if it is not defined for these comments."""
+    values = [measure.value(run.probabilities, run.labels) for run in (base, later)]
+    if values[0] is None or values[1] is None:
+        return None
+    before, after = (
+        metrics.resampled(run.resamples, run.labels, run.probabilities)[measure]
+        for run in (base, later)
+    )
+    return _points(values[1] - values[0], after - before)
 
 
 def changed_predictions(base: ScoredComments, later: ScoredComments) -> ChangedPredictions:

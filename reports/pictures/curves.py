@@ -13,7 +13,7 @@ from worthit.bench.saved.record import CellRecord
 from worthit.reports.analysis import metrics, natural
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.ranking_curve import confusion_at_thresholds
-from worthit.reports.analysis.run_view import name, scores
+from worthit.reports.analysis.run_view import name, scores, truth
 from worthit.reports.pictures.style import cell_styles, class_names, plain_frame, with_legend
 from worthit.reports.text import class_names as classes
 from worthit.reports.text import natural as natural_text
@@ -27,15 +27,18 @@ _LEAST_IN_BIN = 10  # comments; shares of fewer vary too much
 def draw_roc(analysis: Analysis) -> Figure:
     """Up and to the left is better."""
     run = analysis.run
+    averaged = "labels" if classes.of_labels(run) else "classes"
     if classes.of_two(run):
         positive = classes.worded(class_names(run)[1])
         across = f"false positive rate: other comments predicted {positive}, %"
         up = f"recall: {positive} comments predicted {positive}, %"
     else:
-        across, up = "false positive rate, %, mean over classes", "recall, %, mean over classes"
+        across, up = (
+            f"{what}, %, mean over {averaged}" for what in ("false positive rate", "recall")
+        )
     figure, axes = _frame("ROC curves", f"{across}\n({run.data.test_set})", up)
     for label, cell, line in _models(analysis):
-        rates, recalls = _roc_line(scores(run, cell), np.asarray(run.data.test.labels))
+        rates, recalls = _roc_line(scores(run, cell), truth(run))
         axes.plot(100 * rates, 100 * recalls, label=label, **line)
     rater = analysis.rater
     if rater is not None and rater.recall is not None and rater.false_alarms is not None:
@@ -68,7 +71,9 @@ def draw_precision_recall(analysis: Analysis) -> Figure:
 def draw_reliability(analysis: Analysis) -> Figure:
     """On the diagonal a score is a probability: the share of comments for which it holds."""
     run = analysis.run
-    if classes.of_two(run):
+    if classes.of_labels(run):
+        of, share = ", all labels", "labels that comments have"
+    elif classes.of_two(run):
         of, share = "", f"{classes.worded(class_names(run)[1])} comments"
     else:
         of, share = " of the predicted class", "comments classified correctly"
@@ -80,8 +85,9 @@ def draw_reliability(analysis: Analysis) -> Figure:
     )
     for label, cell, line in _models(analysis):
         probabilities, events = metrics.calibration_pairs(
-            scores(run, calibrated[cell.name]), run.data.test.labels
+            scores(run, calibrated[cell.name]), truth(run)
         )
+        probabilities, events = probabilities.ravel(), events.ravel()
         bins = metrics.bins(probabilities)
         masks = [bins == number for number in range(metrics.BINS)]
         masks = [mask for mask in masks if mask.sum() >= _LEAST_IN_BIN]
@@ -96,14 +102,18 @@ def draw_reliability(analysis: Analysis) -> Figure:
 
 
 def _roc_line(scores: Probabilities, labels: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """False positive rates and recalls; for more than two classes, the mean of their curves.
+    """False positive rates and recalls; for several classes or labels, the mean of their curves.
 
     Curves are averaged at equal false positive rates (Fawcett 2006), for one readable line per model.
     """
     if scores.ndim == 1:
         return _roc_points(labels, scores)
     grid = np.linspace(0, 1, 501)
-    curves = [_roc_points(labels == number, scores[:, number]) for number in np.unique(labels)]
+    if labels.ndim == 2:
+        mixed = np.flatnonzero((labels.min(axis=0) == 0) & (labels.max(axis=0) == 1))
+        curves = [_roc_points(labels[:, number], scores[:, number]) for number in mixed]
+    else:
+        curves = [_roc_points(labels == number, scores[:, number]) for number in np.unique(labels)]
     lines = [np.interp(grid, rates, recalls) for rates, recalls in curves]
     return np.append(0, grid), np.append(0, np.mean(lines, axis=0))
 

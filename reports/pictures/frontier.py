@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from worthit.reports.analysis import task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.frontier import CascadePoint, Frontier, Point
 from worthit.reports.analysis.run_view import name
@@ -46,7 +47,7 @@ def draw(analysis: Analysis) -> Figure | None:
     for axes in spare:
         axes.set_axis_off()
     for axes in grid[:, 0]:
-        axes.set_ylabel("test accuracy, %")
+        axes.set_ylabel(f"test {task.ranking(analysis.run).heading}, %")
     figure.legend(
         handles=_kinds_of_marker(cascades=bool(analysis.cascades)),
         loc="outside upper center", ncols=2, frameon=False,

@@ -3,11 +3,13 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from worthit.reports.analysis import task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.pictures.style import cell_styles, plain_frame, plain_log, with_legend
 
 
 def draw(analysis: Analysis) -> Figure:
+    accuracy = task.of(analysis.run).correct.heading
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9), layout="constrained")
     styles = cell_styles(analysis)
     for number, (label, points) in enumerate(analysis.curves.items()):
@@ -27,7 +29,11 @@ def draw(analysis: Analysis) -> Figure:
         )
     sizes = sorted({point.comments for points in analysis.curves.values() for point in points})
     for axes, title, y_label in (
-        (left, "Accuracy by training set size", f"accuracy on the {analysis.run.data.test_set}, %"),
+        (
+            left,
+            f"{accuracy.capitalize()} by training set size",
+            f"{accuracy} on the {analysis.run.data.test_set}, %",
+        ),
         (right, "Training time by training set size", "training, s (log)"),
     ):
         axes.set_xscale("log", base=2)

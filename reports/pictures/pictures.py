@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
 from worthit.bench.cell import file_name
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.run_view import first_seeds
+from worthit.reports.analysis.run_view import first_seeds, truth
 from worthit.reports.pictures import cascade, confusion, curves, frontier, learning, style, titles
 from worthit.reports.text import class_names
 
@@ -40,7 +41,7 @@ def _pictures(analysis: Analysis) -> Iterator[tuple[str, str, Figure]]:
         yield titles.LEARNING, "learning.png", learning.draw(analysis)
     yield from _curves(analysis)
     run = analysis.run
-    if len(run.data.classes) <= titles.MOST_CLASSES_DRAWN:
+    if not class_names.of_labels(run) and len(run.data.classes) <= titles.MOST_CLASSES_DRAWN:
         for cell in first_seeds(run):
             if cell.quality is not None:
                 title = f"{titles.CONFUSION} {cell.name}"
@@ -52,7 +53,7 @@ def _curves(analysis: Analysis) -> Iterator[tuple[str, str, Figure]]:
     if not analysis.models:
         return
     yield titles.RELIABILITY, "reliability.png", curves.draw_reliability(analysis)
-    if len(set(data.test.labels)) > 1:
+    if np.ptp(truth(analysis.run), axis=0).any():
         yield titles.ROC, "roc.png", curves.draw_roc(analysis)
     if class_names.of_two(analysis.run) and len(set(data.natural.labels)) == 2:
         yield (

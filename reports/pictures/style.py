@@ -12,6 +12,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from worthit.bench.saved.record import CellRecord, Run
+from worthit.reports.analysis import task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
 
@@ -47,8 +48,9 @@ def cell_styles(analysis: Analysis) -> dict[str, CellStyle]:
     run = analysis.run
     models = dict.fromkeys(cell.model for cell in run.cells)
     colours = dict(zip(models, itertools.cycle(_COLOURS), strict=False))
+    ranked = task.of(run).ranked
     best_first = sorted(
-        run.cells, key=lambda cell: -(analysis.values[cell.name, "accuracy"].value or 0.0)
+        run.cells, key=lambda cell: -(analysis.values[cell.name, ranked].value or 0.0)
     )
     names = dict.fromkeys(without_seed(run, cell) for cell in best_first)
     markers = dict(zip(names, itertools.cycle(_MARKERS), strict=False))

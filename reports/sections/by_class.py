@@ -25,11 +25,11 @@ Vector = npt.NDArray[np.float64]
 
 
 def section(analysis: Analysis) -> list[str]:
-    """F1, precision and recall of each class; nothing for two classes."""
+    """F1, precision and recall of each of several classes; else nothing."""
     run = analysis.run
-    matrices = _matrices(analysis)
-    if class_names.of_two(run) or not matrices:
+    if class_names.kind(run.data) != "several classes" or not analysis.models:
         return []
+    matrices = _matrices(analysis)
     names, first = class_names.names(run.data), seeds.of_first(analysis)
     comments = np.bincount(run.data.test.labels, minlength=len(names))
     tested = np.flatnonzero(comments).tolist()
@@ -56,9 +56,10 @@ def section(analysis: Analysis) -> list[str]:
 
 def confusion(analysis: Analysis) -> list[str]:
     """What the pictures of confusion matrices show; for more than two classes, the most frequent errors."""
-    run, matrices = analysis.run, _matrices(analysis)
-    if not matrices:
+    run = analysis.run
+    if class_names.of_labels(run) or not analysis.models:
         return []
+    matrices = _matrices(analysis)
     first = seeds.of_first(analysis)
     if class_names.of_two(run):
         predicted = choices.answered(analysis)

@@ -8,6 +8,7 @@ from worthit.reports.analysis.frontier import CascadeStanding
 from worthit.reports.analysis.run_view import name
 from worthit.reports.sections import seeds
 from worthit.reports.sections.glossary import link
+from worthit.reports.text import class_names
 from worthit.reports.text.format import percent, points, with_interval
 from worthit.reports.text.tables import table
 
@@ -15,8 +16,10 @@ _DEVICE_HEADING = ["accelerator, ms/comment"]
 
 
 def section(analysis: Analysis) -> list[str]:
-    """Which cascades can replace their expensive model, or why there is none."""
+    """Which cascades can replace their expensive model, or why there is none; nothing for several labels."""
     run = analysis.run
+    if class_names.of_labels(run):
+        return []
     if not analysis.cascades:
         return ["## Cascades", cascade.why_none(run, analysis.values)]
     on_device = any(test.cascade.device_ms for test in analysis.cascades)

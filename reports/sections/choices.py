@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run, significant
-from worthit.reports.analysis import decisions, metrics, prices
+from worthit.reports.analysis import decisions, metrics, prices, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.decisions import Choice
 from worthit.reports.analysis.metrics import Measure
-from worthit.reports.analysis.run_view import scores
+from worthit.reports.analysis.run_view import scores, truth
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
-from worthit.reports.text.format import Footnotes, with_reason
+from worthit.reports.text.format import Footnotes, joined, with_reason
 from worthit.reports.text.tables import table
 
 _RESOLVED = 13.8  # log-odds of the largest score below 1 in a record
@@ -22,6 +22,9 @@ _FOR = {
     "f1": "the highest F1",
     "recall": "the recall",
     "cost": "the lowest cost of errors",
+    "macro-f1": "the highest macro F1, with a threshold for each label",
+    "micro-f1": "the highest micro F1",
+    "subset-accuracy": "the highest subset accuracy",
 }
 
 
@@ -37,9 +40,16 @@ def chosen(analysis: Analysis) -> str:
     """What is added about the answers of more than two classes."""
     if not _comments(analysis):
         return ""
-    weighted = any(choice.offsets for choice in analysis.decisions.choices.values())
+    weighted = any(choice.moves_answers for choice in analysis.decisions.choices.values())
     by_class = " and weighted by class" * weighted
     return f", calibrated{by_class} on validation comments"
+
+
+def predicted_labels(analysis: Analysis) -> str:
+    """From which score on a label is predicted."""
+    if not _comments(analysis):
+        return f"Predicted is a label from a score of {metrics.THRESHOLD:g}"
+    return "Predicted is a label from its threshold, which validation comments chose"
 
 
 def legend(analysis: Analysis) -> str:
@@ -56,8 +66,9 @@ def section(analysis: Analysis) -> list[str]:
     run, comments = analysis.run, _comments(analysis)
     if not comments:
         return [
-            f"Scores are raw: with {len(run.data.validation.labels)} validation comments (at least "
-            f"{decisions.LEAST_COMMENTS} are needed), no calibration and no threshold is chosen."
+            f"Scores are raw: with {len(run.data.validation.ids)} validation comments (at least "
+            f"{decisions.LEAST_COMMENTS} are needed), no calibration and no threshold is chosen"
+            f"{_threshold_of_labels(run)}."
             + " Those of models with class weights are corrected for the shares of the training comments."
             * run.data.weighted,
             *_costs(analysis),
@@ -78,7 +89,13 @@ def _comments(analysis: Analysis) -> int:
     return max((one.comments for one in analysis.decisions.choices.values()), default=0)
 
 
+def _threshold_of_labels(run: Run) -> str:
+    return f"; a label is predicted from {metrics.THRESHOLD:g} on" * class_names.of_labels(run)
+
+
 def _own_answer(run: Run) -> str:
+    if class_names.of_labels(run):
+        return f"yes from {metrics.THRESHOLD:g} on, label by label"
     if class_names.of_two(run):
         return f"{class_names.positive(run)} from {metrics.THRESHOLD:g} on"
     return "of the highest score"
@@ -112,7 +129,8 @@ def _objective(analysis: Analysis, term: Callable[[str], str]) -> str:
 def _table(analysis: Analysis) -> list[str]:
     run, chosen = analysis.run, analysis.decisions
     two = class_names.of_two(run)
-    measures = (metrics.ACCURACY, metrics.BRIER, metrics.CALIBRATION_ERROR)
+    leading = task.ranking(run)
+    measures = (leading, metrics.BRIER, metrics.CALIBRATION_ERROR)
     body = []
     for model, cells in analysis.models.items():
         choices = [chosen.choices[cell.name] for cell in cells]
@@ -128,12 +146,40 @@ def _table(analysis: Analysis) -> list[str]:
         body.append(row)
     headings = [
         "model", "calibration", *["own score from which on it answers yes"] * two,
-        "accuracy, raw", "chosen", "Brier score, raw", "calibrated", "calibration error, raw", "calibrated",
+        f"{leading.heading}, raw", "chosen", "Brier score, raw", "calibrated", "calibration error, raw", "calibrated",
     ]  # fmt: skip
-    return table("Raw and chosen results of all models", headings, body, left=2)
+    raw_and_chosen = table("Raw and chosen results of all models", headings, body, left=2)
+    return [*raw_and_chosen, *_by_label(analysis)]
+
+
+def _by_label(analysis: Analysis) -> list[str]:
+    """Each label's threshold, as the model's own score; nothing unless there are several labels."""
+    run = analysis.run
+    if not class_names.of_labels(run):
+        return []
+    names, body, unknown = class_names.names(run.data), [], set[str]()
+    for model, cells in analysis.models.items():
+        of_cells = [analysis.decisions.choices[cell.name].by_label for cell in cells]
+        by_label = list(zip(*of_cells, strict=True))
+        body.append([model, *(_joined([own_threshold(one) for one in of]) for of in by_label)])
+        unknown |= {
+            name
+            for name, of in zip(names, by_label, strict=True)
+            if not all(one.comments for one in of)
+        }
+    kept = (
+        f" All or none of the validation comments have {joined(sorted(unknown))}, so {metrics.THRESHOLD:g} stays "
+        "unless one threshold is for all labels."
+    )
+    return [
+        f"The model's own score from which on each label is predicted.{kept * bool(unknown)}",
+        *table("Thresholds by label", ["model", *names], body),
+    ]
 
 
 def _method(choice: Choice) -> str:
+    if choice.by_label:
+        return _joined([_method(one) for one in choice.by_label])
     method = choice.calibration.method
     corrected = "corrected for class weights"
     if not choice.calibration.prior:
@@ -161,7 +207,7 @@ def _means(run: Run, of: Run, cells: list[CellRecord], measures: tuple[Measure, 
     """The mean figures over the trainings of a model, as text."""
     names = {cell.name for cell in cells}
     trainings = [scores(of, cell) for cell in of.cells if cell.name in names]
-    found = [metrics.values(one, run.data.test.labels) for one in trainings]
+    found = [metrics.values(one, truth(run)) for one in trainings]
     texts = []
     for measure in measures:
         values = [value for one in found if (value := one[measure]) is not None]

@@ -58,9 +58,10 @@ def _natural(data: Data) -> str:
 def _counted(data: Data) -> tuple[list[str], list[tuple[int, ...]]]:
     """What to count at each step: the positive class, or all classes; of many, the extremes."""
     names = class_names.names(data)
-    if len(names) == 2:
+    if class_names.kind(data) == "two classes":
         return names[1:], [(step.toxic,) for step in data.steps]
     if len(names) <= _MOST_COUNTED:
         return names, [step.counts for step in data.steps]
+    what = "label" if data.multilabel else "class"
     extremes: list[tuple[int, ...]] = [(min(step.counts), max(step.counts)) for step in data.steps]
-    return ["of the rarest class", "of the most common"], extremes
+    return [f"of the rarest {what}", "of the most common"], extremes

@@ -9,7 +9,7 @@ from worthit.datasets.audit.audit import Audit, SideAudit
 from worthit.datasets.audit.label_noise import CAVEAT
 from worthit.reports.analysis import languages, metrics
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.run_view import scores
+from worthit.reports.analysis.run_view import scores, truth
 from worthit.reports.text.format import Footnotes, joined, percent, points, written
 from worthit.reports.text.tables import folded, listed, tabulated
 
@@ -57,8 +57,9 @@ def _rows(run: Run, audit: Audit, notes: Footnotes) -> Iterator[list[str]]:
     shown = _shown_classes(audit.train)
     for index in shown:
         counted = (_count(side.counts[index], side) for side in sides)
-        yield [f"class {run.data.classes[index]}", *counted]
-    if others := len(run.data.classes) - len(shown):
+        yield [f"{'label' if run.data.multilabel else 'class'} {run.data.classes[index]}", *counted]
+    others = len(run.data.classes) - len(shown)
+    if others and not run.data.multilabel:  # labels of one comment would be counted several times
         rest = (sum(side.counts) - sum(side.counts[index] for index in shown) for side in sides)
         counted = (_count(count, side) for count, side in zip(rest, sides, strict=True))
         yield [f"{others} other classes", *counted]
@@ -118,7 +119,7 @@ def _checks(analysis: Analysis, audit: Audit) -> dict[str, _Check]:
     checks = {
         "Copies": _copies(analysis, audit),
         "Labels": _labels(analysis.run, audit),
-        "Balance": _balance(classes, audit.train),
+        "Balance": _balance(analysis.run, audit.train),
     }
     if audit.length_auc is not None:  # two classes
         checks["Length"] = _length(classes, audit.length_auc)
@@ -153,7 +154,7 @@ def _without_copies(analysis: Analysis, audit: Audit) -> str:
         return ""
     changes = {}
     for model, cells in analysis.models.items():
-        correct = metrics.predicted(scores(run, cells[0])) == np.asarray(run.data.test.labels)
+        correct = metrics.correct(scores(run, cells[0]), truth(run))
         changes[model] = float(correct[unique].mean() - correct.mean())
     model = max(changes, key=lambda name: abs(changes[name]))
     return (
@@ -184,14 +185,22 @@ def _labels(run: Run, audit: Audit) -> _Check:
     )
 
 
-def _balance(classes: tuple[str, ...], side: SideAudit) -> _Check:
+def _balance(run: Run, side: SideAudit) -> _Check:
+    what, whats = ("label", "labels") if run.data.multilabel else ("class", "classes")
     shares = np.asarray(side.counts) / side.comments
     rarest = int(shares.argmin())
-    label, share = classes[rarest], percent(float(shares[rarest]))
+    label, share = run.data.classes[rarest], percent(float(shares[rarest]))
     if shares[rarest] == shares.max():
-        return "all classes have the same number of training comments.", ""
+        return f"all {whats} have the same number of training comments.", ""
     if shares[rarest] >= _RARE:
-        return f"the rarest class, {label}, is {share} of the training side.", ""
+        return f"the rarest {what}, {label}, is {share} of the training side.", ""
+    if run.data.multilabel:
+        return (
+            f"{side.counts[rarest]:,} of {side.comments:,} training comments ({share}) have the label {label}. Subset "
+            "accuracy says little about such a rare label; see its F1 and ROC AUC.",
+            "label more comments with it, or count comments with and without a label the same in training "
+            "(`--balance weights`)",
+        )
     return (
         f"{label} is {side.counts[rarest]:,} of {side.comments:,} training comments ({share}). Accuracy "
         "says little about such a rare class; see its precision and recall.",

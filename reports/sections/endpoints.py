@@ -66,7 +66,7 @@ def _sentences(analysis: Analysis, cells: list[CellRecord]) -> list[str]:
             continue
         found = quality.requests
         if quality.test_no_answer:
-            share = percent(quality.test_no_answer / len(run.data.test.labels))
+            share = percent(quality.test_no_answer / len(run.data.test.ids))
             sentences.append(
                 f"{model} gave no answer to {quality.test_no_answer:,} of the test comments ({share}). All its "
                 f"own scores are then equal, and accuracy counts the comment as {_tie(analysis, cell)}."

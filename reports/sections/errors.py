@@ -1,15 +1,15 @@
 """Where the models err: by length, by the agreement of raters, and on which comments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from worthit.bench.saved.record import significant
-from worthit.reports.analysis import metrics, mistakes
+from worthit.bench.saved.record import Run, significant
+from worthit.reports.analysis import metrics, mistakes, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.mistakes import Mask
 from worthit.reports.analysis.ranking_curve import Vector
-from worthit.reports.analysis.run_view import scores
+from worthit.reports.analysis.run_view import scores, truth
 from worthit.reports.text import class_names
 from worthit.reports.text.format import percent
 from worthit.reports.text.tables import table
@@ -21,15 +21,22 @@ def section(analysis: Analysis) -> list[str]:
     if not analysis.models:
         return []
     shares = {
-        model: mistakes.error_shares(part.labels, [scores(run, cell) for cell in cells])
+        model: mistakes.error_shares(truth(run), [scores(run, cell) for cell in cells])
         for model, cells in analysis.models.items()
     }
     missed = np.min(list(shares.values()), axis=0) == 1
     summary = f"{missed.sum():,} of {len(missed):,} test comments are misclassified by every model"
+    accuracy = task.of(run).correct.heading.capitalize()
     by_length = [
-        "Accuracy by length, in quarters of the test comments:",
-        *_accuracies("Accuracy by length", part.labels, mistakes.by_length(part), shares),
+        f"{accuracy} by length, in quarters of the test comments:",
+        *_accuracies(run, f"{accuracy} by length", mistakes.by_length(part), shares),
     ]
+    if class_names.of_labels(run):
+        return [
+            "## Where models err",
+            f"{summary}, in one label at least.",
+            *by_length,
+        ]
     by_agreement = mistakes.by_agreement(part) if class_names.of_two(run) else {}
     if not by_agreement:
         return [
@@ -48,8 +55,8 @@ def section(analysis: Analysis) -> list[str]:
         *by_length,
         "Accuracy by the share of raters who agree with the majority:",
         *_accuracies(
+            run,
             "Accuracy by agreement",
-            part.labels,
             by_agreement,
             shares,
             {"errors, unanimous": errors},
@@ -57,16 +64,14 @@ def section(analysis: Analysis) -> list[str]:
     ]
 
 
-def _majority(labels: Sequence[int], mask: Mask) -> str:
-    """The share of the most common class of a group."""
-    return (
-        percent(metrics.majority_accuracy(np.asarray(labels)[mask].tolist())) if mask.any() else ""
-    )
+def _majority(run: Run, mask: Mask) -> str:
+    """The share of the most common class, or set of labels, of a group."""
+    return percent(metrics.majority_accuracy(truth(run)[mask])) if mask.any() else ""
 
 
 def _accuracies(
+    run: Run,
     summary: str,
-    labels: Sequence[int],
     groups: Mapping[str, Mask],
     shares: Mapping[str, Vector],
     columns: Mapping[str, Mapping[str, str]] | None = None,
@@ -84,8 +89,8 @@ def _accuracies(
     ]
     body.append(
         [
-            class_names.MAJORITY,
-            *(_majority(labels, mask) for mask in groups.values()),
+            class_names.constant(run),
+            *(_majority(run, mask) for mask in groups.values()),
             *("" for _ in columns),
         ]
     )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from worthit.bench.saved.record import significant
-from worthit.reports.analysis import bootstrap, bounds, decisions, error_costs, leads, metrics
+from worthit.reports.analysis import bootstrap, bounds, decisions, error_costs, leads, metrics, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.frontier import Standing
 from worthit.reports.text.format import percent
@@ -61,12 +61,20 @@ def _frontier(analysis: Analysis) -> str:
         "same cost": "“costs as better X”: X is more accurate, and the costs do not differ.",
     }
     seeds = (
-        "Accuracies are means over the seeds of a model, costs those of the first."
+        "Figures of quality are means over the seeds of a model, costs those of the first."
         if any(len(cells) > 1 for cells in analysis.models.values())
         else ""
     )
+    ranking = task.ranking(analysis.run)
+    if ranking != metrics.ACCURACY:
+        standings = {
+            "dominated": f"“dominated by X”: X is cheaper and has a higher {ranking.heading}.",
+            "same accuracy": "“not shown to beat X”: X is cheaper, and the figures do not differ significantly.",
+            "same cost": f"“costs as better X”: X has a higher {ranking.heading}, and the costs do not differ.",
+        }
+    less = "is less accurate" if ranking == metrics.ACCURACY else f"has a lower {ranking.heading}"
     sentences = (
-        "a model is on the frontier of a cost if every cheaper model is less accurate, by a paired test on "
+        f"a model is on the frontier of a cost if every cheaper model {less}, by a paired test on "
         "the same comments. The test is corrected for all pairs (Holm), so it may miss a difference that the "
         "verdict, which tests only the LLM, shows.",
         *(text for standing, text in standings.items() if standing in occurring),
@@ -185,8 +193,10 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "are rarer.",
     "recall": "the share of the positive comments that are predicted positive.",
     "F1": "the harmonic mean of precision and recall.",
-    "macro": "a mean over the classes that occur in the test set, each with the same weight. Each class is "
-    "compared with the rest. Precision is 0 for a class that is never predicted.",
+    "micro F1": "F1 of all decisions on all labels together, so frequent labels count most.",
+    "subset accuracy": "the share of comments on which all labels are correct.",
+    "macro": "a mean over the classes, or labels, that occur in the test set, each with the same weight. Each class is "
+    "compared with the rest. Precision is 0 for a class that is never predicted, and F1 for a label.",
     "ROC AUC": "the probability that a positive comment scores higher than a negative one; 0.5 is chance.",
     "average precision": "the mean precision over the thresholds of the positive comments. Chance raises its "
     "macro mean; the interval corrects for that.",

@@ -1,8 +1,9 @@
 """The section on learning curves: what more labels bring."""
 
-from worthit.reports.analysis import learning, metrics
+from worthit.reports.analysis import learning, metrics, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.learning import Crossing, Plateau
+from worthit.reports.analysis.run_view import truth
 from worthit.reports.sections import labels
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
@@ -24,8 +25,9 @@ def section(analysis: Analysis) -> list[str]:
         row = [at.get(size) for size in sizes]
         accuracies.append([model, *(percent(p.accuracy.value) if p else "" for p in row)])
         seconds.append([model, *(written(p.train_s, notes) if p else "" for p in row)])
-    majority = percent(metrics.majority_accuracy(run.data.test.labels))
-    accuracies.append([class_names.MAJORITY, *[majority] * len(sizes)])
+    majority = percent(metrics.majority_accuracy(truth(run)))
+    accuracies.append([class_names.constant(run), *[majority] * len(sizes)])
+    accuracy = task.of(run).correct.heading
     widest = max(p.accuracy.high - p.accuracy.low for points in curves.values() for p in points)
     headings = ["model", *(f"{size:,}" for size in sizes)]
     plateaus = map(_plateau, learning.plateaus(run, curves))
@@ -36,11 +38,11 @@ def section(analysis: Analysis) -> list[str]:
     return [
         "## Learning curves",
         *conclusions,
-        "Test accuracy of the models' own answers by number of training comments, on the same "
-        f"{len(run.data.test.labels):,} test "
+        f"Test {accuracy} of the models' own answers by number of training comments, on the same "
+        f"{len(run.data.test.ids):,} test "
         f"comments; 95 % intervals reach up to ±{100 * widest / 2:.1f} points "
         f"({link('learning curve', 'method')}).",
-        *table("Test accuracy of the models' own answers", headings, accuracies),
+        *table(f"Test {accuracy} of the models' own answers", headings, accuracies),
         "Training time, s.",
         *table("Training time", headings, seconds, notes),
         *of_labels,

@@ -52,7 +52,7 @@ class _Set:
 def section(analysis: Analysis) -> list[str]:
     """Figures of the natural test set, and what a correction of the scores changes."""
     run = analysis.run
-    if not analysis.models:
+    if not analysis.models or class_names.of_labels(run):
         return []
     heading = _heading(run)
     if not run.data.natural.ids:

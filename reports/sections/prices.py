@@ -21,7 +21,7 @@ _ESTIMATES = (
 )
 _CORRECT = (
     "“A million correct”: scoring as many comments as give a million correct answers, at the accuracy on the "
-    "test set."
+    "test set (of several labels, subset accuracy)."
 )
 _NOT_IN_CO2E = (
     "CO2e is that of the electricity of the processor and of the GPU that a model uses, while it scores. It "

@@ -2,20 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis import bootstrap, metrics
+from worthit.reports.analysis import bootstrap, leads, metrics, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.metrics import Measure
+from worthit.reports.analysis.objective import class_shares
 from worthit.reports.analysis.paired_tests import Difference
-from worthit.reports.analysis.run_view import scores
-from worthit.reports.analysis.transfer import auc_measure
+from worthit.reports.analysis.run_view import scores, truth
 from worthit.reports.sections import choices, seeds
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, estimate, joined, p_value, points, with_interval
 from worthit.reports.text.tables import folded, table, tabulated
 
+_LEFT_OUT = (
+    "Left out, because a comment has several labels, and an answer is a set of them: one rater, confusion matrices, "
+    "natural prevalence and the cost of errors, which need one class per comment; cascades, which need one "
+    "confidence per answer."
+)
 NO_SCORES = "No model has scores in this run."
 
 _Estimates = Mapping[str, Mapping[Measure, Estimate]]  # by the name of a row
@@ -26,7 +33,7 @@ def section(analysis: Analysis) -> list[str]:
     run, models = analysis.run, analysis.models
     if not models:
         return ["## Quality", NO_SCORES]
-    two = class_names.of_two(run)
+    figures = task.of(run)
     estimates = {
         model if len(cells) == 1 else f"{model} ({len(cells)} seeds)": _estimates(analysis, cells)
         for model, cells in models.items()
@@ -35,11 +42,11 @@ def section(analysis: Analysis) -> list[str]:
     return [
         "## Quality",
         f"{_best(run, estimates)} All figures are of the {run.data.test_set} of "
-        f"{len(run.data.test.labels):,} comments, with {link('95 % interval', '95 % intervals')}.",
+        f"{len(run.data.test.ids):,} comments, with {link('95 % interval', '95 % intervals')}.",
         f"{_predicted(analysis)}:",
-        *_table(metrics.DECISIONS if two else metrics.MACRO_DECISIONS, rows),
+        *_table(figures.decisions, rows),
         f"{_from_scores(analysis)}:",
-        *_table(metrics.SCORES if two else metrics.MACRO_SCORES, rows),
+        *_table(figures.scores, rows),
         *choices.section(analysis),
         _about_rater(analysis),
         *_differences(analysis),
@@ -50,21 +57,21 @@ def _estimates(analysis: Analysis, cells: Sequence[CellRecord]) -> dict[Measure,
     """All figures of a model; accuracy with the interval that the results table shows."""
     run = analysis.run
     trainings = [scores(run, cell) for cell in cells]
-    found = bootstrap.estimates(analysis.resamples, run.data.test.labels, trainings)
-    if any(analysis.decisions.choices[cell.name].offsets for cell in cells):
+    found = bootstrap.estimates(analysis.resamples, truth(run), trainings)
+    if any(analysis.decisions.choices[cell.name].moves_answers for cell in cells):
         calibrated = {cell.name: cell for cell in analysis.decisions.calibrated.cells}
         trainings = [scores(run, calibrated[cell.name]) for cell in cells]
-        of_scores = bootstrap.estimates(analysis.resamples, run.data.test.labels, trainings)
+        of_scores = bootstrap.estimates(analysis.resamples, truth(run), trainings)
         # Rankings stay those of the results table and of the tests between models.
         for measure in (metrics.BRIER, metrics.CALIBRATION_ERROR):
             found[measure] = of_scores[measure]
     shown = analysis.values[cells[0].name, "accuracy"]
-    return found | {metrics.ACCURACY: Estimate(shown.value, shown.low, shown.high)}
+    return found | {task.of(run).correct: Estimate(shown.value, shown.low, shown.high)}
 
 
 def _best(run: Run, estimates: _Estimates) -> str:
     highest: dict[tuple[str, ...], list[str]] = {}  # models → figures
-    for measure in (metrics.ACCURACY, auc_measure(run)):
+    for measure in (task.ranking(run), task.of(run).auc):
         values = {
             row: value for row, of in estimates.items() if (value := of[measure].value) is not None
         }
@@ -81,16 +88,27 @@ def _best(run: Run, estimates: _Estimates) -> str:
 
 def _predicted(analysis: Analysis) -> str:
     run = analysis.run
+    if class_names.of_labels(run):
+        terms = [link(term) for term in ("F1", "micro F1", "subset accuracy")]
+        return (
+            f"{choices.predicted_labels(analysis)} ({joined(terms)}); macro figures are {link('macro', 'means')} over "
+            f"{_occurring(run)}"
+        )
     terms = [link(term) for term in ("balanced accuracy", "precision", "recall", "F1")]
     if class_names.of_two(run):
         text = choices.answered(analysis)
         return f"{text[0].upper()}{text[1:]} ({joined(terms)})"
-    classes, occurring = len(run.data.classes), len(set(run.data.test.labels))
-    averaged = f"{classes} classes" if occurring == classes else f"{occurring} of {classes} classes"
     return (
         f"Predicted is the class with the highest score{choices.chosen(analysis)} ({joined(terms)}); macro figures are "
-        f"{link('macro', 'means')} over {averaged}"
+        f"{link('macro', 'means')} over {_occurring(run)}"
     )
+
+
+def _occurring(run: Run) -> str:
+    """Over which classes or labels macro figures are."""
+    classes, occurring = len(run.data.classes), int(np.count_nonzero(class_shares(run)))
+    counted = class_names.counted(run.data)
+    return counted if occurring == classes else f"{occurring} of {counted}"
 
 
 def _from_scores(analysis: Analysis) -> str:
@@ -131,7 +149,11 @@ def _rater(analysis: Analysis) -> _Estimates:
 
 
 def _majority(run: Run) -> _Estimates:
-    """The majority class as a row of the tables."""
+    """A constant answer as a row of the tables."""
+    if class_names.of_labels(run):
+        known = {measure: leads.of_constant(run, measure) for measure in metrics.LABEL_DECISIONS}
+        known[metrics.LABEL_ROC_AUC] = 0.5
+        return {class_names.CONSTANT: {measure: Estimate(of) for measure, of in known.items()}}
     labels = run.data.test.labels
     known = {
         metrics.ACCURACY: metrics.majority_accuracy(labels),
@@ -145,6 +167,8 @@ def _majority(run: Run) -> _Estimates:
 
 def _about_rater(analysis: Analysis) -> str:
     run, rater = analysis.run, analysis.rater
+    if class_names.of_labels(run):
+        return _LEFT_OUT
     if not class_names.of_two(run):
         return "One rater: n/a, since votes are for or against one class."
     if rater is None:
@@ -161,7 +185,8 @@ def _differences(analysis: Analysis) -> list[str]:
     if not pairs:
         return []
     names = {cells[0].name: model for model, cells in analysis.models.items()}
-    auc, all_auc = auc_measure(analysis.run), [pair.auc for pair in pairs if pair.auc is not None]
+    ranking, auc = task.ranking(analysis.run), task.of(analysis.run).auc
+    all_auc = [pair.auc for pair in pairs if pair.auc is not None]
 
     def same(cell: str, differences: Sequence[Difference]) -> str:
         """The models from which a cell is not shown to differ."""
@@ -180,13 +205,13 @@ def _differences(analysis: Analysis) -> list[str]:
         p = p_value(difference.p, bold=difference.is_significant)
         return [with_interval(difference, number), p]
 
-    by_accuracy = [pair.accuracy for pair in pairs]
+    by_accuracy = [pair.leading for pair in pairs]
     rows = [[model, same(cell, by_accuracy), same(cell, all_auc)] for cell, model in names.items()]
-    headings = [f"no significant difference in {of} from" for of in ("accuracy", auc.heading)]
+    headings = [f"no significant difference in {of.heading} from" for of in (ranking, auc)]
     every_pair = [
         [
             f"{names[pair.first]} − {names[pair.second]}",
-            *entries(pair.accuracy, points),
+            *entries(pair.leading, points),
             *entries(pair.auc, "{:+.3f}".format),
         ]
         for pair in pairs
@@ -199,7 +224,8 @@ def _differences(analysis: Analysis) -> list[str]:
     about = "This table is exploratory: the verdict tests only the LLM against each cheaper model."
     return [
         "### Statistically significant differences",
-        f"Accuracy differs {link('statistically significant', 'significantly')} in {different} of {len(pairs)} "
+        f"{ranking.heading[0].upper()}{ranking.heading[1:]} differs "
+        f"{link('statistically significant', 'significantly')} in {different} of {len(pairs)} "
         f"pairs of models{and_auc}.{f' {others}' * (different < len(pairs))} {about}",
         seeds.once(analysis),
         *table(
@@ -208,7 +234,13 @@ def _differences(analysis: Analysis) -> list[str]:
         *folded(
             f"All {len(pairs)} pairs, first minus second",
             tabulated(
-                ["models", "accuracy, points", "p, corrected", auc.heading, "p, corrected"],
+                [
+                    "models",
+                    f"{ranking.heading}, points",
+                    "p, corrected",
+                    auc.heading,
+                    "p, corrected",
+                ],
                 every_pair,
             ),
         ),

@@ -4,13 +4,14 @@ import textwrap
 from collections.abc import Mapping
 
 from worthit.bench.saved.record import Run
-from worthit.reports.analysis import metrics
+from worthit.reports.analysis import metrics, run_view, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
 from worthit.reports.pictures import titles
 from worthit.reports.sections import (
     budgets,
     by_class,
+    by_label,
     cascade,
     choices,
     costs,
@@ -32,6 +33,7 @@ from worthit.reports.sections import (
     tuning,
 )
 from worthit.reports.text import class_names, disturbed
+from worthit.reports.text.class_names import Kind
 from worthit.reports.text.format import Footnotes, joined, percent
 from worthit.reports.text.tables import folded, listed, tabulated
 from worthit.reports.verdict.rules import Verdict
@@ -41,9 +43,14 @@ _LEGEND = (
     "Plain numbers are measured in this run, *≈ italics* are estimates, (cached) comes from an earlier "
     "training on this machine, n/a is not available."
 )
-_MACRO = "ROC AUC is the mean over the classes, each against the rest."
+_MACRO: Mapping[Kind, str] = {
+    "two classes": "",
+    "several classes": "ROC AUC is the mean over the classes, each against the rest.",
+    "several labels": "Macro figures are means over the labels: a rare label counts as much as a frequent one. "
+    "Subset accuracy is the share of comments on which all labels are correct.",
+}
 _BRIEF_LEGEND = (
-    "test: accuracy on the {test_set}, where the majority class alone gives {majority}; p50 ms: latency "
+    "test: {accuracy} on the {test_set}, where {constant} alone gives {majority}; p50 ms: latency "
     "of one comment; per s: throughput at the best batch size; CPU ms: CPU time per comment; MB: peak memory "
     "while scoring; c cached from an earlier training."
 )
@@ -77,6 +84,7 @@ def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) ->
         *seeds.section(analysis),
         *illustrated(quality.section(analysis), titles.ROC, titles.RELIABILITY),
         *by_class.section(analysis),
+        *by_label.section(analysis),
         *illustrated(prevalence.section(analysis), titles.PRECISION_RECALL),
         *transfer.section(analysis),
         *errors.section(analysis),
@@ -96,11 +104,12 @@ def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) ->
 def results(analysis: Analysis) -> list[str]:
     """The results table, its legend and footnotes, as paragraphs."""
     table, *notes = results_table.table(analysis)
-    macro = "" if class_names.of_two(analysis.run) else f" {_MACRO}"
+    macro = _MACRO[class_names.kind(analysis.run.data)]
     doubts = _disturbed(analysis.run)
     return [
         table,
-        f"{_LEGEND} {choices.legend(analysis)}{macro}{_repeated(analysis)}{endpoints.summary(analysis.run)}",
+        f"{_LEGEND} {choices.legend(analysis)}{f' {macro}' * bool(macro)}{_repeated(analysis)}"
+        f"{endpoints.summary(analysis.run)}",
         *([f"**{doubts}**"] if doubts else []),
         *notes,
     ]
@@ -114,23 +123,32 @@ def _repeated(analysis: Analysis) -> str:
     texts = [f"{count} trainings of {model}" for model, count in seeds.items()]
     costs = analysis.options.error_costs is not None
     what = "Accuracies, costs of errors and ROC AUC" if costs else "Accuracies and ROC AUC"
+    if class_names.of_labels(analysis.run):
+        what = "F1, accuracies and ROC AUC"
     return f" {what} are means of {joined(texts)}; other figures are of the first."
 
 
 def brief(analysis: Analysis, verdict: Verdict) -> str:
     """The results table and the verdict for a terminal of 80 columns."""
     run, notes = analysis.run, Footnotes()
+    of_labels = class_names.of_labels(run)
     headings, body = results_table.brief_rows(run, notes)
     figures = tabulated(headings[1:], [row[1:] for row in body], form="simple")
     name_width = max(80 - len(figures.split("\n", 1)[0]) - 2, len("llama-"))
     table = tabulated(headings, body, form="simple", first_width=name_width)
     reasons = [textwrap.fill(line, 80, subsequent_indent="    ") for line in notes.lines()]
-    majority = percent(metrics.majority_accuracy(run.data.test.labels))
-    legend = _BRIEF_LEGEND.format(test_set=run.data.test_set, majority=majority)
+    legend = _BRIEF_LEGEND.format(
+        accuracy=task.of(run).correct.heading,
+        test_set=run.data.test_set,
+        constant="the most common set of labels" if of_labels else "the majority class",
+        majority=percent(metrics.majority_accuracy(run_view.truth(run))),
+    )
+    if of_labels:
+        legend = f"F1: macro F1; {legend}"
     legend = f"{legend} {choices.legend(analysis)}{_repeated(analysis)}{endpoints.summary(run)}"
     legend = textwrap.fill(legend, 80)
-    if not class_names.of_two(run):
-        legend += f"\n{_MACRO}"
+    if macro := _MACRO[class_names.kind(run.data)]:
+        legend += f"\n{textwrap.fill(macro, 80)}"
     if doubts := _disturbed(run):
         legend += f"\n{textwrap.fill(f'd: {doubts}', 80)}"
     decided = " ".join([verdict.headline, *verdict.warnings])
@@ -144,7 +162,7 @@ def _disturbed(run: Run) -> str:
 def headline(run: Run) -> str:
     """One line: on which data, on which machine and when."""
     train, test = run.data.step("train").comments, run.data.step("test").comments
-    classes = "" if class_names.of_two(run) else f", {len(run.data.classes)} classes"
+    classes = "" if class_names.of_two(run) else f", {class_names.counted(run.data)}"
     accelerators = "".join(f", {name}" for name in run.machine["accelerators"])
     return (
         f"Preset `{run.preset}`: {run.data.title}{classes}, {train:,} training and {test:,} test comments; "

@@ -1,13 +1,16 @@
 """The results table of reports and of the README, and a brief one for a terminal of 80 columns."""
 
 from worthit.bench.saved.record import CellRecord, Figure, Run
-from worthit.reports.analysis import figures, metrics
+from worthit.reports.analysis import figures, leads, metrics, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.analysis.run_view import first_seeds, name
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, percent, with_reason, written
 from worthit.reports.text.tables import listed, tabulated
+
+#: key of the table of figures → figure of several labels
+_OF_LABELS = {"macro_f1": metrics.LABEL_F1, "micro_f1": metrics.MICRO_F1}
 
 
 def table(analysis: Analysis) -> list[str]:
@@ -18,17 +21,20 @@ def table(analysis: Analysis) -> list[str]:
         [name(run, cell), *(_entry(analysis, cell, spec, notes) for spec in columns)]
         for cell in first_seeds(run)
     ]
-    if run.data.test.labels:
-        majority = percent(metrics.majority_accuracy(run.data.test.labels))
-        entries = (majority if spec.key == "accuracy" else "" for spec in columns)
-        body.append([class_names.MAJORITY, *entries])
-    headings = ["model", *(spec.heading for spec in columns)]
+    if run.data.test.ids:
+        known = {
+            key: percent(leads.of_constant(run, measure))
+            for key, measure in {"accuracy": task.of(run).correct, **_OF_LABELS}.items()
+            if measure in task.of(run).decisions
+        }
+        body.append([class_names.constant(run), *(known.get(spec.key, "") for spec in columns)])
+    headings = ["model", *(spec.headed(run) for spec in columns)]
     return [tabulated(headings, body), *listed(notes.lines())]
 
 
 def brief_rows(run: Run, notes: Footnotes) -> tuple[list[str], list[list[str]]]:
     """Headings and body of as many figures as 80 columns hold."""
-    columns = [spec for spec in figures.FIGURES if spec.brief]
+    columns = [spec for spec in figures.FIGURES if spec.brief and spec.has_column(run)]
     body = [
         [
             name(run, cell),
@@ -40,9 +46,11 @@ def brief_rows(run: Run, notes: Footnotes) -> tuple[list[str], list[list[str]]]:
 
 
 def _entry(analysis: Analysis, cell: CellRecord, spec: FigureSpec, notes: Footnotes) -> str:
-    text = written(spec.read(analysis.run, cell), notes, spec.number)
     bounded = analysis.values.get((cell.name, spec.key))
-    if not spec.interval or bounded is None or bounded.value is None:
+    if not spec.interval or bounded is None:
+        return written(spec.read(analysis.run, cell), notes, spec.number)
+    text = written(bounded.figure, notes, spec.number)
+    if bounded.value is None:
         return text
     return f"{text} ({spec.number(bounded.low)} to {spec.number(bounded.high)})"
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, significant
-from worthit.reports.analysis import metrics, run_view
+from worthit.reports.analysis import metrics, run_view, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.text.format import joined, percent
 from worthit.reports.text.tables import table
@@ -21,7 +21,9 @@ def section(analysis: Analysis) -> list[str]:
         return []
     paragraphs = ["## Seeds", text]
     if repeated:
-        headings = ["model", "seeds", "test accuracy", "ROC AUC", "training, s"]
+        kind = task.of(analysis.run)
+        accuracy, area = f"test {kind.correct.heading}", kind.auc.heading.removeprefix("macro ")
+        headings = ["model", "seeds", accuracy, area, "training, s"]
         body = [_row(analysis, model, cells) for model, cells in repeated.items()]
         paragraphs += table("Mean ± standard deviation", headings, body)
     return paragraphs
@@ -72,13 +74,13 @@ def _widest(analysis: Analysis, repeated: dict[str, list[CellRecord]]) -> str:
     widest = max(ranges, key=ranges.__getitem__)
     return (
         f"Trainings that differ only in the seed differ most for {widest}, by up to "
-        f"{100 * ranges[widest]:.1f} points of test accuracy."
+        f"{100 * ranges[widest]:.1f} points of test {task.of(analysis.run).correct.heading}."
     )
 
 
 def _row(analysis: Analysis, model: str, cells: Sequence[CellRecord]) -> list[str]:
     run = analysis.run
-    areas = [metrics.roc_auc(run_view.scores(run, cell), run.data.test.labels) for cell in cells]
+    areas = [metrics.roc_auc(run_view.scores(run, cell), run_view.truth(run)) for cell in cells]
     seconds = [cell.training.train_s.value if cell.training else None for cell in cells]
     entries = [
         _entry(_accuracies(analysis, cells), percent),

@@ -31,7 +31,7 @@ _MOST_CLASSES = 6  # named in a sentence
 def section(analysis: Analysis) -> list[str]:
     """A table for each out-of-domain set; nothing without one."""
     sets = analysis.run.data.out_of_domain
-    if not sets:
+    if not sets or class_names.of_labels(analysis.run):
         return []
     if not analysis.transfers.results:
         return [HEADING, "No model has scores for these comments in this run."]

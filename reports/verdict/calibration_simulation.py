@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from worthit.reports.analysis import decisions
+from worthit.reports.analysis import calibration
 from worthit.reports.text.format import percent
 from worthit.reports.text.tables import tabulated
 
@@ -38,7 +38,7 @@ def gains(model: tuple[float, float, float], comments: int, runs: int) -> np.nda
     for _ in range(runs):
         right = distance * (rng.normal(0, 1, comments) + distance * (labels - 0.5))
         own = np.round(1 / (1 + np.exp(-scale * right - shift)), 6)
-        of = decisions.calibrate(own, labels)
+        of = calibration.calibrate(own, labels)
         first, second = of.biases or (0.0, 0.0)
         threshold = (first - second) / of.scale  # of the model's own log-odds
         found.append(_accuracy(distance, (threshold - shift) / (scale * distance)) - raw)

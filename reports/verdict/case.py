@@ -49,7 +49,7 @@ class Case:
         """Number of test comments by which models are compared."""
         if self.in_money:
             return error_costs.comments(self.run)
-        return len(self.run.data.test.labels)
+        return len(self.run.data.test.ids)
 
     @property
     def worthwhile(self) -> float:

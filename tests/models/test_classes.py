@@ -241,7 +241,7 @@ def test_a_record_has_all_probabilities_of_each_comment(table: Path) -> None:
     work.setup()
     work.load(work.train().artifact)
     quality = work.quality()
-    each = record.probabilities_per_comment(names)
+    each = record.probabilities_per_comment(names, False)
     assert each == 3
     for part in ("test", "natural", "validation"):
         known = prepare.comments(split, part)
@@ -256,7 +256,7 @@ def test_a_record_has_all_probabilities_of_each_comment(table: Path) -> None:
 
 def test_of_two_classes_a_record_has_one_probability_of_each_comment() -> None:
     split = prepare.prepare("synthetic:400", Protocol()).key
-    assert record.probabilities_per_comment(manifest.read(split).classes) == 1
+    assert record.probabilities_per_comment(manifest.read(split).classes, False) == 1
     work = Work(Cell("lsa", "cpu", 0, split), lambda done, total: None)
     work.setup()
     work.load(work.train().artifact)

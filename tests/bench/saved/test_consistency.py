@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests import factories, multiclass_runs, small_runs
+from tests import factories, multiclass_runs, multilabel_runs, small_runs
 from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import measured
 from worthit.datasets.audit.audit import NearDuplicates
@@ -290,6 +290,47 @@ def test_damage_is_refused_with_three_classes(
     with pytest.raises(RunError) as caught:
         run_file.load(file)
     assert str(caught.value) == f"{file} is not a valid run: {message}"
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (part("test", "labels", 0, 2), "data.test.labels has 2; of multi-label data it has 0 and 1"),
+        (
+            lambda raw: raw["data"]["test"]["labels"].pop(),
+            "data.test has 300 ids and 899 labels",
+        ),
+        (
+            lambda raw: raw["data"]["steps"][0]["counts"].__setitem__(0, 301),
+            "data.steps 'without duplicates' has 300 comments, by class (301, 63, 29)",
+        ),
+        (
+            cell("quality", "test", 0, value=1.5),
+            "cell tfidf-cpu: quality.test has 1.5 at place 1; allowed is from 0 to 1",
+        ),
+        (
+            lambda raw: raw["cells"][0]["quality"]["test"].pop(),
+            "cell tfidf-cpu: quality.test has 899 probabilities for 300 comments, 3 each",
+        ),
+        (
+            lambda raw: raw["data"].update(balanced=True),
+            "data.balanced is true, but multi-label data is never balanced",
+        ),
+    ],
+)  # fmt: skip
+def test_damage_of_multi_label_data_is_refused(
+    tmp_path: Path, edit: Callable[[Any], object], message: str
+) -> None:
+    file = damaged(tmp_path, multilabel_runs.run(noises={"tfidf": 2.5}), edit)
+    with pytest.raises(RunError) as caught:
+        run_file.load(file)
+    assert str(caught.value) == f"{file} is not a valid run: {message}"
+
+
+def test_probabilities_of_multi_label_data_need_not_add_to_1(tmp_path: Path) -> None:
+    run = multilabel_runs.run(noises={"tfidf": 2.5})
+    run_file.save(run, tmp_path / "a.json")
+    assert run_file.load(tmp_path / "a.json") == run
 
 
 def test_an_out_of_domain_set_may_have_other_classes(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from tests import factories, multiclass_runs
 from tests.biased_runs import LABELS, VALIDATION, draw, run
 from tests.multiclass_runs import NOISES, THREE
 from worthit.bench.saved import record
-from worthit.reports.analysis import decisions, metrics
-from worthit.reports.analysis.decisions import Calibration, Choice, Decisions
+from worthit.reports.analysis import calibration, metrics
+from worthit.reports.analysis.calibration import Calibration
+from worthit.reports.analysis.decisions import Choice, Decisions
 from worthit.reports.analysis.run_view import accuracy, scores
 from worthit.reports.sections import choices
 
@@ -53,7 +54,9 @@ def test_an_overconfident_model_keeps_its_answers() -> None:
 
 def test_a_fit_of_two_classes_is_a_penalised_logistic_regression() -> None:
     own, labels = np.asarray(draw(VALIDATION, 0.5, 1.0, 2)), np.asarray(VALIDATION)
-    fitted = decisions.fit(np.log(np.stack([1 - own, own], axis=1)), labels, "temperature and bias")
+    fitted = calibration.fit(
+        np.log(np.stack([1 - own, own], axis=1)), labels, "temperature and bias"
+    )
     reference = LogisticRegression(C=1e6).fit(logit(own)[:, None], labels)
     assert fitted.scale == pytest.approx(reference.coef_[0, 0], rel=0.04)  # shrunk to 1
     bias = fitted.biases[1] - fitted.biases[0]
@@ -62,7 +65,7 @@ def test_a_fit_of_two_classes_is_a_penalised_logistic_regression() -> None:
 
 def test_perfect_scores_of_0_and_1_are_fitted() -> None:
     labels = np.asarray(VALIDATION)
-    found = decisions.calibrate(labels.astype(np.float64), labels)
+    found = calibration.calibrate(labels.astype(np.float64), labels)
     assert math.isfinite(found.scale)
     choice = Choice("accuracy", 500, found)
     assert metrics.predicted(choice.decided(labels.astype(np.float64))).tolist() == labels.tolist()
@@ -71,7 +74,7 @@ def test_perfect_scores_of_0_and_1_are_fitted() -> None:
 def test_a_model_that_ranks_worse_than_chance_is_not_turned_around() -> None:
     labels = np.asarray(VALIDATION)
     own = 1 - np.asarray(draw(VALIDATION, 1.0, 0.0, 2))
-    found = decisions.calibrate(own, labels)
+    found = calibration.calibrate(own, labels)
     assert 0 < found.scale < 0.1
     area = metrics.roc_auc(Choice("accuracy", 500, found).calibrated(own), VALIDATION)
     assert area == pytest.approx(metrics.roc_auc(own, VALIDATION))
@@ -156,7 +159,7 @@ def test_biases_of_three_classes_are_found() -> None:
     own = multiclass_runs.draw_scores(labels, 3, 1.5, 1)
     shifted = own * (1.0, 30.0, 1.0)
     shifted /= shifted.sum(axis=1, keepdims=True)
-    found = decisions.calibrate(shifted, np.asarray(labels))
+    found = calibration.calibrate(shifted, np.asarray(labels))
     assert found.method == "temperature and bias"
     calibrated = Choice("accuracy", 1_000, found).calibrated(shifted)
     assert calibrated.sum(axis=1) == pytest.approx(1.0)
