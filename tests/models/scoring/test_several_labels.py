@@ -1,9 +1,11 @@
 """Scores of a model of several labels: one column for each, and the labels that pass."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -61,4 +63,35 @@ def test_without_a_choice_labels_pass_from_half_on() -> None:
     assert saved_choice.applied(None, multilabel=True) is chunks.own_labels
     _, passing = chunks.own_labels(np.array([[0.5, 0.49], [0.9, 0.1]]))
     assert passing.tolist() == [[1, 0], [1, 0]]
-    assert Choice("accuracy", 0).comments == 0
+
+
+def chosen(folder: Path, labels: int = 2) -> Choice:
+    """The exported choice of a threshold of 0.2 for the second label."""
+    first = Choice("macro-f1", 60, offsets=(0.0, 0.0), shares=(0.5, 0.5))
+    second = Choice("macro-f1", 60, offsets=(0.0, float(np.log(4))), shares=(0.9, 0.1))
+    choice = Choice("macro-f1", 60, by_label=(first, second)[:labels])
+    (folder / saved_choice.FILE).write_bytes(msgspec.json.encode(choice))
+    return choice
+
+
+def test_each_label_has_a_threshold_of_its_own(model: Path, score: Any, tmp_path: Path) -> None:
+    choice = chosen(tmp_path)
+    scores, passing = saved_choice.applied(choice, multilabel=True)(
+        np.array([[0.3, 0.3], [0.6, 0.1]])
+    )
+    assert scores.tolist() == [[0.3, 0.3], [0.6, 0.1]]
+    assert passing.tolist() == [[0, 1], [1, 0]]
+    shutil.copytree(model, folder := tmp_path / "exported")
+    chosen(folder)
+    (source := tmp_path / "in.csv").write_text("text\nthe stupid liar\n")
+    code, said = score(source, "--output", tmp_path / "out.jsonl", with_model=folder)
+    assert code == 0
+    assert (
+        "scores are the model's own; predicted are toxic from 0.5, insult from 0.2 on, chosen for "
+        "macro-f1 on 60 validation comments; --raw gives the model's own"
+    ) in said
+    (tmp_path / "out.jsonl").unlink()
+    chosen(folder, labels=1)
+    code, said = score(source, "--output", tmp_path / "out.jsonl", with_model=folder)
+    assert code == 2
+    assert "decision.json is for another number of classes; export the model again" in said
