@@ -34,7 +34,7 @@ class FigureSpec:
     read: Read  # in the unit of the headings
     bounds: Bound | None = None  # between which it is known; None: those that its origin implies
     _: KW_ONLY
-    heading: str = ""  # in the results and in `compare`; a comma separates the unit
+    heading: str = ""  # in the results, in `compare` and on the page; a comma separates the unit
     number: Callable[[float], str] = significant  # how tables write the value
     results: bool = False  # whether the results table has this column
     optional: bool = False  # tables show it only if some cell has a value
