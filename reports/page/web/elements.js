@@ -10,7 +10,7 @@ function element(tag, attributes = {}, ...children) {
     else if (value === true) made.setAttribute(name, "");
     else if (value !== false && value !== null) made.setAttribute(name, value);
   }
-  made.append(...children.flat());
+  made.append(...children.flat(Infinity));
   return made;
 }
 
@@ -20,7 +20,7 @@ function byId(id) {
 
 /* Replaces what an element contains. */
 function fill(id, ...children) {
-  byId(id).replaceChildren(...children.flat());
+  byId(id).replaceChildren(...children.flat(Infinity));
 }
 
 /* Numbers the reasons below a table, each once. */

@@ -10,10 +10,11 @@ function drawFrontier() {
   const points = drawn.map((each) => placed(each, frame));
   const cascades = cascadePoints(frame);
   const target = byId("plot");
-  const height = isNarrow() ? 330 : 430;
+  const height = isNarrow() ? 330 : 400;
   const inside = { width: target.clientWidth - 75, height: height - 65 };
-  const labels = isNarrow() ? [] : labelled(points, frame, inside);
-  const traces = [...frontierLines(points, frame), ...cascades, ...points.map(pointTrace)];
+  const hexagons = cascades.map(({ x, y }) => ({ x: x[0], y: y[0] }));
+  const labels = isNarrow() ? [] : labelled(points, hexagons, frame, inside);
+  const traces = [...frontierLines(points), ...cascades, ...points.map(pointTrace)];
   const shapes = [...zeroLine(frame, "x"), ...zeroLine(frame, "y"), ...majorityLine(frame)];
   draw(target, traces, layout({
     height, xaxis: frame.x.axis, yaxis: frame.y.axis, shapes, annotations: labels,
@@ -211,48 +212,60 @@ function majorityLine(frame) {
   return [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line, label }];
 }
 
+/* Where a label may stand: its anchor, and its distance up and to the right in pixels. */
 const LABEL_PLACES = [
-  ["left", 0, 11], ["right", 0, -11], ["center", 17, 0], ["center", -17, 0],
+  ["left", 0, 10], ["right", 0, -10], ["center", 17, 0], ["center", -17, 0],
   ["left", 14, 9], ["left", -14, 9], ["right", 14, -9], ["right", -14, -9],
 ]; // prettier-ignore
 
 /* The name of each point where it hides least, as annotations of plotly. */
-function labelled(points, frame, inside) {
-  const pixel = (axis, value, size) => {
-    const [low, high] = axis.axis.range;
-    return ((axis.isLog ? Math.log10(value) : value) - low) / (high - low) * size;
-  }; // prettier-ignore
-  const centres = points.map(({ at }) => [pixel(frame.x, at.x, inside.width), pixel(frame.y, at.y, inside.height)]);
-  const taken = centres.map(([x, y]) => [x - 8, x + 8, y - 8, y + 8]);
-  const bars = points.flatMap((point, i) => barBoxes(point, centres[i], frame, inside, pixel));
-  return points.map(({ one, at, judged }, i) => {
-    const [x, y] = centres[i];
-    const width = 6.6 * one.label.length;
-    const boxes = LABEL_PLACES.map(([anchor, up, right]) => {
-      const left = x + right - (anchor === "right" ? width : anchor === "center" ? width / 2 : 0);
-      return [left, left + width, y + up - 7, y + up + 7];
-    });
+function labelled(points, others, frame, inside) {
+  const toPixels = ({ x, y }) => [pixel(frame.x, x, inside.width), pixel(frame.y, y, inside.height)];
+  const centres = points.map(({ at }) => toPixels(at));
+  const taken = [...centres, ...others.map(toPixels)].map(([x, y]) => [x - 8, x + 8, y - 8, y + 8]);
+  const bars = points.map((point, i) => barBoxes(point, centres[i], frame, inside));
+  return points.map((point, i) => {
+    const boxes = LABEL_PLACES.map((place) => labelBox(point.one.label, place, centres[i], bars[i]));
     const hidden = boxes.map(
       (box) =>
         3 * taken.filter((other, j) => j !== i && overlaps(box, other)).length +
-        bars.filter((other) => overlaps(box, other)).length +
+        bars.flat().filter((other) => overlaps(box, other)).length +
         5 * (box[0] < 0 || box[1] > inside.width || box[2] < 0 || box[3] > inside.height),
     );
     const best = hidden.indexOf(Math.min(...hidden));
     taken.push(boxes[best]);
-    const [anchor, up, right] = LABEL_PLACES[best];
-    const off = judged.kind === "misses";
-    return {
-      x: frame.x.isLog ? Math.log10(at.x) : at.x, y: frame.y.isLog ? Math.log10(at.y) : at.y,
-      text: forPlotly(one.label), showarrow: false, xanchor: anchor, yanchor: "middle",
-      xshift: right, yshift: up, opacity: off ? 0.6 : 1,
-      font: { size: 11.5, color: off ? palette().off : palette().ink },
-    }; // prettier-ignore
+    return annotation(point, boxes[best], centres[i], frame);
   });
 }
 
+function pixel({ axis: { range }, isLog }, value, size) {
+  const [low, high] = range;
+  return (((isLog ? Math.log10(value) : value) - low) / (high - low)) * size;
+}
+
+/* The box of a label in pixels, beside the interval along the horizontal axis. */
+function labelBox(label, [anchor, up, right], [x, y], bars) {
+  const width = 6.6 * label.length;
+  const beside = up ? [] : bars.filter(([left, end]) => end - left > 6);
+  let left = x + right - (anchor === "right" ? width : anchor === "center" ? width / 2 : 0);
+  for (const [start, end] of beside) {
+    left = anchor === "left" ? Math.max(left, end + 4) : Math.min(left, start - 4 - width);
+  }
+  return [left, left + width, y + up - 7, y + up + 7];
+}
+
+function annotation({ one, at, judged }, [left, , bottom, top], [x, y], frame) {
+  const isOff = judged.kind === "misses";
+  return {
+    x: frame.x.isLog ? Math.log10(at.x) : at.x, y: frame.y.isLog ? Math.log10(at.y) : at.y,
+    text: forPlotly(one.label), showarrow: false, xanchor: "left", yanchor: "middle",
+    xshift: left - x, yshift: (bottom + top) / 2 - y,
+    font: { size: 11.5, color: isOff ? palette().muted : palette().ink },
+  }; // prettier-ignore
+}
+
 /* The boxes that the intervals of a point cover, in pixels. */
-function barBoxes({ x, y, bars }, [centreX, centreY], frame, inside, pixel) {
+function barBoxes({ x, y, bars }, [centreX, centreY], frame, inside) {
   const boxes = [];
   if (bars.x) {
     const ends = [x.low, x.high].map((value) => pixel(frame.x, frame.x.place(value), inside.width));

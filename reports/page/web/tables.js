@@ -11,7 +11,7 @@ function showAnswers() {
       texts.length ? [element("h3", {}, title), element("ul", {}, texts.map((text) => element("li", {}, text)))] : [];
     const details = [...lines("Reasons", reasons), ...lines("What could change the verdict", changes)];
     const doubts = [run.incomplete, ...warnings, run.noise, run.disturbed].filter(Boolean);
-    return element("article", { class: "answer" },
+    return element("article", { class: hasRuns ? "answer several" : "answer" },
       name,
       element(hasRuns ? "h2" : "h1", { class: "headline" }, headline),
       element("p", { class: "summary" }, run.summary),
@@ -144,7 +144,7 @@ function showConfusion() {
 
 function matrix(one, counts) {
   const { classes } = one.run;
-  const head = element("tr", {}, element("th", { scope: "col" }, "true ↓ predicted →"),
+  const head = element("tr", {}, element("th", { scope: "col" }, "true \\ predicted"),
     classes.map((name) => element("th", { scope: "col" }, name))); // prettier-ignore
   const body = counts.map((row, index) => {
     const sum = row.reduce((a, b) => a + b, 0) || 1;
@@ -156,6 +156,6 @@ function matrix(one, counts) {
     return element("tr", {}, element("th", { scope: "row" }, classes[index]), cells);
   });
   const caption = element("caption", { class: "hidden" }, `Confusion matrix of ${one.label}`);
-  const attributes = { class: "scroll matrix", tabindex: "0", role: "region", "aria-label": `Confusion matrix of ${one.label}` };
+  const attributes = { class: classes.length > 4 ? "scroll matrix many" : "scroll matrix", tabindex: "0", role: "region", "aria-label": `Confusion matrix of ${one.label}` };
   return element("div", attributes, element("table", {}, caption, element("thead", {}, head), element("tbody", {}, body)));
 }

@@ -22,9 +22,9 @@ const PALETTES = {
   },
 };
 
-const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "star", "cross", "x",
-  "triangle-left", "triangle-right", "pentagon"]; // prettier-ignore
-const SYMBOL_SIGNS = ["●", "■", "◆", "▲", "▼", "★", "✚", "✖", "◀", "▶", "⬟"];
+const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "star", "triangle-left",
+  "triangle-right", "cross", "x", "pentagon"]; // prettier-ignore
+const SYMBOL_SIGNS = ["●", "■", "◆", "▲", "▼", "★", "◀", "▶", "✚", "✖", "⬟"];
 
 const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
 

@@ -29,11 +29,26 @@ const SPECS = new Map(
 const MODELS = [...new Set(DATA.runs.flatMap((run) => run.models.map((model) => model.model)))];
 const DEVICES = [...new Set(DATA.runs.flatMap((run) => run.models.map((model) => model.device)))];
 
+/* Prices that hold for all runs; only that of the machine differs. The first run that has one decides. */
+const SHARED_PRICES = [
+  "electricity_per_kwh", "api_per_million", "price_in_per_million", "price_out_per_million",
+]; // prettier-ignore
+
+function startPrices() {
+  const shared = { volume: DATA.runs[0].prices.volume };
+  for (const key of SHARED_PRICES) {
+    shared[key] = DATA.runs.map((run) => run.prices[key]).find((price) => price !== null) ?? null;
+  }
+  return DATA.runs.map(({ prices }) => ({
+    machine_per_hour: prices.machine_per_hour, part_per_hour: { ...prices.part_per_hour }, ...shared,
+  })); // prettier-ignore
+}
+
 const view = {
   x: { key: "compute_ms", isLog: true },
   y: { key: "accuracy", isLog: false },
   limits: new Map(), // key of a figure → its limit
-  prices: DATA.runs.map((run) => ({ ...run.prices, part_per_hour: { ...run.prices.part_per_hour } })),
+  prices: startPrices(), // one for each run
   hidden: { models: new Set(), devices: new Set(), runs: new Set() },
 };
 
