@@ -39,7 +39,9 @@ def disturbed(model: str) -> record.CellRecord:
     by = dataclasses.replace(rate.comments_per_s, disturbed="another program")
     core = dataclasses.replace(rate.core_ms, disturbed="another program")
     machine = dataclasses.replace(rate, comments_per_s=by, core_ms=core)
-    return dataclasses.replace(base, throughput=dataclasses.replace(base.throughput, machine=machine))
+    return dataclasses.replace(
+        base, throughput=dataclasses.replace(base.throughput, machine=machine)
+    )
 
 
 def cells() -> tuple[record.CellRecord, ...]:
@@ -52,7 +54,9 @@ def cells() -> tuple[record.CellRecord, ...]:
         cuda("llama", 1),
         estimated("word2vec"),
         disturbed("embeddings"),
-        dataclasses.replace(priced_runs.cell("static"), quality=None, failures=("quality: memory",)),
+        dataclasses.replace(
+            priced_runs.cell("static"), quality=None, failures=("quality: memory",)
+        ),
         endpoint(),
     )
 

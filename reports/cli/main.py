@@ -78,9 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         "--suspects": "print the N test comments whose labels are most likely wrong",
     }.items():
         report.add_argument(option, type=int, metavar="N", help=about)
-    report.add_argument(
-        "--html", action="store_true", help="also write RUN/report.html, one file"
-    )
+    report.add_argument("--html", action="store_true", help="also write RUN/report.html, one file")
     output = f"where to write the report (RUN; with options RUN{_WITH_OPTIONS})"
     report.add_argument("--output", type=Path, metavar="FOLDER", help=output)
     options.add(report.add_argument, new_run=False)

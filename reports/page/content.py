@@ -86,7 +86,8 @@ def _run(measured: Run) -> Value:
         "limits": _limits(analysis.options),
         "models": [_model(analysis, cell) for cell in first_seeds(run)],
         "cascades": [
-            _cascade(analysis, number, test.cascade) for number, test in enumerate(analysis.cascades)
+            _cascade(analysis, number, test.cascade)
+            for number, test in enumerate(analysis.cascades)
         ],
         "no_cascades": "" if analysis.cascades else plain(cascade.why_none(run, analysis.values)),
         "curves": _curves(analysis),
@@ -94,7 +95,10 @@ def _run(measured: Run) -> Value:
 
 
 def _machine(run: Run) -> str:
-    parts = (f"{run.machine['cpu']}, {run.machine['cores_allowed']} cores", *run.machine["accelerators"])
+    parts = (
+        f"{run.machine['cpu']}, {run.machine['cores_allowed']} cores",
+        *run.machine["accelerators"],
+    )
     return ", ".join(parts)
 
 

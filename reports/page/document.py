@@ -109,4 +109,3 @@ def files(content: dict[str, Any], *, single: bool) -> dict[str, str]:
     plotly = plotly_script()
     page = {"index.html": render(content, plotly, single=single)}
     return page if single else page | {PLOTLY_FILE: plotly}
-

@@ -46,7 +46,9 @@ def test_without_a_run_it_is_the_latest_complete_one_in_a_folder(
 
 
 def test_several_runs_become_one_file(project: Path) -> None:
-    assert main.main(["page", "a", "worthit-runs/c.json", "--single", "--output", "new/x.html"]) == 0
+    assert (
+        main.main(["page", "a", "worthit-runs/c.json", "--single", "--output", "new/x.html"]) == 0
+    )
     assert [file.name for file in (project / "new").iterdir()] == ["x.html"]
     assert shown(project / "new" / "x.html") == ["run-a", "run-c"]
     assert "var Plotly" in (project / "new" / "x.html").read_text("utf-8")

@@ -40,7 +40,9 @@ def test_the_policy_allows_these_scripts_and_styles_and_nothing_else(single: boo
     assert len(scripts) == len(document._SCRIPTS) + single
     assert allowed["default-src"] == ["'none'"]
     assert set(allowed["script-src"]) - {"'strict-dynamic'"} == hashes(scripts)
-    assert set(allowed["style-src"]) == hashes(re.findall(r"<style[^>]*>(.*?)</style>", page, re.DOTALL))
+    assert set(allowed["style-src"]) == hashes(
+        re.findall(r"<style[^>]*>(.*?)</style>", page, re.DOTALL)
+    )
     assert "unsafe" not in str(allowed)
     assert ("'strict-dynamic'" in allowed["script-src"]) == (not single)
 
@@ -54,7 +56,9 @@ def test_nothing_of_the_page_is_elsewhere() -> None:
 
 def test_names_of_others_cannot_end_the_element_of_the_data() -> None:
     page = rendered(single=True, run_id=page_runs.HOSTILE)
-    (data,) = re.findall(r'<script type="application/json" id="content">(.*?)</script>', page, re.DOTALL)
+    (data,) = re.findall(
+        r'<script type="application/json" id="content">(.*?)</script>', page, re.DOTALL
+    )
     assert json.loads(data)["runs"][0]["id"].startswith("</script><img src=x")
     assert "<" not in data
     assert "<img" not in page
