@@ -4,16 +4,15 @@ Pure: the same runs give the same value. It contains no comment text. Names come
 every text is made safe to show; `document` makes the whole safe to embed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis import cascade, figures, metrics, paired_tests, prices
-from worthit.reports.analysis import costs as compared_costs
+from worthit.reports.analysis import bounds, cascade, figures, metrics, paired_tests
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.figure_spec import FigureSpec
-from worthit.reports.analysis.frontier import CascadePoint, CascadeStanding, Point
+from worthit.reports.analysis.frontier import CascadeStanding, Point
 from worthit.reports.analysis.run_view import first_seeds, name, scores
 from worthit.reports.options import ReportOptions
 from worthit.reports.page import cost_parts, values
@@ -131,7 +130,7 @@ def _model(analysis: Analysis, cell: CellRecord) -> Value:
         for point in one.points
         if point.cell == cell.name
     }
-    any_point = next(iter(points.values()))
+    any_point = next(iter(points.values()))  # what is read of it is the same at each cost
     differ = paired_tests.differ(analysis.pairs)
     return {
         "label": name(run, cell),
@@ -166,7 +165,7 @@ def _standing(point: Point) -> Value:
 def _confusion(run: Run, cell: CellRecord) -> Value:
     """The confusion matrix, or why there is none."""
     if cell.quality is None:
-        reason = values.figure(figures.FIGURES[1].bounded(run, cell), percent)["reason"]
+        reason = plain(bounds.test_accuracy(run, cell).figure.reason)
         return {"confusion": None, "no_confusion": reason}
     if getattr(run.data, "multilabel", False):
         return {"confusion": None, "no_confusion": "a comment may have several labels"}

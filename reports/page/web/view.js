@@ -149,7 +149,7 @@ function standings(runIndex, key) {
     const prices = view.prices[runIndex];
     return rank(models, models.map((model) => scoringPrice(model.cost_parts, prices)));
   }
-  return models[0].standings[key] ? models.map((model) => model.standings[key]) : null;
+  return models[0]?.standings[key] ? models.map((model) => model.standings[key]) : null;
 }
 
 /* The standing of a model at a cost; null if the cost is not ranked. */
