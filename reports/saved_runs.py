@@ -37,3 +37,16 @@ def load(file: Path) -> record.Run:
     except OptionError as error:
         raise RunError(f"{file} is not a valid run: {error}") from error
     return run
+
+
+def latest(folder: Path) -> Path:
+    """The file of the latest complete run of a folder.
+
+    Raises:
+        RunError: there is none.
+    """
+    runs = dict(run_file.readable(folder.glob("*.json")))
+    complete = [name for name, run in runs.items() if run.complete]
+    if not complete:
+        raise RunError(f"no complete run in {folder}; measure one with: worthit run")
+    return folder / f"{max(complete, key=lambda name: runs[name].started_at)}.json"

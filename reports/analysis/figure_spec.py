@@ -35,7 +35,7 @@ class FigureSpec:
     read: Read  # in the unit of the headings
     bounds: Bound | None = None  # between which it is known; None: those that its origin implies
     _: KW_ONLY
-    heading: str = ""  # in the results and in `compare`; a comma separates the unit
+    heading: str = ""  # in the results, in `compare` and on the page; a comma separates the unit
     of_labels: str = ""  # the same for several labels, if it differs
     number: Callable[[float], str] = significant  # how tables write the value
     results: bool = False  # whether the results table has this column

@@ -15,7 +15,7 @@ from worthit.bench import terminal
 from worthit.datasets.errors import OptionError, OutputError, RunError, WorthitError
 from worthit.reports import options, saved_runs
 from worthit.reports.analysis import objective
-from worthit.reports.cli import check_model, run, score
+from worthit.reports.cli import check_model, page, run, score
 
 # widths of columns; with the gaps, tables are 80 wide
 _DOCTOR_WIDTHS = (18, 14, 8, 7, 25)
@@ -78,9 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         "--suspects": "print the N test comments whose labels are most likely wrong",
     }.items():
         report.add_argument(option, type=int, metavar="N", help=about)
-    report.add_argument(
-        "--html", action="store_true", help="also write RUN/report.html, a page of one file"
-    )
+    report.add_argument("--html", action="store_true", help="also write RUN/report.html, one file")
     output = f"where to write the report (RUN; with options RUN{_WITH_OPTIONS})"
     report.add_argument("--output", type=Path, metavar="FOLDER", help=output)
     options.add(report.add_argument, new_run=False)
@@ -98,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     output = "write Markdown to FILE, print the verdict only"
     compare.add_argument("--output", type=Path, metavar="FILE", help=output)
 
+    explore = page.add_to(commands, _run_file)
     scoring = score.add_to(commands)
     runs = add("runs", _runs, "list the saved runs")
     readme = add("readme", _readme, "fill the READMEs' results from committed runs")
@@ -109,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     check = "change nothing; exit code 1 if results are stale"
     readme.add_argument("--check", action="store_true", help=check)
     doctor = add("doctor", _doctor, "check the instruments against known quantities")
-    in_project = (report, compare, runs, readme, doctor, *scoring)
+    in_project = (report, compare, explore, runs, readme, doctor, *scoring)
     check_model.add_to(commands)
     root = "project folder (default: the current folder)"
     for command in in_project:
@@ -136,7 +135,7 @@ def _report(parsed: argparse.Namespace) -> int:
         if most is not None:
             lines += ["", *describe(asked, most, width)]
     folder = parsed.output or file.with_name(file.stem + _WITH_OPTIONS * bool(given))
-    summary = publish.publish(saved, file, given, folder=folder, as_page=parsed.html)
+    summary = publish.publish(saved, file, given, folder=folder, as_html=parsed.html)
     print(summary, *lines, sep="\n")
     return 0
 

@@ -18,14 +18,14 @@ def publish(
     options: Mapping[str, str] | None = None,
     *,
     folder: Path | None = None,
-    as_page: bool = False,
+    as_html: bool = False,
 ) -> str:
     """Write `RUN/README.md` and its pictures beside `RUN.json`.
 
     Args:
         options: flag → text; they replace the options that the run was measured with.
         folder: where to write them instead.
-        as_page: whether to write `RUN/report.html` too, a page of one file.
+        as_html: whether to write `RUN/report.html` too, one file.
 
     Returns:
         The results table for a terminal, and the files.
@@ -38,7 +38,7 @@ def publish(
     verdict = rules.decide(analysis)
     folder = folder or run_file.with_suffix("")
     try:
-        files = {**_write(analysis, verdict, folder, as_page=as_page), "run": run_file}
+        files = {**_write(analysis, verdict, folder, as_html=as_html), "run": run_file}
     except OSError as error:
         raise OutputError(
             f"the report cannot be written ({error.strerror}: {error.filename or folder}); "
@@ -48,18 +48,18 @@ def publish(
     return "\n".join([report.brief(analysis, verdict), "", *lines])
 
 
-def _write(analysis: Analysis, verdict: Verdict, folder: Path, *, as_page: bool) -> dict[str, Path]:
+def _write(analysis: Analysis, verdict: Verdict, folder: Path, *, as_html: bool) -> dict[str, Path]:
     from worthit.reports.pictures import pictures  # matplotlib takes half a second to import
 
     folder.mkdir(parents=True, exist_ok=True)
     files = {"report": folder / "README.md"}  # GitHub shows it with the folder
     text = report.render(analysis, verdict, pictures.draw(analysis, folder))
     files["report"].write_text(text, "utf-8")
-    if as_page:
-        from worthit.reports.publish.page import page
+    if as_html:
+        from worthit.reports.publish import report_html
 
-        files["page"] = folder / "report.html"
-        files["page"].write_text(page(text, folder), "utf-8")
+        files["html"] = folder / "report.html"
+        files["html"].write_text(report_html.as_html(text, folder), "utf-8")
     return files
 
 

@@ -27,6 +27,11 @@ def escaped(character: str) -> str:
     """A character that no terminal, Markdown or HTML interprets as a command."""
     if character in _MARKDOWN:
         return "\\" + character
+    return html.escape(visible(character), quote=False)
+
+
+def visible(character: str) -> str:
+    """A character, or its escape sequence if it controls how text around it is shown."""
     if unicodedata.category(character) in _COMMANDS:
         return character.encode("unicode_escape").decode("ascii")
-    return html.escape(character, quote=False)
+    return character

@@ -1,4 +1,4 @@
-"""A report as a page of one file, with its pictures inside.
+"""A report as one HTML file, with its pictures inside.
 
 markdown-it-py renders the Markdown. A saved run can come from anyone: the only raw HTML that passes is
 that of folds and of the glossary's anchors, and the page's content security policy forbids scripts and
@@ -43,8 +43,8 @@ $body
 """)
 
 
-def page(markdown: str, folder: Path) -> str:
-    """The HTML page of a report.
+def as_html(markdown: str, folder: Path) -> str:
+    """A report as HTML.
 
     Args:
         markdown: the report, as in its `README.md`.

@@ -1,4 +1,4 @@
-"""reports/publish/page.py: a report as one file that makes no requests."""
+"""reports/publish/report_html.py: a report as one file that makes no requests."""
 
 import re
 from pathlib import Path
@@ -8,14 +8,14 @@ import pytest
 from tests.small_runs import cell, run
 from worthit.bench.saved import run_file
 from worthit.reports.cli import main
-from worthit.reports.publish.page import page
+from worthit.reports.publish.report_html import as_html
 
 
 def test_a_report_becomes_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "a.json"
     run_file.save(run(cell(), cell(model="tfidf")), file)
     assert main.main(["report", str(file), "--html"]) == 0
-    assert "page:" in capsys.readouterr().out
+    assert "html:" in capsys.readouterr().out
     found = (tmp_path / "a" / "report.html").read_text("utf-8")
     report = (tmp_path / "a" / "README.md").read_text("utf-8")
     sources = re.findall(r'<img [^>]*src="([^"]*)"', found)
@@ -27,7 +27,7 @@ def test_a_report_becomes_one_file(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_foreign_html_is_escaped(tmp_path: Path) -> None:
-    found = page(
+    found = as_html(
         "# A <b>run\n\n<script>alert(1)</script>\n\na <i onclick=x>b</i>\n\n"
         "<details><summary>All</summary>\n\nfolded\n\n</details>\n\n[x](javascript:alert(1))\n",
         tmp_path,
@@ -42,7 +42,7 @@ def test_foreign_html_is_escaped(tmp_path: Path) -> None:
 
 def test_a_picture_may_have_a_name_in_any_letters(tmp_path: Path) -> None:
     (tmp_path / "confusion-модель.png").write_bytes(b"picture")
-    assert 'src="data:image/png;base64,cGljdHVyZQ=="' in page(
+    assert 'src="data:image/png;base64,cGljdHVyZQ=="' in as_html(
         "# A\n\n![a](confusion-модель.png)\n", tmp_path
     )
 

@@ -1,0 +1,1 @@
+"""A page to explore saved runs: static HTML without a server or requests."""

@@ -1,0 +1,151 @@
+"use strict";
+
+/* Learning curves and cascades, with their tables. */
+
+function drawLearning() {
+  const curves = shownRuns().flatMap((runIndex) =>
+    DATA.runs[runIndex].curves.map((curve) => ({ ...curve, one: entryOf(runIndex, curve.label), runIndex })),
+  );
+  const visible = curves.filter(({ one }) => shown().includes(one));
+  byId("learning-card").hidden = !DATA.runs.some((run) => run.curves.length);
+  if (byId("learning-card").hidden) return;
+  if (!byId("learning-accuracy")) {
+    fill("learning",
+      element("div", { class: "pair" },
+        element("div", { id: "learning-accuracy", class: "plot", role: "img", "aria-label": "Plot of accuracy by training comments; the table below has the same figures" }),
+        element("div", { id: "learning-time", class: "plot", role: "img", "aria-label": "Plot of training time by training comments; the table below has the same figures" })),
+      element("p", { class: "note" }, "Test accuracy of the models’ own answers, with 95 % intervals, on the same test comments."),
+      element("details", {}, element("summary", {}, "The curves as a table"), element("div", { id: "learning-table" }))); // prettier-ignore
+  }
+  const sizes = [...new Set(visible.flatMap(({ points }) => points.map((point) => point.comments)))].sort((a, b) => a - b);
+  const across = logAxis("training comments (log)", sizes[0] ?? 1, sizes.at(-1) ?? 10, {
+    tickvals: sizes, ticktext: sizes.map((size) => size.toLocaleString("en-US")),
+  }); // prettier-ignore
+  const shares = visible.flatMap(({ points }) => points.flatMap(({ accuracy }) => [100 * accuracy.low, 100 * accuracy.high]));
+  const seconds = visible.flatMap(({ points }) => points.map((point) => point.train_s.value)).filter((value) => value > 0);
+  const lines = (key, scale) => visible.map((curve) => curveTrace(curve, key, scale));
+  draw("learning-accuracy", lines("accuracy", 100), layout({
+    height: 320, showlegend: true, xaxis: across, yaxis: linearAxis("test accuracy, %", ...ends(shares)),
+  })); // prettier-ignore
+  draw("learning-time", lines("train_s", 1), layout({
+    height: 320, showlegend: true, xaxis: across, yaxis: logAxis("training, s (log)", ...ends(seconds)),
+  })); // prettier-ignore
+  tableOfCurves(visible);
+}
+
+/* The model that a curve or cascade is of. Seeds share one entry. */
+function entryOf(runIndex, label) {
+  return ENTRIES.find((one) => one.runIndex === runIndex && one.model.label === label);
+}
+
+function ends(values) {
+  return values.length ? [Math.min(...values), Math.max(...values)] : [1, 10];
+}
+
+function nameIn(runIndex, label) {
+  return hasRuns ? `${label} · ${letter(runIndex)}` : label;
+}
+
+function curveTrace({ label, points, one, runIndex }, key, scale) {
+  const known = points.filter((point) => point[key].value !== null);
+  const bars = known.map((point) => errorBar(point[key], scale));
+  const colour = one.colour;
+  return {
+    type: "scatter",
+    mode: "lines+markers",
+    name: forPlotly(nameIn(runIndex, label)),
+    x: known.map((point) => point.comments),
+    y: known.map((point) => scale * point[key].value),
+    line: { color: colour, width: 1.8, dash: ofCycle(["solid", "dash", "dot", "dashdot"], runIndex) },
+    marker: { symbol: one.symbol, size: 8, color: colour },
+    error_y: {
+      type: "data", symmetric: false, color: colour, thickness: 1, width: 2,
+      array: bars.map((bar) => bar?.array[0] ?? 0), arrayminus: bars.map((bar) => bar?.arrayminus[0] ?? 0),
+      visible: bars.some(Boolean),
+    },
+    hoverinfo: "text",
+    hovertext: known.map((point) => tooltip([
+      nameIn(runIndex, label), `${point.comments.toLocaleString("en-US")} training comments`,
+      `test accuracy: ${withInterval(point.accuracy)}`, `training, s: ${figureText(point.train_s)}`,
+    ])),
+  }; // prettier-ignore
+}
+
+function tableOfCurves(visible) {
+  const notes = new Footnotes();
+  const rows = visible.flatMap(({ label, points, runIndex }) =>
+    points.map((point) => [
+      nameIn(runIndex, label),
+      { text: point.comments.toLocaleString("en-US"), sort: point.comments },
+      entry(point.accuracy, notes),
+      entry(point.train_s, notes),
+    ]),
+  );
+  const headings = ["model", "training comments", "test accuracy (95 % interval)", "training, s"];
+  fill("learning-table", sortableTable("learning", "Learning curves", headings, rows), notes.list());
+}
+
+function drawCascades() {
+  const isShown = (runIndex, label) => shown().some((one) => one === entryOf(runIndex, label));
+  const visible = shownRuns().flatMap((runIndex) =>
+    DATA.runs[runIndex].cascades
+      .filter((cascade) => isShown(runIndex, cascade.cheap) && isShown(runIndex, cascade.expensive))
+      .map((cascade) => ({ cascade, runIndex })),
+  );
+  const whyNone = shownRuns().map((index) => nameIn(index, DATA.runs[index].no_cascades)).filter(Boolean);
+  if (!visible.length) {
+    fill("cascades", element("p", { class: "note" }, whyNone.join(" ") || "No cascade of the models shown."));
+    return;
+  }
+  if (!byId("cascades-plot")) {
+    fill("cascades",
+      element("p", { class: "note" }, "A cheap model answers when it is confident, and passes the rest on. A line runs from the cheap model alone to the expensive one; the hexagon is the selected threshold."),
+      element("div", { id: "cascades-plot", class: "plot", role: "img", "aria-label": "Plot of the cascades; the table below has the same figures" }),
+      element("div", { id: "cascades-table" })); // prettier-ignore
+  }
+  const points = visible.flatMap(({ cascade }) => cascade.sweep);
+  const shares = points.map((point) => 100 * point.accuracy.value);
+  draw("cascades-plot", visible.flatMap(cascadeTraces), layout({
+    height: 340, showlegend: true,
+    xaxis: logAxis("compute at the best batch size, core-ms/comment (log)", ...ends(points.map((point) => point.compute_ms))),
+    yaxis: linearAxis("test accuracy, %", ...ends(shares)),
+  })); // prettier-ignore
+  tableOfCascades(visible);
+}
+
+function cascadeTraces({ cascade, runIndex }, number) {
+  const { colour } = entryOf(runIndex, cascade.expensive);
+  const text = (point) => tooltip([
+    nameIn(runIndex, cascade.label), `passed on: ${percent(point.passed_share)}`,
+    `test accuracy: ${withInterval(point.accuracy)}`, `compute, core-ms/comment: ${significant(point.compute_ms)}`,
+  ]); // prettier-ignore
+  const shared = { type: "scatter", hoverinfo: "text" };
+  return [
+    {
+      ...shared, mode: "lines", name: forPlotly(nameIn(runIndex, cascade.label)),
+      x: cascade.sweep.map((point) => point.compute_ms), y: cascade.sweep.map((point) => 100 * point.accuracy.value),
+      line: { color: colour, width: 1.8, dash: ofCycle(["solid", "dash", "dashdot", "dot"], number) },
+      hovertext: cascade.sweep.map(text),
+    },
+    {
+      ...shared, mode: "markers", showlegend: false, x: [cascade.compute_ms], y: [100 * cascade.accuracy.value],
+      marker: { symbol: "hexagon", size: 12, color: colour, line: { color: palette().ink, width: 1.2 } },
+      hovertext: [text(cascade)],
+    },
+  ]; // prettier-ignore
+}
+
+function tableOfCascades(visible) {
+  const rows = visible.map(({ cascade, runIndex }) => [
+    nameIn(runIndex, cascade.label),
+    { text: cascade.threshold.toFixed(2), sort: cascade.threshold },
+    { text: percent(cascade.passed_share), sort: cascade.passed_share },
+    { text: withInterval(cascade.accuracy), sort: cascade.accuracy.value },
+    { text: withInterval(cascade.difference), sort: cascade.difference.value },
+    { text: percent(cascade.saved_share), sort: cascade.saved_share },
+    cascade.standing,
+  ]);
+  const headings = ["cascade", "threshold", "passed on", "test acc (95 % interval)",
+    "points against expensive alone", "compute saved, at least", "standing"]; // prettier-ignore
+  fill("cascades-table", sortableTable("cascades", "Cascades", headings, rows));
+}

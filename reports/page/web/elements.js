@@ -1,0 +1,106 @@
+"use strict";
+
+/* Elements of the page. Text is only ever set as text, never as markup. */
+
+/* An element with attributes, and children that are elements or texts. `on…` are listeners. */
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value !== null) made.setAttribute(name, value);
+  }
+  made.append(...children.flat(Infinity));
+  return made;
+}
+
+function byId(id) {
+  return document.getElementById(id);
+}
+
+/* Replaces what an element contains. */
+function fill(id, ...children) {
+  byId(id).replaceChildren(...children.flat(Infinity));
+}
+
+/* Numbers the reasons below a table, each once. */
+class Footnotes {
+  #numbers = new Map();
+
+  mark(reason) {
+    if (!this.#numbers.has(reason)) this.#numbers.set(reason, this.#numbers.size + 1);
+    return `[${this.#numbers.get(reason)}]`;
+  }
+
+  list() {
+    const lines = [...this.#numbers].map(([reason, number]) => element("li", {}, `[${number}] ${reason}`));
+    return lines.length ? [element("ul", { class: "notes" }, lines)] : [];
+  }
+}
+
+/* An entry of a table: its text, and what it is sorted by. Missing values go last in any order. */
+function entry(figure, notes) {
+  let text = withInterval(figure);
+  const reason = figure.disturbed ? `disturbed: ${figure.disturbed}` : figure.reason;
+  if (reason) text += ` ${notes.mark(reason)}`;
+  return { text, sort: figure.value, kind: figure.estimated ? "estimate" : "" };
+}
+
+const chosenOrder = new Map(); // id of a table → {column, descending}, kept when its figures change
+
+/* A table that sorts by the buttons in its headings.
+ *
+ * Rows are lists of texts or of {text, sort, kind}; the first column holds names. */
+function sortableTable(id, caption, headings, rows) {
+  const body = element("tbody");
+  const table = element("table", {}, element("caption", { class: "hidden" }, caption));
+  const cells = headings.map((heading, column) => {
+    const button = element("button", { type: "button", onclick: () => choose(column) }, heading);
+    return element("th", { scope: "col" }, button);
+  });
+  table.append(element("thead", {}, element("tr", {}, cells)), body);
+
+  function choose(column) {
+    const now = chosenOrder.get(id);
+    const descending = now?.column === column ? !now.descending : false;
+    chosenOrder.set(id, { column, descending });
+    sort();
+  }
+
+  function sort() {
+    const order = chosenOrder.get(id);
+    cells.forEach((cell, column) => {
+      const direction = order?.descending ? "descending" : "ascending";
+      if (order?.column === column) cell.setAttribute("aria-sort", direction);
+      else cell.removeAttribute("aria-sort");
+    });
+    const sorted = order ? [...rows].sort(compareBy(order)) : rows;
+    body.replaceChildren(...sorted.map(rowElement));
+  }
+
+  sort();
+  const attributes = { class: "scroll", tabindex: "0", role: "region", "aria-label": caption };
+  return element("div", attributes, table);
+}
+
+function compareBy({ column, descending }) {
+  const sign = descending ? -1 : 1;
+  const key = (row) => (row[column]?.sort !== undefined ? row[column].sort : row[column]);
+  return (one, other) => {
+    const [a, b] = [key(one), key(other)];
+    if (a === null || b === null) return (a === null) - (b === null);
+    if (typeof a === "number" && typeof b === "number") return sign * (a - b);
+    return sign * String(a).localeCompare(String(b), "en", { numeric: true });
+  };
+}
+
+function rowElement(row) {
+  const cells = row.map((given, column) => {
+    const { text, kind } = typeof given === "string" ? { text: given, kind: "" } : given;
+    const attributes = { class: kind || null };
+    return column
+      ? element("td", attributes, text)
+      : element("th", { scope: "row", ...attributes }, text);
+  });
+  return element("tr", {}, cells);
+}

@@ -1,0 +1,318 @@
+"use strict";
+
+/* The plot of the first screen: any figure against any other, with intervals, standings and limits. */
+
+function drawFrontier() {
+  const entries = shown().map((one) => ({ one, x: one.figure(view.x.key), y: one.figure(view.y.key) }));
+  const isDrawn = ({ x, y }) => isPlaceable(x, view.x.isLog) && isPlaceable(y, view.y.isLog);
+  const drawn = entries.filter(isDrawn);
+  const frame = { x: scaleOf("x", drawn), y: scaleOf("y", drawn) };
+  const points = drawn.map((each) => placed(each, frame));
+  const cascades = cascadePoints(frame);
+  const target = byId("plot");
+  const height = isNarrow() ? 330 : 400;
+  const inside = { width: target.clientWidth - 75, height: height - 65 };
+  const hexagons = cascades.map(({ x, y }) => ({ x: x[0], y: y[0] }));
+  const labels = isNarrow() ? [] : labelled(points, hexagons, frame, inside);
+  const traces = [...frontierLines(points), ...cascades, ...points.map(pointTrace)];
+  const shapes = [...zeroLine(frame, "x"), ...zeroLine(frame, "y"), ...majorityLine(frame)];
+  draw(target, traces, layout({
+    height, xaxis: frame.x.axis, yaxis: frame.y.axis, shapes, annotations: labels,
+  })); // prettier-ignore
+  target.setAttribute("aria-label", plotSummary(points));
+  noteBelow(entries.filter((each) => !isDrawn(each)), cascades.length > 0);
+  tableOfPlot(entries);
+}
+
+function isPlaceable(figure, isLog) {
+  return figure.value !== null && (!isLog || figure.value >= 0);
+}
+
+/* How an axis shows values: {spec, scale, place, zero, axis}.
+ *
+ * A logarithmic axis has no zero: what costs nothing is placed at its lower end. */
+function scaleOf(name, drawn) {
+  const { key, isLog } = view[name];
+  const spec = SPECS.get(key);
+  const scale = spec.percent ? 100 : 1;
+  const figures = drawn.map((each) => each[name]);
+  const positive = figures.map((figure) => scale * figure.value).filter((value) => value > 0);
+  const zero = positive.length ? Math.min(...positive) / 3 : 1 / 3;
+  const place = (value) => (isLog && value <= 0 ? zero : scale * value);
+  const ends = figures.flatMap((figure) => [figure.value, ...boundsOf(figure)]);
+  const values = ends.length ? ends.map(place) : [1, 2];
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const title = `${spec.heading}${spec.percent ? ", %" : ""}${isLog ? " (log)" : ""}`;
+  const made = isLog ? logAxis(title, low, high) : linearAxis(title, low, high);
+  const hasZero = isLog && figures.some((figure) => figure.value <= 0);
+  return { spec, isLog, scale, place, zero: hasZero ? zero : null, axis: made };
+}
+
+function boundsOf(figure) {
+  const bar = errorBar(figure, 1);
+  return bar ? [figure.low, figure.high].filter((value) => value > 0) : [];
+}
+
+/* A point with its coordinates, standing and what the limits say. */
+function placed({ one, x, y }, frame) {
+  const cost = rankedCost();
+  return {
+    one, x, y,
+    at: { x: frame.x.place(x.value), y: frame.y.place(y.value) },
+    bars: { x: x.nothing ? null : errorBar(x, frame.x.scale), y: errorBar(y, frame.y.scale) },
+    standing: cost ? standingOf(one, cost) : null,
+    judged: judge(one),
+  }; // prettier-ignore
+}
+
+/* The cost that the axes rank against accuracy; empty if they rank nothing. */
+function rankedCost() {
+  const [x, y] = [SPECS.get(view.x.key), SPECS.get(view.y.key)];
+  if (y.key === "accuracy" && x.cost) return x.key;
+  return x.key === "accuracy" && y.cost ? y.key : "";
+}
+
+function pointTrace({ one, x, y, at, bars, standing, judged }) {
+  const misses = judged.kind === "misses";
+  const colour = misses ? palette().off : one.colour;
+  const isOpen = standing ? standing.kind !== "frontier" : x.estimated || y.estimated;
+  return {
+    type: "scatter",
+    mode: "markers",
+    x: [at.x],
+    y: [at.y],
+    opacity: misses ? 0.45 : judged.kind === "fits" ? 1 : 0.7,
+    marker: {
+      symbol: one.symbol + (isOpen ? "-open" : ""),
+      color: colour,
+      size: one.symbol === "star" ? 14 : 11,
+      line: { width: isOpen ? 2 : 1, color: isOpen ? colour : palette().paper },
+    },
+    error_x: bars.x ? { ...bars.x, color: colour } : undefined,
+    error_y: bars.y ? { ...bars.y, color: colour } : undefined,
+    hoverinfo: "text",
+    hovertext: tooltip([
+      one.label,
+      `${SPECS.get(view.y.key).heading}: ${withInterval(y)}`,
+      `${SPECS.get(view.x.key).heading}: ${withInterval(x)}`,
+      standing ? standingText(standing) : "",
+      ...judged.reasons.map((reason) => `${judged.kind}: ${reason}`),
+    ]),
+  };
+}
+
+function tooltip(lines) {
+  return lines.filter(Boolean).map((line) => forPlotly(wrapped(line))).join("<br>")
+    .replaceAll("\n", "<br>"); // prettier-ignore
+}
+
+/* Lines of at most 60 characters: plotly does not wrap. */
+function wrapped(line) {
+  const lines = [""];
+  for (const word of line.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (longer.length > 60 && lines.at(-1)) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  return lines.join("\n");
+}
+
+/* The best accuracy for a cost, one line a run. */
+function frontierLines(points) {
+  const isUpright = view.y.key === "accuracy";
+  const along = isUpright ? "x" : "y";
+  return shownRuns().flatMap((runIndex) => {
+    const on = points.filter((p) => p.one.runIndex === runIndex && p.standing?.kind === "frontier");
+    if (!on.length) return [];
+    on.sort((a, b) => a.at[along] - b.at[along]);
+    const end = { ...on.at(-1).at };
+    end[along] = Math.max(...points.map((point) => point.at[along]));
+    const line = [...on.map((point) => point.at), end];
+    return [{
+      type: "scatter",
+      mode: "lines",
+      x: line.map((at) => at.x),
+      y: line.map((at) => at.y),
+      line: {
+        shape: isUpright ? "hv" : "vh", color: palette().line, width: 1.5,
+        dash: ofCycle(["solid", "dash", "dot", "dashdot"], runIndex),
+      },
+      hoverinfo: "skip",
+    }]; // prettier-ignore
+  });
+}
+
+/* Cascades at the cost of the horizontal axis. */
+function cascadePoints(frame) {
+  if (view.y.key !== "accuracy" || !frame.x.spec.cost) return [];
+  const byLabel = (runIndex, label) => shown().find((one) => one.runIndex === runIndex && one.model.label === label);
+  return shownRuns().flatMap((runIndex) =>
+    DATA.runs[runIndex].cascades.flatMap((cascade) => {
+      const parent = byLabel(runIndex, cascade.expensive);
+      const { figure, standing, pays } = cascadeCost(cascade, view.x.key, runIndex);
+      if (!parent || !byLabel(runIndex, cascade.cheap) || figure.value === null) return [];
+      const name = hasRuns ? `${cascade.label} · ${letter(runIndex)}` : cascade.label;
+      return [{
+        type: "scatter", mode: "markers",
+        x: [frame.x.place(figure.value)], y: [frame.y.place(cascade.accuracy.value)],
+        marker: {
+          symbol: pays ? "hexagon" : "hexagon-open", size: 12, color: parent.colour,
+          line: { width: 1.5, color: pays ? palette().ink : parent.colour },
+        },
+        hoverinfo: "text",
+        hovertext: tooltip([
+          `cascade ${name}`, `test accuracy: ${withInterval(cascade.accuracy)}`,
+          `${frame.x.spec.heading}: ${withInterval(figure)}`, standing,
+        ]),
+      }]; // prettier-ignore
+    }),
+  );
+}
+
+/* What a cascade costs: {figure, standing, pays}; its price follows from those of its models. */
+function cascadeCost(cascade, key, runIndex) {
+  if (key !== "price") {
+    const found = cascade.costs[key];
+    return found ? { ...found, figure: read(found.figure) } : { figure: missing("not a cost of a cascade") };
+  }
+  const priceOf = (label) => {
+    const model = DATA.runs[runIndex].models.find((one) => one.label === label);
+    return scoringPrice(model.cost_parts, view.prices[runIndex]);
+  };
+  const [cheap, expensive] = [priceOf(cascade.cheap), priceOf(cascade.expensive)];
+  const figure = total([cheap, times(expensive, cascade.passed_share)]);
+  if (!cascade.replaces) return { figure, standing: cascade.standing, pays: false };
+  const pays = isBelow(figure, expensive) && !figure.disturbed && !figure.estimated;
+  return { figure, standing: pays ? cascade.standing : "not shown to cost less", pays };
+}
+
+function zeroLine(frame, name) {
+  const { zero } = frame[name];
+  if (zero === null) return [];
+  const line = { color: palette().line, width: 1, dash: "dot" };
+  const label = { text: "none", font: { size: 11, color: palette().muted }, textposition: "end" };
+  return name === "x"
+    ? [{ type: "line", x0: zero, x1: zero, yref: "paper", y0: 0, y1: 1, line, label }]
+    : [{ type: "line", y0: zero, y1: zero, xref: "paper", x0: 0, x1: 1, line, label }];
+}
+
+/* What always predicting the most common class gives, if it is in sight. */
+function majorityLine(frame) {
+  const shares = new Set(shownRuns().map((index) => DATA.runs[index].majority));
+  const [share] = shares;
+  if (view.y.key !== "accuracy" || shares.size !== 1 || share === null) return [];
+  const y = frame.y.place(share);
+  const [low, high] = frame.y.axis.range.map((end) => (frame.y.isLog ? 10 ** end : end));
+  if (y < low || y > high) return [];
+  const line = { color: palette().line, width: 1, dash: "dot" };
+  const label = {
+    text: `majority class ${percent(share)}`, font: { size: 11, color: palette().muted },
+    textposition: "start",
+  }; // prettier-ignore
+  return [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line, label }];
+}
+
+/* Where a label may stand: its anchor, and its distance up and to the right in pixels. */
+const LABEL_PLACES = [
+  ["left", 0, 10], ["right", 0, -10], ["center", 17, 0], ["center", -17, 0],
+  ["left", 14, 9], ["left", -14, 9], ["right", 14, -9], ["right", -14, -9],
+]; // prettier-ignore
+
+/* The name of each point where it hides least, as annotations of plotly. */
+function labelled(points, others, frame, inside) {
+  const toPixels = ({ x, y }) => [pixel(frame.x, x, inside.width), pixel(frame.y, y, inside.height)];
+  const centres = points.map(({ at }) => toPixels(at));
+  const taken = [...centres, ...others.map(toPixels)].map(([x, y]) => [x - 8, x + 8, y - 8, y + 8]);
+  const bars = points.map((point, i) => barBoxes(point, centres[i], frame, inside));
+  return points.map((point, i) => {
+    const boxes = LABEL_PLACES.map((place) => labelBox(point.one.label, place, centres[i], bars[i]));
+    const hidden = boxes.map(
+      (box) =>
+        3 * taken.filter((other, j) => j !== i && overlaps(box, other)).length +
+        bars.flat().filter((other) => overlaps(box, other)).length +
+        5 * (box[0] < 0 || box[1] > inside.width || box[2] < 0 || box[3] > inside.height),
+    );
+    const best = hidden.indexOf(Math.min(...hidden));
+    taken.push(boxes[best]);
+    return annotation(point, boxes[best], centres[i], frame);
+  });
+}
+
+function pixel({ axis: { range }, isLog }, value, size) {
+  const [low, high] = range;
+  return (((isLog ? Math.log10(value) : value) - low) / (high - low)) * size;
+}
+
+/* The box of a label in pixels, beside the interval along the horizontal axis. */
+function labelBox(label, [anchor, up, right], [x, y], bars) {
+  const width = 6.6 * label.length;
+  const beside = up ? [] : bars.filter(([left, end]) => end - left > 6);
+  let left = x + right - (anchor === "right" ? width : anchor === "center" ? width / 2 : 0);
+  for (const [start, end] of beside) {
+    left = anchor === "left" ? Math.max(left, end + 4) : Math.min(left, start - 4 - width);
+  }
+  return [left, left + width, y + up - 7, y + up + 7];
+}
+
+function annotation({ one, at, judged }, [left, , bottom, top], [x, y], frame) {
+  const isOff = judged.kind === "misses";
+  return {
+    x: frame.x.isLog ? Math.log10(at.x) : at.x, y: frame.y.isLog ? Math.log10(at.y) : at.y,
+    text: forPlotly(one.label), showarrow: false, xanchor: "left", yanchor: "middle",
+    xshift: left - x, yshift: (bottom + top) / 2 - y,
+    font: { size: 11.5, color: isOff ? palette().muted : palette().ink },
+  }; // prettier-ignore
+}
+
+/* The boxes that the intervals of a point cover, in pixels. */
+function barBoxes({ x, y, bars }, [centreX, centreY], frame, inside) {
+  const boxes = [];
+  if (bars.x) {
+    const ends = [x.low, x.high].map((value) => pixel(frame.x, frame.x.place(value), inside.width));
+    boxes.push([...ends, centreY - 2, centreY + 2]);
+  }
+  if (bars.y) {
+    const ends = [y.low, y.high].map((value) => pixel(frame.y, frame.y.place(value), inside.height));
+    boxes.push([centreX - 2, centreX + 2, ...ends]);
+  }
+  return boxes;
+}
+
+function overlaps([left, right, bottom, top], [otherLeft, otherRight, otherBottom, otherTop]) {
+  return left < otherRight && right > otherLeft && bottom < otherTop && top > otherBottom;
+}
+
+function plotSummary(points) {
+  const [x, y] = [SPECS.get(view.x.key).heading, SPECS.get(view.y.key).heading];
+  return `Plot of ${y} against ${x} for ${points.length} models; the table below it has the same figures`;
+}
+
+function noteBelow(absent, hasCascades) {
+  const texts = [];
+  if (rankedCost()) {
+    texts.push("Filled: on the frontier, shown to be more accurate than every cheaper model of its run; open: not.");
+    if (hasCascades) texts.push("Hexagons are cascades, filled if they can replace the model of their colour.");
+  } else {
+    texts.push("Only accuracy against a cost is ranked, so there is no frontier here.");
+  }
+  texts.push("Bars are the bounds between which a figure is known.");
+  if (view.limits.size) texts.push("Grey: misses a limit.");
+  const reasons = absent.map(({ one, x, y }) => `${one.label} (${x.value === null ? x.reason : y.reason})`);
+  if (reasons.length) texts.push(`Not drawn: ${reasons.join("; ")}.`);
+  byId("plot-note").textContent = texts.join(" ");
+}
+
+function tableOfPlot(entries) {
+  const notes = new Footnotes();
+  const [x, y] = [SPECS.get(view.x.key), SPECS.get(view.y.key)];
+  const cost = rankedCost();
+  const rows = entries.map((each) => {
+    const found = cost ? standingOf(each.one, cost) : null;
+    return [
+      each.one.label, entry(each.x, notes), entry(each.y, notes),
+      ...(cost ? [found ? standingText(found) : "n/a"] : []), judge(each.one).kind,
+    ]; // prettier-ignore
+  });
+  const headings = ["model", x.heading, y.heading, ...(cost ? ["standing"] : []), "limits"];
+  fill("plot-table", sortableTable("plot", "The plot as a table", headings, rows), notes.list());
+}
