@@ -10,6 +10,7 @@ WorthitError
 ├── ModelError                  a user's model that cannot be found or breaks the contract
 ├── DeviceError                 a device that this machine or torch build does not have
 ├── CellError                   a cell that crashed, ran out of memory or exceeded its limit
+├── ClusterError                a cluster that does not answer, or has unsuitable nodes
 ├── OutputError                 results that cannot be written or resumed
 └── RunError                    a saved run or model that cannot be read
 """
@@ -48,6 +49,9 @@ class DeviceError(WorthitError): ...
 
 
 class CellError(WorthitError): ...
+
+
+class ClusterError(WorthitError): ...
 
 
 class OutputError(WorthitError): ...
