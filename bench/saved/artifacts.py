@@ -10,8 +10,8 @@ from worthit.bench.saved.record import Figure, Memory, Training, Tuning, measure
 from worthit.datasets.cache import room_in_cache, write_whole
 
 _RECORD = "training.json"
-#: folders of models/ that score or check trained models: no model imports them
-NO_TRAINING = ("contract_check", "scoring")
+#: folders of models/ that do not decide what a training results in: no model imports them
+NO_TRAINING = ("cluster", "contract_check", "scoring")
 
 
 def model_code() -> list[Path]:

@@ -140,7 +140,7 @@ def _make_probe() -> Any:
         # Two checkouts may have the same version and other code.
         spec = importlib.util.find_spec("worthit")
         code = hashlib.sha256()
-        for root in spec.submodule_search_locations if spec else ():
+        for root in (spec and spec.submodule_search_locations) or ():
             for part in ("datasets", "models", "bench"):
                 for file in sorted(Path(root, part).rglob("*.py")):
                     code.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
