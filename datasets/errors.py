@@ -89,3 +89,10 @@ def is_out_of_memory(error: BaseException) -> bool:
         or "out of memory" in words
         or "can't allocate memory" in words
     )
+
+
+def says_full(message: str) -> bool:
+    """True if the message of an error says that memory or a disk was full."""
+    return any(
+        words in message for words in ("out of memory", "is full", "No space left on device")
+    )
