@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from worthit.bench import llm_choice
+from worthit.bench import llm_choice, protocol
 from worthit.bench.cell import Cell, cell_name, file_name
 from worthit.bench.cells import engine
 from worthit.bench.cells.cell_run import CellRun
@@ -25,7 +25,6 @@ from worthit.datasets import prepare, transfer
 from worthit.datasets.audit.audit import FOREIGN, Audit, examine
 from worthit.datasets.errors import OptionError, RunError
 from worthit.datasets.splits.manifest import PARTS, OutOfDomainSet, Prepared
-from worthit.datasets.splits.protocol import AtMost, Protocol
 from worthit.models import registry
 from worthit.models.registry import MODELS
 from worthit.models.weights.checkpoints import PACKAGED, PACKAGED_LANGUAGES
@@ -135,7 +134,7 @@ class Session:
         self._progress.line(f"\nworthit: preset {preset.name} ({preset.about})")
         if overridden := engine.overridden_threads():
             self._progress.line(f"  {overridden}")
-        prepared = prepare.prepare(options.dataset, _protocol(options), options.choices)
+        prepared = prepare.prepare(options.dataset, protocol.of(options), options.choices)
         self._prepared = prepared
         train, test = prepared.step("train"), prepared.step("test")
         sizes = f"{train.comments:,} to train on, {test.comments:,} to test on"
@@ -353,11 +352,14 @@ class Session:
     def _save(self, complete: bool) -> None:
         assert self._run is not None
         assert self.run_file is not None
+        # Nodes of a cluster return cells in any order.
+        place = {(*key, int(seed)): i for i, (*key, seed) in enumerate(cells(self.options))}
+        records = sorted(self._records.items(), key=lambda item: place[item[0]])
         self._run = dataclasses.replace(
             self._run,
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             wall_s=time.monotonic() - self._started,
-            cells=tuple(self._records.values()),
+            cells=tuple(cell for _, cell in records),
             complete=complete,
         )
         try:
@@ -384,22 +386,3 @@ class Session:
             complete=False,
             noise=not_yet if self._place else measure_noise(_NOISE_S),
         )
-
-
-def _protocol(options: BenchmarkOptions) -> Protocol:
-    """With --test-size, the natural part is at most twice as large, the validation part at most as large."""
-    preset, test_size = options.preset, options.test_size
-    natural_size, validation_size = preset.natural_size, preset.validation_size
-    if test_size:
-        natural_size = AtMost(2 * test_size)
-        validation_size = AtMost(min(validation_size.comments, test_size))
-    return Protocol(
-        train_size=options.train_size or preset.train_size,
-        test_size=test_size or preset.test_size,
-        natural_size=natural_size,
-        validation_size=validation_size,
-        language=options.language,
-        balance=None if options.balance in (None, "weights") else options.balance == "yes",
-        weights=options.balance == "weights",
-        merge_rare=bool(options.merge_rare),
-    )

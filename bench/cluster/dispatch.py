@@ -13,7 +13,7 @@ from worthit.bench.cluster import on_node
 from worthit.bench.cluster.kinds import Kind
 from worthit.bench.cluster.on_node import Begun, Done, Order
 from worthit.bench.saved.record import CellRecord
-from worthit.datasets.errors import one_line, says_full
+from worthit.datasets.errors import listed, one_line, says_full
 from worthit.models.cluster import connection
 
 _LOOK_S = 2.0  # how often to look whether nodes are alive, while nothing comes
@@ -105,6 +105,9 @@ class Dispatch:
             ray.cancel(one.reports, force=True)
         self._tries.clear()
 
+    def _named(self, nodes: Sequence[str]) -> str:
+        return listed([self._names[node_id] for node_id in nodes])
+
     def _alive(self) -> set[str]:
         return {node.node_id for node in connection.working_nodes()}
 
@@ -131,7 +134,7 @@ class Dispatch:
         try:
             report = ray.get(next(one.reports))
         except (ray.exceptions.RayError, StopIteration) as error:
-            where = self._names.get(one.node_id, "its node")
+            where = self._names[one.node_id] if one.node_id else self._named(one.allowed)
             self._fail(one, f"{where} {_reason(error)}")
             return
         if isinstance(report, Begun):
@@ -179,8 +182,7 @@ class Dispatch:
         for one in [one for one in self._tries if not one.node_id]:
             if not alive & {*one.allowed}:
                 ray.cancel(one.reports, force=True)
-                gone = ", ".join(self._names[node_id] for node_id in one.allowed)
-                self._fail(one, f"no longer in the cluster: {gone}")
+                self._fail(one, f"{self._named(one.allowed)} left the cluster")
 
 
 def _reason(error: BaseException) -> str:
@@ -191,6 +193,7 @@ def _reason(error: BaseException) -> str:
         exceptions.OutOfMemoryError: "ran out of memory, and Ray ended the cell",
         exceptions.OutOfDiskError: "has a full disk",
         exceptions.ObjectStoreFullError: "has a full object store",
+        exceptions.TaskUnschedulableError: "left the cluster",
         exceptions.NodeDiedError: "died, or was drained",
         exceptions.LocalRayletDiedError: "died",
         exceptions.WorkerCrashedError: "lost the cell's process",

@@ -180,6 +180,11 @@ def _connect(address: str) -> None:
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = one_line(error, 200)
         raise ClusterError(f"no Ray cluster at {address} can be used: {reason}") from None
+    # Whatever `log_to_driver` says, Ray prints the last lines of a dead node's log to stdout.
+    ray._private.worker.print_to_stdstream = _print_nothing
+
+
+def _print_nothing(*_: Any, **__: Any) -> None: ...
 
 
 def _host(node: dict[str, Any]) -> str:
