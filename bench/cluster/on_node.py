@@ -60,7 +60,7 @@ def measure(order: Order, splits: Mapping[str, Any]) -> Iterator[Begun | Done | 
     import ray
 
     yield Begun(ray.get_runtime_context().get_node_id(), _noise())
-    done = _run(order, splits)
+    done = run_cell(order, splits)
     yield done
     if done.record.training is not None:
         yield files(cache_folder("artifacts", done.record.training.artifact))
@@ -88,7 +88,8 @@ def _noise() -> Figure:
     return measure_noise(_NOISE_S)
 
 
-def _run(order: Order, splits: Mapping[str, Any]) -> Done:
+def run_cell(order: Order, splits: Mapping[str, Any]) -> Done:
+    """Train and measure a cell on this machine, as `measure` does for Ray."""
     cell, stream, seconds = order.cell, io.StringIO(), dict[str, float]()
     record, log = CellRecord(cell.model, cell.device, cell.seed), b""
     try:
