@@ -64,6 +64,7 @@ class Dispatch:
         self._kinds = {kind.label: kind for kind in kinds}
         self._names = {node.node_id: node.name for kind in kinds for node in kind.nodes}
         self._splits = {key: ray.put(files) for key, files in splits.items()}
+        self._measure = ray.remote(max_retries=0)(on_node.measure)
         self._tries: list[Try] = []
         self._ended: list[tuple[CellKey, Outcome]] = []  # not yet returned
 
@@ -114,11 +115,10 @@ class Dispatch:
     def _begin(
         self, key: CellKey, order: Order, allowed: Sequence[str], failed_on: Mapping[str, str]
     ) -> None:
-        import ray
-
         node = self._kinds[key.label].nodes[0]  # as large as the others
-        task = ray.remote(num_cpus=node.cpus, num_gpus=node.gpus, max_retries=0)(on_node.measure)
-        reports = task.options(
+        reports = self._measure.options(
+            num_cpus=node.cpus,
+            num_gpus=node.gpus,
             num_returns="streaming",
             label_selector={
                 "ray.io/node-id": f"in({','.join(allowed)})"
@@ -144,8 +144,7 @@ class Dispatch:
         if full and self._others(one):
             self._fail(one, f"{self._names[one.node_id]}: {full[0]}")
             return
-        has_model = report.record.training is not None
-        self._end(one, report, next(one.reports, None) if has_model else None)
+        self._end(one, report, _model(one) if report.record.training is not None else None)
 
     def _others(self, one: Try) -> list[str]:
         """Living nodes of the cell's kind where it has not failed; none after its last try."""
@@ -183,6 +182,16 @@ class Dispatch:
             if not alive & {*one.allowed}:
                 ray.cancel(one.reports, force=True)
                 self._fail(one, f"{self._named(one.allowed)} left the cluster")
+
+
+def _model(one: Try) -> Any:
+    """A reference to the last report, None if it will not come."""
+    from ray.exceptions import RayError
+
+    try:
+        return next(one.reports, None)
+    except RayError:
+        return None
 
 
 def _reason(error: BaseException) -> str:

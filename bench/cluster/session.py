@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from worthit.bench import session
@@ -97,6 +97,7 @@ class ClusterSession:
             names = listed([node.name for node in kind.nodes])
             where = f"{kind.label}: " if kind.label else ""
             self._progress.line(f"cluster: {where}{counted(len(kind.nodes), 'node')} ({names})")
+        self._progress.line("forecast: none, since it is of the machine that makes it")
 
     @property
     def classes(self) -> int:
@@ -183,10 +184,12 @@ class ClusterSession:
         import ray
 
         training = outcome.done.record.training
-        if training is None or outcome.model is None:
+        if training is None:
             return
         folder = cache_folder("artifacts", training.artifact)
         try:
+            if outcome.model is None:
+                raise CacheError("it was not sent")
             files = ray.get(outcome.model)
             # Without its record: a later run here must not take it for one that this machine trained.
             files.pop(artifacts.RECORD, None)
@@ -216,5 +219,6 @@ class OnKind:
 
 def _write_log(file: Path, content: bytes) -> None:
     if content:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
+        with suppress(OSError):  # a full disk here must not end the run
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)

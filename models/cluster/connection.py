@@ -177,7 +177,7 @@ def _connect(address: str) -> None:
 
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises errors of many kinds
         reason = one_line(error, 200)
         raise ClusterError(f"no Ray cluster at {address} can be used: {reason}") from None
     # Whatever `log_to_driver` says, Ray prints the last lines of a dead node's log to stdout.
