@@ -115,3 +115,25 @@ def endpoint(given: str | None, models: Mapping[str, str]) -> Address | None:
     if given is not None and not asked:
         raise OptionError("--endpoint has no model; name one, --models endpoint:NAME")
     return None if given is None else address.parse(given)
+
+
+def require_portable(models: Mapping[str, str], checkpoints: Mapping[str, str]) -> None:
+    """Refuse what the nodes of a cluster cannot find: files of this machine.
+
+    Args:
+        models: as the function `models` returns them.
+        checkpoints: as the function `checkpoints` returns them.
+
+    Raises:
+        OptionError: a model is a server's, or its weights are a file or folder here.
+    """
+    for name in models.values():
+        if is_endpoint(name):
+            raise OptionError(f"{name} is measured on its server, not on nodes; omit --cluster")
+    own = {row: name.removeprefix(HF) for row, name in models.items() if name.startswith(HF)}
+    for row, weights in {**own, **checkpoints}.items():
+        if Path(weights).is_absolute() or weights.endswith(".gguf"):
+            raise OptionError(
+                f"the weights of {row} are files of this machine, which nodes do not have; publish them on a hub "
+                "and give their id"
+            )

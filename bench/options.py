@@ -96,6 +96,16 @@ def _above_0(flag: str) -> Callable[[float | None], float | None]:
     return read
 
 
+def _labels(given: str | None) -> tuple[str, ...]:
+    labels = model_choice.names("--on", given)
+    for label in labels:
+        if not all(label.partition("=")):
+            raise OptionError(
+                f"--on {label!r} is not KEY=VALUE; it takes labels that nodes have: ray start --labels KEY=VALUE"
+            )
+    return tuple(dict.fromkeys(labels))
+
+
 def _yes_or_no(value: bool) -> str:
     return "yes" if value else "no"
 
@@ -289,6 +299,17 @@ class BenchmarkOptions:
         "estimated as this × CPU time / logical processors (no estimate)",
         read=_above_0("--cpu-watts"), describe="{:g}".format, type=float, metavar="WATTS",
     )]  # fmt: skip
+    cluster: Annotated[str | None, Option(
+        "--cluster",
+        "measure each cell on a node of a Ray cluster that it has to itself: HOST:PORT of the head node, or auto "
+        "for the cluster that this machine belongs to (this machine only)",
+        describe=lambda value: "yes", metavar="ADDRESS",
+    )]  # fmt: skip
+    on: Annotated[tuple[str, ...], Option(
+        "--on",
+        "measure each cell on one node with each of these labels, and compare (all nodes are of one kind)",
+        read=_labels, describe=",".join, metavar="KEY=VALUE,…",
+    )]  # fmt: skip
     dry_run: Annotated[bool, Option(
         "--dry-run", "prepare the data, print the forecast of time, memory and disk, and stop",
         describe=None, action="store_true",
@@ -358,6 +379,10 @@ def read(
         raise OptionError(
             "--shots is for models endpoint:NAME; name one with --models, or omit --shots"
         )
+    if values["on"] and values["cluster"] is None:
+        raise OptionError("--on chooses nodes of a cluster; give its address: --cluster ADDRESS")
+    if values["cluster"] is not None:
+        model_choice.require_portable(values["models"], values["checkpoint"])
     values["runs_folder"] = values["runs_folder"] or runs_folder
     return BenchmarkOptions(
         **values, report_options=report_options, devices_given=get("devices") is not None

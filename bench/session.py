@@ -1,14 +1,14 @@
 """One benchmark session: prepares the data, describes the cells and saves their records as a run."""
 
-import contextlib
 import dataclasses
 import itertools
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from worthit.bench import llm_choice
+from worthit.bench import llm_choice, protocol
 from worthit.bench.cell import Cell, cell_name, file_name
 from worthit.bench.cells import engine
 from worthit.bench.cells.cell_run import CellRun
@@ -20,11 +20,11 @@ from worthit.bench.instruments.machine_noise import measure_noise
 from worthit.bench.llm_choice import LlmChoice
 from worthit.bench.options import BenchmarkOptions
 from worthit.bench.saved import data_record, record, run_file
+from worthit.bench.saved.record import Figure, unavailable
 from worthit.datasets import prepare, transfer
 from worthit.datasets.audit.audit import FOREIGN, Audit, examine
 from worthit.datasets.errors import OptionError, RunError
 from worthit.datasets.splits.manifest import PARTS, OutOfDomainSet, Prepared
-from worthit.datasets.splits.protocol import AtMost, Protocol
 from worthit.models import registry
 from worthit.models.registry import MODELS
 from worthit.models.weights.checkpoints import PACKAGED, PACKAGED_LANGUAGES
@@ -54,15 +54,31 @@ def cells(options: BenchmarkOptions) -> list[tuple[str, str, str]]:
     return combinations
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the cells of a run are measured, if not on this machine."""
+
+    name: str  # at the end of the run's name; may be empty
+    machine: dict[str, Any]  # as `machine.describe` returns it there
+
+
 class Session:
     """Holds what all cells share, and collects their records into a run, saved after each one.
 
     Args:
         planned: number of cells.
+        place: None: this machine.
     """
 
-    def __init__(self, options: BenchmarkOptions, planned: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        options: BenchmarkOptions,
+        planned: int,
+        progress: Progress,
+        place: Place | None = None,
+    ) -> None:
         self.options = options
+        self._place = place
         self.run_file: Path | None = None
         self._planned = planned
         self._progress = progress
@@ -71,24 +87,54 @@ class Session:
         self._omitted: set[tuple[str, str, int]] = set()  # later seeds of slow models
         self._run: record.Run | None = None
         self._prepared: Prepared | None = None
+        self._audit: Audit | None = None
         self._trained: set[tuple[str, str, int]] = set()  # model, device, seed of earlier cells
         self._out_of_domain: tuple[OutOfDomainSet, ...] = ()
         self._llms: list[LlmChoice] = []
         self._forecast: Forecast | None = None
 
-    def open(self) -> None:
+    def open(self, like: "Session | None" = None) -> None:
         """Prepare the data and create the run's file, before hours are spent on measurements.
 
         With --dry-run it ends with the forecast, without a file.
 
+        Args:
+            like: an open session with the same data.
+
         Raises:
             WorthitError: the dataset, the cache or the folder of runs cannot be used.
         """
+        if like is None:
+            self._prepare()
+        else:
+            self._prepared, self._audit = like._prepared, like._audit
+            self._out_of_domain = like._out_of_domain
+        assert self._prepared is not None
+        described = self._place.machine if self._place else machine.describe()
+        if self._place is None:  # a forecast elsewhere would need what is measured there
+            self._forecast = forecast.make(
+                self.options, cells(self.options), self._prepared, self._out_of_domain,
+                described["fingerprint"], self._settings,
+            )  # fmt: skip
+            for line in self._forecast.lines():
+                self._progress.line(line)
+        if self.options.dry_run:
+            return
+        folder = self.options.runs_folder
+        try:
+            self._run, self.run_file = run_file.create(self._empty_run(described), folder)
+        except OSError as error:
+            raise RunError(
+                f"runs cannot be saved in {folder} ({error.strerror}); choose --runs-folder"
+            ) from error
+
+    def _prepare(self) -> None:
+        """Prepare the data and say what it is, and what will become of it."""
         options, preset = self.options, self.options.preset
         self._progress.line(f"\nworthit: preset {preset.name} ({preset.about})")
         if overridden := engine.overridden_threads():
             self._progress.line(f"  {overridden}")
-        prepared = prepare.prepare(options.dataset, _protocol(options), options.choices)
+        prepared = prepare.prepare(options.dataset, protocol.of(options), options.choices)
         self._prepared = prepared
         self._require_able(prepared)
         train, test = prepared.step("train"), prepared.step("test")
@@ -99,30 +145,14 @@ class Session:
         self._out_of_domain = transfer.prepare_all(options.also_test, prepared, options.choices)
         for other in self._out_of_domain:
             self._progress.line(f"  also tested on {other.summary()}")
-        audit = examine(prepared.key)
-        self._progress.line(f"  {audit.summary()}")
-        self._llms = llm_choice.choose(options)
+        self._audit = examine(prepared.key)
+        self._progress.line(f"  {self._audit.summary()}")
+        if self._place is None:  # the nodes of a cluster may have cached other weights
+            self._llms = llm_choice.choose(options)
         for choice in self._llms:
             self._progress.line(str(choice))
-        self._announce_languages(audit)
+        self._announce_languages(self._audit)
         self._announce_sending(prepared)
-        described = machine.describe()
-        self._forecast = forecast.make(
-            options, cells(options), prepared, self._out_of_domain, described["fingerprint"],
-            self._settings,
-        )  # fmt: skip
-        for line in self._forecast.lines():
-            self._progress.line(line)
-        if options.dry_run:
-            return
-        empty = self._empty_run(prepared, audit, described)
-        try:
-            self._run, self.run_file = _create_file(empty, options.runs_folder)
-        except OSError as error:
-            raise RunError(
-                f"runs cannot be saved in {options.runs_folder} ({error.strerror}); "
-                "choose --runs-folder"
-            ) from error
 
     def _require_able(self, prepared: Prepared) -> None:
         """Raise OptionError if a model learns one label only, and the comments have several."""
@@ -205,6 +235,16 @@ class Session:
             f"{f', each with {shots:,} training comments as examples' * bool(shots)}"
         )
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The keys of all prepared comments."""
+        assert self._prepared is not None
+        return (self._prepared.key, *(other.key for other in self._out_of_domain))
+
+    def at(self, label: str) -> "Session":
+        """The cells of one kind of machine; here there is one kind."""
+        return self
+
     def why_no_seed(self, model: str, device: str, seed: int) -> str:
         """Why a later seed of a model is omitted; empty if it is trained.
 
@@ -230,12 +270,17 @@ class Session:
 
     def cell_run(self, model: str, device: str, seed: int) -> CellRun:
         """The next cell, not yet started."""
+        cell = self.cell(model, device, seed)
+        self.announce(cell.name)
+        return CellRun(cell, self.log(cell.name), self.limit_s, self._progress, self.keep)
+
+    def cell(self, model: str, device: str, seed: int) -> Cell:
+        """What the next cell trains and measures."""
         assert self._prepared is not None
-        assert self._run is not None
         options, preset = self.options, self.options.preset
         name = options.models[model]
         effort = dataclasses.replace(preset.effort, attempts=options.attempts)
-        cell = Cell(
+        return Cell(
             model, device, seed, self._prepared.key,
             self._settings(model, device) | self._tuned(model, device), effort,
             retrain=options.retrain and self._is_first(model, device, seed),
@@ -244,10 +289,17 @@ class Session:
             may_send_comments=options.yes_send_comments,
             tune_s=None if (model, device, 0) in self._records else options.tune,
         )  # fmt: skip
-        log = options.runs_folder / "logs" / self._run.run_id / f"{file_name(cell.name)}.log"
-        self._announce(cell)
-        limit_s = options.cell_limit or preset.cell_limit_s
-        return CellRun(cell, log, limit_s, self._progress, self._keep)
+
+    def log(self, cell: str) -> Path:
+        """The file of a cell's log."""
+        assert self._run is not None
+        folder = self.options.runs_folder / "logs" / self._run.run_id
+        return folder / f"{file_name(cell)}.log"
+
+    @property
+    def limit_s(self) -> float:
+        """Time limit of one training or one measurement."""
+        return self.options.cell_limit or self.options.preset.cell_limit_s
 
     def _settings(self, model: str, device: str) -> dict[str, Any]:
         options, name = self.options, self.options.models[model]
@@ -279,41 +331,54 @@ class Session:
         self._trained.add(trained)
         return is_first
 
-    def finish(self, interrupted: bool) -> record.Run | None:
-        """Save the run; without any record delete its file and return None."""
+    def finish(self, interrupted: bool) -> list[tuple[record.Run, Path]]:
+        """Save the run, and return it with its file; without any record delete the file."""
         self.discard_empty()
-        if self._run is None or not self._records:
-            return None
+        if self._run is None or self.run_file is None or not self._records:
+            return []
         done = len(self._records) + len(self._omitted)
         self._save(complete=not interrupted and done == self._planned)
-        return self._run
+        return [(self._run, self.run_file)]
 
     def discard_empty(self) -> None:
         """Delete the run's file while it has no record."""
         if self.run_file is not None and not self._records:
             self.run_file.unlink(missing_ok=True)
 
-    def _announce(self, cell: Cell) -> None:
+    def announce(self, cell: str) -> None:
+        """Print the name and number of the cell whose lines follow."""
         elapsed = minutes(time.monotonic() - self._started)
         done = len(self._records) + len(self._omitted)
         place = f"[{done + 1}/{self._planned}]"
-        assert self._forecast is not None
-        left_s = self._forecast.seconds_left(self._records.keys() | self._omitted)
+        left_s = 0.0
+        if self._forecast is not None:
+            left_s = self._forecast.seconds_left(self._records.keys() | self._omitted)
         left = f", about {minutes(left_s)} left" if left_s else ""
-        self._progress.line(f"{place} {cell.name}  ({elapsed} so far{left})")
+        self._progress.line(f"{place} {cell}  ({elapsed} so far{left})")
 
-    def _keep(self, cell: record.CellRecord) -> None:
+    def keep(self, cell: record.CellRecord) -> None:
+        """Save the record of a cell, whose earlier one it replaces."""
         self._records[cell.model, cell.device, cell.seed] = cell
         self._save(complete=False)
+
+    def keep_noise(self, noise: Figure) -> None:
+        """Save the noise of one of the machines of the run, unless another one was noisier."""
+        assert self._run is not None
+        assert noise.value is not None
+        if self._run.noise.value is None or self._run.noise.value < noise.value:
+            self._run = dataclasses.replace(self._run, noise=noise)
 
     def _save(self, complete: bool) -> None:
         assert self._run is not None
         assert self.run_file is not None
+        # Nodes of a cluster return cells in any order.
+        place = {(*key, int(seed)): i for i, (*key, seed) in enumerate(cells(self.options))}
+        records = sorted(self._records.items(), key=lambda item: place[item[0]])
         self._run = dataclasses.replace(
             self._run,
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             wall_s=time.monotonic() - self._started,
-            cells=tuple(self._records.values()),
+            cells=tuple(cell for _, cell in records),
             complete=complete,
         )
         try:
@@ -321,54 +386,22 @@ class Session:
         except OSError as error:  # cells continue: space may be free before the end
             self._progress.line(f"  the run cannot be saved ({error.strerror}); free some space")
 
-    def _empty_run(self, prepared: Prepared, audit: Audit, described: dict[str, Any]) -> record.Run:
+    def _empty_run(self, described: dict[str, Any]) -> record.Run:
+        assert self._prepared is not None
+        assert self._audit is not None
         started = self._started_at.isoformat(timespec="seconds")
+        name = f"{self._started_at:%Y-%m-%d-%H%M%S}-{self.options.preset.name}"
+        not_yet = unavailable("%", "no cell has ended")
         return record.Run(
-            run_id=f"{self._started_at:%Y-%m-%d-%H%M%S}-{self.options.preset.name}",
+            run_id=f"{name}-{self._place.name}" if self._place and self._place.name else name,
             started_at=started,
             finished_at=started,
             wall_s=0.0,
             preset=self.options.preset.name,
             options=self.options.described(),
             machine=described,
-            data=data_record.data(prepared, self._out_of_domain, audit),
+            data=data_record.data(self._prepared, self._out_of_domain, self._audit),
             cells=(),
             complete=False,
-            noise=measure_noise(_NOISE_S),
+            noise=not_yet if self._place else measure_noise(_NOISE_S),
         )
-
-
-def _create_file(run: record.Run, folder: Path) -> tuple[record.Run, Path]:
-    """Save the run under a new name, since two runs may start in the same second."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for suffix in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
-        named = dataclasses.replace(run, run_id=run.run_id + suffix)
-        file = folder / f"{named.run_id}.json"
-        with contextlib.suppress(FileExistsError):
-            file.touch(exist_ok=False)
-            break
-    try:
-        run_file.save(named, file)
-    except OSError:
-        file.unlink(missing_ok=True)
-        raise
-    return named, file
-
-
-def _protocol(options: BenchmarkOptions) -> Protocol:
-    """With --test-size, the natural part is at most twice as large, the validation part at most as large."""
-    preset, test_size = options.preset, options.test_size
-    natural_size, validation_size = preset.natural_size, preset.validation_size
-    if test_size:
-        natural_size = AtMost(2 * test_size)
-        validation_size = AtMost(min(validation_size.comments, test_size))
-    return Protocol(
-        train_size=options.train_size or preset.train_size,
-        test_size=test_size or preset.test_size,
-        natural_size=natural_size,
-        validation_size=validation_size,
-        language=options.language,
-        balance=None if options.balance in (None, "weights") else options.balance == "yes",
-        weights=options.balance == "weights",
-        merge_rare=bool(options.merge_rare),
-    )

@@ -10,6 +10,7 @@ WorthitError
 ├── ModelError                  a user's model that cannot be found or breaks the contract
 ├── DeviceError                 a device that this machine or torch build does not have
 ├── CellError                   a cell that crashed, ran out of memory or exceeded its limit
+├── ClusterError                a cluster that does not answer, or has unsuitable nodes
 ├── OutputError                 results that cannot be written or resumed
 └── RunError                    a saved run or model that cannot be read
 """
@@ -50,6 +51,9 @@ class DeviceError(WorthitError): ...
 class CellError(WorthitError): ...
 
 
+class ClusterError(WorthitError): ...
+
+
 class OutputError(WorthitError): ...
 
 
@@ -84,4 +88,11 @@ def is_out_of_memory(error: BaseException) -> bool:
         isinstance(error, MemoryError)
         or "out of memory" in words
         or "can't allocate memory" in words
+    )
+
+
+def says_full(message: str) -> bool:
+    """True if the message of an error says that memory or a disk was full."""
+    return any(
+        words in message for words in ("out of memory", "is full", "No space left on device")
     )

@@ -31,6 +31,7 @@ def runs(folder: Path, fingerprint: str, options: Mapping[str, str]) -> list[tup
         (name, run)
         for name, run in run_file.readable(files)
         if run.complete
+        and "cluster_nodes" not in run.machine
         and run.machine["fingerprint"] == fingerprint
         and decisive(run.options) == decisive(options)
     ]

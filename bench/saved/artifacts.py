@@ -9,9 +9,10 @@ import msgspec
 from worthit.bench.saved.record import Figure, Memory, Training, Tuning, measured
 from worthit.datasets.cache import room_in_cache, write_whole
 
-_RECORD = "training.json"
-#: folders of models/ that score or check trained models: no model imports them
-NO_TRAINING = ("contract_check", "scoring")
+#: the file of a training's record, beside the trained model
+RECORD = "training.json"
+#: folders of models/ that do not decide what a training results in: no model imports them
+NO_TRAINING = ("cluster", "contract_check", "scoring")
 
 
 def model_code() -> list[Path]:
@@ -25,13 +26,13 @@ def model_code() -> list[Path]:
 
 
 def write_record(training: Training, folder: Path) -> None:
-    (folder / _RECORD).write_bytes(msgspec.json.encode(training))
+    (folder / RECORD).write_bytes(msgspec.json.encode(training))
 
 
 def read_record(folder: Path) -> Training | None:
     """The record of a finished training; None if this version can read none."""
     try:
-        return msgspec.json.decode((folder / _RECORD).read_bytes(), type=Training)
+        return msgspec.json.decode((folder / RECORD).read_bytes(), type=Training)
     except (OSError, msgspec.DecodeError, ValueError):
         return None
 

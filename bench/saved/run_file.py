@@ -1,5 +1,7 @@
 """Save and load a run: one JSON file, checked when it is read."""
 
+import dataclasses
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -23,6 +25,27 @@ def save(run: Any, file: Path) -> None:
     lines = msgspec.json.format(msgspec.json.encode(run), indent=1)
     # One line per list of numbers: thousands of comments would hide everything else.
     write_whole(file, _PLAIN_LIST.sub(lambda match: _LINE_BREAK.sub(b"", match[0]), lines))
+
+
+def create(run: Run, folder: Path) -> tuple[Run, Path]:
+    """Save a run under a new name, since two runs may start in the same second; with its file.
+
+    Raises:
+        OSError: the folder or the file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
+        named = dataclasses.replace(run, run_id=run.run_id + suffix)
+        file = folder / f"{named.run_id}.json"
+        with suppress(FileExistsError):
+            file.touch(exist_ok=False)
+            break
+    try:
+        save(named, file)
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
+    return named, file
 
 
 def readable(files: Iterable[Path]) -> Iterator[tuple[str, Run]]:

@@ -10,7 +10,8 @@ would end all tests of the user's other projects with an error.
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ from worthit.bench import options, session, terminal
 from worthit.bench.cell import cell_name
 from worthit.bench.cells.cell_run import CellRun
 from worthit.bench.cells.progress import Progress
+from worthit.bench.cluster import session as cluster
+from worthit.bench.cluster.dispatch import CellKey
+from worthit.bench.cluster.kinds import Kind
+from worthit.bench.cluster.measured_cell import MeasuredCell
+from worthit.bench.cluster.session import ClusterSession
 from worthit.bench.options import BenchmarkOptions
 from worthit.bench.session import Session
 from worthit.datasets.errors import OptionError, OutputError, WorthitError
@@ -57,7 +63,13 @@ def pytest_configure(config: pytest.Config) -> None:
     except WorthitError as error:
         raise pytest.UsageError(str(error)) from None
     progress = Progress(terminal.stderr())  # now: later pytest captures stderr
-    config.pluginmanager.register(BenchmarkPlugin(given, progress), "worthit-benchmark")
+    connected = ExitStack()
+    config.add_cleanup(connected.close)
+    try:
+        kinds = connected.enter_context(cluster.find_kinds(given))
+    except WorthitError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.pluginmanager.register(BenchmarkPlugin(given, progress, kinds), "worthit-benchmark")
 
 
 def _runs_benchmark(config: pytest.Config) -> bool:
@@ -103,18 +115,25 @@ class BenchmarkPlugin:
     """The hooks and fixtures of one run.
 
     Args:
+        kinds: of machines of a cluster; none: the cells run on this machine.
         opened: the session, if its data is already prepared.
     """
 
     def __init__(
-        self, given: BenchmarkOptions, progress: Progress, opened: Session | None = None
+        self,
+        given: BenchmarkOptions,
+        progress: Progress,
+        kinds: Sequence[Kind] = (),
+        opened: Session | ClusterSession | None = None,
     ) -> None:
         self.options = given
+        self._kinds = kinds
         #: None until the first cell begins
         self.session = opened
         self._progress = progress
-        self._cells: list[tuple[str, ...]] = [*session.cells(given)]
+        self._cells = cluster.cells(given, kinds)
         self._wanted: list[pytest.Function] = []  # all tests of these cells
+        self._steps: dict[CellKey, list[str]] = {}
         self._omitted: list[str] = []  # measurements that the user deselected
         self._summary = ""
 
@@ -127,10 +146,17 @@ class BenchmarkPlugin:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "cell" in metafunc.fixturenames:
-            ids = [cell_name(model, device, int(seed)) for model, device, seed in self._cells]
+            names = ("model", "device", "seed", *["label"] * (len(self._kinds) > 1))
+            values = [
+                (cell.model, cell.device, str(cell.seed), cell.label)[: len(names)]
+                for cell in self._cells
+            ]
+            ids = [
+                cell_name(cell.model, cell.device, cell.seed) + f"-on-{cell.label}" * len(names[3:])
+                for cell in self._cells
+            ]
             # Session scope keeps a cell's tests together, so its model is trained and loaded once.
-            names = ("model", "device", "seed")
-            metafunc.parametrize(names, self._cells, ids=ids, scope="session")
+            metafunc.parametrize(names, values, ids=ids, scope="session")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
@@ -144,15 +170,18 @@ class BenchmarkPlugin:
     # After every plugin has sorted the tests, and before they are shown.
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        place = {cell: number for number, cell in enumerate(self._cells)}
+        place: dict[CellKey | None, int] = {cell: i for i, cell in enumerate(self._cells)}
+        only = self._kinds[0].label if self._kinds else ""
         # A first seed decides on later ones, and a cell's later tests need its training.
-        session.items.sort(key=lambda item: (place.get(_cell_of(item), -1), _place(item)))
+        session.items.sort(key=lambda item: (place.get(_cell_of(item, only), -1), _place(item)))
+        self._steps = _steps(session.items, only)
         self._omitted = _omitted(self._wanted, _cell_tests(session.items))
 
     def _is_wanted(self, item: pytest.Item) -> bool:
         if item.get_closest_marker("learning_curve") and not self.options.learning_curve:
             return False
-        return not item.get_closest_marker("first_seed") or _cell_of(item)[-1] in ("", "0")
+        cell = _cell_of(item)
+        return not item.get_closest_marker("first_seed") or cell is None or cell.seed == 0
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -160,10 +189,10 @@ class BenchmarkPlugin:
         item.stash[_ENDED] = True
         return result
 
-    def begin(self, config: pytest.Config) -> Session:
+    def begin(self, config: pytest.Config) -> Session | ClusterSession:
         """The open session, before the first cell; ends pytest if the data cannot be used."""
         if self.session is None:
-            self.session = Session(self.options, len(self._cells), self._progress)
+            self.session = cluster.new_session(self.options, self._kinds, self._progress)
             try:
                 # Without capture, so that progress bars of downloads are visible.
                 capture = config.pluginmanager.getplugin("capturemanager")
@@ -180,22 +209,34 @@ class BenchmarkPlugin:
                 pytest.exit("--dry-run measures nothing", returncode=pytest.ExitCode.OK)
         if self._omitted:
             self._progress.line(f"  not measured, as you chose: {', '.join(self._omitted)}")
+        if isinstance(self.session, ClusterSession):
+            self.session.start(self._steps)
         return self.session
 
     # Fixtures are static: of instances, pytest deprecates those that last a session.
 
     @pytest.fixture(scope="session")
     @staticmethod
-    def benchmark_session(request: pytest.FixtureRequest) -> Session:
+    def benchmark_session(request: pytest.FixtureRequest) -> Session | ClusterSession:
         return request.config.stash[_PLUGIN].begin(request.config)
 
     @pytest.fixture(scope="session")
     @staticmethod
-    def cell(benchmark_session: Session, model: str, device: str, seed: str) -> Iterator[CellRun]:
-        omitted = benchmark_session.why_no_seed(model, device, int(seed))
+    def label(request: pytest.FixtureRequest) -> str:
+        """The kind of machine, unless the tests have it as a parameter."""
+        kinds = request.config.stash[_PLUGIN]._kinds
+        return kinds[0].label if kinds else ""
+
+    @pytest.fixture(scope="session")
+    @staticmethod
+    def cell(
+        benchmark_session: Session | ClusterSession, model: str, device: str, seed: str, label: str
+    ) -> Iterator[CellRun | MeasuredCell]:
+        cells = benchmark_session.at(label)
+        omitted = cells.why_no_seed(model, device, int(seed))
         if omitted:
             pytest.skip(omitted)
-        run = benchmark_session.cell_run(model, device, int(seed))
+        run = cells.cell_run(model, device, int(seed))
         yield run
         run.close()
 
@@ -222,12 +263,12 @@ class BenchmarkPlugin:
             return
         # After -x or --maxfail, tests are missing whatever the exit code says.
         ended = all(_ENDED in test.stash for test in _cell_tests(session.items))
-        run = self.session.finish(interrupted=not ended)
-        if run is not None and self.session.run_file is not None:
+        runs = self.session.finish(interrupted=not ended)
+        if runs:
             from worthit.reports.publish import publish
 
             try:
-                self._summary = publish.publish(run, self.session.run_file)
+                self._summary = publish.publish_all(runs)
             except OutputError as error:
                 self._summary = str(error)
 
@@ -254,9 +295,27 @@ def _omitted(wanted: list[pytest.Function], kept: list[pytest.Function]) -> list
     ]
 
 
-def _cell_of(item: pytest.Item) -> tuple[str, ...]:
+def _cell_of(item: pytest.Item, label: str = "") -> CellKey | None:
+    """The cell of a test; None of other tests.
+
+    Args:
+        label: of the kind of machine, if it is not a parameter.
+    """
     params = getattr(getattr(item, "callspec", None), "params", {})
-    return tuple(params.get(name, "") for name in ("model", "device", "seed"))
+    if "seed" not in params:
+        return None
+    label = params.get("label", label)
+    return CellKey(label, params["model"], params["device"], int(params["seed"]))
+
+
+def _steps(items: Iterable[pytest.Item], label: str) -> dict[CellKey, list[str]]:
+    """The wanted measurements of each cell, as methods of `CellRun`."""
+    steps: dict[CellKey, list[str]] = {}
+    for test in _cell_tests(items):
+        if (cell := _cell_of(test, label)) is not None:
+            name = test.originalname.removeprefix("test_")
+            steps.setdefault(cell, []).append("quality" if name == "accuracy" else name)
+    return steps
 
 
 def _place(item: pytest.Item) -> int:

@@ -31,6 +31,7 @@ _GROUPS = {
     "training": ("seeds", "retrain", "learning_curve", "tune", "max_length", "checkpoint"),
     "a model on a server": ("endpoint", "yes_send_comments", "shots"),
     "measuring": ("cell_limit", "attempts", "cpu_watts", "runs_folder"),
+    "other machines": ("cluster", "on"),
 }  # fmt: skip
 _OTHER = "your data"
 _REPORT = "report (`worthit report` takes these again)"
@@ -81,38 +82,38 @@ def measure(given: BenchmarkOptions) -> int:
         WorthitError: as `Session.open`; nothing was measured.
     """
     # Now, not at the top: pytest and the session take half a second, which no other command needs.
-    from worthit.bench import session, terminal
+    from worthit.bench import terminal
     from worthit.bench.cells.progress import Progress
+    from worthit.bench.cluster import session
 
-    cells = session.cells(given)
-    if not cells:
-        raise OptionError(
-            f"no model of {', '.join(given.models)} runs on {', '.join(given.devices)}; choose others "
-            "with --models or --devices"
-        )
-    with terminal.stderr() as stream:
+    with session.find_kinds(given) as kinds, terminal.stderr() as stream:
+        if not session.cells(given, kinds):
+            raise OptionError(
+                f"no model of {', '.join(given.models)} runs on {', '.join(given.devices)}; choose others "
+                "with --models or --devices"
+            )
         progress = Progress(stream)
-        opened = session.Session(given, len(cells), progress)
+        opened = session.new_session(given, kinds, progress)
         try:
             opened.open()
             require_suitable(
                 opened.classes, multilabel=opened.multilabel, given=given.report_options
             )
-            return 0 if given.dry_run else _start_pytest(given, progress, opened)
+            return 0 if given.dry_run else _start_pytest(given, progress, kinds, opened)
         except KeyboardInterrupt:
             return _INTERRUPTED
         finally:
             opened.discard_empty()
 
 
-def _start_pytest(given: BenchmarkOptions, progress: Any, opened: Any) -> int:
+def _start_pytest(given: BenchmarkOptions, progress: Any, kinds: Any, opened: Any) -> int:
     import pytest
 
     from worthit.reports.cli.pytest_plugin import BENCHMARK, BenchmarkPlugin
 
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER"):
         os.environ.pop(name, None)
-    plugin = BenchmarkPlugin(given, progress, opened)
+    plugin = BenchmarkPlugin(given, progress, kinds, opened)
     code = pytest.main(arguments(BENCHMARK, given.runs_folder), plugins=[plugin])
     return exit_code(code)
 

@@ -1,11 +1,11 @@
 """Publishes a run: Markdown and pictures beside its JSON file, and a summary for the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from worthit.bench.saved.record import Run
-from worthit.datasets.errors import OutputError
+from worthit.datasets.errors import OutputError, RunError
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.sections import report
 from worthit.reports.verdict import rules
@@ -46,6 +46,39 @@ def publish(
         ) from error
     lines = (f"{kind + ':':<8}{_relative(file)}" for kind, file in files.items())
     return "\n".join([report.brief(analysis, verdict), "", *lines])
+
+
+def publish_all(runs: Sequence[tuple[Run, Path]]) -> str:
+    """Publish each run, and with several their comparison with the first, as Markdown beside them.
+
+    Returns:
+        The summaries, for a terminal.
+
+    Raises:
+        OutputError: a folder or file cannot be written; the runs themselves are saved.
+    """
+    summaries = [publish(run, file) for run, file in runs]
+    if len(runs) > 1:
+        summaries.append(_compare(runs))
+    return "\n\n".join(summaries)
+
+
+def _compare(runs: Sequence[tuple[Run, Path]]) -> str:
+    from worthit.reports.compare.compare import compare
+
+    try:
+        comparison = compare([(file.stem, run) for run, file in runs])
+    except RunError as error:
+        return f"no comparison: {error}"
+    file = runs[0][1].with_name(f"{runs[0][1].stem}-comparison.md")
+    try:
+        file.write_text(comparison.text, "utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"the comparison cannot be written ({error.strerror}: {file}); correct that, then: worthit compare "
+            f"{' '.join(_relative(file) for _, file in runs)} --output {_relative(file)}"
+        ) from error
+    return f"{comparison.verdict}\ncomparison: {_relative(file)}"
 
 
 def _write(analysis: Analysis, verdict: Verdict, folder: Path, *, as_html: bool) -> dict[str, Path]:

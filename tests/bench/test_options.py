@@ -34,6 +34,27 @@ from worthit.datasets.tables.columns import Choices
         ("--tune 0.5", OptionError, "--tune is 0.5; it takes a number from 1 up"),
         ("--cpu-watts 0", OptionError, "--cpu-watts is 0.0; it takes a number above 0"),
         ("--cpu-watts inf", OptionError, "--cpu-watts is inf; it takes a number above 0"),
+        (
+            "--on kind=a",
+            OptionError,
+            "--on chooses nodes of a cluster; give its address: --cluster",
+        ),
+        (
+            "--cluster auto --on a",
+            OptionError,
+            "--on 'a' is not KEY=VALUE; it takes labels that nodes",
+        ),
+        (
+            "--cluster auto --models endpoint:x --endpoint http://localhost:1",
+            OptionError,
+            "endpoint:x is measured on its server, not on nodes; omit --cluster",
+        ),
+        (
+            "--cluster auto --checkpoint bert=/tmp",
+            OptionError,
+            "the weights of bert are files of this",
+        ),
+        ("--cluster auto --models hf:/tmp", OptionError, "the weights of hf:tmp are files of this"),
         ("--checkpoint llama", OptionError, "is not MODEL=ID_OR_PATH"),
         ("--checkpoint gpt=x", UnknownNameError, "unknown model 'gpt'"),
         ("--checkpoint lsa=x", OptionError, "lsa has no checkpoint to choose; those that have: "),

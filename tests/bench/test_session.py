@@ -191,7 +191,7 @@ def test_a_run_that_cannot_be_saved_is_refused_and_leaves_no_file(
         made = session.Session(given, 1, Progress(stream))
         with pytest.raises(RunError, match=r"\(No space left on device\); choose --runs-folder"):
             made.open()
-        assert made.finish(interrupted=False) is None
+        assert made.finish(interrupted=False) == []
     assert not list((tmp_path / "runs").iterdir())
 
 

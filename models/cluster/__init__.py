@@ -1,0 +1,1 @@
+"""A Ray cluster: connecting to it, its nodes, and what they must have in common."""
