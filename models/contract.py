@@ -50,8 +50,29 @@ class ModelEntry:
     default: bool = True  # runs unless --models names others
     seeded: bool = True  # False: the same comments give the same model, whatever the seed
     trained_as: str | None = None  # the model whose artifact, settings and checkpoint it shares
+    #: True: several processes can share its training (`transformer.data_parallel`)
+    shares_training: bool = False
     #: ISO 639 codes of the default weights, as their model card says; empty: none, or not known
     languages: tuple[str, ...] = ()
+
+
+#: the error of a process whose training ends because another process has ended
+LOST = "another process of the training ended"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of the processes that share a training.
+
+    Args:
+        rank: from 0; the model of process 0 is saved.
+        processes: that share the training.
+        meeting: a file in a private folder by which they find each other, a new one for each training.
+    """
+
+    rank: int
+    processes: int
+    meeting: Path
 
 
 @dataclass(frozen=True)
