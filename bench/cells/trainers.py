@@ -17,8 +17,8 @@ from worthit.bench.cell import Cell
 from worthit.bench.cells.engine import Limit, Worker
 from worthit.bench.saved.record import Memory, Setup
 from worthit.datasets.errors import CellError, DeviceError, WorthitError
-from worthit.models.contract import LOST, Place
 from worthit.models.hardware import processor
+from worthit.models.transformer.place import LOST, Place
 
 #: the limit of the whole training ends this process, and with it the others
 _LIMIT = Limit(24 * 3600.0, "")

@@ -30,7 +30,7 @@ from worthit.bench.saved import artifacts, record
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash
 from worthit.datasets.errors import CellError
-from worthit.models.contract import Place
+from worthit.models.transformer.place import Place
 
 if TYPE_CHECKING:  # a model's cold start needs none of the libraries that read comments
     from worthit.datasets.prepare import Comments

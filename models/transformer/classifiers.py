@@ -15,7 +15,6 @@ from worthit.models.card import Base
 from worthit.models.contract import (
     Classifier,
     Labels,
-    Place,
     Probabilities,
     Progress,
     S,
@@ -35,6 +34,7 @@ from worthit.models.transformer import (
 )
 from worthit.models.transformer.finetuning import OnLoss, Recipe, finetune, ignore
 from worthit.models.transformer.padded_scoring import PaddedResult, PaddedScorer
+from worthit.models.transformer.place import Place
 from worthit.models.weights import checkpoints
 
 

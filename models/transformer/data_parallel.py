@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from worthit.datasets.errors import CellError, is_out_of_memory
-from worthit.models.contract import LOST, Place
 from worthit.models.transformer.batches import Indices
+from worthit.models.transformer.place import LOST, Place
 
 
 class Part(NamedTuple):
@@ -120,7 +120,7 @@ def _accelerator(device: str) -> Any:
     from accelerate import Accelerator, DistributedDataParallelKwargs
 
     # Some networks have a pooler or positions that no gradient reaches.
-    unused = DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(cpu=device == "cpu", mixed_precision="no", kwargs_handlers=[unused])
 
 
@@ -130,7 +130,9 @@ def _environment(place: Place) -> Iterator[None]:
     ranks = dict.fromkeys(("RANK", "LOCAL_RANK"), str(place.rank))
     sizes = dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), str(place.processes))
     before = dict(os.environ)
-    os.environ.update({"GLOO_SOCKET_IFNAME": _loopback()} | before | ranks | sizes)
+    # Without a number of threads, accelerate sets its own.
+    defaults = {"GLOO_SOCKET_IFNAME": _loopback(), "OMP_NUM_THREADS": f"{torch.get_num_threads()}"}
+    os.environ.update(defaults | before | ranks | sizes)
     try:
         yield
     finally:
