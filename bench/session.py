@@ -10,7 +10,7 @@ from typing import Any
 
 from worthit.bench import llm_choice
 from worthit.bench.cell import Cell, cell_name, file_name
-from worthit.bench.cells import engine
+from worthit.bench.cells import engine, trainers
 from worthit.bench.cells.cell_run import CellRun
 from worthit.bench.cells.progress import Progress, minutes
 from worthit.bench.forecast import forecast
@@ -22,7 +22,7 @@ from worthit.bench.options import BenchmarkOptions
 from worthit.bench.saved import data_record, record, run_file
 from worthit.datasets import prepare, transfer
 from worthit.datasets.audit.audit import FOREIGN, Audit, examine
-from worthit.datasets.errors import OptionError, RunError
+from worthit.datasets.errors import DeviceError, OptionError, RunError
 from worthit.datasets.splits.manifest import PARTS, OutOfDomainSet, Prepared
 from worthit.datasets.splits.protocol import AtMost, Protocol
 from worthit.models import registry
@@ -85,6 +85,7 @@ class Session:
             WorthitError: the dataset, the cache or the folder of runs cannot be used.
         """
         options, preset = self.options, self.options.preset
+        _require_places(options)
         self._progress.line(f"\nworthit: preset {preset.name} ({preset.about})")
         if overridden := engine.overridden_threads():
             self._progress.line(f"  {overridden}")
@@ -224,6 +225,7 @@ class Session:
             location="" if name in MODELS else name, cpu_watts=options.cpu_watts,
             may_send_comments=options.yes_send_comments,
             tune_s=None if (model, device, 0) in self._records else options.tune,
+            processes=options.processes,
         )  # fmt: skip
         log = options.runs_folder / "logs" / self._run.run_id / f"{file_name(cell.name)}.log"
         self._announce(cell)
@@ -317,6 +319,21 @@ class Session:
             complete=False,
             noise=measure_noise(_NOISE_S),
         )
+
+
+def _require_places(options: BenchmarkOptions) -> None:
+    """Raise OptionError if more processes shall train than a device has places for."""
+    entries = [registry.entry(name) for name in options.models.values()]
+    trained = [registry.entry(each.trained_as) if each.trained_as else each for each in entries]
+    if not any(each.shares_training for each in trained):
+        return
+    for device in options.devices:
+        most = machine.places(device)
+        if most is not None:
+            try:
+                trainers.require(device, options.processes, most)
+            except DeviceError as error:
+                raise OptionError(str(error)) from error
 
 
 def _create_file(run: record.Run, folder: Path) -> tuple[record.Run, Path]:

@@ -120,7 +120,8 @@ class CellModel:
 
         device = self._cell.device
         devices.require(device)
-        trainers.require(device, self.processes, devices.places(device))
+        if not self._cell.rank:
+            trainers.require(device, self.processes, devices.places(device))
         devices.choose(device, self._cell.rank)
         torch.set_num_threads(self._threads)
         precision = self.unfitted.get_params().get("precision")

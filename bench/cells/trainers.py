@@ -22,6 +22,7 @@ from worthit.models.transformer.place import LOST, Place
 
 #: the limit of the whole training ends this process, and with it the others
 _LIMIT = Limit(24 * 3600.0, "")
+CLOCK = "perf_counter, device synchronised"
 #: for the first process to notice that another one has failed; NCCL may wait for ever
 _GRACE_S = 5.0
 
@@ -34,11 +35,13 @@ def require(device: str, processes: int, most: int) -> None:
     """
     if processes <= most:
         return
-    counted = {"cpu": "physical cores that this process may use", "cuda": "visible CUDA GPUs"}
-    has = f"{most} of {counted[device]}" if device in counted else "one GPU"
+    has = {
+        "cpu": f"{most} physical cores that this process may use",
+        "cuda": f"{most} visible CUDA GPUs",
+    }
     raise DeviceError(
-        f"{processes} processes cannot train on {device}, which has {has}; give at most "
-        f"--processes {max(most, 1)}, or other --devices"
+        f"{processes} processes cannot train on {device}, which has {has.get(device, 'one GPU')}; give "
+        f"at most --processes {max(most, 1)}, or other --devices"
     )
 
 
@@ -104,6 +107,15 @@ class Trainers:
         shared = _SharedTraining(self._workers, self._end)
         with _fewer_threads(self.processes), shared.followed(str(meeting), len(texts)):
             model.fit(texts, labels, progress)
+
+    @property
+    def clock(self) -> str:
+        """The instrument of the training's time."""
+        if self.processes == 1:
+            return CLOCK
+        # A recorded step must not wait for other processes.
+        plain = ", without CUDA graphs" if self._cell.device == "cuda" else ""
+        return f"{CLOCK}, {self.processes} processes{plain}"
 
     def described(self, memory: Memory) -> Memory:
         """The memory of a training; what one card has says of which of several it is."""

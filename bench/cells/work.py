@@ -15,7 +15,7 @@ import numpy as np
 from worthit.bench.cell import Cell, file_name
 from worthit.bench.cells import all_cores, vocabulary
 from worthit.bench.cells.cell_model import CellModel, without_paths
-from worthit.bench.cells.trainers import Trainers
+from worthit.bench.cells.trainers import CLOCK, Trainers
 from worthit.bench.instruments.comment_sample import sample_by_length
 from worthit.bench.instruments.cpu_watts import estimate_energy
 from worthit.bench.instruments.disturbance import Watch, flag
@@ -34,8 +34,6 @@ from worthit.models.transformer.place import Place
 
 if TYPE_CHECKING:  # a model's cold start needs none of the libraries that read comments
     from worthit.datasets.prepare import Comments
-
-_CLOCK = "perf_counter, device synchronised"
 
 
 class Work:
@@ -255,7 +253,7 @@ class Work:
             seen = watch.end()
         scores = model.predict_proba(self._comments("test").texts)
         point = record.CurvePoint(
-            comments, measured(train_s, "s", _CLOCK), self._probabilities(scores)
+            comments, measured(train_s, "s", trainers.clock), self._probabilities(scores)
         )
         return flag(point, seen)
 
@@ -290,13 +288,13 @@ class Work:
             seen = watch.end()
         size = model.size()
         if model.trains:
-            train_s, cpu_s = measured(spent.seconds, "s", _CLOCK), spent.cpu_s
+            train_s, cpu_s = measured(spent.seconds, "s", trainers.clock), spent.cpu_s
             joules = spent.long_enough().joules
         else:
             train_s = cpu_s = unavailable("s", record.NOT_TUNED)
             joules = dict.fromkeys(COMPONENTS, unavailable("J", record.NOT_TUNED))
             if choosing_s.value is not None:  # such a model may choose in `fit`, too
-                choosing_s = measured(choosing_s.value + spent.seconds, "s", _CLOCK)
+                choosing_s = measured(choosing_s.value + spent.seconds, "s", CLOCK)
         with new_folder(folder, replace=True) as scratch:
             model.save(scratch)
             training = record.Training(
@@ -332,7 +330,7 @@ class Work:
         self._synchronize()
         choosing_s = time.perf_counter() - start
         if tried:
-            return measured(choosing_s, "s", _CLOCK), tried
+            return measured(choosing_s, "s", CLOCK), tried
         return unavailable("s", record.NOTHING_CHOSEN), 0
 
     def _probabilities(self, scores: Any) -> tuple[float, ...]:

@@ -19,6 +19,7 @@ def section(analysis: Analysis) -> list[str]:
             _count(cell.training.trained_parameters),
             written(cell.training.disk_mb, notes),
             written(cell.training.memory.peak_mb, notes),
+            _count(cell.training.processes if cell.training.processes > 1 else None),
             cell.training.trained_at[:16].replace("T", " "),
             percent(cell.quality.truncated_share) if cell.quality else "",
             _count(cell.training.tried or None),
@@ -29,7 +30,7 @@ def section(analysis: Analysis) -> list[str]:
     ]
     headings = [
         "model", "weights", "dtype", "parameters", "of them trained", "artifact, MB",
-        "peak memory in training, MB", "trained at, UTC", "test comments truncated",
+        "peak memory in training, MB", "processes in training", "trained at, UTC", "test comments truncated",
         "prompts tried on validation comments", "time of trying prompts, s",
     ]  # fmt: skip
     settings = [

@@ -41,6 +41,8 @@ def brief_rows(run: Run, notes: Footnotes) -> tuple[list[str], list[list[str]]]:
 
 def _entry(analysis: Analysis, cell: CellRecord, spec: FigureSpec, notes: Footnotes) -> str:
     text = written(spec.read(analysis.run, cell), notes, spec.number)
+    if spec.key == "training_s" and cell.training and cell.training.processes > 1:
+        text = notes.marked(text, f"{cell.training.processes} processes share the training")
     bounded = analysis.values.get((cell.name, spec.key))
     if not spec.interval or bounded is None or bounded.value is None:
         return text
