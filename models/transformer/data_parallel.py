@@ -156,7 +156,7 @@ def _group(place: Place, device: str) -> Iterator[None]:
     AcceleratorState._reset_state(reset_partial_state=True)  # accelerate keeps the first one
     torch.distributed.init_process_group(
         "gloo" if device == "cpu" else "nccl",
-        store=torch.distributed.FileStore(str(place.meeting), place.processes),
+        store=torch.distributed.FileStore(str(place.meeting), place.processes),  # type: ignore[attr-defined]
         rank=place.rank,
         world_size=place.processes,
     )

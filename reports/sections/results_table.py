@@ -6,7 +6,7 @@ from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.analysis.run_view import first_seeds, name
 from worthit.reports.text import class_names
-from worthit.reports.text.format import Footnotes, percent, with_reason, written
+from worthit.reports.text.format import Footnotes, percent, shared_by, with_reason, written
 from worthit.reports.text.tables import listed, tabulated
 
 
@@ -41,8 +41,8 @@ def brief_rows(run: Run, notes: Footnotes) -> tuple[list[str], list[list[str]]]:
 
 def _entry(analysis: Analysis, cell: CellRecord, spec: FigureSpec, notes: Footnotes) -> str:
     text = written(spec.read(analysis.run, cell), notes, spec.number)
-    if spec.key == "training_s" and cell.training and cell.training.processes > 1:
-        text = notes.marked(text, f"{cell.training.processes} processes share the training")
+    if spec.key == "training_s" and cell.training:
+        text = notes.marked(text, shared_by(cell.training.processes))
     bounded = analysis.values.get((cell.name, spec.key))
     if not spec.interval or bounded is None or bounded.value is None:
         return text
