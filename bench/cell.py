@@ -44,6 +44,8 @@ class Cell:
     cpu_watts: float | None = None  # of all processors at full load, if the user gives them
     may_send_comments: bool = False  # to a server elsewhere
     tune_s: float | None = None  # budget of a search for better settings
+    processes: int = 1  # that share a training, if the model can
+    rank: int = 0  # of this process among them
 
     @property
     def name(self) -> str:

@@ -118,6 +118,7 @@ def _balance(given: str | None) -> str | None:
     return given
 
 
+_SHARED = [name for name, entry in MODELS.items() if entry.shares_training]
 _NOT_DEFAULT = ", ".join(name for name, entry in MODELS.items() if not entry.default)
 
 
@@ -283,6 +284,13 @@ class BenchmarkOptions:
     shots: Annotated[int, Option(
         "--shots", "number of training comments that an endpoint is shown with each comment (0)",
         read=_from_0_up("--shots"), describe=None, type=int, default=0, metavar="K",
+    )]  # fmt: skip
+    processes: Annotated[int, Option(
+        "--processes",
+        f"train {', '.join(_SHARED)} and hf:CHECKPOINT in N processes, each with a GPU or a share of the "
+        "cores; other models train in one (%(default)s)",
+        read=_from_1_up("--processes"),
+        type=int, default=1, metavar="N",
     )]  # fmt: skip
     cell_limit: Annotated[float | None, Option(
         "--cell-limit", "time limit of one training or one measurement (from the preset)",

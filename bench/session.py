@@ -10,7 +10,7 @@ from typing import Any
 
 from worthit.bench import llm_choice, protocol
 from worthit.bench.cell import Cell, cell_name, file_name
-from worthit.bench.cells import engine
+from worthit.bench.cells import engine, trainers
 from worthit.bench.cells.cell_run import CellRun
 from worthit.bench.cells.progress import Progress, minutes
 from worthit.bench.forecast import forecast
@@ -131,6 +131,8 @@ class Session:
     def _prepare(self) -> None:
         """Prepare the data and say what it is, and what will become of it."""
         options, preset = self.options, self.options.preset
+        if self._place is None:  # a node checks its own places
+            trainers.require_places(options)
         self._progress.line(f"\nworthit: preset {preset.name} ({preset.about})")
         if overridden := engine.overridden_threads():
             self._progress.line(f"  {overridden}")
@@ -288,6 +290,7 @@ class Session:
             location="" if name in MODELS else name, cpu_watts=options.cpu_watts,
             may_send_comments=options.yes_send_comments,
             tune_s=None if (model, device, 0) in self._records else options.tune,
+            processes=options.processes,
         )  # fmt: skip
 
     def log(self, cell: str) -> Path:

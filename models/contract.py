@@ -57,6 +57,8 @@ class ModelEntry:
     multilabel: bool = True  # learns several labels of a comment at once
     seeded: bool = True  # False: the same comments give the same model, whatever the seed
     trained_as: str | None = None  # the model whose artifact, settings and checkpoint it shares
+    #: True: several processes can share its training (`transformer.data_parallel`)
+    shares_training: bool = False
     #: ISO 639 codes of the default weights, as their model card says; empty: none, or not known
     languages: tuple[str, ...] = ()
 

@@ -31,6 +31,7 @@ USAGES = ("module:Class", "hf:CHECKPOINT", "endpoint:NAME")
 _USER_CODE = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 
 _pretrained = partial(ModelEntry, pretrained=True, languages=("en",))
+_tuned = partial(_pretrained, shares_training=True)
 _ENDPOINT = ModelEntry(
     "worthit.models.endpoint:Endpoint", "endpoint", default=False, multilabel=False, seeded=False
 )
@@ -47,7 +48,7 @@ MODELS = {
     "embeddings": _pretrained(
         "worthit.models.embeddings:Embeddings", "encoder", DEVICES, seeded=False
     ),
-    "bert": _pretrained("worthit.models.bert:Bert", "encoder", DEVICES),
+    "bert": _tuned("worthit.models.bert:Bert", "encoder", DEVICES),
     "bert-int8": _pretrained(
         "worthit.models.bert_int8:BertInt8", "encoder", default=False, trained_as="bert"
     ),
@@ -57,18 +58,18 @@ MODELS = {
     "bert-openvino": _pretrained(
         "worthit.models.bert_openvino:BertOpenVino", "encoder", default=False, trained_as="bert"
     ),
-    "llama": _pretrained("worthit.models.llama:Llama", "llm", DEVICES),
+    "llama": _tuned("worthit.models.llama:Llama", "llm", DEVICES),
     "llama-int8": _pretrained(
         "worthit.models.llama_int8:LlamaInt8", "llm", default=False, trained_as="llama"
     ),
-    "llama-head": _pretrained("worthit.models.llama_head:LlamaHead", "llm", DEVICES, default=False),
+    "llama-head": _tuned("worthit.models.llama_head:LlamaHead", "llm", DEVICES, default=False),
     "llama-zero-shot": _pretrained(
         "worthit.models.llama_zero_shot:LlamaZeroShot", "llm", DEVICES, seeded=False
     ),
     "llama-few-shot": _pretrained(
         "worthit.models.llama_few_shot:LlamaFewShot", "llm", DEVICES, default=False
     ),
-    "llama-qlora": _pretrained("worthit.models.llama_qlora:LlamaQLoRA", "llm", ("cpu", "cuda")),
+    "llama-qlora": _tuned("worthit.models.llama_qlora:LlamaQLoRA", "llm", ("cpu", "cuda")),
 }
 
 
@@ -82,7 +83,7 @@ def entry(name: str) -> ModelEntry:
     if name in MODELS:
         return MODELS[name]
     if name.removeprefix(HF) and name.startswith(HF):
-        return ModelEntry(name, None, DEVICES, pretrained=True)
+        return ModelEntry(name, None, DEVICES, pretrained=True, shares_training=True)
     if is_endpoint(name):
         return _ENDPOINT
     if is_user_code(name):

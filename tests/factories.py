@@ -145,6 +145,7 @@ def training(seconds: float | Figure = 10.0, **changed: Any) -> record.Training:
         choosing_s=record.unavailable("s", record.NOTHING_CHOSEN),
         tried=0,
         weighted=False,
+        processes=1,
         disturbance=disturbance(),
     )  # fmt: skip
     return dataclasses.replace(base, **changed)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from worthit.bench.cell import Cell
+from worthit.bench.cells import trainers
 from worthit.bench.instruments import machine
 from worthit.bench.saved import artifacts, record
 from worthit.bench.saved.record import Setup
@@ -35,7 +36,11 @@ class CellModel:
         self._dtype = ""
         self._settled: dict[str, Any] = {}  # settings that depend on this machine
         self.unfitted = self.make()
+        #: that share the training
+        self.processes = cell.processes if entry(self._class.name).shares_training else 1
         self._threads = processor.allowed_cores()
+        if cell.rank:
+            self._threads = trainers.threads(cell.processes)
         self._torch_pools = self._prepare_torch() if "torch" in self._class.libraries else {}
         self._checkpoint = self._resolve_checkpoint()
         self.unfitted.prepare()
@@ -106,6 +111,7 @@ class CellModel:
             self._cell.split,
             self._cell.device,
             str(self._cell.seed),
+            str(self.processes),
             json.dumps(self.classes),
             json.dumps(msgspec.to_builtins(self.setup), sort_keys=True),
             str(self.unfitted.get_params().get("url")),  # of which the setup has the host at most
@@ -118,7 +124,11 @@ class CellModel:
 
         from worthit.models.hardware import devices
 
-        devices.require(self._cell.device)
+        device = self._cell.device
+        devices.require(device)
+        if not self._cell.rank:
+            trainers.require(device, self.processes, devices.places(device))
+        devices.choose(device, self._cell.rank)
         torch.set_num_threads(self._threads)
         precision = self.unfitted.get_params().get("precision")
         if precision is not None:  # a model of the user's may have none

@@ -55,6 +55,7 @@ class ServerWork(Work):
             choosing_s=unavailable("s", record.NOTHING_CHOSEN),
             tried=0,
             weighted=model.is_weighted,
+            processes=1,
             disturbance=watch.end(),
         )
 

@@ -15,6 +15,7 @@ import numpy as np
 from worthit.bench.cell import Cell, file_name
 from worthit.bench.cells import all_cores, vocabulary
 from worthit.bench.cells.cell_model import CellModel, without_paths
+from worthit.bench.cells.trainers import CLOCK, Trainers
 from worthit.bench.instruments.comment_sample import sample_by_length
 from worthit.bench.instruments.cpu_watts import estimate_energy
 from worthit.bench.instruments.disturbance import Watch, flag
@@ -29,11 +30,10 @@ from worthit.bench.saved import artifacts, record
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.datasets.cache import cache_folder, new_folder, sha256_of, short_hash
 from worthit.datasets.errors import CellError
+from worthit.models.transformer.place import Place
 
 if TYPE_CHECKING:  # a model's cold start needs none of the libraries that read comments
     from worthit.datasets.prepare import Comments
-
-_CLOCK = "perf_counter, device synchronised"
 
 
 class Work:
@@ -42,11 +42,18 @@ class Work:
     Args:
         cell: what to train and measure.
         progress: called with (done, total) while training.
+        end: ends this process with a reason, whatever it waits for.
     """
 
-    def __init__(self, cell: Cell, progress: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        progress: Callable[[int, int], None],
+        end: Callable[[str], None] = lambda reason: None,
+    ) -> None:
         self._cell = cell
         self._progress = progress
+        self._end = end
         self._load_s = 0.0
         self._has_answered = False
 
@@ -69,6 +76,18 @@ class Work:
         # The cache has no estimates: the watts may change from run to run.
         cpu_j = estimate_energy(training.cpu_j, training.cpu_s, self._cell.cpu_watts)
         return dataclasses.replace(training, cpu_j=cpu_j)
+
+    def get_ready(self) -> int:
+        """Read the training comments; returns the resident bytes."""
+        self._comments("train")
+        return resident_bytes()
+
+    def train_along(self, meeting: str, comments: int) -> None:
+        """Compute a part of the training that the first process saves and measures."""
+        model, train = self._cell_model.make(), self._comments("train")
+        model.place = Place(self._cell.rank, self._cell.processes, Path(meeting))
+        model.fit(train.texts[:comments], train.labels[:comments])
+        self._synchronize()
 
     def tune(self, sizes: Sequence[int]) -> record.Tuning:
         """Search better settings, unless an earlier run has with the same budget; reads no test comment.
@@ -224,17 +243,22 @@ class Work:
         """Train a new model on the first `comments` training comments, and score the test set."""
         model, train = self._cell_model.make(), self._comments("train")
         self._choose(model)
-        watch = self._watch()
-        start = time.perf_counter()
-        model.fit(train.texts[:comments], train.labels[:comments], self._progress)
-        self._synchronize()
-        train_s = time.perf_counter() - start
-        seen = watch.end()
+        with self._trainers() as trainers:
+            watch = self._watch()
+            start = time.perf_counter()
+            texts, labels = train.texts[:comments], train.labels[:comments]
+            trainers.fit(model, texts, labels, self._progress)
+            self._synchronize()
+            train_s = time.perf_counter() - start
+            seen = watch.end()
         scores = model.predict_proba(self._comments("test").texts)
         point = record.CurvePoint(
-            comments, measured(train_s, "s", _CLOCK), self._probabilities(scores)
+            comments, measured(train_s, "s", trainers.clock), self._probabilities(scores)
         )
         return flag(point, seen)
+
+    def _trainers(self) -> Trainers:
+        return Trainers(self._cell, self._cell_model.processes, self._end)
 
     def _watch(self) -> Watch:
         return Watch(self._cell.device)
@@ -247,33 +271,35 @@ class Work:
         choosing_s, tried = self._choose(model)
 
         def fit() -> None:
-            model.fit(comments.texts, comments.labels, self._progress)
+            trainers.fit(model, comments.texts, comments.labels, self._progress)
             self._synchronize()
 
         # Training is slow, so time, memory and energy are measured in one go. codecarbon's thread
         # wakes once a second meanwhile; its libraries belong to the baseline of memory. Its set-up,
         # about a second, is watched too, else fast trainings were too short to tell.
-        watch = self._watch()
-        with self._in_baseline():
-            meter = Meter(self._cell.device)
-        with peak_memory(self._cell.device, self._baseline_bytes) as window:
-            self._synchronize()
-            spent = meter.over(fit)
-        seen = watch.end()
+        with self._trainers() as trainers:
+            watch = self._watch()
+            with self._in_baseline():
+                meter = Meter(self._cell.device, trainers.processes)
+            baseline_bytes = self._baseline_bytes + trainers.resident_bytes
+            with peak_memory(self._cell.device, baseline_bytes) as window:
+                self._synchronize()
+                spent = meter.over(fit)
+            seen = watch.end()
         size = model.size()
         if model.trains:
-            train_s, cpu_s = measured(spent.seconds, "s", _CLOCK), spent.cpu_s
+            train_s, cpu_s = measured(spent.seconds, "s", trainers.clock), spent.cpu_s
             joules = spent.long_enough().joules
         else:
             train_s = cpu_s = unavailable("s", record.NOT_TUNED)
             joules = dict.fromkeys(COMPONENTS, unavailable("J", record.NOT_TUNED))
             if choosing_s.value is not None:  # such a model may choose in `fit`, too
-                choosing_s = measured(choosing_s.value + spent.seconds, "s", _CLOCK)
+                choosing_s = measured(choosing_s.value + spent.seconds, "s", CLOCK)
         with new_folder(folder, replace=True) as scratch:
             model.save(scratch)
             training = record.Training(
                 train_s=train_s,
-                memory=window.memory,
+                memory=trainers.described(window.memory),
                 trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
                 settings=without_paths(model.get_params()),
                 artifact=folder.name,
@@ -289,6 +315,7 @@ class Work:
                 choosing_s=choosing_s,
                 tried=tried,
                 weighted=model.is_weighted,
+                processes=trainers.processes,
                 disturbance=seen,
             )
             training = flag(training, seen)
@@ -303,7 +330,7 @@ class Work:
         self._synchronize()
         choosing_s = time.perf_counter() - start
         if tried:
-            return measured(choosing_s, "s", _CLOCK), tried
+            return measured(choosing_s, "s", CLOCK), tried
         return unavailable("s", record.NOTHING_CHOSEN), 0
 
     def _probabilities(self, scores: Any) -> tuple[float, ...]:

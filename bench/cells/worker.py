@@ -23,7 +23,23 @@ def main() -> None:
     serve(_make_work)
 
 
-def _make_work(cell: Any, progress: Callable[[int, int], None]) -> Any:
+class Report:
+    """Messages of the process during an operation."""
+
+    def __init__(self, channel: BinaryIO) -> None:
+        self._channel = channel
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell the progress of training, in comments."""
+        _send(self._channel, {"progress": [done, total]})
+
+    def end(self, reason: str) -> None:
+        """Answer with an error, and end the process, whatever its threads wait for."""
+        _send(self._channel, {"error": reason, "kind": "user"})
+        os._exit(1)
+
+
+def _make_work(cell: Any, report: Report) -> Any:
     # Imported late, so the time of imports counts towards `start`.
     from worthit.bench.cell import Cell
     from worthit.bench.cells.work import Work
@@ -33,11 +49,11 @@ def _make_work(cell: Any, progress: Callable[[int, int], None]) -> Any:
     if is_endpoint(made.location):
         from worthit.bench.cells.server_work import ServerWork
 
-        return ServerWork(made, progress)
-    return Work(made, progress)
+        return ServerWork(made, report)
+    return Work(made, report, report.end)
 
 
-def serve(make_work: Callable[[Any, Callable[[int, int], None]], Any]) -> None:
+def serve(make_work: Callable[[Any, Report], Any]) -> None:
     """Answer requests until stdin is closed.
 
     Args:
@@ -56,7 +72,7 @@ def serve(make_work: Callable[[Any, Callable[[int, int], None]], Any]) -> None:
             operation = request.pop("do")
             start = time.perf_counter()
             if operation == "start":
-                work = make_work(request["cell"], _progress_to(channel))
+                work = make_work(request["cell"], Report(channel))
                 answer = work.setup()
             else:
                 answer = getattr(work, operation)(**request)
@@ -92,10 +108,6 @@ def _take_stdout() -> BinaryIO:
 def _send(channel: BinaryIO, message: dict[str, Any]) -> None:
     channel.write(msgspec.json.encode(message) + b"\n")
     channel.flush()
-
-
-def _progress_to(channel: BinaryIO) -> Callable[[int, int], None]:
-    return lambda done, total: _send(channel, {"progress": [done, total]})
 
 
 def _reason(error: Exception) -> str:

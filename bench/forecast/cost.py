@@ -68,6 +68,7 @@ class Rates:
     scoring_mb: float
     disk_mb: float
     run: str = ""  # that measured them; empty: estimated
+    processes: int = 1  # that share the training
 
 
 @dataclass(frozen=True)

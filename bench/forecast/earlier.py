@@ -80,6 +80,7 @@ def of_cell(name: str, run: Run, cell: CellRecord, work: Work) -> Rates | None:
         scoring_mb=scoring_mb,
         disk_mb=_value(training.disk_mb),
         run=name,
+        processes=training.processes,
     )
 
 

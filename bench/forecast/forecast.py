@@ -47,6 +47,7 @@ class ModelForecast:
     cells: Mapping[CellKey, float]  # seconds
     training_s: float
     download_bytes: int = 0
+    processes: int = 1  # that will share the training
 
     @property
     def seconds(self) -> float:
@@ -87,6 +88,7 @@ class Forecast:
             *_table(known),
             *map(_no_forecast, unknown),
             *_basis(known),
+            *_other_processes(known),
             *(
                 f"  to download: {name}, {size / 1e6:,.0f} MB"
                 for name, size in self.downloads.items()
@@ -121,6 +123,25 @@ def _basis(models: list[ModelForecast]) -> list[str]:
         + (f"from {run}, on this machine" if run else "estimated from sizes")
         for run, names in by_run.items()
     ]
+
+
+def _other_processes(models: list[ModelForecast]) -> list[str]:
+    """How the times of training were found where other numbers of processes will share it."""
+    by_numbers: dict[tuple[int, int], list[str]] = {}
+    for model in models:
+        assert model.rates is not None
+        if model.training_s and model.processes != model.rates.processes:
+            numbers = model.rates.processes, model.processes
+            by_numbers.setdefault(numbers, []).append(f"{model.model}-{model.device}")
+    return [
+        f"  {', '.join(names)}: training time and memory are those with {_processes(known)}; with "
+        f"{_processes(planned)} they are unknown"
+        for (known, planned), names in by_numbers.items()
+    ]
+
+
+def _processes(number: int) -> str:
+    return "one process" if number == 1 else f"{number} processes"
 
 
 def make(
@@ -195,7 +216,13 @@ class _Maker:
             "",
             {(model, device, seed): sum(each) for seed, each in times.items()},
             sum(training_s for training_s, _ in times.values()),
+            processes=self._processes(model),
         )
+
+    def _processes(self, model: str) -> int:
+        entry = registry.entry(self._options.models[model])
+        trained = registry.entry(entry.trained_as) if entry.trained_as else entry
+        return self._options.processes if trained.shares_training else 1
 
     def _rates(self, model: str, device: str) -> Rates:
         """Raises DeviceError or CellError, with the reason, if there is no forecast."""

@@ -34,19 +34,23 @@ _GPU_COUNTERS = {"NvidiaGPUDevice": "NVML", "AMDGPUDevice": "AMD SMI"}
 
 
 class CodecarbonCounters:
-    """Counters of the processor and of the card that the cell uses.
+    """Counters of the processor and of the cards that the cell uses.
 
     Args:
         device: of the cell. For `cpu`, all cards are metered as idle.
+        used: the number of cards that the cell uses.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, used: int = 1) -> None:
         cards, self._failure = _cards()
         self._uses_gpu = device != "cpu"
-        self._card = _used_card(cards) if self._uses_gpu else FoundCard(None)
+        found = _used_cards(cards, used) if self._uses_gpu else []
+        #: why a card that the cell uses has no counter; the others alone would be too little
+        self._missing = next((card.reason for card in found if card.reason), "")
         indices = [card.gpu_index for card in cards]
         if self._uses_gpu:
-            indices = [] if self._card.index is None else [self._card.index]
+            known = [card.index for card in found if card.index is not None]
+            indices = [] if self._missing else known
         self._metered = [card for card in cards if card.gpu_index in indices]
         self._tracker = _tracker(indices, reads_gpus=not self._failure)
 
@@ -93,8 +97,8 @@ class CodecarbonCounters:
     def _gpu(self, joules: float) -> Figure:
         if self._failure:
             return unavailable("J", self._failure)
-        if self._card.reason:
-            return unavailable("J", self._card.reason)
+        if self._missing:
+            return unavailable("J", self._missing)
         part = self._part("GPU")
         if part is None or not self._metered:
             return unavailable("J", "there is no GPU that codecarbon can meter")
@@ -116,10 +120,12 @@ def _cards() -> tuple[list[Any], str]:
         return [], f"the GPUs' counters failed ({described(error)})"
 
 
-def _used_card(cards: list[Any]) -> FoundCard:
+def _used_cards(cards: list[Any], used: int) -> list[FoundCard]:
     if not cards:
-        return FoundCard(None, "there is no GPU that codecarbon can meter")
-    return gpu_cards.find(gpu_cards.cell_card(), cards)
+        return [FoundCard(None, "there is no GPU that codecarbon can meter")]
+    first = gpu_cards.cell_card()
+    others = [gpu_cards.cell_card(number) for number in range(1, used)]
+    return [gpu_cards.find(card, cards) for card in (first, *others)]
 
 
 def _tracker(gpu_ids: list[int], *, reads_gpus: bool = True) -> Any:

@@ -26,11 +26,12 @@ class FoundCard:
     reason: str = ""
 
 
-def cell_card() -> CellCard:
-    """The card that `cuda` means in this process. Imports torch."""
+def cell_card(number: int | None = None) -> CellCard:
+    """The visible card of that number; None: what `cuda` means in this process. Imports torch."""
     import torch
 
-    properties: Any = torch.cuda.get_device_properties(torch.cuda.current_device())
+    chosen = torch.cuda.current_device() if number is None else number
+    properties: Any = torch.cuda.get_device_properties(chosen)
     uuid = getattr(properties, "uuid", None)
     address = tuple(
         getattr(properties, f"pci_{part}_id", None) for part in ("domain", "bus", "device")

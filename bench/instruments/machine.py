@@ -148,6 +148,15 @@ def present_devices() -> list[str]:
     return ["cpu"] + (["cuda"] if works else []) + (["mps"] if is_apple_silicon() else [])
 
 
+def places(device: str) -> int | None:
+    """How many processes can train at once, one per GPU or physical core; None: only torch knows."""
+    if device == "cpu":
+        return processor.allowed_cores()
+    if device == "cuda":
+        return sum(not gpu.fails for gpu in nvidia_gpus()) or None
+    return 1
+
+
 def library_versions(names: tuple[str, ...]) -> dict[str, str]:
     """Distribution name → installed version, or `missing`."""
     versions = {}

@@ -55,15 +55,17 @@ class Meter:
     components are then unavailable, with the reason.
 
     Args:
-        device: of the cell; of the cards, only the one that it uses counts as its energy.
+        device: of the cell; of the cards, only those that it uses count as its energy.
+        cards: that the cell uses, from the first one on.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, cards: int = 1) -> None:
         self.broken = ""  # why the counters failed
         apple = machine.is_apple_silicon()
         self._library = "zeus-apple-silicon" if apple else "codecarbon"
-        counters = AppleCounters if apple else CodecarbonCounters
-        self._counters: Any = self._try(lambda: counters(device))
+        self._counters: Any = self._try(
+            lambda: AppleCounters(device) if apple else CodecarbonCounters(device, cards)
+        )
         self.over(lambda: None)
 
     def over(self, action: Callable[[], None]) -> EnergyWindow:

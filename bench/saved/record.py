@@ -123,10 +123,11 @@ class Training:
     cpu_s: Figure  # CPU time of all threads and child processes
     cpu_j: Figure  # gross, as the next two
     ram_j: Figure
-    gpu_j: Figure  # of the card that the cell uses
+    gpu_j: Figure  # of the cards that the cell uses
     choosing_s: Figure  # time to choose settings on validation comments, without training
     tried: Count  # alternatives that it chose from; 0: the settings are as given
     weighted: bool  # each class counted the same, so scores hold for equally common classes
+    processes: _Positive  # that shared it; the costs are those of all of them
     disturbance: Disturbance
     cached: bool = False  # trained by an earlier run
 

@@ -31,6 +31,19 @@ def require(device: str) -> None:
         raise DeviceError(f"device mps is not available: no Apple GPU (torch {torch.__version__})")
 
 
+def places(device: str) -> int:
+    """How many processes can train at once: one per visible CUDA GPU or physical core, one on MPS."""
+    if device == "cuda":
+        return int(torch.cuda.device_count())
+    return processor.allowed_cores() if device == "cpu" else 1
+
+
+def choose(device: str, number: int) -> None:
+    """Let `cuda` mean that visible card from now on; other devices are one."""
+    if device == "cuda" and number:
+        torch.cuda.set_device(number)
+
+
 def use(device: str) -> None:
     """Prepare to load a model on `device`; raises like `require`.
 

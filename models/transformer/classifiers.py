@@ -24,6 +24,7 @@ from worthit.models.contract import (
 from worthit.models.hardware import devices
 from worthit.models.transformer import (
     batches,
+    data_parallel,
     epochs,
     graphs,
     packed_linear,
@@ -33,6 +34,7 @@ from worthit.models.transformer import (
 )
 from worthit.models.transformer.finetuning import OnLoss, Recipe, finetune, ignore
 from worthit.models.transformer.padded_scoring import PaddedResult, PaddedScorer
+from worthit.models.transformer.place import Place
 from worthit.models.weights import checkpoints
 
 
@@ -52,6 +54,8 @@ class TokenClassifier(Classifier[S]):
     takes_multilabel = True
     #: called with the loss of each training step
     on_loss: OnLoss = staticmethod(ignore)
+    #: of this process, if several share the training
+    place: Place | None = None
     settings: Any
     _model: Any  # the network, from transformers
     _tokenizer: Any
@@ -138,25 +142,25 @@ class TokenClassifier(Classifier[S]):
         recipe, weights = Recipe.of(self.settings), self._comment_weights(labels)
         if labels.ndim == 2 and not self._scores_labels:  # each sequence is about one label
             labels, weights = labels.ravel(), None if weights is None else weights.ravel()
-        if not self._is_padded:
-            arguments = parameters, tokens, labels, recipe, self.seed, progress
-            return finetune(self._logits, *arguments, on_loss=self.on_loss, weights=weights)
-        result = padded_training.finetune(
-            self._padded_logits,
-            parameters,
-            tokens,
-            labels,
-            recipe,
-            self.seed,
-            progress,
-            device=self.device,
-            recorder=self._recorder,
-            fill_token=fill_token,
-            widest=self._widest,
-            rows_at_once=self.settings.micro_batch_size,
-            on_loss=self.on_loss,
-            comment_weights=weights,
-        )
+        arguments = parameters, tokens, labels, recipe, self.seed, progress
+        with data_parallel.joined(self.place, self.device, self.seed) as split:
+            if not self._is_padded:
+                return finetune(
+                    self._logits, *arguments, on_loss=self.on_loss, weights=weights, split=split
+                )
+            result = padded_training.finetune(
+                self._padded_logits,
+                *arguments,
+                device=self.device,
+                # A recorded step must not wait for other processes.
+                recorder=self._recorder if self.place is None else graphs.Eager(),
+                fill_token=fill_token,
+                widest=self._widest,
+                rows_at_once=self.settings.micro_batch_size,
+                on_loss=self.on_loss,
+                comment_weights=weights,
+                split=split,
+            )
         if result.rows_at_once < recipe.batch_size:
             self.settings = replace(self.settings, micro_batch_size=result.rows_at_once)
         return result.decay

@@ -12,8 +12,10 @@ import torch
 
 from worthit.models.contract import Labels, Progress, Weights
 from worthit.models.transformer import batches
+from worthit.models.transformer.data_parallel import Split
 
-#: called with the mean loss of each step, shape (), on the device
+#: called with the mean loss of each step, shape (), on the device; where processes share a training,
+#: with this one's part: their sum is the mean loss
 OnLoss = Callable[[torch.Tensor], None]
 
 
@@ -47,6 +49,7 @@ def finetune(
     progress: Progress,
     on_loss: OnLoss = ignore,
     weights: Weights | None = None,
+    split: Split | None = None,
 ) -> float:
     """Minimise cross-entropy over `tokens`, changing `parameters` in place.
 
@@ -55,23 +58,27 @@ def finetune(
         weights: in their shape, how much each comment counts; None: the same. A step's loss is the sum of the
             weighted losses over the number of comments. torch's own weights divide by the sum of the
             step's weights instead; then a class that most steps lack counts less.
+        split: what this process does of the training; None: all.
 
     Returns:
         What weight decay leaves of a weight of 1 that never has a gradient.
     """
+    split = split or Split()
     lengths = np.array([len(sequence) for sequence in tokens])
     steps = plan(lengths, recipe, seed)
+    logits = split.share(logits, parameters)
     optimizer = MasterAdamW(parameters, recipe)
     done, total, decay = 0, recipe.epochs * len(tokens), 1.0
     for number, rows in enumerate(steps):
-        targets = torch.from_numpy(labels[rows].astype(np.int64))
-        scores = logits([tokens[row] for row in rows])
+        own, divisor = split.part(rows)
+        targets = torch.from_numpy(labels[own].astype(np.int64))
+        scores = logits([tokens[row] for row in own])
         each = losses(scores, targets.to(scores.device))
         if weights is not None:
-            each = each * torch.from_numpy(weights[rows]).to(each)
-        loss = each.mean()
+            each = each * torch.from_numpy(weights[own]).to(each)
+        loss = each.sum() / (divisor * each[0].numel())
         loss.backward()  # type: ignore[no-untyped-call]
-        on_loss(loss.detach())
+        on_loss(loss.detach() / split.processes)
         rate = learning_rate(number, len(steps), recipe)
         optimizer.step(rate)
         decay *= 1 - rate * recipe.weight_decay

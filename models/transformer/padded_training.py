@@ -5,8 +5,10 @@ Everything that the epoch reads is on the device before its first step. A whole 
 backward, clipping, AdamW) is one program per width (`graphs`), so the host only counts.
 """
 
+import math
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,7 +19,8 @@ import torch
 from worthit.datasets.errors import is_out_of_memory
 from worthit.models.contract import Labels, Progress, Weights
 from worthit.models.transformer import graphs, padded
-from worthit.models.transformer.batches import Indices, Tokens
+from worthit.models.transformer.batches import Tokens
+from worthit.models.transformer.data_parallel import Part, Split
 from worthit.models.transformer.finetuning import (
     MasterAdamW,
     OnLoss,
@@ -58,30 +61,33 @@ def finetune(
     rows_at_once: int | None = None,
     on_loss: OnLoss = ignore,
     comment_weights: Weights | None = None,
+    split: Split | None = None,
 ) -> Result:
     """Minimise cross-entropy over `tokens`, changing `parameters` in place.
 
     Args:
         fill_token: for padding; never read.
         widest: positions of the network; None: no limit.
-        rows_at_once: comments of a step that are computed at once. If they do not fit into memory,
+        rows_at_once: comments of a step that a process computes at once. If they do not fit into memory,
             half as many are tried. Gradients add up, so the result is that of the whole batch.
         progress: counts steps that the device was given; it may be behind.
-        comment_weights: as `finetuning.finetune` takes them.
+        comment_weights, split: as `finetuning.finetune` takes them.
     """
-    epoch = _Epoch(tokens, labels, comment_weights, recipe, seed, device, fill_token, widest)
-    trainer = _Trainer(logits, parameters, recipe, device, recorder)
-    trainer.rows_at_once = min(rows_at_once or recipe.batch_size, recipe.batch_size)
+    split = split or Split()
+    epoch = _Epoch(tokens, labels, comment_weights, recipe, seed, device, fill_token, widest, split)
+    trainer = _Trainer(logits, parameters, recipe, device, recorder, split)
+    trainer.rows_at_once = min(rows_at_once or recipe.batch_size, epoch.rows)
     trainer.record(epoch.examples())
     done, total = 0, recipe.epochs * len(tokens)
     for number, rows in enumerate(epoch.steps):
         loss = trainer.step(epoch[number], epoch.rate(number))
         if on_loss is not ignore:
-            on_loss(loss.clone())
+            on_loss(loss / split.processes)
         done += len(rows)
         progress(done, total)
     trainer.finish()
-    return Result(epoch.decay, trainer.rows_at_once)
+    at_once = trainer.rows_at_once if trainer.rows_at_once < epoch.rows else recipe.batch_size
+    return Result(epoch.decay, at_once)
 
 
 class _Epoch:
@@ -97,21 +103,23 @@ class _Epoch:
         device: str,
         fill_token: int,
         widest: int | None,
+        split: Split,
     ) -> None:
         lengths = np.array([len(sequence) for sequence in tokens])
         self.steps = plan(lengths, recipe, seed)
-        size = recipe.batch_size
+        parts = [split.part(rows) for rows in self.steps]
+        self.rows = split.largest_part(recipe.batch_size)
         widths = padded.widths_for_training(self.steps, lengths, widest)
-        self._shapes = [padded.Shape(width, size) for width in widths]
+        self._shapes = [padded.Shape(width, self.rows) for width in widths]
         self._batches = padded.DeviceBatches(
             [
-                (shape, [tokens[row] for row in rows])
-                for shape, rows in zip(self._shapes, self.steps, strict=True)
+                (shape, [tokens[row] for row in part.rows])
+                for shape, part in zip(self._shapes, parts, strict=True)
             ],
             fill_token,
             device,
         )
-        targets, weights = _targets(self.steps, labels, comment_weights, size)
+        targets, weights = _targets(parts, labels, comment_weights, self.rows)
         self._targets = padded.to_device(targets, device)
         self._weights = padded.to_device(weights, device)
         rates = [learning_rate(step, len(self.steps), recipe) for step in range(len(self.steps))]
@@ -135,20 +143,20 @@ class _Epoch:
 
 
 def _targets(
-    steps: Sequence[Indices], labels: Labels, comment_weights: Weights | None, size: int
+    parts: Sequence[Part], labels: Labels, comment_weights: Weights | None, size: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Class and weight of each row, both of shape (steps, size); of labels (steps, size, labels).
 
-    A row's weight is that of its comment, or 1, over the number of comments (and labels); rows without a
+    A row's weight is that of its comment, or 1, over the part's divisor (times the labels); rows without a
     comment have 0.
     """
     each = labels.shape[1:]
-    targets = np.zeros((len(steps), size, *each), np.int64)
-    weights = np.zeros((len(steps), size, *each), np.float32)
-    for number, rows in enumerate(steps):
+    targets = np.zeros((len(parts), size, *each), np.int64)
+    weights = np.zeros((len(parts), size, *each), np.float32)
+    for number, (rows, divisor) in enumerate(parts):
         targets[number, : len(rows)] = labels[rows]
         own = 1 if comment_weights is None else comment_weights[rows]
-        weights[number, : len(rows)] = own / labels[rows].size
+        weights[number, : len(rows)] = own / (divisor * math.prod(each))
     return targets, weights
 
 
@@ -160,6 +168,7 @@ class _Trainer:
     """Runs whole steps: programs per shape, with half the rows at once if memory runs out."""
 
     rows_at_once: int
+    _may_repeat = True
 
     def __init__(
         self,
@@ -168,16 +177,29 @@ class _Trainer:
         recipe: Recipe,
         device: str,
         recorder: graphs.Recorder,
+        split: Split,
     ) -> None:
-        self._logits, self._recorder = logits, recorder
+        self._logits, self._recorder = split.share(logits, parameters), recorder
+        self._split = split
         self._rate = torch.tensor(0.0, device=device)
         self._optimizer = MasterAdamW(parameters, recipe, self._rate)
         self._programs: dict[torch.Size, graphs.Program] = {}
 
     def record(self, examples: Sequence[graphs.Tensors]) -> None:
         """Record a step for each shape. The rate is 0 until then, so that warm-ups change nothing."""
+        if self._split.processes > 1:
+            self._agree(examples[0])
         self._with_less_memory(lambda: [self._program(example) for example in examples])
         self._optimizer.forget_steps()
+
+    def _agree(self, example: graphs.Tensors) -> None:
+        """Find how many comments fit into the memory of each process.
+
+        Later the processes wait for each other within a step, so none can repeat it alone.
+        """
+        self._with_less_memory(lambda: self._work(example, self._split.without_sum(self._logits)))
+        self.rows_at_once = self._split.least(self.rows_at_once)
+        self._may_repeat = False
 
     def step(self, batch: graphs.Tensors, rate: torch.Tensor) -> torch.Tensor:
         """Train on a batch. Returns the loss, shape (), which the next step may overwrite."""
@@ -191,13 +213,23 @@ class _Trainer:
     def _program(self, batch: graphs.Tensors) -> graphs.Program:
         shape = batch["ids"].shape
         if shape not in self._programs:
-            self._programs[shape] = self._recorder.record(self._work, batch)
+            self._programs[shape] = self._recorder.record(self._step, batch)
         return self._programs[shape]
 
-    def _work(self, batch: graphs.Tensors) -> torch.Tensor:
+    def _step(self, batch: graphs.Tensors) -> torch.Tensor:
+        return self._work(batch, nullcontext())
+
+    def _work(self, batch: graphs.Tensors, last: AbstractContextManager[None]) -> torch.Tensor:
+        """Train on a batch; gradients are added up over the processes unless `last` prevents that.
+
+        Args:
+            last: the context of the last backward pass.
+        """
         total = torch.zeros((), device=self._rate.device)
-        for rows in _parts(len(batch["ids"]), self.rows_at_once):
-            with padded.kernels():
+        *before, end = _parts(len(batch["ids"]), self.rows_at_once)
+        for rows in (*before, end):
+            context = last if rows is end else self._split.without_sum(self._logits)
+            with padded.kernels(), context:
                 scores = self._logits(batch["ids"][rows], batch["lengths"][rows])
                 loss = (losses(scores, batch["targets"][rows]) * batch["weights"][rows]).sum()
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -214,7 +246,8 @@ class _Trainer:
             try:
                 return attempt()
             except RuntimeError as error:
-                if self.rows_at_once == 1 or not is_out_of_memory(error):
+                one_row = self.rows_at_once == 1
+                if one_row or not self._may_repeat or not is_out_of_memory(error):
                     raise
             # Outside of `except`, which keeps the tensors of the failed step.
             self.rows_at_once //= 2

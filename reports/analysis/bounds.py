@@ -153,8 +153,11 @@ def training_core_s(run: Run, cell: CellRecord) -> Bounded:
 
 
 def training_device_s(run: Run, cell: CellRecord) -> Bounded:
-    """How long one training occupies the accelerator; nothing for a cell on the CPU."""
-    return nothing("s") if cell.device == "cpu" else training_s(run, cell)
+    """How long one training occupies accelerators, added up; nothing for a cell on the CPU."""
+    if cell.device == "cpu":
+        return nothing("s")
+    processes = cell.training.processes if cell.training else 1
+    return training_s(run, cell).times(processes, "s")
 
 
 def training_j(run: Run, cell: CellRecord) -> Bounded:

@@ -26,13 +26,17 @@ def warnings(runs: Sequence[ComparedRun], pairs: Sequence[Counterparts]) -> list
 
 
 def work_differences(pair: Counterparts) -> Iterator[str]:
-    """Differences in pretrained weights and settings, which change how much there is to compute."""
+    """Differences in weights, settings and processes, which change how much one process computes."""
     if pair.base.setup is not None and pair.later.setup is not None:
         before, after = pair.base.setup, pair.later.setup
         if before.checkpoint_identity != after.checkpoint_identity:
             names = [setup.checkpoint or "none" for setup in (before, after)]
             other = "other weights of that name" if names[0] == names[1] else names[1]
             yield f"checkpoint {names[0]} → {other}"
+    if pair.base.training is not None and pair.later.training is not None:
+        old, new = pair.base.training.processes, pair.later.training.processes
+        if old != new:
+            yield f"processes in training {old} → {new}"
     for part in ("training", "setup"):  # settings in effect; as requested if it was not trained
         records = [getattr(cell, part) for cell in (pair.base, pair.later)]
         if None not in records:

@@ -3,7 +3,7 @@
 from worthit.bench.saved.record import CellRecord
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import missing, name
-from worthit.reports.text.format import Footnotes, percent, written
+from worthit.reports.text.format import Footnotes, percent, shared_by, written
 from worthit.reports.text.tables import folded, listed, tabulated
 
 
@@ -18,7 +18,9 @@ def section(analysis: Analysis) -> list[str]:
             _count(cell.training.parameters),
             _count(cell.training.trained_parameters),
             written(cell.training.disk_mb, notes),
-            written(cell.training.memory.peak_mb, notes),
+            notes.marked(
+                written(cell.training.memory.peak_mb, notes), shared_by(cell.training.processes)
+            ),
             cell.training.trained_at[:16].replace("T", " "),
             percent(cell.quality.truncated_share) if cell.quality else "",
             _count(cell.training.tried or None),

@@ -6,7 +6,7 @@ from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.analysis.run_view import first_seeds, name
 from worthit.reports.text import class_names
-from worthit.reports.text.format import Footnotes, percent, with_reason, written
+from worthit.reports.text.format import Footnotes, percent, shared_by, with_reason, written
 from worthit.reports.text.tables import listed, tabulated
 
 #: key of the table of figures → figure of several labels
@@ -48,7 +48,9 @@ def brief_rows(run: Run, notes: Footnotes) -> tuple[list[str], list[list[str]]]:
 def _entry(analysis: Analysis, cell: CellRecord, spec: FigureSpec, notes: Footnotes) -> str:
     bounded = analysis.values.get((cell.name, spec.key))
     if not spec.interval or bounded is None:
-        return written(spec.read(analysis.run, cell), notes, spec.number)
+        text = written(spec.read(analysis.run, cell), notes, spec.number)
+        is_shared = spec.key == "training_s" and cell.training
+        return notes.marked(text, shared_by(cell.training.processes)) if is_shared else text
     text = written(bounded.figure, notes, spec.number)
     if bounded.value is None:
         return text

@@ -49,6 +49,11 @@ def with_reason(figure: Figure, notes: Footnotes) -> str:
     return text if figure.value is None else notes.marked(text, figure.reason)
 
 
+def shared_by(processes: int) -> str:
+    """A note on the costs of a training; empty if it had one process."""
+    return f"{processes} processes shared the training" if processes > 1 else ""
+
+
 def percent(share: float) -> str:
     return f"{share * 100:.1f} %"
 

@@ -57,6 +57,7 @@ from worthit.datasets.tables.columns import Choices
         ("--cluster auto --models hf:/tmp", OptionError, "the weights of hf:tmp are files of this"),
         ("--checkpoint llama", OptionError, "is not MODEL=ID_OR_PATH"),
         ("--checkpoint gpt=x", UnknownNameError, "unknown model 'gpt'"),
+        ("--processes 0", OptionError, "--processes is 0; it takes a number from 1 up"),
         ("--checkpoint lsa=x", OptionError, "lsa has no checkpoint to choose; those that have: "),
     ],
 )
@@ -70,7 +71,7 @@ _DEFAULT_MODELS = "lsa,word2vec,tfidf,embeddings,bert,llama,llama-zero-shot,llam
 _ALWAYS = {
     "--preset": "quick", "--models": _DEFAULT_MODELS, "--devices": "cpu", "--dataset": "synthetic",
     "--retrain": "no", "--learning-curve": "no", "--recall": "0.8", "--p99-limit-ms": "100",
-    "--worthwhile": "1",
+    "--worthwhile": "1", "--processes": "1",
 }  # fmt: skip
 
 
@@ -80,9 +81,10 @@ _ALWAYS = {
         ("", {}),
         (
             "--preset standard --devices cpu,cuda,cpu --seeds 3 --retrain --learning-curve "
-            "--cpu-watts 65 --tune 60",
+            "--cpu-watts 65 --tune 60 --processes 4",
             {"--preset": "standard", "--devices": "cpu,cuda", "--seeds": "3", "--retrain": "yes",
-             "--learning-curve": "yes", "--cpu-watts": "65", "--tune": "60"},
+             "--learning-curve": "yes", "--cpu-watts": "65", "--tune": "60",
+             "--processes": "4"},
         ),
         (
             "--models tfidf,llama,hf:org/weights --train-size 480 --test-size 300 --max-length 64 "

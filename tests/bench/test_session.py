@@ -198,3 +198,35 @@ def test_a_run_that_cannot_be_saved_is_refused_and_leaves_no_file(
 def test_names_of_cells() -> None:
     assert Cell("bert", "cpu", 0, "x").name == "bert-cpu"
     assert Cell("bert", "cuda", 2, "x").name == "bert-cuda-seed2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (
+            "--models llama --devices cpu",
+            "3 processes cannot train on cpu, which has 2 physical cores",
+        ),
+        (
+            "--models bert-int8 --devices cpu",
+            "3 processes cannot train on cpu, which has 2 physical",
+        ),
+        (
+            "--models hf:x --devices cuda",
+            "3 processes cannot train on cuda, which has 2 visible CUDA GPUs",
+        ),
+        ("--models bert --devices mps", "3 processes cannot train on mps, which has one GPU"),
+        ("--models tfidf,majority --devices cpu", ""),
+    ],
+)
+def test_more_processes_than_a_device_has_places_are_refused_before_anything_else(
+    arguments: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session.machine, "places", {"cpu": 2, "cuda": 2, "mps": 1}.get)
+    given = options(*arguments.split(), "--processes", "3")
+    if not reason:
+        trainers.require_places(given)
+        return
+    with pytest.raises(OptionError, match=reason) as raised:
+        trainers.require_places(given)
+    assert "\n" not in str(raised.value)

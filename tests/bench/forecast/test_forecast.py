@@ -106,3 +106,18 @@ def test_an_earlier_run_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert rates is not None
     named = dataclasses.replace(made_.models[0], rates=dataclasses.replace(rates, run="a-run"))
     assert "  tfidf-cpu: from a-run, on this machine" in Forecast((named,), {}).lines()
+
+
+def test_times_of_another_number_of_processes_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = made(monkeypatch, "--models", "tfidf,bert", "--processes", "2").lines()
+    line = "  bert-cpu: training time and memory are those with one process; with 2 processes they are unknown"
+    assert line in lines
+    one = made(monkeypatch, "--models", "tfidf,bert")
+    assert not any("process" in line for line in one.lines())
+    measured = [
+        dataclasses.replace(each, processes=2, rates=dataclasses.replace(each.rates, processes=2))  # type: ignore[type-var]
+        for each in one.models
+    ]
+    assert not any("process" in line for line in Forecast(tuple(measured), {}).lines())

@@ -11,6 +11,7 @@ from tests.energy_counters import Nvml, made_nvml, uuid
 from worthit.bench.instruments import gpu_cards
 from worthit.bench.instruments.gpu_cards import CellCard
 from worthit.bench.instruments.meter import EnergyWindow, Meter
+from worthit.bench.saved.record import Figure
 
 pytestmark = pytest.mark.usefixtures("bare_machine")
 
@@ -103,6 +104,24 @@ def test_cards_are_idle_while_a_model_computes_on_the_cpu(monkeypatch: pytest.Mo
     assert spent.joules["GPU"].reason == "the cell runs on the CPU"
     assert spent.idle_gpu.value == pytest.approx(210.0, rel=1e-4)
     assert spent.idle_gpu.instrument == "codecarbon: NVML, 2 cards"
+
+
+def test_all_cards_of_a_shared_training_count_or_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cards = [SimpleNamespace(uuid=CudaUuid(uuid(index))) for index in (2, 0)]
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: cards[index])
+    counters = made_nvml(monkeypatch, 1_000.0, 2_000.0, 3_000.0)
+
+    def spent() -> Figure:
+        both = Meter("cuda", 2)
+        return both.over(lambda: counters.spend(10.0, 200.0, 3_000.0)).joules["GPU"]
+
+    assert spent().value == pytest.approx(3_010.0, rel=1e-4)
+    assert spent().instrument == "codecarbon: NVML, 2 cards"
+    cards[1] = SimpleNamespace(uuid=CudaUuid("elsewhere"))
+    assert spent().reason == "no card with a counter has the UUID elsewhere of this cell's GPU"
 
 
 def test_the_power_of_another_card_without_a_counter_does_not_matter(

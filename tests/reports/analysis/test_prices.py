@@ -275,3 +275,12 @@ def test_the_section_opens_with_the_range_of_prices() -> None:
     assert "Scoring a million comments costs: 1 (lsa) to 2 (bert)." in text
     unknown = sections(run(api_price="1"))
     assert "give --machine-price, --electricity-price or both" in unknown
+
+
+def test_each_accelerator_of_a_shared_training_is_paid() -> None:
+    training = dataclasses.replace(cell().training, processes=4)  # type: ignore[type-var]
+    device_s = [
+        bounds.training_device_s(run(), dataclasses.replace(cell(training=training), device=name))
+        for name in ("cuda", "cpu")
+    ]
+    assert [each.value for each in device_s] == [4 * 36, 0]

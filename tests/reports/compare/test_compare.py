@@ -135,6 +135,7 @@ def test_runs_with_different_data_get_no_verdict(changed: dict[str, Any], refusa
     [
         {"setup": setup(checkpoint_identity="a larger one")},
         {"training": training(100.0, settings={"batch_size": 8, "max_length": 512})},
+        {"training": training(100.0, processes=2)},
         {
             "training": None,
             "setup": setup(settings={"max_length": 512}),
@@ -167,6 +168,7 @@ def test_a_cell_with_different_weights_or_settings_is_not_checked(other: dict[st
         ({"cells": (cell(), cell("lsa"))}, "lsa-cpu: in B, not in A"),
         ({"cells": (cell(setup=setup(dtype="bfloat16")),)}, "dtype float32 → bfloat16"),
         ({"cells": (cell(setup=setup(threads=1)),)}, "threads 2 → 1"),
+        ({"cells": (cell(training=training(processes=2)),)}, "processes in training 1 → 2"),
         (
             {"cells": (cell(setup=setup(checkpoint_identity="x")),)},
             "checkpoint a hub id → other weights of that name",

@@ -20,3 +20,16 @@ def test_a_chosen_prompt_is_shown_with_the_time_of_choosing() -> None:
     assert "| 16 |" in " ".join(row.split())
     assert "prompt statement:all" in section
     assert "chooses no settings" not in section
+
+
+def test_a_training_that_processes_share_says_how_many() -> None:
+    one, two = cell("bert", 0.88), cell("llama", 0.9)
+    assert one.training is not None
+    assert two.training is not None
+    shared = dataclasses.replace(two, training=dataclasses.replace(two.training, processes=2))
+    text = render(run(one, shared))
+    note = "2 processes shared the training"
+    table, models = text.split("\n## Models")
+    assert note in table  # with the time
+    assert note in models  # with the peak memory
+    assert note not in render(run(one, two))
