@@ -166,12 +166,19 @@ class BenchmarkOptions:
         "--text-column", "your own data: the column of the comments (guessed)", metavar="NAME"
     )]  # fmt: skip
     label_column: Annotated[str | None, Option(
-        "--label-column", "your own data: the column of the classes (guessed)", metavar="NAME"
+        "--label-column",
+        "your own data: the column of the classes (guessed), or several columns of 0 and 1, to learn all of them",
+        metavar="NAME[,NAME…]",
     )]  # fmt: skip
     positive_label: Annotated[str | None, Option(
         "--positive-label",
         "your own data: the class to find (guessed); with more than two classes, the rest is one class",
         metavar="LABEL",
+    )]  # fmt: skip
+    multilabel: Annotated[bool | None, Option(  # None: not given
+        "--multilabel",
+        "your own data: learn all labels of a column that holds several per comment",
+        describe=_yes_or_no, action="store_const", const=True,
     )]  # fmt: skip
     group_column: Annotated[str | None, Option(
         "--group-column",

@@ -90,6 +90,7 @@ class Session:
             self._progress.line(f"  {overridden}")
         prepared = prepare.prepare(options.dataset, _protocol(options), options.choices)
         self._prepared = prepared
+        self._require_able(prepared)
         train, test = prepared.step("train"), prepared.step("test")
         sizes = f"{train.comments:,} to train on, {test.comments:,} to test on"
         self._progress.line(f"data: {prepared.title}, {sizes}")
@@ -122,6 +123,18 @@ class Session:
                 f"runs cannot be saved in {options.runs_folder} ({error.strerror}); "
                 "choose --runs-folder"
             ) from error
+
+    def _require_able(self, prepared: Prepared) -> None:
+        """Raise OptionError if a model learns one label only, and the comments have several."""
+        if not prepared.multilabel:
+            return
+        models = self.options.models.items()
+        unable = [row for row, name in models if not registry.entry(name).multilabel]
+        if unable:
+            raise OptionError(
+                f"{', '.join(unable)} cannot learn several labels at once; omit it from --models, or learn one "
+                "label: --label-column with one column, or --positive-label LABEL without --multilabel"
+            )
 
     @property
     def classes(self) -> int:

@@ -2,7 +2,8 @@
 
 Columns, one row a comment:
     text           string   without outer white space
-    label          int16    index of its class; of two classes 1 is the positive one, toxic
+    label          int16    index of its class; of two classes 1 is the positive one, toxic; of multi-label
+                            comments index into `About.label_sets`
     toxic_share    float32  share of raters who called it toxic; null if unknown
     raters         int16    number of raters; null if unknown
     foreign        float32  confidence that it is not English, in [0, 1]; null if not identified
@@ -33,7 +34,7 @@ from worthit.datasets.language import foreign_confidence
 from worthit.datasets.registry import Source
 
 # Increase it when the columns or their values change, so that older caches are not used.
-VERSION = "5"
+VERSION = "6"
 SIDES = ("train", "validation", "test")
 _KEY = b"worthit"
 
@@ -47,6 +48,8 @@ class About:
     unlabelled: int = 0  # rows without a label, which are left out
     of_left_out_classes: int = 0  # rows of classes that cannot be split
     text_column: str | None = None  # of a user's table
+    #: of multi-label comments: the sets of labels that occur, each as places in `classes`
+    label_sets: tuple[tuple[int, ...], ...] = ()
     stream: str = ""  # what the comments of the column `random` are a sample of; empty without it
 
 
@@ -89,7 +92,9 @@ def about(table: pa.Table) -> About:
     if saved is None:
         return TOXIC
     values = json.loads(saved)
-    return About(**values | {key: tuple(values[key]) for key in ("classes", "notes")})
+    values["label_sets"] = map(tuple, values["label_sets"])
+    lists = ("classes", "notes", "label_sets")
+    return About(**values | {key: tuple(values[key]) for key in lists})
 
 
 def relabelled(table: pa.Table, labels: np.ndarray, about: About) -> pa.Table:
@@ -132,6 +137,8 @@ def _checked(table: pa.Table, title: str) -> pa.Table:
     if table.num_rows == 0:
         raise DataError(f"{title} has no comments")
     present = pc.unique(table["label"]).to_pylist()
+    if len(present) < 2 and about(table).label_sets:
+        raise DataError(f"all {table.num_rows:,} comments of {title} have the same labels")
     if len(present) < 2:
         only = about(table).classes[present[0]]
         raise DataError(

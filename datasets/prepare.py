@@ -12,19 +12,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from worthit.datasets import corpus, registry
 from worthit.datasets.cache import cache_folder, new_folder, short_hash
 from worthit.datasets.classes import Labels
 from worthit.datasets.errors import DataError
-from worthit.datasets.splits import counts, manifest
+from worthit.datasets.splits import counts, label_sets, manifest
 from worthit.datasets.splits.manifest import PARTS, Prepared, Step
 from worthit.datasets.splits.protocol import Protocol, split
 from worthit.datasets.splits.usable import with_usable_classes
 from worthit.datasets.tables.columns import NOTHING, Choices
 
-_VERSION = "7"
+_VERSION = "8"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Comments:
     """n comments with their labels and, if the corpus has them, votes of raters."""
 
     texts: tuple[str, ...]
-    labels: Labels
+    labels: Labels  # (n,), class indices; of multi-label comments (n, labels), 0 or 1
     toxic_share: npt.NDArray[np.float32]  # (n,), NaN where unknown
     raters: npt.NDArray[np.float64]  # (n,), NaN where unknown
 
@@ -73,7 +74,7 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
             balanced=bool(settled.balance),
             weighted=settled.weights,
             classes=about.classes,
-            multilabel=False,
+            multilabel=bool(about.label_sets),
             population=drawn.population,
             stream=drawn.stream,
             steps=drawn.steps,
@@ -83,8 +84,15 @@ def prepare(dataset: str, protocol: Protocol, choices: Choices = NOTHING) -> Pre
                 *((counts.counted(about, drawn.steps),) if source.own else ()),
                 *drawn.notes,
                 *(_language(settled) if source.own else ()),
-                *(_balance(settled, about, drawn.steps) if source.own or settled.balance else ()),
-                *filter(None, [counts.small(drawn.steps, about.classes)] if source.own else ()),
+                *(
+                    _balance(settled, about, drawn.steps, protocol.balance)
+                    if source.own or settled.balance
+                    else ()
+                ),
+                *filter(
+                    None,
+                    [counts.small(drawn.steps, _is_pair(about))] if source.own else (),
+                ),
             ),
         )
         with new_folder(folder, replace=folder.is_dir()) as scratch:
@@ -110,7 +118,7 @@ def comments(key: str, part: str) -> Comments:
         ) from error
     return Comments(
         texts=tuple(table["text"].to_pylist()),
-        labels=table["label"].to_numpy(),
+        labels=_labels(table["label"]),
         toxic_share=table["toxic_share"].to_numpy(),
         raters=table["raters"].to_numpy().astype(np.float64),
     )
@@ -123,8 +131,38 @@ def comment_ids(texts: Sequence[str]) -> list[str]:
 
 def write_part(table: pa.Table, rows: npt.NDArray[np.int64], file: Path) -> None:
     """Write some rows of a corpus as `comments` reads them."""
-    columns = table.select(["text", "label", "toxic_share", "raters"])
-    pq.write_table(columns.take(rows), file, compression="zstd")
+    part = table.select(["text", "label", "toxic_share", "raters"]).take(rows)
+    about = corpus.about(table)
+    if about.label_sets:
+        of_rows = label_sets.matrix(about)[corpus.column(part, "label")]
+        flat = pa.array(of_rows.ravel())
+        matrix = pa.FixedSizeListArray.from_arrays(flat, of_rows.shape[1])
+        part = part.set_column(part.column_names.index("label"), "label", matrix)
+    pq.write_table(part, file, compression="zstd")
+
+
+def _labels(column: pa.ChunkedArray) -> Labels:
+    if not pa.types.is_fixed_size_list(column.type):
+        return np.asarray(column.to_numpy())
+    return np.asarray(pc.list_flatten(column).to_numpy()).reshape(-1, column.type.list_size)
+
+
+def _balance_of_labels(settled: Protocol, given: bool | None) -> tuple[str, ...]:
+    if settled.weights:
+        return (
+            "class weights: training counts comments with and without a label the same, for each label",
+        )
+    if given:
+        return (
+            "several labels cannot be balanced: --balance yes has no effect (--balance weights counts comments "
+            "with and without each label the same)",
+        )
+    return ()
+
+
+def _is_pair(about: corpus.About) -> bool:
+    """True for two classes, not for two labels."""
+    return len(about.classes) == 2 and not about.label_sets
 
 
 def _language(settled: Protocol) -> tuple[str]:
@@ -136,8 +174,12 @@ def _language(settled: Protocol) -> tuple[str]:
     return ("comments of any language are kept (--language en keeps English ones)",)
 
 
-def _balance(settled: Protocol, about: corpus.About, steps: Sequence[Step]) -> tuple[str]:
+def _balance(
+    settled: Protocol, about: corpus.About, steps: Sequence[Step], given: bool | None
+) -> tuple[str, ...]:
     """What balancing leaves out, or why it leaves out nothing."""
+    if about.label_sets:
+        return _balance_of_labels(settled, given)
     rarest = "the rarer class" if len(about.classes) == 2 else "the rarest class"
     if settled.weights:
         return (

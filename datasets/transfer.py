@@ -22,7 +22,7 @@ from worthit.datasets.splits.manifest import OutOfDomainSet, Prepared, Step
 from worthit.datasets.splits.protocol import Protocol, draw_test_set
 from worthit.datasets.tables.columns import NOTHING, Choices
 
-_VERSION = "1"
+_VERSION = "2"
 _STEPS = "steps.json"
 _LEFT_OUT = -1
 #: class names that do not say what they mean
@@ -55,15 +55,27 @@ def prepare_one(dataset: str, in_domain: Prepared, choices: Choices = NOTHING) -
     """
     parsed = registry.parse(dataset)
     own = parsed.name in registry.OWN
-    source = registry.source(dataset, choices.borrowed() if own else NOTHING)
+    borrowed = replace(choices.borrowed(), multilabel=in_domain.multilabel or None)
+    source = registry.source(dataset, borrowed if own else NOTHING)
     fingerprint = source.fingerprint()
     key = short_hash(_VERSION, corpus.VERSION, in_domain.key, source.name, fingerprint)
     folder = cache_folder("splits", key)
     table = corpus.load(source, identify=in_domain.language == "en")
     about = corpus.about(table)
-    match = match_classes(about.classes, in_domain.classes, parsed.shown)
+    if in_domain.multilabel != bool(about.label_sets):
+        one, several = "one label per comment", "several labels per comment"
+        theirs, ours = (several, one) if about.label_sets else (one, several)
+        raise DataError(
+            f"--also-test {parsed.shown} has {theirs}, the in-domain comments have {ours}; omit it"
+        )
+    match = (
+        match_labels(about.classes, in_domain.classes, parsed.shown)
+        if in_domain.multilabel
+        else match_classes(about.classes, in_domain.classes, parsed.shown)
+    )
     if not folder.is_dir():
-        _write(_relabel(table, match, in_domain.classes), in_domain, parsed.shown, folder)
+        relabel = _relabel_sets if in_domain.multilabel else _relabel
+        _write(relabel(table, match, in_domain.classes), in_domain, parsed.shown, folder)
     return OutOfDomainSet(
         key=key,
         name=parsed.shown,
@@ -88,6 +100,24 @@ class ClassMatch:
     places: tuple[int, ...]  # index of the in-domain class for each class; -1: left out
     same_label: bool
     warning: str = ""
+
+
+def match_labels(labels: Sequence[str], in_domain: Sequence[str], name: str) -> ClassMatch:
+    """Match several labels by name; more of them are left out.
+
+    Raises:
+        DataError: an in-domain label is not among them.
+    """
+    index = {label.casefold(): place for place, label in enumerate(in_domain)}
+    places = tuple(index.get(label.casefold(), _LEFT_OUT) for label in labels)
+    if missing := [label for place, label in enumerate(in_domain) if place not in places]:
+        raise DataError(
+            f"--also-test {name} has no label {listed(missing)}; it has {listed(labels)}: give it all "
+            "in-domain labels, or omit it"
+        )
+    others = [label for label, place in zip(labels, places, strict=True) if place == _LEFT_OUT]
+    warning = f"{listed(others)} of {name}: left out, no in-domain label has the same name"
+    return ClassMatch(places, True, warning if others else "")
 
 
 def match_classes(classes: Sequence[str], in_domain: Sequence[str], name: str) -> ClassMatch:
@@ -142,6 +172,23 @@ def _relabel(table: pa.Table, match: ClassMatch, in_domain: tuple[str, ...]) -> 
         table.filter(pa.array(matched)),
         labels[matched],
         corpus.About(in_domain, about.notes, unlabelled, text_column=about.text_column),
+    )
+
+
+def _relabel_sets(table: pa.Table, match: ClassMatch, in_domain: tuple[str, ...]) -> pa.Table:
+    """Give comments in-domain labels."""
+    about = corpus.about(table)
+    places = [
+        tuple(sorted(match.places[label] for label in each if match.places[label] != _LEFT_OUT))
+        for each in about.label_sets
+    ]
+    sets = tuple(sorted({*places}))
+    number = {each: place for place, each in enumerate(sets)}
+    numbers = np.array([number[each] for each in places])
+    return corpus.relabelled(
+        table,
+        numbers[corpus.column(table, "label")],
+        replace(about, classes=in_domain, label_sets=sets),
     )
 
 

@@ -87,9 +87,12 @@ class Bert(Encoder[BertSettings]):
         return self._trained if self._folder is None else self._network(self._folder)
 
     def _network(self, folder: Path) -> Any:
+        # transformers' own pipelines then apply a sigmoid, too.
+        kind = {"problem_type": "multi_label_classification"} if self.multilabel else {}
         network = checkpoints.network(
             self.network_class,
             folder,
+            **kind,
             id2label=dict(enumerate(self.classes)),
             label2id={name: index for index, name in enumerate(self.classes)},
             dtype=torch.float32,

@@ -17,7 +17,15 @@ import numpy.typing as npt
 
 from worthit.datasets.classes import TOXIC
 from worthit.datasets.classes import Labels as Labels
-from worthit.datasets.errors import CellError, CheckpointError, DataError, OptionError, RunError
+from worthit.datasets.errors import (
+    CellError,
+    CheckpointError,
+    DataError,
+    ModelError,
+    OptionError,
+    RunError,
+)
+from worthit.models import training_labels
 from worthit.models.card import CARD, Base, Card, read_card
 
 Probabilities = npt.NDArray[np.float64]
@@ -28,8 +36,6 @@ Progress = Callable[[int, int], None]
 S = TypeVar("S")
 
 DEVICES = ("cpu", "cuda", "mps")
-
-_CLASSES_NAMED = 6  # in an error message
 
 
 def silent(done: int, total: int) -> None:
@@ -48,6 +54,7 @@ class ModelEntry:
     devices: tuple[str, ...] = ("cpu",)
     pretrained: bool = False
     default: bool = True  # runs unless --models names others
+    multilabel: bool = True  # learns several labels of a comment at once
     seeded: bool = True  # False: the same comments give the same model, whatever the seed
     trained_as: str | None = None  # the model whose artifact, settings and checkpoint it shares
     #: ISO 639 codes of the default weights, as their model card says; empty: none, or not known
@@ -74,6 +81,8 @@ class TokenCounts:
 class Classifier(ABC, Generic[S]):
     """A text classifier of k classes, identified by index; of two, the second is the positive one.
 
+    With `multilabel` the classes are labels, of which a comment has any number.
+
     Args:
         settings: the tunable values, as this model's own frozen dataclass; None for defaults.
         device: `cpu`, `cuda` or `mps`.
@@ -89,6 +98,8 @@ class Classifier(ABC, Generic[S]):
     trains: ClassVar[bool] = True
     #: False: a row of NaN among the probabilities is a comment without an answer
     answers_all: ClassVar[bool] = True
+    #: True if it learns several labels of a comment at once (`multilabel`)
+    takes_multilabel: bool = False
     #: True if `fit` heeds `weighs_classes`
     takes_weights: bool = False
     #: libraries whose version affects the trained model
@@ -174,7 +185,7 @@ class Classifier(ABC, Generic[S]):
 
         Args:
             texts: n comments.
-            labels: shape (n,), as in `fit`; some classes may be missing.
+            labels: as in `fit`; some classes may be missing.
 
         Returns:
             The number of alternatives that were tried; 0 if the settings stay as they are.
@@ -186,17 +197,28 @@ class Classifier(ABC, Generic[S]):
 
         Args:
             texts: n comments.
-            labels: shape (n,), the index of each comment's class, from 0 to k - 1.
+            labels: shape (n,), the index of each comment's class, from 0 to k - 1; with `multilabel` shape
+                (n, k), 1 where a comment has a label and else 0.
             progress: called with (done, total) comments during training.
 
         Raises:
-            DataError: the lengths differ, a class has no comment, or a label has no class.
+            DataError: the lengths differ, a class has no comment, or a label has no class; with `multilabel`,
+                all comments have a label, or none.
+            ModelError: it learns one label only, but `multilabel` is set.
         """
+        if self.multilabel and not self.takes_multilabel:
+            raise ModelError(
+                f"{self.name} learns one label of a comment, not several; omit it, or train it on one "
+                "(--positive-label LABEL, or --label-column with one column)"
+            )
         if len(texts) != len(labels):
             raise DataError(
                 f"{self.name} was given {len(texts):,} comments but {len(labels):,} labels"
             )
-        self._require_all_classes(labels)
+        if self.multilabel:
+            training_labels.require_all_labels(self.name, self.classes, labels)
+        else:
+            training_labels.require_all_classes(self.name, self.classes, labels)
         self._fit(texts, labels, progress)
         return self
 
@@ -206,26 +228,10 @@ class Classifier(ABC, Generic[S]):
         return self.weighs_classes and self.takes_weights
 
     def _comment_weights(self, labels: Labels) -> Weights | None:
-        """As scikit-learn's `class_weight="balanced"`: n / (k × comments of its class). None: all 1."""
+        """How much each comment counts, in the shape of the labels; None: all the same."""
         if not self.is_weighted:
             return None
-        counts = np.bincount(labels, minlength=len(self.classes))
-        weights: Weights = (len(labels) / (len(self.classes) * counts))[labels]
-        return weights
-
-    def _require_all_classes(self, labels: Labels) -> None:
-        present, known = set(np.unique(labels).tolist()), range(len(self.classes))
-        if unknown := present.difference(known):
-            raise DataError(
-                f"{self.name} was given the label {min(unknown)}; its {len(known)} classes have the "
-                f"labels 0 to {known[-1]}"
-            )
-        if absent := [self.classes[label] for label in known if label not in present]:
-            names = ", ".join(absent[:_CLASSES_NAMED])
-            raise DataError(
-                f"{self.name} needs comments of each of the {len(known)} classes to train on; there "
-                f"are none of {names}{', …' if absent[_CLASSES_NAMED:] else ''}"
-            )
+        return training_labels.balanced_weights(labels, len(self.classes))
 
     def predict_proba(self, texts: Sequence[str], batch_size: int | None = None) -> Probabilities:
         """Score n comments.
@@ -234,9 +240,9 @@ class Classifier(ABC, Generic[S]):
             batch_size: comments per batch; None for the model's own choice.
 
         Returns:
-            Shape (n, k), on the host: the probability of each class; each row sums to 1. It holds at
-            best where the classes are as common as among the training comments, or equally common if
-            the model `is_weighted`.
+            Shape (n, k), on the host: the probability of each class; each row sums to 1, unless
+            `multilabel` makes them independent. It holds at best where the classes are as common as among
+            the training comments, or equally common if the model `is_weighted`.
 
         Raises:
             CellError: the model returned another shape.

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 import transformers
 from safetensors.numpy import load_file, save_file
-from sklearn.linear_model import LogisticRegression
 
 from worthit.models.contract import Labels, Progress, Size
+from worthit.models.features import estimators
 from worthit.models.transformer import batches
 from worthit.models.transformer.classifiers import Encoder
 from worthit.models.transformer.sentence_modules import SentenceModules, read
@@ -30,7 +30,7 @@ _HEAD = "head.safetensors"
 class EmbeddingsSettings:
     checkpoint: str = "all-MiniLM-L6-v2"  # packaged name, folder or hub id
     max_length: int | None = 128  # tokens per comment; None: as many as the checkpoint says
-    C: float | None = None  # None: 3 for two classes, 10 for more
+    C: float | None = None  # None: 3 for two classes or several labels, 10 for more classes
     max_iter: int = 1000
     precision: str = "auto"  # auto: bf16 where it is faster; or fp32, bf16
     scoring_batch_size: int = 32
@@ -39,6 +39,7 @@ class EmbeddingsSettings:
 class Embeddings(Encoder[EmbeddingsSettings]):
     name = "embeddings"
     takes_weights = True
+    takes_multilabel = True
     Settings = EmbeddingsSettings
     network_class = transformers.AutoModel
     settings: EmbeddingsSettings
@@ -54,11 +55,17 @@ class Embeddings(Encoder[EmbeddingsSettings]):
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         if self.settings.C is None:
             # Chosen on validation comments: toxicity in comments, 64 intents of short questions.
-            self.settings = replace(self.settings, C=3.0 if len(self.classes) == 2 else 10.0)
+            of_two = len(self.classes) == 2 or self.multilabel
+            self.settings = replace(self.settings, C=3.0 if of_two else 10.0)
         self._open_checkpoint()
         features = self._embed_all(texts, progress)
-        head = LogisticRegression(C=self.settings.C, max_iter=self.settings.max_iter)
-        head.fit(features, labels, self._comment_weights(labels))
+        head = estimators.fit_head(
+            features,
+            labels,
+            self._comment_weights(labels),
+            C=self.settings.C,
+            max_iter=self.settings.max_iter,
+        )
         self._set_head(head.coef_, head.intercept_)
 
     def prepare(self) -> None:
@@ -182,6 +189,7 @@ class Embeddings(Encoder[EmbeddingsSettings]):
         self._prepare_single()
 
     def size(self) -> Size:
-        fitted = self._biases.numel() if len(self.classes) > 2 else 1
+        is_pair = len(self.classes) == 2 and not self.multilabel
+        fitted = 1 if is_pair else self._biases.numel()
         head = fitted * (self._weights.shape[1] + 1)
         return Size(self._parameters + head, head)

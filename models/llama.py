@@ -8,9 +8,11 @@ Nothing is computed that does not change the answer. The output head is applied 
 position only, and only its rows for the answers. The question, which begins every prompt, is read
 once per batch in training and once in total in scoring. There is no padding (`packing`).
 Accelerators read the question with each comment and pad, because that costs them less (`padded`).
+
+With several labels, one question for each follows the comment, in a sequence of its own. So training and
+scoring read a comment as often as there are labels.
 """
 
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,14 +26,20 @@ import transformers
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
 
 from worthit.datasets.errors import CheckpointError, RunError
-from worthit.models.contract import Labels, Progress, Size
+from worthit.models.contract import Labels, Probabilities, Progress, Size
 from worthit.models.hardware import devices
-from worthit.models.transformer import batches, lora_linear, packing, padded, prompts
+from worthit.models.transformer import (
+    adapters,
+    batches,
+    lora_linear,
+    packing,
+    padded,
+    prompts,
+)
 from worthit.models.transformer.classifiers import TokenClassifier
 from worthit.models.weights import checkpoints
 
 _ENDLESS = 10**6  # tokens, for a network without positions
-_LAYER = re.compile(r"\.layers\.(\d+)\.")
 
 
 @dataclass(frozen=True)
@@ -89,8 +97,8 @@ class Llama(TokenClassifier[LlamaSettings]):
     ) -> None:
         """Train new adapters, and other parameters together with them."""
         settings = self.settings
-        adapters = self._adapter_config(self._model)
-        self._model = peft.get_peft_model(self._model, adapters, autocast_adapter_dtype=False)
+        lora = adapters.config(self._model, settings)
+        self._model = peft.get_peft_model(self._model, lora, autocast_adapter_dtype=False)
         self._model.train()
         if self._is_padded:
             lora_linear.fuse(self._model)
@@ -104,36 +112,6 @@ class Llama(TokenClassifier[LlamaSettings]):
         self._model.eval()
         self._read_question()
         self._trained_parameters = sum(parameter.numel() for parameter in trained)
-
-    def _adapter_config(self, base: Any) -> peft.LoraConfig:
-        settings = self.settings
-        return peft.LoraConfig(
-            task_type="CAUSAL_LM",
-            r=settings.r,
-            lora_alpha=settings.alpha,
-            lora_dropout=settings.dropout,
-            target_modules=self._targets(base),
-        )
-
-    def _targets(self, base: Any) -> list[str]:
-        """The linear layers to adapt: those named in the settings, in the upper layers."""
-        layers = base.config.num_hidden_layers
-        first = layers - round(layers * self.settings.adapted_share)
-        wanted = self.settings.target_modules
-        targets = [
-            name
-            for name, module in base.named_modules()
-            if isinstance(module, torch.nn.Linear)
-            and (place := _LAYER.search(name))
-            and int(place[1]) >= first
-            and (wanted == ("all-linear",) or name.rpartition(".")[2] in wanted)
-        ]
-        if not targets:
-            raise CheckpointError(
-                f"{self.settings.checkpoint} has no linear layers {', '.join(wanted)} in its upper "
-                "layers to adapt; use a Llama-family checkpoint"
-            )
-        return targets
 
     def _open(self, folder: Path) -> None:
         super()._open(folder)
@@ -169,11 +147,33 @@ class Llama(TokenClassifier[LlamaSettings]):
         self._head = self._answer_rows(self._model.get_output_embeddings())
         positions = getattr(self._decoder().config, "max_position_embeddings", None)
         if positions is not None:
-            asked = len(self._question_tokens()) + len(self._cue_tokens())
+            asked = len(self._question_tokens()) + max(map(len, self._cue_tokens()))
             self._room = max(int(positions) - asked, 0)
 
     def _make_prompt(self) -> prompts.Prompt:
+        if self.multilabel:
+            return self._prompt_without_question()
         return prompts.prompt(self.classes, self._first_tokens, self.settings.checkpoint)
+
+    def _prompt_without_question(self) -> prompts.Prompt:
+        return prompts.Prompt("Comment:", tuple(self._first_tokens([" False", " True"])))
+
+    @property
+    def _cues(self) -> tuple[str, ...]:
+        """What follows the comment in each of its sequences."""
+        return prompts.label_cues(self.classes) if self.multilabel else (self._cue,)
+
+    @property
+    def _sequences(self) -> int:
+        return len(self._cues)
+
+    @property
+    def _outputs(self) -> int:
+        return len(self.classes) if len(self._cues) == 1 else 2
+
+    @property
+    def _scores_labels(self) -> bool:
+        return False
 
     @property
     def _attention(self) -> str:
@@ -194,14 +194,20 @@ class Llama(TokenClassifier[LlamaSettings]):
         return [first for first, *_ in tokens]
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """The comment, cut to its limit, and the cue; if padded, the question before it."""
-        cue, limit = self._cue_tokens(), self._comment_limit()
+        """The comment, cut to its limit, with each cue in turn; if padded, the question before it."""
+        cues, limit = self._cue_tokens(), self._comment_limit()
         before = self._question_tokens() if self._is_padded else []
-        return [before + tokens[:limit] + cue for tokens in self._comment_tokens(texts)]
+        return [
+            before + tokens[:limit] + cue for tokens in self._comment_tokens(texts) for cue in cues
+        ]
 
-    def _cue_tokens(self) -> list[int]:
-        tokens: list[int] = self._tokenizer(self._cue, add_special_tokens=False)["input_ids"]
-        return tokens
+    def _cue_tokens(self) -> list[list[int]]:
+        return batches.encode(self._tokenizer, self._cues, special=False)
+
+    def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
+        each = self._sequences
+        scores = super()._score_batches(texts, batch_size and batch_size * each)
+        return scores if each == 1 else scores[:, 1].reshape(len(texts), each)
 
     def _comment_limit(self) -> int | None:
         limits = [each for each in (self.settings.max_length, self._room) if each is not None]
@@ -212,7 +218,7 @@ class Llama(TokenClassifier[LlamaSettings]):
         if limit is None:
             limit = _ENDLESS
         before = self._question_tokens() if self._is_padded else []
-        return len(before) + limit + len(self._cue_tokens())
+        return len(before) + limit + max(map(len, self._cue_tokens()))
 
     def _comment_tokens(self, texts: Sequence[str]) -> list[list[int]]:
         # A word's token includes the space before it, so the comment begins with a space.
@@ -264,7 +270,7 @@ class Llama(TokenClassifier[LlamaSettings]):
                 a head that computes more than `_answer_logits`, such as Cohere's.
         """
         given, question = self.settings.checkpoint, self._question_tokens()
-        comments = self._tokens(["yes", "no, not at all"])
+        comments = self._tokens(["yes", "no, not at all"])[:: self._sequences]
         self._model.set_attn_implementation("eager")
         prefix = [] if self._is_padded else question
         rows = [torch.tensor([prefix + comment], device=self.device) for comment in comments]

@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from worthit.datasets.errors import OptionError, RunError
 from worthit.models.contract import Labels, Progress, silent
-from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
+from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings, has_two
 from worthit.models.transformer import examples, prompt_choice, prompt_family
 from worthit.models.transformer.prompts import Prompt
 
@@ -33,7 +32,8 @@ class FewShotSettings(ZeroShotSettings):
 class LlamaFewShot(LlamaZeroShot):
     name = "llama-few-shot"
     Settings = FewShotSettings
-    _examples: Sequence[prompt_family.Example] = ()
+    #: of the one question, or of each of several labels
+    _examples: Sequence[Sequence[prompt_family.Example]] = ()
     #: what `choose` was given: it has no training comments to draw examples from
     _validation: tuple[Sequence[str], Labels] | None = None
 
@@ -43,55 +43,67 @@ class LlamaFewShot(LlamaZeroShot):
         Returns:
             The number of prompts: only `fit` knows how many examples fit, and so may be tried.
         """
-        settings = self.settings
-        if len(np.unique(labels)) < 2 or None not in (settings.prompt, settings.shots):
+        settings, answers = self.settings, self._by_question(labels)
+        if not any(map(has_two, answers)) or None not in (settings.prompt, settings.shots):
             return 0
         self._get_ready()
         self._validation = texts, labels
-        return len(self._wordings()) if settings.prompt is None else 1
+        if settings.prompt is not None:
+            return 1
+        return sum(len(self._wordings(question)) for question in range(len(answers)))
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         self._get_ready()
-        drawn = self._draw(texts, labels, self.settings.shots or max(_SHOTS))
-        if self._validation is not None:
-            self._choose(drawn, *self._validation, progress)
-        shots = self.settings.shots
-        wanted = [shots] if shots else range(min(_MEDIUM, len(drawn)), 0, -1)
-        fitting = next((each for each in wanted if self._fits(each, drawn)), None)
-        if fitting is None:
-            raise OptionError(
-                f"{self.name}: {min(wanted)} examples fill more than half of the tokens that "
-                f"{self.settings.checkpoint} can read; use fewer shots or a shorter example_length"
-            )
-        self._examples = drawn[:fitting]
-        self.settings = replace(self.settings, shots=len(self._examples))
+        shown, names = list[list[prompt_family.Example]](), list[str]()
+        for question, answers in enumerate(self._by_question(labels)):
+            drawn = self._draw(texts, answers, self.settings.shots or max(_SHOTS))
+            name, shots = self._choose(question, drawn, progress)
+            template = prompt_family.named(self._templates(question), name)
+            wanted = [shots] if shots else range(min(_MEDIUM, len(drawn)), 0, -1)
+            fitting = next((each for each in wanted if self._fits(template, drawn[:each])), None)
+            if fitting is None:
+                raise OptionError(
+                    f"{self.name}: {min(wanted)} examples fill more than half of the tokens that "
+                    f"{self.settings.checkpoint} can read; use fewer shots or a shorter example_length"
+                )
+            shown.append(drawn[:fitting])
+            names.append(template.name)
+        self._examples = shown
+        self._set_prompts(names)
+        self.settings = replace(self.settings, shots=max(map(len, shown)))
         self._ask_chosen()
 
     def _choose(
-        self,
-        drawn: Sequence[prompt_family.Example],
-        texts: Sequence[str],
-        labels: Labels,
-        progress: Progress,
-    ) -> None:
-        """Choose the prompt with 8 examples on some of the comments, then how many on all."""
-        if self.settings.prompt is None:
-            shown = drawn[: self.settings.shots or _MEDIUM]
-            asked = {each.name: self._after(each, shown) for each in self._wordings()}
+        self, question: int, drawn: Sequence[prompt_family.Example], progress: Progress
+    ) -> tuple[str | None, int | None]:
+        """A prompt, with 8 examples on some validation comments, then how many examples, on all.
+
+        Of several labels, each has a prompt, and all have 8 examples. None is not chosen.
+        """
+        prompt, shots = self._given_prompt(question), self.settings.shots
+        if self._validation is None:
+            return prompt, shots
+        texts, labels = self._validation[0], self._by_question(self._validation[1])[question]
+        if not has_two(labels):
+            return prompt, shots
+        if prompt is None:
+            shown = drawn[: shots or _MEDIUM]
+            asked = {each.name: self._after(each, shown) for each in self._wordings(question)}
             rows = prompt_choice.balanced(labels)
             some = [texts[row] for row in rows]
-            best = prompt_choice.choose(asked, self._answers, some, labels[rows], progress)
-            self.settings = replace(self.settings, prompt=best)
-        fitting = [shots for shots in _SHOTS if shots <= len(drawn) and self._fits(shots, drawn)]
-        if self.settings.shots is None and fitting:
-            template = prompt_family.named(self._templates(), self.settings.prompt)
-            asked = {str(shots): self._after(template, drawn[:shots]) for shots in fitting}
-            best = prompt_choice.choose(asked, self._answers, texts, labels, progress)
-            self.settings = replace(self.settings, shots=int(best))
+            prompt = prompt_choice.choose(asked, self._answers, some, labels[rows], progress)
+        template = prompt_family.named(self._templates(question), prompt)
+        fitting = [
+            each for each in _SHOTS if each <= len(drawn) and self._fits(template, drawn[:each])
+        ]
+        if shots is None and fitting and not self.multilabel:
+            asked = {str(each): self._after(template, drawn[:each]) for each in fitting}
+            shots = int(prompt_choice.choose(asked, self._answers, texts, labels, progress))
+        return prompt, shots
 
-    def _wordings(self) -> list[prompt_family.Template]:
+    def _wordings(self, question: int) -> list[prompt_family.Template]:
         """One template of each wording, with all its words: examples show one of them anyway."""
-        return prompt_family.wordings(self._templates())
+        return prompt_family.wordings(self._templates(question))
 
     def _draw(
         self, texts: Sequence[str], labels: Labels, count: int
@@ -106,10 +118,11 @@ class LlamaFewShot(LlamaZeroShot):
             cut = cut.replace(special, " ")
         return cut.strip()
 
-    def _fits(self, shots: int, drawn: Sequence[prompt_family.Example]) -> bool:
+    def _fits(
+        self, template: prompt_family.Template, shown: Sequence[prompt_family.Example]
+    ) -> bool:
         """True if examples leave half of the model's positions for the comment."""
-        template = prompt_family.named(self._templates(), self.settings.prompt)
-        self._ask(self._after(template, drawn[:shots]))
+        self._ask(self._after(template, shown))
         return len(self._question_tokens()) <= self._longest_text() // 2
 
     def _after(
@@ -117,8 +130,8 @@ class LlamaFewShot(LlamaZeroShot):
     ) -> Prompt:
         return template.prompt(self._tokenizer, self._first_tokens, shown)
 
-    def _prompt_of(self, template: prompt_family.Template) -> Prompt:
-        return self._after(template, self._examples)
+    def _prompt_of(self, template: prompt_family.Template, question: int) -> Prompt:
+        return self._after(template, self._examples[question])
 
     def _save(self, folder: Path) -> None:
         (folder / _EXAMPLES).write_bytes(msgspec.json.encode(self._examples))
@@ -126,7 +139,7 @@ class LlamaFewShot(LlamaZeroShot):
     def _load(self, folder: Path) -> None:
         try:
             encoded = (folder / _EXAMPLES).read_bytes()
-            self._examples = msgspec.json.decode(encoded, type=list[prompt_family.Example])
+            self._examples = msgspec.json.decode(encoded, type=list[list[prompt_family.Example]])
         except (OSError, msgspec.DecodeError) as error:
             raise RunError(f"{folder} holds no {_EXAMPLES}; copy the whole folder again") from error
         super()._load(folder)

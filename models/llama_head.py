@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
-from sklearn.linear_model import LogisticRegression
 
 from worthit.datasets.errors import CheckpointError
 from worthit.models.contract import Labels, Progress, Size
+from worthit.models.features import estimators
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.transformer import batches, prompts
 
@@ -76,7 +76,15 @@ class LlamaHead(Llama):
 
     def _make_prompt(self) -> prompts.Prompt:
         """Any two answers will do: only the check of the checkpoint reads them."""
-        return prompts.Prompt("Comment:", tuple(self._first_tokens([" False", " True"])))
+        return self._prompt_without_question()
+
+    @property
+    def _cues(self) -> tuple[str, ...]:
+        return (self._cue,)
+
+    @property
+    def _scores_labels(self) -> bool:
+        return self.multilabel
 
     def _drop_upper_layers(self) -> None:
         decoder = self._model.base_model
@@ -95,8 +103,13 @@ class LlamaHead(Llama):
         states = self._pooled_all(tokens, progress)
         center, width = states.mean(axis=0), states.shape[1]
         scale = 1 / ((states.std(axis=0) + 1e-6) * width**0.5)
-        head = LogisticRegression(C=self.settings.C, max_iter=self.settings.max_iter)
-        head.fit((states - center) * scale, labels, self._comment_weights(labels))
+        head = estimators.fit_head(
+            (states - center) * scale,
+            labels,
+            self._comment_weights(labels),
+            C=self.settings.C,
+            max_iter=self.settings.max_iter,
+        )
         rows = np.column_stack([head.coef_, head.intercept_])
         if len(rows) == 1:  # of two classes, the second's
             rows = np.concatenate([-rows / 2, rows / 2])

@@ -2,10 +2,11 @@
 
 How well they answer depends on how they are asked, so the best of a few prompts is chosen on
 validation comments (`prompt_family`, `prompt_choice`). Contextual calibration (Zhao et al. 2021,
-"Calibrate Before Use") divides out what the prompt alone makes probable.
+"Calibrate Before Use") divides out what the prompt alone makes probable. Each of several labels has a
+prompt of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,7 +26,12 @@ class ZeroShotSettings:
     max_length: int | None = 128
     precision: str = "auto"
     scoring_batch_size: int = 128
-    prompt: str | None = None  # name in `prompt_family`; None: the best on validation comments
+    #: name in `prompt_family`, or one for each of several labels; None: the best on validation comments
+    prompt: str | tuple[str, ...] | None = None
+
+
+#: attributes that a question decides
+_ASKED = ("_prompt", "_cue", "_head", "_room", "_question", "_content_free")
 
 
 class LlamaZeroShot(Llama):
@@ -37,17 +43,41 @@ class LlamaZeroShot(Llama):
     _content_free: torch.Tensor | None = None
     _is_ready = False  # opened, and its logits are known
 
+    #: what is asked about each of several labels, by the names in `_ASKED`
+    _asked: Sequence[dict[str, Any]] = ()
+
     def choose(self, texts: Sequence[str], labels: Labels, progress: Progress = silent) -> int:
-        if self.settings.prompt is not None or len(np.unique(labels)) < 2:
+        answers = self._by_question(labels)
+        if self.settings.prompt is not None or not any(map(has_two, answers)):
             return 0
         self._get_ready()
-        found = self._templates()
-        if len(found) == 1:
-            return 0
-        asked = {name: self._prompt_of(template) for name, template in found.items()}
-        best = prompt_choice.choose(asked, self._answers, texts, labels, progress)
-        self.settings = replace(self.settings, prompt=best)
-        return len(found)
+        chosen, tried = list[str](), 0
+        for question, labels_of in enumerate(answers):
+            found = self._templates(question)
+            best = next(iter(found))
+            if len(found) > 1 and has_two(labels_of):
+                asked = {name: self._prompt_of(each, question) for name, each in found.items()}
+                best = prompt_choice.choose(asked, self._answers, texts, labels_of, progress)
+                tried += len(found)
+            chosen.append(best)
+        if tried:
+            self._set_prompts(chosen)
+        return tried
+
+    def _by_question(self, labels: Labels) -> list[Labels]:
+        """The right answers to the one question, or to that about each of several labels."""
+        return [*labels.T] if self.multilabel else [labels]
+
+    def _set_prompts(self, names: Sequence[str]) -> None:
+        self.settings = replace(self.settings, prompt=tuple(names) if self.multilabel else names[0])
+
+    def _given_prompt(self, question: int) -> str | None:
+        given: str | tuple[str, ...] | None = self.settings.prompt
+        return given[question] if isinstance(given, tuple) else given
+
+    @property
+    def _cues(self) -> tuple[str, ...]:
+        return (self._cue,)
 
     @classmethod
     def search_space(cls, comments: int) -> dict[str, tuple[Any, ...]]:
@@ -63,22 +93,56 @@ class LlamaZeroShot(Llama):
             self._require_known_logits()
             self._is_ready = True
 
-    def _templates(self) -> dict[str, prompt_family.Template]:
+    def _templates(self, question: int = 0) -> dict[str, prompt_family.Template]:
+        if self.multilabel:
+            label = self.classes[question]
+            return prompt_family.of_label(label, self._first_tokens, self._tokenizer)
         return prompt_family.family(
             self.classes, self._first_tokens, self._tokenizer, self.settings.checkpoint
         )
 
-    def _prompt_of(self, template: prompt_family.Template) -> Prompt:
+    def _prompt_of(self, template: prompt_family.Template, question: int) -> Prompt:
         return template.prompt(self._tokenizer, self._first_tokens)
 
     def _ask_chosen(self) -> None:
-        """Ask the prompt of the settings, calibrated."""
-        template = prompt_family.named(self._templates(), self.settings.prompt)
-        self.settings = replace(self.settings, prompt=template.name)
-        prompt = self._prompt_of(template)
-        shares = prompt_choice.content_free(self._answers(prompt, prompt_choice.CONTENT_FREE))
-        self._content_free = torch.tensor(shares, dtype=torch.float32, device=self.device)
-        self._forget_programs()
+        """Ask the prompts of the settings, calibrated."""
+        self._asked, asked, names = (), list[dict[str, Any]](), list[str]()
+        for question in range(len(self.classes) if self.multilabel else 1):
+            given = self._given_prompt(question)
+            template = prompt_family.named(self._templates(question), given)
+            names.append(template.name)
+            prompt = self._prompt_of(template, question)
+            shares = prompt_choice.content_free(self._answers(prompt, prompt_choice.CONTENT_FREE))
+            self._content_free = torch.tensor(shares, dtype=torch.float32, device=self.device)
+            self._forget_programs()
+            asked.append({name: getattr(self, name) for name in _ASKED})
+        self._set_prompts(names)
+        if self.multilabel:
+            self._asked = asked
+
+    def _each_label(self) -> Iterator[None]:
+        """Ask about each label in turn."""
+        for asked in self._asked:
+            self._forget_programs()
+            self.__dict__.update(asked)
+            yield
+            if (scorer := self.__dict__.get("_scorer")) is not None:  # made by the first comments
+                asked["_scorer"] = scorer
+
+    def _score_batches(self, texts: Sequence[str], batch_size: int | None) -> Probabilities:
+        if not self._asked:
+            return super()._score_batches(texts, batch_size)
+        columns = [
+            super(LlamaZeroShot, self)._score_batches(texts, batch_size)[:, 1]
+            for _ in self._each_label()
+        ]
+        return np.column_stack(columns)
+
+    def _prepare_single(self) -> None:
+        if not self._asked:
+            super()._prepare_single()
+        for _ in self._each_label():
+            super()._prepare_single()
 
     def _answers(self, prompt: Prompt, texts: Sequence[str]) -> Probabilities:
         """The logits of a prompt's answers but for a constant per comment, shape (n, answers)."""
@@ -125,3 +189,8 @@ class LlamaZeroShot(Llama):
 
     def size(self) -> Size:
         return Size(self._parameters, 0)
+
+
+def has_two(labels: Labels) -> bool:
+    """True if comments have different answers to choose a prompt by."""
+    return len(np.unique(labels)) > 1

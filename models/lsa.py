@@ -30,6 +30,7 @@ class LSASettings:
 class LSA(Classifier[LSASettings]):
     name = "lsa"
     takes_weights = True
+    takes_multilabel = True
     Settings = LSASettings
 
     @classmethod
@@ -58,7 +59,9 @@ class LSA(Classifier[LSASettings]):
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        return estimators.score(self._head, self._words.transform(texts) @ self._topics)
+        return estimators.score(
+            self._head, self._words.transform(texts) @ self._topics, independent=self.multilabel
+        )
 
     def _save(self, folder: Path) -> None:
         estimators.save_vectorizer(self._words, folder, "words")

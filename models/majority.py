@@ -1,4 +1,4 @@
-"""The same answer to every comment: each class's share of the training comments.
+"""The same answer to every comment: each class's (or label's) share of the training comments.
 
 It is the floor of any table: a model that is not clearly better has learned nothing. scikit-learn's
 DummyClassifier calls it `prior`. It takes no class weights: with them it would not know the majority.
@@ -23,11 +23,15 @@ class MajoritySettings:
 
 class Majority(Classifier[MajoritySettings]):
     name = "majority"
+    takes_multilabel = True
     Settings = MajoritySettings
     libraries = ("numpy",)
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
-        self._shares = np.bincount(labels, minlength=len(self.classes)) / len(labels)
+        if self.multilabel:
+            self._shares = labels.mean(axis=0, dtype=np.float64)
+        else:
+            self._shares = np.bincount(labels, minlength=len(self.classes)) / len(labels)
         progress(len(texts), len(texts))
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
@@ -40,5 +44,5 @@ class Majority(Classifier[MajoritySettings]):
         self._shares = load_file(folder / _SHARES)["shares"]
 
     def size(self) -> Size:
-        free = len(self._shares) - 1
+        free = len(self._shares) - (not self.multilabel)
         return Size(free, free)

@@ -31,7 +31,9 @@ USAGES = ("module:Class", "hf:CHECKPOINT", "endpoint:NAME")
 _USER_CODE = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 
 _pretrained = partial(ModelEntry, pretrained=True, languages=("en",))
-_ENDPOINT = ModelEntry("worthit.models.endpoint:Endpoint", "endpoint", default=False, seeded=False)
+_ENDPOINT = ModelEntry(
+    "worthit.models.endpoint:Endpoint", "endpoint", default=False, multilabel=False, seeded=False
+)
 
 MODELS = {
     # Each additional model takes time and a row, so less informative models are not default.

@@ -42,13 +42,14 @@ class StaticSettings:
     checkpoint: str = "all-MiniLM-L6-v2"  # packaged name, folder or hub id
     max_length: int | None = 512  # tokens per comment, as in Model2Vec; None: all
     dimensions: int = 256  # principal components
-    C: float | None = None  # None: 10 for two classes, 30 for more
+    C: float | None = None  # None: 10 for two classes or several labels, 30 for more classes
     max_iter: int = 1000
 
 
 class Static(Classifier[StaticSettings]):
     name = "static"
     takes_weights = True
+    takes_multilabel = True
     Settings = StaticSettings
     # torch distils too; but where it is listed, scoring imports it.
     libraries = ("numpy", "scipy", "scikit-learn", "model2vec", "tokenizers", "transformers")
@@ -60,7 +61,8 @@ class Static(Classifier[StaticSettings]):
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
         if self.settings.C is None:
             # Chosen on validation comments: toxicity in comments, 64 intents of short questions.
-            self.settings = replace(self.settings, C=10.0 if len(self.classes) == 2 else 30.0)
+            of_two = len(self.classes) == 2 or self.multilabel
+            self.settings = replace(self.settings, C=10.0 if of_two else 30.0)
         distilled = _distil(self.settings.checkpoint, self.settings.dimensions)
         self._set_vectors(distilled.embedding, distilled.tokenizer)
         features = self._embed(texts)
@@ -105,7 +107,7 @@ class Static(Classifier[StaticSettings]):
         return token_counts.count(self._tokenizer, texts)
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        return estimators.score(self._head, self._embed(texts))
+        return estimators.score(self._head, self._embed(texts), independent=self.multilabel)
 
     def _save(self, folder: Path) -> None:
         # Distilling rounded them to this precision.

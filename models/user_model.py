@@ -53,6 +53,7 @@ def entry(location: str, registered: Iterable[ModelEntry]) -> ModelEntry:
         getattr(declared, "kind", inherited.kind),
         tuple(getattr(declared, "devices", inherited.devices)),
         inherited.pretrained,
+        multilabel=getattr(declared, "takes_multilabel", False),
     )
 
 
@@ -226,7 +227,13 @@ class Wrapped(Classifier[NoSettings]):
 
     @functools.cached_property
     def takes_weights(self) -> bool:  # type: ignore[override]
-        return weighting(make(self.make, self.name, self.seed)) is not None
+        # Of several labels each would need weights of its own.
+        known = weighting(make(self.make, self.name, self.seed))
+        return known is not None and not self.multilabel
+
+    @functools.cached_property
+    def takes_multilabel(self) -> bool:  # type: ignore[override]
+        return bool(getattr(self.declared, "takes_multilabel", False))
 
     def _weighting(self, labels: Labels) -> dict[str, Weights]:
         """Weigh classes equally if wanted: by a parameter of the object, or arguments for its `fit`."""
@@ -249,7 +256,7 @@ class Wrapped(Classifier[NoSettings]):
         method = next(name for name in _SCORING if callable(getattr(self._made, name, None)))
         scores = np.asarray(getattr(self._made, method)(list(texts)), dtype=np.float64)
         classes = len(self.classes)
-        one_margin = method == "decision_function" and classes == 2
+        one_margin = method == "decision_function" and classes == 2 and not self.multilabel
         wanted = (len(texts),) if one_margin else (len(texts), classes)
         if scores.shape != wanted:
             raise ModelError(
@@ -258,6 +265,11 @@ class Wrapped(Classifier[NoSettings]):
             )
         if method == "predict_proba":
             return scores
+        if self.multilabel:
+            from scipy.special import expit
+
+            of_labels: Probabilities = expit(scores)
+            return of_labels
         from scipy.special import softmax  # scikit-learn has imported it
 
         margins = np.column_stack([np.zeros(len(texts)), scores]) if one_margin else scores

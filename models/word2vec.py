@@ -58,6 +58,7 @@ class Word2VecSettings:
 class Word2Vec(Classifier[Word2VecSettings]):
     name = "word2vec"
     takes_weights = True
+    takes_multilabel = True
     Settings = Word2VecSettings
     libraries = ("numpy", "scipy", "scikit-learn", "gensim")
 
@@ -124,7 +125,7 @@ class Word2Vec(Classifier[Word2VecSettings]):
         return means
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
-        return estimators.score(self._head, self._means(texts))
+        return estimators.score(self._head, self._means(texts), independent=self.multilabel)
 
     def _save(self, folder: Path) -> None:
         """Write the vectors in word2vec's binary format, which gensim and others read."""

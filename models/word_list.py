@@ -9,7 +9,8 @@ Rate"), so few of them are there by chance.
 Words are chosen by how common they are within each class, so class weights change only the probabilities.
 
 With more than two classes, each class has a list, and a comment belongs to the list with most of its
-words. Where a script has no spaces, n-grams of characters take the place of words (`datasets/words.py`).
+words. Each of several labels has a list, too, and one of its words is enough. Where a script has no
+spaces, n-grams of characters take the place of words (`datasets/words.py`).
 """
 
 import json
@@ -23,7 +24,7 @@ import numpy.typing as npt
 
 from worthit.datasets import words
 from worthit.datasets.errors import DataError
-from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
+from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size, Weights
 
 _FILE = "words.json"
 
@@ -38,6 +39,7 @@ class WordListSettings:
 class WordList(Classifier[WordListSettings]):
     name = "word-list"
     takes_weights = True
+    takes_multilabel = True
     Settings = WordListSettings
 
     def _fit(self, texts: Sequence[str], labels: Labels, progress: Progress) -> None:
@@ -50,13 +52,17 @@ class WordList(Classifier[WordListSettings]):
             raise DataError("the comments to train on have no words") from error
         terms, labels = counter.get_feature_names_out(), np.asarray(labels)
         classes = len(self.classes)
-        listed = range(classes) if classes > 2 else (1,)
-        self._lists = [self._select_words(terms, present, labels == index) for index in listed]
-        # Laplace's rule of succession: without comments all classes are equally likely.
-        counts = np.ones((len(self._lists) + 1, classes))
         weights = self._comment_weights(labels)
-        np.add.at(counts, (self._best_list(texts), labels), 1 if weights is None else weights)
-        self._shares = counts / counts.sum(axis=1, keepdims=True)
+        if self.multilabel:
+            self._lists = [self._select_words(terms, present, label == 1) for label in labels.T]
+            counts = self._count_by_label(texts, labels, weights)
+        else:
+            listed = range(classes) if classes > 2 else (1,)
+            self._lists = [self._select_words(terms, present, labels == index) for index in listed]
+            # Laplace's rule of succession: without comments all classes are equally likely.
+            counts = np.ones((len(self._lists) + 1, classes))
+            np.add.at(counts, (self._best_list(texts), labels), 1 if weights is None else weights)
+        self._shares = counts / counts.sum(axis=-1, keepdims=True)
         progress(len(texts), len(texts))
 
     def _select_words(
@@ -84,17 +90,37 @@ class WordList(Classifier[WordListSettings]):
         strongest = np.argsort(-strength, kind="stable")
         return frozenset(terms[strongest[typical[strongest]][: settings.words]].tolist())
 
+    def _count_by_label(
+        self, texts: Sequence[str], labels: Labels, weights: Weights | None
+    ) -> npt.NDArray[np.float64]:
+        """Comments with a word of each label's list or none, without and with the label: (labels, 2, 2)."""
+        counts = np.ones((len(self._lists), 2, 2))
+        found = (self._words_found(texts) > 0).astype(np.int64)
+        places = np.broadcast_to(np.arange(len(self._lists)), found.shape)
+        np.add.at(counts, (places, found, labels), 1 if weights is None else weights)
+        return counts
+
+    def _words_found(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+        """How many words of each list are in each comment, shape (n, lists)."""
+        return np.array(
+            [
+                [len(present & listed) for listed in self._lists]
+                for present in (set(words.split(text.lower())) for text in texts)
+            ]
+        )
+
     def _best_list(self, texts: Sequence[str]) -> npt.NDArray[np.intp]:
         """The list with most words of each comment, counted from 1, shape (n,); 0 for none."""
-        counts = np.zeros((len(texts), len(self._lists) + 1))
-        counts[:, 0] = 0.5  # less than one word
-        for row, text in enumerate(texts):
-            present = set(words.split(text.lower()))
-            counts[row, 1:] = [len(present & listed) for listed in self._lists]
+        none = np.full((len(texts), 1), 0.5)  # less than one word
+        counts = np.hstack([none, self._words_found(texts)])
         best: npt.NDArray[np.intp] = counts.argmax(axis=1)
         return best
 
     def _score(self, texts: Sequence[str]) -> Probabilities:
+        if self.multilabel:
+            found = (self._words_found(texts) > 0).astype(np.int64)
+            of_labels: Probabilities = self._shares[np.arange(len(self._lists)), found, 1]
+            return of_labels
         shares: Probabilities = self._shares[self._best_list(texts)]
         return shares
 
@@ -108,7 +134,7 @@ class WordList(Classifier[WordListSettings]):
         self._shares = np.array(content["shares"])
 
     def size(self) -> Size:
-        free = len(self._shares) * (len(self.classes) - 1)  # each row sums to 1
+        free = self._shares[..., 1:].size  # each row sums to 1
         trained = sum(map(len, self._lists)) + free
         return Size(trained, trained)
 

@@ -130,6 +130,8 @@ def until(deadline_s: float, clock: Callable[[], float]) -> Progress:
 
 def measure(labels: Labels, classes: int) -> str:
     """The name of what settings are judged by: one in which a constant answer has no advantage."""
+    if labels.ndim == 2:
+        return "average precision"
     shares = np.bincount(labels, minlength=classes) / max(len(labels), 1)
     rare = shares.min() < _RARE if classes == 2 else shares.max() > 2 / classes
     return "average precision" if rare else "accuracy"
@@ -143,6 +145,12 @@ def with_shares_of(labels: Labels, scores: Probabilities) -> Probabilities:
     Args:
         scores: shape (n, classes).
     """
+    if labels.ndim == 2:
+        columns = [
+            with_shares_of(label, np.column_stack([1 - score, score]))[:, 1]
+            for label, score in zip(labels.T, scores.T, strict=True)
+        ]
+        return np.column_stack(columns)
     odds = scores * (np.bincount(labels, minlength=scores.shape[1]) + 0.5)
     shares: Probabilities = odds / odds.sum(axis=1, keepdims=True)
     return shares
@@ -158,13 +166,15 @@ def judge(scores: Probabilities, labels: Labels, by: str) -> Score:
 
     Args:
         scores: shape (n, classes). Of two classes, the average precision is that of the rarer one; of
-            more, it is the mean over the classes that occur.
+            more, it is the mean over the classes that occur. Of several labels, both are means over the labels.
 
     Raises:
         CellError: some scores are not finite numbers.
     """
     if not np.isfinite(scores).all():
         raise CellError("these settings gave probabilities that are not numbers; training diverged")
+    if labels.ndim == 2:
+        return _judge_labels(scores, labels)
     negative_loss = -_scaled_log_loss(scores, labels)
     if by == "accuracy":
         # Of two equal probabilities, reports take the second class of two, the first of more.
@@ -176,6 +186,18 @@ def judge(scores: Probabilities, labels: Labels, by: str) -> Score:
     classes = present[[counts.argmin()]] if scores.shape[1] == 2 else present
     areas = [average_precision_score(labels == one, scores[:, one]) for one in classes]
     return Score(negative_loss, float(np.mean(areas)))
+
+
+def _judge_labels(scores: Probabilities, labels: Labels) -> Score:
+    """As `judge`, of several labels; the average precision is over those that some comment has."""
+    from sklearn.metrics import average_precision_score
+
+    pairs = list(zip(scores.T, labels.T, strict=True))
+    losses = [
+        _scaled_log_loss(np.column_stack([1 - score, score]), label) for score, label in pairs
+    ]
+    areas = [average_precision_score(label, score) for score, label in pairs if label.any()]
+    return Score(-float(np.mean(losses)), float(np.mean(areas)) if areas else 0.0)
 
 
 def _scaled_log_loss(scores: Probabilities, labels: Labels) -> float:

@@ -47,6 +47,7 @@ class Work:
     scored: int  # distinct ones, for quality
     characters: float  # mean of a training comment, with at most CHARACTERS_READ
     classes: int
+    labels: int = 0  # of multi-label comments, else 0
     curve: bool = False  # also train on halves
     tune_s: float = 0.0
 
@@ -125,11 +126,13 @@ def of_transformer(
     *,
     cores: int | None,
     bytes_per_weight: int,
+    sequences: int = 1,
 ) -> Rates:
     """Rates of a transformer.
 
     Args:
-        tokens: of a comment, mean.
+        tokens: of a sequence, mean.
+        sequences: of a comment.
         gemm: operations per second of products of matrices of this width.
         cores: that compute; None: an accelerator.
         bytes_per_weight: 2 in bf16, 4 in fp32.
@@ -137,8 +140,8 @@ def of_transformer(
     kind = "llm" if network.is_llm else "encoder"
     # Moving takes longer than its share of the cores: they share caches and memory.
     slower = (_CALIBRATED_CORES / cores) ** 0.5 if cores else _CALIBRATED_GEMM / gemm
-    moved = tokens * network.width * network.layers * slower
-    product_s = 2.0 * network.layer_weights * tokens / gemm
+    moved = sequences * tokens * network.width * network.layers * slower
+    product_s = 2.0 * network.layer_weights * sequences * tokens / gemm
     score_s = product_s + _SCORE_MOVE_S * moved
     weights_mb = network.parameters * bytes_per_weight / 1e6
     scoring_mb = _LIBRARIES_MB[kind] + weights_mb + _SCORED_MB[kind]

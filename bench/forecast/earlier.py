@@ -60,11 +60,14 @@ def of_cell(name: str, run: Run, cell: CellRecord, work: Work) -> Rates | None:
         return None
     theirs = Work(
         train=training.comments,
-        validation=len(run.data.validation.labels),
+        validation=len(run.data.validation.ids),
         scored=0,
         characters=read(run.data.train.characters),
         classes=len(run.data.classes),
+        labels=len(run.data.classes) if run.data.multilabel else 0,
     )
+    if theirs.labels != work.labels:
+        return None
     return Rates(
         kind,
         train_s=_value(training.train_s) * _ratio(cell, theirs, work),

@@ -147,6 +147,7 @@ def make(
         scored=len({text for side in sides for text in side}),
         characters=earlier.read(map(len, texts["train"])),
         classes=len(prepared.classes),
+        labels=len(prepared.classes) if prepared.multilabel else 0,
         curve=options.learning_curve,
         tune_s=options.tune or 0.0,
     )
@@ -235,7 +236,10 @@ class _Maker:
         limit = settings.get("max_length", _MAX_LENGTH)
         product = gemm.Product(device, str(settings.get("precision", "auto")), network.width)
         rate = self._measure(product)
-        passes = settings.get("epochs") or epochs.passes(self._work.train, self._work.classes)
+        # An LLM reads a comment once for each label.
+        asks = max(self._work.labels, 1) if network.is_llm and model != "llama-head" else 1
+        told_apart = 2 if asks > 1 else self._work.classes
+        passes = settings.get("epochs") or epochs.passes(self._work.train * asks, told_apart)
         training = cost.Training(
             passes=0 if model in _PROMPTS or model == "embeddings" else passes,
             all_weights=not network.is_llm,
@@ -251,6 +255,7 @@ class _Maker:
             rate.flops_per_s,
             cores=processor.allowed_cores() if device == "cpu" else None,
             bytes_per_weight=rate.bytes_per_number,
+            sequences=asks,
         )
 
     def _measure(self, product: gemm.Product) -> gemm.Rate:

@@ -24,6 +24,7 @@ _CONFIDENT = 0.8
 _UNSURE = "unsure"
 #: from this share of comments in other languages on, weights for one language are no fair judge
 FOREIGN = 0.25
+_SEVERAL_LABELS = "the method is for comments of one class each, and these have several labels"
 _FEWEST_KNOWN = 0.05  # share of comments with a known language
 
 
@@ -113,26 +114,28 @@ def _examine(key: str) -> Audit:
     )
     texts = (*train.texts, *validation.texts)
     labels = np.concatenate([train.labels, validation.labels]).astype(np.int64)
+    multilabel = labels.ndim == 2
     tested = dict(zip((*test.texts, *natural.texts), (*test.labels, *natural.labels), strict=True))
     index = near_duplicates.Index(texts)
     closest = np.array(index.closest(tuple(tested)))
     copies = closest >= 0
     ids = np.array(prepare.comment_ids(tuple(tested)))
     test_labels = test.labels.astype(np.int64)
-    classes = int(max(labels.max(), test_labels.max())) + 1
+    classes = labels.shape[1] if multilabel else int(max(labels.max(), test_labels.max())) + 1
+    differs = (labels[closest] != np.array([*tested.values()])).reshape(len(tested), -1).any(axis=1)
     return Audit(
         train=_side(texts, labels, classes, index.repeated()),
         test=_side(test.texts, test_labels, classes, near_duplicates.Index(test.texts).repeated()),
         near_duplicates=NearDuplicates(
             ids=tuple(ids[copies].tolist()),
-            other_label=int((labels[closest] != np.array([*tested.values()]))[copies].sum()),
+            other_label=int(differs[copies].sum()),
             examined=len(tested),
             method=near_duplicates.METHOD,
         ),
-        label_noise=estimate(
-            texts, labels, test.texts, test_labels, prepare.comment_ids(test.texts)
-        ),
-        length_auc=_length_auc(texts, labels) if classes == 2 else None,
+        label_noise=LabelNoise(None, reason=_SEVERAL_LABELS)
+        if multilabel
+        else estimate(texts, labels, test.texts, test_labels, prepare.comment_ids(test.texts)),
+        length_auc=_length_auc(texts, labels) if classes == 2 and not multilabel else None,
     )
 
 
@@ -141,7 +144,8 @@ def _side(
 ) -> SideAudit:
     characters = np.array([len(text) for text in texts])
     low, middle, high = np.percentile(characters, (5, 50, 95)).astype(int).tolist()
-    by_class = [characters[labels == label] for label in range(classes)]
+    has = labels == 1 if labels.ndim == 2 else labels[:, None] == np.arange(classes)
+    by_class = [characters[of_class] for of_class in has.T]
     return SideAudit(
         comments=len(texts),
         counts=tuple(len(part) for part in by_class),

@@ -27,15 +27,19 @@ def counted(about: About, steps: Sequence[Step]) -> str:
     )
 
 
-def small(steps: Sequence[Step], classes: Sequence[str]) -> str:
-    """What made the test side small, and what gives it more comments; empty if it is not small."""
+def small(steps: Sequence[Step], is_pair: bool) -> str:
+    """What made the test side small, and what gives it more comments; empty if it is not small.
+
+    Args:
+        is_pair: there are two classes.
+    """
     test = next(step for step in steps if step.name.startswith("test"))
     fewest = min((count for count in test.counts if count), default=0)
-    if test.comments >= FEW_TEST_COMMENTS and (len(classes) > 2 or fewest >= FEW_OF_A_CLASS):
+    if test.comments >= FEW_TEST_COMMENTS and (not is_pair or fewest >= FEW_OF_A_CLASS):
         return ""
     copies = _lost(steps, _REMOVED["duplicates"])
     balanced = _lost(steps, ("balanced",))
-    of = f" ({fewest:,} of the rarer class)" if len(classes) == 2 else ""
+    of = f" ({fewest:,} of the rarer class)" if is_pair else ""
     causes = [f"duplicates removed {copies:,} comments"] if copies else []
     if balanced:
         causes.append(f"balancing removed {balanced:,} (--no-balance restores them)")

@@ -17,7 +17,7 @@ and a group of comments stays on one side. All sets of one seed are nested: a sm
 of a larger one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -28,23 +28,14 @@ import pyarrow.compute as pc
 
 from worthit.datasets.corpus import about, column
 from worthit.datasets.errors import DataError, OptionError, listed
-from worthit.datasets.splits import counts, duplicates, sides
+from worthit.datasets.splits import counts, draws, duplicates, label_sets, sides
+from worthit.datasets.splits.draws import AtMost as AtMost
+from worthit.datasets.splits.draws import Size as Size
 from worthit.datasets.splits.manifest import Step
 from worthit.datasets.splits.sides import ByClass, Plan, Rows, Sides
 
 LANGUAGES = ("en", "any")
-_LEAST = 0.2  # of an equal part: of two classes, the rarer one has at least a tenth
-
-
-@dataclass(frozen=True)
-class AtMost:
-    """A size that a smaller corpus may not reach."""
-
-    comments: int
-
-
-#: an exact number of comments, an upper limit, or None for all
-Size = int | AtMost | None
+_MOST_VALIDATION = AtMost(1_000)
 
 
 @dataclass(frozen=True)
@@ -55,7 +46,7 @@ class Protocol:
     train_size: Size = None
     test_size: Size = None
     natural_size: Size = None
-    validation_size: AtMost = AtMost(1_000)
+    validation_size: AtMost = _MOST_VALIDATION
     test_share: float = 0.1
     validation_share: float = 0.05  # of the training side, at most
     foreign_confidence: float = 0.8  # remove a comment only if confidently not English
@@ -77,15 +68,17 @@ class Protocol:
         """Replace None by what suits the corpus.
 
         The user's comments may be in any language. They are balanced only if they have two classes and no
-        test side: with many classes the rarest would decide how few comments remain, and a test side that
-        the user gives is used as it is.
+        test side, never with several labels: with many classes the rarest would decide how few comments
+        remain, and a test side that the user gives is used as it is.
         """
-        plain = not own or (len(about(corpus).classes) == 2 and "side" not in corpus.column_names)
+        known = about(corpus)
+        plain = not own or (len(known.classes) == 2 and "side" not in corpus.column_names)
         plain = plain and not self.weights
+        balance = plain if self.balance is None else self.balance
         return replace(
             self,
             language=self.language or ("any" if own else "en"),
-            balance=plain if self.balance is None else self.balance,
+            balance=balance and not known.label_sets,
         )
 
 
@@ -115,7 +108,8 @@ def split(corpus: pa.Table, protocol: Protocol) -> Split:
         OptionError: a size is too small for one comment of each class.
     """
     protocol = protocol.settle(corpus)
-    _require_room(protocol, len(about(corpus).classes))
+    known = about(corpus)
+    _require_room(protocol, 2 if known.label_sets else len(known.classes))
     selection = _Selection(corpus, protocol)
     rows = selection.filter()
     drawn = selection.draw_sides(rows)
@@ -169,13 +163,14 @@ def draw_test_set(
     for name, present in excluded.items():
         rows = selection.add(f"not in the {name}", rows[~np.isin(folds[rows], present)])
     present_classes = [part for part in selection.shuffle_by_class(rows) if len(part)]
-    if len(present_classes) < 2:
-        raise DataError(
-            "fewer than two classes have comments left to test on: "
-            + ", ".join(
-                f"{n:,} {k!r}"
-                for n, k in zip(selection.steps[-1].counts, selection.classes, strict=True)
+    if selection.lacks_classes(rows):
+        if about(corpus).label_sets:
+            raise DataError(
+                "some label is left on all comments or on none, so it cannot be tested: "
+                + selection.described(rows)
             )
+        raise DataError(
+            "fewer than two classes have comments left to test on: " + selection.described(rows)
         )
     if protocol.balance:
         fewest = min(map(len, present_classes))
@@ -192,16 +187,38 @@ class _Selection:
         self._corpus, self._protocol = corpus, protocol
         self._labels: Rows = column(corpus, "label").astype(np.int64)
         self._rng = np.random.default_rng(protocol.seed)
-        self.classes = about(corpus).classes
+        known = about(corpus)
+        self.classes = known.classes
+        #: what comments are drawn by: classes, or strata of several labels
+        self._strata, self._kinds = self._labels, len(self.classes)
+        self._label_sets = None
+        if known.label_sets:
+            self._label_sets = label_sets.matrix(known)
+            self._strata = label_sets.strata(self._labels, known)
+            self._kinds = int(self._strata.max()) + 1
         self.steps: list[Step] = []
         self.notes: tuple[str, ...] = ()
 
     def counts(self, rows: Rows) -> Rows:
+        """Comments of each class, or with each label."""
+        if self._label_sets is not None:
+            of_labels: Rows = self._label_sets[self._labels[rows]].sum(axis=0, dtype=np.int64)
+            return of_labels
         return np.bincount(self._labels[rows], minlength=len(self.classes))
 
     def add(self, name: str, rows: Rows) -> Rows:
         self.steps.append(Step(name, len(rows), tuple(self.counts(rows).tolist())))
         return rows
+
+    def described(self, rows: Rows) -> str:
+        counted = zip(self.counts(rows).tolist(), self.classes, strict=True)
+        return ", ".join(f"{count:,} {name!r}" for count, name in counted)
+
+    def lacks_classes(self, rows: Rows) -> bool:
+        """True if these comments have fewer than two classes, or some label is always or never there."""
+        if self._label_sets is not None:
+            return bool(label_sets.lacking(self._corpus, (rows,)).any())
+        return int((self.counts(rows) > 0).sum()) < 2
 
     def require_both_sides(self, both: Sides) -> tuple[str, ...]:
         """Notes on classes that are not tested.
@@ -209,6 +226,14 @@ class _Selection:
         Raises:
             DataError: a class has no comments to train on, or too few classes have comments to test on.
         """
+        if self._label_sets is not None:  # `label_sets.lacking` looks at each label
+            for side, does in ((both.train, "train"), (both.test, "test")):
+                if not any(map(len, side)):
+                    raise DataError(
+                        f"no comment is left to {does} on; give both sides of the split comments, or omit it"
+                        f"{self._removed()}"
+                    )
+            return ()
         untested = [
             name
             for rows, name in zip(reversed(both.test), self.classes, strict=True)
@@ -268,8 +293,8 @@ class _Selection:
         )
 
     def shuffle_by_class(self, rows: Rows) -> ByClass:
-        kinds = reversed(range(len(self.classes)))
-        return [self._rng.permutation(rows[self._labels[rows] == kind]) for kind in kinds]
+        kinds = reversed(range(self._kinds))
+        return [self._rng.permutation(rows[self._strata[rows] == kind]) for kind in kinds]
 
     def draw_sides(self, rows: Rows) -> Sides:
         corpus, protocol = self._corpus, self._protocol
@@ -287,12 +312,11 @@ class _Selection:
                 sides.without_shared_groups(corpus, rows),
             )
         if given or grouped:
-            kinds = len(self.classes)
-            return sides.split_as_given(corpus, rows, self._labels, kinds, plan, self._rng)
+            return sides.split_as_given(corpus, rows, self._strata, self._kinds, plan, self._rng)
         return sides.split_at_random(self.shuffle_by_class(rows), plan)
 
     def draw(self, by_class: ByClass, size: Size, option: str) -> Rows:
-        draw = _evenly if self._protocol.balance else _in_proportion
+        draw = draws.evenly if self._protocol.balance else draws.in_proportion
         return draw(by_class, size, option, self._rng)
 
     def draw_parts(self, both: Sides, rows: Rows) -> Split:
@@ -313,7 +337,9 @@ class _Selection:
             natural, population, stream = self._draw_natural(both, rows)
             self.add("balanced", both.rows)
         else:
-            natural, population, stream = test, np.concatenate(both.test), ""
+            # With several labels, the natural comments stand for themselves.
+            whole = test if self._label_sets is not None else np.concatenate(both.test)
+            natural, population, stream = test, whole, ""
         self.add(f"train{suffix}", train)
         self.add(f"validation{suffix}", validation)
         self.add(f"test{suffix}", test)
@@ -340,57 +366,4 @@ class _Selection:
                 stream = ""
         counts = self.counts(population)[::-1]
         size = self._protocol.natural_size
-        return _stratified(pools, counts / counts.sum(), size, self._rng), population, stream
-
-
-def _evenly(by_class: ByClass, size: Size, option: str, rng: np.random.Generator) -> Rows:
-    """As many of each class; the first classes have one more if the size is not a multiple."""
-    kinds = len(by_class)
-    count = _count(size, kinds * len(by_class[0]), option)
-    counts = [(count + kinds - 1 - place) // kinds for place in range(kinds)]
-    return rng.permutation(_heads(by_class, counts))
-
-
-def _in_proportion(by_class: ByClass, size: Size, option: str, rng: np.random.Generator) -> Rows:
-    """All comments, or the head of an order in which every head has the shares of the whole.
-
-    One comment of each class comes first, so that even a short head has all classes.
-    """
-    count = _count(size, sum(map(len, by_class)), option)
-    places = np.concatenate([np.arange(len(rows)) / max(len(rows), 1) for rows in by_class])
-    order = np.argsort(places, kind="stable")
-    return rng.permutation(np.concatenate(by_class)[order[:count]])
-
-
-def _stratified(
-    by_class: ByClass, shares: npt.NDArray[np.float64], size: Size, rng: np.random.Generator
-) -> Rows:
-    """As many comments as are available with these shares of the classes, or `size` of them.
-
-    A rare class has at least `_LEAST` of an equal part, as far as it is available; the others make room.
-    """
-    available = np.array([len(rows) for rows in by_class])
-    total = _count(size, max(int((available / shares).min() + 1e-6), len(shares)), "--test-size")
-    least = np.maximum(_LEAST * total / len(shares), 1)
-    counts = np.minimum(np.rint(np.maximum(shares * total, least)), available).astype(np.int64)
-    # The most frequent class makes room, or takes what is left.
-    most = int(np.argmax(shares))
-    counts[most] = np.clip(total - (counts.sum() - counts[most]), 1, available[most])
-    return rng.permutation(_heads(by_class, counts.tolist()))
-
-
-def _heads(by_class: ByClass, counts: Sequence[int]) -> Rows:
-    return np.concatenate([rows[:count] for rows, count in zip(by_class, counts, strict=True)])
-
-
-def _count(size: Size, available: int, option: str) -> int:
-    if size is None:
-        return available
-    if isinstance(size, AtMost):
-        return min(size.comments, available)
-    if size > available:
-        raise DataError(
-            f"{option} is {size:,}, but that side of the split has {available:,} comments; "
-            f"ask for at most {available:,}"
-        )
-    return size
+        return draws.stratified(pools, counts / counts.sum(), size, self._rng), population, stream

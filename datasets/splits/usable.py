@@ -9,7 +9,8 @@ import pyarrow as pa
 from worthit.datasets import corpus
 from worthit.datasets.corpus import SIDES, column
 from worthit.datasets.errors import listed
-from worthit.datasets.splits.protocol import Protocol, remaining
+from worthit.datasets.splits import label_sets
+from worthit.datasets.splits.protocol import Protocol, remaining, split
 from worthit.datasets.tables import labels
 
 _TRAIN, _TEST = SIDES.index("train"), SIDES.index("test")
@@ -27,6 +28,8 @@ def with_usable_classes(table: pa.Table, protocol: Protocol) -> pa.Table:
         protocol: settled.
     """
     about = corpus.about(table)
+    if about.label_sets:
+        return _with_usable_labels(table, protocol)
     if len(about.classes) <= 2:
         return table
     rows = remaining(table, protocol)
@@ -55,6 +58,20 @@ def with_usable_classes(table: pa.Table, protocol: Protocol) -> pa.Table:
         about, classes=classes, notes=(*about.notes, *lines), of_left_out_classes=left_out
     )
     return corpus.relabelled(table.filter(pa.array(kept)), new[kept], about)
+
+
+def _with_usable_labels(table: pa.Table, protocol: Protocol) -> pa.Table:
+    """Without labels that all or no comments of the training or test part have."""
+    label_sets.require_no_merging(protocol.merge_rare)
+    rows = remaining(table, protocol)
+    while True:
+        constant = label_sets.lacking(table, (rows,))
+        if not constant.any():
+            drawn = split(table, protocol)
+            constant = label_sets.lacking(table, (drawn.train, drawn.test))
+        if not constant.any():
+            return table
+        table = label_sets.without(table, constant, rows)
 
 
 def _rare(

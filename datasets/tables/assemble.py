@@ -10,13 +10,15 @@ import pyarrow.compute as pc
 
 from worthit.datasets.corpus import SIDES, About, comments
 from worthit.datasets.errors import DataError
-from worthit.datasets.tables import answers, labels
+from worthit.datasets.tables import answers, labels, multilabel
 from worthit.datasets.tables.columns import SIDES as SIDE_NAMES
 from worthit.datasets.tables.columns import Choices, ColumnRoles, find_columns, require
+from worthit.datasets.tables.labels import Labels
+from worthit.datasets.tables.multilabel import LabelSets
 from worthit.datasets.tables.whole import LARGEST_COLUMN_BYTES, StringTable
 
 #: part of fingerprints; increase it when a table is read differently, so that older caches are not used
-VERSION = "5"
+VERSION = "6"
 
 _TRAIN, _VALIDATION, _TEST = range(len(SIDES))
 _NO_SIDE = -1
@@ -48,11 +50,11 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
     columns = find_columns(first.rows, choices, split_by_files=first.side is not None)
     for piece in pieces:
         require(piece.rows, columns.text, "--text-column")
-        require(piece.rows, columns.label, "--label-column")
+        for name in columns.flags or (columns.label,):
+            require(piece.rows, name, "--label-column")
         if columns.group is not None:
             require(piece.rows, columns.group, "--group-column")
-    values, answer_notes = _labels(pieces, columns.label)
-    classes = labels.to_classes(values, columns.label, choices.positive_label, first.rows.name)
+    classes, answer_notes = _classes(pieces, columns, choices, first.rows.name)
     labelled = classes.indices >= 0
     sides, split_notes = _complete_sides(_sides(pieces, columns), labelled)
     texts, text_notes = _texts(_values(pieces, columns.text))
@@ -71,6 +73,7 @@ def corpus_of(pieces: Sequence[Piece], choices: Choices) -> pa.Table:
              *answer_notes, *classes.notes, *split_notes, *group_notes, *text_notes),
             int((~labelled).sum()),
             text_column=columns.text,
+            label_sets=classes.sets if isinstance(classes, LabelSets) else (),
         ),
     )  # fmt: skip
 
@@ -84,6 +87,19 @@ def _values(pieces: Sequence[Piece], column: str) -> pa.Array:
             f"{LARGEST_COLUMN_BYTES / 1e9:.1f} GB per column; give a part of it"
         )
     return pa.chunked_array(chunks, pa.string()).combine_chunks()
+
+
+def _classes(
+    pieces: Sequence[Piece], columns: ColumnRoles, choices: Choices, name: str
+) -> tuple[Labels | LabelSets, tuple[str, ...]]:
+    """The classes, or several labels, of all rows; and notes on the answers of annotators."""
+    if columns.flags:
+        of_each = {column: _values(pieces, column).to_pylist() for column in columns.flags}
+        return multilabel.of_columns(of_each, name), ()
+    values, notes = _labels(pieces, columns.label)
+    if choices.multilabel:
+        return multilabel.of_values(values, columns.label, name), notes
+    return labels.to_classes(values, columns.label, choices.positive_label, name), notes
 
 
 def _labels(pieces: Sequence[Piece], column: str) -> tuple[list[str | None], tuple[str, ...]]:

@@ -44,6 +44,7 @@ class Choices:
     text_column: str | None = None
     label_column: str | None = None
     positive_label: str | None = None
+    multilabel: bool | None = None  # True: learn all labels of a column that holds several per row
     group_column: str | None = None
     split_column: str | None = None
     test_file: Path | None = None
@@ -74,6 +75,7 @@ class Choices:
         return _Borrowed(
             text_column=self.text_column,
             label_column=self.label_column,
+            multilabel=self.multilabel,
             encoding=self.encoding,
             columns=self.columns,
         )
@@ -89,12 +91,26 @@ class _Borrowed(Choices):
     def of(self, present: Sequence[str]) -> Choices:
         return Choices(
             text_column=self.text_column if self.text_column in present else None,
-            label_column=self.label_column if self.label_column in present else None,
+            label_column=self.label_column if _are_present(self.label_column, present) else None,
+            multilabel=self.multilabel,
             encoding=self.encoding,
         )
 
 
-def _written(value: Path | tuple[str, ...] | str) -> str:
+def label_columns(given: str, present: Sequence[str]) -> tuple[str, ...]:
+    """The columns that a user names by one option, separated by commas; a name may have a comma itself."""
+    if given in present or "," not in given:
+        return (given,)
+    return tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
+
+
+def _are_present(given: str | None, present: Sequence[str]) -> bool:
+    return given is not None and {*label_columns(given, present)} <= {*present}
+
+
+def _written(value: Path | tuple[str, ...] | str | bool) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, tuple):
         return ",".join(value)
     return value.name if isinstance(value, Path) else value
@@ -113,6 +129,7 @@ class ColumnRoles:
     group: str | None
     split: str | None
     notes: tuple[str, ...]
+    flags: tuple[str, ...] = ()  # several label columns of 0 and 1, of which `label` is the first
 
 
 def find_columns(
@@ -126,18 +143,25 @@ def find_columns(
     Raises:
         DataError: a named column is missing, or none can be guessed.
     """
+    given_labels = (
+        ()
+        if choices.label_column is None
+        else label_columns(choices.label_column, rows.table.column_names)
+    )
     for option, given in choices.options().items():
         if option.endswith("-column"):
-            require(rows, given, option)
-    taken = {choices.label_column, choices.group_column, choices.split_column}
+            for name in given_labels if option == "--label-column" else (given,):
+                require(rows, name, option)
+    _require_one_way(choices, given_labels)
+    taken = {*given_labels, choices.group_column, choices.split_column}
     text = choices.text_column or guess_text(rows, taken)
     split = choices.split_column
     if split is None and not split_by_files:
         split = _guess_split(rows, {text, *taken})
-    label, why = choices.label_column, ""
+    label, why = next(iter(given_labels), None), ""
     if label is None:
         label, why = label_column.guess(rows, {text, choices.group_column, split})
-    if text == label:
+    if text in (label, *given_labels):
         raise DataError(
             f"{text} of {rows.name} is named as both the text and the label; name two columns"
         )
@@ -150,7 +174,19 @@ def find_columns(
         )
         if given is None and column is not None
     ]
-    return ColumnRoles(text, label, choices.group_column, split, tuple(notes))
+    flags = given_labels if len(given_labels) > 1 else ()
+    return ColumnRoles(text, label, choices.group_column, split, tuple(notes), flags)
+
+
+def _require_one_way(choices: Choices, labels: Sequence[str]) -> None:
+    """Raise DataError if a user asks for one label and for several."""
+    several = len(labels) > 1 or choices.multilabel
+    if several and choices.positive_label is not None:
+        raise DataError(
+            f"--positive-label {choices.positive_label} learns one label, but "
+            f"{f'--label-column {choices.label_column}' if len(labels) > 1 else '--multilabel'} learns "
+            "several; omit one"
+        )
 
 
 def guess_note(role: str, column: str, why: str = "") -> str:

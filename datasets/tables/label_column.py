@@ -196,9 +196,11 @@ def _least_bad(rows: StringTable, free: Sequence[str]) -> str:
 def _several(rows: StringTable, names: Sequence[str], are_flags: bool) -> DataError:
     example = f'"{names[0]}"' if re.search(r"[^\w.-]", names[0]) else names[0]
     if are_flags:
+        together = ",".join(names)
+        quoted = f'"{together}"' if re.search(r"[^\w.,-]", together) else together
         return DataError(
             f"{rows.name} has {len(names)} columns of 0 and 1 ({_list(names)}), so a comment may have several "
-            f"labels; worthit learns one of them at a time: add {_OPTION} {example}, or another"
+            f"labels; add {_OPTION} {quoted} to learn them all, or {_OPTION} {example}, or another, to learn one"
         )
     return DataError(
         f"the columns {_list(names)} of {rows.name} could all be the label; "

@@ -47,7 +47,7 @@ def canonical(value: str | None) -> str | None:
 def different(values: Collection[str | None]) -> set[str]:
     """The different labels of these values, of whatever form; empty if they hold something else."""
     try:
-        shaped = label_values.read(_present(values))
+        shaped = label_values.read(present(values))
     except NotLabelsError:
         return set()
     found = {canonical(label) for labels in shaped.labels.values() for label in labels}
@@ -67,7 +67,7 @@ def to_classes(values: Sequence[str | None], column: str, wanted: str | None, na
         OptionError: `wanted` is not a label.
     """
     try:
-        shaped = label_values.read(_present(values))
+        shaped = label_values.read(present(values))
     except NotLabelsError as error:
         raise DataError(
             f"the column {column} of {name} {error}; name another with --label-column"
@@ -82,7 +82,8 @@ def to_classes(values: Sequence[str | None], column: str, wanted: str | None, na
     return replace(found, notes=(f"{column} holds {shaped.form}{what}", *found.notes))
 
 
-def _present(values: Collection[str | None]) -> set[str]:
+def present(values: Collection[str | None]) -> set[str]:
+    """The different values that hold a label."""
     return {value for value in set(values) if value is not None and canonical(value) is not None}
 
 
@@ -103,7 +104,7 @@ def _of_single(values: Sequence[str | None], column: str, wanted: str | None, na
             "two classes or more are needed"
         )
     notes = _repair_notes(spellings, merged, column)
-    names = {label: _name(label, spellings) for label in counts}
+    names = {label: name_of(label, spellings) for label in counts}
     order, class_names, more = _order(counts, names, column, wanted)
     _require_few(class_names, column, name)
     place: dict[str | None, int] = {
@@ -126,14 +127,15 @@ def _membership(
         for label in shaped.labels[value]:
             if (key := canonical(label)) is not None:
                 spellings.setdefault(key, Counter())[label.strip()] += times
-    names = {key: _name(key, spellings) for key in spellings}
+    names = {key: name_of(key, spellings) for key in spellings}
     frequent_first = sorted(names, key=lambda key: (-spellings[key].total(), key))
     several = sum(times for value, times in rows.items() if len(shaped.labels[value]) > 1)
     if wanted is None:
         shown = listed([names[key] for key in frequent_first])
         raise DataError(
-            f"{several:,} rows of {name} have several labels in the column {column} ({shown}); worthit "
-            f"learns one of them at a time: add --positive-label {_quoted(names[frequent_first[0]])}, or another"
+            f"{several:,} rows of {name} have several labels in the column {column} ({shown}); add "
+            f"--multilabel to learn them all, or --positive-label {_quoted(names[frequent_first[0]])}, or "
+            "another, to learn one"
         )
     key = _label_of(wanted, names)
     places = {value: int(key in labels[value]) for value in rows}
@@ -223,7 +225,7 @@ def _repair_notes(
     return (f"{column}: {listed(mixed[0])} are read as one class",) if mixed else ()
 
 
-def _name(label: str, spellings: Mapping[str, Counter[str]]) -> str:
+def name_of(label: str, spellings: Mapping[str, Counter[str]]) -> str:
     """The most frequent spelling; of numbers the shortest."""
     if label not in spellings or re.fullmatch(r"-?\d+", label):
         return label

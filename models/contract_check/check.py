@@ -23,6 +23,7 @@ from worthit.models.contract_check.pickles import is_pickle
 Make = Callable[[Sequence[str]], Classifier[Any]]
 
 _COMMENTS, _HELD_OUT = 120, 100
+_FEW = 40
 _TOLERANCE = 0.02  # bf16 products depend on the batch's shape
 _LOWEST_AUC = 0.25  # rarely lower by chance, and mostly lower if classes are swapped
 _ODD_COMMENTS = {
@@ -72,6 +73,7 @@ def examine(make: Make) -> Iterator[Check]:
             ("probabilities", "a row of 2, sum 1", partial(_scores, model, held_out)),
             ("no comments", "shape (0, 2)", partial(_scores, model, [])),
             ("three classes", "rows of 3, or a refusal", partial(_three_classes, make, data)),
+            ("two labels at once", "rows of 2, or a refusal", partial(_two_labels, make, data)),
             *(
                 (name, "is scored", partial(_odd_comment, model, text))
                 for name, text in _ODD_COMMENTS.items()
@@ -143,6 +145,13 @@ def _scores(model: Classifier[Any], texts: Sequence[str]) -> str:
 
 def _require_distributions(scores: Probabilities, comments: int, classes: int = 2) -> str:
     """Describe the scores; raise BrokenRuleError unless each row is a distribution."""
+    found = _require_probabilities(scores, comments, classes)
+    if comments and np.abs(scores.sum(axis=1) - 1).max() > 1e-6:
+        raise BrokenRuleError(f"a row sums to {scores.sum(axis=1).max():.6g}")
+    return found
+
+
+def _require_probabilities(scores: Probabilities, comments: int, classes: int) -> str:
     if not isinstance(scores, np.ndarray):
         raise BrokenRuleError(f"a {type(scores).__name__}, not a numpy array")
     if scores.shape != (comments, classes):
@@ -152,8 +161,6 @@ def _require_distributions(scores: Probabilities, comments: int, classes: int = 
         raise BrokenRuleError(f"{rows} rows are not numbers")
     if (scores < 0).any() or (scores > 1).any():
         raise BrokenRuleError(f"from {scores.min():.3g} to {scores.max():.3g}")
-    if comments and np.abs(scores.sum(axis=1) - 1).max() > 1e-6:
-        raise BrokenRuleError(f"a row sums to {scores.sum(axis=1).max():.6g}")
     return f"shape {scores.shape}"
 
 
@@ -165,6 +172,19 @@ def _three_classes(make: Make, data: _Comments) -> str:
     except WorthitError:
         return "refused"
     return _require_distributions(scores, len(data.held_out), 3)
+
+
+def _two_labels(make: Make, data: _Comments) -> str:
+    """A model may learn one label only, if it says so."""
+    texts, labels = data.texts[:_FEW], data.labels[:_FEW]
+    others = (np.arange(len(texts)) % 3 == 0).astype(LABEL_TYPE)
+    model = make(("one", "two"))
+    model.multilabel = True
+    try:
+        scores = model.fit(texts, np.column_stack([labels, others])).predict_proba(data.held_out)
+    except WorthitError:
+        return "refused"
+    return _require_probabilities(scores, len(data.held_out), 2)
 
 
 def _odd_comment(model: Classifier[Any], text: str) -> str:

@@ -32,14 +32,17 @@ def fit_head(
     scales: npt.NDArray[np.float64] | None = None,
     **options: Any,
 ) -> LogisticRegression:
-    """Fit a logistic regression; multinomial for more than two classes.
+    """Fit a logistic regression; multinomial for more than two classes, one for each of several labels.
 
     Args:
-        weights: shape (n,), how much each comment counts; None: the same.
-        scales: shape (features,), what each feature is multiplied by. The weights are those of
-            features without scales, so scoring needs none.
+        labels: shape (n,), class indices; or (n, labels), 0 or 1.
+        weights: in the shape of the labels, how much each comment counts; None: the same.
+        scales: shape (features,), or (labels, features), what each feature is multiplied by. The weights
+            are those of features without scales, so scoring needs none.
         options: of LogisticRegression.
     """
+    if labels.ndim == 2:
+        return _fit_each_label(features, labels, weights, scales, options)
     head = LogisticRegression(**options)
     if scales is None:
         head.fit(features, labels, weights)
@@ -49,19 +52,46 @@ def fit_head(
     return _with_fast_layout(head)
 
 
+def _fit_each_label(
+    features: Features,
+    labels: Labels,
+    weights: Weights | None,
+    scales: npt.NDArray[np.float64] | None,
+    options: dict[str, Any],
+) -> LogisticRegression:
+    """One against the rest, as scikit-learn's OneVsRestClassifier, which takes no weights per label."""
+    heads = [
+        fit_head(
+            features,
+            labels[:, label],
+            None if weights is None else weights[:, label],
+            None if scales is None else scales[label],
+            **options,
+        )
+        for label in range(labels.shape[1])
+    ]
+    head = heads[0]
+    head.coef_ = np.concatenate([each.coef_ for each in heads])
+    head.intercept_ = np.concatenate([each.intercept_ for each in heads])
+    return _with_fast_layout(head)
+
+
 def _with_fast_layout(head: LogisticRegression) -> LogisticRegression:
     """Store each feature's weights for all classes together; otherwise each product copies them."""
     head.coef_ = np.asfortranarray(head.coef_)
     return head
 
 
-def score(head: LogisticRegression, *features: Features) -> Probabilities:
+def score(
+    head: LogisticRegression, *features: Features, independent: bool = False
+) -> Probabilities:
     """`predict_proba`, shape (n, k), without its checks, which take 0.2 ms per call.
 
     Args:
         features: shape (n, …) each; side by side they are what `head` was fitted on.
+        independent: True: of several labels.
     """
-    binary = len(head.classes_) == 2  # then there is one row of weights, for class 1
+    binary = len(head.coef_) == 1  # one row of weights, for class 1 of two
     weights = head.coef_[0] if binary else head.coef_.T
     scores, start = head.intercept_[0] if binary else head.intercept_, 0
     for part in features:
@@ -70,6 +100,9 @@ def score(head: LogisticRegression, *features: Features) -> Probabilities:
     if binary:
         positive = expit(scores).astype(np.float64)
         return np.column_stack([1 - positive, positive])
+    if independent:
+        of_labels: Probabilities = expit(scores.astype(np.float64))
+        return of_labels
     probabilities: Probabilities = softmax(scores.astype(np.float64), axis=1)
     return probabilities
 
@@ -85,7 +118,6 @@ def load_head(folder: Path) -> LogisticRegression:
     tensors = load_file(folder / _HEAD)
     head = LogisticRegression()
     head.coef_, head.intercept_ = tensors["coef"], tensors["intercept"]
-    head.classes_ = np.arange(max(len(head.coef_), 2))
     return _with_fast_layout(head)
 
 

@@ -17,15 +17,21 @@ _BATCHES_SORTED_TOGETHER = 16
 _USUAL_BATCH = 32
 
 
-def score_types(classes: Sequence[str]) -> dict[str, pa.DataType]:
+def score_types(classes: Sequence[str], *, multilabel: bool = False) -> dict[str, pa.DataType]:
     """The columns of scores, and their types.
 
     For two classes `score`, that of the second, and `predicted`, a class. For more `predicted` and
-    `p_NAME`, the score of each.
+    `p_NAME`, the score of each. For several labels the same, and `predicted` is a list of labels.
     """
+    if multilabel:
+        return {"predicted": pa.list_(pa.string())} | _score_columns(classes)
     if len(classes) == 2:
         return {"score": pa.float64(), "predicted": pa.string()}
-    return {"predicted": pa.string()} | {f"p_{name}": pa.float64() for name in classes}
+    return {"predicted": pa.string()} | _score_columns(classes)
+
+
+def _score_columns(classes: Sequence[str]) -> dict[str, pa.DataType]:
+    return {f"p_{name}": pa.float64() for name in classes}
 
 
 def chunk_size(model: str, batch_size: int | None) -> int:
@@ -35,7 +41,8 @@ def chunk_size(model: str, batch_size: int | None) -> int:
     return _BATCHES_SORTED_TOGETHER * (batch_size or _USUAL_BATCH)
 
 
-#: from a model's probabilities, shape (n, k), to the scores to write, (n, k), and class indices, (n,)
+#: from a model's probabilities, shape (n, k), to the scores to write, (n, k), and class indices, (n,); of
+#: several labels 1 for those that pass and else 0, (n, k)
 Decide = Callable[[Probabilities], tuple[Probabilities, npt.NDArray[np.int64]]]
 
 
@@ -46,17 +53,22 @@ def own_answers(probabilities: Probabilities) -> tuple[Probabilities, npt.NDArra
     return probabilities, probabilities.argmax(axis=1)
 
 
+def own_labels(probabilities: Probabilities) -> tuple[Probabilities, npt.NDArray[np.int64]]:
+    """The model's own scores; of several labels those from 0.5 on pass."""
+    return probabilities, (probabilities >= 0.5).astype(np.int64)
+
+
 def score_chunk(
     model: Classifier[Any],
     texts: Sequence[str | None],
     batch_size: int | None = None,
-    decide: Decide = own_answers,
+    decide: Decide | None = None,
 ) -> dict[str, pa.Array]:
     """Score one chunk.
 
     Args:
         texts: n comments; None for a row without text.
-        decide: what is written of the model's probabilities.
+        decide: what is written of the model's probabilities; None: its own answers.
 
     Returns:
         For each of `score_types` n values, scores to 6 digits; null for a row without text, or that
@@ -78,11 +90,16 @@ def score_chunk(
     place = np.full(len(texts), -1)
     place[present] = np.where(answered, np.arange(len(present)), -1)
     rows = pa.array(place, mask=place < 0)
-    types = score_types(model.classes)
+    types = score_types(model.classes, multilabel=model.multilabel)
+    if decide is None:
+        decide = own_labels if model.multilabel else own_answers
     scores, answers = decide(probabilities)
     by_class = [*np.round(scores, 6).T]
-    predicted = np.array(model.classes, dtype=object)[answers]
-    of_two = len(model.classes) == 2
+    names = np.array(model.classes, dtype=object)
+    predicted: Any = names[answers]
+    if model.multilabel:
+        predicted = [names[of_comment == 1].tolist() for of_comment in answers]
+    of_two = len(model.classes) == 2 and not model.multilabel
     values = [by_class[1], predicted] if of_two else [predicted, *by_class]
     return {
         name: pa.array(column, types[name]).take(rows)

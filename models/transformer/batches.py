@@ -96,12 +96,14 @@ def score(
     device: str,
     *,
     packed: bool = False,
+    independent: bool = False,
 ) -> npt.NDArray[np.float64]:
     """The probabilities of the k classes for each token sequence, shape (n, k).
 
     Args:
         batch_size: the most sequences per batch; long ones share smaller batches.
         packed: True if `logits` computes sequences without padding.
+        independent: True if each logit is that of a label, of which a comment may have several.
     """
     import torch
 
@@ -109,8 +111,15 @@ def score(
     order = list(for_scoring(lengths, batch_size, MOST_TOKENS[device], packed=packed))
     with torch.inference_mode():
         results = [logits([tokens[row] for row in rows]).cpu().double() for rows in order]
-    scores: npt.NDArray[np.float64] = torch.softmax(torch.cat(results), dim=1).numpy()
+    scores: npt.NDArray[np.float64] = probabilities(torch.cat(results), independent).numpy()
     return scores[np.argsort(np.concatenate(order))]
+
+
+def probabilities(logits: "torch.Tensor", independent: bool) -> "torch.Tensor":
+    """The softmax of each row of logits; of independent labels the logistic function of each logit."""
+    import torch
+
+    return torch.sigmoid(logits) if independent else torch.softmax(logits, dim=1)
 
 
 def pad(

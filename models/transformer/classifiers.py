@@ -49,6 +49,7 @@ class TokenClassifier(Classifier[S]):
     network_class: ClassVar[Any]
     #: True to compute as accelerators do; None: depends on the device
     pads: ClassVar[bool | None] = None
+    takes_multilabel = True
     #: called with the loss of each training step
     on_loss: OnLoss = staticmethod(ignore)
     settings: Any
@@ -90,7 +91,23 @@ class TokenClassifier(Classifier[S]):
     def count_passes(self, texts: Sequence[str]) -> float:
         if not hasattr(self.settings, "epochs"):
             return 1.0
-        return float(epochs.settle(self.settings, len(texts), len(self.classes)).epochs)
+        each = self._sequences
+        return float(each * epochs.settle(self.settings, each * len(texts), self._outputs).epochs)
+
+    @property
+    def _sequences(self) -> int:
+        """Token sequences of a comment."""
+        return 1
+
+    @property
+    def _outputs(self) -> int:
+        """What the network tells apart in a sequence: classes, or labels."""
+        return len(self.classes)
+
+    @property
+    def _scores_labels(self) -> bool:
+        """True if each output is a label, independent of the others."""
+        return self.multilabel
 
     def count_tokens(self, texts: Sequence[str]) -> TokenCounts:
         tokens = batches.encode(self._tokenizer, texts, special=False)
@@ -117,8 +134,10 @@ class TokenClassifier(Classifier[S]):
         Returns:
             What weight decay leaves of a weight of 1 that never has a gradient.
         """
-        self.settings = epochs.settle(self.settings, len(tokens), len(self.classes))
+        self.settings = epochs.settle(self.settings, len(tokens), self._outputs)
         recipe, weights = Recipe.of(self.settings), self._comment_weights(labels)
+        if labels.ndim == 2 and not self._scores_labels:  # each sequence is about one label
+            labels, weights = labels.ravel(), None if weights is None else weights.ravel()
         if not self._is_padded:
             arguments = parameters, tokens, labels, recipe, self.seed, progress
             return finetune(self._logits, *arguments, on_loss=self.on_loss, weights=weights)
@@ -149,12 +168,18 @@ class TokenClassifier(Classifier[S]):
         # All comments at once, so that those of similar length share a batch.
         tokens = self._tokens(texts)
         if self._is_padded:
-            logits = torch.from_numpy(self._scorer(tokens, batch_size))
-            probabilities: Probabilities = torch.softmax(logits.double(), dim=1).numpy()
-            return probabilities
+            logits = torch.from_numpy(self._scorer(tokens, batch_size)).double()
+            scores: Probabilities = batches.probabilities(logits, self._scores_labels).numpy()
+            return scores
         self._pack_weights()
-        size = batch_size or self.settings.scoring_batch_size
-        return batches.score(self._logits, tokens, size, self.device, packed=self._packs)
+        return batches.score(
+            self._logits,
+            tokens,
+            batch_size or self.settings.scoring_batch_size,
+            self.device,
+            packed=self._packs,
+            independent=self._scores_labels,
+        )
 
     def _pack_weights(self) -> None:
         """Called before scoring on a CPU: converting and saving a model need plain weights."""
@@ -165,8 +190,8 @@ class TokenClassifier(Classifier[S]):
     def input_shape(self, text: str) -> tuple[int, ...] | None:
         if not self._is_padded:
             return None
-        (tokens,) = self._tokens([text])
-        return (1, padded.width(len(tokens), self._widest))
+        sequences = self._tokens([text])
+        return (len(sequences), padded.width(max(map(len, sequences)), self._widest))
 
     @property
     def _is_padded(self) -> bool:

@@ -20,6 +20,7 @@ def settle(settings: Any, comments: int, classes: int) -> Any:
     Args:
         settings: a dataclass with a field `epochs`; None leaves it to the other arguments.
         comments: to train on.
+        classes: of several labels at once, each is like a class, untested.
     """
     if settings.epochs is not None:
         return settings

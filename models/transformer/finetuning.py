@@ -51,7 +51,8 @@ def finetune(
     """Minimise cross-entropy over `tokens`, changing `parameters` in place.
 
     Args:
-        weights: shape (n,), how much each comment counts; None: the same. A step's loss is the sum of the
+        labels: as `losses` takes them.
+        weights: in their shape, how much each comment counts; None: the same. A step's loss is the sum of the
             weighted losses over the number of comments. torch's own weights divide by the sum of the
             step's weights instead; then a class that most steps lack counts less.
 
@@ -65,12 +66,10 @@ def finetune(
     for number, rows in enumerate(steps):
         targets = torch.from_numpy(labels[rows].astype(np.int64))
         scores = logits([tokens[row] for row in rows])
-        losses = torch.nn.functional.cross_entropy(
-            scores, targets.to(scores.device), reduction="none"
-        )
+        each = losses(scores, targets.to(scores.device))
         if weights is not None:
-            losses = losses * torch.from_numpy(weights[rows]).to(losses)
-        loss = losses.mean()
+            each = each * torch.from_numpy(weights[rows]).to(each)
+        loss = each.mean()
         loss.backward()  # type: ignore[no-untyped-call]
         on_loss(loss.detach())
         rate = learning_rate(number, len(steps), recipe)
@@ -79,6 +78,20 @@ def finetune(
         done += len(rows)
         progress(done, total)
     return decay
+
+
+def losses(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The cross-entropy of each target, in the shape of the targets.
+
+    Args:
+        scores: logits, shape (n, k).
+        targets: shape (n,), class indices; or (n, k), 0 or 1 for each of k independent labels.
+    """
+    if targets.ndim == 1:
+        return torch.nn.functional.cross_entropy(scores, targets, reduction="none")
+    return torch.nn.functional.binary_cross_entropy_with_logits(
+        scores, targets.to(scores.dtype), reduction="none"
+    )
 
 
 def plan(lengths: batches.Indices, recipe: Recipe, seed: int) -> list[batches.Indices]:

@@ -24,6 +24,7 @@ from worthit.models.transformer.finetuning import (
     Recipe,
     ignore,
     learning_rate,
+    losses,
     plan,
 )
 
@@ -136,16 +137,18 @@ class _Epoch:
 def _targets(
     steps: Sequence[Indices], labels: Labels, comment_weights: Weights | None, size: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Class and weight of each row, both of shape (steps, size).
+    """Class and weight of each row, both of shape (steps, size); of labels (steps, size, labels).
 
-    A row's weight is that of its comment, or 1, over the number of comments; rows without a comment have 0.
+    A row's weight is that of its comment, or 1, over the number of comments (and labels); rows without a
+    comment have 0.
     """
-    targets = np.zeros((len(steps), size), np.int64)
-    weights = np.zeros((len(steps), size), np.float32)
+    each = labels.shape[1:]
+    targets = np.zeros((len(steps), size, *each), np.int64)
+    weights = np.zeros((len(steps), size, *each), np.float32)
     for number, rows in enumerate(steps):
         targets[number, : len(rows)] = labels[rows]
         own = 1 if comment_weights is None else comment_weights[rows]
-        weights[number, : len(rows)] = own / len(rows)
+        weights[number, : len(rows)] = own / labels[rows].size
     return targets, weights
 
 
@@ -196,10 +199,7 @@ class _Trainer:
         for rows in _parts(len(batch["ids"]), self.rows_at_once):
             with padded.kernels():
                 scores = self._logits(batch["ids"][rows], batch["lengths"][rows])
-                losses = torch.nn.functional.cross_entropy(
-                    scores, batch["targets"][rows], reduction="none"
-                )
-                loss = (losses * batch["weights"][rows]).sum()
+                loss = (losses(scores, batch["targets"][rows]) * batch["weights"][rows]).sum()
                 loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         self._optimizer.step()

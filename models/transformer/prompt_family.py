@@ -121,18 +121,35 @@ def family(
         if plain:
             found = _of_names(names) + found
         found.sort(key=lambda template: not template.name.startswith("question-first"))
-    known = {
-        template.name: template
-        for template in found
-        if (not template.chat or tokenizer.chat_template)
-        and _are_distinct(template.prompt(tokenizer, first_tokens), len(names))
-    }
+    known = _usable(found, first_tokens, tokenizer, len(names))
     if not known:
         raise CheckpointError(
             f"{checkpoint} has too few first tokens for answers of {len(names)} classes; use another "
             "checkpoint, or fewer classes (--positive-label CLASS compares one with the rest)"
         )
     return known
+
+
+def of_label(label: str, first_tokens: FirstTokens, tokenizer: Any) -> dict[str, Template]:
+    """The templates that ask about one of several labels, as `family`."""
+    name = prompts.readable(label)
+    asked = f"\n\n{prompts.ask_about(label)}{CUE}"
+    found = [
+        Template("question-last:true/false", "", asked, _single(("False", "True"))),
+        *_of_a_property((f"not {name}", name)),
+    ]
+    return _usable(found, first_tokens, tokenizer, 2)
+
+
+def _usable(
+    templates: Sequence[Template], first_tokens: FirstTokens, tokenizer: Any, classes: int
+) -> dict[str, Template]:
+    return {
+        template.name: template
+        for template in templates
+        if (not template.chat or tokenizer.chat_template)
+        and _are_distinct(template.prompt(tokenizer, first_tokens), classes)
+    }
 
 
 def named(templates: dict[str, Template], name: str | None) -> Template:

@@ -3,6 +3,7 @@
     Is this comment toxic? Answer True or False.          for "not X" and "X"
     Which of these is this comment: ham, spam? …          for classes with plain names
     A: 1\\nB: 2\\n…                                         for any others, by letters
+    Does "insult" describe the comment above? …           for each of several labels, after the comment
 
 The first token identifies an answer, so first tokens must differ. Letters replace names that begin
 with the same token; letters whose token is taken are skipped.
@@ -94,6 +95,20 @@ def is_property(classes: Sequence[str]) -> bool:
 
 def ask_if(name: str) -> str:
     return f"Is this comment {name}? Answer True or False."
+
+
+def label_cues(labels: Sequence[str]) -> tuple[str, ...]:
+    """A question about each of several labels, to follow the comment."""
+    return tuple(f"\n\n{ask_about(label)}{CUE}" for label in labels)
+
+
+def ask_about(label: str) -> str:
+    return f'Does "{readable(label)}" describe the comment above? Answer True or False.'
+
+
+def readable(label: str) -> str:
+    """The name of a column as words: severe_toxic → severe toxic."""
+    return _one_line(label.replace("_", " "))
 
 
 def ask_for_name(classes: Sequence[str]) -> str:

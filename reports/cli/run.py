@@ -23,7 +23,7 @@ _INTERRUPTED = 130  # the exit code of shells after Ctrl-C
 _GROUPS = {
     "what to measure": ("preset", "models", "devices", "dry_run"),
     "your data": (
-        "text_column", "label_column", "positive_label", "encoding", "delimiter", "columns",
+        "text_column", "label_column", "positive_label", "multilabel", "encoding", "delimiter", "columns",
         "group_column", "split_column", "test_file", "also_test", "language", "balance", "merge_rare",
         "train_size", "test_size",
     ),

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from worthit.bench.saved.record import significant
 from worthit.bench.saved.trained_models import TrainedModel
-from worthit.datasets.errors import OptionError, RunError
+from worthit.datasets.errors import OptionError, RunError, listed
 from worthit.models.contract import Probabilities
-from worthit.models.scoring.chunks import Decide, own_answers
+from worthit.models.scoring.chunks import Decide, own_answers, own_labels
 from worthit.reports.analysis import decisions
 from worthit.reports.analysis.decisions import Choice
 from worthit.reports.analysis.objective import (
@@ -29,6 +29,7 @@ from worthit.reports.text.format import percent
 #: files of an exported folder, beside the model's card
 FILE = "decision.json"
 INPUT_FILE = "input.json"
+_LABELS = 12  # named with their thresholds
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def of(trained: TrainedModel, given: Mapping[str, str]) -> Choice | None:
                 f"{trained.folder} has no validation comments to choose by; give {', '.join(given)} with "
                 "RUN:MODEL, or when exporting"
             )
-        return _read(trained.folder / FILE, len(trained.card.classes))
+        card = trained.card
+        return _read(trained.folder / FILE, len(card.classes), multilabel=card.multilabel)
     if trained.cell.quality is None:
         return None
     data = trained.run.data
@@ -101,7 +103,7 @@ def files(choice: Choice | None, trained: TrainedModel) -> dict[str, bytes]:
     }
 
 
-def _read(file: Path, classes: int) -> Choice | None:
+def _read(file: Path, classes: int, *, multilabel: bool = False) -> Choice | None:
     if not file.is_file():
         return None
     try:
@@ -110,21 +112,32 @@ def _read(file: Path, classes: int) -> Choice | None:
         raise RunError(
             f"{file} is damaged; export the model again, or give --raw for its own scores"
         ) from error
-    calibration = choice.calibration
-    lengths = {len(each) for each in (
-        choice.shares, choice.offsets, calibration.biases, calibration.prior
-    )}  # fmt: skip
-    if not lengths <= {0, classes}:
+    by_label = choice.by_label
+    fits = _fits(choice, classes) and not by_label
+    if multilabel:
+        fits = len(by_label) == classes and all(_fits(each, 2) for each in by_label)
+    if not fits:
         raise RunError(f"{file} is for another number of classes; export the model again")
     return choice
 
 
-def applied(choice: Choice | None) -> Decide:
+def _fits(choice: Choice, classes: int) -> bool:
+    calibration = choice.calibration
+    lengths = {len(each) for each in (
+        choice.shares, choice.offsets, calibration.biases, calibration.prior
+    )}  # fmt: skip
+    return lengths <= {0, classes}
+
+
+def applied(choice: Choice | None, *, multilabel: bool = False) -> Decide:
     """Calibrated scores and chosen answers; without a choice the model's own."""
     if choice is None:
-        return own_answers
+        return own_labels if multilabel else own_answers
 
     def decide(probabilities: Probabilities) -> tuple[Probabilities, npt.NDArray[np.int64]]:
+        if multilabel:
+            passes = choice.decided(probabilities) >= 0.5
+            return choice.calibrated(probabilities), passes.astype(np.int64)
         of_two = probabilities.shape[1] == 2
         own = probabilities[:, 1] if of_two else probabilities
         scores, decided = choice.calibrated(own), choice.decided(own)
@@ -135,8 +148,12 @@ def applied(choice: Choice | None) -> Decide:
     return decide
 
 
-def described(choice: Choice | None, classes: Sequence[str]) -> str:
+def described(choice: Choice | None, classes: Sequence[str], *, multilabel: bool = False) -> str:
     """What is applied, in one line."""
+    if choice is None and multilabel:
+        return "scores are the model's own; predicted are the labels from 0.5 on"
+    if choice is not None and multilabel:
+        return _described_labels(choice, classes)
     if choice is None:
         return "scores are the model's own, with the answer of its highest one"
     method = choice.calibration.method
@@ -156,3 +173,21 @@ def described(choice: Choice | None, classes: Sequence[str]) -> str:
         f"scores are {how}, for comments of which {percent(choice.shares[1])} are {positive}; predicted "
         f"{positive} from {significant(float(f'{choice.threshold:.3g}'))} on, {by}; --raw gives the model's own"
     )
+
+
+def _described_labels(choice: Choice, classes: Sequence[str]) -> str:
+    """What is applied to several labels, in one line."""
+    calibrated = sum(each.calibration.method != "raw" for each in choice.by_label)
+    how = (
+        f"calibrated for {calibrated} of {len(classes)} labels" if calibrated else "the model's own"
+    )
+    if not calibrated and choice.changes_scores and not choice.comments:
+        how = "corrected for class weights"
+    thresholds = [
+        f"{name} from {significant(float(f'{each.threshold:.3g}'))}"
+        for name, each in zip(classes, choice.by_label, strict=True)
+    ]
+    by = f"chosen for {choice.objective} on {choice.comments:,} validation comments"
+    if not choice.comments:
+        by = "not chosen: there are too few validation comments"
+    return f"scores are {how}; predicted are {listed(thresholds, _LABELS)} on, {by}; --raw gives the model's own"

@@ -47,7 +47,8 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         help="score comments with a trained model",
         description="Score comments with a trained model. Each output row has the number of the input "
         "row (from 1), the columns to keep, `score`, from 0 to 1: the higher, the likelier the positive "
-        "class (toxic), and `predicted`, a class. With more than two classes it has `p_CLASS`, the score of each. "
+        "class (toxic), and `predicted`, a class. With more than two classes it has `p_CLASS`, the score of each; "
+        "with several labels also, and `predicted` is the list of labels that pass. "
         "Calibration and threshold are those that the run chose on validation comments, and a message says "
         "which. A score is a probability at best if the classes are as common as there; after balanced "
         "training, and with --raw after class weights, it is too high for a rare class. "
@@ -129,7 +130,7 @@ def _export(parsed: argparse.Namespace) -> int:
     choice = saved_choice.of(trained, _given(parsed, trained))
     size_mb = trained_models.export(trained, parsed.folder, saved_choice.files(choice, trained))
     print(f"{trained.title} is in {parsed.folder} ({size_mb:,.1f} MB)")
-    print(saved_choice.described(choice, trained.card.classes))
+    print(_described(choice, trained))
     if base := trained.card.base:
         print(
             f"it also needs the checkpoint {base.checkpoint} ({base.origin}, {base.identity[:16]}), "
@@ -163,6 +164,11 @@ def _score(parsed: argparse.Namespace) -> int:
         for note in comments.notes:
             _say(note)
         return _run(parsed, trained, comments, output, choice)
+
+
+def _described(choice: Choice | None, trained: TrainedModel) -> str:
+    card = trained.card
+    return saved_choice.described(choice, card.classes, multilabel=card.multilabel)
 
 
 def _given(parsed: argparse.Namespace, trained: TrainedModel) -> dict[str, str]:
@@ -218,7 +224,7 @@ def _output(
 ) -> Output:
     from worthit.models.scoring import chunks as scoring
 
-    types = scoring.score_types(trained.card.classes)
+    types = scoring.score_types(trained.card.classes, multilabel=trained.card.multilabel)
     names = ("row", *source.extras, *types)
     if clash := {*source.extras} & {"row", *types}:
         raise OptionError(
@@ -269,7 +275,7 @@ def _run(
     try:
         model = _load(parsed, trained)
         start = time.perf_counter()
-        decide = saved_choice.applied(choice)
+        decide = saved_choice.applied(choice, multilabel=trained.card.multilabel)
         _stream(model, parsed.batch_size, source, output, count, decide)
     except BrokenPipeError:  # the reader has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -283,7 +289,7 @@ def _run(
         _say(f"{error}{'' if isinstance(error, OutputError) else _more(how_to_resume)}")
         return 2
     count.seconds = time.perf_counter() - start
-    _say(f"{_summary(trained, count)}; {saved_choice.described(choice, trained.card.classes)}")
+    _say(f"{_summary(trained, count)}; {_described(choice, trained)}")
     return 0
 
 

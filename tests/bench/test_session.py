@@ -12,7 +12,7 @@ from worthit.bench.cell import Cell
 from worthit.bench.cells.progress import Progress
 from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import measured, unavailable
-from worthit.datasets.errors import RunError
+from worthit.datasets.errors import OptionError, RunError
 
 
 def test_models_are_paired_with_devices_they_can_run_on() -> None:
@@ -108,6 +108,20 @@ def test_two_runs_that_start_in_the_same_second_have_different_files(
     assert [one.run_file for one in made] == files
     assert [run_file.load(file).run_id for file in files] == [file.stem for file in files]
     assert [log.parent.name for log in logs] == [file.stem for file in files]
+
+
+def test_a_model_of_one_label_is_refused_before_the_run(tmp_path: Path) -> None:
+    rows = [f"a note on rivers {i},{i % 2},{int(i % 3 == 0)}" for i in range(300)]
+    (table := tmp_path / "mine.csv").write_text("\n".join(["text,a,b", *rows]) + "\n")
+    given = options(
+        *("--dataset", str(table), "--label-column", "a,b", "--models", "lsa,endpoint:x"),
+        *("--endpoint", "http://localhost:1", "--runs-folder", str(tmp_path / "runs")),
+    )
+    with (tmp_path / "progress").open("w") as stream:
+        new = session.Session(given, 1, Progress(stream))
+        with pytest.raises(OptionError, match=r"^endpoint:x cannot learn several labels at once; "):
+            new.open()
+    assert not (tmp_path / "runs").exists()
 
 
 def test_guesses_about_a_users_table_are_printed_and_saved(

@@ -44,7 +44,7 @@ def test_scores_are_those_of_the_whole_model_after_the_examples(weights: Path) -
     tokenizer = transformers.AutoTokenizer.from_pretrained(weights)
     whole = transformers.AutoModelForCausalLM.from_pretrained(weights)
     shown = "".join(
-        f"Comment: {text}{CUE} {('False', 'True')[label]}\n\n" for text, label in model._examples
+        f"Comment: {text}{CUE} {('False', 'True')[label]}\n\n" for text, label in model._examples[0]
     )
     asked = f"Is this comment toxic? Answer True or False.\n\n{shown}Comment:"
 
@@ -61,10 +61,12 @@ def test_scores_are_those_of_the_whole_model_after_the_examples(weights: Path) -
 
 
 def test_examples_are_balanced_and_drawn_by_seed(weights: Path) -> None:
-    drawn = {seed: few_shot(weights, seed=seed).fit(TEXTS, LABELS)._examples for seed in (0, 0, 1)}
+    drawn = {
+        seed: few_shot(weights, seed=seed).fit(TEXTS, LABELS)._examples[0] for seed in (0, 0, 1)
+    }
     assert all(sorted(label for _, label in each) == [0, 0, 1, 1] for each in drawn.values())
     assert drawn[0] != drawn[1]
-    assert drawn[0] == few_shot(weights).fit(TEXTS, LABELS)._examples
+    assert drawn[0] == few_shot(weights).fit(TEXTS, LABELS)._examples[0]
     labels_of = dict(zip(TEXTS, LABELS, strict=True))
     assert all(labels_of[text] == label for text, label in drawn[0])
 
@@ -72,7 +74,7 @@ def test_examples_are_balanced_and_drawn_by_seed(weights: Path) -> None:
 def test_long_examples_are_cut(weights: Path) -> None:
     texts = [f"{text} {'river ' * 50}" for text in TEXTS]
     model = few_shot(weights, example_length=3).fit(texts, LABELS)
-    assert all(len(text.split()) <= 3 for text, _ in model._examples)
+    assert all(len(text.split()) <= 3 for text, _ in model._examples[0])
 
 
 def test_examples_do_not_contain_the_tokens_of_a_chat(weights: Path) -> None:
@@ -105,10 +107,10 @@ def test_fit_chooses_prompt_and_shots_on_the_comments_that_choose_was_given(weig
     model = few_shot(weights, prompt=None, shots=None, example_length=3)
     tried = model.choose(TEXTS, LABELS)
     model.fit(TEXTS, LABELS)
-    assert tried == len(model._wordings())
+    assert tried == len(model._wordings(0))
     assert model.get_params()["prompt"] in model._templates()
     assert model.get_params()["shots"] in (4, 8, 16)
-    assert len(model._examples) == model.get_params()["shots"]
+    assert len(model._examples[0]) == model.get_params()["shots"]
 
 
 def test_without_validation_comments_it_takes_the_usual_prompt_and_8_examples(
@@ -123,7 +125,7 @@ def test_without_validation_comments_it_takes_the_usual_prompt_and_8_examples(
 def test_by_default_as_many_examples_are_read_as_there_is_room_for(weights: Path) -> None:
     texts = [text * 9 for text in TEXTS]
     model = few_shot(weights, shots=None, example_length=60).fit(texts, LABELS)
-    assert 0 < len(model._examples) == model.get_params()["shots"] < 8
+    assert 0 < len(model._examples[0]) == model.get_params()["shots"] < 8
     assert len(model._question_tokens()) <= 256  # half of 512
 
 

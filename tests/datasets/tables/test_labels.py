@@ -82,11 +82,12 @@ ASKED: dict[str, tuple[dict[str, Sequence[str]], str]] = {
     "six columns": (
         {"toxic": FLAGS, "severe": ["0"], "obscene": ["0", "1"], "threat": ["0"], "insult": FLAGS},
         "mine.csv has 5 columns of 0 and 1 (toxic, obscene, insult, severe, threat), so a comment may have several "
-        "labels; worthit learns one of them at a time: add --label-column toxic, or another"),
+        "labels; add --label-column toxic,obscene,insult,severe,threat to learn them all, or --label-column toxic, or "
+        "another, to learn one"),
     "two known flags": (
         {"toxic": FLAGS, "hate": ["0", "1"]},
-        "mine.csv has 2 columns of 0 and 1 (toxic, hate), so a comment may have several labels; worthit learns one of "
-        "them at a time: add --label-column toxic, or another"),
+        "mine.csv has 2 columns of 0 and 1 (toxic, hate), so a comment may have several labels; add "
+        "--label-column toxic,hate to learn them all, or --label-column toxic, or another, to learn one"),
     "only columns that describe": (
         {"user_id": ["1", "2"], "verified": ["0", "1"]},
         "mine.csv has the columns user_id, verified, none of which looks like a label; name it with --label-column"),
@@ -142,8 +143,8 @@ def test_several_labels_of_a_row_never_become_a_class() -> None:
     with pytest.raises(DataError) as caught:
         labels.to_classes(values, "labels", None, "mine.csv")
     assert str(caught.value) == (
-        "40 rows of mine.csv have several labels in the column labels (down, up, urgent); worthit learns one of "
-        "them at a time: add --positive-label down, or another"
+        "40 rows of mine.csv have several labels in the column labels (down, up, urgent); add --multilabel "
+        "to learn them all, or --positive-label down, or another, to learn one"
     )
 
 

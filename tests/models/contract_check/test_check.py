@@ -217,7 +217,7 @@ def test_the_command_checks_any_model_within_80_columns(
     assert main.main(["check-model", f"{code}_worse:Forgets"]) == 1
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines()[1:])) <= 80
-    assert "1 of 20 rules are broken" in printed
+    assert "1 of 21 rules are broken" in printed
     assert main.main(["check-model", "gpt"]) == 2
     assert capsys.readouterr().err.startswith("worthit: unknown model 'gpt'; known: ")
     assert main.main(["check-model", "lsa", "--checkpoint", "x"]) == 2
