@@ -54,6 +54,8 @@ def _anchor(term: str) -> str:
 
 def _frontier(analysis: Analysis) -> str:
     """The standings that occur in the table."""
+    ranking = task.ranking(analysis.run)
+    figures = "Accuracies" if ranking == metrics.ACCURACY else "Figures of quality"
     occurring = {point.standing for one in analysis.frontiers for point in one.points}
     standings: dict[Standing, str] = {
         "dominated": "“dominated by X”: X is cheaper and more accurate.",
@@ -65,8 +67,6 @@ def _frontier(analysis: Analysis) -> str:
         if any(len(cells) > 1 for cells in analysis.models.values())
         else ""
     )
-    ranking = task.ranking(analysis.run)
-    figures = "Accuracies" if ranking == metrics.ACCURACY else "Figures of quality"
     if ranking != metrics.ACCURACY:
         standings = {
             "dominated": f"“dominated by X”: X is cheaper and has a higher {ranking.heading}.",

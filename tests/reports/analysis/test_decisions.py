@@ -54,7 +54,9 @@ def test_an_overconfident_model_keeps_its_answers() -> None:
 
 def test_a_fit_of_two_classes_is_a_penalised_logistic_regression() -> None:
     own, labels = np.asarray(draw(VALIDATION, 0.5, 1.0, 2)), np.asarray(VALIDATION)
-    fitted = calibration.fit(np.log(np.stack([1 - own, own], axis=1)), labels, "temperature and bias")
+    fitted = calibration.fit(
+        np.log(np.stack([1 - own, own], axis=1)), labels, "temperature and bias"
+    )
     reference = LogisticRegression(C=1e6).fit(logit(own)[:, None], labels)
     assert fitted.scale == pytest.approx(reference.coef_[0, 0], rel=0.04)  # shrunk to 1
     bias = fitted.biases[1] - fitted.biases[0]
