@@ -39,6 +39,7 @@ from worthit.bench.saved.record import CellRecord, OutOfDomainScores, Quality, R
 from worthit.reports.analysis import calibration, metrics, natural
 from worthit.reports.analysis.calibration import RAW, Calibration
 from worthit.reports.analysis.objective import Objective
+from worthit.reports.analysis.ranking_curve import Vector
 from worthit.reports.analysis.run_view import scores, truth
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
@@ -167,7 +168,7 @@ def without_validation(run: Run, cell: CellRecord) -> Choice:
     return _corrected(natural.training_shares(run.data))
 
 
-def _corrected(shares: Floats) -> Choice:
+def _corrected(shares: Vector) -> Choice:
     """Scores for equally common classes, corrected for these shares."""
     prior = Calibration(prior=tuple(np.log(shares).tolist()))
     return Choice("accuracy", 0, prior, shares=tuple(shares.tolist()))

@@ -165,26 +165,19 @@ def lead(
     both = [[scores(run, cell) for cell in cells] for cells in (first, second)]
     if deciding == task.of(run).correct:
         return of_accuracy(*(correct(truth(run), trainings) for trainings in both))
-    return in_figure(deciding, resamples, truth(run), both)
+    values, resampled = zip(
+        *(drawn(deciding, resamples, truth(run), trainings) for trainings in both), strict=True
+    )
+    return of_figures(values, resampled, truth(run))
 
 
-def in_figure(
-    measure: Measure, resamples: Matrix, labels: Truth, both: Sequence[Sequence[Probabilities]]
-) -> Lead:
-    """The lead in any figure, of the first of two models.
-
-    Args:
-        resamples: of the n comments, see `bootstrap.counts`.
-        both: of both models, the probabilities of each training.
-    """
-    values = [
-        np.asarray([measure.value(one, labels) for one in trainings], float) for trainings in both
-    ]
-    drawn = [
-        np.mean([metrics.resampled(resamples, labels, one)[measure] for one in trainings], axis=0)
-        for trainings in both
-    ]
-    return of_figures(values, drawn, labels)
+def drawn(
+    measure: Measure, resamples: Matrix, labels: Truth, trainings: Sequence[Probabilities]
+) -> tuple[Numbers, Vector]:
+    """A figure of one model with each seed, (seeds,), and its mean over seeds in each resample, (resamples,)."""
+    values = [measure.value(one, labels) for one in trainings]
+    replicates = [metrics.resampled(resamples, labels, one)[measure] for one in trainings]
+    return np.asarray(values, float), np.mean(replicates, axis=0)
 
 
 def correct(labels: Truth, trainings: Sequence[Probabilities]) -> Numbers:

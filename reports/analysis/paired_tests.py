@@ -191,11 +191,16 @@ def _by_figure(
     """In a figure; no pairs if it is not defined for these comments."""
     if len(models) < 2 or measure.value(models[0][0], labels) is None:
         return []
-    leads_of = [
-        leads.in_figure(measure, resamples, labels, both)
-        for both in itertools.combinations(models, 2)
-    ]
-    return corrected([_of(lead) for lead in leads_of])
+    values, drawn = zip(
+        *(leads.drawn(measure, resamples, labels, trainings) for trainings in models), strict=True
+    )
+    both = itertools.combinations(range(len(models)), 2)
+    return corrected(
+        [
+            _of(leads.of_figures((values[i], values[j]), (drawn[i], drawn[j]), labels))
+            for i, j in both
+        ]
+    )
 
 
 def _by_auc(

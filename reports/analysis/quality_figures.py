@@ -58,5 +58,7 @@ def no_answer(run: Run, cell: CellRecord) -> Figure:
     comments = len(run.data.test.ids)
     if cell.quality.requests is None or not comments:
         return unavailable("", "it runs on no server")
-    share = Figure(cell.quality.testno_answer / comments, "", "measured", "test comments", comments)
+    share = Figure(
+        cell.quality.test_no_answer / comments, "", "measured", "test comments", comments
+    )
     return run_view.scored(share, cell)

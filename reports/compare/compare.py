@@ -209,8 +209,10 @@ def _quality(pairs: Sequence[Counterparts], scored: Sequence[ScoredPair | None])
     if pairs[0].base_run.run.data.multilabel:
         macro = True
         for measure in (metrics.LABEL_F1, metrics.MICRO_F1):
-            difference = functools.partial(statistics.figure_difference, measure)
-            figures_of[f"test {measure.heading}"] = functools.partial(_value, measure), difference
+            figures_of[f"test {measure.heading}"] = (
+                functools.partial(_value, measure),
+                functools.partial(statistics.figure_difference, measure),
+            )
     correct = task.of(pairs[0].base_run.run).correct.heading
     figures_of[f"test {correct}"] = _accuracy, statistics.accuracy_difference
     figures_of["ROC AUC, macro" if macro else "ROC AUC"] = _auc, statistics.auc_difference

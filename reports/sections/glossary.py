@@ -54,6 +54,8 @@ def _anchor(term: str) -> str:
 
 def _frontier(analysis: Analysis) -> str:
     """The standings that occur in the table."""
+    ranking = task.ranking(analysis.run)
+    figures = "Accuracies" if ranking == metrics.ACCURACY else "Figures of quality"
     occurring = {point.standing for one in analysis.frontiers for point in one.points}
     standings: dict[Standing, str] = {
         "dominated": "“dominated by X”: X is cheaper and more accurate.",
@@ -61,11 +63,10 @@ def _frontier(analysis: Analysis) -> str:
         "same cost": "“costs as better X”: X is more accurate, and the costs do not differ.",
     }
     seeds = (
-        "Figures of quality are means over the seeds of a model, costs those of the first."
+        f"{figures} are means over the seeds of a model, costs those of the first."
         if any(len(cells) > 1 for cells in analysis.models.values())
         else ""
     )
-    ranking = task.ranking(analysis.run)
     if ranking != metrics.ACCURACY:
         standings = {
             "dominated": f"“dominated by X”: X is cheaper and has a higher {ranking.heading}.",
@@ -201,9 +202,10 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "average precision": "the mean precision over the thresholds of the positive comments. Chance raises its "
     "macro mean; the interval corrects for that.",
     "Brier score": "the mean squared difference of score and label; 0 is best, and 1 is worst. For more "
-    "than two classes, the differences of all classes are summed, and 2 is worst.",
+    "than two classes, the differences of all classes are summed, and 2 is worst; of several labels it is their mean.",
     "calibration error": f"the expected calibration error over {metrics.BINS} bins of equal width, for "
-    "more than two classes that of the predicted class; 0 is best. Chance raises it; the interval "
+    "more than two classes that of the predicted class, and of several labels that of all their scores; 0 is best. "
+    "Chance raises it; the interval "
     "corrects for a part of that, and is too narrow near 0.",
     "one rater": "how often one human rater agrees with the majority of the other raters of a comment; a tie of the "
     "others counts half. Models are compared with the majority of all raters. For a rater, the own vote is "

@@ -63,6 +63,9 @@ def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) ->
         pictures: title → file name beside the report.
     """
 
+    ranking = task.ranking(analysis.run).heading
+    frontier_picture = _images(pictures, titles.FRONTIER).replace("accuracy", ranking, 1)
+
     def illustrated(section: list[str], *shown: str) -> list[str]:
         """A section with pictures below its heading and conclusion."""
         return [*section[:2], _images(pictures, *shown), *section[2:]] if section else []
@@ -76,7 +79,7 @@ def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) ->
         *_verdict(verdict),
         "## Results",
         *results(analysis),
-        _images(pictures, titles.FRONTIER),
+        frontier_picture,
         *frontier.section(analysis),
         *illustrated(cascade.section(analysis), titles.CASCADES),
         *illustrated(learning.section(analysis), titles.LEARNING),
@@ -104,7 +107,7 @@ def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) ->
 def results(analysis: Analysis) -> list[str]:
     """The results table, its legend and footnotes, as paragraphs."""
     table, *notes = results_table.table(analysis)
-    macro = _MACRO[class_names.kind(analysis.run.data)]
+    macro = _macro(analysis.run)
     doubts = _disturbed(analysis.run)
     return [
         table,
@@ -113,6 +116,15 @@ def results(analysis: Analysis) -> list[str]:
         *([f"**{doubts}**"] if doubts else []),
         *notes,
     ]
+
+
+def _macro(run: Run) -> str:
+    """What macro figures are, and of several labels what decides; empty for two classes."""
+    text = _MACRO[class_names.kind(run.data)]
+    if not class_names.of_labels(run):
+        return text
+    leading = task.ranking(run).heading
+    return f"{leading[0].upper()}{leading[1:]} decides. {text}"
 
 
 def _repeated(analysis: Analysis) -> str:
@@ -147,7 +159,7 @@ def brief(analysis: Analysis, verdict: Verdict) -> str:
         legend = f"F1: macro F1; {legend}"
     legend = f"{legend} {choices.legend(analysis)}{_repeated(analysis)}{endpoints.summary(run)}"
     legend = textwrap.fill(legend, 80)
-    if macro := _MACRO[class_names.kind(run.data)]:
+    if macro := _macro(run):
         legend += f"\n{textwrap.fill(macro, 80)}"
     if doubts := _disturbed(run):
         legend += f"\n{textwrap.fill(f'd: {doubts}', 80)}"

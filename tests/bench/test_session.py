@@ -9,6 +9,7 @@ from tests import factories
 from tests.command_line import options
 from worthit.bench import session
 from worthit.bench.cell import Cell
+from worthit.bench.cells import trainers
 from worthit.bench.cells.progress import Progress
 from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import measured, unavailable

@@ -6,7 +6,7 @@ from tests import factories
 from worthit.bench.saved.record import Run
 from worthit.datasets.errors import OptionError
 from worthit.reports import options
-from worthit.reports.analysis.objective import Objective, require_two_classes
+from worthit.reports.analysis.objective import Objective, require_suitable
 
 
 def run(labels: tuple[int, ...], classes: tuple[str, ...] = factories.CLASSES, **given: str) -> Run:
@@ -36,7 +36,7 @@ def test_costs_need_two_classes() -> None:
     made = run((0, 1, 2) * 5, ("a", "b", "c"), cost_miss="2", cost_false_alarm="1")
     assert Objective.of(made).name == "accuracy"
     with pytest.raises(OptionError, match="needs two classes; this run has 3") as no:
-        require_two_classes(3, made.options)
+        require_suitable(3, multilabel=False, given=made.options)
     assert "\n" not in str(no.value)
 
 

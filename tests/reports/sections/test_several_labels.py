@@ -1,0 +1,128 @@
+"""Reports, comparisons and refusals of runs with several labels per comment."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+
+from tests import multiclass_runs, multilabel_runs
+from tests.rendering import render
+from worthit.bench.saved import record
+from worthit.datasets.errors import RunError
+from worthit.reports.cli import comments
+from worthit.reports.compare import repeat
+from worthit.reports.compare.compare import compare
+from worthit.reports.verdict import warnings
+
+MADE = multilabel_runs.run(noises={"tfidf": 2.0, "bert": 1.7, "llama": 1.6}, comments=200)
+
+
+@functools.cache
+def report() -> str:
+    return render(MADE)
+
+
+@functools.cache
+def report_without(label: int) -> str:
+    return render(without(label))
+
+
+def without(label: int) -> record.Run:
+    """A run whose test comments never have one label."""
+    matrix = multilabel_runs.matrix(MADE.data.test, 3).copy()
+    matrix[:, label] = 0
+    test = multilabel_runs.part(matrix)
+    return dataclasses.replace(MADE, data=dataclasses.replace(MADE.data, test=test, natural=test))
+
+
+def test_macro_f1_leads_verdict_and_results() -> None:
+    assert "points of macro F1" in report().split("## Results")[0]
+    assert "Macro F1 decides." in report()
+    results = report().split("## Results")[1].split("\n\n")[1]
+    headings = [entry.strip() for entry in results.split("\n")[0].split("|")]
+    figures = ["macro F1", "micro F1", "subset accuracy"]
+    assert [one for one in headings if one.endswith("(95 % interval)")] == [
+        f"{figure} (95 % interval)" for figure in figures
+    ]
+    assert "*best constant answer*" in results
+
+
+def test_each_label_has_f1_and_roc_auc_with_intervals() -> None:
+    section = report().split("## By label")[1].split("## Where")[0]
+    matrix = multilabel_runs.matrix(MADE.data.test, 3)
+    rows = [line for line in section.split("\n") if line.startswith("| threat")]
+    assert len(rows) == 2
+    assert all(f"{matrix[:, 2].sum():,} |" in row and row.count(" to ") == 3 for row in rows)
+
+
+def test_a_label_without_test_comments_is_not_available() -> None:
+    section = report_without(1).split("## By label")[1].split("## Where")[0]
+    (f1, auc) = (line for line in section.split("\n") if line.startswith("| insult"))
+    assert f1.count("n/a [1]") == auc.count("n/a [1]") == 3
+    assert section.count("[1] no test comment has this label") == 2
+
+
+def test_macro_figures_say_over_how_many_labels_they_are() -> None:
+    assert "over 3 labels" in report()
+    assert "over 2 of 3 labels" in report_without(1)
+
+
+def test_what_needs_one_class_is_left_out_and_said() -> None:
+    headings = [line for line in report().split("\n") if line.startswith("#")]
+    for absent in ("Cascades", "Confusion", "Class by class", "prevalence"):
+        assert not any(absent in heading for heading in headings)
+    assert "Left out, because a comment has several labels" in report()
+
+
+def test_thresholds_are_shown_label_by_label() -> None:
+    table = report().split("from which on each label is predicted.")[1].split("\n\n")[1]
+    assert all(name in table.split("\n")[0] for name in multilabel_runs.THREE)
+
+
+def test_rare_labels_are_warned_of() -> None:
+    text = warnings.few_test_comments(without(1))
+    assert text.startswith("Warning: few of the 200 test comments have the label insult (0)")
+
+
+def test_runs_of_labels_are_compared_by_f1() -> None:
+    worse = multilabel_runs.run(noises={"tfidf": 5.0, "bert": 1.0, "llama": 0.9})
+    found = compare([("a", multilabel_runs.run()), ("b", dataclasses.replace(worse, run_id="b"))])
+    for heading in ("macro F1", "micro F1", "subset accuracy"):
+        assert f"### test {heading}" in found.text
+    assert "tfidf-cpu test subset accuracy" in found.text
+
+
+def test_labels_are_not_compared_with_classes() -> None:
+    classes = multiclass_runs.run(multiclass_runs.THREE, multiclass_runs.NOISES)
+    with pytest.raises(RunError, match="compare runs of one kind"):
+        compare([("a", MADE), ("b", classes)])
+
+
+def test_repeated_runs_of_labels_have_the_same_scores() -> None:
+    _, agreements = repeat.ratios(MADE, MADE)
+    assert {*agreements} == {"same"}
+
+
+@pytest.mark.parametrize("describe", [comments.missed, comments.suspects])
+def test_comments_to_look_at_are_refused_in_one_line(describe: object) -> None:
+    assert callable(describe)
+    with pytest.raises(RunError) as no:
+        describe(MADE, 5, 80)
+    assert "\n" not in str(no.value)
+
+
+def test_two_labels_are_not_two_classes() -> None:
+    made = multilabel_runs.run(("toxic", "insult"))
+    assert made.data.classes == ("toxic", "insult")
+    assert "2 labels" in render(made).split("## Results")[0]
+    assert np.shape(multilabel_runs.matrix(made.data.test, 2)) == (300, 2)
+
+
+@pytest.mark.parametrize("objective", ["micro-f1", "subset-accuracy"])
+def test_another_figure_can_decide(objective: str) -> None:
+    made = dataclasses.replace(MADE, options={"--objective": objective})
+    heading = objective.replace("-f1", " F1").replace("-", " ")
+    text = render(made)
+    assert f"points of {heading}" in text.split("## Results")[0]
+    assert f"{heading[0].upper()}{heading[1:]} differs" in text
