@@ -6,7 +6,7 @@ within words, and quotation marks at their ends.
 """
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 
 #: in this order of likelihood
@@ -50,7 +50,7 @@ def likely(sample: bytes) -> str | None:
 
 def _score(text: str) -> float:
     """The share of the characters outside of ASCII that make sense."""
-    letters: Counter[str] = Counter()
+    letters: defaultdict[str, float] = defaultdict(float)
     signs = total = 0.0
     for before, special, after in _specials(text):
         total += 1
@@ -59,7 +59,7 @@ def _score(text: str) -> float:
         else:
             signs += _is_sign_in_place(before, special, after)
     in_words = sum(map(str.isalpha, text))
-    if not total or letters.total() > _MOST_SPECIAL * in_words:
+    if not total or sum(letters.values()) > _MOST_SPECIAL * in_words:
         return 0.0
     at_home = max(
         sum(times for letter, times in letters.items() if letter in language)

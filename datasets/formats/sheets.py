@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
-from worthit.datasets.errors import DataError, OptionError, listed, one_line
+from worthit.datasets.errors import DataError, OptionError, counted, listed, one_line
 from worthit.datasets.formats import header
 from worthit.datasets.formats.files import Input, readable
 from worthit.datasets.formats.reading import SHEET, Reading
@@ -50,8 +50,7 @@ class Sheet:
             raise DataError(f"{name} is empty; give a table with a header and rows")
         self._skip = _lines_above(sample)
         if self._skip:
-            rows = "1 row" if self._skip == 1 else f"{self._skip} rows"
-            self.notes += (f"{rows} above the header of {name} skipped",)
+            self.notes += (f"{counted(self._skip, 'row')} above the header of {name} skipped",)
         sample = sample[self._skip :]
         self._width = max(map(len, sample))
         first, *others = [self._of_width(row) for row in sample]

@@ -22,9 +22,9 @@ from worthit.datasets.tables.label_column import usual
 
 _TEXTS = tuple(map(usual, (
     "text", "comment", "comment_text", "comments", "content", "message", "body", "sentence", "tweet",
-    "post", "review", "review_text", "document", "utterance", "question", "title",
+    "post", "review", "review_text", "document", "utterance", "question",
     "texto", "texte", "testo", "tekst", "текст", "文本", "テキスト", "텍스트", "Kommentar", "comentario",
-    "commentaire", "commento", "评论", "headline",
+    "commentaire", "commento", "评论", "full_text", "tweet_text", "description", "title", "headline",
 )))  # fmt: skip
 _SPLITS = ("split", "set", "fold", "partition")
 #: usual names of the sides of a split
@@ -34,6 +34,8 @@ SIDES = {
     "development": "validation",
     "test": "test", "testing": "test", "tst": "test", "eval": "test", "evaluation": "test",
 }  # fmt: skip
+_ALSO_TEXT, _SHORTEST_TEXT = 0.5, 20  # of the text's characters; characters
+_FEWEST_SPACES = 2  # of a text
 _ENOUGH_ROWS = 10  # to tell that a column is no text
 _list = partial(listed, most=12, width=40)
 
@@ -167,6 +169,7 @@ def find_columns(
     _require_one_way(choices, given_labels)
     taken = {*given_labels, choices.group_column, choices.split_column}
     text = choices.text_column or guess_text(rows, taken)
+    others = [] if choices.text_column else _other_texts(rows, text, taken)
     split = choices.split_column
     if split is None and not split_by_files:
         split = _guess_split(rows, {text, *taken})
@@ -180,7 +183,7 @@ def find_columns(
     notes = [
         guess_note(role, column, reason)
         for role, column, given, reason in (
-            ("text", text, choices.text_column, ""),
+            ("text", text, choices.text_column, f"not {_list(others)}" * bool(others)),
             ("label", label, choices.label_column, why),
             ("split", split, choices.split_column, ""),
         )
@@ -246,6 +249,20 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
     if not any(lengths.values()):
         raise _none_usable(rows, _TEXTS, "can be the text; name it with --text-column")
     return max(free, key=lambda name: lengths[name])
+
+
+def _other_texts(rows: StringTable, text: str, taken: Collection[str | None]) -> list[str]:
+    """Columns of texts of about the same length, which are not read: of pairs, or a title."""
+    head = rows.table.slice(0, HEAD_ROWS)
+    least = _ALSO_TEXT * _mean_length(head, text)
+    return [
+        name
+        for name in head.column_names
+        if name not in {text, *taken} | rows.unusable.keys()
+        and not label_column.describes(name)
+        and _mean_length(head, name) >= max(least, _SHORTEST_TEXT)
+        and (pc.mean(pc.count_substring(head[name], " ")).as_py() or 0) >= _FEWEST_SPACES
+    ]
 
 
 def _mean_length(table: pa.Table, name: str) -> float:

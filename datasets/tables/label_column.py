@@ -81,7 +81,7 @@ def guess(rows: StringTable, taken: Collection[str | None]) -> tuple[str, str]:
     plausible = _plausible(found, rows.table.num_rows)
     named_ones = _best_named(plausible)
     flags = [name for name in free if _is_flag(name, found[name])]
-    asked = named_ones or [name for name in plausible if not _describes(name)]
+    asked = named_ones or [name for name in plausible if not describes(name)]
     if not (_SURE_RANKS & {_rank(name) for name in named_ones}) and len(flags) >= 3:
         asked = flags if {*asked} <= {*flags} else asked
     if not asked:
@@ -100,7 +100,7 @@ def could_be_one(rows: StringTable, *, by_values: bool) -> bool:
     if not by_values:
         return any(_rank(name) is not None for name in names)
     found = {name: _different(rows, name) for name in names}
-    plausible = [name for name in _plausible(found, rows.table.num_rows) if not _describes(name)]
+    plausible = [name for name in _plausible(found, rows.table.num_rows) if not describes(name)]
     return bool(plausible or _best_named(names))
 
 
@@ -141,13 +141,14 @@ def _best_named(names: Sequence[str]) -> list[str]:
     return [name for name in ranks if ranks[name] == min(ranks.values())]
 
 
-def _describes(name: str) -> bool:
+def describes(name: str) -> bool:
+    """True if a column's name says that it describes a comment: a date, a link, a user."""
     return bool(_DESCRIBING & {*usual(name).split("_")})
 
 
 def _is_flag(name: str, values: set[str]) -> bool:
     """True for a column of 0 and 1, or only 0, that may be a label."""
-    return bool(values) and not _describes(name) and values <= TRUE | FALSE and bool(values & FALSE)
+    return bool(values) and not describes(name) and values <= TRUE | FALSE and bool(values & FALSE)
 
 
 def _of_answers(found: dict[str, set[str]]) -> str | None:
@@ -163,7 +164,7 @@ def _by_names(rows: StringTable, name: str, found: dict[str, set[str]]) -> tuple
     """A column of names instead of numbers, if there is one for the same classes."""
     if _are_numbers(found[name]):
         for other in found:
-            is_candidate = len(found[other]) == len(found[name]) and not _describes(other)
+            is_candidate = len(found[other]) == len(found[name]) and not describes(other)
             if is_candidate and (pair := _same_classes(rows, [name, other], found)):
                 return pair
     return name, ""

@@ -14,7 +14,7 @@ from worthit.datasets.formats import whole
 from worthit.datasets.prepare import Prepared
 from worthit.datasets.splits.protocol import AtMost, Protocol, Split, split
 from worthit.datasets.tables import assemble, labels
-from worthit.datasets.tables.columns import Choices
+from worthit.datasets.tables.columns import Choices, find_columns
 
 SMALL = Protocol(
     seed=7,
@@ -269,3 +269,14 @@ def test_an_error_of_many_labels_does_not_print_them(tmp_path: Path) -> None:
     with pytest.raises(WorthitError) as caught:
         prepared(path)
     assert "secret" not in str(caught.value)
+
+
+def test_other_columns_of_texts_are_said_to_be_left_out() -> None:
+    texts = [f"a longer text of some words, number {i}" for i in range(12)]
+    columns = {"premise": texts, "link": texts, "hypothesis": texts[::-1], "label": ["a", "b"] * 6}
+    rows = whole.from_arrow("mine.csv", pa.table(columns))
+    assert find_columns(rows, Choices()).notes[0] == (
+        "text column: premise (guessed, not hypothesis; --text-column changes it)"
+    )
+    constant = whole.from_arrow("mine.csv", pa.table({**columns, "file": [texts[0] * 2] * 12}))
+    assert find_columns(constant, Choices()).text == "premise"
