@@ -132,6 +132,13 @@ class BenchmarkPlugin:
             names = ("model", "device", "seed")
             metafunc.parametrize(names, self._cells, ids=ids, scope="session")
 
+    # Innermost, before --last-failed removes tests.
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_make_collect_report(self) -> Iterator[None]:
+        report: Any = yield
+        self._wanted += filter(self._is_wanted, _cell_tests(report.result or ()))
+        return report
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
@@ -139,7 +146,6 @@ class BenchmarkPlugin:
         extra = [item for item in items if not self._is_wanted(item)]
         config.hook.pytest_deselected(items=extra)
         items[:] = [item for item in items if self._is_wanted(item)]
-        self._wanted = _cell_tests(items)
 
     # After every plugin has sorted the tests, and before they are shown.
     @pytest.hookimpl(tryfirst=True)
@@ -218,14 +224,15 @@ class BenchmarkPlugin:
             return
         # After -x or --maxfail, tests are missing whatever the exit code says.
         ended = all(_ENDED in test.stash for test in _cell_tests(session.items))
-        run = self.session.finish(interrupted=not ended)
-        if run is not None and self.session.run_file is not None:
-            from worthit.reports.publish import publish
+        try:
+            run = self.session.finish(interrupted=not ended)
+            if run is not None and self.session.run_file is not None:
+                from worthit.reports.publish import publish
 
-            try:
                 self._summary = publish.publish(run, self.session.run_file)
-            except OutputError as error:
-                self._summary = str(error)
+        except OutputError as error:
+            self._summary = str(error)
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._summary:
@@ -234,6 +241,21 @@ class BenchmarkPlugin:
 
 
 _PLUGIN = pytest.StashKey[BenchmarkPlugin]()
+
+
+class QuietInterrupt:
+    """Ends the tests on Ctrl-C without pytest's lines on it, and keeps it for the caller."""
+
+    def __init__(self) -> None:
+        self.raised: KeyboardInterrupt | None = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Iterator[None]:
+        try:
+            return (yield)
+        except KeyboardInterrupt as interrupt:
+            self.raised = interrupt
+            return True
 
 
 def _omitted(wanted: list[pytest.Function], kept: list[pytest.Function]) -> list[str]:
