@@ -204,7 +204,9 @@ def test_a_run_that_cannot_be_saved_at_its_end_is_saved_elsewhere(
             made.finish(interrupted=False)
     assert made.run_file is not None
     (other,) = tmp_path.glob(f"worthit-*/{made.run_file.name}")
-    assert f"it is in {other}: move it to {made.run_file}, then: worthit report" in str(refused.value)
+    assert f"it is in {other}: move it to {made.run_file}, then: worthit report" in str(
+        refused.value
+    )
     assert [cell.model for cell in run_file.load(other).cells] == ["lsa"]
     assert (tmp_path / "progress").read_text().count("the run cannot be saved") == 1
 
