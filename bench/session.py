@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from worthit.bench.saved import data_record, record, run_file
 from worthit.bench.saved.record import Figure, unavailable
 from worthit.datasets import prepare, transfer
 from worthit.datasets.audit.audit import FOREIGN, Audit, examine
-from worthit.datasets.errors import OptionError, RunError
+from worthit.datasets.errors import OptionError, OutputError, RunError
 from worthit.datasets.splits.manifest import PARTS, OutOfDomainSet, Prepared
 from worthit.models import registry
 from worthit.models.registry import MODELS
@@ -86,6 +87,7 @@ class Session:
         self._records: dict[tuple[str, str, int], record.CellRecord] = {}
         self._omitted: set[tuple[str, str, int]] = set()  # later seeds of slow models
         self._run: record.Run | None = None
+        self._unsaved = ""  # why the last attempt to save the run failed
         self._prepared: Prepared | None = None
         self._audit: Audit | None = None
         self._trained: set[tuple[str, str, int]] = set()  # model, device, seed of earlier cells
@@ -335,13 +337,38 @@ class Session:
         return is_first
 
     def finish(self, interrupted: bool) -> list[tuple[record.Run, Path]]:
-        """Save the run, and return it with its file; without any record delete the file."""
+        """Save the run, and return it with its file; without any record delete the file.
+
+        Raises:
+            OutputError: its folder has no room; the message says where the run is instead.
+        """
         self.discard_empty()
         if self._run is None or self.run_file is None or not self._records:
             return []
         done = len(self._records) + len(self._omitted)
         self._save(complete=not interrupted and done == self._planned)
+        if self._unsaved:
+            self._save_elsewhere(self._run)
         return [(self._run, self.run_file)]
+
+    def _save_elsewhere(self, run: record.Run) -> None:
+        """Save the run in a temporary folder, so that hours of measurements are not lost."""
+        assert self.run_file is not None
+        here = f"the run cannot be saved in {self.run_file.parent} ({self._unsaved})"
+        try:
+            other = Path(tempfile.mkdtemp(prefix="worthit-")) / self.run_file.name
+            run_file.save(run, other)
+        except OSError as error:
+            place = f"{tempfile.gettempdir()} ({error.strerror})"
+            raise OutputError(f"{here}, nor in {place}; its last results are lost") from error
+        raise OutputError(
+            f"{here}; it is in {other}: move it to {self.run_file}, then: "
+            f"worthit report {self.run_file}"
+        )
+
+    @property
+    def has_results(self) -> bool:
+        return bool(self._records)
 
     def discard_empty(self) -> None:
         """Delete the run's file while it has no record."""
@@ -361,6 +388,8 @@ class Session:
 
     def keep(self, cell: record.CellRecord) -> None:
         """Save the record of a cell, whose earlier one it replaces."""
+        if not (cell.training or cell.tuning or cell.failures or cell.skipped):
+            return  # no result yet; an interrupted cell has none at all
         self._records[cell.model, cell.device, cell.seed] = cell
         self._save(complete=False)
 
@@ -386,8 +415,13 @@ class Session:
         )
         try:
             run_file.save(self._run, self.run_file)
+            self._unsaved = ""
         except OSError as error:  # cells continue: space may be free before the end
-            self._progress.line(f"  the run cannot be saved ({error.strerror}); free some space")
+            if not self._unsaved:
+                self._progress.line(
+                    f"  the run cannot be saved ({error.strerror}); free some space"
+                )
+            self._unsaved = str(error.strerror)
 
     def _empty_run(self, described: dict[str, Any]) -> record.Run:
         assert self._prepared is not None

@@ -1,8 +1,6 @@
 """What tests share: an empty cache, warnings as errors, and models and runs to start from."""
 
-import contextlib
 import functools
-import io
 import json
 import os
 import shutil
@@ -191,26 +189,3 @@ def rapl(bare_machine: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     from tests import energy_counters
 
     return partial(energy_counters.made_rapl, monkeypatch, tmp_path / "powercap")
-
-
-@pytest.fixture(scope="session")
-def repeated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A project with two identical runs and their cache, and the output of `repeat`."""
-    from worthit.reports.compare import repeat
-
-    root, printed = tmp_path_factory.mktemp("repeated"), io.StringIO()
-    options = [
-        "--models",
-        "lsa,tfidf",
-        "--seeds",
-        "1",
-        "--attempts",
-        "1",
-        "--dataset",
-        "synthetic:600",
-    ]
-    options += ["-k", "train or accuracy"]
-    with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(printed):
-        patched.setenv("WORTHIT_CACHE", str(root / "cache"))
-        assert repeat.main(["--runs-folder", str(root / "reports" / "runs"), *options]) == 0
-    return root, printed.getvalue()

@@ -181,8 +181,12 @@ def _appending(log: Path | None) -> Iterator[BinaryIO | None]:
     if log is None:
         yield None
         return
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as stream:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        stream = log.open("ab")
+    except OSError as error:
+        raise CellError(f"its log {log} cannot be written ({error.strerror})") from None
+    with stream:
         yield stream
 
 

@@ -17,7 +17,7 @@ from worthit.bench.options import BenchmarkOptions
 from worthit.bench.saved import artifacts, record
 from worthit.bench.session import Place, Session
 from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import CacheError, counted, listed
+from worthit.datasets.errors import CacheError, OutputError, counted, listed
 from worthit.models import registry
 from worthit.models.cluster import connection
 
@@ -103,6 +103,10 @@ class ClusterSession:
     def classes(self) -> int:
         return next(iter(self._sessions.values())).classes
 
+    @property
+    def multilabel(self) -> bool:
+        return next(iter(self._sessions.values())).multilabel
+
     def start(self, steps: Mapping[CellKey, Sequence[str]]) -> None:
         """Hand the cells to the cluster, those first that wait for no other.
 
@@ -128,10 +132,26 @@ class ClusterSession:
         return self._outcomes.get(key)
 
     def finish(self, interrupted: bool) -> list[tuple[record.Run, Path]]:
-        """Free the cluster, and save the runs that have a record."""
+        """Free the cluster, and save the runs that have a record.
+
+        Raises:
+            OutputError: as `Session.finish`, after all runs are saved.
+        """
         if self._dispatch is not None:
             self._dispatch.cancel()
-        return [run for one in self._sessions.values() for run in one.finish(interrupted)]
+        runs, errors = [], []
+        for one in self._sessions.values():
+            try:
+                runs += one.finish(interrupted)
+            except OutputError as error:
+                errors.append(str(error))
+        if errors:
+            raise OutputError("; ".join(errors))
+        return runs
+
+    @property
+    def has_results(self) -> bool:
+        return any(one.has_results for one in self._sessions.values())
 
     def discard_empty(self) -> None:
         for one in self._sessions.values():

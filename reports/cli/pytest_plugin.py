@@ -158,6 +158,13 @@ class BenchmarkPlugin:
             # Session scope keeps a cell's tests together, so its model is trained and loaded once.
             metafunc.parametrize(names, values, ids=ids, scope="session")
 
+    # Innermost, before --last-failed removes tests.
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_make_collect_report(self) -> Iterator[None]:
+        report: Any = yield
+        self._wanted += filter(self._is_wanted, _cell_tests(report.result or ()))
+        return report
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
@@ -165,7 +172,6 @@ class BenchmarkPlugin:
         extra = [item for item in items if not self._is_wanted(item)]
         config.hook.pytest_deselected(items=extra)
         items[:] = [item for item in items if self._is_wanted(item)]
-        self._wanted = _cell_tests(items)
 
     # After every plugin has sorted the tests, and before they are shown.
     @pytest.hookimpl(tryfirst=True)
@@ -263,14 +269,14 @@ class BenchmarkPlugin:
             return
         # After -x or --maxfail, tests are missing whatever the exit code says.
         ended = all(_ENDED in test.stash for test in _cell_tests(session.items))
-        runs = self.session.finish(interrupted=not ended)
-        if runs:
-            from worthit.reports.publish import publish
+        try:
+            if runs := self.session.finish(interrupted=not ended):
+                from worthit.reports.publish import publish
 
-            try:
                 self._summary = publish.publish_all(runs)
-            except OutputError as error:
-                self._summary = str(error)
+        except OutputError as error:
+            self._summary = str(error)
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._summary:
@@ -279,6 +285,21 @@ class BenchmarkPlugin:
 
 
 _PLUGIN = pytest.StashKey[BenchmarkPlugin]()
+
+
+class QuietInterrupt:
+    """Ends the tests on Ctrl-C without pytest's lines on it, and keeps it for the caller."""
+
+    def __init__(self) -> None:
+        self.raised: KeyboardInterrupt | None = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Iterator[None]:
+        try:
+            return (yield)
+        except KeyboardInterrupt as interrupt:
+            self.raised = interrupt
+            return True
 
 
 def _omitted(wanted: list[pytest.Function], kept: list[pytest.Function]) -> list[str]:

@@ -6,10 +6,12 @@ pytest, and no plugin but pytest-benchmark.
 """
 
 import argparse
+import contextlib
 import os
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from worthit.bench import options as bench_options
 from worthit.bench.options import OPTIONS, BenchmarkOptions
@@ -18,7 +20,8 @@ from worthit.reports import options as report_options
 from worthit.reports import saved_runs
 from worthit.reports.analysis.objective import require_suitable
 
-_INTERRUPTED = 130  # the exit code of shells after Ctrl-C
+#: exit codes of shells after Ctrl-C, and after SIGTERM
+_INTERRUPTED, _TERMINATED = 130, 143
 #: titles of the help's groups → names of fields; the rest is `_OTHER`
 _GROUPS = {
     "what to measure": ("preset", "models", "devices", "dry_run"),
@@ -46,7 +49,7 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
         description="Train and measure the models on labelled comments, and report whether an LLM is "
         "worth it. First a forecast says how long that takes. Ctrl-C keeps the finished cells.",
         epilog=f"The run and its report are saved in ./{saved_runs.FOLDER}. Exit code 0: all cells ended "
-        f"well; 1: a cell failed; 2: invalid input; {_INTERRUPTED}: Ctrl-C.",
+        f"well; 1: a cell failed; 2: invalid input; {_INTERRUPTED}: Ctrl-C; {_TERMINATED}: SIGTERM.",
         allow_abbrev=False,
     )
     dataset = OPTIONS["dataset"]
@@ -86,7 +89,11 @@ def measure(given: BenchmarkOptions) -> int:
     from worthit.bench.cells.progress import Progress
     from worthit.bench.cluster import session
 
-    with session.find_kinds(given) as kinds, terminal.stderr() as stream:
+    with (
+        session.find_kinds(given) as kinds,
+        terminal.stderr() as stream,
+        _ended_by_sigterm(),
+    ):
         if not session.cells(given, kinds):
             raise OptionError(
                 f"no model of {', '.join(given.models)} runs on {', '.join(given.devices)}; choose others "
@@ -100,21 +107,50 @@ def measure(given: BenchmarkOptions) -> int:
                 opened.classes, multilabel=opened.multilabel, given=given.report_options
             )
             return 0 if given.dry_run else _start_pytest(given, progress, kinds, opened)
-        except KeyboardInterrupt:
-            return _INTERRUPTED
+        except KeyboardInterrupt as interrupt:
+            progress.line(f"worthit: {_kept(opened)}")
+            return _TERMINATED if isinstance(interrupt, _Terminated) else _INTERRUPTED
         finally:
             opened.discard_empty()
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a run as Ctrl-C does."""
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    def end(*_: object) -> NoReturn:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _kept(opened: Any) -> str:
+    if not opened.has_results:
+        return "interrupted before the first result; nothing is saved"
+    return (
+        "interrupted; the finished measurements are saved. The same command measures again, without "
+        "the finished trainings"
+    )
+
+
 def _start_pytest(given: BenchmarkOptions, progress: Any, kinds: Any, opened: Any) -> int:
+    """Raises KeyboardInterrupt once the finished measurements are saved and reported."""
     import pytest
 
-    from worthit.reports.cli.pytest_plugin import BENCHMARK, BenchmarkPlugin
+    from worthit.reports.cli.pytest_plugin import BENCHMARK, BenchmarkPlugin, QuietInterrupt
 
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER"):
         os.environ.pop(name, None)
-    plugin = BenchmarkPlugin(given, progress, kinds, opened)
-    code = pytest.main(arguments(BENCHMARK, given.runs_folder), plugins=[plugin])
+    plugin, interrupt = BenchmarkPlugin(given, progress, kinds, opened), QuietInterrupt()
+    code = pytest.main(arguments(BENCHMARK, given.runs_folder), plugins=[plugin, interrupt])
+    if interrupt.raised is not None:
+        raise interrupt.raised
     return exit_code(code)
 
 

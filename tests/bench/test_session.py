@@ -13,7 +13,7 @@ from worthit.bench.cells import trainers
 from worthit.bench.cells.progress import Progress
 from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import measured, unavailable
-from worthit.datasets.errors import OptionError, RunError
+from worthit.datasets.errors import OptionError, OutputError, RunError
 
 
 def test_models_are_paired_with_devices_they_can_run_on() -> None:
@@ -194,6 +194,52 @@ def test_a_run_that_cannot_be_saved_is_refused_and_leaves_no_file(
             made.open()
         assert made.finish(interrupted=False) == []
     assert not list((tmp_path / "runs").iterdir())
+
+
+def test_a_run_that_cannot_be_saved_at_its_end_is_saved_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
+    monkeypatch.setattr(session.tempfile, "tempdir", str(tmp_path))
+    given = options("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs"))
+    save = run_file.save
+
+    def full(run: record.Run, file: Path) -> None:
+        if file.parent.name == "runs":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(run, file)
+
+    with (tmp_path / "progress").open("w") as stream:
+        made = session.Session(given, 1, Progress(stream))
+        made.open()
+        monkeypatch.setattr(run_file, "save", full)
+        for train_s in (1.0, 2.0):
+            made._keep(cell_record("lsa", train_s))
+        with pytest.raises(OutputError, match=r"\(No space left on device\); it is in ") as refused:
+            made.finish(interrupted=False)
+    assert made.run_file is not None
+    (other,) = tmp_path.glob(f"worthit-*/{made.run_file.name}")
+    assert f"it is in {other}: move it to {made.run_file}, then: worthit report" in str(
+        refused.value
+    )
+    assert [cell.model for cell in run_file.load(other).cells] == ["lsa"]
+    assert (tmp_path / "progress").read_text().count("the run cannot be saved") == 1
+
+
+def test_a_cell_that_was_interrupted_before_its_first_result_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
+    given = options("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs"))
+    with (tmp_path / "progress").open("w") as stream:
+        made = session.Session(given, 1, Progress(stream))
+        made.open()
+        assert made.finish(interrupted=True) is None
+        made._keep(record.CellRecord("lsa", "cpu", 0, wall_s=3.0))  # as its end does
+        assert not made.has_results
+        assert not list((tmp_path / "runs").iterdir())
+        made._keep(record.CellRecord("lsa", "cpu", 0, failures=("training: lost",)))
+        assert made.has_results
 
 
 def test_names_of_cells() -> None:

@@ -2,17 +2,20 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from worthit.bench import session
 from worthit.bench.options import OPTIONS
 from worthit.bench.saved import run_file
 from worthit.reports import options as report_options
 from worthit.reports import saved_runs
 from worthit.reports.cli import main, run
+from worthit.reports.cli.pytest_plugin import QuietInterrupt
 
 
 def help_of(*command: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -91,6 +94,43 @@ def test_a_dry_run_prints_the_forecast_and_saves_nothing(
 
 def test_pytests_exit_codes_become_those_of_the_command() -> None:
     assert [run.exit_code(code) for code in range(6)] == [0, 1, 130, 1, 2, 1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
+@pytest.mark.parametrize(
+    ("number", "has_results", "code", "line"),
+    [
+        (signal.SIGINT, True, 130, "interrupted; the finished measurements are saved. "),
+        (signal.SIGTERM, True, 143, "interrupted; the finished measurements are saved. "),
+        (signal.SIGINT, False, 130, "interrupted before the first result; nothing is saved"),
+    ],
+)
+def test_an_interrupted_run_says_in_one_line_what_it_keeps(
+    number: signal.Signals,
+    has_results: bool,
+    code: int,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    interruptible = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(session.Session, "open", lambda self: signal.raise_signal(number))
+    monkeypatch.setattr(session.Session, "has_results", has_results)
+    assert main.main(["run", "synthetic:600", "--models", "majority"]) == code
+    assert capfd.readouterr().err.startswith(f"worthit: {line}")
+    assert signal.getsignal(signal.SIGTERM) is before
+    signal.signal(signal.SIGINT, interruptible)
+
+
+def test_pytest_says_nothing_about_an_interrupt_of_its_loop() -> None:
+    quiet, interrupt = QuietInterrupt(), KeyboardInterrupt()
+    loop = quiet.pytest_runtestloop()
+    next(loop)
+    with pytest.raises(StopIteration) as ended:
+        loop.throw(interrupt)
+    assert ended.value.value is True
+    assert quiet.raised is interrupt
 
 
 def test_nothing_of_the_folder_leaks_in(tmp_path: Path) -> None:

@@ -13,12 +13,10 @@ import pytest
 
 from tests.own_code import install
 from tests.scored_comments import COMMENTS, read, saved, written
-from worthit.bench.saved import trained_models
 from worthit.datasets.errors import CheckpointError, OptionError, RunError
 from worthit.models import registry
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.weights import checkpoints
-from worthit.reports.cli import main as cli
 
 
 def command(model: Path, *arguments: str) -> list[str]:
@@ -158,43 +156,3 @@ def test_any_damaged_file_of_a_model_is_reported_in_one_line(
     with pytest.raises(RunError, match=r"cannot be read .*copy the whole folder again") as caught:
         registry.load(folder)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.xdist_group("repeated")  # one worker makes the two runs
-def test_models_of_runs_are_found_and_exported(
-    repeated: tuple[Path, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    project = shutil.copytree(repeated[0], tmp_path / "project")
-    monkeypatch.setenv("WORTHIT_CACHE", str(project / "cache"))
-    runs = project / "reports" / "runs"
-    first, latest = sorted(file.stem for file in runs.glob("*-quick.json"))
-    assert trained_models.find("tfidf", runs).title == f"tfidf-cpu of {latest}"
-    by_run = trained_models.find(f"{first}:lsa", runs)
-    assert by_run.title == f"lsa-cpu of {first}"
-    assert by_run.folder == trained_models.find(f"{first}:lsa-cpu", runs).folder
-    for given, message in [
-        ("bert", "no complete run in"),
-        ("gpt", "there is no model or folder 'gpt'"),
-        (f"{first}:bert", "has no cell 'bert'; it has: lsa-cpu, tfidf-cpu"),
-        ("never:lsa", "there is no readable run"),
-    ]:
-        with pytest.raises(RunError, match=message):
-            trained_models.find(given, runs)
-
-    export = ["export", "tfidf", str(tmp_path / "mine"), "--root", str(project)]
-    assert cli.main(export) == 0
-    assert f"tfidf-cpu of {latest} is in" in capsys.readouterr().out
-    assert cli.main(export) == 2
-    assert "exists already" in capsys.readouterr().err
-    original = trained_models.find("tfidf", runs).folder
-    texts = ["you idiot", "thanks"]
-    scores = registry.load(original).predict_proba(texts).tolist()
-    for file in original.iterdir():
-        file.unlink()
-    original.rmdir()
-    assert registry.load(tmp_path / "mine").predict_proba(texts).tolist() == scores
-    with pytest.raises(RunError, match=f"does not hold tfidf of {first}"):
-        trained_models.find(f"{first}:tfidf", runs)
