@@ -227,8 +227,9 @@ let announcement = null; // a timer: a slider in motion is not read aloud at eac
 function listRemaining() {
   const judged = shown().map((one) => ({ one, ...judge(one) }));
   const within = judged.filter(({ kind }) => kind === "fits");
+  const names = within.map(({ one }) => one.label).join(", ");
   const text = view.limits.size
-    ? `${within.length} of ${judged.length} models stay within all limits.`
+    ? `${within.length} of ${judged.length} models stay within all limits${names && `: ${names}`}.`
     : `No limit is set: all ${judged.length} models remain.`;
   clearTimeout(announcement);
   announcement = setTimeout(() => {

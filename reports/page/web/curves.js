@@ -107,7 +107,7 @@ function drawCascades() {
   const shares = points.map((point) => 100 * point.accuracy.value);
   draw("cascades-plot", visible.flatMap(cascadeTraces), layout({
     height: 340, showlegend: true,
-    xaxis: logAxis("compute at the best batch size, core-ms/comment (log)", ...ends(points.map((point) => point.compute_ms))),
+    xaxis: logAxis("compute, core-ms/comment (log)", ...ends(points.map((point) => point.compute_ms))),
     yaxis: linearAxis("test accuracy, %", ...ends(shares)),
   })); // prettier-ignore
   tableOfCascades(visible);

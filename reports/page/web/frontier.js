@@ -12,9 +12,10 @@ function drawFrontier() {
   const target = byId("plot");
   const height = isNarrow() ? 330 : 400;
   const inside = { width: target.clientWidth - 75, height: height - 65 };
+  const lines = frontierLines(points);
   const hexagons = cascades.map(({ x, y }) => ({ x: x[0], y: y[0] }));
-  const labels = isNarrow() ? [] : labelled(points, hexagons, frame, inside);
-  const traces = [...frontierLines(points), ...cascades, ...points.map(pointTrace)];
+  const labels = isNarrow() ? [] : labelled(points, hexagons, lines, frame, inside);
+  const traces = [...lines, ...cascades, ...points.map(pointTrace)];
   const shapes = [...zeroLine(frame, "x"), ...zeroLine(frame, "y"), ...majorityLine(frame)];
   draw(target, traces, layout({
     height, xaxis: frame.x.axis, yaxis: frame.y.axis, shapes, annotations: labels,
@@ -216,24 +217,28 @@ function majorityLine(frame) {
 const LABEL_PLACES = [
   ["left", 0, 10], ["right", 0, -10], ["center", 17, 0], ["center", -17, 0],
   ["left", 14, 9], ["left", -14, 9], ["right", 14, -9], ["right", -14, -9],
+  ["center", 30, 0], ["center", -30, 0],
 ]; // prettier-ignore
 
 /* The name of each point where it hides least, as annotations of plotly. */
-function labelled(points, others, frame, inside) {
+function labelled(points, others, lines, frame, inside) {
   const toPixels = ({ x, y }) => [pixel(frame.x, x, inside.width), pixel(frame.y, y, inside.height)];
   const centres = points.map(({ at }) => toPixels(at));
   const taken = [...centres, ...others.map(toPixels)].map(([x, y]) => [x - 8, x + 8, y - 8, y + 8]);
   const bars = points.map((point, i) => barBoxes(point, centres[i], frame, inside));
+  const steps = lines.flatMap(({ x, y }) => stepBoxes(x.map((_, i) => toPixels({ x: x[i], y: y[i] }))));
+  const labels = [];
   return points.map((point, i) => {
     const boxes = LABEL_PLACES.map((place) => labelBox(point.one.label, place, centres[i], bars[i]));
     const hidden = boxes.map(
       (box) =>
+        8 * labels.filter((other) => overlaps(box, other)).length +
         3 * taken.filter((other, j) => j !== i && overlaps(box, other)).length +
-        bars.flat().filter((other) => overlaps(box, other)).length +
-        5 * (box[0] < 0 || box[1] > inside.width || box[2] < 0 || box[3] > inside.height),
+        [...bars.flat(), ...steps].filter((other) => overlaps(box, other)).length +
+        8 * (box[0] < 0 || box[1] > inside.width || box[2] < 0 || box[3] > inside.height),
     );
     const best = hidden.indexOf(Math.min(...hidden));
-    taken.push(boxes[best]);
+    labels.push(boxes[best]);
     return annotation(point, boxes[best], centres[i], frame);
   });
 }
@@ -276,6 +281,11 @@ function barBoxes({ x, y, bars }, [centreX, centreY], frame, inside) {
     boxes.push([centreX - 2, centreX + 2, ...ends]);
   }
   return boxes;
+}
+
+/* The boxes of the level parts of a frontier's line. */
+function stepBoxes(corners) {
+  return corners.slice(1).map(([right], i) => [corners[i][0], right, corners[i][1] - 2, corners[i][1] + 2]);
 }
 
 function overlaps([left, right, bottom, top], [otherLeft, otherRight, otherBottom, otherTop]) {

@@ -80,3 +80,39 @@ def test_a_missing_plotly_is_one_line_that_names_the_extra(monkeypatch: pytest.M
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(OptionError, match=r"pip install 'worthit\[page\]'"):
         document.plotly_script()
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.2."""
+    shares = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted(map(_luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_and_marks_contrast_with_both_backgrounds() -> None:
+    """WCAG 2.2: 4.5 to 1 for text, 3 to 1 for borders and marks."""
+    css = dict(
+        (name, colours)
+        for name, *colours in re.findall(r"--(\S+): light-dark\((#\w+), (#\w+)\)", page_file("page.css"))
+    )  # fmt: skip
+    for theme in (0, 1):
+        for name, least in {"ink": 4.5, "muted": 4.5, "accent": 4.5, "edge": 3.0}.items():
+            for back in ("paper", "back"):
+                assert contrast(css[name][theme], css[back][theme]) >= least, (name, back, theme)
+        assert contrast(css["warn"][theme], css["warn-back"][theme]) >= 4.5
+    marks = re.findall(r"paper: \"(#\w+)\".*?models: \[(.*?)\]", page_file("theme.js"), re.DOTALL)
+    assert len(marks) == 2
+    for paper, colours in marks:
+        for colour in re.findall(r"#\w+", colours):
+            assert contrast(colour, paper) >= 3, (colour, paper)
+
+
+def page_file(name: str) -> str:
+    return document._file(name)
