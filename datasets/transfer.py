@@ -60,7 +60,15 @@ def prepare_one(dataset: str, in_domain: Prepared, choices: Choices = NOTHING) -
     fingerprint = source.fingerprint()
     key = short_hash(_VERSION, corpus.VERSION, in_domain.key, source.name, fingerprint)
     folder = cache_folder("splits", key)
-    table = corpus.load(source, identify=in_domain.language == "en")
+    try:
+        table = corpus.load(source, identify=in_domain.language == "en")
+    except DataError as error:
+        if not in_domain.multilabel:
+            raise
+        raise DataError(
+            f"--also-test {parsed.shown} cannot be read as several labels per comment, which the in-domain "
+            f"comments have ({error}); omit it"
+        ) from error
     about = corpus.about(table)
     if in_domain.multilabel != bool(about.label_sets):
         one, several = "one label per comment", "several labels per comment"

@@ -198,9 +198,11 @@ def _several(rows: StringTable, names: Sequence[str], are_flags: bool) -> DataEr
     if are_flags:
         together = ",".join(names)
         quoted = f'"{together}"' if re.search(r"[^\w.,-]", together) else together
+        can_join = not any("," in name for name in names)
+        learn_all = f"{_OPTION} {quoted} to learn them all, or " * can_join
         return DataError(
             f"{rows.name} has {len(names)} columns of 0 and 1 ({_list(names)}), so a comment may have several "
-            f"labels; add {_OPTION} {quoted} to learn them all, or {_OPTION} {example}, or another, to learn one"
+            f"labels; add {learn_all}{_OPTION} {example}, or another, to learn one"
         )
     return DataError(
         f"the columns {_list(names)} of {rows.name} could all be the label; "

@@ -58,8 +58,8 @@ def of_values(values: Sequence[str | None], column: str, name: str) -> LabelSets
         ) from error
     if not shaped.are_several:
         raise DataError(
-            f"no row of {name} has several labels in the column {column}; omit --multilabel, or name another "
-            "column, or several columns of 0 and 1, with --label-column"
+            f"no row of {name} has several labels in the column {column}; name another column, or several "
+            "columns of 0 and 1, with --label-column, or learn its classes without --multilabel"
         )
     spellings: dict[str, Counter[str]] = {}
     for value, times in Counter(values).items():

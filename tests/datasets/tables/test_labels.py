@@ -88,6 +88,10 @@ ASKED: dict[str, tuple[dict[str, Sequence[str]], str]] = {
         {"toxic": FLAGS, "hate": ["0", "1"]},
         "mine.csv has 2 columns of 0 and 1 (toxic, hate), so a comment may have several labels; add "
         "--label-column toxic,hate to learn them all, or --label-column toxic, or another, to learn one"),
+    "names with commas cannot be joined": (
+        {"hate, severe": FLAGS, "rude": FLAGS, "mean": FLAGS},
+        "mine.csv has 3 columns of 0 and 1 (hate, severe, rude, mean), so a comment may have several labels; add "
+        '--label-column "hate, severe", or another, to learn one'),
     "only columns that describe": (
         {"user_id": ["1", "2"], "verified": ["0", "1"]},
         "mine.csv has the columns user_id, verified, none of which looks like a label; name it with --label-column"),

@@ -51,6 +51,22 @@ def test_losses_and_scores_are_those_of_the_cpu(
     assert found.predict_proba(TEXTS) == pytest.approx(expected.predict_proba(TEXTS), abs=off)
 
 
+@pytest.mark.parametrize("several", [Bert, Llama])
+def test_several_labels_are_learned_as_on_the_cpu(
+    several: Any, tiny_bert: Path, tiny_llama: Path
+) -> None:
+    weights = tiny_bert if several is Bert else tiny_llama
+    labels = np.column_stack([LABELS, np.array([1, 0, 1, 0] * 8)])
+    scores = [
+        several(device=device, classes=("a", "b"), multilabel=True)
+        .set_params(checkpoint=str(weights), precision="fp32", learning_rate=2e-3, epochs=2)
+        .fit(TEXTS, labels)
+        .predict_proba(TEXTS)
+        for device in ("cpu", "cuda")
+    ]
+    assert scores[1] == pytest.approx(scores[0], abs=0.02)
+
+
 def test_all_steps_and_scores_come_from_graphs(kind: Any, weights: Path, tmp_path: Path) -> None:
     model, _ = fitted(kind, weights, "cuda", "bf16")
     assert isinstance(model._recorder, graphs.CudaGraphs)
