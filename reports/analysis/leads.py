@@ -98,22 +98,20 @@ def guessing(run: Run) -> float:
 
 def of_constant(run: Run, deciding: Measure) -> float:
     """A figure that can decide, of the constant answer that is best by it."""
+    if class_names.of_labels(run):
+        labels = truth(run)
+        return deciding.value(constant_labels(deciding, labels), labels) or 0.0
     shares = class_shares(run)
     if deciding == metrics.SAVED_COST:
         return 0.0
     if deciding == metrics.F1:  # of flagging every comment
         return float(2 * shares[1] / (1 + shares[1]))
-    if deciding == metrics.MICRO_F1:
-        return _guessed_micro_f1(shares)
-    if deciding in (metrics.MACRO_F1, metrics.LABEL_F1):
+    if deciding == metrics.MACRO_F1:
         present = shares[shares > 0]
-        f1 = 2 * present / (1 + present)
-        # Every comment can have one class, or all labels.
-        most = f1.sum() if deciding == metrics.LABEL_F1 else f1.max(initial=0.0)
-        return float(most / max(len(present), 1))
+        return float((2 * present / (1 + present)).max() / len(present))
     if deciding == metrics.AVERAGE_PRECISION:
         return float(shares[1])
-    if deciding in (metrics.ACCURACY, metrics.SUBSET_ACCURACY):
+    if deciding == metrics.ACCURACY:
         return metrics.majority_accuracy(truth(run))
     return 1 / int(np.count_nonzero(shares))
 
@@ -207,14 +205,29 @@ def of_figures(values: Sequence[Numbers], drawn: Sequence[Vector], labels: Truth
     return Lead(value, Spread.of(over_comments, values), len(labels))
 
 
-def _guessed_micro_f1(shares: Vector) -> float:
-    """Of the best set of labels for every comment: the most frequent ones, as many as pay.
+def constant_labels(deciding: Measure, labels: Truth) -> Probabilities:
+    """The same set of labels for every comment, the best one by a figure.
+
+    For macro F1 it is all labels: one that is never predicted counts as 0. For micro F1 it is the most frequent
+    labels, as many as pay; for subset accuracy the most common set; for a ROC AUC any.
 
     Args:
-        shares: of the comments with each label.
+        labels: 0 and 1, shape (n, labels).
+
+    Returns:
+        The same shape.
     """
-    hits = np.cumsum(np.sort(shares)[::-1])
-    return float((2 * hits / (np.arange(1, len(shares) + 1) + shares.sum())).max())
+    with_label = np.asarray(labels).mean(axis=0)
+    answer = np.ones(len(with_label))
+    if deciding == metrics.MICRO_F1:
+        order = np.argsort(-with_label, kind="stable")
+        sizes = np.arange(1, len(order) + 1)
+        f1 = 2 * np.cumsum(with_label[order]) / (sizes + with_label.sum())
+        answer[order[f1.argmax() + 1 :]] = 0
+    if deciding == metrics.SUBSET_ACCURACY:
+        sets, times = np.unique(labels, axis=0, return_counts=True)
+        answer = sets[times.argmax()].astype(np.float64)
+    return np.tile(answer, (len(labels), 1))
 
 
 def _of_one(labels: Truth) -> float:

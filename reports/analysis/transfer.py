@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from worthit.bench.saved.data import Data, OutOfDomainData, Part
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis import bootstrap, metrics, task
+from worthit.reports.analysis import bootstrap, leads, metrics, task
 from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.metrics import Measure
 from worthit.reports.analysis.paired_tests import (
@@ -26,6 +26,7 @@ from worthit.reports.analysis.paired_tests import (
 from worthit.reports.analysis.ranking_curve import Matrix, Vector
 from worthit.reports.analysis.run_view import by_model
 from worthit.reports.text import class_names
+from worthit.reports.text.class_names import Truth
 
 TOO_FEW_CLASSES = "fewer than two classes are in both sets"
 
@@ -76,23 +77,33 @@ class Transfers:
 class _Comments:
     """The comments of one set that are compared, with their resamples."""
 
-    labels: tuple[int, ...]
-    rows: npt.NDArray[np.bool_]
+    labels: Truth
+    chosen: tuple[
+        npt.NDArray[np.bool_], npt.NDArray[np.int64] | None
+    ]  # rows, and columns of several labels
     resamples: Matrix
     data: Data
 
     @classmethod
     def of(cls, part: Part, common: Sequence[int], data: Data, seed: int) -> "_Comments":
-        rows = np.isin(part.labels, common)
-        labels = tuple(np.asarray(part.labels)[rows].tolist())
-        return cls(labels, rows, bootstrap.counts(len(labels), seed=seed), data)
+        truth = class_names.truth(data, part)
+        resamples = bootstrap.counts
+        if data.multilabel:
+            every, columns = np.ones(len(truth), np.bool_), np.asarray(common)
+            return cls(truth[:, columns], (every, columns), resamples(len(truth), seed=seed), data)
+        rows = np.isin(truth, common)
+        return cls(truth[rows], (rows, None), resamples(int(rows.sum()), seed=seed), data)
 
     def scores(self, flat: Sequence[float]) -> class_names.Probabilities:
-        return class_names.probabilities(self.data, flat)[self.rows]
+        rows, columns = self.chosen
+        found = class_names.probabilities(self.data, flat)[rows]
+        return found if columns is None else found[:, columns]
 
 
 def measure(run: Run) -> Measure:
-    """What is compared: accuracy if both sets are balanced, else balanced accuracy."""
+    """What is compared: accuracy if both sets are balanced, else balanced accuracy; of labels what decides."""
+    if class_names.of_labels(run):
+        return task.ranking(run)
     if run.data.balanced:
         return metrics.ACCURACY
     return metrics.BALANCED_ACCURACY if class_names.of_two(run) else metrics.MACRO_RECALL
@@ -102,28 +113,43 @@ def auc_measure(run: Run) -> Measure:
     return task.of(run).auc
 
 
-def guessing(run: Run, labels: Sequence[int]) -> float:
-    """`measure` of a constant answer."""
+def guessing(run: Run, other: OutOfDomainData) -> float:
+    """`measure` of a constant answer to the comments of a set that are compared."""
+    labels = _Comments.of(other.part, common_classes(run, other), run.data, _SEED).labels
+    if labels.ndim == 2:
+        return measure(run).value(leads.constant_labels(measure(run), labels), labels) or 0.0
     if run.data.balanced:
         return metrics.majority_accuracy(labels)
-    return 1 / max(len(set(labels)), 1)
+    return 1 / max(len(np.unique(labels)), 1)
 
 
 def common_classes(run: Run, other: OutOfDomainData) -> list[int]:
-    """The classes of which both test sets have comments."""
+    """The classes of which both test sets have comments, or labels that some of the comments of each have."""
+    if run.data.multilabel:
+        sets = [class_names.truth(run.data, part) for part in (run.data.test, other.part)]
+        mixed = [np.ptp(labels, axis=0) > 0 for labels in sets if len(labels)]
+        return np.flatnonzero(np.all(mixed, axis=0)).tolist() if len(mixed) == 2 else []
     return sorted({*run.data.test.labels} & {*other.part.labels})
 
 
+def comparable(run: Run, common: Sequence[int]) -> bool:
+    """True if enough classes, or labels, are in both sets to compare models by."""
+    return len(common) >= (1 if run.data.multilabel else 2)
+
+
+def too_few(run: Run) -> str:
+    """Why nothing is compared if it is not `comparable`."""
+    return "no label is in both sets" if run.data.multilabel else TOO_FEW_CLASSES
+
+
 def transfers(run: Run) -> Transfers:
-    """Each model, by its first seed, on each out-of-domain set with scores; none for several labels."""
-    if class_names.of_labels(run):
-        return Transfers((), {})
+    """Each model, by its first seed, on each out-of-domain set with scores."""
     results, pairs = [], {}
     for other in run.data.out_of_domain:
         cells = [cells[0] for cells in by_model(run).values()]
         scores = {cell.name: flat for cell in cells if (flat := _scores(cell, other)) is not None}
         results += list(_results(run, other, [cell for cell in cells if cell.name in scores]))
-        labels = np.asarray(other.part.labels, np.int64)
+        labels = class_names.truth(run.data, other.part)
         resamples = bootstrap.counts(len(labels))
         trainings = {
             models[0].name: [
@@ -145,14 +171,14 @@ def _scores(cell: CellRecord, other: OutOfDomainData) -> tuple[float, ...] | Non
 
 def _results(run: Run, other: OutOfDomainData, cells: Sequence[CellRecord]) -> Iterator[Transfer]:
     common = common_classes(run, other)
-    if len(common) < 2:
-        unknown = Estimate(None, reason=TOO_FEW_CLASSES)
+    if not comparable(run, common):
+        unknown = Estimate(None, reason=too_few(run))
         for cell in cells:
             yield Transfer(other, cell, unknown, unknown, None, None, None, None, False)
         return
     here = _Comments.of(other.part, common, run.data, _SEED)
     in_domain = _Comments.of(run.data.test, common, run.data, 0)
-    chance = _chance(run, here)
+    chance = _chance(run, other, here)
     for cell in cells:
         yield _transfer(run, other, cell, here, in_domain, chance)
 
@@ -181,8 +207,8 @@ def _transfer(
         return bootstrap.estimate(value, drawn[which]), value_in_domain, drop
 
     share, area = measure(run), auc_measure(run)
-    leads = (drawn[share] - chance, drawn[area] - 0.5)
-    beats = any(np.nanquantile(lead, 0.025) > _EQUAL for lead in leads)
+    over_chance = (drawn[share] - chance, drawn[area] - 0.5)
+    beats = any(np.nanquantile(lead, 0.025) > _EQUAL for lead in over_chance)
     (share_here, share_in_domain, share_drop), (auc, auc_in_domain, auc_drop) = (
         compare(share),
         compare(area),
@@ -192,12 +218,15 @@ def _transfer(
     )
 
 
-def _chance(run: Run, here: _Comments) -> Vector | float:
+def _chance(run: Run, other: OutOfDomainData, here: _Comments) -> Vector | float:
     """`guessing` in each resample: one that lacks a rare class is easier to guess."""
+    if here.labels.ndim == 2:
+        constant = leads.constant_labels(measure(run), here.labels)
+        return metrics.resampled(here.resamples, here.labels, constant)[measure(run)]
     if run.data.balanced:
-        return guessing(run, here.labels)
+        return guessing(run, other)
     truth = np.asarray(here.labels)
-    present = [here.resamples[truth == label].any(axis=0) for label in {*here.labels}]
+    present = [here.resamples[truth == label].any(axis=0) for label in np.unique(truth)]
     chance: Vector = 1 / np.sum(present, axis=0)
     return chance
 

@@ -10,12 +10,13 @@ from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.paired_tests import Difference
 from worthit.reports.analysis.run_view import name
 from worthit.reports.analysis.transfer import (
-    TOO_FEW_CLASSES,
     Transfer,
     auc_measure,
     common_classes,
+    comparable,
     guessing,
     measure,
+    too_few,
 )
 from worthit.reports.sections import seeds
 from worthit.reports.sections.glossary import link
@@ -31,7 +32,7 @@ _MOST_CLASSES = 6  # named in a sentence
 def section(analysis: Analysis) -> list[str]:
     """A table for each out-of-domain set; nothing without one."""
     sets = analysis.run.data.out_of_domain
-    if not sets or class_names.of_labels(analysis.run):
+    if not sets:
         return []
     if not analysis.transfers.results:
         return [HEADING, "No model has scores for these comments in this run."]
@@ -65,7 +66,7 @@ def _of_set(analysis: Analysis, other: OutOfDomainData) -> Iterator[str]:
     run = analysis.run
     yield f"### {other.name}"
     yield (
-        f"{len(other.part.labels):,} {link('out-of-domain')} comments, {_counts(run, other)} "
+        f"{len(other.part.ids):,} {link('out-of-domain')} comments, {_counts(run, other)} "
         f"({other.citation}){_selection(run, other)}{_lengths(run, other)}.{_guessing(run, other)}"
         f"{_seeds(analysis)}{_missing_classes(run, other)}"
     )
@@ -86,8 +87,8 @@ def _of_set(analysis: Analysis, other: OutOfDomainData) -> Iterator[str]:
 def _counts(run: Run, other: OutOfDomainData) -> str:
     if class_names.of_two(run):
         return f"{sum(other.part.labels):,} of them {class_names.positive(run)}"
-    counts = np.bincount(other.part.labels, minlength=len(run.data.classes))
-    names = class_names.names(run.data)
+    truth, names = class_names.truth(run.data, other.part), class_names.names(run.data)
+    counts = np.bincount(truth, minlength=len(names)) if truth.ndim == 1 else truth.sum(axis=0)
     return _first([f"{counts[label]:,} {names[label]}" for label in np.flatnonzero(counts)])
 
 
@@ -104,7 +105,8 @@ def _selection(run: Run, other: OutOfDomainData) -> str:
         for before, after, step in zip(counts[:-2], counts[1:-1], other.steps[1:-1], strict=True)
         if after < before
     ]
-    how = "the same number of each class" if run.data.balanced else "with their own class shares"
+    own = f"with their own {'label' if run.data.multilabel else 'class'} shares"
+    how = "the same number of each class" if run.data.balanced else own
     drawn = f"drawn from {counts[-2]:,}, {how}, at most as many as in the in-domain test set"
     return "".join(f"; {part}" for part in (*omitted, drawn))
 
@@ -115,10 +117,9 @@ def _lengths(run: Run, other: OutOfDomainData) -> str:
 
 
 def _guessing(run: Run, other: OutOfDomainData) -> str:
-    common = common_classes(run, other)
-    if len(common) < 2:
+    if not comparable(run, common_classes(run, other)):
         return ""
-    chance = guessing(run, [label for label in other.part.labels if label in common])
+    chance = guessing(run, other)
     return f" Guessing gives {percent(chance)} and a ROC AUC of 0.5."
 
 
@@ -129,6 +130,11 @@ def _seeds(analysis: Analysis) -> str:
 
 def _missing_classes(run: Run, other: OutOfDomainData) -> str:
     names = class_names.names(run.data)
+    if run.data.multilabel:
+        common = common_classes(run, other)
+        left_out = [name for number, name in enumerate(names) if number not in common]
+        text = f" Left out: {_first(left_out)}, which all or none of the comments of one set have."
+        return text * bool(left_out)
     here, in_domain = {*other.part.labels}, {*run.data.test.labels}
     text = ""
     if in_domain - here:
@@ -151,18 +157,18 @@ def _row(run: Run, result: Transfer, notes: Footnotes) -> list[str]:
         name(run, result.cell),
         estimate(result.share, percent, notes),
         "n/a" if in_domain is None else percent(in_domain),
-        *_difference(result.share_drop, points, notes),
+        *_difference(run, result.share_drop, points, notes),
         estimate(result.auc, "{:.3f}".format, notes),
         "n/a" if in_domain_auc is None else f"{in_domain_auc:.3f}",
-        *_difference(result.auc_drop, "{:+.3f}".format, notes),
+        *_difference(run, result.auc_drop, "{:+.3f}".format, notes),
     ]
 
 
 def _difference(
-    drop: Difference | None, number: Callable[[float], str], notes: Footnotes
+    run: Run, drop: Difference | None, number: Callable[[float], str], notes: Footnotes
 ) -> list[str]:
     if drop is None:
-        return [notes.missing(TOO_FEW_CLASSES)] * 2
+        return [notes.missing(too_few(run))] * 2
     return [with_interval(drop, number), p_value(drop.p, bold=drop.is_significant)]
 
 
@@ -171,6 +177,7 @@ def _significant_pairs(analysis: Analysis, other: OutOfDomainData) -> Iterator[s
     if not pairs:
         return
     names = {cell.name: name(analysis.run, cell) for cell in analysis.run.cells}
+    by = " by subset accuracy" * class_names.of_labels(analysis.run)
     better = []
     for pair in pairs:
         if pair.accuracy.is_significant:
@@ -179,6 +186,6 @@ def _significant_pairs(analysis: Analysis, other: OutOfDomainData) -> Iterator[s
                 f"{names[lead.first]} over {names[lead.second]} by {100 * lead.accuracy.value:.1f} points"
             )
     yield (
-        f"{link('statistically significant', 'Significantly')} more accurate on these comments, in "
+        f"{link('statistically significant', 'Significantly')} more accurate{by} on these comments, in "
         f"{len(better)} of {len(pairs)} pair{'s' * (len(pairs) > 1)}{': ' if better else ''}{'; '.join(better)}."
     )

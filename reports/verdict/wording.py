@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved.data import OutOfDomainData
 from worthit.bench.saved.record import CellRecord, Run, significant
@@ -15,10 +17,12 @@ from worthit.reports.analysis import (
     metrics,
     prices,
     run_view,
+    task,
     transfer,
 )
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.leads import Standing
+from worthit.reports.analysis.objective import class_shares
 from worthit.reports.analysis.paired_tests import between
 from worthit.reports.text.format import joined, percent, points, with_interval
 from worthit.reports.verdict import amounts, languages
@@ -253,8 +257,9 @@ def _on_set(case: Case, other: OutOfDomainData, rival: CellRecord) -> str:
     if result is None or result.share.value is None:
         return ""
     common = len(transfer.common_classes(case.run, other))
-    in_domain = len({*case.run.data.test.labels})
-    fewer = "" if common == in_domain else f", with {common} of the {in_domain} classes"
+    in_domain = int(np.count_nonzero(class_shares(case.run)))
+    what = "labels" if case.run.data.multilabel else "classes"
+    fewer = "" if common == in_domain else f", with {common} of the {in_domain} {what}"
     heading = transfer.measure(case.run).heading
     text = (
         f"On the out-of-domain set {other.name}{fewer}, {case.name(case.llm)} has "
@@ -268,7 +273,10 @@ def _on_set(case: Case, other: OutOfDomainData, rival: CellRecord) -> str:
     over = between(transfers.pairs[other.name], case.llm.name, rival.name).accuracy
     pair = (case.llm, rival)
     all_seeds = " over all seeds" * any(len(run_view.trainings(case.run, one)) > 1 for one in pair)
-    return f"{text}: in accuracy{all_seeds}, a difference of {with_interval(over, points)} points."
+    accuracy = task.of(case.run).correct.heading
+    return (
+        f"{text}: in {accuracy}{all_seeds}, a difference of {with_interval(over, points)} points."
+    )
 
 
 def _untuned(case: Case) -> str:

@@ -5,11 +5,13 @@ import functools
 
 import numpy as np
 import pytest
+from sklearn import metrics as reference
 
-from tests import multiclass_runs, multilabel_runs
-from tests.rendering import render
+from tests import factories, multiclass_runs, multilabel_runs
+from tests.rendering import render, section
 from worthit.bench.saved import record
 from worthit.datasets.errors import RunError
+from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.cli import comments
 from worthit.reports.compare import repeat
 from worthit.reports.compare.compare import compare
@@ -49,18 +51,18 @@ def test_macro_f1_leads_verdict_and_results() -> None:
 
 
 def test_each_label_has_f1_and_roc_auc_with_intervals() -> None:
-    section = report().split("## By label")[1].split("## Where")[0]
+    text = report().split("## By label")[1].split("## Where")[0]
     matrix = multilabel_runs.matrix(MADE.data.test, 3)
-    rows = [line for line in section.split("\n") if line.startswith("| threat")]
+    rows = [line for line in text.split("\n") if line.startswith("| threat")]
     assert len(rows) == 2
     assert all(f"{matrix[:, 2].sum():,} |" in row and row.count(" to ") == 3 for row in rows)
 
 
 def test_a_label_without_test_comments_is_not_available() -> None:
-    section = report_without(1).split("## By label")[1].split("## Where")[0]
-    (f1, auc) = (line for line in section.split("\n") if line.startswith("| insult"))
+    text = report_without(1).split("## By label")[1].split("## Where")[0]
+    (f1, auc) = (line for line in text.split("\n") if line.startswith("| insult"))
     assert f1.count("n/a [1]") == auc.count("n/a [1]") == 3
-    assert section.count("[1] no test comment has this label") == 2
+    assert text.count("[1] no test comment has this label") == 2
 
 
 def test_macro_figures_say_over_how_many_labels_they_are() -> None:
@@ -126,3 +128,46 @@ def test_another_figure_can_decide(objective: str) -> None:
     text = render(made)
     assert f"points of {heading}" in text.split("## Results")[0]
     assert f"{heading[0].upper()}{heading[1:]} differs" in text
+
+
+def also_tested(labels: multilabel_runs.Labels) -> record.Run:
+    """A run that was also tested on out-of-domain comments with these labels."""
+    part = multilabel_runs.part(labels)
+    other = factories.out_of_domain(
+        part,
+        classes=multilabel_runs.THREE,
+        mapped_to=multilabel_runs.THREE,
+        steps=factories.steps(("read", "tested on"), len(labels), *labels.sum(axis=0).tolist()),
+    )
+    cells = []
+    for number, cell in enumerate(MADE.cells):
+        flat = multilabel_runs.flat(multilabel_runs.draw_scores(labels, 2.5, number))
+        assert cell.quality is not None
+        scores = (record.OutOfDomainScores(other.name, flat),)
+        quality = dataclasses.replace(cell.quality, out_of_domain=scores)
+        cells.append(dataclasses.replace(cell, quality=quality))
+    data = dataclasses.replace(MADE.data, out_of_domain=(other,))
+    return dataclasses.replace(MADE, data=data, cells=tuple(cells))
+
+
+def test_out_of_domain_comments_are_compared_by_the_labels_of_both_sets() -> None:
+    labels = multilabel_runs.draw_labels(200, seed=7)
+    labels[:, 2] = 0
+    made = also_tested(labels)
+    text = section(made, "Out-of-domain comments")
+    assert "| macro F1, out-of-domain" in text.replace("  ", "")
+    assert f"{labels[:, 0].sum():,} toxic, {labels[:, 1].sum():,} insult" in text
+    assert "Left out: threat, which all or none of the comments of one set have." in text
+    found = Analysis.of(made)
+    (first, *_) = found.transfers.results
+    cell = first.cell
+    assert cell.quality is not None
+    own = np.reshape(cell.quality.out_of_domain[0].probabilities, (-1, 3))[:, :2]
+    assert first.share.value == pytest.approx(
+        reference.f1_score(labels[:, :2], own >= 0.5, average="macro")
+    )
+
+
+def test_sets_without_a_common_label_are_not_compared() -> None:
+    made = also_tested(np.zeros((60, 3), np.int64))
+    assert "no label is in both sets" in section(made, "Out-of-domain comments")
