@@ -296,6 +296,21 @@ def test_quotes_around_several_rows_are_part_of_their_texts(tmp_path: Path) -> N
     assert whole.read(path).table["text"].to_pylist() == texts
 
 
+def test_lines_below_a_single_name_are_texts_with_their_commas(tmp_path: Path) -> None:
+    texts = [f"a text, or {'so, ' * (i % 3)}number {i}" for i in range(9)]
+    path = written(tmp_path, "a.csv", "text\n" + "".join(f"{text}\n" for text in texts))
+    assert whole.read(path).table.to_pydict() == {"text": texts}
+    assert whole.read(path).notes == ("each line of a.csv below the header is read as a text",)
+
+
+def test_of_several_arrays_the_one_with_texts_is_read(tmp_path: Path) -> None:
+    rows = [{"text": text, "intent": label} for text, label in ROWS]
+    document = {"intents": [{"name": "up"}, {"name": "down"}], "utterances": rows}
+    path = written(tmp_path, "a.json", json.dumps(document))
+    assert both(path, Reading(), "text", "intent") == ROWS
+    assert whole.read(path).notes == ("the rows of a.json are those under 'utterances'",)
+
+
 def test_texts_under_their_class_are_read(tmp_path: Path) -> None:
     path = written(tmp_path, "a.json", json.dumps({"up": TEXTS[::2], "down": TEXTS[1::2][:5]}))
     rows = [*((text, "up") for text in TEXTS[::2]), *((text, "down") for text in TEXTS[1::2][:5])]
