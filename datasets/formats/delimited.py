@@ -248,7 +248,9 @@ class Delimited:
 
     def _repairs(self, usual: str, reading: Reading) -> list[str]:
         notes = []
-        if self._dialect.delimiter != usual and reading.delimiter is None:
+        if self._dialect.delimiter == dialect.WHOLE_LINES:
+            notes.append(f"each line of {self._name} below the header is read as a text")
+        elif self._dialect.delimiter != usual and reading.delimiter is None:
             notes.append(f"{self._name} is separated by {self._dialect.word}")
         if self._dialect.skip:
             lines = "1 line is" if self._dialect.skip == 1 else f"{self._dialect.skip} lines are"

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from worthit.datasets.formats.header import is_usual_name
+
 #: delimiter → its name
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 SAMPLE_LINES = 512
@@ -19,6 +21,8 @@ _LONGEST_FIELD = 1 << 26
 _EXCEL_SEPARATOR = re.compile(r'"?sep=([^\r\n])"?[\r\n]+', re.IGNORECASE)
 CONSISTENT = 0.9  # of the rows are as wide as the header
 _NEARLY = 0.05
+#: a delimiter that no text has, for lines that are each a text
+WHOLE_LINES = "\x1e"
 _RARE = ("^", "~", "¦", "§", "\x01", "\x1f")  # \x01 is Hive's
 _PLAINLY, _FEWEST_LINES = 0.98, 5
 
@@ -136,7 +140,10 @@ def _fit(lines: Sequence[str], dialect: Dialect, is_all: bool) -> Fit:
 
 
 def _delimiter(lines: Sequence[str], usual: str, *, is_all: bool) -> str:
-    """The delimiter that splits all rows as it splits the header; the usual one if it does as well."""
+    """The delimiter that splits all rows as it splits the header; the usual one if it does as well.
+
+    `WHOLE_LINES` if there is none and the header is one usual name: texts with commas below `text`.
+    """
     fits = {delimiter: fit(lines, delimiter, is_all=is_all) for delimiter in (usual, *DELIMITERS)}
     fitting = [delimiter for delimiter in fits if fits[delimiter].fits]
     if fitting:
@@ -152,6 +159,8 @@ def _delimiter(lines: Sequence[str], usual: str, *, is_all: bool) -> str:
         return rare
     if regular:
         return max(regular, key=lambda delimiter: fits[delimiter].usual_share)
+    if lines and is_usual_name(lines[0]):
+        return WHOLE_LINES
     return max(fits, key=lambda delimiter: fits[delimiter].width)
 
 

@@ -137,6 +137,10 @@ def judge(cells: Sequence[str], rows: Sequence[Row]) -> bool | None:
     return None
 
 
+def is_usual_name(cell: str) -> bool:
+    return _bare(cell) in _USUAL
+
+
 def _bare(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold())
 

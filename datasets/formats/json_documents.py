@@ -164,8 +164,14 @@ def _by_class(document: Mapping[str, Any]) -> list[Row]:
 
 
 def _without_descriptions(found: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """The arrays of rows with texts, if others describe columns or classes."""
     rows = {key: table for key, table in found.items() if key.split(".")[-1] not in _DESCRIPTIONS}
-    return rows or found
+    texts = {key: table for key, table in rows.items() if any(map(_has_text, table[:_MANY_TEXTS]))}
+    return texts or rows or found
+
+
+def _has_text(row: Row) -> bool:
+    return any(isinstance(value, str) and value.count(" ") > 1 for value in row.values())
 
 
 def _are_lists(value: Any) -> bool:

@@ -102,7 +102,7 @@ def _files(path: Path, choices: Choices) -> list[_Sided]:
 def _in_folder(folder: Path, choices: Choices) -> list[_Sided]:
     with files.readable(folder):
         present = sorted(file for file in folder.rglob("*") if _is_visible(file, folder))
-    if pairs := paired_files.find(present, choices.reading):
+    if pairs := paired_files.find(folder, present, choices.reading):
         return [*pairs]
     tables = sorted(file for file in present if _is_table(file))
     if all(file.suffix.lower() == ".txt" for file in tables) and (found := _texts(folder, present)):

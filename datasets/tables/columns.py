@@ -228,7 +228,7 @@ def require(rows: StringTable, column: str, option: str) -> None:
 
 
 def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
-    """The text column: by its name, else the one with the longest texts.
+    """The text column: by its name, else the one with the longest texts; rather not one of a single value.
 
     Only the first `HEAD_ROWS` rows are looked at, so that a stream gets the same answer.
 
@@ -243,12 +243,14 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
         and name not in rows.unusable
         and (not head.num_rows or head[name].null_count < head.num_rows)
     ]
-    if named := _known(free, _TEXTS):
-        return named[0]
-    lengths = {name: _mean_length(head, name) for name in free}
-    if not any(lengths.values()):
-        raise _none_usable(rows, _TEXTS, "can be the text; name it with --text-column")
-    return max(free, key=lambda name: lengths[name])
+    varied = [name for name in free if head.num_rows < _ENOUGH_ROWS or len(head[name].unique()) > 1]
+    for names in (varied, free):
+        if named := _known(names, _TEXTS):
+            return named[0]
+        lengths = {name: _mean_length(head, name) for name in names}
+        if any(lengths.values()):
+            return max(names, key=lambda name: lengths[name])
+    raise _none_usable(rows, _TEXTS, "can be the text; name it with --text-column")
 
 
 def _other_texts(rows: StringTable, text: str, taken: Collection[str | None]) -> list[str]:
@@ -266,10 +268,8 @@ def _other_texts(rows: StringTable, text: str, taken: Collection[str | None]) ->
 
 
 def _mean_length(table: pa.Table, name: str) -> float:
-    """In characters; 0 for numbers, and for a value that all rows have."""
+    """In characters; 0 for numbers."""
     values = table[name]
-    if len(values) >= _ENOUGH_ROWS and len(values.unique()) == 1:
-        return 0.0
     if usual(name) in label_column.KNOWN or bool(
         pc.all(pc.match_substring_regex(values, r"^[\d.,:/\s+-]*$")).as_py()
     ):

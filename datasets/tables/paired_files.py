@@ -1,6 +1,7 @@
 """Folders with texts and labels in two files, line by line or row by row.
 
-TweetEval has train_text.txt, train_labels.txt and mapping.txt; others have X_train.csv and y_train.csv.
+TweetEval has train_text.txt, train_labels.txt and mapping.txt, SNIPS has train/seq.in and train/label,
+others have X_train.csv and y_train.csv.
 """
 
 import re
@@ -18,7 +19,18 @@ from worthit.datasets.tables import class_files
 from worthit.datasets.tables.class_files import lines_of
 from worthit.datasets.tables.columns import side_in
 
-_TEXTS = ("text", "texts", "x", "data", "sentences", "tweets", "comments", "documents", "inputs")
+_TEXTS = (
+    "text",
+    "texts",
+    "x",
+    "data",
+    "sentences",
+    "tweets",
+    "comments",
+    "documents",
+    "inputs",
+    "seq",
+)
 _LABELS = ("label", "labels", "y", "target", "targets")
 _MAPPINGS = ("mapping.txt", "label_names.txt", "classes.txt", "labels_names.txt")
 
@@ -36,12 +48,18 @@ class PairedFiles:
         return [file for file in (self.texts, self.labels, self.names) if file]
 
 
-def find(files: Sequence[Path], reading: Reading) -> list[tuple[str | None, PairedFiles]]:
-    """The pairs of a folder, each with its side of the split."""
+def find(
+    root: Path, files: Sequence[Path], reading: Reading
+) -> list[tuple[str | None, PairedFiles]]:
+    """The pairs of a folder, each with its side of the split.
+
+    Args:
+        files: below the folder, at any depth.
+    """
     by_words = {(file.parent, _words(file)): file for file in files if _is_readable(file)}
     names = {file.parent: file for file in files if file.name.lower() in _MAPPINGS}
     return [
-        (side_in([labels.name]), PairedFiles(texts, labels, names.get(folder)))
+        (side_in(labels.relative_to(root).parts), PairedFiles(texts, labels, names.get(folder)))
         for (folder, words), labels in by_words.items()
         for texts in _partners(by_words, folder, words)
         if _is_of_lines(texts) or not class_files.has_label(texts, reading, by_values=False)
@@ -49,7 +67,7 @@ def find(files: Sequence[Path], reading: Reading) -> list[tuple[str | None, Pair
 
 
 def _is_readable(file: Path) -> bool:
-    return file.suffix.lower() in ("", ".txt", ".csv", ".tsv", ".labels", ".text")
+    return file.suffix.lower() in ("", ".txt", ".csv", ".tsv", ".labels", ".text", ".in")
 
 
 def _words(file: Path) -> tuple[str, ...]:

@@ -77,3 +77,13 @@ def test_a_table_with_labels_needs_no_other_file(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("text,label\n" + lines([f'"{text}",x' for text in TEXTS]))
     sided = table_source._files(tmp_path, NOTHING)
     assert [content for _, content in sided] == [tmp_path / "data.csv", tmp_path / "labels.csv"]
+
+
+def test_the_folders_of_snips_are_the_sides(tmp_path: Path) -> None:
+    for side in ("train", "test"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "seq.in").write_text(lines(TEXTS))
+        (tmp_path / side / "label").write_text(lines(["play", "rate", "book"] * 3))
+    found = read(tmp_path)
+    assert found.keys() == {"train", "test"}
+    assert found["train"].table["label"].to_pylist() == ["play", "rate", "book"] * 3

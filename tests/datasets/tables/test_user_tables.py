@@ -278,5 +278,5 @@ def test_other_columns_of_texts_are_said_to_be_left_out() -> None:
     assert find_columns(rows, Choices()).notes[0] == (
         "text column: premise (guessed, not hypothesis; --text-column changes it)"
     )
-    constant = whole.from_arrow("mine.csv", pa.table({**columns, "file": [texts[0] * 2] * 12}))
+    constant = whole.from_arrow("mine.csv", pa.table({"text": [texts[0] * 2] * 12, **columns}))
     assert find_columns(constant, Choices()).text == "premise"
