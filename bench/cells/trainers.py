@@ -38,9 +38,10 @@ def require(device: str, processes: int, most: int) -> None:
     """
     if processes <= most:
         return
+    several = "" if most == 1 else "s"
     has = {
-        "cpu": f"{most} physical cores that this process may use",
-        "cuda": f"{most} visible CUDA GPUs",
+        "cpu": f"{most} physical core{several} that this process may use",
+        "cuda": f"{most} visible CUDA GPU{several}",
     }
     raise DeviceError(
         f"{processes} processes cannot train on {device}, which has {has.get(device, 'one GPU')}; give "

@@ -18,6 +18,7 @@ from worthit.models import registry, user_model
 from worthit.models.contract import Classifier
 from worthit.models.lsa import LSA
 from worthit.models.transformer import padded_training
+from worthit.models.transformer.data_parallel import Split
 from worthit.models.transformer.finetuning import Recipe, finetune
 from worthit.models.user_model import weighting
 
@@ -97,7 +98,7 @@ def test_a_step_divides_weighted_losses_by_its_comments() -> None:
 
 def test_a_step_without_the_rare_class_counts_less() -> None:
     """Else the classes of the whole training would not count the same."""
-    steps = [np.array([0, 1]), np.array([2, 3])]
+    steps = [Split().part(rows) for rows in (np.array([0, 1]), np.array([2, 3]))]
     _, weights = padded_training._targets(steps, LABELS, WEIGHTS, 3)
     assert weights == pytest.approx(np.array([[1 / 3, 1 / 3, 0], [1 / 3, 1, 0]]))
     _, same = padded_training._targets(steps, LABELS, None, 3)
