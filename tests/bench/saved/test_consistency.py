@@ -244,8 +244,8 @@ DAMAGES: list[tuple[Callable[[Any], object], str]] = [
     ),
     (
         lambda raw: raw["options"].update({"--budget": "accuracy=90"}),
-        "--budget gives accuracy the limit '90'; it takes a number above 0 and up to 1: test accuracy, "
-        "from 0 to 1, at least",
+        "--budget gives accuracy the limit '90'; it takes a number above 0 and up to 1: test accuracy "
+        "(of several labels subset accuracy), from 0 to 1, at least",
     ),
 ]  # fmt: skip
 
