@@ -10,3 +10,8 @@ CONFUSION = "confusion matrix of"  # followed by the name of the cell
 
 #: a confusion matrix of more classes is not readable as a picture
 MOST_CLASSES_DRAWN = 20
+
+
+def frontier(ranked: str) -> str:
+    """The title of the frontier, by the figure that it ranks."""
+    return FRONTIER.replace("accuracy", ranked)

@@ -12,6 +12,7 @@ from pathlib import Path
 from worthit.bench.speed import record as speed_record
 from worthit.datasets.errors import RunError
 from worthit.reports import saved_runs
+from worthit.reports.analysis import task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.pictures import titles
 from worthit.reports.sections import machine, report, speed
@@ -77,7 +78,8 @@ def _results(root: Path, folder: Path, name: str) -> str:
         *report.results(analysis),
     ]
     if (report_folder / "frontier.png").exists():
-        paragraphs.append(f"![{titles.FRONTIER}]({link}/frontier.png)")
+        title = titles.frontier(task.ranking(run).heading)
+        paragraphs.append(f"![{title}]({link}/frontier.png)")
     return "\n\n".join(filter(None, paragraphs))
 
 

@@ -63,8 +63,8 @@ def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) ->
         pictures: title → file name beside the report.
     """
 
-    ranking = task.ranking(analysis.run).heading
-    frontier_picture = _images(pictures, titles.FRONTIER).replace("accuracy", ranking, 1)
+    title = titles.frontier(task.ranking(analysis.run).heading)
+    frontier_picture = _images(pictures, titles.FRONTIER).replace(titles.FRONTIER, title)
 
     def illustrated(section: list[str], *shown: str) -> list[str]:
         """A section with pictures below its heading and conclusion."""

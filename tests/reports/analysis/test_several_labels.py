@@ -147,6 +147,20 @@ def test_each_label_has_its_own_calibration_and_threshold() -> None:
     assert np.array_equal(answers, metrics.flagged(choice.decided(own)))
 
 
+def test_thresholds_of_macro_f1_have_the_highest_expected_f1_of_each_label() -> None:
+    made = run(LABELS, SCORES)
+    choice = decisions.choose(made, made.cells[0], Objective.of(made))
+    calibrated = choice.calibrated(SCORES)
+    for one, own in zip(choice.by_label, calibrated.T, strict=True):
+
+        def expected_f1(threshold: float, own: np.ndarray = own) -> float:
+            called = own >= threshold
+            return float(2 * own[called].sum() / (called.sum() + own.sum()))
+
+        best = max(expected_f1(threshold) for threshold in own)
+        assert expected_f1(one.threshold) == pytest.approx(best)
+
+
 def test_a_label_of_no_validation_comment_keeps_its_scores() -> None:
     labels = LABELS * np.array([1, 1, 0])
     choice = decisions.choose(made := run(labels, SCORES), made.cells[0], Objective.of(made))
