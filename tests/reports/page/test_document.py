@@ -98,10 +98,10 @@ def contrast(one: str, other: str) -> float:
 
 def test_text_and_marks_contrast_with_both_backgrounds() -> None:
     """WCAG 2.2: 4.5 to 1 for text, 3 to 1 for borders and marks."""
-    css = dict(
-        (name, colours)
+    css = {
+        name: colours
         for name, *colours in re.findall(r"--(\S+): light-dark\((#\w+), (#\w+)\)", page_file("page.css"))
-    )  # fmt: skip
+    }  # fmt: skip
     for theme in (0, 1):
         for name, least in {"ink": 4.5, "muted": 4.5, "accent": 4.5, "edge": 3.0}.items():
             for back in ("paper", "back"):
