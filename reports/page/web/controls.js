@@ -25,35 +25,35 @@ function axisControl(name, title) {
     return element("option", {
       value: spec.key, selected: spec.key === view[name].key,
       disabled: Boolean(absent) && !isPrice, title: absent || null,
-    }, text); // prettier-ignore
+    }, text);
   });
   const select = element("select", { id: `axis-${name}`, onchange: () => choose() }, options);
   const log = element("input", {
     type: "checkbox", id: `log-${name}`, checked: view[name].isLog, onchange: () => choose(),
-  }); // prettier-ignore
+  });
   function choose() {
     view[name] = { key: select.value, isLog: log.checked };
     redraw();
   }
   return element("div", { class: "axis" },
     element("label", { for: `axis-${name}` }, title), select,
-    element("label", { class: "check" }, log, "log")); // prettier-ignore
+    element("label", { class: "check" }, log, "log"));
 }
 
 /* Check boxes that are the legend too. */
 function filters() {
   const groups = [filterGroup("Models", "models", MODELS, (name, index) => [
     hasRuns ? "●" : ofCycle(SYMBOL_SIGNS, index), index, name,
-  ])]; // prettier-ignore
+  ])];
   if (DEVICES.length > 1) {
     groups.push(filterGroup("Devices", "devices", DEVICES, (name, index) => [
       hasRuns ? "" : ofCycle(SYMBOL_SIGNS, index), null, name,
-    ])); // prettier-ignore
+    ]));
   }
   if (hasRuns) {
     groups.push(filterGroup("Runs", "runs", DATA.runs.map((_, index) => index), (index) => [
       signsOfRun(index), null, `${letter(index)}: ${DATA.runs[index].id}, ${DATA.runs[index].machine}`,
-    ])); // prettier-ignore
+    ]));
   }
   return groups;
 }
@@ -72,7 +72,7 @@ function filterGroup(title, kind, values, describe) {
         view.hidden[kind][event.target.checked ? "delete" : "add"](value);
         redraw();
       },
-    }); // prettier-ignore
+    });
     const swatch = element("span", { class: "swatch", "aria-hidden": "true", "data-hue": hue }, sign);
     return element("label", { class: "check" }, box, swatch, text);
   });
@@ -103,11 +103,11 @@ function limitControl(spec) {
   const slider = element("input", {
     type: "range", id: `${id}-slider`, min: 0, max: STEPS, step: 1, disabled: Boolean(reason),
     "aria-label": `${spec.heading}, ${words}`, oninput: () => change(valueAt(Number(slider.value))),
-  }); // prettier-ignore
+  });
   const number = element("input", {
     type: "number", id, min: 0, step: "any", placeholder: "no limit", disabled: Boolean(reason),
     oninput: () => change(number.value === "" ? null : Number(number.value) / scale, true),
-  }); // prettier-ignore
+  });
   const unit = spec.percent ? ", %" : "";
 
   function valueAt(position) {
@@ -147,7 +147,7 @@ function limitControl(spec) {
   return element("div", { class: reason ? "limit off" : "limit" },
     element("label", { for: id }, `${spec.heading}${unit}`),
     element("span", { class: "words" }, words), number, slider,
-    reason ? element("p", { class: "note" }, `Not available: ${reason}`) : []); // prettier-ignore
+    reason ? note(`Not available: ${reason}`) : []);
 }
 
 /* From the least to the largest value of all models, with a little room. */
@@ -190,13 +190,15 @@ function machineInputs(runIndex) {
       prices.machine_per_hour = value;
     }),
     ...parts.map((part) => {
-      const title = part === "core" ? `or an hour of one CPU core${of}` : `and of its ${part} accelerator${of}`;
-      return numberField(`part-${runIndex}-${part}`, title, prices.part_per_hour[part] ?? null, 0, (value) => {
+      const isCore = part === "core";
+      const title = isCore ? `or an hour of one CPU core${of}` : `and of its ${part} accelerator${of}`;
+      const price = prices.part_per_hour[part] ?? null;
+      return numberField(`part-${runIndex}-${part}`, title, price, 0, (value) => {
         if (value === null) delete prices.part_per_hour[part];
         else prices.part_per_hour[part] = value;
       });
     }),
-  ]; // prettier-ignore
+  ];
 }
 
 function numberField(id, title, value, min, change) {
@@ -210,7 +212,7 @@ function numberField(id, title, value, min, change) {
       buildLimits();
       redraw();
     },
-  }); // prettier-ignore
+  });
   return element("div", { class: "field" }, element("label", { for: id }, title), input);
 }
 
@@ -230,7 +232,7 @@ function listRemaining() {
   const names = within.map(({ one }) => one.label).join(", ");
   const text = view.limits.size
     ? `${within.length} of ${judged.length} models stay within all limits${names && `: ${names}`}.`
-    : `No limit is set: all ${judged.length} models remain.`;
+    : `No limit is set; models shown: ${judged.length}.`;
   clearTimeout(announcement);
   announcement = setTimeout(() => {
     byId("remaining").textContent = text;
@@ -241,7 +243,7 @@ function listRemaining() {
     element("ul", { class: `models ${kind}`, "data-kind": kind }, found.map(({ one, reasons }) =>
       element("li", {}, modelSign(one), element("span", {}, one.label,
         reasons.length ? element("span", { class: "reason" }, reasons.join(". ")) : [])))),
-  ])); // prettier-ignore
+  ]));
 }
 
 function modelSign(one) {

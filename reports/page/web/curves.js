@@ -12,24 +12,25 @@ function drawLearning() {
   if (!byId("learning-accuracy")) {
     fill("learning",
       element("div", { class: "pair" },
-        element("div", { id: "learning-accuracy", class: "plot", role: "img", "aria-label": "Plot of accuracy by training comments; the table below has the same figures" }),
-        element("div", { id: "learning-time", class: "plot", role: "img", "aria-label": "Plot of training time by training comments; the table below has the same figures" })),
-      element("p", { class: "note" }, "Test accuracy of the models’ own answers, with 95 % intervals, on the same test comments."),
-      element("details", {}, element("summary", {}, "The curves as a table"), element("div", { id: "learning-table" }))); // prettier-ignore
+        plotElement("learning-accuracy", "accuracy by training comments"),
+        plotElement("learning-time", "training time by training comments")),
+      note("Test accuracy of the models’ own answers, with 95 % intervals, on the same test comments."),
+      folded("The curves as a table", element("div", { id: "learning-table" })));
   }
-  const sizes = [...new Set(visible.flatMap(({ points }) => points.map((point) => point.comments)))].sort((a, b) => a - b);
+  const points = visible.flatMap((curve) => curve.points);
+  const sizes = [...new Set(points.map((point) => point.comments))].sort((a, b) => a - b);
   const across = logAxis("training comments (log)", sizes[0] ?? 1, sizes.at(-1) ?? 10, {
     tickvals: sizes, ticktext: sizes.map((size) => size.toLocaleString("en-US")),
-  }); // prettier-ignore
-  const shares = visible.flatMap(({ points }) => points.flatMap(({ accuracy }) => [100 * accuracy.low, 100 * accuracy.high]));
-  const seconds = visible.flatMap(({ points }) => points.map((point) => point.train_s.value)).filter((value) => value > 0);
+  });
+  const shares = points.flatMap(({ accuracy }) => [100 * accuracy.low, 100 * accuracy.high]);
+  const seconds = points.map((point) => point.train_s.value).filter((value) => value > 0);
   const lines = (key, scale) => visible.map((curve) => curveTrace(curve, key, scale));
   draw("learning-accuracy", lines("accuracy", 100), layout({
     height: 320, showlegend: true, xaxis: across, yaxis: linearAxis("test accuracy, %", ...ends(shares)),
-  })); // prettier-ignore
+  }));
   draw("learning-time", lines("train_s", 1), layout({
     height: 320, showlegend: true, xaxis: across, yaxis: logAxis("training, s (log)", ...ends(seconds)),
-  })); // prettier-ignore
+  }));
   tableOfCurves(visible);
 }
 
@@ -68,7 +69,7 @@ function curveTrace({ label, points, one, runIndex }, key, scale) {
       nameIn(runIndex, label), `${point.comments.toLocaleString("en-US")} training comments`,
       `test accuracy: ${withInterval(point.accuracy)}`, `training, s: ${figureText(point.train_s)}`,
     ])),
-  }; // prettier-ignore
+  };
 }
 
 function tableOfCurves(visible) {
@@ -94,14 +95,15 @@ function drawCascades() {
   );
   const whyNone = shownRuns().map((index) => nameIn(index, DATA.runs[index].no_cascades)).filter(Boolean);
   if (!visible.length) {
-    fill("cascades", element("p", { class: "note" }, whyNone.join(" ") || "No cascade of the models shown."));
+    fill("cascades", note(whyNone.join(" ") || "No cascade of the models shown."));
     return;
   }
   if (!byId("cascades-plot")) {
     fill("cascades",
-      element("p", { class: "note" }, "A cheap model answers when it is confident, and passes the rest on. A line runs from the cheap model alone to the expensive one; the hexagon is the selected threshold."),
-      element("div", { id: "cascades-plot", class: "plot", role: "img", "aria-label": "Plot of the cascades; the table below has the same figures" }),
-      element("div", { id: "cascades-table" })); // prettier-ignore
+      note("A cheap model answers when it is confident, and passes the rest on. A line runs from the",
+        "cheap model alone to the expensive one; the hexagon is the selected threshold."),
+      plotElement("cascades-plot", "the cascades"),
+      element("div", { id: "cascades-table" }));
   }
   const points = visible.flatMap(({ cascade }) => cascade.sweep);
   const shares = points.map((point) => 100 * point.accuracy.value);
@@ -109,7 +111,7 @@ function drawCascades() {
     height: 340, showlegend: true,
     xaxis: logAxis("compute, core-ms/comment (log)", ...ends(points.map((point) => point.compute_ms))),
     yaxis: linearAxis("test accuracy, %", ...ends(shares)),
-  })); // prettier-ignore
+  }));
   tableOfCascades(visible);
 }
 
@@ -117,22 +119,25 @@ function cascadeTraces({ cascade, runIndex }, number) {
   const { colour } = entryOf(runIndex, cascade.expensive);
   const text = (point) => tooltip([
     nameIn(runIndex, cascade.label), `passed on: ${percent(point.passed_share)}`,
-    `test accuracy: ${withInterval(point.accuracy)}`, `compute, core-ms/comment: ${significant(point.compute_ms)}`,
-  ]); // prettier-ignore
+    `test accuracy: ${withInterval(point.accuracy)}`,
+    `compute, core-ms/comment: ${significant(point.compute_ms)}`,
+  ]);
   const shared = { type: "scatter", hoverinfo: "text" };
   return [
     {
       ...shared, mode: "lines", name: forPlotly(nameIn(runIndex, cascade.label)),
-      x: cascade.sweep.map((point) => point.compute_ms), y: cascade.sweep.map((point) => 100 * point.accuracy.value),
+      x: cascade.sweep.map((point) => point.compute_ms),
+      y: cascade.sweep.map((point) => 100 * point.accuracy.value),
       line: { color: colour, width: 1.8, dash: ofCycle(["solid", "dash", "dashdot", "dot"], number) },
       hovertext: cascade.sweep.map(text),
     },
     {
-      ...shared, mode: "markers", showlegend: false, x: [cascade.compute_ms], y: [100 * cascade.accuracy.value],
+      ...shared, mode: "markers", showlegend: false,
+      x: [cascade.compute_ms], y: [100 * cascade.accuracy.value],
       marker: { symbol: "hexagon", size: 12, color: colour, line: { color: palette().ink, width: 1.2 } },
       hovertext: [text(cascade)],
     },
-  ]; // prettier-ignore
+  ];
 }
 
 function tableOfCascades(visible) {
@@ -146,6 +151,6 @@ function tableOfCascades(visible) {
     cascade.standing,
   ]);
   const headings = ["cascade", "threshold", "passed on", "test acc (95 % interval)",
-    "points against expensive alone", "compute saved, at least", "standing"]; // prettier-ignore
+    "points against expensive alone", "compute saved, at least", "standing"];
   fill("cascades-table", sortableTable("cascades", "Cascades", headings, rows));
 }

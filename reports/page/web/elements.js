@@ -23,6 +23,27 @@ function fill(id, ...children) {
   byId(id).replaceChildren(...children.flat(Infinity));
 }
 
+function note(...texts) {
+  return element("p", { class: "note" }, texts.join(" "));
+}
+
+/* Content that a reader has to open. */
+function folded(title, ...content) {
+  return element("details", {}, element("summary", {}, title), content);
+}
+
+/* An element for a plot, of which a table beside it has the figures. */
+function plotElement(id, what) {
+  const label = `Plot of ${what}; the table below has the same figures`;
+  return element("div", { id, class: "plot", role: "img", "aria-label": label });
+}
+
+/* A table that scrolls by itself where it is too wide. */
+function scrollable(label, table, kind = "") {
+  const attributes = { class: `scroll ${kind}`, tabindex: "0", role: "region", "aria-label": label };
+  return element("div", attributes, table);
+}
+
 /* Numbers the reasons below a table, each once. */
 class Footnotes {
   #numbers = new Map();
@@ -79,8 +100,7 @@ function sortableTable(id, caption, headings, rows) {
   }
 
   sort();
-  const attributes = { class: "scroll", tabindex: "0", role: "region", "aria-label": caption };
-  return element("div", attributes, table);
+  return scrollable(caption, table);
 }
 
 function compareBy({ column, descending }) {

@@ -19,7 +19,7 @@ function drawFrontier() {
   const shapes = [...zeroLine(frame, "x"), ...zeroLine(frame, "y"), ...majorityLine(frame)];
   draw(target, traces, layout({
     height, xaxis: frame.x.axis, yaxis: frame.y.axis, shapes, annotations: labels,
-  })); // prettier-ignore
+  }));
   target.setAttribute("aria-label", plotSummary(points));
   noteBelow(entries.filter((each) => !isDrawn(each)), cascades.length > 0);
   tableOfPlot(entries);
@@ -63,7 +63,7 @@ function placed({ one, x, y }, frame) {
     bars: { x: x.nothing ? null : errorBar(x, frame.x.scale), y: errorBar(y, frame.y.scale) },
     standing: cost ? standingOf(one, cost) : null,
     judged: judge(one),
-  }; // prettier-ignore
+  };
 }
 
 /* The cost that the axes rank against accuracy; empty if they rank nothing. */
@@ -104,7 +104,7 @@ function pointTrace({ one, x, y, at, bars, standing, judged }) {
 
 function tooltip(lines) {
   return lines.filter(Boolean).map((line) => forPlotly(wrapped(line))).join("<br>")
-    .replaceAll("\n", "<br>"); // prettier-ignore
+    .replaceAll("\n", "<br>");
 }
 
 /* Lines of at most 60 characters: plotly does not wrap. */
@@ -139,14 +139,16 @@ function frontierLines(points) {
         dash: ofCycle(["solid", "dash", "dot", "dashdot"], runIndex),
       },
       hoverinfo: "skip",
-    }]; // prettier-ignore
+    }];
   });
 }
 
 /* Cascades at the cost of the horizontal axis. */
 function cascadePoints(frame) {
   if (view.y.key !== "accuracy" || !frame.x.spec.cost) return [];
-  const byLabel = (runIndex, label) => shown().find((one) => one.runIndex === runIndex && one.model.label === label);
+  const visible = shown();
+  const byLabel = (runIndex, label) =>
+    visible.find((one) => one.runIndex === runIndex && one.model.label === label);
   return shownRuns().flatMap((runIndex) =>
     DATA.runs[runIndex].cascades.flatMap((cascade) => {
       const parent = byLabel(runIndex, cascade.expensive);
@@ -165,7 +167,7 @@ function cascadePoints(frame) {
           `cascade ${name}`, `test accuracy: ${withInterval(cascade.accuracy)}`,
           `${frame.x.spec.heading}: ${withInterval(figure)}`, standing,
         ]),
-      }]; // prettier-ignore
+      }];
     }),
   );
 }
@@ -209,7 +211,7 @@ function majorityLine(frame) {
   const label = {
     text: `majority class ${percent(share)}`, font: { size: 11, color: palette().muted },
     textposition: "start",
-  }; // prettier-ignore
+  };
   return [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line, label }];
 }
 
@@ -218,7 +220,7 @@ const LABEL_PLACES = [
   ["left", 0, 10], ["right", 0, -10], ["center", 17, 0], ["center", -17, 0],
   ["left", 14, 9], ["left", -14, 9], ["right", 14, -9], ["right", -14, -9],
   ["center", 30, 0], ["center", -30, 0],
-]; // prettier-ignore
+];
 
 /* The name of each point where it hides least, as annotations of plotly. */
 function labelled(points, others, lines, frame, inside) {
@@ -266,7 +268,7 @@ function annotation({ one, at, judged }, [left, , bottom, top], [x, y], frame) {
     text: forPlotly(one.label), showarrow: false, xanchor: "left", yanchor: "middle",
     xshift: left - x, yshift: (bottom + top) / 2 - y,
     font: { size: 11.5, color: isOff ? palette().muted : palette().ink },
-  }; // prettier-ignore
+  };
 }
 
 /* The boxes that the intervals of a point cover, in pixels. */
@@ -300,8 +302,11 @@ function plotSummary(points) {
 function noteBelow(absent, hasCascades) {
   const texts = [];
   if (rankedCost()) {
-    texts.push("Filled: on the frontier, shown to be more accurate than every cheaper model of its run; open: not.");
-    if (hasCascades) texts.push("Hexagons are cascades, filled if they can replace the model of their colour.");
+    texts.push("Filled: on the frontier, shown to be more accurate than every cheaper model of its run;");
+    texts.push("open: not.");
+    if (hasCascades) {
+      texts.push("Hexagons are cascades, filled if they can replace the model of their colour.");
+    }
   } else {
     texts.push("Only accuracy against a cost is ranked, so there is no frontier here.");
   }
@@ -321,7 +326,7 @@ function tableOfPlot(entries) {
     return [
       each.one.label, entry(each.x, notes), entry(each.y, notes),
       ...(cost ? [found ? standingText(found) : "n/a"] : []), judge(each.one).kind,
-    ]; // prettier-ignore
+    ];
   });
   const headings = ["model", x.heading, y.heading, ...(cost ? ["standing"] : []), "limits"];
   fill("plot-table", sortableTable("plot", "The plot as a table", headings, rows), notes.list());

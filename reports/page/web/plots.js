@@ -19,7 +19,9 @@ function layout(changed) {
     plot_bgcolor: paper,
     margin: { l: 58, r: 14, t: 12, b: 50 },
     hovermode: "closest",
-    hoverlabel: { bgcolor: paper, bordercolor: muted, font: { color: ink, family: FONT, size: 12 }, align: "left" },
+    hoverlabel: {
+      bgcolor: paper, bordercolor: muted, font: { color: ink, family: FONT, size: 12 }, align: "left",
+    },
     dragmode: isNarrow() ? false : "zoom", // a finger scrolls the page
     showlegend: false,
     legend: { orientation: "h", y: -0.24, font: { color: ink } },

@@ -7,8 +7,10 @@ function showAnswers() {
     const run = DATA.runs[runIndex];
     const { headline, warnings, reasons, changes } = run.verdict;
     const name = hasRuns ? [element("p", { class: "run-name" }, `${letter(runIndex)}: ${run.id}`)] : [];
-    const lines = (title, texts) =>
-      texts.length ? [element("h3", {}, title), element("ul", {}, texts.map((text) => element("li", {}, text)))] : [];
+    const lines = (title, texts) => {
+      const items = texts.map((text) => element("li", {}, text));
+      return items.length ? [element("h3", {}, title), element("ul", {}, items)] : [];
+    };
     const details = [...lines("Reasons", reasons), ...lines("What could change the verdict", changes)];
     const doubts = [run.incomplete, ...warnings, run.noise, run.disturbed].filter(Boolean);
     return element("article", { class: hasRuns ? "answer several" : "answer" },
@@ -16,8 +18,8 @@ function showAnswers() {
       element(hasRuns ? "h2" : "h1", { class: "headline" }, headline),
       element("p", { class: "summary" }, run.summary),
       doubts.map((text) => element("p", { class: "warning" }, text)),
-      details.length ? element("details", {}, element("summary", {}, "Reasons, and what could change the verdict"), details) : []);
-  })); // prettier-ignore
+      details.length ? folded("Reasons, and what could change the verdict", details) : []);
+  }));
   if (hasRuns) byId("answers").prepend(element("h1", { class: "hidden" }, "Verdicts of the runs"));
 }
 
@@ -30,16 +32,16 @@ function showResults() {
   const [results, others] = [true, false].map((of) => columns.filter((spec) => spec.results === of));
   const notes = new Footnotes();
   fill("results",
-    element("p", { class: "note" }, legend()),
+    note(legend()),
     figureTable("results", "Results", results, entries, notes), notes.list(),
-    otherFigures(others, entries), standingsTable(entries), absentFigures(absent)); // prettier-ignore
+    otherFigures(others, entries), standingsTable(entries), absentFigures(absent));
 }
 
 function legend() {
   const answers = [...new Set(shownRuns().map((index) => DATA.runs[index].answers))];
   return (
-    "Plain numbers are measured, ≈ are estimates, (cached) comes from an earlier training, (disturbed) was measured " +
-    `beside other work, n/a is not available. ${answers.join(" ")} Headings sort.`
+    "Plain numbers are measured, ≈ are estimates, (cached) comes from an earlier training, (disturbed) " +
+    `was measured beside other work, n/a is not available. ${answers.join(" ")} Headings sort.`
   );
 }
 
@@ -51,7 +53,7 @@ function figureTable(id, caption, specs, entries, notes) {
 function otherFigures(specs, entries) {
   const notes = new Footnotes();
   const table = figureTable("others", "All other figures", specs, entries, notes);
-  return element("details", {}, element("summary", {}, `All other figures (${specs.length})`), table, notes.list());
+  return folded(`All other figures (${specs.length})`, table, notes.list());
 }
 
 /* Standings at each cost, as in the report. */
@@ -64,16 +66,17 @@ function standingsTable(entries) {
       return found ? standingText(found) : "n/a";
     }),
   ]);
-  const table = sortableTable("standings", "Standings", ["model", ...costs.map((spec) => spec.heading)], rows);
-  const summary = element("summary", {}, "Standing of each model, cost by cost");
-  return element("details", {}, summary, table);
+  const headings = ["model", ...costs.map((spec) => spec.heading)];
+  const table = sortableTable("standings", "Standings", headings, rows);
+  return folded("Standing of each model, cost by cost", table);
 }
 
 function absentFigures(specs) {
   if (!specs.length) return [];
-  const items = specs.map((spec) => element("li", {}, `${spec.heading}: ${absence(spec.key) || "not of these models"}`));
-  const summary = element("summary", {}, `Figures that are not available (${specs.length})`);
-  return element("details", {}, summary, element("ul", {}, items));
+  const items = specs.map((spec) =>
+    element("li", {}, `${spec.heading}: ${absence(spec.key) || "not of these models"}`),
+  );
+  return folded(`Figures that are not available (${specs.length})`, element("ul", {}, items));
 }
 
 /* What each model costs at the prices, and when it pays off. */
@@ -82,7 +85,7 @@ function showCosts() {
   const keys = Object.keys(PRICE_OF);
   if (entries.every((one) => one.figure("price").value === null)) {
     const reasons = [...new Set(entries.map((one) => one.figure("price").reason))];
-    fill("costs", element("p", { class: "note" }, `Prices are not available: ${reasons.join("; ")}.`));
+    fill("costs", note(`Prices are not available: ${reasons.join("; ")}.`));
     return;
   }
   const notes = new Footnotes();
@@ -90,10 +93,12 @@ function showCosts() {
   fill("costs",
     element("h3", {}, "Costs"),
     figureTable("costs", "Costs", specs, entries, notes), notes.list(),
-    element("p", { class: "note" }, "A million correct: scoring as many comments as give a million correct answers on the test set. Prices of training leave out choosing settings."),
+    note("A million correct: scoring as many comments as give a million correct answers on the test set.",
+      "Prices of training leave out choosing settings."),
     element("h3", {}, "Break-even"),
-    element("p", { class: "note" }, "Number of comments from which each model costs less than another choice, training included and quality ignored."),
-    shownRuns().flatMap((runIndex) => breakEvenTable(runIndex, entries))); // prettier-ignore
+    note("Number of comments from which each model costs less than another choice, training included and",
+      "quality ignored."),
+    shownRuns().flatMap((runIndex) => breakEvenTable(runIndex, entries)));
 }
 
 function breakEvenTable(runIndex, entries) {
@@ -106,13 +111,15 @@ function breakEvenTable(runIndex, entries) {
   }));
   const rivals = [...breakEvenRivals(costs, view.prices[runIndex])];
   const title = hasRuns ? `Break-even in run ${letter(runIndex)}` : "Break-even";
-  if (!rivals.length) return [element("p", { class: "note" }, `${title}: nothing to compare with.`)];
+  if (!rivals.length) return [note(`${title}: nothing to compare with.`)];
   const notes = new Footnotes();
   const rows = costs
     .filter(({ one }) => entries.includes(one))
     .map((own) => [
       own.one.label,
-      ...rivals.map(([, rival]) => (rival === own ? { text: "", sort: null } : breakEvenEntry(own, rival, notes))),
+      ...rivals.map(([, rival]) =>
+        rival === own ? { text: "", sort: null } : breakEvenEntry(own, rival, notes),
+      ),
     ]);
   const headings = ["model", ...rivals.map(([name]) => `against ${name}`)];
   return [sortableTable(`break-even-${runIndex}`, title, headings, rows), notes.list()];
@@ -122,7 +129,8 @@ function breakEvenEntry(own, rival, notes) {
   const found = breakEven(own, rival);
   if (found === null) {
     const sum = total([own.training, own.scoring, rival.training, rival.scoring]);
-    return { text: `n/a ${notes.mark(sum.value === null ? sum.reason : `disturbed: ${sum.disturbed}`)}`, sort: null };
+    const reason = sum.value === null ? sum.reason : `disturbed: ${sum.disturbed}`;
+    return { text: `n/a ${notes.mark(reason)}`, sort: null };
   }
   if (found.high === 0) return { text: "the first", sort: 0 };
   if (found.estimated && found.low < Infinity) {
@@ -137,15 +145,15 @@ function showConfusion() {
   fill("confusion", shown().map((one) => {
     const title = element("h3", {}, one.label);
     const { confusion, no_confusion } = one.model;
-    if (!confusion) return element("div", {}, title, element("p", { class: "note" }, `n/a: ${no_confusion}`));
+    if (!confusion) return element("div", {}, title, note(`n/a: ${no_confusion}`));
     return element("div", {}, title, matrix(one, confusion));
-  })); // prettier-ignore
+  }));
 }
 
 function matrix(one, counts) {
   const { classes } = one.run;
   const head = element("tr", {}, element("th", { scope: "col" }, "true \\ predicted"),
-    classes.map((name) => element("th", { scope: "col" }, name))); // prettier-ignore
+    classes.map((name) => element("th", { scope: "col" }, name)));
   const body = counts.map((row, index) => {
     const sum = row.reduce((a, b) => a + b, 0) || 1;
     const cells = row.map((count) => {
@@ -155,7 +163,8 @@ function matrix(one, counts) {
     });
     return element("tr", {}, element("th", { scope: "row" }, classes[index]), cells);
   });
-  const caption = element("caption", { class: "hidden" }, `Confusion matrix of ${one.label}`);
-  const attributes = { class: classes.length > 4 ? "scroll matrix many" : "scroll matrix", tabindex: "0", role: "region", "aria-label": `Confusion matrix of ${one.label}` };
-  return element("div", attributes, element("table", {}, caption, element("thead", {}, head), element("tbody", {}, body)));
+  const title = `Confusion matrix of ${one.label}`;
+  const caption = element("caption", { class: "hidden" }, title);
+  const parts = [caption, element("thead", {}, head), element("tbody", {}, body)];
+  return scrollable(title, element("table", {}, parts), classes.length > 4 ? "matrix many" : "matrix");
 }

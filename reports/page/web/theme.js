@@ -23,7 +23,7 @@ const PALETTES = {
 };
 
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "star", "triangle-left",
-  "triangle-right", "cross", "x", "pentagon"]; // prettier-ignore
+  "triangle-right", "cross", "x", "pentagon"];
 const SYMBOL_SIGNS = ["●", "■", "◆", "▲", "▼", "★", "◀", "▶", "✚", "✖", "⬟"];
 
 const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");

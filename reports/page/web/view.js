@@ -13,7 +13,8 @@ const PRICE_OF = {
 };
 
 function priceSpec(key, heading, changed = {}) {
-  return { key, heading, percent: false, better: "lower", limit: false, main: false, cost: false, ...changed };
+  const usual = { percent: false, better: "lower", limit: false, main: false, cost: false };
+  return { key, heading, ...usual, ...changed };
 }
 
 const SPECS = new Map(
@@ -32,7 +33,7 @@ const DEVICES = [...new Set(DATA.runs.flatMap((run) => run.models.map((model) =>
 /* Prices that hold for all runs; only that of the machine differs. The first run that has one decides. */
 const SHARED_PRICES = [
   "electricity_per_kwh", "api_per_million", "price_in_per_million", "price_out_per_million",
-]; // prettier-ignore
+];
 
 function startPrices() {
   const shared = { volume: DATA.runs[0].prices.volume };
@@ -41,7 +42,7 @@ function startPrices() {
   }
   return DATA.runs.map(({ prices }) => ({
     machine_per_hour: prices.machine_per_hour, part_per_hour: { ...prices.part_per_hour }, ...shared,
-  })); // prettier-ignore
+  }));
 }
 
 const view = {
@@ -131,7 +132,8 @@ function judge(one) {
 }
 
 function fitReason(spec, figure, limit, kind) {
-  const limited = `the limit is ${spec.better === "higher" ? "at least" : "at most"} ${numberText(spec, limit)}`;
+  const words = spec.better === "higher" ? "at least" : "at most";
+  const limited = `the limit is ${words} ${numberText(spec, limit)}`;
   const found = `${spec.heading}: ${withInterval(figure)}`;
   if (kind !== "unknown") return `${found}; ${limited}`;
   if (figure.value === null) return `${found}, ${figure.reason}`;

@@ -65,8 +65,7 @@ class Opened:
         self.page.on("console", lambda seen: self.problems.append(f"{seen.type}: {seen.text}"))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("request", lambda request: self._note_request(request.url, own))
-        self.page.goto((folder / "index.html").as_uri())
-        self.page.set_default_timeout(10_000)
+        self.page.goto((folder / "index.html").as_uri(), timeout=120_000)  # on a busy machine
         settle(self.page)
 
     def _note_request(self, url: str, own: set[str]) -> None:
