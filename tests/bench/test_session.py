@@ -11,6 +11,7 @@ from worthit.bench import session
 from worthit.bench.cell import Cell
 from worthit.bench.cells import trainers
 from worthit.bench.cells.progress import Progress
+from worthit.bench.instruments import machine
 from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import measured, unavailable
 from worthit.datasets.errors import OptionError, OutputError, RunError
@@ -277,3 +278,25 @@ def test_more_processes_than_a_device_has_places_are_refused_before_anything_els
     with pytest.raises(OptionError, match=reason) as raised:
         trainers.require_places(given)
     assert "\n" not in str(raised.value)
+
+
+def test_a_run_elsewhere_has_the_noise_of_its_noisiest_machine_and_cells_in_order(
+    tmp_path: Path,
+) -> None:
+    given = options(
+        *("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs")),
+        *("--models", "lsa,tfidf", "--seeds", "1"),
+    )
+    place = session.Place("xeon", machine.describe())
+    with (tmp_path / "progress").open("w") as stream:
+        new = session.Session(given, 2, Progress(stream), place)
+        new.open()
+        for percent in (3.0, 5.0, 4.0):
+            new.keep_noise(measured(percent, "%", "loop"))
+        for model in ("tfidf", "lsa"):
+            new.keep(cell_record(model, 1.0))
+        ((run, file),) = new.finish(interrupted=False)
+    assert run.noise.value == 5.0
+    assert [cell.model for cell in run_file.load(file).cells] == ["lsa", "tfidf"]
+    assert run.complete
+    assert file.stem.endswith("-quick-xeon")
