@@ -10,7 +10,7 @@ would end all tests of the user's other projects with an error.
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +134,8 @@ class BenchmarkPlugin:
 
     # Innermost, before --last-failed removes tests.
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_make_collect_report(self) -> Iterator[None]:
-        report: Any = yield
+    def pytest_make_collect_report(self) -> Generator[None, Any, Any]:
+        report = yield
         self._wanted += filter(self._is_wanted, _cell_tests(report.result or ()))
         return report
 
@@ -250,7 +250,7 @@ class QuietInterrupt:
         self.raised: KeyboardInterrupt | None = None
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self) -> Iterator[None]:
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
         try:
             return (yield)
         except KeyboardInterrupt as interrupt:
