@@ -10,7 +10,7 @@ would end all tests of the user's other projects with an error.
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -160,8 +160,8 @@ class BenchmarkPlugin:
 
     # Innermost, before --last-failed removes tests.
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_make_collect_report(self) -> Iterator[None]:
-        report: Any = yield
+    def pytest_make_collect_report(self) -> Generator[None, Any, Any]:
+        report = yield
         self._wanted += filter(self._is_wanted, _cell_tests(report.result or ()))
         return report
 
@@ -294,7 +294,7 @@ class QuietInterrupt:
         self.raised: KeyboardInterrupt | None = None
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self) -> Iterator[None]:
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
         try:
             return (yield)
         except KeyboardInterrupt as interrupt:

@@ -170,7 +170,7 @@ def test_own_models_further_checkpoints_failures_and_skips_have_rows(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     runs, bert = tmp_path / "reports" / "runs", f"hf:{tiny_bert.name}"
     done = bench(
-        runs, "--models", f"hf:/no/such/folder,short_code:Short,hf:{tiny_bert}",
+        runs, "--models", f"hf:/no/such/folder,short_code:Short,majority,hf:{tiny_bert}",
         "--train-size", "60", "--test-size", "20", "--max-length", "16",
         "--devices", f"cpu,{ABSENT}", "-rs", "-k", "train or accuracy",
     )  # fmt: skip
@@ -181,22 +181,23 @@ def test_own_models_further_checkpoints_failures_and_skips_have_rows(
     assert "2 failed, " in printed  # two cells; the accuracy of each is skipped
     run = only_run(runs)
     assert run["complete"]
-    assert run["options"]["--models"] == f"hf:folder,short_code:Short,{bert}"
+    assert run["options"]["--models"] == f"hf:folder,short_code:Short,majority,{bert}"
     cells = {(cell["model"], cell["device"]): cell for cell in run["cells"]}
-    short = cells["Short", "cpu"]
-    measured = [short, cells[bert, "cpu"]]
+    short, majority = cells["Short", "cpu"], cells["majority", "cpu"]
+    measured = [short, majority, cells[bert, "cpu"]]
     failed, skipped = cells["hf:folder", "cpu"], cells[bert, ABSENT]
     assert len(cells) == len(measured) + 3
     assert failed["failures"][0].startswith("training: there is no folder")
     assert skipped["skipped"].startswith(f"device {ABSENT} is not available: ")
     assert skipped["skipped"] in printed
     kinds = [cell["setup"]["kind"] for cell in measured]
-    assert kinds == ["classical", "encoder"]
+    assert kinds == ["classical", "classical", "encoder"]
     assert short["setup"]["code"] == "short_code:Short"
     assert set(short["quality"]["test"]) == {0.8, 0.4}
+    assert set(majority["quality"]["test"]) == {0.5}
     assert str(tmp_path) not in json.dumps(run)
     assert "test_train[Short-cpu]" in printed
-    assert re.search(rf"^\[\d/5\] {bert}-cpu  \(", printed, re.MULTILINE)
+    assert re.search(rf"^\[\d/6\] {bert}-cpu  \(", printed, re.MULTILINE)
     (report,) = runs.glob("*/README.md")
     assert "short_code:Short" in report.read_text()
     assert (report.parent / f"confusion-hf-{tiny_bert.name}-cpu.png").is_file()

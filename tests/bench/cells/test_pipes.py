@@ -109,3 +109,9 @@ def test_the_users_numbers_of_threads_are_replaced_and_named(
     line = engine.overridden_threads()
     assert line.startswith("OMP_NUM_THREADS=2, MKL_NUM_THREADS=1 has no effect")
     assert "4 threads" in line
+
+
+def test_a_log_that_cannot_be_written_is_an_error_of_the_cell(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    with pytest.raises(CellError, match=r"its log .*cell\.log cannot be written \("):
+        Worker({}, tmp_path / "logs" / "cell.log", lambda done, total: None)

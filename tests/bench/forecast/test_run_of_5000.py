@@ -34,18 +34,18 @@ def rates(cell: dict[str, Any]) -> Rates:
 
 
 @pytest.mark.parametrize(
-    "measured", RUN["cells"], ids=lambda cell: f"{cell['model']}-{cell['seed']}"
+    "timed", RUN["cells"], ids=lambda timed: f"{timed['model']}-{timed['seed']}"
 )
-def test_each_cell_and_each_training_is_within_a_factor_of_two(measured: dict[str, Any]) -> None:
-    found = rates(measured)
+def test_each_cell_and_each_training_is_within_a_factor_of_two(timed: dict[str, Any]) -> None:
+    found = rates(timed)
     training_s = cost.training_s(found, WORK)
     measuring_s = (
         cost.scoring_s(found, WORK)
-        if measured["seed"]
+        if timed["seed"]
         else cost.measuring_s(found, WORK, PRESETS["quick"].effort)
     )
     for estimated_s, measured_s in (
-        (training_s + measuring_s, measured["wall_s"]),
-        (found.train_s, measured["train_s"]),
+        (training_s + measuring_s, timed["wall_s"]),
+        (found.train_s, timed["train_s"]),
     ):
         assert 1 / _FACTOR < measured_s / estimated_s < _FACTOR, (estimated_s, measured_s)

@@ -77,3 +77,22 @@ def test_deselected_measurements_are_named() -> None:
     assert pytest_plugin._omitted(wanted, wanted) == []
     named = pytest_plugin._omitted(wanted, wanted[:1])
     assert named == ["energy", "learning curve", "train of bert-cpu"]
+
+
+def test_all_measurements_are_known_before_last_failed_removes_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plugin: Any = object.__new__(pytest_plugin.BenchmarkPlugin)
+    plugin._wanted, plugin._is_wanted = [], lambda item: item != "learning curve"
+    monkeypatch.setattr(pytest_plugin, "_cell_tests", list)
+    collecting = plugin.pytest_make_collect_report()
+    next(collecting)
+    report = SimpleNamespace(result=["train", "energy", "learning curve"])
+    with pytest.raises(StopIteration) as ended:
+        collecting.send(report)
+    assert ended.value.value is report
+    assert plugin._wanted == ["train", "energy"]
+    last = plugin.pytest_make_collect_report()
+    next(last)
+    with pytest.raises(StopIteration):
+        last.send(SimpleNamespace(result=None))  # a file that cannot be imported
