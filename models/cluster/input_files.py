@@ -138,7 +138,7 @@ def counted(
     """
     files, notes, to_count = [described(path) for path in paths], [], []
     for place, (path, file) in enumerate(zip(paths, files, strict=True)):
-        if place < len(known) and file == _uncounted(known[place]):
+        if place < len(known) and file.state == known[place].state:
             files[place] = known[place]
             continue
         with open_comments(path, how) as comments:
@@ -152,10 +152,6 @@ def counted(
     before = [0, *itertools.accumulate(file.rows or 0 for file in files)]
     numbered = (replace(file, before=rows) for file, rows in zip(files, before, strict=False))
     return tuple(numbered), tuple(note for _, note in sorted(notes))
-
-
-def _uncounted(file: InputFile) -> InputFile:
-    return replace(file, before=0, rows=None, is_splittable=False)
 
 
 def _count(

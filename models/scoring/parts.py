@@ -8,7 +8,7 @@ all parts depend on; readers of Parquet folders skip such a name.
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,11 @@ class InputFile:
     before: int  # rows of the files before it
     rows: int | None  # None: unknown until all are read; only of a single file
     is_splittable: bool  # True: any of its rows can be read without those before
+
+    @property
+    def state(self) -> tuple[str, int, int]:
+        """What changes when somebody writes to it."""
+        return self.name, self.size_bytes, self.changed_ns
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,15 @@ def begun(folder: Path) -> Manifest | None:
         raise OutputError(f"{folder / MANIFEST} cannot be read; {_start_over(folder)}") from error
 
 
-def require_free(folder: Path, *, resume: bool) -> None:
-    """Check what can be checked before anything is read.
+def continued(folder: Path, manifest: Manifest, *, resume: bool) -> tuple[InputFile, ...]:
+    """The files of an output to resume, with their counted rows; none for a new output.
+
+    Args:
+        manifest: of the command as given now; its files need not be counted.
 
     Raises:
-        OutputError: the folder is complete, not empty, or begun and not to be resumed.
+        OutputError: the folder is complete, not empty, begun and not to be resumed, or was begun with other
+            settings or input.
     """
     found = begun(folder)
     if found is None:
@@ -77,12 +86,27 @@ def require_free(folder: Path, *, resume: bool) -> None:
             raise OutputError(
                 f"{folder} exists and holds {listed(others, 3)}; give a new folder as --output"
             )
-    elif found.rows is not None:
+        return ()
+    if found.rows is not None:
         raise OutputError(f"{folder} is complete; give another --output")
-    elif not resume:
+    if not resume:
         raise OutputError(
             f"{folder} is not complete; continue with --resume, or {_start_over(folder)}"
         )
+    for name in manifest.begun_with.keys() | found.begun_with.keys():
+        then, now = found.begun_with.get(name, "none"), manifest.begun_with.get(name, "none")
+        if then != now:
+            raise OutputError(
+                f"{folder} was begun with {name} {then}, not {now}; give the same value, or "
+                f"{_start_over(folder)}"
+            )
+    for before, after in itertools.zip_longest(found.files, manifest.files):
+        if before is None or after is None or before.state != after.state:
+            raise OutputError(
+                f"{folder} was begun with another {(after or before).name}, or with other files; give the "
+                f"same input, or {_start_over(folder)}"
+            )
+    return found.files
 
 
 def _start_over(folder: Path) -> str:
@@ -90,29 +114,24 @@ def _start_over(folder: Path) -> str:
 
 
 class PartFolder:
-    """The output folder, new or resumed.
+    """The output folder, new or to be continued.
 
     Args:
-        folder: a new or an empty one, unless it is resumed.
-        resume: continue it if parts are missing.
+        manifest: with counted files; see `continued`.
 
     Attributes:
         done: first → last row of the parts that are complete.
 
     Raises:
-        OutputError: it is complete, was begun with other settings or input, or cannot be written.
+        OutputError: it cannot be written.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, *, resume: bool) -> None:
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
         self._folder, self._manifest = folder, manifest
         with self._writable():
-            require_free(folder, resume=resume)
-            if (found := begun(folder)) is None:
-                folder.mkdir(parents=True, exist_ok=True)
-                self._write_manifest()
-            else:
-                self._require_same(found)
-        self.done = dict(self._complete_parts())
+            folder.mkdir(parents=True, exist_ok=True)
+            self._write_manifest()
+            self.done = dict(self._complete_parts())
 
     @property
     def rows_done(self) -> int:
@@ -161,20 +180,6 @@ class PartFolder:
             self._folder.rmdir()
         return "nothing was written"
 
-    def _require_same(self, found: Manifest) -> None:
-        if changed := _first_difference(found.begun_with, self._manifest.begun_with):
-            name, then, now = changed
-            raise OutputError(
-                f"{self._folder} was begun with {name} {then}, not {now}; give the same value, or "
-                f"{_start_over(self._folder)}"
-            )
-        for before, after in itertools.zip_longest(found.files, self._manifest.files):
-            if before != after:
-                raise OutputError(
-                    f"{self._folder} was begun with another {(after or before).name}, or other files; "
-                    f"give the same input, or {_start_over(self._folder)}"
-                )
-
     def _complete_parts(self) -> Iterator[tuple[int, int]]:
         for file in sorted(self._folder.iterdir()):
             if file.name.startswith(".part-"):  # of a writer that was killed
@@ -200,15 +205,6 @@ class PartFolder:
                 f"{self._folder} cannot be written ({error.strerror or error}); solve this and continue "
                 "with --resume, or give another --output"
             ) from error
-
-
-def _first_difference(
-    then: Mapping[str, str], now: Mapping[str, str]
-) -> tuple[str, str, str] | None:
-    for name in [*now, *(then.keys() - now.keys())]:
-        if then.get(name, "none") != now.get(name, "none"):
-            return name, then.get(name, "none"), now.get(name, "none")
-    return None
 
 
 def _rows(file: Path) -> int | None:

@@ -4,7 +4,8 @@ import argparse
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,30 +69,38 @@ def score(parsed: argparse.Namespace, trained: TrainedModel, choice: Choice | No
         ClusterError, DataError, OutputError: as their messages say, before anything is scored.
     """
     _check(parsed, trained.card.model)
-    parts.require_free(parsed.output, resume=parsed.resume)
     task = _task(parsed, trained, choice)
+    asked = Manifest(task.begun_with, tuple(map(input_files.described, task.paths)))
+    known = parts.continued(parsed.output, asked, resume=parsed.resume)
     output: PartFolder | None = None
     count = Count()
     try:
-        with connection.connected(parsed.cluster) as nodes:
+        with _no_stdout(), connection.connected(parsed.cluster) as nodes:
             workers = _workers(parsed, trained.card.model, nodes)
-            found = _input(task, parsed.output, nodes, workers)
+            found = _input(task, known, nodes, workers)
             manifest = Manifest(task.begun_with, found.files)
-            output = PartFolder(parsed.output, manifest, resume=parsed.resume)
+            output = PartFolder(parsed.output, manifest)
             if output.done:
                 say(f"{output.rows_done:,} rows are scored already")
-            started = _score(parsed, task, found, workers, output, count)
+            how = _score(parsed, task, found, workers, output, count)
             output.finish()
     except KeyboardInterrupt:
-        say(with_hint("stopped", output.suspend() if output else "nothing was written"))
+        say(with_hint("stopped", output.suspend() if output else ""))
         return INTERRUPTED
     except WorthitError as error:
         hint = output.suspend() if output else ""
         say(with_hint(str(error), "" if isinstance(error, OutputError) else hint))
         return 2
     described = saved_choice.described(choice, trained.card.classes)
-    say(f"{score_settings.summary(trained.title, count)}{started}; {described}")
+    say(f"{score_settings.summary(trained.title, count, how)}; {described}")
     return 0
+
+
+@contextlib.contextmanager
+def _no_stdout() -> Iterator[None]:
+    """Ray writes several lines about each worker that dies to stdout, whatever its settings."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
+        yield
 
 
 def _check(parsed: argparse.Namespace, model: str) -> None:
@@ -168,7 +177,7 @@ def _workers(parsed: argparse.Namespace, model: str, nodes: Sequence[Node]) -> A
     )
 
 
-def _input(task: _Task, output: Path, nodes: Sequence[Node], workers: Any) -> _Input:
+def _input(task: _Task, known: Sequence[InputFile], nodes: Sequence[Node], workers: Any) -> _Input:
     """Count the rows, where that can be done before reading them; tell who reads."""
     from worthit.models.cluster import scoring as cluster_scoring
 
@@ -178,8 +187,6 @@ def _input(task: _Task, output: Path, nodes: Sequence[Node], workers: Any) -> _I
         where = {"ray.io/node-id": input_files.this_node()}
         say(f"this node reads for all: {listed(blind, 3)} cannot see the input")
     readers = cluster_scoring.readers_for(nodes, workers, where)
-    begun = parts.begun(output)
-    known = begun.files if begun else ()
     files, notes = input_files.counted(task.paths, task.how, known, where, readers)
     for note in notes[:_NOTES_SAID]:
         say(note)
@@ -214,12 +221,7 @@ def _score(
         attempts := cluster_scoring.start_attempts(),
     )
     start, first_s = time.perf_counter(), 0.0
-    # Ray writes several lines about each worker that dies.
-    with (
-        progress_bar(knows_end=found.rows is not None) as bar,
-        Path(os.devnull).open("w", encoding="utf-8") as nothing,
-        contextlib.redirect_stdout(nothing),
-    ):
+    with progress_bar(knows_end=found.rows is not None) as bar:
         for part in cluster_scoring.score(
             read_job, spans, score_job, workers, found.readers, found.where
         ):
@@ -236,7 +238,7 @@ def _score(
     count.seconds = time.perf_counter() - start
     repeated = cluster_scoring.repeated(attempts)
     again = f"; {counted(repeated, 'part')} scored again after a worker died" if repeated else ""
-    return f" on {counted(workers.count, 'worker')} (the first part after {first_s:,.1f} s){again}"
+    return f", on {counted(workers.count, 'worker')} (the first part after {first_s:,.1f} s){again}"
 
 
 def _no_values(extras: pa.Schema) -> list[tuple[str, pa.Array]]:

@@ -97,12 +97,17 @@ def progress_bar(*, knows_end: bool) -> Any:
     )
 
 
-def summary(title: str, count: Count) -> str:
+def summary(title: str, count: Count, how: str = "") -> str:
+    """What was done, in one line.
+
+    Args:
+        how: more on the time it took.
+    """
     without = f"; {count.without_text:,} without text have no score" if count.without_text else ""
     if count.unanswered:
         without += f"; {count.unanswered:,} without an answer have no score"
     rate = f", {significant(count.rows / count.seconds)} rows/s" if count.rows else ""
-    return f"{title} scored {count.rows:,} rows in {count.seconds:,.1f} s{rate}{without}"
+    return f"{title} scored {count.rows:,} rows in {count.seconds:,.1f} s{rate}{how}{without}"
 
 
 def with_hint(message: str, hint: str) -> str:
