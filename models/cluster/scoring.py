@@ -99,6 +99,11 @@ def _room(nodes: Sequence[Node], cpus: int) -> int:
     return sum(int(node.cpus) // cpus for node in nodes)
 
 
+def all_cpus_are_used() -> bool:
+    """True if workers have to wait for others to end."""
+    return float(ray.available_resources().get("CPU", 0)) < 1
+
+
 def readers_for(nodes: Sequence[Node], workers: Workers, where: dict[str, str]) -> int:
     """How many files to read at the same time.
 

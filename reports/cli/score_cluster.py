@@ -220,6 +220,8 @@ def _score(
         workers.cpus,
         attempts := cluster_scoring.start_attempts(),
     )
+    if cluster_scoring.all_cpus_are_used():
+        say("all CPUs of the cluster are in use; waiting for them")
     start, first_s = time.perf_counter(), 0.0
     with progress_bar(knows_end=found.rows is not None) as bar:
         for part in cluster_scoring.score(
@@ -231,7 +233,8 @@ def _score(
                 count.without_text += part.without_text
                 count.unanswered += part.unanswered
             bar.set_postfix_str(f"{output.rows_done:,} rows", refresh=False)
-            bar.update(output.rows_done / (found.rows or 1) * 100 - bar.n)
+            share = output.rows_done / found.rows if found.rows else 0
+            bar.update(share * 100 - bar.n)
     if not output.done:
         content = scorer.encoded(pa.table(task.empty | dict(_no_values(task.first.extras))))
         output.write(1, 0, content)

@@ -100,6 +100,16 @@ def test_a_file_that_has_changed_meanwhile_is_not_read(tmp_path: Path) -> None:
     assert "in.csv has changed, or" in row["error"]
 
 
+def test_counting_the_rows_of_a_file_reports_a_malformed_one(tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"text": "a", "id": "1"}\n' * 40)
+    counted = input_files._count_rows(str(file), input_files.described(file), HOW)
+    assert (counted.rows, counted.error) == (40, "")
+    file.write_text('{"text": "a", "id": "1"}\n' * 40 + "{\n")
+    counted = input_files._count_rows(str(file), input_files.described(file), HOW)
+    assert "line 41" in counted.error
+
+
 def node(cpus: float, gpus: float = 0) -> Node:
     return Node("id", "name", cpus, gpus, {})
 
