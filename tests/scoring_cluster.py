@@ -18,21 +18,41 @@ from tests import scored_comments
 SMALL = ("--batch-size", "16", "--part-rows", "32")
 
 
-@contextmanager
-def running(nodes: int) -> Iterator[str]:
-    """The address of a cluster with nodes of one CPU each on this machine."""
-    from ray.cluster_utils import Cluster
+class VirtualCluster:
+    """Nodes of one CPU each on this machine."""
 
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    small = {"object_store_memory": 80_000_000}
-    head = {"num_cpus": 0, "include_dashboard": False, **small}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    def __init__(self, nodes: int) -> None:
+        from ray.cluster_utils import Cluster
+
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        small = {"object_store_memory": 80_000_000}
+        soon = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}
+        head = {"num_cpus": 0, "include_dashboard": False, "_system_config": soon, **small}
+        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        self.address = str(self._cluster.address)
+        self._nodes = [self._cluster.add_node(num_cpus=1, **small) for _ in range(nodes)]
+
+    def kill_a_worker(self) -> None:
+        """Kill a process that scores, as a machine out of memory does."""
+        mine = psutil.Process().children(recursive=True)
+        workers = [one for one in mine if "MapWorker" in " ".join(one.cmdline())]
+        assert workers
+        workers[0].kill()
+
+    def kill_a_node(self) -> None:
+        self._cluster.remove_node(self._nodes.pop(), allow_graceful=False)
+
+    def stop(self) -> None:
+        self._cluster.shutdown()
+
+
+@contextmanager
+def running(nodes: int) -> Iterator[VirtualCluster]:
+    cluster = VirtualCluster(nodes)
     try:
-        for number in range(nodes):
-            cluster.add_node(num_cpus=1, node_name=f"node{number}", **small)
-        yield str(cluster.address)
+        yield cluster
     finally:
-        cluster.shutdown()
+        cluster.stop()
 
 
 def odd_csv(folder: Path, comments: int) -> Path:
@@ -68,8 +88,8 @@ def _texts(count: int) -> list[str | None]:
     return [texts[row % len(texts)] for row in range(count)]
 
 
-def on_part(patched: Any, number: int, act: Callable[[], None]) -> None:
-    """Do something once the driver has that many parts."""
+def on_parts(patched: Any, acts: dict[int, Callable[[], None]]) -> None:
+    """Do something each time that the driver has so many parts."""
     from worthit.models.cluster import scoring
 
     receive, seen = scoring._parts, [0]
@@ -77,19 +97,10 @@ def on_part(patched: Any, number: int, act: Callable[[], None]) -> None:
     def receiving(block: pa.Table) -> Iterator[Any]:
         for part in receive(block):
             seen[0] += 1
-            if seen[0] == number:
-                act()
+            acts.pop(seen[0], lambda: None)()
             yield part
 
     patched.setattr(scoring, "_parts", receiving)
-
-
-def kill_a_worker() -> None:
-    """Kill a process that scores, as a machine out of memory does."""
-    mine = psutil.Process().children(recursive=True)
-    workers = [one for one in mine if "MapWorker" in " ".join(one.cmdline())]
-    assert workers
-    workers[0].kill()
 
 
 def press_ctrl_c() -> None:

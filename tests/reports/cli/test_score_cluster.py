@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests import scored_comments, scoring_cluster
-from tests.scoring_cluster import SMALL
+from tests.scoring_cluster import SMALL, VirtualCluster
 from worthit.models.cluster import input_files
 from worthit.models.scoring import parts
 from worthit.reports.cli import main
@@ -20,10 +20,10 @@ ODD = ("--encoding", "cp1252", "--keep", "id,note")
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def cluster() -> Iterator[VirtualCluster]:
     pytest.importorskip("ray", reason="ray is not installed: pip install 'worthit[cluster]'")
-    with scoring_cluster.running(2) as address:
-        yield address
+    with scoring_cluster.running(2) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +44,19 @@ def score(model: Path, capsys: pytest.CaptureFixture[str]) -> Score:
     return run
 
 
-def test_a_file_that_one_node_sees_is_scored_as_on_one_machine_though_a_worker_is_killed(
-    address: str, score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_is_scored_as_on_one_machine_though_a_worker_and_a_node_are_killed(
+    cluster: VirtualCluster, score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = scoring_cluster.odd_csv(tmp_path, 700)
     options = (source, *ODD, "--batch-size", "16")
     assert score(*options, "--output", tmp_path / "one.parquet")[0] == 0
     monkeypatch.setattr(input_files, "nodes_without", lambda *_: ["node1"])
-    scoring_cluster.on_part(monkeypatch, 2, scoring_cluster.kill_a_worker)
+    acts = {2: cluster.kill_a_worker, 8: cluster.kill_a_node}
+    scoring_cluster.on_parts(monkeypatch, acts)
     target = tmp_path / "parts"
-    cluster = ("--cluster", address, "--part-rows", "32", "--output", target)
-    code, said = score(*options, *cluster)
-    assert code == 0
+    options = (*options, "--cluster", cluster.address, "--part-rows", "32", "--output", target)
+    code, said = score(*options)
+    assert (code, acts) == (0, {})
     assert "odd.csv is separated by semicolons" in said
     assert "this node reads for all: node1 cannot see the input" in said
     assert "scored 700 rows" in said
@@ -64,17 +65,17 @@ def test_a_file_that_one_node_sees_is_scored_as_on_one_machine_though_a_worker_i
     names = sorted(path.name for path in target.iterdir())
     assert names[:2] == [parts.MANIFEST, parts.part_name(1, 32)]
     assert len(names) == 1 + 22
-    assert "is complete" in score(*options, *cluster, "--resume")[1]
+    assert "is complete" in score(*options, "--resume")[1]
 
 
 def test_files_of_a_folder_are_numbered_through_and_resumed_after_ctrl_c(
-    address: str, score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: VirtualCluster, score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = scoring_cluster.mixed_folder(tmp_path / "in")
     target = tmp_path / "parts"
-    options = (source, "--cluster", address, "--output", target, "--keep", "kind", *SMALL)
+    options = (source, "--cluster", cluster.address, "--output", target, "--keep", "kind", *SMALL)
     with monkeypatch.context() as patched:
-        scoring_cluster.on_part(patched, 2, scoring_cluster.press_ctrl_c)
+        scoring_cluster.on_parts(patched, {2: scoring_cluster.press_ctrl_c})
         code, said = score(*options)
     assert code == 130
     assert "continue with the same command and --resume" in said
