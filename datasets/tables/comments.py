@@ -1,5 +1,6 @@
 """Comments to score: the text column of a table of any length, and the columns to carry along."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import pyarrow.compute as pc
 
 from worthit.datasets.errors import DataError
 from worthit.datasets.formats.chunks import HEAD_ROWS, Chunk, TableReader, Values
+from worthit.datasets.formats.parquet import Parquet
 from worthit.datasets.formats.whole import NotTextError, as_strings, of_chunk
 from worthit.datasets.tables import columns
 
@@ -74,6 +76,19 @@ class CommentReader:
             columns.require(head, self.text_column, "--text-column")
             for name in (name for name in keep if name not in first.columns):
                 columns.require(head, name, "--keep")
+
+    @property
+    def splittable_rows(self) -> int | None:
+        """How many rows there are, if any of them can be read without those before; else None."""
+        table = self._table
+        return table.rows if isinstance(table, Parquet) and table.is_seekable else None
+
+    def between(self, first: int, last: int) -> "CommentReader":
+        """The same comments, of splittable rows those from `first` to `last`."""
+        assert isinstance(self._table, Parquet)
+        part = copy.copy(self)
+        part._table = self._table.between(first, last)
+        return part
 
     def chunks(self, size: int) -> Iterator[CommentChunk]:
         """All comments in order, `size` at a time.

@@ -11,6 +11,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from worthit.datasets.errors import ClusterError, OptionError, listed, one_line
@@ -22,6 +23,7 @@ _JOIN = "join it: ray start --address=HOST:6379 --num-cpus=0"
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_NUM_REDIS_GET_RETRIES": "5",  # seconds to wait for a head node; Ray waits 20
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # else it logs that each worker has an argument in its store
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else a warning on each start
 }
 
@@ -176,7 +178,8 @@ def _connect(address: str) -> None:
     import ray
 
     try:
-        ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
+        with _without_stderr():
+            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
     except Exception as error:  # Ray raises errors of many kinds
         reason = one_line(error, 200)
         raise ClusterError(f"no Ray cluster at {address} can be used: {reason}") from None
@@ -185,6 +188,19 @@ def _connect(address: str) -> None:
 
 
 def _print_nothing(*_: Any, **__: Any) -> None: ...
+
+
+@contextlib.contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Ray's C++ code reports that it heeds `RAY_BACKEND_LOG_LEVEL`."""
+    stderr = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _host(node: dict[str, Any]) -> str:

@@ -91,15 +91,20 @@ class _ArrowStream:
 
     def __call__(self, columns: ScoreTable, is_first: bool) -> bytes:
         if is_first:
-            self._schema = pa.schema([(name, _type(name, columns[name])) for name in columns])
+            self._schema = pa.schema([(name, column_type(name, columns[name])) for name in columns])
         assert self._schema is not None
-        arrays = [_array(field, columns[field.name]) for field in self._schema]
+        arrays = [to_arrow(field, columns[field.name]) for field in self._schema]
         batch = pa.record_batch(arrays, schema=self._schema)
         head = self._schema.serialize().to_pybytes() if is_first else b""
         return head + bytes(batch.serialize())
 
 
-def _type(name: str, values: Values) -> pa.DataType:
+def column_type(name: str, values: Values) -> pa.DataType:
+    """The type of a column of Parquet, by its first values.
+
+    Raises:
+        OutputError: they have several types.
+    """
     if name == "row":
         return pa.int64()
     try:
@@ -109,7 +114,12 @@ def _type(name: str, values: Values) -> pa.DataType:
     return pa.string() if pa.types.is_null(kind) else kind
 
 
-def _array(field: pa.Field, values: Values) -> pa.Array:
+def to_arrow(field: pa.Field, values: Values) -> pa.Array:
+    """Values of one column as the type that it has in Parquet.
+
+    Raises:
+        OutputError: they have another one.
+    """
     try:
         return (
             values.cast(field.type)

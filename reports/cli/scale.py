@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _scale(parsed: argparse.Namespace) -> None:
-    numbers = _numbers(parsed.rows)
+    row_numbers = numbers(parsed.rows, "--rows")
     slow = [name for name in parsed.extrapolate.split(",") if name]
     for name in (parsed.model, *slow):
         models.entry(name)
@@ -89,25 +89,26 @@ def _scale(parsed: argparse.Namespace) -> None:
     print(f"{parsed.dataset}, {processor.cpu_name()}, {processor.allowed_cores()} cores\n")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "comments.jsonl"
-        artifact, rows = _trained(parsed.model, split), []
-        for number in numbers:
-            _write(parsed.dataset, number, file)
-            rows.append(_row(number, *_scored(artifact, file)))
+        artifact, rows = trained(parsed.model, split), []
+        for number in row_numbers:
+            write(parsed.dataset, number, file)
+            rows.append(_row(number, *scored(artifact, file)))
         headings = ["comments", "peak memory, MB", "whole process, s", "comments/s"]
         print(tabulate(rows, [parsed.model, *headings[1:]], disable_numparse=True), flush=True)
         if slow:
-            _write(parsed.dataset, parsed.sample, file)
+            write(parsed.dataset, parsed.sample, file)
             print(f"\nfrom {parsed.sample:,} comments each, hours are extrapolated")
-            hours = [_hours(name, *_scored(_trained(name, split), file)) for name in slow]
+            hours = [_hours(name, *scored(trained(name, split), file)) for name in slow]
             headings = ["model", "peak memory, MB", "comments/s", "hours for a million"]
             print(tabulate(hours, headings, disable_numparse=True))
 
 
-def _numbers(given: str) -> list[int]:
-    numbers = [part.strip() for part in given.split(",")]
-    if not all(part.isdecimal() and int(part) > 0 for part in numbers):
-        raise OptionError(f"--rows is {given!r}; it takes numbers of comments, such as 1000,10000")
-    return [int(part) for part in numbers]
+def numbers(given: str, option: str) -> list[int]:
+    """Raises OptionError unless the value of an option is a list of numbers from 1 up."""
+    parts = [part.strip() for part in given.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise OptionError(f"{option} is {given!r}; it takes numbers from 1 up, such as 1,2")
+    return [int(part) for part in parts]
 
 
 def _row(number: int, peak_mb: float, seconds: float, rate: float) -> list[str]:
@@ -119,7 +120,7 @@ def _hours(name: str, peak_mb: float, seconds: float, rate: float) -> list[str]:
     return [name, significant(peak_mb), significant(rate), f"≈{hours}"]
 
 
-def _trained(model: str, split: str) -> Path:
+def trained(model: str, split: str) -> Path:
     """The folder of the model; it is trained in a new process unless the cache has it."""
     row = models.row_name(model)
     log = cache_folder("logs", f"scale-{file_name(row)}.log")
@@ -133,7 +134,7 @@ def _trained(model: str, split: str) -> Path:
     return cache_folder("artifacts", training.artifact)
 
 
-def _write(dataset: str, number: int, file: Path) -> None:
+def write(dataset: str, number: int, file: Path) -> None:
     """Write `number` comments in random order, and repeat the corpus if it has fewer."""
     texts = corpus.load(registry.source(dataset))["text"].to_pylist()
     rng = np.random.default_rng(0)
@@ -145,7 +146,7 @@ def _write(dataset: str, number: int, file: Path) -> None:
             left -= min(left, len(texts))
 
 
-def _scored(model: Path, file: Path) -> tuple[float, float, float]:
+def scored(model: Path, file: Path) -> tuple[float, float, float]:
     """Peak memory in MB, seconds of the whole process, and rows per second that the command reports.
 
     Raises:
@@ -156,7 +157,7 @@ def _scored(model: Path, file: Path) -> tuple[float, float, float]:
     start = time.perf_counter()
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as new_process:
         try:
-            peak_mb, printed = new_process.submit(_score, arguments).result()
+            peak_mb, printed = new_process.submit(run_score, arguments).result()
         except BrokenProcessPool:
             raise CellError("worthit score failed (its process died); score fewer rows") from None
     seconds = time.perf_counter() - start
@@ -168,7 +169,7 @@ def _scored(model: Path, file: Path) -> tuple[float, float, float]:
     return peak_mb, seconds, float(rate[1].replace(",", ""))
 
 
-def _score(arguments: Sequence[str]) -> tuple[float, str]:
+def run_score(arguments: Sequence[str]) -> tuple[float, str]:
     """Run `worthit score` in this process; its peak memory in MB and its messages."""
     messages = io.StringIO()
     with (

@@ -6,21 +6,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-from tqdm import tqdm
-
 from worthit.bench.saved import trained_models
-from worthit.bench.saved.record import significant
 from worthit.bench.saved.trained_models import TrainedModel
-from worthit.datasets.cache import sha256_of, short_hash
 from worthit.datasets.errors import OptionError, OutputError, WorthitError
 from worthit.datasets.formats import formats, reading
 from worthit.datasets.formats.files import Input, existing
-from worthit.datasets.formats.reading import Reading
 from worthit.datasets.formats.stream import open_table
 from worthit.datasets.tables.comments import ALL, CommentReader
 from worthit.models import contract, registry
@@ -30,14 +23,14 @@ from worthit.models.scoring.chunks import Decide
 from worthit.models.scoring.output import Output
 from worthit.reports import options, saved_runs
 from worthit.reports.analysis.decisions import Choice
-from worthit.reports.cli import saved_choice
+from worthit.reports.cli import saved_choice, score_settings
+from worthit.reports.cli.score_settings import INTERRUPTED, Count, progress_bar, say, with_hint
 
 _MODEL = (
     "MODEL as trained by the latest complete run, RUN:MODEL, RUN:CELL, or a folder that "
     "`worthit export` wrote"
 )
 _FORMATS = ", ".join(formats.STREAMED)
-_INTERRUPTED = 130  # the exit code of shells after Ctrl-C
 
 
 def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
@@ -115,6 +108,22 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         action="store_true",
         help="the model's own scores, with the answer of its highest one",
     )
+    scored.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="score on a Ray cluster, `auto` or HOST:PORT: INPUT is a file or a folder of files, --output a "
+        "folder of Parquet parts",
+    )
+    scored.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="of the cluster, a model each (one per CPU for models of one thread, per GPU with cuda, else "
+        "one per node)",
+    )
+    scored.add_argument(
+        "--part-rows", type=int, metavar="N", help="rows of a part (32,768; fewer for slow models)"
+    )
     options.add(scored.add_argument, new_run=False, only=options.CHOICES)
     scored.set_defaults(action=_score)
 
@@ -133,7 +142,7 @@ def _export(parsed: argparse.Namespace) -> int:
     choice = saved_choice.of(trained, _given(parsed, trained))
     size_mb = trained_models.export(trained, parsed.folder, saved_choice.files(choice, trained))
     print(f"{trained.title} is in {parsed.folder} ({size_mb:,.1f} MB)")
-    print(_described(choice, trained))
+    print(score_settings.described(choice, trained))
     if base := trained.card.base:
         print(
             f"it also needs the checkpoint {base.checkpoint} ({base.origin}, {base.identity[:16]}), "
@@ -152,11 +161,15 @@ def _score(parsed: argparse.Namespace) -> int:
     if parsed.raw and given:
         raise OptionError(f"--raw chooses nothing; omit it, or {', '.join(given)}")
     choice = None if parsed.raw else saved_choice.of(trained, given)
+    if parsed.cluster is not None:
+        from worthit.reports.cli import score_cluster
+
+        return score_cluster.score(parsed, trained, choice)
     output_form = parsed.output_format or _output_format(parsed.output)
     if parsed.output is None and output_form == "parquet":
         raise OptionError("Parquet cannot be written to a pipe; give --output FILE")
-    keep = [name for name in parsed.keep.split(",") if name]
-    given_reading = _reading(parsed)
+    keep = score_settings.kept(parsed)
+    given_reading = score_settings.given_reading(parsed)
     with _input(parsed, given_reading.encoding) as source:
         default_format = "jsonl" if parsed.input is None else None
         form = parsed.input_format or default_format
@@ -165,13 +178,8 @@ def _score(parsed: argparse.Namespace) -> int:
         comments = CommentReader(table, parsed.text_column, keep, trained_on)
         output = _output(parsed, trained, comments, output_form, choice)
         for note in comments.notes:
-            _say(note)
+            say(note)
         return _run(parsed, trained, comments, output, choice)
-
-
-def _described(choice: Choice | None, trained: TrainedModel) -> str:
-    card = trained.card
-    return saved_choice.described(choice, card.classes, multilabel=card.multilabel)
 
 
 def _given(parsed: argparse.Namespace, trained: TrainedModel) -> dict[str, str]:
@@ -182,6 +190,8 @@ def _given(parsed: argparse.Namespace, trained: TrainedModel) -> dict[str, str]:
 def _check(parsed: argparse.Namespace) -> None:
     if parsed.batch_size is not None and parsed.batch_size < 1:
         raise OptionError(f"--batch-size is {parsed.batch_size}; it must be at least 1")
+    if parsed.cluster is None and {parsed.workers, parsed.part_rows} != {None}:
+        raise OptionError("--workers and --part-rows are for scoring on a cluster; add --cluster")
     if parsed.resume and parsed.output is None:
         raise OptionError("--resume continues a file; name it with --output FILE")
     if parsed.input is None and sys.stdin.isatty():
@@ -195,15 +205,6 @@ def _output_format(file: Path | None) -> str:
             f"the suffix of {file} does not name a format; give --output-format: {_FORMATS}"
         )
     return form
-
-
-def _reading(parsed: argparse.Namespace) -> Reading:
-    return Reading(
-        reading.encoding(parsed.encoding),
-        reading.delimiter(parsed.delimiter),
-        reading.columns(parsed.columns),
-        parsed.sheet,
-    )
 
 
 @contextmanager
@@ -226,47 +227,14 @@ def _output(
     output_form: str,
     choice: Choice | None,
 ) -> Output:
-    from worthit.models.scoring import chunks as scoring
-
-    types = scoring.score_types(trained.card.classes, multilabel=trained.card.multilabel)
-    names = ("row", *source.extras, *types)
-    if clash := {*source.extras} & {"row", *types}:
-        raise OptionError(
-            f"{min(clash)} is a column of the output; omit that of the input from --keep"
-        )
-    if len(set(names)) < len(names):
-        raise OptionError(f"--keep {parsed.keep} names a column twice; name it once")
-    empty: dict[str, Any] = {name: pa.array([], types.get(name, pa.string())) for name in names}
+    empty = score_settings.empty_table(parsed, trained, source.extras)
     if parsed.output is None:
         return score_output.Pipe(sys.stdout.buffer, output_form, empty)
-    begun_with = {
-        "the model": f"{trained.card.model} {_identity(trained.folder)}",
-        "calibration and threshold": str(choice),
-        "--device": parsed.device,
-        "--batch-size": str(parsed.batch_size),
-        "--input-format": str(parsed.input_format),
-        "--output-format": output_form,
-        reading.ENCODING: str(parsed.encoding),
-        reading.DELIMITER: str(parsed.delimiter),
-        reading.COLUMNS: str(parsed.columns),
-        reading.SHEET: str(parsed.sheet),
-        "--text-column": source.text_column,
-        "--keep": ",".join(source.extras),
-    }
+    begun_with = score_settings.begun_with(
+        parsed, trained, choice, source.text_column, source.extras
+    )
+    begun_with["--output-format"] = output_form
     return score_output.File(parsed.output, output_form, empty, begun_with, resume=parsed.resume)
-
-
-def _identity(folder: Path) -> str:
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return short_hash(*(sha256_of(file) for file in files))
-
-
-@dataclass
-class _Count:
-    rows: int = 0
-    without_text: int = 0
-    unanswered: int = 0  # by a server
-    seconds: float = 0.0  # of scoring and writing, in this process
 
 
 def _run(
@@ -276,7 +244,7 @@ def _run(
     output: Output,
     choice: Choice | None,
 ) -> int:
-    count, start = _Count(), time.perf_counter()
+    count, start = Count(), time.perf_counter()
     try:
         model = _load(parsed, trained)
         start = time.perf_counter()
@@ -286,15 +254,17 @@ def _run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        _say(f"stopped{_more(output.suspend())}")
-        return _INTERRUPTED
+        say(with_hint("stopped", output.suspend()))
+        return INTERRUPTED
     except WorthitError as error:
         how_to_resume = output.suspend()
         # Errors of the output already say how to continue.
-        _say(f"{error}{'' if isinstance(error, OutputError) else _more(how_to_resume)}")
+        say(with_hint(str(error), "" if isinstance(error, OutputError) else how_to_resume))
         return 2
     count.seconds = time.perf_counter() - start
-    _say(f"{_summary(trained, count)}; {_described(choice, trained)}")
+    say(
+        f"{score_settings.summary(trained.title, count)}; {score_settings.described(choice, trained)}"
+    )
     return 0
 
 
@@ -308,7 +278,7 @@ def _load(parsed: argparse.Namespace, trained: TrainedModel) -> Any:
     model = registry.load(trained.folder, parsed.device, parsed.checkpoint)
     model.may_send_comments = parsed.yes_send_comments
     if parsed.yes_send_comments and model.sends_comments_to:
-        _say(f"every comment is sent to {model.sends_comments_to}, unless its answer is cached")
+        say(f"every comment is sent to {model.sends_comments_to}, unless its answer is cached")
     return model
 
 
@@ -317,20 +287,12 @@ def _stream(
     batch_size: int | None,
     source: CommentReader,
     output: Output,
-    count: _Count,
+    count: Count,
     decide: Decide,
 ) -> None:
     from worthit.models.scoring import chunks as scoring
 
-    with tqdm(
-        total=100,
-        bar_format="{percentage:3.0f}% {bar} {elapsed}, {remaining} left{postfix}"
-        if source.share_read() is not None
-        else "{elapsed}{postfix}",
-        disable=not sys.stderr.isatty(),
-        ncols=78,
-        leave=False,
-    ) as bar:
+    with progress_bar(knows_end=source.share_read() is not None) as bar:
         for chunk in source.chunks(scoring.chunk_size(model.name, batch_size)):
             if not output.skip(chunk):
                 scores = scoring.score_chunk(model, chunk.texts, batch_size, decide)
@@ -342,19 +304,3 @@ def _stream(
             bar.set_postfix_str(f"{chunk.last:,} rows", refresh=False)
             bar.update((source.share_read() or 0) * 100 - bar.n)
         output.finish()
-
-
-def _summary(trained: TrainedModel, count: _Count) -> str:
-    without = f"; {count.without_text:,} without text have no score" if count.without_text else ""
-    if count.unanswered:
-        without += f"; {count.unanswered:,} without an answer have no score"
-    rate = f", {significant(count.rows / count.seconds)} rows/s" if count.rows else ""
-    return f"{trained.title} scored {count.rows:,} rows in {count.seconds:,.1f} s{rate}{without}"
-
-
-def _more(how_to_resume: str) -> str:
-    return f"; {how_to_resume}" if how_to_resume else ""
-
-
-def _say(text: str) -> None:
-    print(f"worthit: {text}", file=sys.stderr)
