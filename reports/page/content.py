@@ -167,7 +167,7 @@ def _confusion(run: Run, cell: CellRecord) -> Value:
     if cell.quality is None:
         reason = plain(bounds.test_accuracy(run, cell).figure.reason)
         return {"confusion": None, "no_confusion": reason}
-    if getattr(run.data, "multilabel", False):
+    if run.data.multilabel:
         return {"confusion": None, "no_confusion": "a comment may have several labels"}
     if len(run.data.classes) > titles.MOST_CLASSES_DRAWN:
         reason = f"more than {titles.MOST_CLASSES_DRAWN} classes are not readable"
