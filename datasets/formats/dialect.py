@@ -160,7 +160,8 @@ def _delimiter(lines: Sequence[str], usual: str, *, is_all: bool) -> str:
     if regular:
         return max(regular, key=lambda delimiter: fits[delimiter].usual_share)
     if lines and is_usual_name(lines[0]):
-        return WHOLE_LINES
+        is_one_column = fits[usual].usual_width == 1 and fits[usual].usual_share == 1
+        return usual if is_one_column else WHOLE_LINES
     return max(fits, key=lambda delimiter: fits[delimiter].width)
 
 

@@ -215,7 +215,7 @@ def test_a_run_that_cannot_be_saved_at_its_end_is_saved_elsewhere(
         made.open()
         monkeypatch.setattr(run_file, "save", full)
         for train_s in (1.0, 2.0):
-            made._keep(cell_record("lsa", train_s))
+            made.keep(cell_record("lsa", train_s))
         with pytest.raises(OutputError, match=r"\(No space left on device\); it is in ") as refused:
             made.finish(interrupted=False)
     assert made.run_file is not None
@@ -235,11 +235,11 @@ def test_a_cell_that_was_interrupted_before_its_first_result_leaves_no_file(
     with (tmp_path / "progress").open("w") as stream:
         made = session.Session(given, 1, Progress(stream))
         made.open()
-        assert made.finish(interrupted=True) is None
-        made._keep(record.CellRecord("lsa", "cpu", 0, wall_s=3.0))  # as its end does
+        assert made.finish(interrupted=True) == []
+        made.keep(record.CellRecord("lsa", "cpu", 0, wall_s=3.0))  # as its end does
         assert not made.has_results
         assert not list((tmp_path / "runs").iterdir())
-        made._keep(record.CellRecord("lsa", "cpu", 0, failures=("training: lost",)))
+        made.keep(record.CellRecord("lsa", "cpu", 0, failures=("training: lost",)))
         assert made.has_results
 
 

@@ -223,6 +223,12 @@ def test_quotes_around_several_rows_are_part_of_their_texts(tmp_path: Path) -> N
     assert whole.read(path).table["text"].to_pylist() == texts
 
 
+def test_a_table_of_one_column_needs_no_note(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", 'text\n"a, b"\n"c ""d"" e"\nplain\n')
+    assert whole.read(path).table.to_pydict() == {"text": ["a, b", 'c "d" e', "plain"]}
+    assert whole.read(path).notes == ()
+
+
 def test_lines_below_a_single_name_are_texts_with_their_commas(tmp_path: Path) -> None:
     texts = [f"a text, or {'so, ' * (i % 3)}number {i}" for i in range(9)]
     path = written(tmp_path, "a.csv", "text\n" + "".join(f"{text}\n" for text in texts))

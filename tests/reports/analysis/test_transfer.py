@@ -109,7 +109,7 @@ def test_a_set_of_several_labels_is_tested_on_the_positive_one(tmp_path: Path) -
     without = table(
         tmp_path / "without.csv", "text,tags", [row.replace("rude", "ill") for row in theirs]
     )
-    with pytest.raises(DataError, match=r"have several labels .*: add --positive-label "):
+    with pytest.raises(DataError, match=r"have several labels .* or --positive-label "):
         transfer.prepare_one(without, prepared, choices)
 
 
