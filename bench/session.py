@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from worthit.bench import llm_choice, protocol
+from worthit.bench import llm_choice, places, protocol
 from worthit.bench.cell import Cell, cell_name, file_name
-from worthit.bench.cells import engine, trainers
+from worthit.bench.cells import engine
 from worthit.bench.cells.cell_run import CellRun
 from worthit.bench.cells.progress import Progress, minutes
 from worthit.bench.forecast import forecast
@@ -134,7 +134,7 @@ class Session:
         """Prepare the data and say what it is, and what will become of it."""
         options, preset = self.options, self.options.preset
         if self._place is None:  # a node checks its own places
-            trainers.require_places(options)
+            places.require(options)
         self._progress.line(f"\nworthit: preset {preset.name} ({preset.about})")
         if overridden := engine.overridden_threads():
             self._progress.line(f"  {overridden}")

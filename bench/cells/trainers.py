@@ -15,11 +15,8 @@ from typing import Any, Self
 
 from worthit.bench.cell import Cell
 from worthit.bench.cells.engine import Limit, Worker
-from worthit.bench.instruments import machine
-from worthit.bench.options import BenchmarkOptions
 from worthit.bench.saved.record import Memory, Setup
-from worthit.datasets.errors import CellError, DeviceError, OptionError, WorthitError
-from worthit.models import registry
+from worthit.datasets.errors import CellError, DeviceError, WorthitError
 from worthit.models.hardware import processor
 from worthit.models.transformer.place import LOST, Place
 
@@ -47,21 +44,6 @@ def require(device: str, processes: int, most: int) -> None:
         f"{processes} processes cannot train on {device}, which has {has.get(device, 'one GPU')}; give "
         f"at most --processes {max(most, 1)}, or other --devices"
     )
-
-
-def require_places(options: BenchmarkOptions) -> None:
-    """Raise OptionError if a device of this machine lacks places for the processes of a training."""
-    entries = [registry.entry(name) for name in options.models.values()]
-    trained = [registry.entry(each.trained_as) if each.trained_as else each for each in entries]
-    if not any(each.shares_training for each in trained):
-        return
-    for device in options.devices:
-        most = machine.places(device)
-        if most is not None:
-            try:
-                require(device, options.processes, most)
-            except DeviceError as error:
-                raise OptionError(str(error)) from error
 
 
 def threads(processes: int) -> int:

@@ -18,7 +18,7 @@ from worthit.bench.saved.data import Data
 from worthit.datasets.splits.manifest import Count, Share
 
 #: a file with another version is refused
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 #: default limit within which 99 % of requests must be answered
 DEFAULT_P99_LIMIT_MS = 100.0

@@ -7,9 +7,8 @@ import pytest
 
 from tests import factories
 from tests.command_line import options
-from worthit.bench import session
+from worthit.bench import places, session
 from worthit.bench.cell import Cell
-from worthit.bench.cells import trainers
 from worthit.bench.cells.progress import Progress
 from worthit.bench.instruments import machine
 from worthit.bench.saved import record, run_file
@@ -273,10 +272,10 @@ def test_more_processes_than_a_device_has_places_are_refused_before_anything_els
     monkeypatch.setattr(session.machine, "places", {"cpu": 2, "cuda": 2, "mps": 1}.get)
     given = options(*arguments.split(), "--processes", "3")
     if not reason:
-        trainers.require_places(given)
+        places.require(given)
         return
     with pytest.raises(OptionError, match=reason) as raised:
-        trainers.require_places(given)
+        places.require(given)
     assert "\n" not in str(raised.value)
 
 

@@ -48,7 +48,7 @@ def test_a_list_of_numbers_is_one_line_and_text_stays_as_it_is(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda raw: raw.update(schema_version=99), "schema version 99, this worthit reads 7"),
+        (lambda raw: raw.update(schema_version=99), "schema version 99, this worthit reads 8"),
         (lambda raw: raw.pop("schema_version"), "schema version None"),
         (lambda raw: raw.update(cells="none"), r"Expected `array`, got `str` - at `\$.cells`"),
         (lambda raw: raw["cells"][0].update(model=3), r"Expected `str`, got `int`"),
