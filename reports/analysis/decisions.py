@@ -17,6 +17,9 @@ correction. Without validation comments, they are corrected for the shares of th
 - recall: the highest threshold that finds the given share of the positive validation comments;
 - cost: Bayes' rule, for the class shares of the natural test set (`natural.shares`).
 
+Of more than two classes, offsets also change how comments rank by the score of one class. So ROC AUC, average
+precision, Brier score and calibration error are of the calibrated probabilities (`run_view.calibrated`).
+
 Each of several labels is a task of two classes: calibrated by itself, with a threshold.
 
 - macro F1: for each label the threshold for its F1, as above;
@@ -28,7 +31,7 @@ A label that no validation comment has, or each of them, keeps its scores and th
 `worthit.reports.verdict.calibration_simulation` shows what this gains and loses.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,7 +43,7 @@ from worthit.reports.analysis import calibration, metrics, natural
 from worthit.reports.analysis.calibration import RAW, Calibration
 from worthit.reports.analysis.objective import Objective
 from worthit.reports.analysis.ranking_curve import Vector
-from worthit.reports.analysis.run_view import scores, truth
+from worthit.reports.analysis.run_view import DecidedQuality, scores, truth
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
 
@@ -110,7 +113,8 @@ class Decisions:
     """A run with the choice for each training.
 
     Every score of `decided` is one for which `metrics.predicted`, of labels `metrics.flagged`, gives the
-    chosen answer. Learning curves are left out: their trainings have no scores of validation comments.
+    chosen answer; `run_view.calibrated` gives its cells with those of `calibrated`. Learning curves are left
+    out: their trainings have no scores of validation comments.
     """
 
     measured: Run
@@ -134,8 +138,8 @@ class Decisions:
         }
         calibrated, decided = run, run
         if any(choice.changes_scores for choice in choices.values()):
-            calibrated = _applied(run, choices, decide=False)
-            decided = _applied(run, choices, decide=True)
+            calibrated = _applied(run, choices, _calibrated)
+            decided = _applied(run, choices, _decided)
         return cls(run, calibrated, decided, choices, objective)
 
 
@@ -277,34 +281,45 @@ def recall_threshold(calibrated: Probabilities, labels: Classes, recall: float) 
     return float((lowest + lower.max()) / 2 if len(lower) else lowest / 2)
 
 
-def _applied(run: Run, choices: Mapping[str, Choice], *, decide: bool) -> Run:
+def _applied(
+    run: Run, choices: Mapping[str, Choice], change: Callable[[Data, Quality, Choice], Quality]
+) -> Run:
     """The run with the scores of every part changed."""
     cells = tuple(
         cell
         if cell.quality is None
-        else replace(cell, quality=_changed(run, cell.quality, choices[cell.name], decide=decide))
+        else replace(cell, quality=change(run.data, cell.quality, choices[cell.name]))
         for cell in run.cells
     )
     return replace(run, cells=cells)
 
 
-def _changed(run: Run, quality: Quality, choice: Choice, *, decide: bool) -> Quality:
-    def change(flat: Sequence[float]) -> tuple[float, ...]:
+def _calibrated(data: Data, quality: Quality, choice: Choice) -> Quality:
+    return _changed(data, quality, choice.calibrated) if choice.calibrates else quality
+
+
+def _decided(data: Data, quality: Quality, choice: Choice) -> Quality:
+    calibrated = _calibrated(data, quality, choice)
+    if not choice.moves_answers:
+        return calibrated
+    return DecidedQuality(**vars(_changed(data, quality, choice.decided)), calibrated=calibrated)
+
+
+def _changed(
+    data: Data, quality: Quality, change: Callable[[Probabilities], Probabilities]
+) -> Quality:
+    def changed(flat: Sequence[float]) -> tuple[float, ...]:
         if not flat:
             return ()
-        change = choice.decided if decide else choice.calibrated
-        found = change(class_names.probabilities(run.data, flat))
-        return tuple(found.ravel().tolist())
+        return tuple(change(class_names.probabilities(data, flat)).ravel().tolist())
 
-    if not (choice.changes_scores if decide else choice.calibrates):
-        return quality
     return replace(
         quality,
-        train=change(quality.train),
-        test=change(quality.test),
-        natural=change(quality.natural),
-        validation=change(quality.validation),
+        train=changed(quality.train),
+        test=changed(quality.test),
+        natural=changed(quality.natural),
+        validation=changed(quality.validation),
         out_of_domain=tuple(
-            OutOfDomainScores(one.name, change(one.probabilities)) for one in quality.out_of_domain
+            OutOfDomainScores(one.name, changed(one.probabilities)) for one in quality.out_of_domain
         ),
     )

@@ -128,7 +128,7 @@ def deciding(run: Run, cell: CellRecord) -> Bounded:
 def bounded(run: Run, cell: CellRecord, measure: Measure) -> Bounded:
     """A figure of one model, with its interval; the mean over its trainings."""
     labels = truth(run)
-    trainings = [scores(run, one) for one in run_view.trainings(run, cell)]
+    trainings = [_scores(run, one, measure) for one in run_view.trainings(run, cell)]
     found = bootstrap.estimates(bootstrap.counts(len(labels)), labels, trainings)[measure]
     if found.value is None:
         return bounds.absent("", found.reason)
@@ -160,13 +160,17 @@ def lead(
     deciding = measure(run)
     if deciding == metrics.SAVED_COST:
         return Lead(*error_costs.lead(run, first, second))
-    both = [[scores(run, cell) for cell in cells] for cells in (first, second)]
+    both = [[_scores(run, cell, deciding) for cell in cells] for cells in (first, second)]
     if deciding == task.of(run).correct:
         return of_accuracy(*(correct(truth(run), trainings) for trainings in both))
     values, resampled = zip(
         *(drawn(deciding, resamples, truth(run), trainings) for trainings in both), strict=True
     )
     return of_figures(values, resampled, truth(run))
+
+
+def _scores(run: Run, cell: CellRecord, measure: Measure) -> Probabilities:
+    return scores(run, run_view.calibrated(cell) if measure in task.of(run).scores else cell)
 
 
 def drawn(

@@ -21,7 +21,7 @@ from worthit.reports.analysis.bootstrap import interval
 from worthit.reports.analysis.leads import Lead
 from worthit.reports.analysis.metrics import Measure, Truth
 from worthit.reports.analysis.ranking_curve import Matrix, Vector
-from worthit.reports.analysis.run_view import by_model, scores, truth
+from worthit.reports.analysis.run_view import by_model, calibrated, scores, truth
 from worthit.reports.text.class_names import Probabilities
 
 
@@ -73,10 +73,12 @@ def pairs(run: Run, resamples: Matrix) -> tuple[Pair, ...]:
     Args:
         resamples: of the test comments, see `bootstrap.counts`.
     """
-    scored = {
-        cells[0].name: [scores(run, cell) for cell in cells] for cells in by_model(run).values()
+    models = {cells[0].name: cells for cells in by_model(run).values()}
+    scored = {name: [scores(run, cell) for cell in cells] for name, cells in models.items()}
+    ranks = {
+        name: [scores(run, calibrated(cell)) for cell in cells] for name, cells in models.items()
     }
-    found = pairs_of(truth(run), scored, resamples)
+    found = pairs_of(truth(run), scored, ranks, resamples)
     ranking = task.ranking(run)
     if ranking == task.of(run).correct:
         return found
@@ -87,19 +89,23 @@ def pairs(run: Run, resamples: Matrix) -> tuple[Pair, ...]:
 
 
 def pairs_of(
-    labels: Truth, scores: Mapping[str, Sequence[Probabilities]], resamples: Matrix
+    labels: Truth,
+    scores: Mapping[str, Sequence[Probabilities]],
+    ranks: Mapping[str, Sequence[Probabilities]],
+    resamples: Matrix,
 ) -> tuple[Pair, ...]:
     """All pairs of models.
 
     Args:
         labels: of n comments, as `metrics` takes them.
-        scores: cell name → of each training, the probabilities of the same comments.
+        scores: cell name → of each training, the probabilities of the same comments, which answers follow from.
+        ranks: the same, which ROC AUC follows from.
         resamples: of the n comments, see `bootstrap.counts`.
     """
     if len(scores) < 2 or not len(labels):
         return ()
     by_accuracy = _by_accuracy(labels, list(scores.values()))
-    by_auc = _by_auc(resamples, labels, list(scores.values()))
+    by_auc = _by_auc(resamples, labels, list(ranks.values()))
     names = itertools.combinations(scores, 2)
     return tuple(
         Pair(*both, accuracy, auc)

@@ -27,7 +27,9 @@ def roc_auc(run: Run, cell: CellRecord) -> Figure:
     if cell.quality is None:
         return unavailable("", run_view.missing(cell, "quality"))
     labels, trained = run_view.truth(run), run_view.trainings(run, cell)
-    areas = [metrics.roc_auc(run_view.scores(run, one), labels) for one in trained]
+    areas = [
+        metrics.roc_auc(run_view.scores(run, run_view.calibrated(one)), labels) for one in trained
+    ]
     known = [area for area in areas if area is not None]
     if not known:
         return unavailable("", task.of(run).auc.undefined)

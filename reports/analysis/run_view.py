@@ -4,10 +4,24 @@ import dataclasses
 import operator
 from typing import Literal
 
-from worthit.bench.saved.record import ON_SERVER, CellRecord, Figure, Run, unavailable
+from worthit.bench.saved.record import ON_SERVER, CellRecord, Figure, Quality, Run, unavailable
 from worthit.reports.analysis import metrics
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities, Truth
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DecidedQuality(Quality):
+    """Scores with offsets: they give the chosen answers, but not the model's ranking of comments."""
+
+    calibrated: Quality  # the same scores without offsets
+
+
+def calibrated(cell: CellRecord) -> CellRecord:
+    """A cell with its scores without offsets: those of ROC AUC, average precision and calibration."""
+    if not isinstance(cell.quality, DecidedQuality):
+        return cell
+    return dataclasses.replace(cell, quality=cell.quality.calibrated)
 
 
 def name(run: Run, cell: CellRecord) -> str:

@@ -5,7 +5,7 @@ compared with each other on the same comments: paired tests, as in-domain. If an
 lacks some of more than two classes, it is compared on the classes that both sets have.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,9 +24,9 @@ from worthit.reports.analysis.paired_tests import (
     pairs_of,
 )
 from worthit.reports.analysis.ranking_curve import Matrix, Vector
-from worthit.reports.analysis.run_view import by_model
+from worthit.reports.analysis.run_view import by_model, calibrated
 from worthit.reports.text import class_names
-from worthit.reports.text.class_names import Truth
+from worthit.reports.text.class_names import Probabilities, Truth
 
 TOO_FEW_CLASSES = "fewer than two classes are in both sets"
 
@@ -94,7 +94,7 @@ class _Comments:
         rows = np.isin(truth, common)
         return cls(truth[rows], (rows, None), resamples(int(rows.sum()), seed=seed), data)
 
-    def scores(self, flat: Sequence[float]) -> class_names.Probabilities:
+    def scores(self, flat: Sequence[float]) -> Probabilities:
         rows, columns = self.chosen
         found = class_names.probabilities(self.data, flat)[rows]
         return found if columns is None else found[:, columns]
@@ -151,17 +151,26 @@ def transfers(run: Run) -> Transfers:
         results += list(_results(run, other, [cell for cell in cells if cell.name in scores]))
         labels = class_names.truth(run.data, other.part)
         resamples = bootstrap.counts(len(labels))
-        trainings = {
-            models[0].name: [
-                class_names.probabilities(run.data, flat)
-                for cell in models
-                if (flat := _scores(cell, other)) is not None
-            ]
-            for models in by_model(run).values()
-        }
-        with_scores = {model: shaped for model, shaped in trainings.items() if shaped}
-        pairs[other.name] = pairs_of(labels, with_scores, resamples)
+        models = list(by_model(run).values())
+        ranked = [[calibrated(cell) for cell in cells] for cells in models]
+        decided, ranks = (_trainings(run, other, of) for of in (models, ranked))
+        pairs[other.name] = pairs_of(labels, decided, ranks, resamples)
     return Transfers(tuple(_corrected(results)), pairs)
+
+
+def _trainings(
+    run: Run, other: OutOfDomainData, models: Sequence[Sequence[CellRecord]]
+) -> dict[str, list[Probabilities]]:
+    """Cell name → of each training with scores, the probabilities of a set's comments."""
+    trainings = {
+        cells[0].name: [
+            class_names.probabilities(run.data, flat)
+            for cell in cells
+            if (flat := _scores(cell, other)) is not None
+        ]
+        for cells in models
+    }
+    return {model: shaped for model, shaped in trainings.items() if shaped}
 
 
 def _scores(cell: CellRecord, other: OutOfDomainData) -> tuple[float, ...] | None:
@@ -191,6 +200,22 @@ def _transfer(
     in_domain: _Comments,
     chance: Vector | float,
 ) -> Transfer:
+    of_answers = _comparison(other, cell, here, in_domain)
+    own = calibrated(cell)
+    of_ranks = of_answers if own is cell else _comparison(other, own, here, in_domain)
+    drawn_shares, share_here, share_in_domain, share_drop = of_answers(measure(run))
+    drawn_areas, auc, auc_in_domain, auc_drop = of_ranks(auc_measure(run))
+    over_chance = (drawn_shares - chance, drawn_areas - 0.5)
+    beats = any(np.nanquantile(lead, 0.025) > _EQUAL for lead in over_chance)
+    return Transfer(
+        other, cell, share_here, auc, share_in_domain, auc_in_domain, share_drop, auc_drop, beats
+    )
+
+
+def _comparison(
+    other: OutOfDomainData, cell: CellRecord, here: _Comments, in_domain: _Comments
+) -> Callable[[Measure], tuple[Vector, Estimate, float, Difference]]:
+    """A function of a figure: in each resample, out-of-domain, in-domain, and their difference."""
     flat = _scores(cell, other)
     assert flat is not None
     assert cell.quality is not None
@@ -198,24 +223,15 @@ def _transfer(
     drawn = metrics.resampled(here.resamples, here.labels, scores)
     drawn_in_domain = metrics.resampled(in_domain.resamples, in_domain.labels, scores_in_domain)
 
-    def compare(which: Measure) -> tuple[Estimate, float, Difference]:
+    def compare(which: Measure) -> tuple[Vector, Estimate, float, Difference]:
         value = which.value(scores, here.labels)
         value_in_domain = which.value(scores_in_domain, in_domain.labels)
         assert value is not None
         assert value_in_domain is not None
         drop = bootstrap_difference(value - value_in_domain, drawn[which] - drawn_in_domain[which])
-        return bootstrap.estimate(value, drawn[which]), value_in_domain, drop
+        return drawn[which], bootstrap.estimate(value, drawn[which]), value_in_domain, drop
 
-    share, area = measure(run), auc_measure(run)
-    over_chance = (drawn[share] - chance, drawn[area] - 0.5)
-    beats = any(np.nanquantile(lead, 0.025) > _EQUAL for lead in over_chance)
-    (share_here, share_in_domain, share_drop), (auc, auc_in_domain, auc_drop) = (
-        compare(share),
-        compare(area),
-    )
-    return Transfer(
-        other, cell, share_here, auc, share_in_domain, auc_in_domain, share_drop, auc_drop, beats
-    )
+    return compare
 
 
 def _chance(run: Run, other: OutOfDomainData, here: _Comments) -> Vector | float:

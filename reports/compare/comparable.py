@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from worthit.bench.saved.data import Data
 from worthit.bench.saved.record import CellRecord, Figure, unavailable
 from worthit.reports.analysis import bootstrap
-from worthit.reports.analysis.run_view import scores, truth
+from worthit.reports.analysis.run_view import calibrated, scores, truth
 from worthit.reports.compare.matching import ComparedRun, Counterparts
 from worthit.reports.compare.statistics import ScoredComments
 from worthit.reports.text import class_names
@@ -52,7 +52,8 @@ def scored_pairs(pairs: Sequence[Counterparts]) -> list[ScoredPair | None]:
     ) -> ScoredComments:
         labels = truth(compared.run)[rows]
         drawn = counts(len(rows), seed=seed)
-        return ScoredComments(scores(compared.run, cell)[rows], labels, drawn)
+        decided, own = (scores(compared.run, of)[rows] for of in (cell, calibrated(cell)))
+        return ScoredComments(decided, own, labels, drawn)
 
     def scored_pair(pair: Counterparts) -> ScoredPair | None:
         if pair.base.quality is None or pair.later.quality is None:

@@ -42,7 +42,8 @@ _LEGEND = (
     "subtracted, in points of 0.01, with 95 % bootstrap intervals over the test comments. The 95 % "
     "intervals of latencies cover comments and drift within the measurements, that of a median on the "
     "same comments in both runs. No interval covers what lasts for a whole run, such as other programs. "
-    "Answers are those chosen on each run's validation comments, for the objective of the first run. "
+    "Answers are those chosen on each run's validation comments, for the objective of the first run; "
+    "ROC AUC is of the calibrated scores, before that choice. "
     "Figures without an interval have one sample per run. Plain numbers are measured, *≈ italics* are "
     "estimates, (cached) comes from an earlier training, n/a is not available."
 )
@@ -280,7 +281,7 @@ def _value(measure: Measure, scored: ScoredComments) -> str:
 
 
 def _auc(scored: ScoredComments) -> str:
-    area = metrics.roc_auc(scored.probabilities, scored.labels)
+    area = metrics.roc_auc(scored.calibrated, scored.labels)
     return "n/a" if area is None else f"{area:.3f}"
 
 

@@ -27,7 +27,8 @@ _LATENCY_RESAMPLES = 400  # enough for a standard error
 class ScoredComments:
     """Probabilities and labels of the same n comments, as `metrics` takes them."""
 
-    probabilities: Probabilities
+    probabilities: Probabilities  # for which the answers are the chosen ones
+    calibrated: Probabilities  # by which comments rank, see `run_view.calibrated`
     labels: Truth
     resamples: Matrix  # (n, resamples), see `bootstrap.counts`; paired runs share them
 
@@ -139,7 +140,7 @@ def accuracy_difference(base: ScoredComments, later: ScoredComments) -> Change:
 
 def auc_difference(base: ScoredComments, later: ScoredComments) -> Change | None:
     """The same for ROC AUC, macro for more than two classes; None if only one class occurs."""
-    runs = [(run.labels, run.probabilities) for run in (base, later)]
+    runs = [(run.labels, run.calibrated) for run in (base, later)]
     base_area, later_area = (metrics.roc_auc(scores, labels) for labels, scores in runs)
     if base_area is None or later_area is None:
         return None

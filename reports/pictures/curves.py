@@ -13,7 +13,7 @@ from worthit.bench.saved.record import CellRecord
 from worthit.reports.analysis import metrics, natural
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.ranking_curve import confusion_at_thresholds
-from worthit.reports.analysis.run_view import name, scores, truth
+from worthit.reports.analysis.run_view import calibrated, name, scores, truth
 from worthit.reports.pictures.style import cell_styles, class_names, plain_frame, with_legend
 from worthit.reports.text import class_names as classes
 from worthit.reports.text import natural as natural_text
@@ -38,7 +38,7 @@ def draw_roc(analysis: Analysis) -> Figure:
         )
     figure, axes = _frame("ROC curves", f"{across}\n({run.data.test_set})", up)
     for label, cell, line in _models(analysis):
-        rates, recalls = _roc_line(scores(run, cell), truth(run))
+        rates, recalls = _roc_line(scores(run, calibrated(cell)), truth(run))
         axes.plot(100 * rates, 100 * recalls, label=label, **line)
     rater = analysis.rater
     if rater is not None and rater.recall is not None and rater.false_alarms is not None:
@@ -77,16 +77,13 @@ def draw_reliability(analysis: Analysis) -> Figure:
         of, share = "", f"{classes.worded(class_names(run)[1])} comments"
     else:
         of, share = " of the predicted class", "comments classified correctly"
-    calibrated = {cell.name: cell for cell in analysis.decisions.calibrated.cells}
     figure, axes = _frame(
         "Reliability diagram",
         f"mean score{of}, %, by bins of 10 %",
         f"{share}, % ({run.data.test_set})",
     )
     for label, cell, line in _models(analysis):
-        probabilities, events = metrics.calibration_pairs(
-            scores(run, calibrated[cell.name]), truth(run)
-        )
+        probabilities, events = metrics.calibration_pairs(scores(run, calibrated(cell)), truth(run))
         probabilities, events = probabilities.ravel(), events.ravel()
         bins = metrics.bins(probabilities)
         masks = [bins == number for number in range(metrics.BINS)]

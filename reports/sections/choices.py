@@ -139,7 +139,8 @@ def _table(analysis: Analysis) -> list[str]:
             for one in (chosen.measured, chosen.calibrated, chosen.decided)
         )
         row = [model, _joined([_method(choice) for choice in choices])]
-        row += [_joined([own_threshold(choice) for choice in choices])] * two
+        if two:
+            row.append(_joined([own_threshold(choice) for choice in choices]))
         row += [raw[0], decided[0]]
         for number in (1, 2):
             row += [raw[number], calibrated[number]]

@@ -11,7 +11,7 @@ from worthit.reports.analysis.bootstrap import Estimate
 from worthit.reports.analysis.metrics import Measure
 from worthit.reports.analysis.objective import class_shares
 from worthit.reports.analysis.paired_tests import Difference
-from worthit.reports.analysis.run_view import scores, truth
+from worthit.reports.analysis.run_view import calibrated, scores, truth
 from worthit.reports.sections import choices, seeds
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
@@ -59,12 +59,9 @@ def _estimates(analysis: Analysis, cells: Sequence[CellRecord]) -> dict[Measure,
     trainings = [scores(run, cell) for cell in cells]
     found = bootstrap.estimates(analysis.resamples, truth(run), trainings)
     if any(analysis.decisions.choices[cell.name].moves_answers for cell in cells):
-        calibrated = {cell.name: cell for cell in analysis.decisions.calibrated.cells}
-        trainings = [scores(run, calibrated[cell.name]) for cell in cells]
+        trainings = [scores(run, calibrated(cell)) for cell in cells]
         of_scores = bootstrap.estimates(analysis.resamples, truth(run), trainings)
-        # Rankings stay those of the results table and of the tests between models.
-        for measure in (metrics.BRIER, metrics.CALIBRATION_ERROR):
-            found[measure] = of_scores[measure]
+        found |= {measure: of_scores[measure] for measure in task.of(run).scores}
     shown = analysis.values[cells[0].name, "accuracy"]
     return found | {task.of(run).correct: Estimate(shown.value, shown.low, shown.high)}
 
@@ -114,8 +111,8 @@ def _occurring(run: Run) -> str:
 def _from_scores(analysis: Analysis) -> str:
     terms = ["ROC AUC", "average precision", "Brier score", "calibration error"]
     macro = "" if class_names.of_two(analysis.run) else f"; areas are {link('macro')}"
-    calibrated = f"{link('calibration', 'calibrated')} " if choices.chosen(analysis) else ""
-    return f"From the {calibrated}scores ({joined([link(term) for term in terms])}{macro})"
+    which = f"{link('calibration', 'calibrated')} " if choices.chosen(analysis) else ""
+    return f"From the {which}scores ({joined([link(term) for term in terms])}{macro})"
 
 
 def _table(measures: Sequence[Measure], rows: _Estimates) -> list[str]:

@@ -80,7 +80,8 @@ def _widest(analysis: Analysis, repeated: dict[str, list[CellRecord]]) -> str:
 
 def _row(analysis: Analysis, model: str, cells: Sequence[CellRecord]) -> list[str]:
     run = analysis.run
-    areas = [metrics.roc_auc(run_view.scores(run, cell), run_view.truth(run)) for cell in cells]
+    own = [run_view.scores(run, run_view.calibrated(cell)) for cell in cells]
+    areas = [metrics.roc_auc(scores, run_view.truth(run)) for scores in own]
     seconds = [cell.training.train_s.value if cell.training else None for cell in cells]
     entries = [
         _entry(_accuracies(analysis, cells), percent),

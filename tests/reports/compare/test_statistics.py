@@ -1,5 +1,6 @@
 """reports/compare/statistics.py: differences of samples, and intervals that cover the true values."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
@@ -21,7 +22,8 @@ RESAMPLES = bootstrap.counts(COMMENTS)
 
 def scored(probabilities: npt.ArrayLike, labels: Sequence[int] = ()) -> ScoredComments:
     truth = np.asarray(labels) if len(labels) else LABELS
-    return ScoredComments(np.asarray(probabilities, float), truth, RESAMPLES)
+    own = np.asarray(probabilities, float)
+    return ScoredComments(own, own, truth, RESAMPLES)
 
 
 def coverage(
@@ -116,7 +118,7 @@ def test_the_interval_of_a_paired_difference_covers_the_true_difference() -> Non
 def test_unpaired_runs_are_resampled_independently() -> None:
     probabilities = np.where(np.arange(COMMENTS) < 80, 1 - LABELS, LABELS)
     base = scored(probabilities)
-    later = ScoredComments(base.probabilities, LABELS, bootstrap.counts(COMMENTS, seed=1))
+    later = dataclasses.replace(base, resamples=bootstrap.counts(COMMENTS, seed=1))
     difference = statistics.accuracy_difference(base, later)
     assert difference.value == 0
     # two shares of 80 % of 400 differ by 1.96 x sqrt(2 x 0.16 / 400) = 5.5 points, either way
