@@ -1,7 +1,8 @@
 """Rows of JSON whose text and labels are below other keys: exports of annotation tools and databases.
 
 Known are Label Studio (`data`, `annotations`), Argilla (`fields`, `responses`), doccano before 1.5
-(`annotations`), and rows within an object such as Elasticsearch's `_source`. Intents of a chatbot (`tag`, `patterns`) hold several texts in a row. The first rows decide.
+(`annotations`), and rows within an object such as Elasticsearch's `_source`. An
+intent of a chatbot (`tag`, `patterns`) is a row of several texts. The first rows decide.
 """
 
 from collections import Counter

@@ -62,7 +62,9 @@ class Sheet:
         times = Counter(self.names)
         self._places = {n: i for i, n in enumerate(found.names) if n and times[n] == 1}
         rows = map(self._of_width, self._all_rows())
-        self.rows = itertools.islice(rows, self._skip + found.is_first_row + found.described_in, None)
+        self.rows = itertools.islice(
+            rows, self._skip + found.is_first_row + found.described_in, None
+        )
 
     def columns(self, rows: list[list[str]], names: Sequence[str] | None) -> dict[str, list[str]]:
         """The values of each column."""
