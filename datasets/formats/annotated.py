@@ -1,7 +1,8 @@
 """Rows of JSON whose text and labels are below other keys: exports of annotation tools and databases.
 
 Known are Label Studio (`data`, `annotations`), Argilla (`fields`, `responses`), doccano before 1.5
-(`annotations`), and rows within an object such as Elasticsearch's `_source`. The first rows decide.
+(`annotations`), and rows within an object such as Elasticsearch's `_source`. An
+intent of a chatbot (`tag`, `patterns`) is a row of several texts. The first rows decide.
 """
 
 from collections import Counter
@@ -21,7 +22,9 @@ _OF_LABEL_STUDIO = {
     "total_annotations", "cancelled_annotations", "total_predictions", "comment_count",
     "unresolved_comment_count", "last_comment_updated_at", "project", "updated_by", "comment_authors",
 }  # fmt: skip
-_LABEL = "label"
+_TEXT, _LABEL = "text", "label"
+#: keys of an intent's name and of its texts, in files of chatbots
+_INTENTS = (("tag", "patterns"), ("intent", "patterns"), ("intent", "examples"), ("intent", "text"))
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ def unfolded(rows: Iterator[Row], name: str) -> tuple[Iterator[Row], tuple[str, 
     """The rows with their text and labels as keys of their own; and a line on it."""
     head, rows = peeked(rows, HEAD_ROWS)
     notes: tuple[str, ...] = ()
+    if keys := next((keys for keys in _INTENTS if _are_intents(head, *keys)), None):
+        label, texts = keys
+        note = f"each of the {texts!r} of {name} is read as a text, with its {label!r} as the label"
+        return _of_intents(rows, label, texts), (note,)
     wrapper = _wrapper(head)
     kind = next((kind for kind in _KINDS if _fits(kind, head)), None)
     if wrapper:
@@ -53,6 +60,19 @@ def unfolded(rows: Iterator[Row], name: str) -> tuple[Iterator[Row], tuple[str, 
                 "of several annotations of a text the most frequent counts; texts with a tie have no label",
             )
     return rows, notes
+
+
+def _are_intents(head: Sequence[Row], label: str, texts: str) -> bool:
+    return len(head) > 0 and all(
+        isinstance(row.get(label), str) and isinstance(row.get(texts), list) for row in head
+    )
+
+
+def _of_intents(rows: Iterator[Row], label: str, texts: str) -> Iterator[Row]:
+    """A row for each text of an intent; an intent may have none."""
+    for row in rows:
+        for text in row.get(texts) or ():
+            yield {_TEXT: text, _LABEL: row.get(label)}
 
 
 def _wrapper(head: Sequence[Row]) -> str | None:

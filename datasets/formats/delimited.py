@@ -186,6 +186,8 @@ class Delimited:
             if place == 0:
                 if not self._header.is_first_row:
                     yield row
+            elif place <= self._header.described_in:
+                continue
             elif not self._header.is_first_row or not _repeats(row, self._first):
                 yield row
             elif is_pipe:

@@ -24,6 +24,8 @@ _NEARLY = 0.05
 #: a delimiter that no text has, for lines that are each a text
 WHOLE_LINES = "\x1e"
 _RARE = ("^", "~", "¦", "§", "\x01", "\x1f")  # \x01 is Hive's
+#: delimiters of several characters; csv takes one, that no text has
+_LONG, _IN_PLACE_OF_LONG = (" ::: ", ":::", " ||| ", " || ", "::"), "\x1f"
 _PLAINLY, _FEWEST_LINES = 0.98, 5
 
 QUOTED, ESCAPED, UNQUOTED = "quoted", "escaped", "unquoted"
@@ -44,9 +46,13 @@ class Dialect:
     def reader(self, lines: Iterable[str], *, strict: bool = True) -> Any:
         """A csv.reader."""
         csv.field_size_limit(_LONGEST_FIELD)
+        delimiter = self.delimiter
+        if len(delimiter) > 1:
+            long, delimiter = delimiter, _IN_PLACE_OF_LONG
+            lines = (line.replace(long, delimiter) for line in lines)
         return csv.reader(
             lines,
-            delimiter=self.delimiter,
+            delimiter=delimiter,
             skipinitialspace=self.is_spaced,
             strict=strict,
             **_QUOTES[self.quotes],
@@ -168,12 +174,17 @@ def _delimiter(lines: Sequence[str], usual: str, *, is_all: bool) -> str:
 def _rare_delimiter(lines: Sequence[str], *, is_all: bool) -> str | None:
     """A delimiter that hardly occurs in texts; a space only if R has put texts in quotes."""
     quoted = sum(line.startswith('"') for line in lines)
-    candidates = [*_RARE, *([" "] if quoted > CONSISTENT * len(lines) else [])]
-    for delimiter in candidates:
-        one = fit(lines, delimiter, is_all=is_all)
-        if one.usual_width > 1 and one.usual_share >= _PLAINLY and len(lines) >= _FEWEST_LINES:
-            return delimiter
-    return None
+    candidates = [*_RARE, *_LONG, *([" "] if quoted > CONSISTENT * len(lines) else [])]
+    return next((one for one in candidates if _is_plain(lines, one, is_all=is_all)), None)
+
+
+def has_long_delimiter(lines: Sequence[str], *, is_all: bool) -> bool:
+    return any(_is_plain(lines, delimiter, is_all=is_all) for delimiter in _LONG)
+
+
+def _is_plain(lines: Sequence[str], delimiter: str, *, is_all: bool) -> bool:
+    one = fit(lines, delimiter, is_all=is_all)
+    return one.usual_width > 1 and one.usual_share >= _PLAINLY and len(lines) >= _FEWEST_LINES
 
 
 def _spaced(dialect: Dialect, lines: Sequence[str]) -> Dialect:

@@ -155,6 +155,8 @@ def by_content(lines: Sequence[str], *, is_all: bool) -> str | None:
         fit = dialect.fit(lines, delimiter, is_all=is_all)
         if len(lines) > 1 and fit.width > 1 and fit.share >= _PLAINLY:
             return delimited
+    if dialect.has_long_delimiter(lines, is_all=is_all):
+        return "csv"
     return form
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean, median
 
 from worthit.datasets.errors import DataError, counted
@@ -15,6 +15,8 @@ _MANY_WORDS, _SOME_WORDS = 6, 3
 _FEW_CHARACTERS = 8  # names of columns in scripts without spaces are shorter
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _COMMA = re.compile(r"(?<=\d),(?=\d+$)")
+#: begins each cell of the third row of an export of Qualtrics
+_QUALTRICS = '{"ImportId":'
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 #: names that columns often have, without case, spaces and signs
 _USUAL = set(
@@ -39,12 +41,14 @@ class Header:
     Attributes:
         names: empty for a column without a name.
         is_first_row: False: the first row is data.
+        described_in: rows below the header that describe the columns, and are no data.
         notes: a line on each decision.
     """
 
     names: tuple[str, ...]
     is_first_row: bool
     notes: tuple[str, ...] = ()
+    described_in: int = 0
 
 
 def settle(first: Sequence[str], sample: Sequence[Row], reading: Reading, name: str) -> Header:
@@ -63,6 +67,10 @@ def settle(first: Sequence[str], sample: Sequence[Row], reading: Reading, name: 
     if len(cells) > 1 and cells[0].startswith("#"):  # some tools mark the header so
         cells = (cells[0].lstrip("# "), *cells[1:])
     rows = [[cell.strip() for cell in row] for row in sample]
+    if len(rows) > 1 and any(cell.startswith(_QUALTRICS) for cell in rows[1]):
+        found = settle(first, sample[2:], reading, name)
+        note = f"the 2 rows below the header of {name}, with questions and numbers of Qualtrics, are skipped"
+        return replace(found, described_in=2, notes=(*found.notes, note))
     _require_no_title(cells, rows, name)
     verdict = judge(cells, [row for row in rows if tuple(row) != cells])
     if reading.columns is not None and not (reading.is_borrowed and verdict is not False):

@@ -11,9 +11,19 @@ from worthit.datasets.errors import DataError, one_line
 from worthit.datasets.formats.files import BLOCK
 
 _LONGEST_OBJECT = 1 << 26
+_UNNAMED = {"[": "rows without names of columns", '"': "texts without labels"}
 _MALFORMED = (msgspec.MsgspecError, RecursionError, ValueError)  # of encoding, too
 _find_value = json.JSONDecoder().raw_decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def _require_names(first: str, name: str) -> None:
+    """Raise DataError if rows are arrays or texts, such as `["a text", "its class"]`."""
+    if kind := _UNNAMED.get(first.lstrip()[:1]):
+        raise DataError(
+            f"{name} holds {kind}; write them as CSV with a header such as text,label, or as JSON lines of "
+            "objects"
+        )
 
 
 def _decode(text: str) -> dict[str, Any]:
@@ -41,6 +51,8 @@ def of_lines(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
     """
     for number, line in enumerate(lines, 1):
         if not line.isspace():
+            if number == 1:
+                _require_names(line, name)
             try:
                 yield _decode(line)
             except _MALFORMED as error:
@@ -67,6 +79,8 @@ def of_array(blocks: Iterator[str], name: str) -> Iterator[dict[str, Any]]:
         while ends != "]":
             number += 1
             value, ends, text = _next_value(text, blocks)
+            if number == 1:
+                _require_names(value, name)
             yield _decode(value)
         if text.strip() or any(not block.isspace() for block in blocks):
             raise ValueError("text after the end of the array")

@@ -5,9 +5,11 @@ import importlib.util
 import itertools
 import re
 import warnings
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -21,6 +23,18 @@ _SAMPLE_ROWS = 512
 _MOST_ABOVE = 10  # rows above a header
 _SHORT = 10  # times fewer rows than another sheet: rather a legend
 _NEEDED = "pip install 'worthit[xlsx]'"
+
+
+def titles(path: Path) -> list[str]:
+    """The titles of the sheets that a person sees; none without openpyxl, or of another kind of file.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    if importlib.util.find_spec("openpyxl") is None or not zipfile.is_zipfile(path):
+        return []
+    with Input(path, in_memory=True) as source, _opened(source, path.name) as book:
+        return [sheet.title for sheet in book.worksheets if sheet.sheet_state == "visible"]
 
 
 class Sheet:
@@ -62,7 +76,9 @@ class Sheet:
         times = Counter(self.names)
         self._places = {n: i for i, n in enumerate(found.names) if n and times[n] == 1}
         rows = map(self._of_width, self._all_rows())
-        self.rows = itertools.islice(rows, self._skip + found.is_first_row, None)
+        self.rows = itertools.islice(
+            rows, self._skip + found.is_first_row + found.described_in, None
+        )
 
     def columns(self, rows: list[list[str]], names: Sequence[str] | None) -> dict[str, list[str]]:
         """The values of each column."""
@@ -76,7 +92,7 @@ class Sheet:
 
     def _choose(self, given: str | None) -> tuple[str, _Rows]:
         """The title of the sheet to read, and its first rows."""
-        with self._book() as book:
+        with _opened(self._source, self._name) as book:
             titles = [sheet.title for sheet in book.worksheets]
             if not titles:
                 raise DataError(f"{self._name} holds no sheet of cells; save the table as CSV")
@@ -103,24 +119,25 @@ class Sheet:
         return title, samples[title]
 
     def _all_rows(self) -> Iterator[list[str]]:
-        with self._book() as book:
+        with _opened(self._source, self._name) as book:
             yield from _cells(book[self._title])
 
-    @contextmanager
-    def _book(self) -> Iterator[Any]:
-        import openpyxl
 
-        with self._source.open() as unpacked, readable(self._source.path):
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of styles and extensions
-                    book = openpyxl.load_workbook(unpacked.stream, read_only=True, data_only=True)
-                yield book
-            except (KeyError, ValueError, TypeError, AttributeError, SyntaxError) as error:
-                raise DataError(
-                    f"{self._name} cannot be read as an Excel file ({one_line(error)}); save it again, or "
-                    "as CSV"
-                ) from error
+@contextmanager
+def _opened(source: Input, name: str) -> Iterator[Any]:
+    """A workbook of openpyxl."""
+    import openpyxl
+
+    with source.open() as unpacked, readable(source.path):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of styles and extensions
+                book = openpyxl.load_workbook(unpacked.stream, read_only=True, data_only=True)
+            yield book
+        except (KeyError, ValueError, TypeError, AttributeError, SyntaxError) as error:
+            raise DataError(
+                f"{name} cannot be read as an Excel file ({one_line(error)}); save it again, or as CSV"
+            ) from error
 
 
 def _lines_above(rows: _Rows) -> int:

@@ -3,12 +3,13 @@
 In a folder, either all files, or the folders they are in, are named after a side of the split, such as
 train.csv and test.csv; or none is, and all are read as one table. Or each file is a text, in a folder
 named after its class; or a class, such as Fake.csv and True.csv; or the texts and their labels are in two
-files.
+files. The sheets of an Excel file may be named after sides, too.
 """
 
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +17,8 @@ import pyarrow as pa
 
 from worthit.datasets.cache import short_hash
 from worthit.datasets.errors import DataError
-from worthit.datasets.formats import files, formats, whole
-from worthit.datasets.formats.reading import Reading
+from worthit.datasets.formats import files, formats, sheets, whole
+from worthit.datasets.formats.reading import SHEET, Reading
 from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.registry import Source
 from worthit.datasets.tables import assemble, class_files, paired_files, text_folders
@@ -29,8 +30,19 @@ from worthit.datasets.tables.text_folders import TextFile
 
 _MOST_FILES = 1_000
 _NOT_DATA = re.compile(r"read.?me|licen[sc]e|requirements|notes?\b|changelog", re.IGNORECASE)
-#: a table, files of one text each or of one class each, or a file of texts and one of their labels
-_Content = Path | tuple[TextFile, ...] | ClassFiles | PairedFiles
+
+
+@dataclass(frozen=True)
+class _SideSheet:
+    """A sheet of an Excel file that is named after a side of the split."""
+
+    file: Path
+    title: str
+    side: str
+
+
+#: a table, a sheet, files of one text each or of one class each, or a file of texts and one of their labels
+_Content = Path | _SideSheet | tuple[TextFile, ...] | ClassFiles | PairedFiles
 _Sided = tuple[str | None, _Content]
 
 
@@ -69,6 +81,8 @@ def _read(path: Path, choices: Choices) -> pa.Table:
 def _identity(content: _Content) -> str:
     if isinstance(content, Path):
         return f"{content.name}:{files.sha256(content)}"
+    if isinstance(content, _SideSheet):
+        return short_hash(content.title, files.sha256(content.file))
     if isinstance(content, ClassFiles):
         return short_hash(*(f"{label}:{files.sha256(f)}" for f, label in content.labels.items()))
     if isinstance(content, PairedFiles):
@@ -79,6 +93,8 @@ def _identity(content: _Content) -> str:
 def _rows(content: _Content, given: Path, reading: Reading) -> StringTable:
     if isinstance(content, Path):
         return whole.read(content, reading=reading)
+    if isinstance(content, _SideSheet):
+        return _of_sheet(content, reading)
     if isinstance(content, ClassFiles):
         return class_files.read(given.name, content, reading)
     if isinstance(content, PairedFiles):
@@ -88,7 +104,11 @@ def _rows(content: _Content, given: Path, reading: Reading) -> StringTable:
 
 def _files(path: Path, choices: Choices) -> list[_Sided]:
     """What there is to read, and its side of the split."""
-    sided: list[_Sided] = _in_folder(path, choices) if path.is_dir() else [(None, path)]
+    sided: list[_Sided] = (
+        _in_folder(path, choices)
+        if path.is_dir()
+        else [*_side_sheets(path, choices)] or [(None, path)]
+    )
     if choices.test_file is None:
         return sided
     if any(side == "test" for side, _ in sided):
@@ -97,6 +117,23 @@ def _files(path: Path, choices: Choices) -> list[_Sided]:
         )
     train = [(side or "train", file) for side, file in sided]
     return [*train, ("test", files.existing(choices.test_file))]
+
+
+def _side_sheets(path: Path, choices: Choices) -> list[_Sided]:
+    """The sheets of the sides of a split, if an Excel file has some for training and for testing; else none."""
+    is_one_table = choices.sheet or choices.split_column or choices.test_file
+    if is_one_table or formats.format_of(path.name) != "xlsx":
+        return []
+    sided = [(side, title) for title in sheets.titles(path) if (side := side_in([title]))]
+    if not {"train", "test"} <= {side for side, _ in sided}:
+        return []
+    return [(side, _SideSheet(path, title, side)) for side, title in sided]
+
+
+def _of_sheet(sheet: _SideSheet, reading: Reading) -> StringTable:
+    found = whole.read(sheet.file, reading=replace(reading, sheet=sheet.title))
+    note = f"the sheet {sheet.title} of {found.name} is the {sheet.side} side ({SHEET} reads one sheet)"
+    return replace(found, name=f"{found.name} (sheet {sheet.title})", notes=(note, *found.notes))
 
 
 def _in_folder(folder: Path, choices: Choices) -> list[_Sided]:

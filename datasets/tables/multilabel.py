@@ -81,8 +81,8 @@ def _flags(column: str, values: Sequence[str | None], name: str) -> list[bool | 
     others = {value for value in known.values() if value is not None} - TRUE - FALSE
     if others:
         raise DataError(
-            f"the column {column} of {name} holds {min(others)[:30]!r}; several --label-column each hold "
-            "0 and 1: omit it, or give one column"
+            f"the column {column} of {name} holds {min(others)[:30]!r}, but each of several label columns "
+            f"must hold 0 and 1; omit {column} from --label-column, or give one column"
         )
     return [None if (kind := known[value]) is None else kind in TRUE for value in values]
 

@@ -105,7 +105,8 @@ def estimate(value: float, replicates: Vector) -> Estimate:
     defined = replicates[~np.isnan(replicates)]
     if not len(defined) or np.ptp(defined) < 1e-6:  # float32 resolves no less
         return Estimate(
-            value, reason="no interval: all resamples are identical, as for a perfect score"
+            value,
+            reason="no interval: all resamples give the same, as for a score of 0 or a perfect one",
         )
     return Estimate(value, *interval(defined))
 

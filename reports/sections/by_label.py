@@ -1,10 +1,11 @@
 """Several labels per comment: the figures of each label."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from worthit.datasets.errors import listed
 from worthit.reports.analysis import bootstrap, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bootstrap import Estimate
@@ -16,6 +17,7 @@ from worthit.reports.text.format import Footnotes, estimate, joined, percent
 from worthit.reports.text.tables import table
 
 _MOST_LABELS = 20  # in a table: nobody reads hundreds of rows
+_OFTEN_LACKING = 3  # test comments with a label: 1 of 20 resamples (exp(-3)) has none of them
 _UNDEFINED = {0: "no test comment has this label", 1: "every test comment has this label"}
 
 _OfModels = Mapping[str, list[dict[Measure, Estimate]]]  # model → the figures of each label
@@ -45,6 +47,7 @@ def section(analysis: Analysis) -> list[str]:
         f"{_lowest(shown_names, figures)} Of each label on the {run.data.test_set}: the number of comments with it, "
         f"n, their share, and each model's {link('F1')} and {link('ROC AUC')} with "
         f"{link('95 % interval', '95 % intervals')}. For few comments, both are uncertain."
+        f"{_lacking(names, labels.sum(axis=0).tolist())}"
         f"{left_out * bool(others)}",
         *_table("F1 of each label", metrics.F1, rows, figures),
         *_table("ROC AUC of each label", metrics.ROC_AUC, rows, figures),
@@ -63,6 +66,17 @@ def _of_label(analysis: Analysis, model: str, number: int) -> dict[Measure, Esti
             for measure, of in found.items()
         }
     return found
+
+
+def _lacking(names: Sequence[str], counts: Sequence[int]) -> str:
+    """What labels of a handful of comments do to the intervals of means over labels; empty without any."""
+    few = [name for name, count in zip(names, counts, strict=True) if 0 < count <= _OFTEN_LACKING]
+    if not few:
+        return ""
+    return (
+        f" Resamples that lack a label ({listed(few)}) are means over the others, "
+        "so the intervals of macro figures are unreliable."
+    )
 
 
 def _lowest(names: list[str], figures: _OfModels) -> str:

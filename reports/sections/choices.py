@@ -48,8 +48,8 @@ def chosen(analysis: Analysis) -> str:
 def predicted_labels(analysis: Analysis) -> str:
     """From which score on a label is predicted."""
     if not _comments(analysis):
-        return f"Predicted is a label from a score of {metrics.THRESHOLD:g}"
-    return "Predicted is a label from its threshold, which validation comments chose"
+        return f"A label is predicted from a score of {metrics.THRESHOLD:g} on"
+    return "A label is predicted from its threshold on, which validation comments chose"
 
 
 def legend(analysis: Analysis) -> str:

@@ -19,9 +19,8 @@ from worthit.reports.text.format import Footnotes, estimate, joined, p_value, po
 from worthit.reports.text.tables import folded, table, tabulated
 
 _LEFT_OUT = (
-    "Left out, because a comment has several labels, and an answer is a set of them: one rater, confusion matrices, "
-    "natural prevalence and the cost of errors, which need one class per comment; cascades, which need one "
-    "confidence per answer."
+    "Left out, because a comment has several labels: one rater, confusion matrices, natural prevalence and the cost "
+    "of errors need one class per comment; cascades need one confidence per answer."
 )
 NO_SCORES = "No model has scores in this run."
 

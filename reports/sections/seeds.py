@@ -22,8 +22,9 @@ def section(analysis: Analysis) -> list[str]:
     paragraphs = ["## Seeds", text]
     if repeated:
         kind = task.of(analysis.run)
-        accuracy, area = f"test {kind.correct.heading}", kind.auc.heading.removeprefix("macro ")
-        headings = ["model", "seeds", accuracy, area, "training, s"]
+        share = f"test {task.ranking(analysis.run).heading}"
+        area = kind.auc.heading.removeprefix("macro ")
+        headings = ["model", "seeds", share, area, "training, s"]
         body = [_row(analysis, model, cells) for model, cells in repeated.items()]
         paragraphs += table("Mean ± standard deviation", headings, body)
     return paragraphs
@@ -66,15 +67,13 @@ def _is_seeded(analysis: Analysis, model: str) -> bool:
 
 
 def _widest(analysis: Analysis, repeated: dict[str, list[CellRecord]]) -> str:
-    ranges = {
-        model: float(np.ptp(_accuracies(analysis, cells))) for model, cells in repeated.items()
-    }
+    ranges = {model: float(np.ptp(_shares(analysis, cells))) for model, cells in repeated.items()}
     if not ranges:
         return ""
     widest = max(ranges, key=ranges.__getitem__)
     return (
         f"Trainings that differ only in the seed differ most for {widest}, by up to "
-        f"{100 * ranges[widest]:.1f} points of test {task.of(analysis.run).correct.heading}."
+        f"{100 * ranges[widest]:.1f} points of test {task.ranking(analysis.run).heading}."
     )
 
 
@@ -84,7 +83,7 @@ def _row(analysis: Analysis, model: str, cells: Sequence[CellRecord]) -> list[st
     areas = [metrics.roc_auc(scores, run_view.truth(run)) for scores in own]
     seconds = [cell.training.train_s.value if cell.training else None for cell in cells]
     entries = [
-        _entry(_accuracies(analysis, cells), percent),
+        _entry(_shares(analysis, cells), percent),
         _entry(areas, metrics.ROC_AUC.number),
         _entry(seconds, significant) + _mark(cells),
     ]
@@ -98,9 +97,14 @@ def _mark(cells: Sequence[CellRecord]) -> str:
     return cached + " (disturbed)" * any(one.disturbed for one in times)
 
 
-def _accuracies(analysis: Analysis, cells: Sequence[CellRecord]) -> list[float]:
-    shares = [run_view.accuracy(analysis.run, cell) for cell in cells]
-    return [share.value for share in shares if share is not None] or [0.0]
+def _shares(analysis: Analysis, cells: Sequence[CellRecord]) -> list[float]:
+    """Of each training, the figure that the frontier ranks."""
+    run, ranking = analysis.run, task.ranking(analysis.run)
+    labels = run_view.truth(run)
+    if not len(labels):
+        return [0.0]
+    shares = [ranking.value(run_view.scores(run, cell), labels) for cell in cells]
+    return [share for share in shares if share is not None] or [0.0]
 
 
 def _entry(values: Sequence[float | None], number: Callable[[float], str]) -> str:

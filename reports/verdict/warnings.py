@@ -10,28 +10,45 @@ from worthit.reports.text.format import joined, percent
 
 def few_test_comments(run: Run) -> str:
     """A sentence on a small test set, or one with a handful of comments of a class; empty otherwise."""
-    names, comments = class_names.names(run.data), len(run.data.test.ids)
+    comments = len(run.data.test.ids)
+    small = ""
     if comments < FEW_TEST_COMMENTS:
-        return (
+        small = (
             f"Warning: the test set has only {comments:,} comments, so one answer more or less changes the "
             f"{task.of(run).correct.heading} by {percent(1 / max(comments, 1))}; label at least {FEW_TEST_COMMENTS} "
             "test comments."
         )
-    counts = [round(share * comments) for share in class_shares(run)]
-    rarest = counts.index(min(counts))
-    if counts[rarest] >= FEW_OF_A_CLASS:
-        return ""
-    if class_names.of_two(run):
-        return (
-            f"Warning: only {counts[rarest]:,} of {comments:,} test comments are {names[rarest]}, so figures on "
-            "that class say little; label more of them."
-        )
     if class_names.of_labels(run):
-        few = [
-            f"{names[i]} ({count:,})" for i, count in enumerate(counts) if count < FEW_OF_A_CLASS
-        ]
-        return (
-            f"Warning: few of the {comments:,} test comments have the label {joined(few)}, so figures on it say "
-            "little, and macro F1 depends on them; label more of them."
-        )
-    return ""
+        return " ".join(filter(None, (small, _few_of_labels(run))))
+    return small or _few_of_a_class(run)
+
+
+def _few_of_a_class(run: Run) -> str:
+    comments = len(run.data.test.ids)
+    counts = _counts(run)
+    rarest = counts.index(min(counts))
+    if not class_names.of_two(run) or counts[rarest] >= FEW_OF_A_CLASS:
+        return ""
+    return (
+        f"Warning: only {counts[rarest]:,} of {comments:,} test comments are {class_names.names(run.data)[rarest]}, "
+        "so figures on that class say little; label more of them."
+    )
+
+
+def _few_of_labels(run: Run) -> str:
+    few = [
+        f"{name} ({count:,})"
+        for name, count in zip(class_names.names(run.data), _counts(run), strict=True)
+        if count < FEW_OF_A_CLASS
+    ]
+    if not few:
+        return ""
+    return (
+        f"Warning: few of the {len(run.data.test.ids):,} test comments have the label {joined(few)}, so figures on "
+        "it say little, and macro F1 depends on them; label more of them."
+    )
+
+
+def _counts(run: Run) -> list[int]:
+    """Test comments of each class or label."""
+    return [round(share * len(run.data.test.ids)) for share in class_shares(run)]

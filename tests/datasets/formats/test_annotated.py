@@ -103,3 +103,23 @@ def test_rows_with_a_text_of_their_own_are_left_as_they_are(tmp_path: Path) -> N
     found = whole.read(tmp_path / "a.jsonl")
     assert found.table.column_names == ["text", "user", "label"]
     assert found.notes == ()
+
+
+@pytest.mark.parametrize("keys", [("tag", "patterns"), ("intent", "examples")])
+def test_each_text_of_an_intent_is_a_row(keys: tuple[str, str], tmp_path: Path) -> None:
+    label, texts = keys
+    intents = [
+        {label: "up", texts: TEXTS[:4], "responses": ["Thank you very much"]},
+        {label: "none", texts: [], "responses": []},
+        {label: "down", texts: TEXTS[4:], "responses": ["Sorry to hear that"]},
+    ]
+    file = tmp_path / "intents.json"
+    file.write_text(json.dumps({"intents": intents}))
+    found = whole.read(file)
+    assert found.table.to_pylist() == [
+        {"text": text, "label": "up" if i < 4 else "down"} for i, text in enumerate(TEXTS)
+    ]
+    line = (
+        f"each of the {texts!r} of intents.json is read as a text, with its {label!r} as the label"
+    )
+    assert line in found.notes

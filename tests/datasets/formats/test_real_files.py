@@ -53,6 +53,9 @@ LATIN = lines(",", "text,label").replace("nice", "café crème")
 HEADER = "the first line of {} is data, --columns names its columns"
 NAMES = ("text", "label")
 
+QUALTRICS = '"{""ImportId"":""QID1_TEXT""}","{""ImportId"":""QID2""}"'
+UNNAMED = "write them as CSV with a header such as text,label, or as JSON lines of objects"
+
 #: what → name, content, how to read it, its notes; the rows are ROWS
 READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
     "columns without a name": ("a.csv", "text,label,,,\n" + "".join(f"{t},{k},,,\n" for t, k in ROWS), Reading(),
@@ -68,6 +71,10 @@ READ: dict[str, tuple[str, str | bytes, Reading, tuple[str, ...]]] = {
                          ("2 lines are skipped above the header of a.csv",)),
     "a title": ("a.csv", "Report\n\n" + lines(",", "text,label"), Reading(), ("2 lines are skipped above the header of a.csv",)),
     "a title, as spreadsheets save it": ("a.csv", "Report,\n,\n" + lines(",", "text,label"), Reading(), ("2 lines are skipped above the header of a.csv",)),
+    "colons": ("a.txt", lines(" ::: ", "text ::: label"), Reading(), ("a.txt is separated by ' ::: '",)),
+    "colons without a header": ("a.txt", lines("::"), Reading(columns=NAMES), ("a.txt is separated by '::'", HEADER.format("a.txt"))),
+    "an export of Qualtrics": ("a.csv", lines(",", "text,label", "What was it?,How?", QUALTRICS), Reading(),
+                               ("the 2 rows below the header of a.csv, with questions and numbers of Qualtrics, are skipped",)),
     "a caret": ("a.txt", lines("^", "text^label"), Reading(), ("a.txt is separated by '^'",)),
     "a table of R": ("a.txt", '"text" "label"\n' + "".join(f'"{i}" "{t}" "{k}"\n' for i, (t, k) in enumerate(ROWS)), Reading(),
                      ("a.txt is separated by spaces", "1 column of a.txt without a name left out (values in 20 of 20 rows)")),
@@ -135,6 +142,10 @@ REFUSED: dict[str, tuple[str, str | bytes, Reading, str]] = {
     "no header, a mark in few rows": ("a.tsv", "".join(f"{i % 2}\t{'' if i % 2 else '*'}\t{t}\n" for i, t in enumerate(TEXTS)), Reading(), f"a.tsv {NO_HEADER} label,column2,text {OR_NAMES}"),
     "KOI8-R": ("a.csv", "text,label\nресторане вчера суп вечером с друзьями заказали чай отлично,up\nмы долго ждали в ресторане и потом ушли домой ужасно,down\n".encode("koi8-r"), Reading(),
                "a.csv is not UTF-8 (line 2) but looks like koi8_r; give --encoding koi8_r, or save it as UTF-8"),
+    "pairs": ("a.json", json.dumps(ROWS, indent=1), Reading(), f"a.json holds rows without names of columns; {UNNAMED}"),
+    "lines of pairs": ("a.jsonl", "".join(f"{json.dumps(row)}\n" for row in ROWS), Reading(), f"a.jsonl holds rows without names of columns; {UNNAMED}"),
+    "an array of texts": ("a.json", json.dumps(TEXTS), Reading(), f"a.json holds texts without labels; {UNNAMED}"),
+    "colons, no header": ("a.txt", lines(" ::: "), Reading(), f"a.txt {NO_HEADER} text,label {OR_NAMES}"),
     "no header, label first": ("a.tsv", "".join(f"{k}\t{t}\n" for t, k in ROWS), Reading(), f"a.tsv {NO_HEADER} label,text {OR_NAMES}"),
     "a long first text with commas": ("a.tsv", lines("\t", "Well, no, not really, not ever.\tdown"), Reading(), f"a.tsv {NO_HEADER} text,label {OR_NAMES}"),
     "a number in the first line": ("a.csv", "soup,1\n" + "".join(f"{t},{i % 2}\n" for i, t in enumerate(TEXTS)), Reading(), f"a.csv {NO_HEADER} text,label {OR_NAMES}"),

@@ -170,3 +170,18 @@ def test_a_pipe_is_refused(book: Path) -> None:
     with pytest.raises(OptionError) as caught:
         open_table(Input(Path("stdin"), io.BufferedReader(Pipe(book.read_bytes()))), "csv")
     assert str(caught.value) == "an Excel file cannot be read from a pipe; give the file as INPUT"
+
+
+def test_rows_of_qualtrics_below_the_header_are_skipped(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet: Any = workbook.active
+    for row in (
+        ("Q1", "Q2"),
+        ("What was it?", "How?"),
+        ('{"ImportId":"QID1"}', '{"ImportId":"QID2"}'),
+    ):
+        sheet.append(row)
+    for i in range(6):
+        sheet.append([f"a longer note of some words {i}", "up" if i % 2 else "down"])
+    workbook.save(tmp_path / "a.xlsx")
+    assert whole.read(tmp_path / "a.xlsx").table["Q2"].to_pylist() == ["down", "up"] * 3

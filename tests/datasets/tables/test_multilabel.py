@@ -190,7 +190,7 @@ def test_columns_that_are_missing_or_taken_are_named(
 
 def test_other_values_than_0_and_1_are_refused() -> None:
     with pytest.raises(
-        DataError, match=r"^the column a of mine.csv holds 'maybe'; several --label"
+        DataError, match=r"^the column a of mine.csv holds 'maybe', but each of several "
     ):
         multilabel.of_columns({"a": ["0", "maybe"], "b": ["1", "0"]}, "mine.csv")
     read = multilabel.of_columns({"a": ["yes", "", "no"], "b": ["1.0", "0", "0"]}, "mine.csv")

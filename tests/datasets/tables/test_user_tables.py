@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pyarrow as pa
 import pytest
 
@@ -12,6 +13,7 @@ from worthit.datasets import corpus, prepare, registry
 from worthit.datasets.errors import DataError, WorthitError
 from worthit.datasets.formats import whole
 from worthit.datasets.prepare import Prepared
+from worthit.datasets.sources import table as table_source
 from worthit.datasets.splits.protocol import AtMost, Protocol, Split, split
 from worthit.datasets.tables import assemble, labels
 from worthit.datasets.tables.columns import Choices, find_columns
@@ -188,6 +190,25 @@ def test_a_folder_and_a_split_column_and_two_files_make_the_same_sides(tmp_path:
     validation = [set(prepare.comments(m.key, "validation").texts) for m in made[:2]]
     assert validation[0] == validation[1] == {f"comment {i}" for i in range(80, 100)}
     assert any(note.startswith("split column: split (guessed") for note in made[1].notes)
+
+
+def test_sheets_named_after_sides_are_the_sides(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for title, first, rows in (("Train", 0, 40), ("test", 40, 20), ("read me", 0, 0)):
+        sheet = book.create_sheet(title)
+        sheet.append(["text", "label"])
+        for i in range(first, first + rows):
+            sheet.append([f"a note on item {i}", "up" if i % 2 else "down"])
+    book.save(tmp_path / "mine.xlsx")
+    found = table_source.source(str(tmp_path / "mine.xlsx"), Choices()).read()
+    assert found["side"].to_pylist().count(corpus.SIDES.index("test")) == 20
+    assert found.num_rows == 60
+    assert corpus.about(found).notes[:2] == (
+        "the sheet Train of mine.xlsx is the train side (--sheet reads one sheet)",
+        "the sheet test of mine.xlsx is the test side (--sheet reads one sheet)",
+    )
+    one = table_source.source(str(tmp_path / "mine.xlsx"), Choices(sheet="Train")).read()
+    assert one.num_rows == 40
 
 
 def test_a_validation_side_becomes_the_test_side_if_there_is_no_other(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.cli import comments
 from worthit.reports.compare import repeat
 from worthit.reports.compare.compare import compare
+from worthit.reports.sections import by_label
 from worthit.reports.verdict import warnings
 
 MADE = multilabel_runs.run(noises={"tfidf": 2.0, "bert": 1.7, "llama": 1.6}, comments=200)
@@ -85,6 +86,18 @@ def test_thresholds_are_shown_label_by_label() -> None:
 def test_rare_labels_are_warned_of() -> None:
     text = warnings.few_test_comments(without(1))
     assert text.startswith("Warning: few of the 200 test comments have the label insult (0)")
+
+
+def test_rare_labels_are_warned_of_beside_a_small_test_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warnings, "FEW_TEST_COMMENTS", 300)
+    text = warnings.few_test_comments(without(1))
+    assert text.startswith("Warning: the test set has only 200 comments")
+    assert "have the label insult (0), so figures on it say little" in text
+
+
+def test_labels_that_resamples_lack_are_named() -> None:
+    assert by_label._lacking(["toxic", "insult", "threat"], [40, 4, 0]) == ""
+    assert "lack a label (threat) are means" in by_label._lacking(["toxic", "threat"], [40, 3])
 
 
 def test_runs_of_labels_are_compared_by_f1() -> None:
