@@ -54,7 +54,7 @@ function curveTrace({ label, points, one, runIndex }, key, scale) {
   return {
     type: "scatter",
     mode: "lines+markers",
-    name: forPlotly(nameIn(runIndex, label)),
+    name: forPlotly(nameIn(runIndex, short(label))),
     x: known.map((point) => point.comments),
     y: known.map((point) => scale * point[key].value),
     line: { color: colour, width: 1.8, dash: ofCycle(["solid", "dash", "dot", "dashdot"], runIndex) },
@@ -115,6 +115,11 @@ function drawCascades() {
   tableOfCascades(visible);
 }
 
+/* For a legend. */
+function cascadeName({ cheap, expensive }) {
+  return `${short(cheap)} → ${short(expensive)}`;
+}
+
 function cascadeTraces({ cascade, runIndex }, number) {
   const { colour } = entryOf(runIndex, cascade.expensive);
   const text = (point) => tooltip([
@@ -125,7 +130,7 @@ function cascadeTraces({ cascade, runIndex }, number) {
   const shared = { type: "scatter", hoverinfo: "text" };
   return [
     {
-      ...shared, mode: "lines", name: forPlotly(nameIn(runIndex, cascade.label)),
+      ...shared, mode: "lines", name: forPlotly(nameIn(runIndex, cascadeName(cascade))),
       x: cascade.sweep.map((point) => point.compute_ms),
       y: cascade.sweep.map((point) => 100 * point.accuracy.value),
       line: { color: colour, width: 1.8, dash: ofCycle(["solid", "dash", "dashdot", "dot"], number) },

@@ -153,7 +153,7 @@ function showConfusion() {
 function matrix(one, counts) {
   const { classes } = one.run;
   const head = element("tr", {}, element("th", { scope: "col" }, "true \\ predicted"),
-    classes.map((name) => element("th", { scope: "col" }, name)));
+    classes.map((name) => element("th", { scope: "col" }, nameElement(name))));
   const body = counts.map((row, index) => {
     const sum = row.reduce((a, b) => a + b, 0) || 1;
     const cells = row.map((count) => {
@@ -161,7 +161,7 @@ function matrix(one, counts) {
       cell.style.setProperty("--share", `${Math.round((70 * count) / sum)}%`);
       return cell;
     });
-    return element("tr", {}, element("th", { scope: "row" }, classes[index]), cells);
+    return element("tr", {}, element("th", { scope: "row" }, nameElement(classes[index])), cells);
   });
   const title = `Confusion matrix of ${one.label}`;
   const caption = element("caption", { class: "hidden" }, title);

@@ -69,8 +69,7 @@ def drawn(page: Any) -> list[dict[str, Any]]:
 def column(page: Any, table: str, number: int) -> list[str]:
     """The entries of a column, from 1, of the table with this caption."""
     rows = f"[role=region][aria-label='{table}'] tbody tr > :nth-child({number})"
-    found: list[str] = page.locator(rows).all_inner_texts()
-    return found
+    return [text.replace("\n", " ") for text in page.locator(rows).all_inner_texts()]
 
 
 def set_number(page: Any, field: str, value: str) -> None:
