@@ -103,9 +103,10 @@ function sortableTable(id, caption, headings, rows) {
   return scrollable(caption, table);
 }
 
-/* A name of any length, which wraps where it is long. */
-function nameElement(text) {
-  return element("span", { class: "name" }, text);
+/* A name of any length: it wraps, and a still longer one is cut. */
+function nameElement(text, most = Infinity) {
+  const cut = short(text, most);
+  return element("span", { class: "name", title: cut === text ? null : text }, cut);
 }
 
 function compareBy({ column, descending }) {

@@ -111,15 +111,20 @@ function tooltip(lines) {
     .replaceAll("\n", "<br>");
 }
 
-/* Lines of at most 60 characters: plotly does not wrap. */
+/* Short lines: plotly does not wrap. */
 function wrapped(line) {
+  const most = isNarrow() ? 38 : 60; // characters
   const lines = [""];
-  for (const word of line.split(" ").flatMap((long) => long.match(/.{1,60}/gu) || [""])) {
+  for (const word of line.split(" ").flatMap((long) => pieces(long, most))) {
     const longer = `${lines.at(-1)} ${word}`.trim();
-    if (longer.length > 60 && lines.at(-1)) lines.push(word);
+    if (longer.length > most && lines.at(-1)) lines.push(word);
     else lines[lines.length - 1] = longer;
   }
   return lines.join("\n");
+}
+
+function pieces(word, most) {
+  return word.match(new RegExp(`.{1,${most}}`, "gu")) || [""];
 }
 
 /* The best quality for a cost, one line a run. */
@@ -168,7 +173,7 @@ function cascadePoints(frame) {
         },
         hoverinfo: "text",
         hovertext: tooltip([
-          `cascade ${name}`, `test accuracy: ${withInterval(cascade.accuracy)}`,
+          `cascade ${name}`, `${ACCURACY}: ${withInterval(cascade.accuracy)}`,
           `${frame.x.spec.heading}: ${withInterval(figure)}`, standing,
         ]),
       }];

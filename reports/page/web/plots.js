@@ -49,7 +49,7 @@ function logAxis(title, low, high, changed = {}) {
   const range = [Math.log10(least) - room, Math.log10(most) + room];
   const tickvals = logTicks(range);
   const ticktext = tickvals.map((value) => value.toLocaleString("en-US", { maximumFractionDigits: 12 }));
-  return axis(title, { type: "log", range, tickvals, ticktext, ...changed });
+  return axis(title, { type: "log", range, tickvals, ticktext, tickangle: 0, ...changed });
 }
 
 /* Powers of ten, with 2 and 5 between them if that is not more than 8 numbers. */

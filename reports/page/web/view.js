@@ -27,6 +27,9 @@ const SPECS = new Map(
   ].map((spec) => [spec.key, spec]),
 );
 
+/* How accuracy is called: of several labels, it is that of the whole set. */
+const ACCURACY = SPECS.get("accuracy").heading;
+
 const MODELS = [...new Set(DATA.runs.flatMap((run) => run.models.map((model) => model.model)))];
 const DEVICES = [...new Set(DATA.runs.flatMap((run) => run.models.map((model) => model.device)))];
 

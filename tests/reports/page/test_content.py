@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests import multiclass_runs, page_runs, small_runs
-from worthit.reports.analysis import figures
+from tests import multiclass_runs, multilabel_runs, page_runs, small_runs
+from worthit.reports.analysis import figures, metrics, run_view
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.page import content
@@ -53,7 +53,8 @@ def test_every_figure_of_the_table_is_there_with_a_value_or_a_reason() -> None:
 
 
 def test_a_new_figure_needs_no_change_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = FigureSpec("water_ml", figures.FIGURES[1].read, heading="water, ml/comment")
+    (accuracy,) = [spec for spec in figures.FIGURES if spec.key == "accuracy"]
+    made = FigureSpec("water_ml", accuracy.read, heading="water, ml/comment")
     monkeypatch.setattr(figures, "FIGURES", (*figures.FIGURES, made))
     found = content.of([page_runs.run()])
     assert found["figures"][-1]["heading"] == "water, ml/comment"
@@ -128,3 +129,15 @@ def test_published_runs_have_a_page() -> None:
     root = Path(content.__file__).parents[2]
     for file in (root / "reports" / "runs").glob("*.json"):
         assert content.of([saved_runs.load(file)])["runs"][0]["id"] == file.stem
+
+
+def test_several_labels_have_the_headings_and_the_constant_answer_of_the_report() -> None:
+    run = multilabel_runs.run()
+    found = content.of([run])
+    headings = {spec["key"]: spec["heading"] for spec in found["figures"]}
+    assert headings["accuracy"] == "subset accuracy"
+    assert headings["deciding"] == "what the verdict compares (macro F1)"
+    (page,) = found["runs"]
+    assert page["ranking"] == "macro_f1"
+    assert page["majority"] == metrics.majority_accuracy(run_view.truth(run))
+    assert page["majority_answer"] == "most common set of labels"
