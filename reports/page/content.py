@@ -187,7 +187,7 @@ def _confusion(run: Run, cell: CellRecord) -> Value:
     if len(run.data.classes) > titles.MOST_CLASSES_DRAWN:
         reason = f"more than {titles.MOST_CLASSES_DRAWN} classes are not readable"
         return {"confusion": None, "no_confusion": reason}
-    counts = metrics.confusion(scores(run, cell), truth(run))
+    counts = metrics.confusion(scores(run, cell), run.data.test.labels)
     return {"confusion": counts.tolist(), "no_confusion": ""}
 
 
