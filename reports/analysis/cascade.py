@@ -141,6 +141,10 @@ def sweep(run: Run, values: Values, cheap: CellRecord, expensive: CellRecord) ->
 
 def why_none(run: Run, values: Values) -> str:
     """Why a run has no cascade."""
+    if class_names.of_labels(run):
+        return (
+            "With several labels, a model has no single confidence by which to pass a comment on."
+        )
     if not run.data.validation.labels:
         return "This run has no validation comments, on which a threshold could be chosen."
     if len(_usable(run, values)) < 2:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis import bounds, cascade, figures, metrics, paired_tests
+from worthit.reports.analysis import bounds, cascade, figures, leads, metrics, paired_tests, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.analysis.frontier import CascadeStanding, Point
-from worthit.reports.analysis.run_view import first_seeds, name, scores
+from worthit.reports.analysis.run_view import first_seeds, name, scores, truth
 from worthit.reports.options import ReportOptions
 from worthit.reports.page import cost_parts, values
 from worthit.reports.page.plain import plain, visible
@@ -28,6 +28,8 @@ Value = dict[str, Any]
 
 #: figures whose limits the page shows first
 _MAIN_LIMITS = ("accuracy", "latency_p50_ms", "peak_mb", "energy_mj")
+#: figures by which frontiers rank models, if not by accuracy
+_RANKING = {metrics.LABEL_F1: "macro_f1", metrics.MICRO_F1: "micro_f1"}
 
 
 def of(runs: Sequence[Run]) -> Value:
@@ -37,13 +39,20 @@ def of(runs: Sequence[Run]) -> Value:
         OptionError: the options of a run make no sense.
     """
     found: Value = visible(
-        {"figures": [_spec(spec) for spec in figures.FIGURES], "runs": [_run(run) for run in runs]}
+        {
+            "figures": [_spec(spec, runs) for spec in figures.FIGURES],
+            "runs": [_run(run) for run in runs],
+        }
     )
     return found
 
 
-def _spec(spec: FigureSpec) -> Value:
-    heading = spec.heading.replace(" (95 % interval)", "")
+def _spec(spec: FigureSpec, runs: Sequence[Run]) -> Value:
+    headings = dict.fromkeys(spec.headed(run).replace(" (95 % interval)", "") for run in runs)
+    heading = " or ".join(headings)
+    if spec.key == "deciding":
+        measures = dict.fromkeys(leads.measure(run).heading for run in runs)
+        heading += f" ({' or '.join(measures)})"
     if not heading and spec.detail:
         heading = ": ".join(spec.detail)
     return {
@@ -78,9 +87,8 @@ def _run(measured: Run) -> Value:
         "test_set": run.data.test_set,
         "comments": len(run.data.test.labels),
         "classes": list(run.data.classes),
-        "majority": metrics.majority_accuracy(run.data.test.labels)
-        if run.data.test.labels
-        else None,
+        "ranking": _RANKING.get(task.ranking(run), "accuracy"),
+        **_majority(run),
         "prices": _prices(analysis.options),
         "limits": _limits(analysis.options),
         "models": [_model(analysis, cell) for cell in first_seeds(run)],
@@ -91,6 +99,13 @@ def _run(measured: Run) -> Value:
         "no_cascades": "" if analysis.cascades else plain(cascade.why_none(run, analysis.values)),
         "curves": _curves(analysis),
     }
+
+
+def _majority(run: Run) -> Value:
+    """The accuracy of the best constant answer, and what it answers."""
+    answer = "most common set of labels" if run.data.multilabel else "majority class"
+    share = metrics.majority_accuracy(truth(run)) if run.data.test.labels else None
+    return {"majority": share, "majority_answer": answer}
 
 
 def _machine(run: Run) -> str:

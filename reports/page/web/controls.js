@@ -5,7 +5,7 @@
 const STEPS = 100; // of a slider; one end is "no limit"
 
 function startControls() {
-  fill("axes", axisControl("y", "Vertical"), axisControl("x", "Horizontal"));
+  buildAxes();
   fill("filters", filters());
   buildLimits();
   buildPrices();
@@ -16,10 +16,15 @@ function startControls() {
   });
 }
 
+function buildAxes() {
+  fill("axes", axisControl("y", "Vertical"), axisControl("x", "Horizontal"));
+}
+
 /* Which figure an axis shows, and on which scale. */
 function axisControl(name, title) {
-  const options = [...SPECS.values()].map((spec) => {
-    const absent = absence(spec.key);
+  const specs = [...SPECS.values()].map((spec) => ({ spec, absent: absence(spec.key) }));
+  specs.sort((a, b) => Boolean(a.absent) - Boolean(b.absent)); // those that are not available go last
+  const options = specs.map(({ spec, absent }) => {
     const text = absent ? `${spec.heading} (not available)` : spec.heading;
     const isPrice = spec.key in PRICE_OF; // prices may become available
     return element("option", {
@@ -29,7 +34,8 @@ function axisControl(name, title) {
   });
   const select = element("select", { id: `axis-${name}`, onchange: () => choose() }, options);
   const log = element("input", {
-    type: "checkbox", id: `log-${name}`, checked: view[name].isLog, onchange: () => choose(),
+    type: "checkbox", id: `log-${name}`, checked: view[name].isLog,
+    "aria-label": `${title}: log scale`, onchange: () => choose(),
   });
   function choose() {
     view[name] = { key: select.value, isLog: log.checked };
@@ -209,6 +215,7 @@ function numberField(id, title, value, min, change) {
       const isGiven = input.value !== "" && Number.isFinite(number) && number >= min;
       input.setAttribute("aria-invalid", String(input.value !== "" && !isGiven));
       change(isGiven ? number : null);
+      buildAxes();
       buildLimits();
       redraw();
     },

@@ -14,7 +14,7 @@ function drawLearning() {
       element("div", { class: "pair" },
         plotElement("learning-accuracy", "accuracy by training comments"),
         plotElement("learning-time", "training time by training comments")),
-      note("Test accuracy of the models’ own answers, with 95 % intervals, on the same test comments."),
+      note(`The models’ own answers: ${ACCURACY}, with 95 % intervals, on the same test comments.`),
       folded("The curves as a table", element("div", { id: "learning-table" })));
   }
   const points = visible.flatMap((curve) => curve.points);
@@ -26,7 +26,7 @@ function drawLearning() {
   const seconds = points.map((point) => point.train_s.value).filter((value) => value > 0);
   const lines = (key, scale) => visible.map((curve) => curveTrace(curve, key, scale));
   draw("learning-accuracy", lines("accuracy", 100), layout({
-    height: 320, showlegend: true, xaxis: across, yaxis: linearAxis("test accuracy, %", ...ends(shares)),
+    height: 320, showlegend: true, xaxis: across, yaxis: linearAxis(`${ACCURACY}, %`, ...ends(shares)),
   }));
   draw("learning-time", lines("train_s", 1), layout({
     height: 320, showlegend: true, xaxis: across, yaxis: logAxis("training, s (log)", ...ends(seconds)),
@@ -54,7 +54,7 @@ function curveTrace({ label, points, one, runIndex }, key, scale) {
   return {
     type: "scatter",
     mode: "lines+markers",
-    name: forPlotly(nameIn(runIndex, label)),
+    name: forPlotly(nameIn(runIndex, short(label))),
     x: known.map((point) => point.comments),
     y: known.map((point) => scale * point[key].value),
     line: { color: colour, width: 1.8, dash: ofCycle(["solid", "dash", "dot", "dashdot"], runIndex) },
@@ -67,7 +67,7 @@ function curveTrace({ label, points, one, runIndex }, key, scale) {
     hoverinfo: "text",
     hovertext: known.map((point) => tooltip([
       nameIn(runIndex, label), `${point.comments.toLocaleString("en-US")} training comments`,
-      `test accuracy: ${withInterval(point.accuracy)}`, `training, s: ${figureText(point.train_s)}`,
+      `${ACCURACY}: ${withInterval(point.accuracy)}`, `training, s: ${figureText(point.train_s)}`,
     ])),
   };
 }
@@ -82,7 +82,7 @@ function tableOfCurves(visible) {
       entry(point.train_s, notes),
     ]),
   );
-  const headings = ["model", "training comments", "test accuracy (95 % interval)", "training, s"];
+  const headings = ["model", "training comments", `${ACCURACY} (95 % interval)`, "training, s"];
   fill("learning-table", sortableTable("learning", "Learning curves", headings, rows), notes.list());
 }
 
@@ -110,22 +110,27 @@ function drawCascades() {
   draw("cascades-plot", visible.flatMap(cascadeTraces), layout({
     height: 340, showlegend: true,
     xaxis: logAxis("compute, core-ms/comment (log)", ...ends(points.map((point) => point.compute_ms))),
-    yaxis: linearAxis("test accuracy, %", ...ends(shares)),
+    yaxis: linearAxis(`${ACCURACY}, %`, ...ends(shares)),
   }));
   tableOfCascades(visible);
+}
+
+/* For a legend. */
+function cascadeName({ cheap, expensive }) {
+  return `${short(cheap)} → ${short(expensive)}`;
 }
 
 function cascadeTraces({ cascade, runIndex }, number) {
   const { colour } = entryOf(runIndex, cascade.expensive);
   const text = (point) => tooltip([
     nameIn(runIndex, cascade.label), `passed on: ${percent(point.passed_share)}`,
-    `test accuracy: ${withInterval(point.accuracy)}`,
+    `${ACCURACY}: ${withInterval(point.accuracy)}`,
     `compute, core-ms/comment: ${significant(point.compute_ms)}`,
   ]);
   const shared = { type: "scatter", hoverinfo: "text" };
   return [
     {
-      ...shared, mode: "lines", name: forPlotly(nameIn(runIndex, cascade.label)),
+      ...shared, mode: "lines", name: forPlotly(nameIn(runIndex, cascadeName(cascade))),
       x: cascade.sweep.map((point) => point.compute_ms),
       y: cascade.sweep.map((point) => 100 * point.accuracy.value),
       line: { color: colour, width: 1.8, dash: ofCycle(["solid", "dash", "dashdot", "dot"], number) },
@@ -150,7 +155,7 @@ function tableOfCascades(visible) {
     { text: percent(cascade.saved_share), sort: cascade.saved_share },
     cascade.standing,
   ]);
-  const headings = ["cascade", "threshold", "passed on", "test acc (95 % interval)",
+  const headings = ["cascade", "threshold", "passed on", `${ACCURACY} (95 % interval)`,
     "points against expensive alone", "compute saved, at least", "standing"];
   fill("cascades-table", sortableTable("cascades", "Cascades", headings, rows));
 }

@@ -59,19 +59,19 @@ class Footnotes {
   }
 }
 
-/* An entry of a table: its text, and what it is sorted by. Missing values go last in any order. */
+/* An entry of a table: its texts, and what it is sorted by. Missing values go last in any order. */
 function entry(figure, notes) {
-  let text = withInterval(figure);
   const reason = figure.disturbed ? `disturbed: ${figure.disturbed}` : figure.reason;
-  if (reason) text += ` ${notes.mark(reason)}`;
-  return { text, sort: figure.value, kind: figure.estimated ? "estimate" : "" };
+  const mark = reason ? ` ${notes.mark(reason)}` : "";
+  const kind = figure.estimated ? "estimate" : "";
+  return { text: figureText(figure) + mark, interval: intervalText(figure), sort: figure.value, kind };
 }
 
 const chosenOrder = new Map(); // id of a table → {column, descending}, kept when its figures change
 
 /* A table that sorts by the buttons in its headings.
  *
- * Rows are lists of texts or of {text, sort, kind}; the first column holds names. */
+ * Rows are lists of texts or of {text, interval, sort, kind}; the first column holds names. */
 function sortableTable(id, caption, headings, rows) {
   const body = element("tbody");
   const table = element("table", {}, element("caption", { class: "hidden" }, caption));
@@ -103,6 +103,12 @@ function sortableTable(id, caption, headings, rows) {
   return scrollable(caption, table);
 }
 
+/* A name of any length: it wraps, and a still longer one is cut. */
+function nameElement(text, most = Infinity) {
+  const cut = short(text, most);
+  return element("span", { class: "name", title: cut === text ? null : text }, cut);
+}
+
 function compareBy({ column, descending }) {
   const sign = descending ? -1 : 1;
   const key = (row) => (row[column]?.sort !== undefined ? row[column].sort : row[column]);
@@ -116,11 +122,10 @@ function compareBy({ column, descending }) {
 
 function rowElement(row) {
   const cells = row.map((given, column) => {
-    const { text, kind } = typeof given === "string" ? { text: given, kind: "" } : given;
-    const attributes = { class: kind || null };
-    return column
-      ? element("td", attributes, text)
-      : element("th", { scope: "row", ...attributes }, text);
+    const { text, interval, kind } = typeof given === "string" ? { text: given } : given;
+    if (!column) return element("th", { scope: "row" }, nameElement(text));
+    const below = interval ? element("span", { class: "interval" }, ` (${interval})`) : [];
+    return element("td", { class: kind || null }, text, below);
   });
   return element("tr", {}, cells);
 }

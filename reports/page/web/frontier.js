@@ -56,7 +56,7 @@ function boundsOf(figure) {
 
 /* A point with its coordinates, standing and what the limits say. */
 function placed({ one, x, y }, frame) {
-  const cost = rankedCost();
+  const cost = rankedCost(one.run);
   return {
     one, x, y,
     at: { x: frame.x.place(x.value), y: frame.y.place(y.value) },
@@ -66,11 +66,15 @@ function placed({ one, x, y }, frame) {
   };
 }
 
-/* The cost that the axes rank against accuracy; empty if they rank nothing. */
-function rankedCost() {
+/* The cost by which the axes rank a run's models; empty if they do not. */
+function rankedCost({ ranking }) {
   const [x, y] = [SPECS.get(view.x.key), SPECS.get(view.y.key)];
-  if (y.key === "accuracy" && x.cost) return x.key;
-  return x.key === "accuracy" && y.cost ? y.key : "";
+  if (y.key === ranking && x.cost) return x.key;
+  return x.key === ranking && y.cost ? y.key : "";
+}
+
+function isRanking() {
+  return shownRuns().some((index) => rankedCost(DATA.runs[index]));
 }
 
 function pointTrace({ one, x, y, at, bars, standing, judged }) {
@@ -107,20 +111,25 @@ function tooltip(lines) {
     .replaceAll("\n", "<br>");
 }
 
-/* Lines of at most 60 characters: plotly does not wrap. */
+/* Short lines: plotly does not wrap. */
 function wrapped(line) {
+  const most = isNarrow() ? 38 : 60; // characters
   const lines = [""];
-  for (const word of line.split(" ")) {
+  for (const word of line.split(" ").flatMap((long) => pieces(long, most))) {
     const longer = `${lines.at(-1)} ${word}`.trim();
-    if (longer.length > 60 && lines.at(-1)) lines.push(word);
+    if (longer.length > most && lines.at(-1)) lines.push(word);
     else lines[lines.length - 1] = longer;
   }
   return lines.join("\n");
 }
 
-/* The best accuracy for a cost, one line a run. */
+function pieces(word, most) {
+  return word.match(new RegExp(`.{1,${most}}`, "gu")) || [""];
+}
+
+/* The best quality for a cost, one line a run. */
 function frontierLines(points) {
-  const isUpright = view.y.key === "accuracy";
+  const isUpright = !SPECS.get(view.y.key).cost;
   const along = isUpright ? "x" : "y";
   return shownRuns().flatMap((runIndex) => {
     const on = points.filter((p) => p.one.runIndex === runIndex && p.standing?.kind === "frontier");
@@ -164,7 +173,7 @@ function cascadePoints(frame) {
         },
         hoverinfo: "text",
         hovertext: tooltip([
-          `cascade ${name}`, `test accuracy: ${withInterval(cascade.accuracy)}`,
+          `cascade ${name}`, `${ACCURACY}: ${withInterval(cascade.accuracy)}`,
           `${frame.x.spec.heading}: ${withInterval(figure)}`, standing,
         ]),
       }];
@@ -199,9 +208,10 @@ function zeroLine(frame, name) {
     : [{ type: "line", y0: zero, y1: zero, xref: "paper", x0: 0, x1: 1, line, label }];
 }
 
-/* What always predicting the most common class gives, if it is in sight. */
+/* What the most common answer to every comment gives, if it is in sight. */
 function majorityLine(frame) {
-  const shares = new Set(shownRuns().map((index) => DATA.runs[index].majority));
+  const runs = shownRuns().map((index) => DATA.runs[index]);
+  const shares = new Set(runs.map((run) => run.majority));
   const [share] = shares;
   if (view.y.key !== "accuracy" || shares.size !== 1 || share === null) return [];
   const y = frame.y.place(share);
@@ -209,7 +219,7 @@ function majorityLine(frame) {
   if (y < low || y > high) return [];
   const line = { color: palette().line, width: 1, dash: "dot" };
   const label = {
-    text: `majority class ${percent(share)}`, font: { size: 11, color: palette().muted },
+    text: `${runs[0].majority_answer} ${percent(share)}`, font: { size: 11, color: palette().muted },
     textposition: "start",
   };
   return [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line, label }];
@@ -231,7 +241,7 @@ function labelled(points, others, lines, frame, inside) {
   const steps = lines.flatMap(({ x, y }) => stepBoxes(x.map((_, i) => toPixels({ x: x[i], y: y[i] }))));
   const labels = [];
   return points.map((point, i) => {
-    const boxes = LABEL_PLACES.map((place) => labelBox(point.one.label, place, centres[i], bars[i]));
+    const boxes = LABEL_PLACES.map((place) => labelBox(short(point.one.label), place, centres[i], bars[i]));
     const hidden = boxes.map(
       (box) =>
         8 * labels.filter((other) => overlaps(box, other)).length +
@@ -265,7 +275,7 @@ function annotation({ one, at, judged }, [left, , bottom, top], [x, y], frame) {
   const isOff = judged.kind === "misses";
   return {
     x: frame.x.isLog ? Math.log10(at.x) : at.x, y: frame.y.isLog ? Math.log10(at.y) : at.y,
-    text: forPlotly(one.label), showarrow: false, xanchor: "left", yanchor: "middle",
+    text: forPlotly(short(one.label)), showarrow: false, xanchor: "left", yanchor: "middle",
     xshift: left - x, yshift: (bottom + top) / 2 - y,
     font: { size: 11.5, color: isOff ? palette().muted : palette().ink },
   };
@@ -301,14 +311,14 @@ function plotSummary(points) {
 
 function noteBelow(absent, hasCascades) {
   const texts = [];
-  if (rankedCost()) {
-    texts.push("Filled: on the frontier, shown to be more accurate than every cheaper model of its run;");
-    texts.push("open: not.");
+  if (isRanking()) {
+    texts.push("Filled: on the frontier, shown to be better than every cheaper model of its run; open: not.");
     if (hasCascades) {
       texts.push("Hexagons are cascades, filled if they can replace the model of their colour.");
     }
   } else {
-    texts.push("Only accuracy against a cost is ranked, so there is no frontier here.");
+    const ranking = new Set(shownRuns().map((index) => SPECS.get(DATA.runs[index].ranking).heading));
+    texts.push(`Only ${[...ranking].join(" or ")} against a cost is ranked, so there is no frontier here.`);
   }
   texts.push("Bars are the bounds between which a figure is known.");
   if (view.limits.size) texts.push("Grey: misses a limit.");
@@ -320,14 +330,15 @@ function noteBelow(absent, hasCascades) {
 function tableOfPlot(entries) {
   const notes = new Footnotes();
   const [x, y] = [SPECS.get(view.x.key), SPECS.get(view.y.key)];
-  const cost = rankedCost();
+  const hasStandings = isRanking();
   const rows = entries.map((each) => {
+    const cost = rankedCost(each.one.run);
     const found = cost ? standingOf(each.one, cost) : null;
     return [
       each.one.label, entry(each.x, notes), entry(each.y, notes),
-      ...(cost ? [found ? standingText(found) : "n/a"] : []), judge(each.one).kind,
+      ...(hasStandings ? [found ? standingText(found) : "n/a"] : []), judge(each.one).kind,
     ];
   });
-  const headings = ["model", x.heading, y.heading, ...(cost ? ["standing"] : []), "limits"];
+  const headings = ["model", x.heading, y.heading, ...(hasStandings ? ["standing"] : []), "limits"];
   fill("plot-table", sortableTable("plot", "The plot as a table", headings, rows), notes.list());
 }

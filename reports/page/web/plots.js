@@ -47,15 +47,23 @@ function logAxis(title, low, high, changed = {}) {
   const [least, most] = widened(low, high);
   const room = 0.06 * Math.log10(most / least);
   const range = [Math.log10(least) - room, Math.log10(most) + room];
-  const steps = most / least > 50 ? [1] : [1, 2, 5];
-  const ticks = [];
-  for (let power = Math.floor(range[0]); power <= range[1]; power += 1) {
-    for (const step of steps) ticks.push(Number(`${step}e${power}`));
-  }
-  const every = Math.ceil(ticks.length / 8);
-  const tickvals = ticks.filter((_, number) => number % every === 0);
+  const tickvals = logTicks(range);
   const ticktext = tickvals.map((value) => value.toLocaleString("en-US", { maximumFractionDigits: 12 }));
-  return axis(title, { type: "log", range, tickvals, ticktext, ...changed });
+  return axis(title, { type: "log", range, tickvals, ticktext, tickangle: 0, ...changed });
+}
+
+/* Powers of ten, with 2 and 5 between them if that is not more than 8 numbers. */
+function logTicks([from, to]) {
+  const ticksOf = (steps) => {
+    const powers = Array.from({ length: Math.ceil(to) - Math.floor(from) }, (_, i) => Math.floor(from) + i);
+    const ticks = powers.concat(Math.ceil(to)).flatMap((power) => steps.map((step) => Number(`${step}e${power}`)));
+    return ticks.filter((tick) => tick >= 10 ** from && tick <= 10 ** to);
+  };
+  const ticks = ticksOf([1, 2, 5]);
+  if (ticks.length <= 8) return ticks;
+  const powers = ticksOf([1]);
+  const every = Math.ceil(powers.length / 8);
+  return powers.filter((_, number) => number % every === 0);
 }
 
 /* At least a factor of 5, so that a difference of one percent looks small. */

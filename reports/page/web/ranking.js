@@ -6,14 +6,15 @@
 
 /* The standing of each of a run's models at a cost: [{kind, by, reason}].
  *
- * `costs` are its figures, in the order of the models. */
-function rank(models, costs) {
-  const isKnown = (i) => costs[i].value !== null && models[i].figures.accuracy.value !== null;
+ * `costs` are its figures, in the order of the models; `ranking` is the key of the figure of quality. */
+function rank(models, costs, ranking) {
+  const quality = models.map((model) => model.figures[ranking]);
+  const isKnown = (i) => costs[i].value !== null && quality[i].value !== null;
   const known = models.map((_, i) => i).filter((i) => isKnown(i) && !costs[i].disturbed);
   const isRanked = !known.some((i) => costs[i].estimated);
   return models.map((_, i) => {
     if (!isKnown(i)) {
-      const reason = costs[i].reason || models[i].figures.accuracy.reason;
+      const reason = costs[i].reason || quality[i].reason;
       return { kind: "unknown", by: "", reason };
     }
     if (costs[i].disturbed) {

@@ -140,6 +140,8 @@ function breakEvenEntry(own, rival, notes) {
   return { text: comments(found.volume) + range, sort: found.volume };
 }
 
+const MOST_LETTERS = 40; // of the name of a class, as in reports
+
 /* Counts of test comments; the shade is the share of the true class. */
 function showConfusion() {
   fill("confusion", shown().map((one) => {
@@ -153,7 +155,7 @@ function showConfusion() {
 function matrix(one, counts) {
   const { classes } = one.run;
   const head = element("tr", {}, element("th", { scope: "col" }, "true \\ predicted"),
-    classes.map((name) => element("th", { scope: "col" }, name)));
+    classes.map((name) => element("th", { scope: "col" }, nameElement(name, MOST_LETTERS))));
   const body = counts.map((row, index) => {
     const sum = row.reduce((a, b) => a + b, 0) || 1;
     const cells = row.map((count) => {
@@ -161,7 +163,7 @@ function matrix(one, counts) {
       cell.style.setProperty("--share", `${Math.round((70 * count) / sum)}%`);
       return cell;
     });
-    return element("tr", {}, element("th", { scope: "row" }, classes[index]), cells);
+    return element("tr", {}, element("th", { scope: "row" }, nameElement(classes[index], MOST_LETTERS)), cells);
   });
   const title = `Confusion matrix of ${one.label}`;
   const caption = element("caption", { class: "hidden" }, title);

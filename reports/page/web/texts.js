@@ -47,6 +47,12 @@ function withInterval(figure) {
   return interval ? `${figureText(figure)} (${interval})` : figureText(figure);
 }
 
+/* A name that fits into a plot. */
+function short(name, most = 32) {
+  const letters = [...name];
+  return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : name;
+}
+
 /* Text that plotly shows as it is: it reads tags and entities. */
 function forPlotly(text) {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

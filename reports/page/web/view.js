@@ -27,6 +27,9 @@ const SPECS = new Map(
   ].map((spec) => [spec.key, spec]),
 );
 
+/* How accuracy is called: of several labels, it is that of the whole set. */
+const ACCURACY = SPECS.get("accuracy").heading;
+
 const MODELS = [...new Set(DATA.runs.flatMap((run) => run.models.map((model) => model.model)))];
 const DEVICES = [...new Set(DATA.runs.flatMap((run) => run.models.map((model) => model.device)))];
 
@@ -47,7 +50,7 @@ function startPrices() {
 
 const view = {
   x: { key: "compute_ms", isLog: true },
-  y: { key: "accuracy", isLog: false },
+  y: { key: DATA.runs[0].ranking, isLog: false },
   limits: new Map(), // key of a figure → its limit
   prices: startPrices(), // one for each run
   hidden: { models: new Set(), devices: new Set(), runs: new Set() },
@@ -146,10 +149,10 @@ function numberText(spec, value) {
 
 /* The standings of a run's models at a cost, in the order of its models; null if it is not ranked. */
 function standings(runIndex, key) {
-  const { models } = DATA.runs[runIndex];
+  const { models, ranking } = DATA.runs[runIndex];
   if (key === "price") {
     const prices = view.prices[runIndex];
-    return rank(models, models.map((model) => scoringPrice(model.cost_parts, prices)));
+    return rank(models, models.map((model) => scoringPrice(model.cost_parts, prices)), ranking);
   }
   return models[0]?.standings[key] ? models.map((model) => model.standings[key]) : null;
 }

@@ -18,7 +18,7 @@ REQUIRED = "WORTHIT_TEST_BROWSER"
 #: what a page shows at first; a page is opened once, because reading plotly takes a second
 _RESET = """() => {
   view.x = { key: "compute_ms", isLog: true };
-  view.y = { key: "accuracy", isLog: false };
+  view.y = { key: DATA.runs[0].ranking, isLog: false };
   view.limits.clear();
   Object.values(view.hidden).forEach((hidden) => hidden.clear());
   view.prices = startPrices();

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests import multiclass_runs, page_runs
+from tests import multiclass_runs, multilabel_runs, page_runs
 from tests.reports.page.conftest import Open, settle
 from worthit.bench.saved import record
 from worthit.bench.saved.record import CurvePoint, measured
@@ -69,8 +69,7 @@ def drawn(page: Any) -> list[dict[str, Any]]:
 def column(page: Any, table: str, number: int) -> list[str]:
     """The entries of a column, from 1, of the table with this caption."""
     rows = f"[role=region][aria-label='{table}'] tbody tr > :nth-child({number})"
-    found: list[str] = page.locator(rows).all_inner_texts()
-    return found
+    return [text.replace("\n", " ") for text in page.locator(rows).all_inner_texts()]
 
 
 def set_number(page: Any, field: str, value: str) -> None:
@@ -303,6 +302,38 @@ def test_curves_cascades_and_matrices_are_drawn(open_page: Open) -> None:
     assert lines == len(analysis.cascades) > 0
     matrix = page.locator("[aria-label='Confusion matrix of bert'] td").all_inner_texts()
     assert sum(map(int, matrix)) == 300
+
+
+def several_labels() -> tuple[record.Run, ...]:
+    return (multilabel_runs.run(),)
+
+
+def test_several_labels_are_ranked_by_the_figure_of_the_report(open_page: Open) -> None:
+    page, (run,) = open_page(several_labels), several_labels()
+    assert page.locator("#axis-y").input_value() == "macro_f1"
+    (frontier,) = [one for one in Analysis.of(run).frontiers if one.figure.key == "compute_ms"]
+    points = {point["label"]: point for point in drawn(page)}
+    for point in frontier.points:
+        assert points[point.label]["y"] == pytest.approx(100 * point.accuracy.value)  # type: ignore[operator]
+        assert ("-open" not in points[point.label]["symbol"]) == (point.standing == "frontier")
+    page.locator("#axis-y").select_option("accuracy")
+    settle(page)
+    assert "Only macro F1 against a cost is ranked" in page.locator("#plot-note").inner_text()
+    assert "a comment may have several labels" in page.locator("#confusion").inner_text()
+    assert "no single confidence" in page.locator("#cascades").inner_text()
+
+
+def test_a_long_name_never_widens_the_page(open_page: Open) -> None:
+    page = open_page(long_names)
+    page.set_viewport_size({"width": 360, "height": 740})
+    settle(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def long_names() -> tuple[record.Run, ...]:
+    run = multiclass_runs.run(("c" * 300, "b", "a"), multiclass_runs.NOISES)
+    first = dataclasses.replace(run.cells[0], model="m" * 300)
+    return (dataclasses.replace(run, cells=(first, *run.cells[1:])),)
 
 
 def test_a_run_without_curves_says_so_or_leaves_them_out(open_page: Open) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests import multiclass_runs, page_runs, small_runs
-from worthit.reports.analysis import figures
+from tests import multiclass_runs, multilabel_runs, page_runs, small_runs
+from worthit.reports.analysis import figures, metrics, run_view
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.page import content
@@ -129,3 +129,15 @@ def test_published_runs_have_a_page() -> None:
     root = Path(content.__file__).parents[2]
     for file in (root / "reports" / "runs").glob("*.json"):
         assert content.of([saved_runs.load(file)])["runs"][0]["id"] == file.stem
+
+
+def test_several_labels_have_the_headings_and_the_constant_answer_of_the_report() -> None:
+    run = multilabel_runs.run()
+    found = content.of([run])
+    headings = {spec["key"]: spec["heading"] for spec in found["figures"]}
+    assert headings["accuracy"] == "subset accuracy"
+    assert headings["deciding"] == "what the verdict compares (macro F1)"
+    (page,) = found["runs"]
+    assert page["ranking"] == "macro_f1"
+    assert page["majority"] == metrics.majority_accuracy(run_view.truth(run))
+    assert page["majority_answer"] == "most common set of labels"

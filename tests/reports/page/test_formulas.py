@@ -132,7 +132,8 @@ def test_standings_at_a_price_agree_with_the_report(
 ) -> None:
     page = open_page(classes, reset=False)
     script = (
-        "([models, prices]) => rank(models, models.map((one) => scoringPrice(one.cost_parts, prices)))"
+        "([models, prices]) => "
+        "rank(models, models.map((one) => scoringPrice(one.cost_parts, prices)), 'accuracy')"
         ".map(({ kind, by }) => [kind, by])"
     )
     for run in priced:
