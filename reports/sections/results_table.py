@@ -49,8 +49,9 @@ def _entry(analysis: Analysis, cell: CellRecord, spec: FigureSpec, notes: Footno
     bounded = analysis.values.get((cell.name, spec.key))
     if not spec.interval or bounded is None:
         text = written(spec.read(analysis.run, cell), notes, spec.number)
-        is_shared = spec.key == "training_s" and cell.training
-        return notes.marked(text, shared_by(cell.training.processes)) if is_shared else text
+        if spec.key == "training_s" and cell.training is not None:
+            return notes.marked(text, shared_by(cell.training.processes))
+        return text
     text = written(bounded.figure, notes, spec.number)
     if bounded.value is None:
         return text

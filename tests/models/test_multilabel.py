@@ -25,6 +25,7 @@ from worthit.models.llama_head import LlamaHead
 from worthit.models.llama_zero_shot import LlamaZeroShot
 from worthit.models.lsa import LSA
 from worthit.models.transformer import batches, finetuning, padded_training, prompts
+from worthit.models.transformer.data_parallel import Part
 from worthit.models.transformer.finetuning import Recipe
 
 NAMES = ("toxic", "personal_insult")
@@ -153,7 +154,7 @@ def test_a_step_has_the_mean_cross_entropy_of_all_labels() -> None:
     )  # fmt: skip
     expected = (np.log1p(np.exp(-2)) + np.log1p(np.exp(2)) + 2 * np.log(2)) / 4
     assert float(seen[0]) == pytest.approx(expected)
-    targets, weights = padded_training._targets([np.array([0, 1])], labels, None, 3)
+    targets, weights = padded_training._targets([Part(np.array([0, 1]), 2)], labels, None, 3)
     assert targets.tolist() == [[[1, 0], [0, 0], [0, 0]]]
     assert weights.tolist() == [[[0.25, 0.25], [0.25, 0.25], [0, 0]]]
 
