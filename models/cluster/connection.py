@@ -8,6 +8,9 @@ import importlib.util
 import logging
 import os
 import socket
+import threading
+import time
+from _thread import interrupt_main
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,12 +20,17 @@ from typing import Any
 from worthit.datasets.errors import ClusterError, OptionError, listed, one_line
 
 _ANSWER_S = 5.0  # a head node that does not take a connection by then is not there
+_AWAY_S = 20.0  # a head node may restart meanwhile
+_LOOK_S = 2.0
+NO_HEAD = "the head node of the cluster no longer answers"
 _VERSIONS_S = 60.0  # a node's first task starts a process, which imports Ray
 _JOIN = "join it: ray start --address=HOST:6379 --num-cpus=0"
 #: of Ray in this process, unless the user sets them
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_NUM_REDIS_GET_RETRIES": "5",  # seconds to wait for a head node; Ray waits 20
+    # Ray ends this process so long after the head node has gone: time to save and report.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # else it logs that each worker has an argument in its store
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else a warning on each start
 }
@@ -68,6 +76,58 @@ def connected(address: str) -> Iterator[tuple[Node, ...]]:
         yield nodes
     finally:
         ray.shutdown()
+
+
+class Head:
+    """Tells whether the head node of the connected cluster is there, without asking Ray, which would wait."""
+
+    def __init__(self) -> None:
+        import ray
+
+        self._address = ray.get_runtime_context().gcs_address
+        self._away_since: float | None = None
+
+    def answers(self) -> bool:
+        try:
+            _require_answer(self._address)
+        except ClusterError:
+            self._away_since = self._away_since or time.monotonic()
+            return False
+        self._away_since = None
+        return True
+
+    @property
+    def is_lost(self) -> bool:
+        """True if it has not answered for some time."""
+        return self._away_since is not None and time.monotonic() - self._away_since > _AWAY_S
+
+
+@contextlib.contextmanager
+def head_watched() -> Iterator[None]:
+    """End the block when the head node is lost, whatever Ray waits for there; for the main thread.
+
+    Raises:
+        ClusterError: it was lost.
+    """
+    head, is_over, is_lost = Head(), threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(_LOOK_S):
+            if not head.answers() and head.is_lost:
+                is_lost.set()
+                interrupt_main()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    except (KeyboardInterrupt, ClusterError):
+        if is_lost.is_set():
+            raise ClusterError(NO_HEAD) from None
+        raise
+    finally:
+        is_over.set()
 
 
 def working_nodes() -> tuple[Node, ...]:

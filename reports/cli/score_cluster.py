@@ -82,7 +82,8 @@ def score(parsed: argparse.Namespace, trained: TrainedModel, choice: Choice | No
             output = PartFolder(parsed.output, manifest)
             if output.done:
                 say(f"{output.rows_done:,} rows are scored already")
-            how = _score(parsed, task, found, workers, output, count)
+            with connection.head_watched():
+                how = _score(parsed, task, found, workers, output, count)
             output.finish()
     except KeyboardInterrupt:
         say(with_hint("stopped", output.suspend() if output else ""))
