@@ -34,7 +34,7 @@ class Try:
     key: CellKey
     order: Order
     allowed: tuple[str, ...]  # ids of nodes
-    reports: Any  # Ray's generator of them
+    reports: Any  # Ray's generator of them; None after the head node is lost
     failed_on: Mapping[str, str] = field(default_factory=dict)  # node id → why, of earlier tries
     node_id: str = ""  # empty: it waits for a node
     begun: Begun | None = None
@@ -104,10 +104,8 @@ class Dispatch:
 
     def cancel(self) -> None:
         """End all cells, at once."""
-        import ray
-
         for one in self._tries:
-            ray.cancel(one.reports, force=True)
+            _cancel(one)
         self._tries.clear()
 
     def _named(self, nodes: Sequence[str]) -> str:
@@ -187,19 +185,25 @@ class Dispatch:
     def _end_all(self) -> None:
         """End the cells of a cluster without its head node, which gives and takes no more work."""
         for one in self._tries.copy():
+            _cancel(one)
             self._end_without_record(one, connection.NO_HEAD)
 
     def _give_up(self) -> None:
         """End or move the cells that wait for nodes which are gone: Ray would let them wait forever."""
-        import ray
-
         if not self._head.answers():  # the loop of the caller waits for it, up to a limit
             return
         alive = self._alive()
         for one in [one for one in self._tries if not one.node_id]:
             if not alive & {*one.allowed}:
-                ray.cancel(one.reports, force=True)
+                _cancel(one)
                 self._fail(one, f"{self._named(one.allowed)} left the cluster")
+
+
+def _cancel(one: Try) -> None:
+    import ray
+
+    if one.reports is not None:
+        ray.cancel(one.reports, force=True)
 
 
 def _model(one: Try) -> Any:
