@@ -10,9 +10,8 @@ import os
 import socket
 import threading
 import time
-from _thread import interrupt_main
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,29 +102,22 @@ class Head:
 
 
 @contextlib.contextmanager
-def head_watched() -> Iterator[None]:
-    """End the block when the head node is lost, whatever Ray waits for there; for the main thread.
+def head_watched(on_loss: Callable[[], object]) -> Iterator[None]:
+    """Call a function in another thread if the head node is lost during the block.
 
-    Raises:
-        ClusterError: it was lost.
+    This thread may then wait for Ray, whose clean-up asks the head node.
     """
-    head, is_over, is_lost = Head(), threading.Event(), threading.Event()
+    head, is_over = Head(), threading.Event()
 
     def watch() -> None:
         while not is_over.wait(_LOOK_S):
             if not head.answers() and head.is_lost:
-                is_lost.set()
-                interrupt_main()
+                on_loss()
                 return
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield
-    except (KeyboardInterrupt, ClusterError):
-        if is_lost.is_set():
-            raise ClusterError(NO_HEAD) from None
-        raise
     finally:
         is_over.set()
 
