@@ -34,7 +34,7 @@ class Try:
     key: CellKey
     order: Order
     allowed: tuple[str, ...]  # ids of nodes
-    reports: Any  # Ray's generator of them
+    reports: Any  # Ray's generator of them; None after the head node is lost
     failed_on: Mapping[str, str] = field(default_factory=dict)  # node id → why, of earlier tries
     node_id: str = ""  # empty: it waits for a node
     begun: Begun | None = None
@@ -65,6 +65,7 @@ class Dispatch:
         self._names = {node.node_id: node.name for kind in kinds for node in kind.nodes}
         self._splits = {key: ray.put(files) for key, files in splits.items()}
         self._measure = ray.remote(max_retries=0)(on_node.measure)
+        self._head = connection.Head()
         self._tries: list[Try] = []
         self._ended: list[tuple[CellKey, Outcome]] = []  # not yet returned
 
@@ -90,6 +91,9 @@ class Dispatch:
         import ray
 
         while not self._ended:
+            if self._head.is_lost:
+                self._end_all()
+                continue
             waiting = {id(one.reports): one for one in self._tries}
             ready, _ = ray.wait([one.reports for one in self._tries], timeout=_LOOK_S)
             for reports in ready:
@@ -100,21 +104,24 @@ class Dispatch:
 
     def cancel(self) -> None:
         """End all cells, at once."""
-        import ray
-
         for one in self._tries:
-            ray.cancel(one.reports, force=True)
+            _cancel(one)
         self._tries.clear()
 
     def _named(self, nodes: Sequence[str]) -> str:
         return listed([self._names[node_id] for node_id in nodes])
 
     def _alive(self) -> set[str]:
+        if not self._head.answers():  # Ray would wait for it
+            return set()
         return {node.node_id for node in connection.working_nodes()}
 
     def _begin(
         self, key: CellKey, order: Order, allowed: Sequence[str], failed_on: Mapping[str, str]
     ) -> None:
+        if self._head.is_lost:
+            self._tries.append(Try(key, order, tuple(allowed), None, failed_on))
+            return
         node = self._kinds[key.label].nodes[0]  # as large as the others
         reports = self._measure.options(
             num_cpus=node.cpus,
@@ -162,8 +169,10 @@ class Dispatch:
             self._tries.remove(one)
             self._begin(one.key, one.order, others, failed_on)
             return
+        self._end_without_record(one, "; then ".join(failed_on.values()))
+
+    def _end_without_record(self, one: Try, why: str) -> None:
         cell = one.order.cell
-        why = "; then ".join(failed_on.values())
         lost = CellRecord(cell.model, cell.device, cell.seed, failures=(f"training: {why}",))
         self._end(one, Done(lost, {}, "", b""), None)
 
@@ -173,15 +182,28 @@ class Dispatch:
         remarks = tuple(one.failed_on.values())
         self._ended.append((one.key, Outcome(done, name, one.begun, remarks, model)))
 
+    def _end_all(self) -> None:
+        """End the cells of a cluster without its head node, which gives and takes no more work."""
+        for one in self._tries.copy():
+            _cancel(one)
+            self._end_without_record(one, connection.NO_HEAD)
+
     def _give_up(self) -> None:
         """End or move the cells that wait for nodes which are gone: Ray would let them wait forever."""
-        import ray
-
+        if not self._head.answers():  # the loop of the caller waits for it, up to a limit
+            return
         alive = self._alive()
         for one in [one for one in self._tries if not one.node_id]:
             if not alive & {*one.allowed}:
-                ray.cancel(one.reports, force=True)
+                _cancel(one)
                 self._fail(one, f"{self._named(one.allowed)} left the cluster")
+
+
+def _cancel(one: Try) -> None:
+    import ray
+
+    if one.reports is not None:
+        ray.cancel(one.reports, force=True)
 
 
 def _model(one: Try) -> Any:

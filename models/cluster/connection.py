@@ -8,8 +8,10 @@ import importlib.util
 import logging
 import os
 import socket
+import threading
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,17 @@ from typing import Any
 from worthit.datasets.errors import ClusterError, OptionError, listed, one_line
 
 _ANSWER_S = 5.0  # a head node that does not take a connection by then is not there
+_AWAY_S = 20.0  # a head node may restart meanwhile
+_LOOK_S = 2.0
+NO_HEAD = "the head node of the cluster no longer answers"
 _VERSIONS_S = 60.0  # a node's first task starts a process, which imports Ray
 _JOIN = "join it: ray start --address=HOST:6379 --num-cpus=0"
 #: of Ray in this process, unless the user sets them
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_NUM_REDIS_GET_RETRIES": "5",  # seconds to wait for a head node; Ray waits 20
+    # Ray ends this process so long after the head node has gone: time to save and report.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # else it logs that each worker has an argument in its store
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else a warning on each start
 }
@@ -68,6 +75,51 @@ def connected(address: str) -> Iterator[tuple[Node, ...]]:
         yield nodes
     finally:
         ray.shutdown()
+
+
+class Head:
+    """Tells whether the head node of the connected cluster is there, without asking Ray, which would wait."""
+
+    def __init__(self) -> None:
+        import ray
+
+        self._address = ray.get_runtime_context().gcs_address
+        self._away_since: float | None = None
+
+    def answers(self) -> bool:
+        try:
+            _require_answer(self._address)
+        except ClusterError:
+            self._away_since = self._away_since or time.monotonic()
+            return False
+        self._away_since = None
+        return True
+
+    @property
+    def is_lost(self) -> bool:
+        """True if it has not answered for some time."""
+        return self._away_since is not None and time.monotonic() - self._away_since > _AWAY_S
+
+
+@contextlib.contextmanager
+def head_watched(on_loss: Callable[[], object]) -> Iterator[None]:
+    """Call a function in another thread if the head node is lost during the block.
+
+    This thread may then wait for Ray, whose clean-up asks the head node.
+    """
+    head, is_over = Head(), threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(_LOOK_S):
+            if not head.answers() and head.is_lost:
+                on_loss()
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
 
 
 def working_nodes() -> tuple[Node, ...]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ def score(parsed: argparse.Namespace, trained: TrainedModel, choice: Choice | No
             output = PartFolder(parsed.output, manifest)
             if output.done:
                 say(f"{output.rows_done:,} rows are scored already")
-            how = _score(parsed, task, found, workers, output, count)
+            with connection.head_watched(partial(_end_without_head, output)):
+                how = _score(parsed, task, found, workers, output, count)
             output.finish()
     except KeyboardInterrupt:
         say(with_hint("stopped", output.suspend() if output else ""))
@@ -94,6 +96,12 @@ def score(parsed: argparse.Namespace, trained: TrainedModel, choice: Choice | No
     described = score_settings.described(choice, trained)
     say(f"{score_settings.summary(trained.title, count, how)}; {described}")
     return 0
+
+
+def _end_without_head(output: PartFolder) -> None:
+    """End this process, whose main thread waits for Ray; the parts in the folder are whole."""
+    say(with_hint(connection.NO_HEAD, output.suspend()))
+    os._exit(2)
 
 
 @contextlib.contextmanager

@@ -149,6 +149,39 @@ def test_a_cell_that_finds_a_full_disk_is_tried_once_elsewhere(
     assert b"marked.py" in outcome.done.log
 
 
+def test_a_cell_whose_process_is_killed_for_memory_is_tried_once_elsewhere(
+    cluster: VirtualCluster, nodes: tuple[Node, ...], dispatch: Any, submit: Any
+) -> None:
+    given = dispatch(kind=nodes)
+    submit(given, "kind", "NoMemory")
+    _, outcome = given.next_outcome()
+    first = (cluster.folder / "killed").read_text()
+    assert {first, outcome.node} == {"one", "two"}
+    assert outcome.done.record.training is not None
+    (remark,) = outcome.remarks
+    assert remark.startswith(f"{first}: training: the process was killed, most likely because the ")
+
+
+def test_cells_without_a_head_node_become_rows(
+    cluster: VirtualCluster,
+    nodes: tuple[Node, ...],
+    dispatch: Any,
+    submit: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = dispatch(kind=nodes)
+    submit(given, "kind", "Stuck")
+    wait_for((cluster.folder / "stuck").exists)
+    monkeypatch.setattr(connection, "_AWAY_S", 0.0)
+    monkeypatch.setattr(given._head, "_address", "127.0.0.1:1")  # where nobody listens
+    failures = [given.next_outcome()[1].done.record.failures]
+    submit(given, "kind", "majority", home=nodes[0].node_id)
+    failures.append(given.next_outcome()[1].done.record.failures)
+    assert failures == [(f"training: {connection.NO_HEAD}",)] * 2
+    assert given.is_idle
+    (cluster.folder / "stuck").unlink()
+
+
 def test_cancelling_leaves_no_task_and_no_process(
     cluster: VirtualCluster, nodes: tuple[Node, ...], dispatch: Any, submit: Any
 ) -> None:

@@ -1,0 +1,74 @@
+"""bench/cluster/dispatch.py: where a cell goes whose process, node or memory is lost; without a cluster."""
+
+from typing import Any
+
+import pytest
+
+from worthit.bench.cell import Cell
+from worthit.bench.cluster import dispatch
+from worthit.bench.cluster.dispatch import CellKey, Dispatch, Try
+from worthit.bench.cluster.kinds import Kind
+from worthit.bench.cluster.on_node import Order
+from worthit.models.cluster.connection import Node
+
+exceptions = pytest.importorskip("ray.exceptions", reason="pip install 'worthit[cluster]'")
+
+NODES = tuple(Node(f"{name}-id", name, 1.0, 0.0, {}) for name in ("one", "two", "three"))
+
+
+class Ended:
+    """Reports of a cell that ends with an error."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __next__(self) -> Any:
+        raise self._error
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Dispatch:
+    """Hands nothing to Ray: what it would is in `_tries`."""
+    made = object.__new__(Dispatch)
+    made._kinds = {"": Kind("", NODES, {}, ("cpu",))}
+    made._names = {node.node_id: node.name for node in NODES}
+    made._tries, made._ended = [], []
+
+    def begin(key: CellKey, order: Order, allowed: Any, failed_on: Any) -> None:
+        error = exceptions.OutOfMemoryError("")
+        made._tries.append(Try(key, order, tuple(allowed), Ended(error), failed_on))
+
+    monkeypatch.setattr(made, "_begin", begin)
+    monkeypatch.setattr(made, "_alive", lambda: {node.node_id for node in NODES})
+    return made
+
+
+def test_a_cell_that_ray_ends_for_memory_is_tried_on_another_node_and_then_is_a_row(
+    given: Dispatch,
+) -> None:
+    given.submit(CellKey("", "bert", "cpu", 0), Cell("bert", "cpu", 0, "split"), (), 1.0)
+    for node_id in ("two-id", "three-id"):
+        (one,) = given._tries
+        one.node_id = node_id
+        given._advance(one)
+    assert one.allowed == ("one-id", "three-id")
+    _, outcome = given.next_outcome()
+    (failure,) = outcome.done.record.failures
+    why = "ran out of memory, and Ray ended the cell"
+    assert failure == f"training: two {why}; then three {why}"
+    assert given.is_idle
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("OutOfDiskError", "has a full disk"),
+        ("ObjectStoreFullError", "has a full object store"),
+        ("WorkerCrashedError", "lost the cell's process"),
+        ("NodeDiedError", "died, or was drained"),
+    ],
+)
+def test_each_loss_has_a_reason_in_plain_words(kind: str, reason: str) -> None:
+    error_class = getattr(exceptions, kind)
+    error = error_class.__new__(error_class)  # their constructors differ
+    assert dispatch._reason(error) == reason

@@ -1,0 +1,46 @@
+"""models/cluster/connection.py: the loss of the head node, without a cluster."""
+
+import socket
+import threading
+
+import pytest
+
+from worthit.models.cluster import connection
+from worthit.models.cluster.connection import Head
+
+
+@pytest.fixture
+def listener(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    """What a head node listens with."""
+    opened = socket.create_server(("127.0.0.1", 0))
+
+    def set_address(head: Head) -> None:
+        head._address = f"127.0.0.1:{opened.getsockname()[1]}"
+        head._away_since = None
+
+    monkeypatch.setattr(Head, "__init__", set_address)
+    return opened
+
+
+def test_a_head_node_is_lost_only_after_some_time_without_an_answer(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = Head()
+    assert head.answers()
+    listener.close()
+    assert not head.answers()
+    assert not head.is_lost
+    monkeypatch.setattr(connection, "_AWAY_S", -1.0)
+    assert head.is_lost
+
+
+def test_the_loss_of_the_head_node_is_told_while_the_main_thread_waits(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_LOOK_S", 0.01)
+    monkeypatch.setattr(connection, "_AWAY_S", -1.0)
+    told = threading.Event()
+    with connection.head_watched(told.set):
+        assert not told.wait(0.05)
+        listener.close()
+        assert told.wait(10)
