@@ -34,12 +34,11 @@ _use_one_core_per_worker()
 SLOW_FILES = (
     "bench/test_main_job.py",
     "bench/speed/test_comparison.py",
+    "reports/compare/test_repeat.py",
     "bench/speed/test_implementations.py",
     "reports/page/test_browser.py",
     "test_tutorial.py",
-    "models/transformer/test_data_parallel.py",
     "reports/cli/test_score_models.py",
-    "bench/cells/test_trainers.py",
     "bench/cells/test_cells.py",
     "models/test_bert_runtimes.py",
     "test_real.py",
