@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import string
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,24 @@ def _use_one_core_per_worker() -> None:
 
 _use_one_core_per_worker()
 
+#: the files that take longest, longest first; xdist's order, by number of tests, would end with them
+SLOW_FILES = (
+    "bench/test_main_job.py",
+    "bench/speed/test_comparison.py",
+    "reports/compare/test_repeat.py",
+    "bench/speed/test_implementations.py",
+    "reports/page/test_browser.py",
+    "test_tutorial.py",
+    "reports/cli/test_score_models.py",
+    "bench/cells/test_cells.py",
+    "models/test_bert_runtimes.py",
+    "test_real.py",
+    "reports/cli/test_run.py",
+    "models/test_multilabel.py",
+    "models/test_transformers.py",
+    "datasets/formats/test_any_table.py",
+)
+
 WORDS = (
     "is this comment toxic answer true or false : . the you a nice good helpful thanks stupid "
     "idiot liar clown page article source river old music"
@@ -49,8 +67,16 @@ def _strict(
         torch.set_num_threads(1)
 
 
-def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    """Have xdist, where it is installed, keep the order of `pytest_collection_modifyitems`."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    slow = {here / file: place for place, file in enumerate(SLOW_FILES)}
+    items.sort(key=lambda item: slow.get(item.path, len(slow)))
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("error"))

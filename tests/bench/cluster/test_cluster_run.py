@@ -19,7 +19,6 @@ from worthit.models.cluster import connection
 pytest.importorskip("ray", reason="ray is not installed: pip install 'worthit[cluster]'")
 pytestmark = [
     pytest.mark.cluster,
-    pytest.mark.xdist_group("cluster run"),
     pytest.mark.filterwarnings("ignore"),  # of Ray itself
 ]
 

@@ -18,7 +18,6 @@ from worthit.models.cluster.connection import Node
 pytest.importorskip("ray", reason="ray is not installed: pip install 'worthit[cluster]'")
 pytestmark = [
     pytest.mark.cluster,
-    pytest.mark.xdist_group("dispatch"),
     pytest.mark.filterwarnings("ignore"),  # of Ray itself
 ]
 

@@ -3,14 +3,19 @@
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.in_process_worker import InProcessWorker
 from worthit.bench.speed import __main__ as command
 from worthit.bench.speed import comparison, record
+from worthit.bench.speed.entry import EntryWork
 from worthit.bench.speed.implementations import Task
 from worthit.bench.speed.record import EntryResult
+from worthit.bench.speed.workload import WorkloadMeter
 from worthit.datasets.errors import CellError
+from worthit.models.contract import silent
 
 
 def test_an_entry_that_fails_has_a_reason_and_no_more_turns() -> None:
@@ -87,6 +92,15 @@ def test_bad_options_are_refused_in_one_line(
     assert error.count("\n") == 1
 
 
+class WorkerOf(InProcessWorker):
+    """Does this work here."""
+
+    seconds = 1.0
+
+    def __init__(self, work: Any) -> None:
+        self._work = work
+
+
 def test_entries_run_in_processes_of_their_own_and_the_run_is_saved(
     split: str,
     tiny_bert: Path,
@@ -95,7 +109,19 @@ def test_entries_run_in_processes_of_their_own_and_the_run_is_saved(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Includes `Trainer`, which fails where a folder named datasets can be imported."""
+    """Includes `Trainer`, which fails where a folder named datasets can be imported.
+
+    Of the scoring comparison only the training has a process: the others are those of llm-train.
+    """
+    start = comparison._start_worker
+    in_process = {"workload": WorkloadMeter, "entry": EntryWork}
+
+    def start_few(stack: Any, module: str, task: Task, progress: Any = silent) -> Any:
+        if task.trains or module not in in_process:
+            return start(stack, module, task, progress)
+        return WorkerOf(in_process[module](task))
+
+    monkeypatch.setattr(comparison, "_start_worker", start_few)
     (tmp_path / "reports" / "runs").mkdir(parents=True)
     plan = dataclasses.replace(comparison.COMPARISONS["bert-score"], weights_comments=32)
     plan = dataclasses.replace(plan, entries={"worthit": "worthit"})

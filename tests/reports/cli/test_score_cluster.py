@@ -44,6 +44,7 @@ def score(model: Path, capsys: pytest.CaptureFixture[str]) -> Score:
     return run
 
 
+@pytest.mark.cluster
 def test_a_file_is_scored_as_on_one_machine_though_a_worker_and_a_node_are_killed(
     cluster: VirtualCluster, score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +69,7 @@ def test_a_file_is_scored_as_on_one_machine_though_a_worker_and_a_node_are_kille
     assert "is complete" in score(*options, "--resume")[1]
 
 
+@pytest.mark.cluster
 def test_files_of_a_folder_are_numbered_through_and_resumed_after_ctrl_c(
     cluster: VirtualCluster, score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
