@@ -147,7 +147,7 @@ def test_a_perfect_score_has_no_interval_but_a_reason() -> None:
     estimates = bootstrap.estimates(bootstrap.counts(20), (1, 0) * 10, [(0.9, 0.1) * 10])
     perfect = estimates[metrics.ACCURACY]
     assert (perfect.value, perfect.low, perfect.high) == (1.0, None, None)
-    assert "all resamples are identical" in perfect.reason
+    assert "all resamples give the same" in perfect.reason
 
 
 def test_intervals_cover_the_truth_as_often_as_claimed() -> None:
