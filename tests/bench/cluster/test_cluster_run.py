@@ -48,7 +48,7 @@ def start(cluster: VirtualCluster, models: str, folder: str, *more: str) -> "sub
 def two_runs(cluster: VirtualCluster) -> tuple[str, str]:
     """What two runs at the same time print."""
     runs = [
-        start(cluster, "marked:Timed,majority", "kinds", "--on", "kind=a,kind=b"),
+        start(cluster, "marked:Timed,majority", "kinds", "--on", "kind=a,kind=b", "--retrain"),
         start(cluster, "marked:Timed", "other", "--on", "kind=b", "--retrain"),
     ]
     printed = [run.communicate(timeout=200)[0] for run in runs]

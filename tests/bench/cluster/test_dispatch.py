@@ -59,7 +59,7 @@ def submit(prepared_cache: tuple[Path, str]) -> Callable[..., CellKey]:
     def of(dispatch: Dispatch, kind: str, model: str, home: str = "") -> CellKey:
         key = CellKey(kind, model, "cpu", 0)
         location = f"marked:{model}" if model[0].isupper() else ""
-        cell = Cell(model, "cpu", 0, prepared_cache[1], location=location)
+        cell = Cell(model, "cpu", 0, prepared_cache[1], location=location, retrain=True)
         dispatch.submit(key, cell, ["train"], 100.0, home)
         return key
 

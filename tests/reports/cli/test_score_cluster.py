@@ -128,6 +128,7 @@ def begun(score: Score, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return target
 
 
+@pytest.mark.cluster
 def test_another_model_input_or_setting_is_refused_before_the_cluster_is_asked(
     begun: Path, score: Score, tmp_path: Path
 ) -> None:
