@@ -155,7 +155,7 @@ class File(Output):
         if not self._note.size_bytes:
             self._write(self._empty)
         self._write_note()
-        with self._writable():
+        with writable(self._target):
             self._file.close()
             if self._form == "parquet":
                 scratch = self._target.with_name(f"{self._target.name}.finishing")
@@ -203,7 +203,7 @@ class File(Output):
     def _cut_to_note(self) -> IO[bytes]:
         """The partial file, cut to its valid part and open at the end."""
         size = self._note.size_bytes
-        with self._writable():
+        with writable(self._target):
             file = self._partial.open("r+b" if size else "wb")
             if os.fstat(file.fileno()).st_size < size:
                 raise OutputError(f"{self._partial} is shorter than noted; {self._start_over()}")
@@ -219,11 +219,11 @@ class File(Output):
 
     def _write(self, table: encoding.ScoreTable) -> None:
         content = self._encode(table, not self._note.size_bytes)
-        with self._writable():
+        with writable(self._target):
             self._file.write(content)
 
     def _write_note(self) -> None:
-        with self._writable():
+        with writable(self._target):
             self._file.flush()
             os.fsync(self._file.fileno())
             write_whole(self._note_file, msgspec.json.encode(self._note))
@@ -238,12 +238,14 @@ class File(Output):
             f"give the same input, or {self._start_over()}"
         )
 
-    @contextmanager
-    def _writable(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(
-                f"{self._target} cannot be written ({error.strerror or error}); solve this and "
-                "continue with --resume, or give another --output"
-            ) from error
+
+@contextmanager
+def writable(target: Path) -> Iterator[None]:
+    """Raise OutputError for an error of the disk while `target` is written."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{target} cannot be written ({error.strerror or error}); solve this and continue with "
+            "--resume, or give another --output"
+        ) from error

@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from worthit.datasets.cache import write_whole
 from worthit.datasets.errors import OutputError, listed
+from worthit.models.scoring.output import writable
 
 MANIFEST = "_manifest.json"
 _NAME = re.compile(r"part-(\d{12})-(\d{12})\.parquet")
@@ -128,7 +129,7 @@ class PartFolder:
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self._folder, self._manifest = folder, manifest
-        with self._writable():
+        with writable(self._folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._write_manifest()
             self.done = dict(self._complete_parts())
@@ -141,7 +142,7 @@ class PartFolder:
         """Write one part; False if it is there already."""
         if first in self.done:
             return False
-        with self._writable():
+        with writable(self._folder):
             write_whole(self._folder / part_name(first, last), content)
         self.done[first] = last
         return True
@@ -192,19 +193,9 @@ class PartFolder:
                     file.unlink(missing_ok=True)
 
     def _write_manifest(self) -> None:
-        with self._writable():
+        with writable(self._folder):
             content = msgspec.json.format(msgspec.json.encode(self._manifest))
             write_whole(self._folder / MANIFEST, content)
-
-    @contextmanager
-    def _writable(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(
-                f"{self._folder} cannot be written ({error.strerror or error}); solve this and continue "
-                "with --resume, or give another --output"
-            ) from error
 
 
 def _rows(file: Path) -> int | None:
