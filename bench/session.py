@@ -1,7 +1,6 @@
 """One benchmark session: prepares the data, describes the cells and saves their records as a run."""
 
 import dataclasses
-import itertools
 import tempfile
 import time
 from dataclasses import dataclass
@@ -9,31 +8,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from worthit.bench import llm_choice, places, protocol
+from worthit.bench import announcements, llm_choice, places, protocol
 from worthit.bench.cell import Cell, cell_name, file_name
 from worthit.bench.cells import engine
 from worthit.bench.cells.cell_run import CellRun
 from worthit.bench.cells.progress import Progress, minutes
 from worthit.bench.forecast import forecast
 from worthit.bench.forecast.forecast import Forecast
-from worthit.bench.instruments import machine, server_requests
+from worthit.bench.instruments import machine
 from worthit.bench.instruments.machine_noise import measure_noise
 from worthit.bench.llm_choice import LlmChoice
 from worthit.bench.options import BenchmarkOptions
 from worthit.bench.saved import data_record, record, run_file
 from worthit.bench.saved.record import Figure, unavailable
 from worthit.datasets import prepare, transfer
-from worthit.datasets.audit.audit import FOREIGN, Audit, examine
+from worthit.datasets.audit.audit import Audit, examine
 from worthit.datasets.errors import OptionError, OutputError, RunError
-from worthit.datasets.splits.manifest import PARTS, OutOfDomainSet, Prepared
+from worthit.datasets.splits.manifest import OutOfDomainSet, Prepared
 from worthit.models import registry
 from worthit.models.registry import MODELS
-from worthit.models.weights.checkpoints import PACKAGED, PACKAGED_LANGUAGES
 
 _NOISE_S = 1.0
 #: the number of trainings of a model that trains fast
 _SEEDS = 3
-_LANGUAGES_NAMED = 3
 
 
 def cells(options: BenchmarkOptions) -> list[tuple[str, str, str]]:
@@ -155,8 +152,10 @@ class Session:
             self._llms = llm_choice.choose(options)
         for choice in self._llms:
             self._progress.line(str(choice))
-        self._announce_languages(self._audit)
-        self._announce_sending(prepared)
+        for line in announcements.lines(
+            options, prepared, self._out_of_domain, self._audit, self._settings
+        ):
+            self._progress.line(f"  {line}")
 
     def _require_able(self, prepared: Prepared) -> None:
         """Raise OptionError if a model learns one label only, and the comments have several."""
@@ -181,63 +180,6 @@ class Session:
         """True if a comment has any number of the classes; known once the session is open."""
         assert self._prepared is not None
         return self._prepared.multilabel
-
-    def _announce_languages(self, audit: Audit) -> None:
-        """Say which models start from weights that cannot read most comments, before they are trained."""
-        unable = [
-            row
-            for row, name in self.options.models.items()
-            if audit.train.share_outside(spoken := self._languages(row, name)) >= FOREIGN and spoken
-        ]
-        if not unable:
-            return
-        known = list(audit.train.known_languages)[:_LANGUAGES_NAMED]
-        self._progress.line(
-            f"  languages: {', '.join(known)}; {', '.join(unable)} start from weights for English, which read "
-            "others poorly (--checkpoint MODEL=ID_OR_PATH gives others)"
-        )
-
-    def _languages(self, row: str, name: str) -> tuple[str, ...]:
-        """The languages of a model's weights; empty if it has none, or they are not known."""
-        given = {self._settings(row, device).get("checkpoint") for device in self.options.devices}
-        if given <= {None, *PACKAGED}:
-            return registry.entry(name).languages or (PACKAGED_LANGUAGES if given != {None} else ())
-        return ()
-
-    def _announce_sending(self, prepared: Prepared) -> None:
-        """Say how many comments go where, before the first one does.
-
-        Raises:
-            OptionError: they leave this machine, and the user has not permitted it.
-        """
-        server = self.options.endpoint
-        if server is None:
-            return
-        names = [name for name in self.options.models.values() if registry.is_endpoint(name)]
-        sending = f"{self._sending(prepared)}, for each of {', '.join(names)}"
-        if server.is_this_machine:
-            self._progress.line(f"  a server on this machine is sent {sending}")
-        elif self.options.yes_send_comments:
-            self._progress.line(f"  {server.host} is sent {sending}")
-        else:
-            raise OptionError(
-                f"{server.host} would be sent {sending}; --yes-send-comments permits it"
-            )
-
-    def _sending(self, prepared: Prepared) -> str:
-        """How many comments an endpoint is sent, and how often."""
-        parts = {name: prepare.comments(prepared.key, name).texts for name in PARTS}
-        parts["train"] = parts["train"][: len(parts["test"])]
-        for other in self._out_of_domain:
-            parts[f"out-of-domain {other.name}"] = prepare.comments(other.key, "test").texts
-        distinct = len({*itertools.chain(*parts.values())})
-        samples = min(self.options.preset.effort.latency_samples, len(parts["test"]))
-        shots = self.options.shots
-        return (
-            f"up to {distinct:,} comments once, except those with a cached answer, and up to "
-            f"{server_requests.most_requests(samples):,} of them again, to time the answers"
-            f"{f', each with {shots:,} training comments as examples' * bool(shots)}"
-        )
 
     @property
     def splits(self) -> tuple[str, ...]:
