@@ -103,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     readme.add_argument(
         "run", nargs="?", help="the name of the run to publish (the one published now)"
     )
+    further = "the names of further runs to list, one line each (those listed now)"
+    readme.add_argument("--runs", nargs="+", metavar="RUN", help=further)
     speed = "the name of the speed run to publish, in reports/runs/speed (the one published now)"
     readme.add_argument("--speed", metavar="RUN", help=speed)
     check = "change nothing; exit code 1 if results are stale"
@@ -194,7 +196,9 @@ def _run_row(file: Path, notes: Any) -> list[str]:
 def _readme(parsed: argparse.Namespace) -> int:
     from worthit.reports.publish import readme
 
-    stale = readme.stale_files(parsed.root, {"results": parsed.run, "speed": parsed.speed})
+    further = " ".join(parsed.runs) if parsed.runs else None
+    names = {"results": parsed.run, "runs": further, "speed": parsed.speed}
+    stale = readme.stale_files(parsed.root, names)
     for file, text in stale.items():
         if parsed.check:
             print(f"worthit: {file} is stale; run `worthit readme` and commit it", file=sys.stderr)

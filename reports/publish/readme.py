@@ -1,7 +1,7 @@
 """Published results: blocks of the READMEs, between two markers, each rendered from a saved run.
 
-A block starts with `<!-- results: RUN -->` or `<!-- speed: RUN -->`, and ends with
-`<!-- end of results -->` or `<!-- end of speed -->`.
+A block starts with `<!-- results: RUN -->`, `<!-- runs: RUN RUN… -->` or `<!-- speed: RUN -->`, and ends
+with `<!-- end of results -->` and so on. `runs` has one line for each of its runs, and may be missing.
 """
 
 import os
@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from worthit.bench.saved.record import Run
 from worthit.bench.speed import record as speed_record
-from worthit.datasets.errors import RunError
+from worthit.datasets.errors import RunError, counted
 from worthit.reports import saved_runs
 from worthit.reports.analysis import task
 from worthit.reports.analysis.analysis import Analysis
@@ -22,8 +23,11 @@ from worthit.reports.verdict import rules
 FILES = ("README.md", "bench/README.md", "reports/README.md")
 
 _BLOCK = re.compile(
-    r"<!-- (?P<kind>results|speed): (?P<run>\S+) -->\n.*?\n<!-- end of (?P=kind) -->", re.DOTALL
+    r"<!-- (?P<kind>results|runs|speed): (?P<run>\S+(?: \S+)*?) -->\n.*?\n<!-- end of (?P=kind) -->",
+    re.DOTALL,
 )
+_REQUIRED = ("results", "speed")
+_NOISY = " The machine was noisy: small differences in time mean nothing."
 
 
 def stale_files(root: Path, run_names: Mapping[str, str | None]) -> dict[Path, str]:
@@ -31,8 +35,8 @@ def stale_files(root: Path, run_names: Mapping[str, str | None]) -> dict[Path, s
 
     Args:
         root: the project's folder.
-        run_names: for `results` and `speed`, a run to publish from now on; None for the one that
-            the block names.
+        run_names: for each kind of block, the run to publish from now on (for `runs` several, with
+            spaces between them); None for those that the block names.
 
     Returns:
         The new text of each file that changes.
@@ -46,12 +50,18 @@ def stale_files(root: Path, run_names: Mapping[str, str | None]) -> dict[Path, s
         )
     texts = {file: file.read_text("utf-8") for name in FILES if (file := root / name).is_file()}
     found = {block["kind"] for text in texts.values() for block in _BLOCK.finditer(text)}
-    for kind in _RENDERERS.keys() - found:
+    for kind in _missing(found, run_names):
         raise RunError(
             f"no block <!-- {kind}: RUN --> … <!-- end of {kind} --> in {', '.join(FILES)}"
         )
     new_texts = {file: _fill(text, root, file.parent, run_names) for file, text in texts.items()}
     return {file: text for file, text in new_texts.items() if text != texts[file]}
+
+
+def _missing(found: set[str], run_names: Mapping[str, str | None]) -> list[str]:
+    return [
+        kind for kind in run_names if kind not in found and (kind in _REQUIRED or run_names[kind])
+    ]
 
 
 def _fill(text: str, root: Path, folder: Path, run_names: Mapping[str, str | None]) -> str:
@@ -65,11 +75,9 @@ def _fill(text: str, root: Path, folder: Path, run_names: Mapping[str, str | Non
 
 def _results(root: Path, folder: Path, name: str) -> str:
     """Verdict, noise warning, results table and picture; links are relative to `folder`."""
-    run = saved_runs.load(root / "reports" / "runs" / f"{name}.json")
-    if not run.complete:
-        raise RunError(f"{name} was interrupted; choose a complete run, see `worthit runs`")
+    run = _complete_run(root, name)
     report_folder = root / "reports" / "runs" / name
-    link = Path(os.path.relpath(report_folder, folder)).as_posix()
+    link = _link(report_folder, folder)
     analysis = Analysis.of(run)
     paragraphs = [
         f"**{rules.decide(analysis).headline}**",
@@ -83,8 +91,33 @@ def _results(root: Path, folder: Path, name: str) -> str:
     return "\n\n".join(filter(None, paragraphs))
 
 
+def _runs(root: Path, folder: Path, names: str) -> str:
+    """One line per run: its size, its machine and its answer; links are relative to `folder`."""
+    lines = []
+    for name in names.split():
+        run = _complete_run(root, name)
+        link = _link(root / "reports" / "runs" / name, folder)
+        headline = report.headline(run).removesuffix(".")
+        models = counted(len({cell.model for cell in run.cells}), "model")
+        answer = rules.decide(Analysis.of(run)).headline
+        noisy = _NOISY * bool(machine.noise_warning(run))
+        lines.append(f"- [{headline}]({link}/README.md); {models}: {answer}{noisy}")
+    return "\n".join(lines)
+
+
+def _complete_run(root: Path, name: str) -> Run:
+    run = saved_runs.load(root / "reports" / "runs" / f"{name}.json")
+    if not run.complete:
+        raise RunError(f"{name} was interrupted; choose a complete run, see `worthit runs`")
+    return run
+
+
+def _link(target: Path, folder: Path) -> str:
+    return Path(os.path.relpath(target, folder)).as_posix()
+
+
 def _speed(root: Path, folder: Path, name: str) -> str:
     return speed.render(speed_record.load(speed_record.path(root, name)))
 
 
-_RENDERERS = {"results": _results, "speed": _speed}
+_RENDERERS = {"results": _results, "runs": _runs, "speed": _speed}

@@ -88,6 +88,34 @@ def test_other_runs_are_published_on_request(project: Path) -> None:
     assert "llm-score" not in text
 
 
+def test_further_runs_have_one_line_each(project: Path) -> None:
+    further = ["2026-01-04-quick", "2026-01-05-quick"]
+    noise = record.measured(22.0, "%", "p95 over p5")
+    for name, each in zip(further, (run(), dataclasses.replace(run(), noise=noise)), strict=True):
+        run_file.save(each, project / "reports" / "runs" / f"{name}.json")
+    readme = project / "README.md"
+    block = "<!-- runs: 2026-01-04-quick -->\n\n<!-- end of runs -->\n"
+    readme.write_text(readme.read_text() + block)
+    assert main.main(["readme"]) == 0
+    assert readme.read_text().count("\n- [Preset `quick`: ") == 1
+    assert main.main(["readme", "--runs", *further]) == 0
+    lines = readme.read_text().partition("<!-- runs: 2026-01-04-quick 2026-01-05-quick -->\n")[2]
+    first, second, end, *_ = lines.split("\n")
+    answer = "No verdict: this run has no fine-tuned LLM with test scores."
+    assert first.endswith(f"](reports/runs/2026-01-04-quick/README.md); 1 model: {answer}")
+    assert second.endswith(
+        f"{answer} The machine was noisy: small differences in time mean nothing."
+    )
+    assert end == "<!-- end of runs -->"
+    assert main.main(["readme", "--check"]) == 0
+    readme.write_text(readme.read_text().replace(first, first.replace("No verdict", "Yes")))
+    assert main.main(["readme", "--check"]) == 1
+
+
+def test_further_runs_need_a_block(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert_refused(capsys, "no block <!-- runs: RUN --> …", ("--runs", "2026-01-02-quick"))
+
+
 def test_a_noisy_machine_is_mentioned(project: Path) -> None:
     assert main.main(["readme"]) == 0
     assert "noisy" not in (project / "README.md").read_text()
