@@ -54,6 +54,13 @@ class Option:
         self.parser_arguments = {"help": text, **parser_arguments}
         self.short = short
 
+    def declare(self, add_option: Callable[..., Any]) -> None:
+        """Declare the option, and the flags that stand for a value, to pytest's or argparse's parser."""
+        add_option(self.flag, **self.parser_arguments)
+        for flag, value in self.short.items():
+            about = f"the same as {self.flag} {value}"
+            add_option(flag, dest=self.destination, action="store_const", const=value, help=about)
+
 
 def _devices(given: str | None) -> tuple[str, ...]:
     devices = model_choice.names("--devices", given) or machine.present_devices()
@@ -360,11 +367,7 @@ OPTIONS: dict[str, Option] = {
 def add(add_option: Callable[..., Any]) -> None:
     """Declare the options to pytest's or argparse's parser."""
     for option in OPTIONS.values():
-        add_option(option.flag, **option.parser_arguments)
-        for flag, value in option.short.items():
-            same = f"the same as {option.flag} {value}"
-            destination = option.destination
-            add_option(flag, dest=destination, action="store_const", const=value, help=same)
+        option.declare(add_option)
 
 
 def read(

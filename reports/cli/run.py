@@ -64,8 +64,7 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
     group_of = {name: title for title, names in _GROUPS.items() for name in names}
     for name, option in OPTIONS.items():
         if name != "dataset":
-            group = groups[group_of.get(name, _OTHER)]
-            group.add_argument(option.flag, **option.parser_arguments)
+            option.declare(groups[group_of.get(name, _OTHER)].add_argument)
     report_options.add(command.add_argument_group(_REPORT).add_argument, new_run=True)
     command.set_defaults(action=_run)
     return command
