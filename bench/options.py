@@ -213,7 +213,7 @@ class BenchmarkOptions:
         describe=lambda value: value.name, type=Path, metavar="PATH",
     )]  # fmt: skip
     encoding: Annotated[str | None, Option(
-        "--encoding", "your own data: of files that are not UTF-8, such as cp1252",
+        "--encoding", "your own data: encoding of files that are not UTF-8, such as cp1252",
         read=reading.encoding, metavar="NAME",
     )]  # fmt: skip
     delimiter: Annotated[str | None, Option(
@@ -322,7 +322,7 @@ class BenchmarkOptions:
     )]  # fmt: skip
     on: Annotated[tuple[str, ...], Option(
         "--on",
-        "measure each cell on one node with each of these labels, and compare (all nodes are of one kind)",
+        "measure each cell once for each of these labels, on a node that has it, and compare (one run, on all nodes)",
         read=_labels, describe=",".join, metavar="KEY=VALUE,…",
     )]  # fmt: skip
     dry_run: Annotated[bool, Option(
