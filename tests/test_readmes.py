@@ -1,4 +1,4 @@
-"""The READMEs: their links lead somewhere, and the options, commands and modules they name exist."""
+"""The READMEs: links lead somewhere, what they name exists, and they name every option and model."""
 
 import argparse
 import re
@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from worthit.bench import options
 from worthit.bench.saved import record
+from worthit.models.registry import MODELS
+from worthit.reports import options as report_options
+from worthit.reports.analysis import figures, objective
 from worthit.reports.cli import main
 
 ROOT = Path(record.__file__).parents[2]
@@ -66,6 +70,21 @@ def test_every_module_that_is_run_exists(folder: str) -> None:
     for name in re.findall(r"python -m worthit\.([\w.]+\w)", read(folder)):
         path = ROOT.joinpath(*name.split("."))
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), name
+
+
+def test_every_option_of_a_run_is_described() -> None:
+    named = {flag for folder in FOLDERS for flag in _FLAG.findall(read(folder))}
+    short = {flag for option in options.OPTIONS.values() for flag in option.short}
+    own = {option.flag for option in (*options.OPTIONS.values(), *report_options.OPTIONS)}
+    assert own | short <= named
+
+
+def test_every_model_limit_and_objective_is_described() -> None:
+    for name in MODELS:
+        assert f"`{name}`" in read(""), name
+        assert f"| `{name}` |" in read("models"), name
+    for name in (*figures.by_limit(), *objective.NAMES):
+        assert f"`{name}`" in read("reports"), name
 
 
 def test_the_first_page_is_short() -> None:
