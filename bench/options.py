@@ -54,6 +54,13 @@ class Option:
         self.parser_arguments = {"help": text, **parser_arguments}
         self.short = short
 
+    def declare(self, add_option: Callable[..., Any]) -> None:
+        """Declare the option, and the flags that stand for a value, to pytest's or argparse's parser."""
+        add_option(self.flag, **self.parser_arguments)
+        for flag, value in self.short.items():
+            about = f"the same as {self.flag} {value}"
+            add_option(flag, dest=self.destination, action="store_const", const=value, help=about)
+
 
 def _devices(given: str | None) -> tuple[str, ...]:
     devices = model_choice.names("--devices", given) or machine.present_devices()
@@ -206,7 +213,7 @@ class BenchmarkOptions:
         describe=lambda value: value.name, type=Path, metavar="PATH",
     )]  # fmt: skip
     encoding: Annotated[str | None, Option(
-        "--encoding", "your own data: of files that are not UTF-8, such as cp1252",
+        "--encoding", "your own data: encoding of files that are not UTF-8, such as cp1252",
         read=reading.encoding, metavar="NAME",
     )]  # fmt: skip
     delimiter: Annotated[str | None, Option(
@@ -315,7 +322,7 @@ class BenchmarkOptions:
     )]  # fmt: skip
     on: Annotated[tuple[str, ...], Option(
         "--on",
-        "measure each cell on one node with each of these labels, and compare (all nodes are of one kind)",
+        "measure each cell once for each of these labels, on a node that has it, and compare (one run, on all nodes)",
         read=_labels, describe=",".join, metavar="KEY=VALUE,…",
     )]  # fmt: skip
     dry_run: Annotated[bool, Option(
@@ -360,11 +367,7 @@ OPTIONS: dict[str, Option] = {
 def add(add_option: Callable[..., Any]) -> None:
     """Declare the options to pytest's or argparse's parser."""
     for option in OPTIONS.values():
-        add_option(option.flag, **option.parser_arguments)
-        for flag, value in option.short.items():
-            same = f"the same as {option.flag} {value}"
-            destination = option.destination
-            add_option(flag, dest=destination, action="store_const", const=value, help=same)
+        option.declare(add_option)
 
 
 def read(

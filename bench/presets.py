@@ -75,7 +75,7 @@ _PRESETS = (
     ),
     Preset(
         "reference",
-        "the reference experiment's checkpoints (from the Hugging Face hub) and settings",
+        "checkpoints (from the Hugging Face hub) and settings of the reference experiment's BERT and LLM",
         train_size=AtMost(25_974),
         test_size=AtMost(2_886),
         natural_size=None,

@@ -51,7 +51,8 @@ OBJECTIVE = ReportOption(
     objective.OBJECTIVE,
     "NAME",
     f"what answers are chosen for on validation comments: {', '.join(objective.NAMES)} (cost if the costs of "
-    "errors are given, else accuracy, or balanced accuracy where a constant answer would do well)",
+    "errors are given, else accuracy, or balanced-accuracy where a constant answer would do well; macro-f1 of "
+    "several labels)",
 )
 COST_MISS = ReportOption(
     objective.COST_MISS, "PRICE", "cost of a positive comment that is not found, in any currency"

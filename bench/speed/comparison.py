@@ -1,7 +1,7 @@
 """Compare our transformers with other implementations of the same task, on this machine.
 
-One is the reference experiment's own code (the LLM reads one comment per step and computes logits for
-every position; BERT reads batches of 32, padded to the limit). The others follow the documentation of
+One follows the method of the reference experiment, in our code (the LLM reads one comment per step and computes
+logits for every position; BERT reads batches of 32, padded to the limit). The others follow the documentation of
 transformers, peft, ONNX Runtime, OpenVINO and llama.cpp with their best settings: batches sorted by
 length and padded to the longest comment, the LLM's question read once, all cores. All use the same
 comments, checkpoint, dtype and length limit. Each entry runs in a process of its own and warms up on one slice of the

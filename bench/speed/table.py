@@ -14,7 +14,7 @@ from worthit.models.registry import MODELS
 SETTINGS = (
     f"Other implementations score batches of {SCORING_BATCH} sorted by length (llama.cpp: of 16, "
     "unpadded), each padded to its longest comment, with the question read once, on all cores; "
-    "reference is the original experiment's own code"
+    "reference follows the method of the reference experiment, in code of this project"
 )
 _HEADINGS = (
     "entry", "comments\nper s", "GEMM\nshare", "accuracy\n(comments)", "peak\nMB",

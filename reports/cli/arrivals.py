@@ -55,11 +55,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Measure real arrivals of requests, and compare them with the simulation."
     )
     parser.add_argument("run", type=Path, help="JSON file of a run whose models are in the cache")
-    parser.add_argument("--models", default="", metavar="MODEL,…", help="default: all of the run")
-    parser.add_argument("--loads", default="0.5,0.8", metavar="SHARE,…", help="(%(default)s)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each load (%(default)g)")
     parser.add_argument(
-        "--p99-limit-ms", type=float, default=DEFAULT_P99_LIMIT_MS, help="(%(default)g)"
+        "--models", default="", metavar="MODEL,…", help="models to measure (all of the run)"
+    )
+    parser.add_argument(
+        "--loads",
+        default="0.5,0.8",
+        metavar="SHARE,…",
+        help="shares of the highest simulated rate (%(default)s)",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="duration of each load (%(default)g)"
+    )
+    parser.add_argument(
+        "--p99-limit-ms",
+        type=float,
+        default=DEFAULT_P99_LIMIT_MS,
+        help="latency that 99 of 100 requests must stay within (%(default)g)",
     )
     try:
         _compare(parser.parse_args(arguments))

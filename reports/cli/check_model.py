@@ -28,7 +28,12 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
         "model",
         help=f"as for pytest bench/ --models: {', '.join(registry.MODELS)}, {', '.join(registry.USAGES)}",
     )
-    parser.add_argument("--device", default="cpu", choices=contract.DEVICES, help="(%(default)s)")
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        choices=contract.DEVICES,
+        help="device to check on (%(default)s)",
+    )
     parser.add_argument(
         "--checkpoint", metavar="ID_OR_PATH", help="other pretrained weights than the default"
     )

@@ -48,8 +48,9 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
         usage="worthit run [DATASET] [options]",
         description="Train and measure the models on labelled comments, and report whether an LLM is "
         "worth it. First a forecast says how long that takes. Ctrl-C keeps the finished cells.",
-        epilog=f"The run and its report are saved in ./{saved_runs.FOLDER}. Exit code 0: all cells ended "
-        f"well; 1: a cell failed; 2: invalid input; {_INTERRUPTED}: Ctrl-C; {_TERMINATED}: SIGTERM.",
+        epilog=f"The run and its report are saved in ./{saved_runs.FOLDER} (in a clone: reports/runs). Exit "
+        f"code 0: all cells ended well; 1: a cell failed; 2: invalid input; {_INTERRUPTED}: Ctrl-C; "
+        f"{_TERMINATED}: SIGTERM.",
         allow_abbrev=False,
     )
     dataset = OPTIONS["dataset"]
@@ -64,8 +65,7 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
     group_of = {name: title for title, names in _GROUPS.items() for name in names}
     for name, option in OPTIONS.items():
         if name != "dataset":
-            group = groups[group_of.get(name, _OTHER)]
-            group.add_argument(option.flag, **option.parser_arguments)
+            option.declare(groups[group_of.get(name, _OTHER)].add_argument)
     report_options.add(command.add_argument_group(_REPORT).add_argument, new_run=True)
     command.set_defaults(action=_run)
     return command

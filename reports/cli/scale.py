@@ -68,7 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="N",
         help="comments for slow models (%(default)s)",
     )
-    parser.add_argument("--train-size", type=int, default=1_000, metavar="N", help="(%(default)s)")
+    parser.add_argument(
+        "--train-size",
+        type=int,
+        default=1_000,
+        metavar="N",
+        help="comments to train models on that the cache lacks (%(default)s)",
+    )
     try:
         _scale(parser.parse_args(arguments))
     except WorthitError as error:

@@ -39,41 +39,53 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         "score",
         help="score comments with a trained model",
         description="Score comments with a trained model. Each output row has the number of the input "
-        "row (from 1), the columns to keep, `score`, from 0 to 1: the higher, the likelier the positive "
-        "class (toxic), and `predicted`, a class. With more than two classes it has `p_CLASS`, the score of each; "
-        "with several labels also, and `predicted` is the list of labels that pass. "
+        "row (from 1) and the columns to keep. Of two classes it has `score`, from 0 to 1: the higher, the "
+        "likelier the positive class (toxic), and `predicted`, a class. Of more classes it has `p_CLASS`, the score "
+        "of each, and `predicted`; of several labels the same, and `predicted` is the list of those that pass. "
         "Calibration and threshold are those that the run chose on validation comments, and a message says "
-        "which. A score is a probability at best if the classes are as common as there; after balanced "
-        "training, and with --raw after class weights, it is too high for a rare class. "
-        "Scores are empty for rows without text. Memory does not "
-        "grow with the input.",
+        "which. A score is not a probability unless the classes are as common as among those comments: after "
+        "balanced training, and with --raw after class weights, it is too high for a rare class. "
+        "Rows without text have no scores. Memory does not grow with the input.",
         epilog=f"formats: {_FORMATS}; by default by the suffix of the file, jsonl for pipes; "
         "pipes are UTF-8 in any locale",
     )
-    scored.add_argument("input", nargs="?", metavar="INPUT", help="a file (stdin)")
+    scored.add_argument("input", nargs="?", metavar="INPUT", help="the file to score (stdin)")
     scored.add_argument("--model", required=True, help=_MODEL)
-    scored.add_argument("--output", type=Path, metavar="FILE", help="(stdout)")
+    scored.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the file to write (stdout); with --cluster a folder",
+    )
     for name in ("input", "output"):
         scored.add_argument(
             f"--{name}-format",
             choices=formats.STREAMED,
             metavar="FORMAT",
-            help=f"of the {name} (see below)",
+            help=f"format of the {name} (see below)",
         )
     scored.add_argument(
-        "--text-column", metavar="NAME", help="of the comments (that of the training, or guessed)"
+        "--text-column",
+        metavar="NAME",
+        help="column of the comments (that of the training, or guessed)",
     )
     scored.add_argument(
-        reading.ENCODING, metavar="NAME", help="of an input that is not UTF-8, such as cp1252"
+        reading.ENCODING,
+        metavar="NAME",
+        help="encoding of an input that is not UTF-8, such as cp1252",
     )
     scored.add_argument(
-        reading.DELIMITER, metavar="CHARACTER", help="between columns, or `tab` (found in the file)"
+        reading.DELIMITER,
+        metavar="CHARACTER",
+        help="character between columns, or `tab` (found in the file)",
     )
     scored.add_argument(
         reading.COLUMNS, metavar="NAME,…", help="names of the columns of an input without a header"
     )
     scored.add_argument(
-        reading.SHEET, metavar="NAME", help="of an Excel file (the first that holds a table)"
+        reading.SHEET,
+        metavar="NAME",
+        help="sheet of an Excel file (the first that holds a table)",
     )
     scored.add_argument(
         "--keep",
@@ -81,7 +93,12 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         metavar="NAME,…",
         help=f"columns to copy to the output; `{ALL}`: all but the text",
     )
-    scored.add_argument("--device", default="cpu", choices=contract.DEVICES, help="(%(default)s)")
+    scored.add_argument(
+        "--device",
+        default="cpu",
+        choices=contract.DEVICES,
+        help="device to score on (%(default)s)",
+    )
     scored.add_argument(
         "--yes-send-comments",
         action="store_true",
@@ -118,11 +135,14 @@ def add_to(commands: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentPar
         "--workers",
         type=int,
         metavar="N",
-        help="of the cluster, a model each (one per CPU for models of one thread, per GPU with cuda, else "
-        "one per node)",
+        help="number of workers of the cluster, with a model each (one per CPU for models of one thread, one "
+        "per GPU with cuda, else one per node)",
     )
     scored.add_argument(
-        "--part-rows", type=int, metavar="N", help="rows of a part (32,768; fewer for slow models)"
+        "--part-rows",
+        type=int,
+        metavar="N",
+        help="with --cluster: rows of a part (32,768; fewer for slow models)",
     )
     options.add(scored.add_argument, new_run=False, only=options.CHOICES)
     scored.set_defaults(action=_score)

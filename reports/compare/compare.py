@@ -31,14 +31,25 @@ from worthit.reports.compare.regression import (
 )
 from worthit.reports.compare.statistics import Change, ScoredComments
 from worthit.reports.text import class_names
-from worthit.reports.text.format import Footnotes, p_value, percent, written
+from worthit.reports.text.format import Footnotes, joined, p_value, percent, written
 
 Form = Literal["markdown", "terminal"]
 _Value = Callable[[ScoredComments], str]
 _Difference = Callable[[ScoredComments, ScoredComments], Change | None]
 
+
+@dataclass(frozen=True)
+class _Subtracted:
+    """A figure of quality whose difference is shown."""
+
+    name: str
+    heading: str
+    value: _Value
+    difference: _Difference
+
+
 _LEGEND = (
-    "A ratio is the later run's figure divided by the first run's. Accuracy and ROC AUC are "
+    "A ratio is the later run's figure divided by the first run's. {subtracted} are "
     "subtracted, in points of 0.01, with 95 % bootstrap intervals over the test comments. The 95 % "
     "intervals of latencies cover comments and drift within the measurements, that of a median on the "
     "same comments in both runs. No interval covers what lasts for a whole run, such as other programs. "
@@ -99,6 +110,8 @@ def compare(
     warnings = setup_differences.warnings(compared_runs, pairs)
     warnings = [*warnings, *_objectives(compared_runs)]
     machines = setup_differences.machine_rows(compared_runs)
+    subtracted = _subtracted(pairs)
+    names = joined([figure.name for figure in subtracted])
     content: list[Block] = [
         "# Comparison of runs",
         f"**{verdict}**",
@@ -108,9 +121,9 @@ def compare(
         "## Runs",
         Table(["", *(f"{run.letter}: {run.name}" for run in compared_runs)], machines),
         "## Figures",
-        _LEGEND,
+        _LEGEND.format(subtracted=names[0].upper() + names[1:]),
         *_figures(pairs),
-        *_quality(pairs, scored),
+        *_quality(subtracted, pairs, scored),
         *_tests(report),
     ]
     write = blocks.markdown if form == "markdown" else blocks.terminal
@@ -201,32 +214,45 @@ def _is_later_seed(pair: Counterparts) -> bool:
     return all(cell not in run_view.first_seeds(one.run) for one, cell in both)
 
 
-def _quality(pairs: Sequence[Counterparts], scored: Sequence[ScoredPair | None]) -> list[Block]:
-    content: list[Block] = []
-    macro = any(
-        len(one.run.data.classes) > 2 for pair in pairs for one in (pair.base_run, pair.later_run)
-    )
-    figures_of: dict[str, tuple[_Value, _Difference]] = {}
-    if pairs[0].base_run.run.data.multilabel:
-        macro = True
-        for measure in (metrics.LABEL_F1, metrics.MICRO_F1):
-            figures_of[f"test {measure.heading}"] = (
+def _subtracted(pairs: Sequence[Counterparts]) -> list[_Subtracted]:
+    """The figures of quality that runs of this kind have."""
+    runs = [one.run for pair in pairs for one in (pair.base_run, pair.later_run)]
+    correct = task.of(runs[0]).correct.heading
+    of_labels = (metrics.LABEL_F1, metrics.MICRO_F1) if runs[0].data.multilabel else ()
+    macro = of_labels or any(len(run.data.classes) > 2 for run in runs)
+    return [
+        *(
+            _Subtracted(
+                measure.heading,
+                f"test {measure.heading}",
                 functools.partial(_value, measure),
                 functools.partial(statistics.figure_difference, measure),
             )
-    correct = task.of(pairs[0].base_run.run).correct.heading
-    figures_of[f"test {correct}"] = _accuracy, statistics.accuracy_difference
-    figures_of["ROC AUC, macro" if macro else "ROC AUC"] = _auc, statistics.auc_difference
-    for heading, (value, difference) in figures_of.items():
+            for measure in of_labels
+        ),
+        _Subtracted(correct, f"test {correct}", _accuracy, statistics.accuracy_difference),
+        _Subtracted(
+            "ROC AUC", "ROC AUC, macro" if macro else "ROC AUC", _auc, statistics.auc_difference
+        ),
+    ]
+
+
+def _quality(
+    subtracted: Sequence[_Subtracted],
+    pairs: Sequence[Counterparts],
+    scored: Sequence[ScoredPair | None],
+) -> list[Block]:
+    content: list[Block] = []
+    for figure in subtracted:
         notes = Footnotes()
         body = [
-            [name, pair.later_run.letter, *_quality_entries(pair, both, notes, value, difference)]
+            [name, pair.later_run.letter, *_quality_entries(pair, both, notes, figure)]
             for pair, both, name in zip(pairs, scored, _names(pairs), strict=True)
         ]
-        if value is _accuracy:
+        if figure.value is _accuracy:
             body += _majority(pairs, scored)
         headings = ["model", "run", "in A", "in run", "points", "95 % interval"]
-        content += [f"### {heading}", Table(headings, body, 2), *_footnotes(notes)]
+        content += [f"### {figure.heading}", Table(headings, body, 2), *_footnotes(notes)]
     return content
 
 
@@ -254,8 +280,7 @@ def _quality_entries(
     pair: Counterparts,
     scored: ScoredPair | None,
     notes: Footnotes,
-    value: _Value,
-    difference: _Difference,
+    figure: _Subtracted,
 ) -> list[str]:
     if scored is None:
         reasons = [
@@ -263,8 +288,8 @@ def _quality_entries(
             for cell in (pair.base, pair.later)
         ]
         return [*reasons, "n/a", "n/a"]
-    values = [value(scored.base), value(scored.later)]
-    found = difference(scored.base, scored.later)
+    values = [figure.value(scored.base), figure.value(scored.later)]
+    found = figure.difference(scored.base, scored.later)
     if found is None:
         return [*values, notes.missing("a class is missing"), "n/a"]
     points = "{:+z.1f}".format

@@ -1,5 +1,6 @@
 """reports/cli/main.py and publish.py: the `worthit` command, and the modules it imports."""
 
+import argparse
 import dataclasses
 import subprocess
 import sys
@@ -35,6 +36,20 @@ def project(tmp_path: Path) -> Path:
     runs.mkdir(parents=True)
     run_file.save(run(), runs / "2026-01-02-quick.json")
     return tmp_path
+
+
+def test_the_help_of_every_option_begins_with_what_it_is() -> None:
+    (commands,) = (
+        action.choices
+        for action in main._parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    assert len(commands) > 5
+    for name, command in commands.items():
+        for action in command._actions:
+            said = (action.help or "").removeprefix("your own data: ")
+            assert said, (name, action.dest)
+            assert not said.startswith(("(", "of ")), (name, action.dest)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,12 @@ def test_the_help_lists_every_option_in_groups_of_80_columns(
     monkeypatch.setenv("COLUMNS", "80")
     printed = help_of("run", capsys=capsys)
     assert max(map(len, printed.splitlines())) <= 80
-    benchmark = [option.flag for name, option in OPTIONS.items() if name != "dataset"]
+    benchmark = [
+        flag
+        for name, option in OPTIONS.items()
+        if name != "dataset"
+        for flag in (option.flag, *option.short)
+    ]
     for flag in (*benchmark, *(option.flag for option in report_options.OPTIONS)):
         assert f"  {flag}" in printed
     for title in run._GROUPS:
@@ -40,6 +45,11 @@ def test_the_help_lists_every_option_in_groups_of_80_columns(
 
 def test_every_grouped_option_exists() -> None:
     assert {name for names in run._GROUPS.values() for name in names} <= OPTIONS.keys()
+
+
+def test_it_takes_the_option_that_messages_name_to_keep_all_comments() -> None:
+    parsed = main._parser().parse_args(["run", "mine.csv", "--no-balance"])
+    assert parsed.balance == "no"
 
 
 def test_the_commands_that_users_need_come_first(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ def test_runs_of_three_classes_are_compared_by_accuracy_and_macro_auc() -> None:
     assert "test accuracy (B)" in comparison.verdict
     assert comparison.regressed
     assert "### ROC AUC, macro" in comparison.text
+    assert "Accuracy and ROC AUC are subtracted, in points of 0.01" in comparison.text
     labels = before.data.test.labels
     decided = [Decisions.of(one).decided for one in (before, after)]
     accuracies = [(scores(one, one.cells[0]).argmax(axis=1) == labels).mean() for one in decided]

@@ -105,6 +105,7 @@ def test_runs_of_labels_are_compared_by_f1() -> None:
     found = compare([("a", multilabel_runs.run()), ("b", dataclasses.replace(worse, run_id="b"))])
     for heading in ("macro F1", "micro F1", "subset accuracy"):
         assert f"### test {heading}" in found.text
+    assert "Macro F1, micro F1, subset accuracy and ROC AUC are subtracted, in points" in found.text
     assert "tfidf-cpu test subset accuracy" in found.text
 
 

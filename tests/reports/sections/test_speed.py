@@ -20,6 +20,7 @@ def test_the_table_and_its_notes_come_from_the_record() -> None:
     assert missing == ["llm-score", "llama-int8", *["n/a"] * 6]
     assert worthit == ["llm-score", "worthit", "5", "250", "50%", "90.0% (20)", "1,000", ""]
     assert notes.startswith("Other implementations score batches of 64 sorted by length")
+    assert "reference follows the method of the reference experiment, in code of this" in notes
     assert notes.endswith("llama-int8: it cannot run here.")
 
 
