@@ -322,9 +322,15 @@ function noteBelow(absent, hasCascades) {
   }
   texts.push("Bars are the bounds between which a figure is known.");
   if (view.limits.size) texts.push("Grey: misses a limit.");
-  const reasons = absent.map(({ one, x, y }) => `${one.label} (${x.value === null ? x.reason : y.reason})`);
+  const reasons = absent.map((each) => `${each.one.label} (${whyNotDrawn(each)})`);
   if (reasons.length) texts.push(`Not drawn: ${reasons.join("; ")}.`);
   byId("plot-note").textContent = texts.join(" ");
+}
+
+/* Why a model has no point: a figure is missing, or a logarithmic axis has no place for it. */
+function whyNotDrawn({ x, y }) {
+  const absent = [x, y].find((figure) => figure.value === null);
+  return absent ? absent.reason : "a log scale has no values below 0";
 }
 
 function tableOfPlot(entries) {
