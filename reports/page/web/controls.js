@@ -52,9 +52,7 @@ function filters() {
     hasRuns ? "●" : ofCycle(SYMBOL_SIGNS, index), index, name,
   ])];
   if (DEVICES.length > 1) {
-    groups.push(filterGroup("Devices", "devices", DEVICES, (name, index) => [
-      hasRuns ? "" : ofCycle(SYMBOL_SIGNS, index), null, name,
-    ]));
+    groups.push(filterGroup("Devices", "devices", DEVICES, (name) => ["", null, name]));
   }
   if (hasRuns) {
     groups.push(filterGroup("Runs", "runs", DATA.runs.map((_, index) => index), (index) => [

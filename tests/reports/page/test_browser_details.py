@@ -20,3 +20,15 @@ def test_a_negative_figure_on_a_log_axis_is_left_out_with_the_reason(open_page: 
     }"""
     why = "a log scale has no values below 0"
     assert page.evaluate(script) == [False, True, why, "not metered"]
+
+
+def test_a_device_has_no_sign_because_shapes_are_of_models(open_page: Open) -> None:
+    page = open_page(everything)
+    of_group = {
+        title: page.locator(f"#filters fieldset:has(legend:text-is('{title}')) .swatch")
+        for title in ("Models", "Devices")
+    }
+    assert of_group["Devices"].count() == 2
+    assert not "".join(of_group["Devices"].all_inner_texts()).strip()
+    signs = of_group["Models"].all_inner_texts()
+    assert len(set(signs)) == len(signs) == 9
