@@ -15,7 +15,7 @@ function drawLearning() {
         plotElement("learning-accuracy", "accuracy by training comments"),
         plotElement("learning-time", "training time by training comments")),
       note(`The models’ own answers: ${ACCURACY}, with 95 % intervals, on the same test comments.`),
-      folded("The curves as a table", element("div", { id: "learning-table" })));
+      folded("curves", "The curves as a table", element("div", { id: "learning-table" })));
   }
   const points = visible.flatMap((curve) => curve.points);
   const sizes = [...new Set(points.map((point) => point.comments))].sort((a, b) => a - b);

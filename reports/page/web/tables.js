@@ -18,7 +18,7 @@ function showAnswers() {
       element(hasRuns ? "h2" : "h1", { class: "headline" }, headline),
       element("p", { class: "summary" }, run.summary),
       doubts.map((text) => element("p", { class: "warning" }, text)),
-      details.length ? folded("Reasons, and what could change the verdict", details) : []);
+      details.length ? folded(`verdict-${runIndex}`, "Reasons, and what could change the verdict", details) : []);
   }));
   if (hasRuns) byId("answers").prepend(element("h1", { class: "hidden" }, "Verdicts of the runs"));
 }
@@ -53,7 +53,7 @@ function figureTable(id, caption, specs, entries, notes) {
 function otherFigures(specs, entries) {
   const notes = new Footnotes();
   const table = figureTable("others", "All other figures", specs, entries, notes);
-  return folded(`All other figures (${specs.length})`, table, notes.list());
+  return folded("others", `All other figures (${specs.length})`, table, notes.list());
 }
 
 /* Standings at each cost, as in the report. */
@@ -68,7 +68,7 @@ function standingsTable(entries) {
   ]);
   const headings = ["model", ...costs.map((spec) => spec.heading)];
   const table = sortableTable("standings", "Standings", headings, rows);
-  return folded("Standing of each model, cost by cost", table);
+  return folded("standings", "Standing of each model, cost by cost", table);
 }
 
 function absentFigures(specs) {
@@ -76,7 +76,7 @@ function absentFigures(specs) {
   const items = specs.map((spec) =>
     element("li", {}, `${spec.heading}: ${absence(spec.key) || "not of these models"}`),
   );
-  return folded(`Figures that are not available (${specs.length})`, element("ul", {}, items));
+  return folded("absent", `Figures that are not available (${specs.length})`, element("ul", {}, items));
 }
 
 /* What each model costs at the prices, and when it pays off. */

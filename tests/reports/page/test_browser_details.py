@@ -3,7 +3,7 @@
 import pytest
 
 from tests.reports.page.conftest import Open
-from tests.reports.page.test_browser import everything
+from tests.reports.page.test_browser import everything, set_number
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -32,3 +32,18 @@ def test_a_device_has_no_sign_because_shapes_are_of_models(open_page: Open) -> N
     assert not "".join(of_group["Devices"].all_inner_texts()).strip()
     signs = of_group["Models"].all_inner_texts()
     assert len(set(signs)) == len(signs) == 9
+
+
+def test_what_a_reader_opened_stays_open_when_an_input_changes(open_page: Open) -> None:
+    page = open_page(everything)
+    titles = page.locator("#results details[open] > summary")
+    for title in ("All other figures", "Standing of each model"):
+        page.locator("#results summary", has_text=title).click()
+    set_number(page, "limit-accuracy", "97")
+    assert [text.split(" (")[0] for text in titles.all_inner_texts()] == [
+        "All other figures",
+        "Standing of each model, cost by cost",
+    ]
+    page.locator("#results summary", has_text="All other figures").click()
+    set_number(page, "limit-accuracy", "98")
+    assert titles.all_inner_texts() == ["Standing of each model, cost by cost"]
