@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.reports.page.conftest import Open
+from tests.reports.page.conftest import Open, settle
 from tests.reports.page.test_browser import everything, set_number
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -47,3 +47,16 @@ def test_what_a_reader_opened_stays_open_when_an_input_changes(open_page: Open) 
     page.locator("#results summary", has_text="All other figures").click()
     set_number(page, "limit-accuracy", "98")
     assert titles.all_inner_texts() == ["Standing of each model, cost by cost"]
+
+
+def test_only_another_width_draws_the_page_again(open_page: Open) -> None:
+    page = open_page(everything)
+    settle(page)  # the size of the test before
+    drawn = "() => document.documentElement.dataset.drawn"
+    before = page.evaluate(drawn)
+    page.set_viewport_size({"width": 1280, "height": 700})
+    settle(page)
+    assert page.evaluate(drawn) == before
+    page.set_viewport_size({"width": 900, "height": 700})
+    settle(page)
+    assert page.evaluate(drawn) != before
