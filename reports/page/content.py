@@ -48,7 +48,8 @@ def of(runs: Sequence[Run]) -> Value:
 
 
 def _spec(spec: FigureSpec, runs: Sequence[Run]) -> Value:
-    headings = dict.fromkeys(spec.headed(run).replace(" (95 % interval)", "") for run in runs)
+    names = (spec.of_bounds or spec.headed(run) for run in runs)
+    headings = dict.fromkeys(heading.replace(" (95 % interval)", "") for heading in names)
     heading = " or ".join(headings)
     if spec.key == "deciding":
         measures = dict.fromkeys(leads.measure(run).heading for run in runs)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests import multiclass_runs, multilabel_runs, page_runs, small_runs
+from tests import multiclass_runs, multilabel_runs, page_runs, priced_runs, small_runs
+from worthit.bench.saved.record import measured
 from worthit.reports.analysis import figures, metrics, run_view
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figure_spec import FigureSpec
@@ -83,6 +84,17 @@ def test_what_is_missing_is_null_and_never_zero() -> None:
     }
     assert figure(run, "llama-zero-shot", "training_s")["text"] == "none"
     assert figure(run, "llama-zero-shot", "training_s")["nothing"]
+
+
+def test_a_choice_of_the_prompt_is_not_called_a_training() -> None:
+    """The report's column has trainings only; the page shows what its limits and frontiers compare."""
+    base = priced_runs.untuned()
+    training = dataclasses.replace(base.training, choosing_s=measured(30, "s", "clock"))  # type: ignore[type-var]
+    chose = dataclasses.replace(base, training=training)
+    found = content.of([page_runs.run(*page_runs.cells()[:3], chose)])
+    assert figure(found["runs"][0], "llama-zero-shot", "training_s")["value"] == 30
+    headings = {spec["key"]: spec["heading"] for spec in found["figures"]}
+    assert headings["training_s"] == "training, or choice of the prompt, s"
 
 
 def test_limits_are_in_the_unit_of_their_figures() -> None:
