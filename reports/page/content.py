@@ -18,7 +18,7 @@ from worthit.reports.options import ReportOptions
 from worthit.reports.page import cost_parts, values
 from worthit.reports.page.plain import plain, visible
 from worthit.reports.pictures import titles
-from worthit.reports.sections import choices, machine, report
+from worthit.reports.sections import machine, report
 from worthit.reports.sections.cascade import standing_text
 from worthit.reports.text import disturbed
 from worthit.reports.text.format import percent
@@ -84,7 +84,7 @@ def _run(measured: Run) -> Value:
         },
         "noise": plain(machine.noise_warning(run)),
         "disturbed": plain(disturbed.sentence({name(run, cell): cell for cell in run.cells})),
-        "answers": plain(choices.legend(analysis)),
+        "answers": plain(report.about(analysis)),
         "test_set": run.data.test_set,
         "comments": len(run.data.test.labels),
         "classes": list(run.data.classes),

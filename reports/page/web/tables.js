@@ -38,7 +38,9 @@ function showResults() {
 }
 
 function legend() {
-  const answers = [...new Set(shownRuns().map((index) => DATA.runs[index].answers))];
+  const texts = new Map(shownRuns().map((index) => [letter(index), DATA.runs[index].answers]));
+  const isOne = new Set(texts.values()).size === 1;
+  const answers = isOne ? [...texts.values()].slice(0, 1) : [...texts].map((pair) => pair.join(": "));
   return (
     "Plain numbers are measured, ≈ are estimates, (cached) comes from an earlier training, (disturbed) " +
     `was measured beside other work, n/a is not available. ${answers.join(" ")} Headings sort.`
@@ -146,9 +148,10 @@ const MOST_LETTERS = 40; // of the name of a class, as in reports
 function showConfusion() {
   fill("confusion", shown().map((one) => {
     const title = element("h3", {}, one.label);
-    const { confusion, no_confusion } = one.model;
+    const { confusion, no_confusion, trainings } = one.model;
     if (!confusion) return element("div", {}, title, note(`n/a: ${no_confusion}`));
-    return element("div", {}, title, matrix(one, confusion));
+    const of = trainings > 1 ? [note(`Of the first of ${trainings} trainings.`)] : [];
+    return element("div", {}, title, matrix(one, confusion), of);
   }));
 }
 

@@ -15,6 +15,7 @@ from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.page import content
 from worthit.reports.page.plain import plain
+from worthit.reports.sections import report
 from worthit.reports.verdict import rules
 
 
@@ -153,3 +154,13 @@ def test_several_labels_have_the_headings_and_the_constant_answer_of_the_report(
     assert page["ranking"] == "macro_f1"
     assert page["majority"] == metrics.majority_accuracy(run_view.truth(run))
     assert page["majority_answer"] == "most common set of labels"
+
+
+def test_figures_of_several_trainings_say_so_as_in_the_report() -> None:
+    noises = {"tfidf": 2.5, "bert": 1.5}
+    run = multiclass_runs.run(multiclass_runs.THREE, noises, seeds=2)
+    (page,) = content.of([run])["runs"]
+    means = "ROC AUC are means of 2 trainings of tfidf and 2 trainings of bert; other figures"
+    assert means in page["answers"]
+    assert means in report.results(Analysis.of(run))[1]
+    assert [model["trainings"] for model in page["models"]] == [2, 2]
