@@ -21,7 +21,7 @@ from worthit.reports.pictures import titles
 from worthit.reports.sections import machine, report
 from worthit.reports.sections.cascade import standing_text
 from worthit.reports.text import disturbed
-from worthit.reports.text.format import percent
+from worthit.reports.text.format import percent, shared_by
 from worthit.reports.verdict import rules
 
 Value = dict[str, Any]
@@ -153,10 +153,7 @@ def _model(analysis: Analysis, cell: CellRecord) -> Value:
         "model": cell.model,
         "device": cell.device,
         "trainings": max(1, len(analysis.models.get(name(run, cell), ()))),
-        "figures": {
-            spec.key: values.figure(spec.bounded(run, cell), spec.number)
-            for spec in figures.FIGURES
-        },
+        "figures": {spec.key: _figure(run, cell, spec) for spec in figures.FIGURES},
         "standings": {key: _standing(point) for key, point in points.items() if key != "price"},
         "cost_parts": cost_parts.of(run, cell),
         "tested": any_point.tested,
@@ -169,6 +166,14 @@ def _model(analysis: Analysis, cell: CellRecord) -> Value:
         ],
         **_confusion(run, cell),
     }
+
+
+def _figure(run: Run, cell: CellRecord, spec: FigureSpec) -> Value:
+    found = values.figure(spec.bounded(run, cell), spec.number)
+    if spec.key != "training_s" or cell.training is None or found["value"] is None:
+        return found
+    notes = (found.get("reason", ""), shared_by(cell.training.processes))
+    return found | {"reason": "; ".join(filter(None, notes))}
 
 
 def _standing(point: Point) -> Value:

@@ -98,6 +98,15 @@ def test_a_choice_of_the_prompt_is_not_called_a_training() -> None:
     assert headings["training_s"] == "training, or choice of the prompt, s"
 
 
+def test_a_training_by_several_processes_says_so() -> None:
+    first, *others = page_runs.cells()[:3]
+    training = dataclasses.replace(first.training, processes=2)  # type: ignore[type-var]
+    shared = dataclasses.replace(first, training=training)
+    run = content.of([page_runs.run(shared, *others)])["runs"][0]
+    assert figure(run, "lsa", "training_s")["reason"] == "2 processes shared the training"
+    assert not figure(run, "tfidf", "training_s")["reason"]
+
+
 def test_limits_are_in_the_unit_of_their_figures() -> None:
     run = page_runs.run(options={"--budget": "energy_j=0.5,accuracy=0.9"})
     assert content.of([run])["runs"][0]["limits"] == {"energy_mj": 500.0, "accuracy": 0.9}
