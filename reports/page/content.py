@@ -12,7 +12,7 @@ from worthit.reports.analysis import bounds, cascade, figures, leads, metrics, p
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.figure_spec import FigureSpec
-from worthit.reports.analysis.frontier import CascadeStanding, Point
+from worthit.reports.analysis.frontier import CascadePoint, CascadeStanding, Point
 from worthit.reports.analysis.run_view import first_seeds, name, scores, truth
 from worthit.reports.options import ReportOptions
 from worthit.reports.page import cost_parts, values
@@ -218,7 +218,7 @@ def _cascade(analysis: Analysis, number: int, found: Cascade) -> Value:
         "costs": {
             key: {
                 "figure": values.figure(point.cost),
-                "standing": _standing_text(point.standing, cheap, expensive),
+                "standing": _standing_at_cost(point),
                 "pays": point.pays,
             }
             for key, point in points.items()
@@ -233,6 +233,15 @@ def _cascade(analysis: Analysis, number: int, found: Cascade) -> Value:
             for one in cascade.sweep(run, analysis.values, found.cheap, found.expensive)
         ],
     }
+
+
+def _standing_at_cost(point: CascadePoint) -> str:
+    """As in the table of the frontier."""
+    if point.cost.value is None:
+        return f"n/a: {plain(point.cost.figure.reason)}"
+    if point.cost.estimated:
+        return "not ranked: the cost of some model is an estimate"
+    return _standing_text(point.standing, point.cheap, point.expensive)
 
 
 def _standing_text(standing: CascadeStanding, cheap: str, expensive: str) -> str:

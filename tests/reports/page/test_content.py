@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests import multiclass_runs, multilabel_runs, page_runs, priced_runs, small_runs
+from tests import multiclass_runs, multilabel_runs, page_runs, priced_runs, rendering, small_runs
 from worthit.bench.saved.record import measured
 from worthit.reports.analysis import figures, metrics, run_view
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.page import content
 from worthit.reports.page.plain import plain
-from worthit.reports.sections import report
+from worthit.reports.sections import frontier, report
 from worthit.reports.verdict import rules
 
 
@@ -119,6 +119,19 @@ def test_standings_are_those_of_the_report() -> None:
     for one in analysis.frontiers:
         standings = [model["standings"][one.figure.key]["kind"] for model in models]
         assert standings == [point.standing for point in one.points]
+
+
+def test_a_cascade_stands_at_each_cost_as_in_the_report() -> None:
+    run = page_runs.cascade()
+    _, _, table, *_ = frontier.section(Analysis.of(run))
+    _, *in_report = rendering.row(table, "tfidf → llama")
+    (page,) = content.of([run])["runs"]
+    (cascade,) = page["cascades"]
+    on_page = [cost["standing"] for cost in cascade["costs"].values()]
+    assert len(on_page) == len(in_report)
+    for shown, entry in zip(on_page, in_report, strict=True):
+        assert shown.split(": ")[0] == plain(entry.split(" [")[0])
+    assert on_page.count("not ranked: the cost of some model is an estimate") == 1
 
 
 def test_a_matrix_of_too_many_classes_is_left_out_with_the_reason() -> None:
