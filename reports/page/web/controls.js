@@ -230,14 +230,10 @@ const LISTS = [
 
 let announcement = null; // a timer: a slider in motion is not read aloud at each step
 
-/* The models that stay within the limits, and why the others do not. */
+/* The models and cascades that stay within the limits, and why the others do not. */
 function listRemaining() {
-  const judged = shown().map((one) => ({ one, ...judge(one) }));
-  const within = judged.filter(({ kind }) => kind === "fits");
-  const names = within.map(({ one }) => one.label).join(", ");
-  const text = view.limits.size
-    ? `${within.length} of ${judged.length} models stay within all limits${names && `: ${names}`}.`
-    : `No limit is set; models shown: ${judged.length}.`;
+  const judged = [...shown(), ...shownCascades()].map((one) => ({ one, ...judge(one) }));
+  const text = view.limits.size ? remainingText(judged) : `No limit is set; models shown: ${shown().length}.`;
   clearTimeout(announcement);
   announcement = setTimeout(() => {
     byId("remaining").textContent = text;
@@ -249,6 +245,14 @@ function listRemaining() {
       element("li", {}, modelSign(one), element("span", {}, one.label,
         reasons.length ? element("span", { class: "reason" }, reasons.join(". ")) : [])))),
   ]));
+}
+
+function remainingText(judged) {
+  const counted = (found) => `${found.filter(({ kind }) => kind === "fits").length} of ${found.length}`;
+  const [models, cascades] = [false, true].map((is) => judged.filter(({ one }) => Boolean(one.cascade) === is));
+  const names = judged.filter(({ kind }) => kind === "fits").map(({ one }) => one.label).join(", ");
+  const ofCascades = cascades.length ? ` and ${counted(cascades)} cascades` : "";
+  return `${counted(models)} models${ofCascades} stay within all limits${names && `: ${names}`}.`;
 }
 
 function modelSign(one) {

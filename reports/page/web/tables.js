@@ -58,18 +58,21 @@ function otherFigures(specs, entries) {
   return folded("others", `All other figures (${specs.length})`, table, notes.list());
 }
 
-/* Standings at each cost, as in the report. */
+/* Standings at each cost, as in the report, also of cascades. */
 function standingsTable(entries) {
   const costs = [...SPECS.values()].filter((spec) => spec.cost && standings(0, spec.key));
-  const rows = entries.map((one) => [
+  const ofModels = entries.map((one) => [
     one.label,
     ...costs.map((spec) => {
       const found = standingOf(one, spec.key);
       return found ? standingText(found) : "n/a";
     }),
   ]);
+  const ofCascades = shownCascades().map((one) => [
+    one.label, ...costs.map((spec) => one.standingAt(spec.key).standing),
+  ]);
   const headings = ["model", ...costs.map((spec) => spec.heading)];
-  const table = sortableTable("standings", "Standings", headings, rows);
+  const table = sortableTable("standings", "Standings", headings, [...ofModels, ...ofCascades]);
   return folded("standings", "Standing of each model, cost by cost", table);
 }
 
