@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,14 +155,6 @@ def test_names_of_others_cannot_control_the_display_and_the_value_is_json() -> N
 
 def test_markdown_becomes_text() -> None:
     assert plain("**a** `b` [c](#term-c) d\\_e &lt;f&gt; <i>g</i>") == "a b c d_e <f> <i>g</i>"
-
-
-def test_published_runs_have_a_page() -> None:
-    from worthit.reports import saved_runs
-
-    root = Path(content.__file__).parents[2]
-    for file in (root / "reports" / "runs").glob("*.json"):
-        assert content.of([saved_runs.load(file)])["runs"][0]["id"] == file.stem
 
 
 def test_several_labels_have_the_headings_and_the_constant_answer_of_the_report() -> None:
