@@ -14,6 +14,7 @@ from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.analysis.frontier import CascadePoint, CascadeStanding, Point
 from worthit.reports.analysis.run_view import first_seeds, name, scores, truth
+from worthit.reports.compare import comparable
 from worthit.reports.options import ReportOptions
 from worthit.reports.page import cost_parts, values
 from worthit.reports.page.plain import plain, visible
@@ -41,10 +42,15 @@ def of(runs: Sequence[Run]) -> Value:
     found: Value = visible(
         {
             "figures": [_spec(spec, runs) for spec in figures.FIGURES],
-            "runs": [_run(run) for run in runs],
+            "runs": [_run(run) | {"other_comments": _other_comments(runs[0], run)} for run in runs],
         }
     )
     return found
+
+
+def _other_comments(first: Run, run: Run) -> str:
+    """Why a run's accuracies do not compare with those of the first run; empty if they do."""
+    return "" if run is first else comparable.why_other_comments(first.data, run.data)
 
 
 def _spec(spec: FigureSpec, runs: Sequence[Run]) -> Value:

@@ -12,7 +12,9 @@ function showAnswers() {
       return items.length ? [element("h3", {}, title), element("ul", {}, items)] : [];
     };
     const details = [...lines("Reasons", reasons), ...lines("What could change the verdict", changes)];
-    const doubts = [run.incomplete, ...warnings, run.noise, run.disturbed].filter(Boolean);
+    const other = run.other_comments
+      && `Accuracies of ${letter(runIndex)} do not compare with those of A: ${run.other_comments}.`;
+    const doubts = [other, run.incomplete, ...warnings, run.noise, run.disturbed].filter(Boolean);
     return element("article", { class: hasRuns ? "answer several" : "answer" },
       name,
       element(hasRuns ? "h2" : "h1", { class: "headline" }, headline),

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.reports.page.conftest import Open, settle
-from tests.reports.page.test_browser import everything, set_number
+from tests.reports.page.test_browser import everything, set_number, two
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -60,3 +60,10 @@ def test_only_another_width_draws_the_page_again(open_page: Open) -> None:
     page.set_viewport_size({"width": 900, "height": 700})
     settle(page)
     assert page.evaluate(drawn) != before
+
+
+def test_a_run_on_other_comments_has_a_warning_beside_its_verdict(open_page: Open) -> None:
+    page = open_page(two, single=False)
+    warning = "Accuracies of B do not compare with those of A: the classes of the runs differ."
+    found = [article.inner_text() for article in page.locator("article").all()]
+    assert [warning in text for text in found] == [False, True]

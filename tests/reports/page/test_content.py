@@ -177,3 +177,21 @@ def test_figures_of_several_trainings_say_so_as_in_the_report() -> None:
     assert means in page["answers"]
     assert means in report.results(Analysis.of(run))[1]
     assert [model["trainings"] for model in page["models"]] == [2, 2]
+
+
+def test_runs_on_other_test_comments_say_that_accuracies_do_not_compare() -> None:
+    first = page_runs.run(*page_runs.measured_cells())
+    labels = dataclasses.replace(first.data.test, labels=first.data.test.labels[::-1])
+    relabelled = dataclasses.replace(first.data, test=labels)
+    renamed = dataclasses.replace(first.data, classes=("no", "yes"))
+    again, *others = (
+        dataclasses.replace(first, run_id=str(number), data=data)
+        for number, data in enumerate((first.data, relabelled, renamed))
+    )
+    found = content.of([first, again, *others])["runs"]
+    assert [run["other_comments"] for run in found] == [
+        "",
+        "",
+        "labels of the same test comments differ",
+        "the classes of the runs differ",
+    ]
