@@ -109,7 +109,8 @@ function limitControl(spec) {
     "aria-label": `${spec.heading}, ${words}`, oninput: () => change(valueAt(Number(slider.value))),
   });
   const number = element("input", {
-    type: "number", id, min: 0, step: "any", placeholder: "no limit", disabled: Boolean(reason),
+    type: "number", id, min: 0, max: spec.percent ? 100 : null, step: "any", placeholder: "no limit",
+    disabled: Boolean(reason),
     oninput: () => change(number.value === "" ? null : Number(number.value) / scale, true),
   });
   const unit = spec.percent ? ", %" : "";
@@ -133,9 +134,11 @@ function limitControl(spec) {
   }
 
   function change(limit, isTyped = false) {
-    const isLimit = limit !== null && limit > 0 && Number.isFinite(limit);
+    const isLimit = limit !== null && limit > 0 && limit <= (spec.percent ? 1 : Number.MAX_VALUE);
     if (isLimit) view.limits.set(spec.key, limit);
     else view.limits.delete(spec.key);
+    const isRefused = isTyped && !isLimit && (limit !== null || number.validity.badInput);
+    number.setAttribute("aria-invalid", String(isRefused));
     show(isLimit ? limit : null, isTyped);
     redraw();
   }
@@ -211,7 +214,8 @@ function numberField(id, title, value, min, change) {
     oninput: () => {
       const number = Number(input.value);
       const isGiven = input.value !== "" && Number.isFinite(number) && number >= min;
-      input.setAttribute("aria-invalid", String(input.value !== "" && !isGiven));
+      const isRefused = !isGiven && (input.value !== "" || input.validity.badInput);
+      input.setAttribute("aria-invalid", String(isRefused));
       change(isGiven ? number : null);
       buildAxes();
       buildLimits();

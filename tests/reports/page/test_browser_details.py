@@ -3,7 +3,7 @@
 import pytest
 
 from tests.reports.page.conftest import Open, settle
-from tests.reports.page.test_browser import everything, set_number, two
+from tests.reports.page.test_browser import everything, listed, set_number, two
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -67,3 +67,15 @@ def test_a_run_on_other_comments_has_a_warning_beside_its_verdict(open_page: Ope
     warning = "Accuracies of B do not compare with those of A: the classes of the runs differ."
     found = [article.inner_text() for article in page.locator("article").all()]
     assert [warning in text for text in found] == [False, True]
+
+
+def test_a_limit_that_makes_no_sense_is_marked_and_not_used(open_page: Open) -> None:
+    page = open_page(everything)
+    field = page.locator("#limit-accuracy")
+    for value, is_refused in {"97": False, "970": True, "0": True, "-1": True, "": False}.items():
+        set_number(page, "limit-accuracy", value)
+        assert field.get_attribute("aria-invalid") == ("true" if is_refused else "false")
+        assert (len(listed(page, "fits")) == 9) == (value != "97")
+    set_number(page, "limit-accuracy", "0")
+    page.locator("#limit-accuracy-slider").press("End")
+    assert field.get_attribute("aria-invalid") == "false"
