@@ -162,7 +162,9 @@ function limitRange(spec) {
   const values = ENTRIES.map((one) => one.figure(spec.key).value).filter((value) => value > 0);
   if (!values.length) return { low: 0.1, high: 10 };
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  if (spec.percent) return { low: Math.floor(low * 50) / 50 - 0.02, high: Math.min(1, high + 0.02) };
+  if (spec.percent) {
+    return { low: Math.max(0, Math.floor(low * 50) / 50 - 0.02), high: Math.min(1, high + 0.02) };
+  }
   return { low: low * 0.9, high: high * 1.1 };
 }
 

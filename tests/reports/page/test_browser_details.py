@@ -79,3 +79,15 @@ def test_a_limit_that_makes_no_sense_is_marked_and_not_used(open_page: Open) -> 
     set_number(page, "limit-accuracy", "0")
     page.locator("#limit-accuracy-slider").press("End")
     assert field.get_attribute("aria-invalid") == "false"
+
+
+def test_a_slider_of_shares_never_begins_below_0(open_page: Open) -> None:
+    """A limit below 0 is none: the slider would jump back to its first step for ever."""
+    page = open_page(everything, reset=False)
+    script = """() => {
+      ENTRIES[0].figure = () => ({ value: 0.01 });
+      const { low } = limitRange(SPECS.get("accuracy"));
+      delete ENTRIES[0].figure;
+      return low;
+    }"""
+    assert page.evaluate(script) == 0
