@@ -106,12 +106,12 @@ function limitControl(spec) {
   const range = reason ? null : limitRange(spec);
   const slider = element("input", {
     type: "range", id: `${id}-slider`, min: 0, max: STEPS, step: 1, disabled: Boolean(reason),
-    "aria-label": `${spec.heading}, ${words}`, oninput: () => change(valueAt(Number(slider.value))),
+    "aria-label": `${spec.heading}, ${words}`, oninput: () => change(valueAt(Number(slider.value)), slider),
   });
   const number = element("input", {
     type: "number", id, min: 0, max: spec.percent ? 100 : null, step: "any", placeholder: "no limit",
     disabled: Boolean(reason),
-    oninput: () => change(number.value === "" ? null : Number(number.value) / scale, true),
+    oninput: () => change(number.value === "" ? null : Number(number.value) / scale, number),
   });
   const unit = spec.percent ? ", %" : "";
 
@@ -133,19 +133,20 @@ function limitControl(spec) {
     return Math.min(Math.max(position, atLeast ? 1 : 0), atLeast ? STEPS : STEPS - 1);
   }
 
-  function change(limit, isTyped = false) {
+  function change(limit, source) {
     const isLimit = limit !== null && limit > 0 && limit <= (spec.percent ? 1 : Number.MAX_VALUE);
     if (isLimit) view.limits.set(spec.key, limit);
     else view.limits.delete(spec.key);
-    const isRefused = isTyped && !isLimit && (limit !== null || number.validity.badInput);
+    const isRefused = source === number && !isLimit && (limit !== null || number.validity.badInput);
     number.setAttribute("aria-invalid", String(isRefused));
-    show(isLimit ? limit : null, isTyped);
+    show(isLimit ? limit : null, source);
     redraw();
   }
 
-  function show(limit, isTyped = false) {
-    if (!isTyped) number.value = limit === null ? "" : String(Number((scale * limit).toPrecision(6)));
-    slider.value = positionOf(limit);
+  /* The input that a limit comes from keeps its value: a rounded limit may be that of the step before. */
+  function show(limit, source = null) {
+    if (source !== number) number.value = limit === null ? "" : String(Number((scale * limit).toPrecision(6)));
+    if (source !== slider) slider.value = positionOf(limit);
     const text = limit === null ? "no limit" : `${words} ${numberText(spec, limit)}`;
     slider.setAttribute("aria-valuetext", text);
   }

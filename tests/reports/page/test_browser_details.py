@@ -91,3 +91,13 @@ def test_a_slider_of_shares_never_begins_below_0(open_page: Open) -> None:
       return low;
     }"""
     assert page.evaluate(script) == 0
+
+
+def test_a_slider_over_a_narrow_range_takes_every_step(open_page: Open) -> None:
+    page = open_page(everything)  # all models take 200 MB: the steps are less than a digit apart
+    slider = page.locator("#limit-peak_mb-slider")
+    slider.press("Home")
+    for _ in range(3):
+        slider.press("ArrowRight")
+    assert slider.input_value() == "3"
+    assert page.locator("#limit-peak_mb").input_value() == "181"
