@@ -101,6 +101,7 @@ function showCosts() {
     element("h3", {}, "Costs"),
     figureTable("costs", "Costs", specs, entries, notes), notes.list(),
     note("A million correct: scoring as many comments as give a million correct answers on the test set.",
+      `Training included: one training spread over ${comments(view.prices[0].volume)} comments.`,
       "Prices of training leave out choosing settings."),
     element("h3", {}, "Break-even"),
     note("Number of comments from which each model costs less than another choice, training included and",

@@ -101,3 +101,11 @@ def test_a_slider_over_a_narrow_range_takes_every_step(open_page: Open) -> None:
         slider.press("ArrowRight")
     assert slider.input_value() == "3"
     assert page.locator("#limit-peak_mb").input_value() == "181"
+
+
+def test_costs_say_over_how_many_comments_a_training_is_spread(open_page: Open) -> None:
+    page = open_page(everything)
+    set_number(page, "machine-0", "1")
+    for volume, text in {"1000": "1,000", "": "1,000,000"}.items():
+        set_number(page, "price-volume", volume)
+        assert f"spread over {text} comments." in page.locator("#costs").inner_text()
