@@ -231,7 +231,7 @@ function numberField(id, title, value, min, change) {
 const LISTS = [
   ["fits", "Within all limits"],
   ["borderline", "Borderline: the limit lies within the bounds of the figure"],
-  ["unknown", "Unknown"],
+  ["unknown", "Unknown: not measured, an estimate, or disturbed"],
   ["misses", "Beyond a limit"],
 ];
 

@@ -109,3 +109,12 @@ def test_costs_say_over_how_many_comments_a_training_is_spread(open_page: Open) 
     for volume, text in {"1000": "1,000", "": "1,000,000"}.items():
         set_number(page, "price-volume", volume)
         assert f"spread over {text} comments." in page.locator("#costs").inner_text()
+
+
+def test_a_model_without_a_figure_neither_meets_nor_misses_its_limit(open_page: Open) -> None:
+    page = open_page(everything)
+    set_number(page, "limit-accuracy", "1")  # which all others meet
+    assert [text.split(" | ")[0] for text in listed(page, "unknown")] == ["static-cpu"]
+    assert len(listed(page, "fits")) == 8
+    titles = page.locator("#models-within h3").all_inner_texts()
+    assert titles == ["Within all limits", "Unknown: not measured, an estimate, or disturbed"]
