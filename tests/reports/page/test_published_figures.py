@@ -98,7 +98,7 @@ def check(found: Value, entry: str, reasons: Mapping[str, str], expected: str) -
         assert found["reason"] == plain(reasons[f"[{mark}"])
 
 
-def test_results(published: Published) -> None:
+def test_the_results_are_those_of_the_report(published: Published) -> None:
     run = published.analysis.run
     rows, reasons = table(results_table.table(published.analysis), "model")
     columns = [spec for spec in figures.FIGURES if spec.results and spec.has_column(run)]
@@ -118,7 +118,7 @@ def test_results(published: Published) -> None:
 
 
 @pytest.mark.parametrize("part", ["latency", "memory", "energy", "training"])
-def test_details(published: Published, part: str) -> None:
+def test_the_details_are_those_of_the_report(published: Published, part: str) -> None:
     run = published.analysis.run
     rows, reasons = table(results_table.figure_table(run, part).split("\n\n"), "model")
     columns = [
@@ -136,7 +136,7 @@ def test_details(published: Published, part: str) -> None:
             check(found, entry, reasons, expected)
 
 
-def test_bounds_that_limits_compare(published: Published) -> None:
+def test_limits_compare_the_bounds_of_the_report(published: Published) -> None:
     for cell, model in published.models:
         for spec in figures.by_limit().values():
             bounded = published.analysis.values[cell.name, spec.key]
@@ -147,7 +147,7 @@ def test_bounds_that_limits_compare(published: Published) -> None:
                 assert found.get("high", math.inf) == bounded.high
 
 
-def test_standings(published: Published) -> None:
+def test_standings_at_each_cost_are_those_of_the_report(published: Published) -> None:
     rows, _ = table(frontier.section(published.analysis), "model")
     entries = {
         (name, heading): plain(entry.partition(" [")[0])
@@ -168,7 +168,7 @@ def test_standings(published: Published) -> None:
             assert entries[found["label"], heading] == expected
 
 
-def test_cascades(published: Published) -> None:
+def test_cascades_are_those_of_the_report(published: Published) -> None:
     if not published.analysis.cascades:
         assert published.page["no_cascades"]
         return
@@ -186,7 +186,9 @@ def test_cascades(published: Published) -> None:
         assert plain(row["standing"]) == found["standing"]
 
 
-def test_prices(published: Published) -> None:
+def test_the_quantities_that_the_page_prices_give_the_prices_of_the_report(
+    published: Published,
+) -> None:
     """The quantities that the page multiplies with prices give the report's prices."""
     options = ReportOptions.of({"--machine-price": "3.6"})  # 0.001 per second
     priced = dataclasses.replace(published.analysis, options=options)
@@ -204,7 +206,7 @@ def test_prices(published: Published) -> None:
                 assert price == pytest.approx(part["value"] * seconds * 0.001, rel=0.006)
 
 
-def test_confusion_matrices(published: Published) -> None:
+def test_confusion_matrices_have_the_accuracy_of_the_report(published: Published) -> None:
     run = published.analysis.run
     for cell, model in published.models:
         if model["confusion"] is not None:
