@@ -243,7 +243,8 @@ function listRemaining() {
   const text = view.limits.size ? remainingText(judged) : `No limit is set; models shown: ${shown().length}.`;
   clearTimeout(announcement);
   announcement = setTimeout(() => {
-    byId("remaining").textContent = text;
+    const status = byId("remaining");
+    if (status.textContent !== text) status.textContent = text; // whatever is set is read aloud
   }, 250);
   const lists = LISTS.map(([kind, title]) => [title, kind, judged.filter((one) => one.kind === kind)]);
   fill("models-within", lists.filter(([, , found]) => found.length).map(([title, kind, found]) => [

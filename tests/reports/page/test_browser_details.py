@@ -118,3 +118,12 @@ def test_a_model_without_a_figure_neither_meets_nor_misses_its_limit(open_page: 
     assert len(listed(page, "fits")) == 8
     titles = page.locator("#models-within h3").all_inner_texts()
     assert titles == ["Within all limits", "Unknown: not measured, an estimate, or disturbed"]
+
+
+def test_the_count_of_models_is_read_aloud_only_when_it_changes(open_page: Open) -> None:
+    page = open_page(everything)
+    page.locator("#remaining").get_by_text("No limit is set; models shown: 9.").wait_for()
+    page.evaluate("() => { window.before = byId('remaining').firstChild; }")
+    page.locator("#log-x").uncheck()
+    page.wait_for_timeout(400)  # the announcement waits until a slider stands still
+    assert page.evaluate("() => window.before === byId('remaining').firstChild")
