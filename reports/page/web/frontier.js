@@ -42,7 +42,7 @@ function scaleOf(name, drawn) {
   const positive = figures.map((figure) => scale * figure.value).filter((value) => value > 0);
   const zero = positive.length ? Math.min(...positive) / 3 : 1 / 3;
   const place = (value) => (isLog && value <= 0 ? zero : scale * value);
-  const ends = figures.flatMap((figure) => [figure.value, ...boundsOf(figure)]);
+  const ends = figures.flatMap((figure) => [figure.value, ...boundsOf(figure, isLog)]);
   const values = ends.length ? ends.map(place) : [1, 2];
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const title = `${spec.heading}${spec.percent ? ", %" : ""}${isLog ? " (log)" : ""}`;
@@ -51,9 +51,9 @@ function scaleOf(name, drawn) {
   return { spec, isLog, scale, place, zero: hasZero ? zero : null, axis: made };
 }
 
-function boundsOf(figure) {
+function boundsOf(figure, isLog) {
   const bar = errorBar(figure, 1);
-  return bar ? [figure.low, figure.high].filter((value) => value > 0) : [];
+  return bar ? [figure.low, figure.high].filter((value) => !isLog || value > 0) : [];
 }
 
 /* A point with its coordinates, standing and what the limits say. */

@@ -127,3 +127,10 @@ def test_the_count_of_models_is_read_aloud_only_when_it_changes(open_page: Open)
     page.locator("#log-x").uncheck()
     page.wait_for_timeout(400)  # the announcement waits until a slider stands still
     assert page.evaluate("() => window.before === byId('remaining').firstChild")
+
+
+def test_a_linear_axis_has_room_for_bounds_below_0(open_page: Open) -> None:
+    page = open_page(everything, reset=False)
+    script = "(isLog) => boundsOf({ value: -1, low: -2, high: 1 }, isLog)"
+    assert page.evaluate(script, False) == [-2, 1]
+    assert page.evaluate(script, True) == [1]
