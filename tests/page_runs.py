@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from tests import endpoint_runs, factories, priced_runs
+from tests import endpoint_runs, factories, priced_runs, verdict_runs
 from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, measured
 
@@ -70,3 +70,13 @@ def run(*given: record.CellRecord, **changed: Any) -> record.Run:
     data = factories.data(factories.part(priced_runs.LABELS), natural=factories.part())
     base = factories.run(data, *(given or cells()), noise=measured(8.0, "%", "loop"))
     return dataclasses.replace(base, **changed)
+
+
+def cascade(**options: str) -> record.Run:
+    """tfidf → llama can replace llama at a lower compute; the energy of tfidf is an estimate."""
+    guess, meter = Figure(0.01, "J", "estimated", "load"), measured(5.0, "J", "RAPL")
+    return verdict_runs.run(
+        verdict_runs.cell("tfidf", 0.85, sure=0.8, p99_ms=2.0, energy=factories.energy(guess)),
+        verdict_runs.cell("llama", 0.95, sure=0.9, energy=factories.energy(meter)),
+        **options,
+    )

@@ -37,6 +37,7 @@ class FigureSpec:
     _: KW_ONLY
     heading: str = ""  # in the results, in `compare` and on the page; a comma separates the unit
     of_labels: str = ""  # the same for several labels, if it differs
+    of_bounds: str = ""  # the same of `bounds`, if they include more; the page shows these
     number: Callable[[float], str] = significant  # how tables write the value
     results: bool = False  # whether the results table has this column
     optional: bool = False  # tables show it only if some cell has a value

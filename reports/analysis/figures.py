@@ -142,6 +142,7 @@ FIGURES = (
         at("training.train_s"),
         _preparation_s,
         heading="training, s",
+        of_bounds="training, or choice of the prompt, s",
         results=True,
         brief="train s",
         repeat="train",

@@ -59,14 +59,14 @@ def scored_pairs(pairs: Sequence[Counterparts]) -> list[ScoredPair | None]:
         if pair.base.quality is None or pair.later.quality is None:
             return None
         before, after = pair.base_run.run.data, pair.later_run.run.data
-        reason = _why_unpaired(before, after)
+        reason = why_other_comments(before, after)
         rows = {comment: row for row, comment in enumerate(after.test.ids)}
         later_rows = list(rows.values()) if reason else [rows[one] for one in before.test.ids]
         base_rows = list(range(len(before.test.ids)))
         return ScoredPair(
             scored(pair.base_run, pair.base, base_rows, seed=0),
             scored(pair.later_run, pair.later, later_rows, seed=1 if reason else 0),
-            reason,
+            f"{reason}, so not paired" if reason else "",
         )
 
     return [scored_pair(pair) for pair in pairs]
@@ -78,13 +78,14 @@ def labels_by_id(data: Data) -> dict[str, object]:
     return dict(zip(data.test.ids, truth.tolist(), strict=True))
 
 
-def _why_unpaired(before: Data, after: Data) -> str:
+def why_other_comments(before: Data, after: Data) -> str:
+    """In what the test comments of two runs or their labels differ; empty if they are the same."""
     if before.classes != after.classes:
-        return "the classes of the runs differ, so not paired"
+        return "the classes of the runs differ"
     labels = [labels_by_id(data) for data in (before, after)]
     numbers = {len(ids) for ids in (*labels, before.test.ids, after.test.ids)}
     if len(numbers) > 1 or labels[0].keys() != labels[1].keys():
-        return "the test comments of the runs differ, so not paired"
+        return "the test comments of the runs differ"
     if labels[0] != labels[1]:
-        return "labels of the same test comments differ, so not paired"
+        return "labels of the same test comments differ"
     return ""

@@ -12,16 +12,17 @@ from worthit.reports.analysis import bounds, cascade, figures, leads, metrics, p
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.figure_spec import FigureSpec
-from worthit.reports.analysis.frontier import CascadeStanding, Point
+from worthit.reports.analysis.frontier import CascadePoint, CascadeStanding, Point
 from worthit.reports.analysis.run_view import first_seeds, name, scores, truth
+from worthit.reports.compare import comparable
 from worthit.reports.options import ReportOptions
 from worthit.reports.page import cost_parts, values
 from worthit.reports.page.plain import plain, visible
 from worthit.reports.pictures import titles
-from worthit.reports.sections import choices, machine, report
+from worthit.reports.sections import machine, report
 from worthit.reports.sections.cascade import standing_text
 from worthit.reports.text import disturbed
-from worthit.reports.text.format import percent
+from worthit.reports.text.format import percent, shared_by
 from worthit.reports.verdict import rules
 
 Value = dict[str, Any]
@@ -41,14 +42,20 @@ def of(runs: Sequence[Run]) -> Value:
     found: Value = visible(
         {
             "figures": [_spec(spec, runs) for spec in figures.FIGURES],
-            "runs": [_run(run) for run in runs],
+            "runs": [_run(run) | {"other_comments": _other_comments(runs[0], run)} for run in runs],
         }
     )
     return found
 
 
+def _other_comments(first: Run, run: Run) -> str:
+    """Why a run's accuracies do not compare with those of the first run; empty if they do."""
+    return "" if run is first else comparable.why_other_comments(first.data, run.data)
+
+
 def _spec(spec: FigureSpec, runs: Sequence[Run]) -> Value:
-    headings = dict.fromkeys(spec.headed(run).replace(" (95 % interval)", "") for run in runs)
+    names = (spec.of_bounds or spec.headed(run) for run in runs)
+    headings = dict.fromkeys(heading.replace(" (95 % interval)", "") for heading in names)
     heading = " or ".join(headings)
     if spec.key == "deciding":
         measures = dict.fromkeys(leads.measure(run).heading for run in runs)
@@ -83,7 +90,7 @@ def _run(measured: Run) -> Value:
         },
         "noise": plain(machine.noise_warning(run)),
         "disturbed": plain(disturbed.sentence({name(run, cell): cell for cell in run.cells})),
-        "answers": plain(choices.legend(analysis)),
+        "answers": plain(report.about(analysis)),
         "test_set": run.data.test_set,
         "comments": len(run.data.test.labels),
         "classes": list(run.data.classes),
@@ -152,10 +159,7 @@ def _model(analysis: Analysis, cell: CellRecord) -> Value:
         "model": cell.model,
         "device": cell.device,
         "trainings": max(1, len(analysis.models.get(name(run, cell), ()))),
-        "figures": {
-            spec.key: values.figure(spec.bounded(run, cell), spec.number)
-            for spec in figures.FIGURES
-        },
+        "figures": {spec.key: _figure(run, cell, spec) for spec in figures.FIGURES},
         "standings": {key: _standing(point) for key, point in points.items() if key != "price"},
         "cost_parts": cost_parts.of(run, cell),
         "tested": any_point.tested,
@@ -168,6 +172,14 @@ def _model(analysis: Analysis, cell: CellRecord) -> Value:
         ],
         **_confusion(run, cell),
     }
+
+
+def _figure(run: Run, cell: CellRecord, spec: FigureSpec) -> Value:
+    found = values.figure(spec.bounded(run, cell), spec.number)
+    if spec.key != "training_s" or cell.training is None or found["value"] is None:
+        return found
+    notes = (found.get("reason", ""), shared_by(cell.training.processes))
+    return found | {"reason": "; ".join(filter(None, notes))}
 
 
 def _standing(point: Point) -> Value:
@@ -212,7 +224,7 @@ def _cascade(analysis: Analysis, number: int, found: Cascade) -> Value:
         "costs": {
             key: {
                 "figure": values.figure(point.cost),
-                "standing": _standing_text(point.standing, cheap, expensive),
+                "standing": _standing_at_cost(point),
                 "pays": point.pays,
             }
             for key, point in points.items()
@@ -227,6 +239,15 @@ def _cascade(analysis: Analysis, number: int, found: Cascade) -> Value:
             for one in cascade.sweep(run, analysis.values, found.cheap, found.expensive)
         ],
     }
+
+
+def _standing_at_cost(point: CascadePoint) -> str:
+    """As in the table of the frontier."""
+    if point.cost.value is None:
+        return f"n/a: {plain(point.cost.figure.reason)}"
+    if point.cost.estimated:
+        return "not ranked: the cost of some model is an estimate"
+    return _standing_text(point.standing, point.cheap, point.expensive)
 
 
 def _standing_text(standing: CascadeStanding, cheap: str, expensive: str) -> str:

@@ -21,7 +21,7 @@ PLOTLY_FILE = "plotly.min.js"
 #: in the order in which they need each other
 _SCRIPTS = (
     "bounded.js", "prices.js", "limits.js", "ranking.js", "texts.js", "elements.js", "theme.js", "view.js",
-    "plots.js", "frontier.js", "controls.js", "curves.js", "tables.js", "main.js",
+    "cascades.js", "plots.js", "frontier.js", "controls.js", "curves.js", "tables.js", "main.js",
 )  # fmt: skip
 #: plotly adds its own rules to an element of this name; an empty one is allowed by its hash
 _PLOTLY_STYLE = "plotly.js-style-global"

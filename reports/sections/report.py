@@ -107,15 +107,22 @@ def render(analysis: Analysis, verdict: Verdict, pictures: Mapping[str, str]) ->
 def results(analysis: Analysis) -> list[str]:
     """The results table, its legend and footnotes, as paragraphs."""
     table, *notes = results_table.table(analysis)
-    macro = _macro(analysis.run)
     doubts = _disturbed(analysis.run)
     return [
         table,
-        f"{_LEGEND} {choices.legend(analysis)}{f' {macro}' * bool(macro)}{_repeated(analysis)}"
-        f"{endpoints.summary(analysis.run)}",
+        f"{_LEGEND} {about(analysis)}",
         *([f"**{doubts}**"] if doubts else []),
         *notes,
     ]
+
+
+def about(analysis: Analysis) -> str:
+    """What the figures of the results table are of: how answers were chosen, and which trainings."""
+    macro = _macro(analysis.run)
+    return (
+        f"{choices.legend(analysis)}{f' {macro}' * bool(macro)}{_repeated(analysis)}"
+        f"{endpoints.summary(analysis.run)}"
+    )
 
 
 def _macro(run: Run) -> str:

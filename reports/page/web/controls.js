@@ -52,9 +52,7 @@ function filters() {
     hasRuns ? "●" : ofCycle(SYMBOL_SIGNS, index), index, name,
   ])];
   if (DEVICES.length > 1) {
-    groups.push(filterGroup("Devices", "devices", DEVICES, (name, index) => [
-      hasRuns ? "" : ofCycle(SYMBOL_SIGNS, index), null, name,
-    ]));
+    groups.push(filterGroup("Devices", "devices", DEVICES, (name) => ["", null, name]));
   }
   if (hasRuns) {
     groups.push(filterGroup("Runs", "runs", DATA.runs.map((_, index) => index), (index) => [
@@ -108,11 +106,12 @@ function limitControl(spec) {
   const range = reason ? null : limitRange(spec);
   const slider = element("input", {
     type: "range", id: `${id}-slider`, min: 0, max: STEPS, step: 1, disabled: Boolean(reason),
-    "aria-label": `${spec.heading}, ${words}`, oninput: () => change(valueAt(Number(slider.value))),
+    "aria-label": `${spec.heading}, ${words}`, oninput: () => change(valueAt(Number(slider.value)), slider),
   });
   const number = element("input", {
-    type: "number", id, min: 0, step: "any", placeholder: "no limit", disabled: Boolean(reason),
-    oninput: () => change(number.value === "" ? null : Number(number.value) / scale, true),
+    type: "number", id, min: 0, max: spec.percent ? 100 : null, step: "any", placeholder: "no limit",
+    disabled: Boolean(reason),
+    oninput: () => change(number.value === "" ? null : Number(number.value) / scale, number),
   });
   const unit = spec.percent ? ", %" : "";
 
@@ -134,17 +133,20 @@ function limitControl(spec) {
     return Math.min(Math.max(position, atLeast ? 1 : 0), atLeast ? STEPS : STEPS - 1);
   }
 
-  function change(limit, isTyped = false) {
-    const isLimit = limit !== null && limit > 0 && Number.isFinite(limit);
+  function change(limit, source) {
+    const isLimit = limit !== null && limit > 0 && limit <= (spec.percent ? 1 : Number.MAX_VALUE);
     if (isLimit) view.limits.set(spec.key, limit);
     else view.limits.delete(spec.key);
-    show(isLimit ? limit : null, isTyped);
+    const isRefused = source === number && !isLimit && (limit !== null || number.validity.badInput);
+    number.setAttribute("aria-invalid", String(isRefused));
+    show(isLimit ? limit : null, source);
     redraw();
   }
 
-  function show(limit, isTyped = false) {
-    if (!isTyped) number.value = limit === null ? "" : String(Number((scale * limit).toPrecision(6)));
-    slider.value = positionOf(limit);
+  /* The input that a limit comes from keeps its value: a rounded limit may be that of the step before. */
+  function show(limit, source = null) {
+    if (source !== number) number.value = limit === null ? "" : String(Number((scale * limit).toPrecision(6)));
+    if (source !== slider) slider.value = positionOf(limit);
     const text = limit === null ? "no limit" : `${words} ${numberText(spec, limit)}`;
     slider.setAttribute("aria-valuetext", text);
   }
@@ -161,7 +163,9 @@ function limitRange(spec) {
   const values = ENTRIES.map((one) => one.figure(spec.key).value).filter((value) => value > 0);
   if (!values.length) return { low: 0.1, high: 10 };
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  if (spec.percent) return { low: Math.floor(low * 50) / 50 - 0.02, high: Math.min(1, high + 0.02) };
+  if (spec.percent) {
+    return { low: Math.max(0, Math.floor(low * 50) / 50 - 0.02), high: Math.min(1, high + 0.02) };
+  }
   return { low: low * 0.9, high: high * 1.1 };
 }
 
@@ -213,7 +217,8 @@ function numberField(id, title, value, min, change) {
     oninput: () => {
       const number = Number(input.value);
       const isGiven = input.value !== "" && Number.isFinite(number) && number >= min;
-      input.setAttribute("aria-invalid", String(input.value !== "" && !isGiven));
+      const isRefused = !isGiven && (input.value !== "" || input.validity.badInput);
+      input.setAttribute("aria-invalid", String(isRefused));
       change(isGiven ? number : null);
       buildAxes();
       buildLimits();
@@ -226,23 +231,20 @@ function numberField(id, title, value, min, change) {
 const LISTS = [
   ["fits", "Within all limits"],
   ["borderline", "Borderline: the limit lies within the bounds of the figure"],
-  ["unknown", "Unknown"],
+  ["unknown", "Unknown: not measured, an estimate, or disturbed"],
   ["misses", "Beyond a limit"],
 ];
 
 let announcement = null; // a timer: a slider in motion is not read aloud at each step
 
-/* The models that stay within the limits, and why the others do not. */
+/* The models and cascades that stay within the limits, and why the others do not. */
 function listRemaining() {
-  const judged = shown().map((one) => ({ one, ...judge(one) }));
-  const within = judged.filter(({ kind }) => kind === "fits");
-  const names = within.map(({ one }) => one.label).join(", ");
-  const text = view.limits.size
-    ? `${within.length} of ${judged.length} models stay within all limits${names && `: ${names}`}.`
-    : `No limit is set; models shown: ${judged.length}.`;
+  const judged = [...shown(), ...shownCascades()].map((one) => ({ one, ...judge(one) }));
+  const text = view.limits.size ? remainingText(judged) : `No limit is set; models shown: ${shown().length}.`;
   clearTimeout(announcement);
   announcement = setTimeout(() => {
-    byId("remaining").textContent = text;
+    const status = byId("remaining");
+    if (status.textContent !== text) status.textContent = text; // whatever is set is read aloud
   }, 250);
   const lists = LISTS.map(([kind, title]) => [title, kind, judged.filter((one) => one.kind === kind)]);
   fill("models-within", lists.filter(([, , found]) => found.length).map(([title, kind, found]) => [
@@ -251,6 +253,14 @@ function listRemaining() {
       element("li", {}, modelSign(one), element("span", {}, one.label,
         reasons.length ? element("span", { class: "reason" }, reasons.join(". ")) : [])))),
   ]));
+}
+
+function remainingText(judged) {
+  const counted = (found) => `${found.filter(({ kind }) => kind === "fits").length} of ${found.length}`;
+  const [models, cascades] = [false, true].map((is) => judged.filter(({ one }) => Boolean(one.cascade) === is));
+  const names = judged.filter(({ kind }) => kind === "fits").map(({ one }) => one.label).join(", ");
+  const ofCascades = cascades.length ? ` and ${counted(cascades)} cascades` : "";
+  return `${counted(models)} models${ofCascades} stay within all limits${names && `: ${names}`}.`;
 }
 
 function modelSign(one) {

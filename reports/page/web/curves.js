@@ -15,7 +15,7 @@ function drawLearning() {
         plotElement("learning-accuracy", "accuracy by training comments"),
         plotElement("learning-time", "training time by training comments")),
       note(`The models’ own answers: ${ACCURACY}, with 95 % intervals, on the same test comments.`),
-      folded("The curves as a table", element("div", { id: "learning-table" })));
+      folded("curves", "The curves as a table", element("div", { id: "learning-table" })));
   }
   const points = visible.flatMap((curve) => curve.points);
   const sizes = [...new Set(points.map((point) => point.comments))].sort((a, b) => a - b);
@@ -34,17 +34,8 @@ function drawLearning() {
   tableOfCurves(visible);
 }
 
-/* The model that a curve or cascade is of. Seeds share one entry. */
-function entryOf(runIndex, label) {
-  return ENTRIES.find((one) => one.runIndex === runIndex && one.model.label === label);
-}
-
 function ends(values) {
   return values.length ? [Math.min(...values), Math.max(...values)] : [1, 10];
-}
-
-function nameIn(runIndex, label) {
-  return hasRuns ? `${label} · ${letter(runIndex)}` : label;
 }
 
 function curveTrace({ label, points, one, runIndex }, key, scale) {
@@ -87,15 +78,9 @@ function tableOfCurves(visible) {
 }
 
 function drawCascades() {
-  const isShown = (runIndex, label) => shown().some((one) => one === entryOf(runIndex, label));
-  const visible = shownRuns().flatMap((runIndex) =>
-    DATA.runs[runIndex].cascades
-      .filter((cascade) => isShown(runIndex, cascade.cheap) && isShown(runIndex, cascade.expensive))
-      .map((cascade) => ({ cascade, runIndex })),
-  );
-  const whyNone = shownRuns().map((index) => nameIn(index, DATA.runs[index].no_cascades)).filter(Boolean);
+  const visible = shownCascades();
   if (!visible.length) {
-    fill("cascades", note(whyNone.join(" ") || "No cascade of the models shown."));
+    fill("cascades", note(whyNoCascades() || "No cascade of the models shown."));
     return;
   }
   if (!byId("cascades-plot")) {
@@ -115,15 +100,20 @@ function drawCascades() {
   tableOfCascades(visible);
 }
 
+function whyNoCascades() {
+  const runs = shownRuns().filter((index) => DATA.runs[index].no_cascades);
+  return runs.map((index) => `${hasRuns ? `${letter(index)}: ` : ""}${DATA.runs[index].no_cascades}`).join(" ");
+}
+
 /* For a legend. */
 function cascadeName({ cheap, expensive }) {
   return `${short(cheap)} → ${short(expensive)}`;
 }
 
-function cascadeTraces({ cascade, runIndex }, number) {
-  const { colour } = entryOf(runIndex, cascade.expensive);
+function cascadeTraces(one, number) {
+  const { cascade, runIndex, colour } = one;
   const text = (point) => tooltip([
-    nameIn(runIndex, cascade.label), `passed on: ${percent(point.passed_share)}`,
+    one.name, `passed on: ${percent(point.passed_share)}`,
     `${ACCURACY}: ${withInterval(point.accuracy)}`,
     `compute, core-ms/comment: ${significant(point.compute_ms)}`,
   ]);
@@ -139,15 +129,15 @@ function cascadeTraces({ cascade, runIndex }, number) {
     {
       ...shared, mode: "markers", showlegend: false,
       x: [cascade.compute_ms], y: [100 * cascade.accuracy.value],
-      marker: { symbol: "hexagon", size: 12, color: colour, line: { color: palette().ink, width: 1.2 } },
+      ...hexagon(judge(one), colour, true),
       hovertext: [text(cascade)],
     },
   ];
 }
 
 function tableOfCascades(visible) {
-  const rows = visible.map(({ cascade, runIndex }) => [
-    nameIn(runIndex, cascade.label),
+  const rows = visible.map(({ name, cascade }) => [
+    name,
     { text: cascade.threshold.toFixed(2), sort: cascade.threshold },
     { text: percent(cascade.passed_share), sort: cascade.passed_share },
     { text: withInterval(cascade.accuracy), sort: cascade.accuracy.value },
@@ -157,5 +147,7 @@ function tableOfCascades(visible) {
   ]);
   const headings = ["cascade", "threshold", "passed on", `${ACCURACY} (95 % interval)`,
     "points against expensive alone", "compute saved, at least", "standing"];
-  fill("cascades-table", sortableTable("cascades", "Cascades", headings, rows));
+  const isRepeated = visible.some(({ cheap, expensive }) => cheap.model.trainings + expensive.model.trainings > 2);
+  const first = isRepeated ? note("Of several trainings of a model, a cascade has the first.") : [];
+  fill("cascades-table", sortableTable("cascades", "Cascades", headings, rows), first);
 }

@@ -27,9 +27,12 @@ function note(...texts) {
   return element("p", { class: "note" }, texts.join(" "));
 }
 
+const opened = new Set(); // ids of folds, kept when their content changes
+
 /* Content that a reader has to open. */
-function folded(title, ...content) {
-  return element("details", {}, element("summary", {}, title), content);
+function folded(id, title, ...content) {
+  const ontoggle = ({ target }) => opened[target.open ? "add" : "delete"](id);
+  return element("details", { open: opened.has(id), ontoggle }, element("summary", {}, title), content);
 }
 
 /* An element for a plot, of which a table beside it has the figures. */

@@ -6,23 +6,25 @@ function drawFrontier() {
   const entries = shown().map((one) => ({ one, x: one.figure(view.x.key), y: one.figure(view.y.key) }));
   const isDrawn = ({ x, y }) => isPlaceable(x, view.x.isLog) && isPlaceable(y, view.y.isLog);
   const drawn = entries.filter(isDrawn);
-  const frame = { x: scaleOf("x", drawn), y: scaleOf("y", drawn) };
+  const cascades = cascadesAtCost();
+  const all = [...drawn, ...cascades.filter(isDrawn)];
+  const frame = { x: scaleOf("x", all), y: scaleOf("y", all) };
   const points = drawn.map((each) => placed(each, frame));
-  const cascades = cascadePoints(frame);
+  const hexagons = cascades.filter(isDrawn).map((each) => cascadeTrace(each, frame));
   const target = byId("plot");
   const height = isNarrow() ? 330 : 400;
   const inside = { width: target.clientWidth - 75, height: height - 65 };
   const lines = frontierLines(points);
-  const hexagons = cascades.map(({ x, y }) => ({ x: x[0], y: y[0] }));
-  const labels = isNarrow() ? [] : labelled(points, hexagons, lines, frame, inside);
-  const traces = [...lines, ...cascades, ...points.map(pointTrace)];
+  const others = hexagons.map(({ x, y }) => ({ x: x[0], y: y[0] }));
+  const labels = isNarrow() ? [] : labelled(points, others, lines, frame, inside);
+  const traces = [...lines, ...hexagons, ...points.map(pointTrace)];
   const shapes = [...zeroLine(frame, "x"), ...zeroLine(frame, "y"), ...majorityLine(frame)];
   draw(target, traces, layout({
     height, xaxis: frame.x.axis, yaxis: frame.y.axis, shapes, annotations: labels,
   }));
   target.setAttribute("aria-label", plotSummary(points));
-  noteBelow(entries.filter((each) => !isDrawn(each)), cascades.length > 0);
-  tableOfPlot(entries);
+  noteBelow(entries.filter((each) => !isDrawn(each)), hexagons.length > 0);
+  tableOfPlot([...entries, ...cascades]);
 }
 
 function isPlaceable(figure, isLog) {
@@ -40,7 +42,7 @@ function scaleOf(name, drawn) {
   const positive = figures.map((figure) => scale * figure.value).filter((value) => value > 0);
   const zero = positive.length ? Math.min(...positive) / 3 : 1 / 3;
   const place = (value) => (isLog && value <= 0 ? zero : scale * value);
-  const ends = figures.flatMap((figure) => [figure.value, ...boundsOf(figure)]);
+  const ends = figures.flatMap((figure) => [figure.value, ...boundsOf(figure, isLog)]);
   const values = ends.length ? ends.map(place) : [1, 2];
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const title = `${spec.heading}${spec.percent ? ", %" : ""}${isLog ? " (log)" : ""}`;
@@ -49,9 +51,9 @@ function scaleOf(name, drawn) {
   return { spec, isLog, scale, place, zero: hasZero ? zero : null, axis: made };
 }
 
-function boundsOf(figure) {
+function boundsOf(figure, isLog) {
   const bar = errorBar(figure, 1);
-  return bar ? [figure.low, figure.high].filter((value) => value > 0) : [];
+  return bar ? [figure.low, figure.high].filter((value) => !isLog || value > 0) : [];
 }
 
 /* A point with its coordinates, standing and what the limits say. */
@@ -86,7 +88,7 @@ function pointTrace({ one, x, y, at, bars, standing, judged }) {
     mode: "markers",
     x: [at.x],
     y: [at.y],
-    opacity: misses ? 0.45 : judged.kind === "fits" ? 1 : 0.7,
+    opacity: opacityOf(judged),
     marker: {
       symbol: one.symbol + (isOpen ? "-open" : ""),
       color: colour,
@@ -152,50 +154,42 @@ function frontierLines(points) {
   });
 }
 
-/* Cascades at the cost of the horizontal axis. */
-function cascadePoints(frame) {
-  if (view.y.key !== "accuracy" || !frame.x.spec.cost) return [];
-  const visible = shown();
-  const byLabel = (runIndex, label) =>
-    visible.find((one) => one.runIndex === runIndex && one.model.label === label);
-  return shownRuns().flatMap((runIndex) =>
-    DATA.runs[runIndex].cascades.flatMap((cascade) => {
-      const parent = byLabel(runIndex, cascade.expensive);
-      const { figure, standing, pays } = cascadeCost(cascade, view.x.key, runIndex);
-      if (!parent || !byLabel(runIndex, cascade.cheap) || figure.value === null) return [];
-      const name = hasRuns ? `${cascade.label} · ${letter(runIndex)}` : cascade.label;
-      return [{
-        type: "scatter", mode: "markers",
-        x: [frame.x.place(figure.value)], y: [frame.y.place(cascade.accuracy.value)],
-        marker: {
-          symbol: pays ? "hexagon" : "hexagon-open", size: 12, color: parent.colour,
-          line: { width: 1.5, color: pays ? palette().ink : parent.colour },
-        },
-        hoverinfo: "text",
-        hovertext: tooltip([
-          `cascade ${name}`, `${ACCURACY}: ${withInterval(cascade.accuracy)}`,
-          `${frame.x.spec.heading}: ${withInterval(figure)}`, standing,
-        ]),
-      }];
-    }),
-  );
+/* The cascades with both their figures, if the axes are accuracy against a cost. */
+function cascadesAtCost() {
+  if (view.y.key !== "accuracy" || !SPECS.get(view.x.key).cost) return [];
+  return shownCascades().map((one) => ({ one, x: one.figure(view.x.key), y: one.figure("accuracy") }));
 }
 
-/* What a cascade costs: {figure, standing, pays}; its price follows from those of its models. */
-function cascadeCost(cascade, key, runIndex) {
-  if (key !== "price") {
-    const found = cascade.costs[key];
-    return found ? { ...found, figure: read(found.figure) } : { figure: missing("not a cost of a cascade") };
-  }
-  const priceOf = (label) => {
-    const model = DATA.runs[runIndex].models.find((one) => one.label === label);
-    return scoringPrice(model.cost_parts, view.prices[runIndex]);
+function cascadeTrace({ one, x, y }, frame) {
+  const judged = judge(one);
+  const { standing, pays } = one.standingAt(view.x.key);
+  return {
+    type: "scatter", mode: "markers",
+    x: [frame.x.place(x.value)], y: [frame.y.place(y.value)],
+    ...hexagon(judged, one.colour, pays),
+    hoverinfo: "text",
+    hovertext: tooltip([
+      one.label, `${ACCURACY}: ${withInterval(y)}`, `${frame.x.spec.heading}: ${withInterval(x)}`, standing,
+      ...judged.reasons.map((reason) => `${judged.kind}: ${reason}`),
+    ]),
   };
-  const [cheap, expensive] = [priceOf(cascade.cheap), priceOf(cascade.expensive)];
-  const figure = total([cheap, times(expensive, cascade.passed_share)]);
-  if (!cascade.replaces) return { figure, standing: cascade.standing, pays: false };
-  const pays = isBelow(figure, expensive) && !figure.disturbed && !figure.estimated;
-  return { figure, standing: pays ? cascade.standing : "not shown to cost less", pays };
+}
+
+/* How a cascade is drawn: grey if it misses a limit, as models are. */
+function hexagon(judged, own, isFilled) {
+  const misses = judged.kind === "misses";
+  const color = misses ? palette().off : own;
+  return {
+    opacity: opacityOf(judged),
+    marker: {
+      symbol: isFilled ? "hexagon" : "hexagon-open", size: 12, color,
+      line: { width: 1.5, color: isFilled && !misses ? palette().ink : color },
+    },
+  };
+}
+
+function opacityOf({ kind }) {
+  return { fits: 1, misses: 0.45 }[kind] ?? 0.7;
 }
 
 function zeroLine(frame, name) {
@@ -322,23 +316,32 @@ function noteBelow(absent, hasCascades) {
   }
   texts.push("Bars are the bounds between which a figure is known.");
   if (view.limits.size) texts.push("Grey: misses a limit.");
-  const reasons = absent.map(({ one, x, y }) => `${one.label} (${x.value === null ? x.reason : y.reason})`);
+  const reasons = absent.map((each) => `${each.one.label} (${whyNotDrawn(each)})`);
   if (reasons.length) texts.push(`Not drawn: ${reasons.join("; ")}.`);
   byId("plot-note").textContent = texts.join(" ");
+}
+
+/* Why a model has no point: a figure is missing, or a logarithmic axis has no place for it. */
+function whyNotDrawn({ x, y }) {
+  const absent = [x, y].find((figure) => figure.value === null);
+  return absent ? absent.reason : "a log scale has no values below 0";
 }
 
 function tableOfPlot(entries) {
   const notes = new Footnotes();
   const [x, y] = [SPECS.get(view.x.key), SPECS.get(view.y.key)];
   const hasStandings = isRanking();
-  const rows = entries.map((each) => {
-    const cost = rankedCost(each.one.run);
-    const found = cost ? standingOf(each.one, cost) : null;
-    return [
-      each.one.label, entry(each.x, notes), entry(each.y, notes),
-      ...(hasStandings ? [found ? standingText(found) : "n/a"] : []), judge(each.one).kind,
-    ];
-  });
+  const rows = entries.map(({ one, ...at }) => [
+    one.label, entry(at.x, notes), entry(at.y, notes),
+    ...(hasStandings ? [standingInPlot(one)] : []), judge(one).kind,
+  ]);
   const headings = ["model", x.heading, y.heading, ...(hasStandings ? ["standing"] : []), "limits"];
   fill("plot-table", sortableTable("plot", "The plot as a table", headings, rows), notes.list());
+}
+
+function standingInPlot(one) {
+  if (one.cascade) return one.standingAt(view.x.key).standing;
+  const cost = rankedCost(one.run);
+  const found = cost ? standingOf(one, cost) : null;
+  return found ? standingText(found) : "n/a";
 }

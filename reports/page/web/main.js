@@ -28,7 +28,12 @@ function start() {
   document.title = `worthit ${DATA.runs.map((run) => run.id).join(", ")}`;
   startControls();
   startTheme(redraw);
-  window.addEventListener("resize", redraw);
+  let width = window.innerWidth;
+  window.addEventListener("resize", () => {
+    if (window.innerWidth === width) return; // a phone that hides its address bar while scrolling
+    width = window.innerWidth;
+    redraw();
+  });
 }
 
 /* Plotly is inside the page, or beside it. */

@@ -12,13 +12,15 @@ function showAnswers() {
       return items.length ? [element("h3", {}, title), element("ul", {}, items)] : [];
     };
     const details = [...lines("Reasons", reasons), ...lines("What could change the verdict", changes)];
-    const doubts = [run.incomplete, ...warnings, run.noise, run.disturbed].filter(Boolean);
+    const other = run.other_comments
+      && `Accuracies of ${letter(runIndex)} do not compare with those of A: ${run.other_comments}.`;
+    const doubts = [other, run.incomplete, ...warnings, run.noise, run.disturbed].filter(Boolean);
     return element("article", { class: hasRuns ? "answer several" : "answer" },
       name,
       element(hasRuns ? "h2" : "h1", { class: "headline" }, headline),
       element("p", { class: "summary" }, run.summary),
       doubts.map((text) => element("p", { class: "warning" }, text)),
-      details.length ? folded("Reasons, and what could change the verdict", details) : []);
+      details.length ? folded(`verdict-${runIndex}`, "Reasons, and what could change the verdict", details) : []);
   }));
   if (hasRuns) byId("answers").prepend(element("h1", { class: "hidden" }, "Verdicts of the runs"));
 }
@@ -38,7 +40,9 @@ function showResults() {
 }
 
 function legend() {
-  const answers = [...new Set(shownRuns().map((index) => DATA.runs[index].answers))];
+  const texts = new Map(shownRuns().map((index) => [letter(index), DATA.runs[index].answers]));
+  const isOne = new Set(texts.values()).size === 1;
+  const answers = isOne ? [...texts.values()].slice(0, 1) : [...texts].map((pair) => pair.join(": "));
   return (
     "Plain numbers are measured, ≈ are estimates, (cached) comes from an earlier training, (disturbed) " +
     `was measured beside other work, n/a is not available. ${answers.join(" ")} Headings sort.`
@@ -53,22 +57,25 @@ function figureTable(id, caption, specs, entries, notes) {
 function otherFigures(specs, entries) {
   const notes = new Footnotes();
   const table = figureTable("others", "All other figures", specs, entries, notes);
-  return folded(`All other figures (${specs.length})`, table, notes.list());
+  return folded("others", `All other figures (${specs.length})`, table, notes.list());
 }
 
-/* Standings at each cost, as in the report. */
+/* Standings at each cost, as in the report, also of cascades. */
 function standingsTable(entries) {
   const costs = [...SPECS.values()].filter((spec) => spec.cost && standings(0, spec.key));
-  const rows = entries.map((one) => [
+  const ofModels = entries.map((one) => [
     one.label,
     ...costs.map((spec) => {
       const found = standingOf(one, spec.key);
       return found ? standingText(found) : "n/a";
     }),
   ]);
+  const ofCascades = shownCascades().map((one) => [
+    one.label, ...costs.map((spec) => one.standingAt(spec.key).standing),
+  ]);
   const headings = ["model", ...costs.map((spec) => spec.heading)];
-  const table = sortableTable("standings", "Standings", headings, rows);
-  return folded("Standing of each model, cost by cost", table);
+  const table = sortableTable("standings", "Standings", headings, [...ofModels, ...ofCascades]);
+  return folded("standings", "Standing of each model, cost by cost", table);
 }
 
 function absentFigures(specs) {
@@ -76,7 +83,7 @@ function absentFigures(specs) {
   const items = specs.map((spec) =>
     element("li", {}, `${spec.heading}: ${absence(spec.key) || "not of these models"}`),
   );
-  return folded(`Figures that are not available (${specs.length})`, element("ul", {}, items));
+  return folded("absent", `Figures that are not available (${specs.length})`, element("ul", {}, items));
 }
 
 /* What each model costs at the prices, and when it pays off. */
@@ -94,6 +101,7 @@ function showCosts() {
     element("h3", {}, "Costs"),
     figureTable("costs", "Costs", specs, entries, notes), notes.list(),
     note("A million correct: scoring as many comments as give a million correct answers on the test set.",
+      `Training included: one training spread over ${comments(view.prices[0].volume)} comments.`,
       "Prices of training leave out choosing settings."),
     element("h3", {}, "Break-even"),
     note("Number of comments from which each model costs less than another choice, training included and",
@@ -146,9 +154,10 @@ const MOST_LETTERS = 40; // of the name of a class, as in reports
 function showConfusion() {
   fill("confusion", shown().map((one) => {
     const title = element("h3", {}, one.label);
-    const { confusion, no_confusion } = one.model;
+    const { confusion, no_confusion, trainings } = one.model;
     if (!confusion) return element("div", {}, title, note(`n/a: ${no_confusion}`));
-    return element("div", {}, title, matrix(one, confusion));
+    const of = trainings > 1 ? [note(`Of the first of ${trainings} trainings.`)] : [];
+    return element("div", {}, title, matrix(one, confusion), of);
   }));
 }
 

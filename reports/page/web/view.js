@@ -63,13 +63,17 @@ function letter(runIndex) {
   return String.fromCharCode("A".charCodeAt(0) + (runIndex % 26)).repeat(Math.floor(runIndex / 26) + 1);
 }
 
+function nameIn(runIndex, label) {
+  return hasRuns ? `${label} · ${letter(runIndex)}` : label;
+}
+
 /* A model of a run: how it looks, and its figures at the chosen prices. */
 class Entry {
   constructor(runIndex, model) {
     this.run = DATA.runs[runIndex];
     this.runIndex = runIndex;
     this.model = model;
-    this.label = hasRuns ? `${model.label} · ${letter(runIndex)}` : model.label;
+    this.label = nameIn(runIndex, model.label);
     this.hue = MODELS.indexOf(model.model);
     // One run: a shape per model, as in the report. More: a shape per run and device.
     this.shape = hasRuns ? runIndex * DEVICES.length + DEVICES.indexOf(model.device) : this.hue;
@@ -103,6 +107,11 @@ function ofCycle(values, index) {
 
 const ENTRIES = DATA.runs.flatMap((run, index) => run.models.map((model) => new Entry(index, model)));
 
+/* The model that a curve or cascade is of. Seeds share one entry. */
+function entryOf(runIndex, label) {
+  return ENTRIES.find((one) => one.runIndex === runIndex && one.model.label === label);
+}
+
 /* The models that the filters leave. */
 function shown() {
   const { models, devices, runs } = view.hidden;
@@ -123,15 +132,19 @@ function absence(key) {
   return [...new Set(figures.map((figure) => figure.reason))].slice(0, 2).join("; ");
 }
 
-/* How a model compares with all limits: {kind, reasons}. */
+/* How a model or cascade compares with all limits: {kind, reasons}. */
 function judge(one) {
-  const found = [...view.limits].map(([key, limit]) => {
-    const figure = one.figure(key);
-    const kind = fit(figure, limit, SPECS.get(key).better === "higher");
-    return { kind, reason: fitReason(SPECS.get(key), figure, limit, kind) };
-  });
+  const compare = one.cascade ? compareCascade : compareWithLimit;
+  const found = [...view.limits].map(([key, limit]) => compare(one, SPECS.get(key), limit));
   const kind = overall(found.map((one) => one.kind));
   return { kind, reasons: found.filter((one) => one.kind !== "fits").map((one) => one.reason) };
+}
+
+/* How its figure compares with one limit: {kind, reason}. */
+function compareWithLimit(one, spec, limit) {
+  const figure = one.figure(spec.key);
+  const kind = fit(figure, limit, spec.better === "higher");
+  return { kind, reason: fitReason(spec, figure, limit, kind) };
 }
 
 function fitReason(spec, figure, limit, kind) {

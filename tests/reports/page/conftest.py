@@ -23,6 +23,7 @@ _RESET = """() => {
   Object.values(view.hidden).forEach((hidden) => hidden.clear());
   view.prices = startPrices();
   chosenOrder.clear();
+  opened.clear();
   document.querySelectorAll("details").forEach((one) => { one.open = false; });
   startControls();
   redraw();

@@ -3,17 +3,18 @@
 import dataclasses
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import multiclass_runs, multilabel_runs, page_runs, small_runs
+from tests import multiclass_runs, multilabel_runs, page_runs, priced_runs, rendering, small_runs
+from worthit.bench.saved.record import measured
 from worthit.reports.analysis import figures, metrics, run_view
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.page import content
 from worthit.reports.page.plain import plain
+from worthit.reports.sections import frontier, report
 from worthit.reports.verdict import rules
 
 
@@ -85,6 +86,26 @@ def test_what_is_missing_is_null_and_never_zero() -> None:
     assert figure(run, "llama-zero-shot", "training_s")["nothing"]
 
 
+def test_a_choice_of_the_prompt_is_not_called_a_training() -> None:
+    """The report's column has trainings only; the page shows what its limits and frontiers compare."""
+    base = priced_runs.untuned()
+    training = dataclasses.replace(base.training, choosing_s=measured(30, "s", "clock"))  # type: ignore[type-var]
+    chose = dataclasses.replace(base, training=training)
+    found = content.of([page_runs.run(*page_runs.cells()[:3], chose)])
+    assert figure(found["runs"][0], "llama-zero-shot", "training_s")["value"] == 30
+    headings = {spec["key"]: spec["heading"] for spec in found["figures"]}
+    assert headings["training_s"] == "training, or choice of the prompt, s"
+
+
+def test_a_training_by_several_processes_says_so() -> None:
+    first, *others = page_runs.cells()[:3]
+    training = dataclasses.replace(first.training, processes=2)  # type: ignore[type-var]
+    shared = dataclasses.replace(first, training=training)
+    run = content.of([page_runs.run(shared, *others)])["runs"][0]
+    assert figure(run, "lsa", "training_s")["reason"] == "2 processes shared the training"
+    assert not figure(run, "tfidf", "training_s")["reason"]
+
+
 def test_limits_are_in_the_unit_of_their_figures() -> None:
     run = page_runs.run(options={"--budget": "energy_j=0.5,accuracy=0.9"})
     assert content.of([run])["runs"][0]["limits"] == {"energy_mj": 500.0, "accuracy": 0.9}
@@ -97,6 +118,19 @@ def test_standings_are_those_of_the_report() -> None:
     for one in analysis.frontiers:
         standings = [model["standings"][one.figure.key]["kind"] for model in models]
         assert standings == [point.standing for point in one.points]
+
+
+def test_a_cascade_stands_at_each_cost_as_in_the_report() -> None:
+    run = page_runs.cascade()
+    _, _, table, *_ = frontier.section(Analysis.of(run))
+    _, *in_report = rendering.row(table, "tfidf → llama")
+    (page,) = content.of([run])["runs"]
+    (cascade,) = page["cascades"]
+    on_page = [cost["standing"] for cost in cascade["costs"].values()]
+    assert len(on_page) == len(in_report)
+    for shown, entry in zip(on_page, in_report, strict=True):
+        assert shown.split(": ")[0] == plain(entry.split(" [")[0])
+    assert on_page.count("not ranked: the cost of some model is an estimate") == 1
 
 
 def test_a_matrix_of_too_many_classes_is_left_out_with_the_reason() -> None:
@@ -123,14 +157,6 @@ def test_markdown_becomes_text() -> None:
     assert plain("**a** `b` [c](#term-c) d\\_e &lt;f&gt; <i>g</i>") == "a b c d_e <f> <i>g</i>"
 
 
-def test_published_runs_have_a_page() -> None:
-    from worthit.reports import saved_runs
-
-    root = Path(content.__file__).parents[2]
-    for file in (root / "reports" / "runs").glob("*.json"):
-        assert content.of([saved_runs.load(file)])["runs"][0]["id"] == file.stem
-
-
 def test_several_labels_have_the_headings_and_the_constant_answer_of_the_report() -> None:
     run = multilabel_runs.run()
     found = content.of([run])
@@ -141,3 +167,31 @@ def test_several_labels_have_the_headings_and_the_constant_answer_of_the_report(
     assert page["ranking"] == "macro_f1"
     assert page["majority"] == metrics.majority_accuracy(run_view.truth(run))
     assert page["majority_answer"] == "most common set of labels"
+
+
+def test_figures_of_several_trainings_say_so_as_in_the_report() -> None:
+    noises = {"tfidf": 2.5, "bert": 1.5}
+    run = multiclass_runs.run(multiclass_runs.THREE, noises, seeds=2)
+    (page,) = content.of([run])["runs"]
+    means = "ROC AUC are means of 2 trainings of tfidf and 2 trainings of bert; other figures"
+    assert means in page["answers"]
+    assert means in report.results(Analysis.of(run))[1]
+    assert [model["trainings"] for model in page["models"]] == [2, 2]
+
+
+def test_runs_on_other_test_comments_say_that_accuracies_do_not_compare() -> None:
+    first = page_runs.run(*page_runs.cells()[:2])
+    labels = dataclasses.replace(first.data.test, labels=first.data.test.labels[::-1])
+    relabelled = dataclasses.replace(first.data, test=labels)
+    renamed = dataclasses.replace(first.data, classes=("no", "yes"))
+    again, *others = (
+        dataclasses.replace(first, run_id=str(number), data=data)
+        for number, data in enumerate((first.data, relabelled, renamed))
+    )
+    found = content.of([first, again, *others])["runs"]
+    assert [run["other_comments"] for run in found] == [
+        "",
+        "",
+        "labels of the same test comments differ",
+        "the classes of the runs differ",
+    ]
