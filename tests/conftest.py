@@ -202,6 +202,17 @@ def score(
 
 
 @pytest.fixture
+def untimed_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions open without timing this machine: a loop of a second, and processes that import torch."""
+    from worthit.bench import session
+    from worthit.bench.forecast import forecast, gemm
+    from worthit.bench.saved.record import measured
+
+    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
+    monkeypatch.setattr(forecast._Maker, "_measure", lambda self, product: gemm.Rate(1e12, 4))
+
+
+@pytest.fixture
 def bare_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from tests import energy_counters
 
