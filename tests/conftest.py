@@ -157,15 +157,32 @@ def tuned(
     return train_once
 
 
-@pytest.fixture(scope="session")
-def prepared_cache(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def _prepared(cache: Path, **sizes: Any) -> tuple[Path, str]:
+    """A cache with 600 prepared comments, and their key."""
     from worthit.datasets import prepare
     from worthit.datasets.splits.protocol import Protocol
 
-    cache = tmp_path_factory.mktemp("prepared")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("WORTHIT_CACHE", str(cache))
-        return cache, prepare.prepare("synthetic:600", Protocol(train_size=60, test_size=20)).key
+        return cache, prepare.prepare("synthetic:600", Protocol(**sizes)).key
+
+
+@pytest.fixture(scope="session")
+def prepared_cache(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    return _prepared(tmp_path_factory.mktemp("prepared"), train_size=60, test_size=20)
+
+
+@pytest.fixture(scope="session")
+def whole_cache(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    return _prepared(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture
+def split(whole_cache: tuple[Path, str], tmp_path: Path) -> str:
+    """The key of 600 comments, divided by the default protocol, which are in the test's cache."""
+    cache, key = whole_cache
+    shutil.copytree(cache, tmp_path / "cache", dirs_exist_ok=True)
+    return key
 
 
 @pytest.fixture

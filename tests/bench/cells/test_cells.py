@@ -27,7 +27,6 @@ from worthit.datasets.errors import (
     CellError,
     DeviceError,
 )
-from worthit.datasets.splits.protocol import Protocol
 
 SHORT = Effort(
     latency_samples=3,  # of more, larger batches are timed too, half a second each
@@ -40,11 +39,6 @@ SHORT = Effort(
 )
 
 LIMIT = Limit(60, "look for what hangs")
-
-
-@pytest.fixture
-def split() -> str:
-    return prepare.prepare("synthetic:600", Protocol()).key
 
 
 @contextmanager

@@ -14,20 +14,13 @@ from worthit.bench.cells import cell_run, curve_sizes, work
 from worthit.bench.cells.work import Work
 from worthit.bench.instruments import request_batches
 from worthit.bench.saved import record
-from worthit.datasets import prepare
 from worthit.datasets.errors import CellError
-from worthit.datasets.splits.protocol import Protocol
 
 
 @pytest.fixture(autouse=True)
 def _short_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else each latency also times five sizes of batches for half a second."""
     monkeypatch.setattr(request_batches, "_SECONDS", 0.01)
-
-
-@pytest.fixture
-def split() -> str:
-    return prepare.prepare("synthetic:600", Protocol()).key
 
 
 @pytest.mark.parametrize(
