@@ -1,5 +1,6 @@
 """Every model keeps the contract; and the behaviour specific to the classical models."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -24,9 +25,10 @@ from worthit.models.contract_check import check
 Maker = Callable[..., Classifier[Any]]
 
 
-def training_comments(count: int) -> tuple[list[str], np.ndarray]:
+@functools.cache
+def training_comments(count: int) -> tuple[tuple[str, ...], np.ndarray]:
     table = datasets.source("synthetic:1200").read().slice(0, count)
-    return table["text"].to_pylist(), table["label"].to_numpy()
+    return tuple(table["text"].to_pylist()), table["label"].to_numpy()
 
 
 @pytest.fixture(scope="module", params=int8_products.MODELS)
