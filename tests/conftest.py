@@ -1,11 +1,12 @@
 """What tests share: an empty cache, warnings as errors, and models and runs to start from."""
 
 import functools
+import gc
 import json
 import os
 import shutil
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,21 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have xdist, where it is installed, keep the order of `pytest_collection_modifyitems`."""
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from modules and tests, which stay to the end.
+
+    Each full collection would visit all of them, as before every measurement of memory or latency.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
