@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tests.command_line import prepare_comments
 from worthit.bench import session
 from worthit.bench.instruments import machine
 from worthit.bench.saved import run_file, trained_models
@@ -125,6 +126,7 @@ def test_out_of_domain_comments_are_scored_and_the_data_is_examined(
 def test_a_run_that_x_ends_early_in_the_last_cell_is_incomplete(
     tmp_path: Path, which: str, complete: bool
 ) -> None:
+    prepare_comments("--dataset", "synthetic:600")
     done = bench(tmp_path, "--models", "hf:/no/such/folder", "-x", "-k", which)
     printed, _ = done.communicate(timeout=100)
     assert done.returncode == 1
@@ -169,9 +171,11 @@ def test_own_models_further_checkpoints_failures_and_skips_have_rows(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     runs, bert = tmp_path / "reports" / "runs", f"hf:{tiny_bert.name}"
+    sizes = ("--train-size", "60", "--test-size", "20")
+    prepare_comments("--dataset", "synthetic:600", *sizes)
     done = bench(
         runs, "--models", f"hf:/no/such/folder,short_code:Short,majority,hf:{tiny_bert}",
-        "--train-size", "60", "--test-size", "20", "--max-length", "16",
+        *sizes, "--max-length", "16",
         "--devices", f"cpu,{ABSENT}", "-rs", "-k", "train or accuracy",
     )  # fmt: skip
     printed, _ = done.communicate(timeout=300)
@@ -251,6 +255,7 @@ def _interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_interruptible")
 def test_ctrl_c_saves_and_reports_finished_cells(tmp_path: Path) -> None:
+    prepare_comments("--dataset", "synthetic:600")
     # The second cell takes long, so that it is not finished when it is interrupted.
     which = "majority and train or tfidf and energy"
     done = bench(tmp_path, "--models", "majority,tfidf", "-k", which)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import small_runs
+from tests.command_line import prepare_comments
 from worthit.bench.saved import record, trained_models
 from worthit.bench.saved.record import measured
 from worthit.datasets.errors import RunError
@@ -25,6 +26,7 @@ def repeated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     options += ["--dataset", "synthetic:600", "-k", "train or accuracy"]
     with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(printed):
         patched.setenv("WORTHIT_CACHE", str(root / "cache"))
+        prepare_comments("--dataset", "synthetic:600")
         assert repeat.main(["--runs-folder", str(root / "reports" / "runs"), *options]) == 0
     return root, printed.getvalue()
 
