@@ -178,7 +178,7 @@ def test_the_command_fails_when_an_instrument_is_off(
 def test_the_real_instruments_have_one_row_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shorter = {"_SLEEPS": 7, "_WINDOW_S": 0.5, "_SETTLE_S": 0.0, "_NOISE_S": 0.1}
+    shorter = {"_SLEEPS": 7, "_WINDOW_S": 0.1, "_SETTLE_S": 0.0, "_NOISE_S": 0.1}
     for name, value in shorter.items():
         monkeypatch.setattr(doctor, name, value)
     assert main.main(["doctor", "--root", str(tmp_path)]) in (0, 1)
