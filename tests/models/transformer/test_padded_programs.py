@@ -133,7 +133,8 @@ def made(kind: str, tiny_llama: Path, tiny_bert: Path, tmp_path: Path) -> Any:
     def make(recorder: graphs.Recorder, **changed: Any) -> Any:
         settings = {"checkpoint": str(folder), "precision": "bf16", "learning_rate": 2e-3}
         kinds = {"llama": LlamaSettings, "bert": BertSettings}
-        model = KINDS[kind](kinds[kind](**settings | {"batch_size": 8} | changed))  # type: ignore[arg-type]
+        few = {"batch_size": 8, "epochs": 2}  # by default twelve
+        model = KINDS[kind](kinds[kind](**settings | few | changed))  # type: ignore[arg-type]
         model._recorder = recorder
         return model
 
@@ -292,7 +293,7 @@ def test_qlora_keeps_four_bits_until_it_is_loaded_for_scoring(
                     seen.add(module.weight.dtype)
             return super().record(work, example)
 
-    model = PaddedQLoRA(LlamaSettings(checkpoint=str(tiny_llama), learning_rate=1e-2))
+    model = PaddedQLoRA(LlamaSettings(checkpoint=str(tiny_llama), learning_rate=1e-2, epochs=2))
     model._recorder = Spy()
     model.fit(TEXTS, LABELS)
     model.save(tmp_path)
