@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.tiny_networks import make_causal_lm, make_encoder
+from tests.tiny_networks import make_encoder
 from worthit.models.bert import Bert
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.llama_qlora import LlamaQLoRA
@@ -122,13 +122,9 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def made(kind: str, tiny_llama: Path, tiny_bert: Path, tmp_path: Path) -> Any:
+def made(kind: str, telling_llama: Path, telling_bert: Path) -> Any:
     """Makes an unfitted model that uses a recorder."""
-    folder = tmp_path / "weights"
-    if kind == "llama":
-        make_causal_lm(tiny_llama, folder, "llama", initializer_range=0.2)
-    else:
-        make_encoder(tiny_bert, folder, "bert", initializer_range=0.2)
+    folder = telling_llama if kind == "llama" else telling_bert
 
     def make(recorder: graphs.Recorder, **changed: Any) -> Any:
         settings = {"checkpoint": str(folder), "precision": "bf16", "learning_rate": 2e-3}
