@@ -210,6 +210,23 @@ def small_split(prepared_cache: tuple[Path, str], tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
+def examined_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests import command_line
+
+    cache = tmp_path_factory.mktemp("examined")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("WORTHIT_CACHE", str(cache))
+        command_line.prepare_comments("--dataset", "synthetic:600")
+    return cache
+
+
+@pytest.fixture
+def examined_comments(examined_cache: Path, tmp_path: Path) -> None:
+    """The test's cache has 600 comments, prepared and examined for a run with default options."""
+    shutil.copytree(examined_cache, tmp_path / "cache", dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="session")
 def comments() -> list[str | None]:
     from tests import scored_comments
 

@@ -61,7 +61,7 @@ def test_a_given_checkpoint_is_used_by_its_row_and_the_converted_one() -> None:
     assert chosen(*of_preset) == {}
 
 
-@pytest.mark.usefixtures("untimed_machine")
+@pytest.mark.usefixtures("untimed_machine", "examined_comments")
 def test_the_choice_is_announced_before_training_and_reaches_the_cell(
     tmp_path: Path,
 ) -> None:

@@ -122,8 +122,8 @@ def test_out_of_domain_comments_are_scored_and_the_data_is_examined(
     assert not any(text in json.dumps(run) for text in other[:50])
 
 
+@pytest.mark.usefixtures("examined_comments")
 def test_a_run_that_x_ends_early_in_the_last_cell_is_incomplete(tmp_path: Path) -> None:
-    prepare_comments("--dataset", "synthetic:600")
     done = bench(tmp_path, "--models", "hf:/no/such/folder", "-x", "-k", "train or accuracy")
     printed, _ = done.communicate(timeout=100)
     assert done.returncode == 1
@@ -250,9 +250,8 @@ def _interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("_interruptible", "examined_comments")
 def test_ctrl_c_saves_and_reports_finished_cells(tmp_path: Path) -> None:
-    prepare_comments("--dataset", "synthetic:600")
     # The second cell takes long, so that it is not finished when it is interrupted.
     which = "majority and train or tfidf and energy"
     done = bench(tmp_path, "--models", "majority,tfidf", "-k", which)

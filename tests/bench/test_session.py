@@ -15,7 +15,7 @@ from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import measured, unavailable
 from worthit.datasets.errors import OptionError, OutputError, RunError
 
-pytestmark = pytest.mark.usefixtures("untimed_machine")
+pytestmark = pytest.mark.usefixtures("untimed_machine", "examined_comments")
 
 
 def test_models_are_paired_with_devices_they_can_run_on() -> None:
