@@ -1,11 +1,12 @@
 """What tests share: an empty cache, warnings as errors, and models and runs to start from."""
 
 import functools
+import gc
 import json
 import os
 import shutil
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,21 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have xdist, where it is installed, keep the order of `pytest_collection_modifyitems`."""
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from modules and tests, which stay to the end.
+
+    Each full collection would visit all of them, as before every measurement of memory or latency.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -157,15 +173,32 @@ def tuned(
     return train_once
 
 
-@pytest.fixture(scope="session")
-def prepared_cache(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def _prepared(cache: Path, **sizes: Any) -> tuple[Path, str]:
+    """A cache with 600 prepared comments, and their key."""
     from worthit.datasets import prepare
     from worthit.datasets.splits.protocol import Protocol
 
-    cache = tmp_path_factory.mktemp("prepared")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("WORTHIT_CACHE", str(cache))
-        return cache, prepare.prepare("synthetic:600", Protocol(train_size=60, test_size=20)).key
+        return cache, prepare.prepare("synthetic:600", Protocol(**sizes)).key
+
+
+@pytest.fixture(scope="session")
+def prepared_cache(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    return _prepared(tmp_path_factory.mktemp("prepared"), train_size=60, test_size=20)
+
+
+@pytest.fixture(scope="session")
+def whole_cache(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    return _prepared(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture
+def split(whole_cache: tuple[Path, str], tmp_path: Path) -> str:
+    """The key of 600 comments, divided by the default protocol, which are in the test's cache."""
+    cache, key = whole_cache
+    shutil.copytree(cache, tmp_path / "cache", dirs_exist_ok=True)
+    return key
 
 
 @pytest.fixture
@@ -174,6 +207,23 @@ def small_split(prepared_cache: tuple[Path, str], tmp_path: Path) -> str:
     cache, key = prepared_cache
     shutil.copytree(cache, tmp_path / "cache", dirs_exist_ok=True)
     return key
+
+
+@pytest.fixture(scope="session")
+def examined_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests import command_line
+
+    cache = tmp_path_factory.mktemp("examined")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("WORTHIT_CACHE", str(cache))
+        command_line.prepare_comments("--dataset", "synthetic:600")
+    return cache
+
+
+@pytest.fixture
+def examined_comments(examined_cache: Path, tmp_path: Path) -> None:
+    """The test's cache has 600 comments, prepared and examined for a run with default options."""
+    shutil.copytree(examined_cache, tmp_path / "cache", dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")
@@ -199,6 +249,17 @@ def score(
     from tests import scored_comments
 
     return scored_comments.scorer(lsa_model, monkeypatch, capsys)
+
+
+@pytest.fixture
+def untimed_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions open without timing this machine: a loop of a second, and processes that import torch."""
+    from worthit.bench import session
+    from worthit.bench.forecast import forecast, gemm
+    from worthit.bench.saved.record import measured
+
+    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
+    monkeypatch.setattr(forecast._Maker, "_measure", lambda self, product: gemm.Rate(1e12, 4))
 
 
 @pytest.fixture

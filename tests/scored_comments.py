@@ -1,6 +1,7 @@
 """Comments in files of every format, and models to score them with."""
 
 import csv
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from worthit.datasets import registry as datasets
 from worthit.datasets.formats import formats
 from worthit.models import registry
+from worthit.models.contract import Classifier
 from worthit.models.scoring import chunks
 from worthit.reports.cli import main
 
@@ -26,10 +28,15 @@ def made_comments() -> list[str | None]:
     return [*texts[:2], None, " \n", *texts[4:]]
 
 
-def saved(name: str, folder: Path, seed: int = 0) -> Path:
+@functools.cache
+def _fitted(name: str, seed: int) -> Classifier[Any]:
     table = datasets.source("synthetic:400").read()
     made = registry.model_class(name)(seed=seed)
-    made.fit(table["text"].to_pylist(), table["label"].to_numpy()).save(folder)
+    return made.fit(table["text"].to_pylist(), table["label"].to_numpy())
+
+
+def saved(name: str, folder: Path, seed: int = 0) -> Path:
+    _fitted(name, seed).save(folder)
     return folder
 
 

@@ -1,6 +1,7 @@
 """Data flows one way, no import closes a cycle, and nothing at the root shadows another package."""
 
 import ast
+import functools
 import graphlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,7 @@ def imported(file: Path, known: dict[str, Path]) -> Iterator[str]:
         yield from (name for name in names if name in known)
 
 
+@functools.cache
 def imports() -> dict[str, set[str]]:
     known = modules()
     return {name: set(imported(file, known)) - {name} for name, file in known.items()}

@@ -160,6 +160,7 @@ def test_a_key_is_in_no_log_record_or_command_line(
         assert server.url.rpartition(":")[2] not in text  # nor the port and path
 
 
+@pytest.mark.usefixtures("examined_comments")
 @pytest.mark.parametrize("permitted", [False, True])
 def test_it_is_said_how_many_comments_go_where_before_one_does(
     permitted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

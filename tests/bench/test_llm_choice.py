@@ -8,7 +8,6 @@ from tests.command_line import options
 from worthit.bench import llm_choice, session
 from worthit.bench.cells.progress import Progress
 from worthit.bench.instruments import machine
-from worthit.bench.saved.record import measured
 from worthit.models.weights import largest
 from worthit.models.weights.largest import SMALLEST, Llm
 
@@ -62,10 +61,10 @@ def test_a_given_checkpoint_is_used_by_its_row_and_the_converted_one() -> None:
     assert chosen(*of_preset) == {}
 
 
+@pytest.mark.usefixtures("untimed_machine", "examined_comments")
 def test_the_choice_is_announced_before_training_and_reaches_the_cell(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
     given = options(
         *("--models", "lsa,llama,llama-zero-shot", "--devices", "cpu,cuda"),
         *("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs")),

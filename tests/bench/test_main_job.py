@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tests.command_line import prepare_comments
 from worthit.bench import session
 from worthit.bench.instruments import machine
 from worthit.bench.saved import run_file, trained_models
@@ -57,7 +58,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, other: list[str]) -> tupl
     (folder / "other.csv").write_text("\n".join(["body,toxic", *rows]) + "\n")
     done = bench(
         folder,
-        *("--models", "lsa,tfidf", "-k", "train or latency or accuracy"),
+        *("--models", "lsa,tfidf", "-k", "train or accuracy or latency and lsa"),
         *("--also-test", str(folder / "other.csv")),
         *("--electricity-price=0.3", "--carbon-intensity=56", "--recall=0.9"),
         f"--benchmark-json={folder / 'pytest-benchmark.json'}",
@@ -121,19 +122,17 @@ def test_out_of_domain_comments_are_scored_and_the_data_is_examined(
     assert not any(text in json.dumps(run) for text in other[:50])
 
 
-@pytest.mark.parametrize(("which", "complete"), [("train or accuracy", False), ("train", True)])
-def test_a_run_that_x_ends_early_in_the_last_cell_is_incomplete(
-    tmp_path: Path, which: str, complete: bool
-) -> None:
-    done = bench(tmp_path, "--models", "hf:/no/such/folder", "-x", "-k", which)
+@pytest.mark.usefixtures("examined_comments")
+def test_a_run_that_x_ends_early_in_the_last_cell_is_incomplete(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--models", "hf:/no/such/folder", "-x", "-k", "train or accuracy")
     printed, _ = done.communicate(timeout=100)
     assert done.returncode == 1
     assert "stopping after 1 failures" in printed
     run = only_run(tmp_path)
     assert len(run["cells"]) == 1
-    assert run["complete"] is complete
+    assert not run["complete"]
     (report,) = tmp_path.glob("*/README.md")
-    assert ("interrupted" in report.read_text()) is not complete
+    assert "interrupted" in report.read_text()
 
 
 def test_bad_input_ends_in_one_line(tmp_path: Path) -> None:
@@ -169,9 +168,11 @@ def test_own_models_further_checkpoints_failures_and_skips_have_rows(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     runs, bert = tmp_path / "reports" / "runs", f"hf:{tiny_bert.name}"
+    sizes = ("--train-size", "60", "--test-size", "20")
+    prepare_comments("--dataset", "synthetic:600", *sizes)
     done = bench(
         runs, "--models", f"hf:/no/such/folder,short_code:Short,majority,hf:{tiny_bert}",
-        "--train-size", "60", "--test-size", "20", "--max-length", "16",
+        *sizes, "--max-length", "16",
         "--devices", f"cpu,{ABSENT}", "-rs", "-k", "train or accuracy",
     )  # fmt: skip
     printed, _ = done.communicate(timeout=300)
@@ -249,7 +250,7 @@ def _interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("_interruptible", "examined_comments")
 def test_ctrl_c_saves_and_reports_finished_cells(tmp_path: Path) -> None:
     # The second cell takes long, so that it is not finished when it is interrupted.
     which = "majority and train or tfidf and energy"

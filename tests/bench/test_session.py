@@ -15,6 +15,8 @@ from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import measured, unavailable
 from worthit.datasets.errors import OptionError, OutputError, RunError
 
+pytestmark = pytest.mark.usefixtures("untimed_machine", "examined_comments")
+
 
 def test_models_are_paired_with_devices_they_can_run_on() -> None:
     pairs = session.cells(options("--models", "lsa,bert", "--devices", "cpu,cuda", "--seeds", "2"))
@@ -57,9 +59,8 @@ def test_only_models_that_train_fast_are_trained_again_by_default(tmp_path: Path
 
 
 def test_later_seeds_take_the_settings_that_the_search_of_the_first_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
     given = options(
         *("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs")),
         *("--models", "lsa,bert", "--tune", "60", "--max-length", "32"),
@@ -94,9 +95,8 @@ def cell_record(model: str, train_s: float) -> record.CellRecord:
 
 
 def test_two_runs_that_start_in_the_same_second_have_different_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
     given = options("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs"))
     with (tmp_path / "progress").open("w") as stream:
         made = [session.Session(given, 1, Progress(stream)) for _ in range(3)]
@@ -126,9 +126,8 @@ def test_a_model_of_one_label_is_refused_before_the_run(tmp_path: Path) -> None:
 
 
 def test_guesses_about_a_users_table_are_printed_and_saved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
     words = ("awful", "old", "old")
     rows = [f"{i};a note on {words[i % 3]} rivers {i};{i % 3}" for i in range(300)]
     table = tmp_path / "mine.csv"
@@ -155,9 +154,8 @@ def test_guesses_about_a_users_table_are_printed_and_saved(
 
 
 def test_models_that_cannot_read_the_comments_are_named_before_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
     rows = [
         f"今天我们在店里又吃了一次{i}{'好汤' if i % 2 else '坏面包'},{i % 2}" for i in range(200)
     ]
@@ -185,7 +183,6 @@ def test_a_run_that_cannot_be_saved_is_refused_and_leaves_no_file(
     def full(run: record.Run, file: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
     monkeypatch.setattr(run_file, "save", full)
     given = options("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs"))
     with (tmp_path / "progress").open("w") as stream:
@@ -199,7 +196,6 @@ def test_a_run_that_cannot_be_saved_is_refused_and_leaves_no_file(
 def test_a_run_that_cannot_be_saved_at_its_end_is_saved_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
     monkeypatch.setattr(session.tempfile, "tempdir", str(tmp_path))
     given = options("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs"))
     save = run_file.save
@@ -227,9 +223,8 @@ def test_a_run_that_cannot_be_saved_at_its_end_is_saved_elsewhere(
 
 
 def test_a_cell_that_was_interrupted_before_its_first_result_leaves_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(session, "measure_noise", lambda seconds: measured(1, "%", "no loop"))
     given = options("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs"))
     with (tmp_path / "progress").open("w") as stream:
         made = session.Session(given, 1, Progress(stream))

@@ -244,7 +244,7 @@ def test_an_artifact_is_converted_once_for_each_training(
     assert work.convert("bert-abc").artifact != converted.artifact
 
 
-@pytest.mark.usefixtures("small_split")
+@pytest.mark.usefixtures("small_split", "untimed_machine")
 @pytest.mark.parametrize("name", ["bert-onnx-int8", "bert-openvino"])
 def test_it_follows_berts_options(tiny_bert: Path, tmp_path: Path, name: str) -> None:
     given = [

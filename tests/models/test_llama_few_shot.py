@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from tests.tiny_networks import make_causal_lm
 from worthit.datasets.errors import OptionError, RunError
 from worthit.models.llama_few_shot import FewShotSettings, LlamaFewShot
 from worthit.models.transformer.prompts import CUE
@@ -24,9 +23,9 @@ class PaddedFewShot(LlamaFewShot):
 
 
 @pytest.fixture
-def weights(tiny_llama: Path, tmp_path: Path) -> Path:
-    """Weights large enough that examples change the scores; room for few of them."""
-    return make_causal_lm(tiny_llama, tmp_path / "weights", "llama", initializer_range=0.2)
+def weights(telling_llama: Path) -> Path:
+    """Examples change the scores; there is room for few of them."""
+    return telling_llama
 
 
 def few_shot(

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tiny_networks import make_causal_lm
 from worthit.datasets.errors import OptionError
 from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
 from worthit.models.transformer import prompt_choice
@@ -22,9 +21,9 @@ class PaddedZeroShot(LlamaZeroShot):
 
 
 @pytest.fixture
-def weights(tiny_llama: Path, tmp_path: Path) -> Path:
-    """Weights large enough that prompts change the scores."""
-    return make_causal_lm(tiny_llama, tmp_path / "weights", "llama", initializer_range=0.2)
+def weights(telling_llama: Path) -> Path:
+    """Prompts change the scores."""
+    return telling_llama
 
 
 def zero_shot(

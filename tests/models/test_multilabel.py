@@ -14,7 +14,6 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
-from tests.tiny_networks import make_causal_lm
 from worthit.datasets.errors import DataError, ModelError
 from worthit.models import registry, user_model
 from worthit.models.bert import Bert
@@ -189,11 +188,10 @@ def test_the_converted_bert_scores_as_bert(tiny_bert: Path, tmp_path: Path) -> N
         assert reloaded(converted, saved).predict_proba(TEXTS) == pytest.approx(scores, abs=1e-6)
 
 
-@pytest.fixture(scope="module")
-def llm(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights large enough that questions change the scores."""
-    folder = tmp_path_factory.mktemp("weights")
-    return make_causal_lm(tiny_llama, folder, "llama", initializer_range=0.2)
+@pytest.fixture
+def llm(telling_llama: Path) -> Path:
+    """Questions change the scores."""
+    return telling_llama
 
 
 class PaddedLlama(Llama):

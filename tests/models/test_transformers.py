@@ -231,14 +231,14 @@ def test_positions_that_begin_after_padding_are_not_overrun(
 
 
 def test_bert_cuts_at_its_limit_and_reports_the_share(tiny_bert: Path) -> None:
-    model = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=6))
+    model = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=6, epochs=1))
     model.fit(TEXTS, LABELS)
     assert max(map(len, model._tokens(["the page " * 50]))) == 8  # with [CLS] and [SEP]
     assert model.truncated_share(["the page", "the page " * 50]) == 0.5
-    unlimited = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=None))
+    unlimited = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=None, epochs=1))
     unlimited.fit(TEXTS, LABELS)
     assert max(map(len, unlimited._tokens(["the page " * 500]))) == 64
-    beyond = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=1_000))
+    beyond = Bert(BertSettings(checkpoint=str(tiny_bert), max_length=1_000, epochs=1))
     beyond.fit(TEXTS, LABELS)
     assert beyond.get_params()["max_length"] == 62
 
@@ -256,11 +256,12 @@ def test_a_checkpoint_of_another_kind_is_refused_in_one_line(
 def test_the_learning_rate_depends_on_the_checkpoints_size(
     tiny_bert: Path, tiny_llama: Path
 ) -> None:
-    bert = Bert(BertSettings(checkpoint=str(tiny_bert))).fit(TEXTS, LABELS)
+    bert = Bert(BertSettings(checkpoint=str(tiny_bert), epochs=1)).fit(TEXTS, LABELS)
     assert bert.settings.learning_rate == 2e-4
-    llama = Llama(LlamaSettings(checkpoint=str(tiny_llama))).fit(TEXTS, LABELS)
+    llama = Llama(LlamaSettings(checkpoint=str(tiny_llama), epochs=1)).fit(TEXTS, LABELS)
     assert llama.settings.learning_rate == 1e-3
-    given = Bert(BertSettings(checkpoint=str(tiny_bert), learning_rate=1e-5)).fit(TEXTS, LABELS)
+    own = BertSettings(checkpoint=str(tiny_bert), epochs=1, learning_rate=1e-5)
+    given = Bert(own).fit(TEXTS, LABELS)
     assert given.settings.learning_rate == 1e-5
 
 

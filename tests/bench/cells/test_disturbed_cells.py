@@ -12,15 +12,15 @@ from tests.in_process_worker import InProcessWorker
 from worthit.bench.cell import Cell
 from worthit.bench.cells import cell_run, curve_sizes, work
 from worthit.bench.cells.work import Work
+from worthit.bench.instruments import request_batches
 from worthit.bench.saved import record
-from worthit.datasets import prepare
 from worthit.datasets.errors import CellError
-from worthit.datasets.splits.protocol import Protocol
 
 
-@pytest.fixture
-def split() -> str:
-    return prepare.prepare("synthetic:600", Protocol()).key
+@pytest.fixture(autouse=True)
+def _short_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each latency also times five sizes of batches for half a second."""
+    monkeypatch.setattr(request_batches, "_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize(

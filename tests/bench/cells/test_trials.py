@@ -15,16 +15,10 @@ from worthit.bench.cells.work import Work
 from worthit.bench.saved import record
 from worthit.datasets import prepare
 from worthit.datasets.errors import CellError, OptionError
-from worthit.datasets.splits.protocol import Protocol
 from worthit.models import registry
 from worthit.models.tfidf import TfIdf
 
 SIZES = [98, 196]
-
-
-@pytest.fixture
-def split() -> str:
-    return prepare.prepare("synthetic:600", Protocol()).key
 
 
 @pytest.fixture

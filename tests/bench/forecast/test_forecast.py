@@ -54,6 +54,13 @@ def test_models_without_a_forecast_say_why(monkeypatch: pytest.MonkeyPatch) -> N
     ]
 
 
+def test_the_rate_of_products_is_measured_in_the_precision_of_the_model() -> None:
+    for precision, bytes_per_number in (("fp32", 4), ("bf16", 2)):
+        rate = gemm.Gemm(gemm.Product("cpu", precision, 8)).setup()
+        assert rate.flops_per_s > 0
+        assert rate.bytes_per_number == bytes_per_number
+
+
 def test_a_device_that_cannot_be_measured_has_no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(self: _Maker, product: gemm.Product) -> gemm.Rate:
         raise DeviceError("no such device")

@@ -17,8 +17,6 @@ from worthit.bench.instruments import energy, meter
 from worthit.bench.instruments.cpu_watts import estimate_energy
 from worthit.bench.instruments.meter import EnergyWindow
 from worthit.bench.saved.record import Figure, measured, unavailable
-from worthit.datasets import prepare
-from worthit.datasets.splits.protocol import Protocol
 from worthit.models.lsa import LSA
 
 pytestmark = pytest.mark.usefixtures("bare_machine")
@@ -193,11 +191,6 @@ def test_a_window_is_long_enough_for_the_steps_of_its_counter(
 ) -> None:
     window = dataclasses.replace(idle(measured(9.0, "J", instrument), 1.0), seconds=seconds)
     assert (window.long_enough().joules["CPU"].value is not None) == is_known
-
-
-@pytest.fixture
-def split() -> str:
-    return prepare.prepare("synthetic:600", Protocol()).key
 
 
 def trained(cell: Cell) -> Any:

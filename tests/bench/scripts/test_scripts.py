@@ -1,5 +1,6 @@
 """bench/scripts, repeat and scale: what they print and what they refuse."""
 
+import functools
 import itertools
 import statistics
 import subprocess
@@ -85,7 +86,11 @@ def test_the_data_protocol_is_timed_cold_and_from_the_cache() -> None:
         assert step in done.stdout
 
 
-def test_scoring_is_timed_at_growing_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+def test_scoring_is_timed_at_growing_numbers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The second time a process would only find the model in the cache.
+    monkeypatch.setattr(scale, "trained", functools.cache(scale.trained))
     small = ["--dataset", "synthetic:600", "--train-size", "100", "--sample", "50"]
     assert scale.main([*small, "--rows", "100,1500", "--extrapolate", "tfidf"]) == 0
     out = capsys.readouterr().out

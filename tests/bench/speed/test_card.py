@@ -108,9 +108,22 @@ def test_a_part_that_takes_too_long_fails_and_the_others_run(
     assert printed.count("failed: start took longer than its limit of 0 s; give a higher --l") == 2
 
 
+class Here:
+    """Does a part in this process, since another one imports torch first."""
+
+    def __init__(self, given: dict[str, Any], *_: Any) -> None:
+        self._part = card_parts.CardPart(**given)
+
+    def start(self, *_: Any) -> list[CardRow]:
+        return self._part.setup()
+
+    def close(self) -> None: ...
+
+
 def test_a_device_that_is_not_there_is_a_reason(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(card.engine, "Worker", Here)
     assert card.main(["--parts", "rates", "--output", str(tmp_path)]) == 1
     assert "failed: device cuda is not available" in capsys.readouterr().out
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.in_process_worker import InProcessWorker
 from worthit.bench.speed import __main__ as command
-from worthit.bench.speed import comparison, record
+from worthit.bench.speed import comparison, record, workload
 from worthit.bench.speed.entry import EntryWork
 from worthit.bench.speed.implementations import Task
 from worthit.bench.speed.record import EntryResult
@@ -122,6 +122,7 @@ def test_entries_run_in_processes_of_their_own_and_the_run_is_saved(
         return WorkerOf(in_process[module](task))
 
     monkeypatch.setattr(comparison, "_start_worker", start_few)
+    monkeypatch.setitem(workload.SIDE, "cpu", 64)  # else the meter in this process takes seconds
     (tmp_path / "reports" / "runs").mkdir(parents=True)
     plan = dataclasses.replace(comparison.COMPARISONS["bert-score"], weights_comments=32)
     plan = dataclasses.replace(plan, entries={"worthit": "worthit"})

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.tiny_networks import make_causal_lm, make_encoder
+from tests.tiny_networks import make_encoder
 from worthit.models.bert import Bert
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.llama_qlora import LlamaQLoRA
@@ -122,18 +122,15 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def made(kind: str, tiny_llama: Path, tiny_bert: Path, tmp_path: Path) -> Any:
+def made(kind: str, telling_llama: Path, telling_bert: Path) -> Any:
     """Makes an unfitted model that uses a recorder."""
-    folder = tmp_path / "weights"
-    if kind == "llama":
-        make_causal_lm(tiny_llama, folder, "llama", initializer_range=0.2)
-    else:
-        make_encoder(tiny_bert, folder, "bert", initializer_range=0.2)
+    folder = telling_llama if kind == "llama" else telling_bert
 
     def make(recorder: graphs.Recorder, **changed: Any) -> Any:
         settings = {"checkpoint": str(folder), "precision": "bf16", "learning_rate": 2e-3}
         kinds = {"llama": LlamaSettings, "bert": BertSettings}
-        model = KINDS[kind](kinds[kind](**settings | {"batch_size": 8} | changed))  # type: ignore[arg-type]
+        few = {"batch_size": 8, "epochs": 2}  # by default twelve
+        model = KINDS[kind](kinds[kind](**settings | few | changed))  # type: ignore[arg-type]
         model._recorder = recorder
         return model
 
@@ -292,7 +289,7 @@ def test_qlora_keeps_four_bits_until_it_is_loaded_for_scoring(
                     seen.add(module.weight.dtype)
             return super().record(work, example)
 
-    model = PaddedQLoRA(LlamaSettings(checkpoint=str(tiny_llama), learning_rate=1e-2))
+    model = PaddedQLoRA(LlamaSettings(checkpoint=str(tiny_llama), learning_rate=1e-2, epochs=2))
     model._recorder = Spy()
     model.fit(TEXTS, LABELS)
     model.save(tmp_path)

@@ -190,6 +190,7 @@ def test_options_are_saved_as_written_and_only_if_given() -> None:
     }
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_saved_run_is_rendered_with_other_options_and_stays_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     run_file.save(run(machine_price="1", volume="10"), file)

@@ -143,6 +143,7 @@ def saved(root: Path, made: Run) -> list[str]:
     return ["report", "made", "--root", str(root)]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_command_prints_comments_and_writes_none_into_the_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

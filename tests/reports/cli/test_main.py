@@ -117,6 +117,7 @@ def test_report_renders_a_run_again(project: Path, capsys: pytest.CaptureFixture
     assert "lsa" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_report_with_options_leaves_the_runs_own_report(
     project: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

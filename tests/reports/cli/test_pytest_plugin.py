@@ -96,3 +96,27 @@ def test_all_measurements_are_known_before_last_failed_removes_some(
     next(last)
     with pytest.raises(StopIteration):
         last.send(SimpleNamespace(result=None))  # a file that cannot be imported
+
+
+@pytest.mark.parametrize("last_ended", [True, False])
+def test_after_x_a_run_is_complete_if_its_last_test_has_ended(
+    monkeypatch: pytest.MonkeyPatch, last_ended: bool
+) -> None:
+    interrupted: list[bool] = []
+
+    def finish(**given: bool) -> list[Any]:
+        interrupted.append(given["interrupted"])
+        return []
+
+    plugin: Any = object.__new__(pytest_plugin.BenchmarkPlugin)
+    plugin.session = SimpleNamespace(finish=finish)
+    monkeypatch.setattr(pytest_plugin, "_cell_tests", list)
+    items = [SimpleNamespace(stash={pytest_plugin._ENDED: True}), SimpleNamespace(stash={})]
+    protocol = plugin.pytest_runtest_protocol(items[1])
+    next(protocol)
+    if last_ended:
+        with pytest.raises(StopIteration):
+            protocol.send(True)
+    stopped = "stopping after 1 failures"
+    plugin.pytest_sessionfinish(SimpleNamespace(items=items, shouldfail=stopped, exitstatus=1))
+    assert interrupted == [not last_ended]

@@ -17,14 +17,15 @@ from worthit.datasets.errors import CheckpointError, OptionError, RunError
 from worthit.models import registry
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.weights import checkpoints
+from worthit.reports.cli import main
 
 
 def command(model: Path, *arguments: str) -> list[str]:
-    main = (
+    start = (
         "import sys; from worthit.reports.cli import main as cli; code = cli.main(sys.argv[1:])\n"
     )
     report = "print(*sorted(sys.modules), file=sys.stderr); sys.exit(code)"
-    return [sys.executable, "-P", "-c", main + report, "score", "--model", str(model), *arguments]
+    return [sys.executable, "-P", "-c", start + report, "score", "--model", str(model), *arguments]
 
 
 def test_the_output_of_a_killed_process_is_resumed(lsa_model: Path, tmp_path: Path) -> None:
@@ -46,8 +47,8 @@ def test_the_output_of_a_killed_process_is_resumed(lsa_model: Path, tmp_path: Pa
         process.kill()
     source.write_bytes(chunk * (chunks + 1))
     for output in (whole, target):
-        arguments = (str(source), "--output", str(output), "--resume")
-        subprocess.run(command(lsa_model, *arguments), check=True, capture_output=True)
+        arguments = ["score", "--model", str(lsa_model), str(source), "--output", str(output)]
+        assert main.main([*arguments, "--resume"]) == 0
     assert target.read_bytes() == whole.read_bytes()
     assert target.read_text().count("\n") == 1 + 1024 * (chunks + 1)
 

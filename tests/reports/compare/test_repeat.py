@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import small_runs
+from tests.command_line import prepare_comments
 from worthit.bench.saved import record, trained_models
 from worthit.bench.saved.record import measured
 from worthit.datasets.errors import RunError
@@ -21,10 +22,11 @@ from worthit.reports.compare import repeat
 def repeated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A project with two identical runs and their cache, and the output of `repeat`."""
     root, printed = tmp_path_factory.mktemp("repeated"), io.StringIO()
-    options = ["--models", "lsa,tfidf", "--seeds", "1", "--attempts", "1"]
+    options = ["--models", "majority,lsa", "--seeds", "1", "--attempts", "1"]
     options += ["--dataset", "synthetic:600", "-k", "train or accuracy"]
     with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(printed):
         patched.setenv("WORTHIT_CACHE", str(root / "cache"))
+        prepare_comments("--dataset", "synthetic:600")
         assert repeat.main(["--runs-folder", str(root / "reports" / "runs"), *options]) == 0
     return root, printed.getvalue()
 
@@ -37,7 +39,7 @@ def test_repeating_a_benchmark_saves_both_runs_with_the_same_predictions(
     table = printed.splitlines()
     # Lines with d, if the machine was busy, name the disturbed measurements.
     rows = [row for row in table[2:] if not row.startswith("d, in the ")]
-    assert [row.split()[0] for row in rows] == ["lsa-cpu", "tfidf-cpu"]
+    assert [row.split()[0] for row in rows] == ["majority-cpu", "lsa-cpu"]
     assert all(row.endswith("same") for row in rows)
 
 
@@ -51,33 +53,33 @@ def test_models_of_runs_are_found_and_exported(
     monkeypatch.setenv("WORTHIT_CACHE", str(project / "cache"))
     runs = project / "reports" / "runs"
     first, latest = sorted(file.stem for file in runs.glob("*-quick.json"))
-    assert trained_models.find("tfidf", runs).title == f"tfidf-cpu of {latest}"
-    by_run = trained_models.find(f"{first}:lsa", runs)
-    assert by_run.title == f"lsa-cpu of {first}"
-    assert by_run.folder == trained_models.find(f"{first}:lsa-cpu", runs).folder
+    assert trained_models.find("lsa", runs).title == f"lsa-cpu of {latest}"
+    by_run = trained_models.find(f"{first}:majority", runs)
+    assert by_run.title == f"majority-cpu of {first}"
+    assert by_run.folder == trained_models.find(f"{first}:majority-cpu", runs).folder
     for given, message in [
         ("bert", "no complete run in"),
         ("gpt", "there is no model or folder 'gpt'"),
-        (f"{first}:bert", "has no cell 'bert'; it has: lsa-cpu, tfidf-cpu"),
-        ("never:lsa", "there is no readable run"),
+        (f"{first}:bert", "has no cell 'bert'; it has: majority-cpu, lsa-cpu"),
+        ("never:majority", "there is no readable run"),
     ]:
         with pytest.raises(RunError, match=message):
             trained_models.find(given, runs)
 
-    export = ["export", "tfidf", str(tmp_path / "mine"), "--root", str(project)]
+    export = ["export", "lsa", str(tmp_path / "mine"), "--root", str(project)]
     assert cli.main(export) == 0
-    assert f"tfidf-cpu of {latest} is in" in capsys.readouterr().out
+    assert f"lsa-cpu of {latest} is in" in capsys.readouterr().out
     assert cli.main(export) == 2
     assert "exists already" in capsys.readouterr().err
-    original = trained_models.find("tfidf", runs).folder
+    original = trained_models.find("lsa", runs).folder
     texts = ["you idiot", "thanks"]
     scores = registry.load(original).predict_proba(texts).tolist()
     for file in original.iterdir():
         file.unlink()
     original.rmdir()
     assert registry.load(tmp_path / "mine").predict_proba(texts).tolist() == scores
-    with pytest.raises(RunError, match=f"does not hold tfidf of {first}"):
-        trained_models.find(f"{first}:tfidf", runs)
+    with pytest.raises(RunError, match=f"does not hold lsa of {first}"):
+        trained_models.find(f"{first}:lsa", runs)
 
 
 _GOOD = small_runs.cell()

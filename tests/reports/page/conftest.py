@@ -30,9 +30,12 @@ _RESET = """() => {
 }"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium of the system, driven by playwright."""
+    """Chromium of the system, driven by playwright.
+
+    It ends with the module, since later tests count the processes and the memory of theirs.
+    """
     programs = ("chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, programs)), None)
     if found is None:
@@ -83,7 +86,7 @@ class Opened:
 Open = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def open_once(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Opened]:
     """`open_once(make_runs, single)` opens the page of these runs, the first time it is asked for."""
 
