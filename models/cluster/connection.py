@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import signal
 import socket
 import threading
 import time
@@ -230,7 +231,7 @@ def _connect(address: str) -> None:
     import ray
 
     try:
-        with _without_stderr():
+        with _without_stderr(), _same_sigterm():
             ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
     except Exception as error:  # Ray raises errors of many kinds
         reason = one_line(error, 200)
@@ -253,6 +254,17 @@ def _without_stderr() -> Iterator[None]:
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
+
+
+@contextlib.contextmanager
+def _same_sigterm() -> Iterator[None]:
+    """Keep the handler of SIGTERM; that of Ray ends this process without a word."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _host(node: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
-"""models/cluster/connection.py: the loss of the head node, without a cluster."""
+"""models/cluster/connection.py: SIGTERM, and the loss of the head node; without a cluster."""
 
+import signal
 import socket
 import threading
 
@@ -44,3 +45,17 @@ def test_the_loss_of_the_head_node_is_told_while_the_main_thread_waits(
         assert not told.wait(0.05)
         listener.close()
         assert told.wait(10)
+
+
+def test_connecting_keeps_the_handler_of_sigterm(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="pip install 'worthit[cluster]'")
+
+    def init(*_: object, **__: object) -> None:  # as Ray does
+        signal.signal(signal.SIGTERM, lambda *_: None)
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray._private.worker, "print_to_stdstream", None)
+    monkeypatch.setattr(connection, "_SETTINGS", {})
+    before = signal.getsignal(signal.SIGTERM)
+    connection._connect("auto")
+    assert signal.getsignal(signal.SIGTERM) is before
