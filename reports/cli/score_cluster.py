@@ -23,8 +23,8 @@ from worthit.models.scoring import chunks as scoring
 from worthit.models.scoring import parts
 from worthit.models.scoring.parts import InputFile, Manifest, PartFolder
 from worthit.reports.analysis.decisions import Choice
-from worthit.reports.cli import saved_choice, score_settings
-from worthit.reports.cli.score_settings import INTERRUPTED, Count, progress_bar, say, with_hint
+from worthit.reports.cli import interrupts, saved_choice, score_settings
+from worthit.reports.cli.score_settings import Count, progress_bar, say, with_hint
 
 # Seconds to minutes of a worker: what is lost if it dies, and the least that two can share.
 _USUAL_PART_ROWS = {"classical": 32_768, "encoder": 4_096}
@@ -88,7 +88,7 @@ def score(parsed: argparse.Namespace, trained: TrainedModel, choice: Choice | No
             output.finish()
     except KeyboardInterrupt:
         say(with_hint("stopped", output.suspend() if output else ""))
-        return INTERRUPTED
+        return interrupts.INTERRUPTED
     except WorthitError as error:
         hint = output.suspend() if output else ""
         say(with_hint(str(error), "" if isinstance(error, OutputError) else hint))

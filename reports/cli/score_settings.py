@@ -19,8 +19,6 @@ from worthit.models.cluster.model_files import identity
 from worthit.reports.analysis.decisions import Choice
 from worthit.reports.cli import saved_choice
 
-INTERRUPTED = 130  # the exit code of shells after Ctrl-C
-
 
 @dataclass
 class Count:
