@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +75,18 @@ def score(parsed: argparse.Namespace, trained: TrainedModel, choice: Choice | No
     output: PartFolder | None = None
     count = Count()
     try:
-        with _no_stdout(), connection.connected(parsed.cluster) as nodes:
+        with (
+            _no_stdout(),
+            connection.connected(parsed.cluster) as nodes,
+            connection.head_watched(lambda: _end_without_head(output)),
+        ):
             workers = _workers(parsed, trained.card.model, nodes)
             found = _input(task, known, nodes, workers)
             manifest = Manifest(task.begun_with, found.files)
             output = PartFolder(parsed.output, manifest)
             if output.done:
                 say(f"{output.rows_done:,} rows are scored already")
-            with connection.head_watched(partial(_end_without_head, output)):
-                how = _score(parsed, task, found, workers, output, count)
+            how = _score(parsed, task, found, workers, output, count)
             output.finish()
     except KeyboardInterrupt:
         say(with_hint("stopped", output.suspend() if output else ""))
@@ -98,9 +100,9 @@ def score(parsed: argparse.Namespace, trained: TrainedModel, choice: Choice | No
     return 0
 
 
-def _end_without_head(output: PartFolder) -> None:
+def _end_without_head(output: PartFolder | None) -> None:
     """End this process, whose main thread waits for Ray; the parts in the folder are whole."""
-    say(with_hint(connection.NO_HEAD, output.suspend()))
+    say(with_hint(connection.NO_HEAD, output.suspend() if output else ""))
     os._exit(2)
 
 
