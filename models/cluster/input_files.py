@@ -134,11 +134,12 @@ def counted(
         at_once: how many files to count at the same time.
 
     Raises:
-        DataError: a row is malformed.
+        DataError: a row is malformed, or a known file has changed.
     """
     files, notes, to_count = [described(path) for path in paths], [], []
     for place, (path, file) in enumerate(zip(paths, files, strict=True)):
-        if place < len(known) and file.state == known[place].state:
+        if place < len(known):
+            require_unchanged(path, known[place])
             files[place] = known[place]
             continue
         with open_comments(path, how) as comments:

@@ -110,6 +110,15 @@ def test_counting_the_rows_of_a_file_reports_a_malformed_one(tmp_path: Path) -> 
     assert "line 41" in counted.error
 
 
+def test_a_file_that_changes_while_its_output_is_continued_is_refused(tmp_path: Path) -> None:
+    file = scored_comments.written("csv", tmp_path, scored_comments.made_comments())
+    known = (input_files.described(file),)
+    assert input_files.counted([file], HOW, known, {}, 1) == (known, ())
+    file.write_text("text,id\nother,1\n")
+    with pytest.raises(DataError, match=r"in\.csv has changed, or"):
+        input_files.counted([file], HOW, known, {}, 1)
+
+
 def node(cpus: float, gpus: float = 0) -> Node:
     return Node("id", "name", cpus, gpus, {})
 
