@@ -15,7 +15,7 @@ from worthit.datasets.errors import ClusterError, DataError, WorthitError, liste
 from worthit.datasets.formats.files import Input, readable
 from worthit.datasets.formats.reading import Reading
 from worthit.datasets.formats.stream import open_table
-from worthit.datasets.tables.comments import CommentReader
+from worthit.datasets.tables.comments import CommentChunk, CommentReader
 from worthit.models.cluster.connection import Node
 from worthit.models.scoring import encoding
 from worthit.models.scoring.parts import InputFile
@@ -105,15 +105,25 @@ def open_comments(path: Path, how: HowToRead) -> Iterator[CommentReader]:
         yield comments
 
 
-def first_rows(path: Path, how: HowToRead, chunk_rows: int) -> FirstRows:
-    """Columns and types by the first file; types by its first chunk, as on one machine."""
-    with open_comments(path, how) as comments:
-        chunk = next(comments.chunks(chunk_rows), None)
-        types = [
-            (name, encoding.column_type(name, chunk.extras[name]) if chunk else pa.string())
-            for name in comments.extras
-        ]
-        return FirstRows(comments.text_column, pa.schema(types), comments.notes)
+def first_rows(paths: Sequence[Path], how: HowToRead, chunk_rows: int) -> FirstRows:
+    """Columns by the first file, their types by the first chunk of any, as on one machine."""
+    with open_comments(paths[0], how) as comments:
+        text_column, extras, notes = comments.text_column, comments.extras, comments.notes
+    chunk = _first_chunk(paths, replace(how, text_column=text_column, extras=extras), chunk_rows)
+    types = [
+        (name, encoding.column_type(name, chunk.extras[name]) if chunk else pa.string())
+        for name in extras
+    ]
+    return FirstRows(text_column, pa.schema(types), notes)
+
+
+def _first_chunk(paths: Sequence[Path], how: HowToRead, chunk_rows: int) -> CommentChunk | None:
+    """None if no file has rows."""
+    for path in paths:
+        with open_comments(path, how) as comments:
+            if (chunk := next(comments.chunks(chunk_rows), None)) is not None:
+                return chunk
+    return None
 
 
 def counted(

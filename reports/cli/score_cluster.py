@@ -150,7 +150,7 @@ def _task(parsed: argparse.Namespace, trained: TrainedModel, choice: Choice | No
         saved_choice.text_column(trained),
     )
     paths = input_files.listed_files(parsed.input)
-    first = input_files.first_rows(paths[0], how, chunk_rows)
+    first = input_files.first_rows(paths, how, chunk_rows)
     extras = tuple(first.extras.names)
     empty = score_settings.empty_table(parsed, trained, extras)
     begun_with = score_settings.begun_with(parsed, trained, choice, first.text_column, extras)

@@ -119,6 +119,18 @@ def test_a_file_that_changes_while_its_output_is_continued_is_refused(tmp_path: 
         input_files.counted([file], HOW, known, {}, 1)
 
 
+def test_types_are_those_of_the_first_rows_though_the_first_file_has_none(tmp_path: Path) -> None:
+    for name, rows in (("0", 0), ("1", 3)):
+        numbers = pa.array(range(rows), pa.int64())
+        table = pa.table({"text": pa.array(["a"] * rows, pa.string()), "id": numbers})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    paths = input_files.listed_files(str(tmp_path))
+    first = input_files.first_rows(paths, replace(HOW, extras=None), 8)
+    assert first.extras == pa.schema([("id", pa.int64())])
+    first = input_files.first_rows(paths[:1], replace(HOW, extras=None), 8)
+    assert first.extras == pa.schema([("id", pa.string())])
+
+
 def node(cpus: float, gpus: float = 0) -> Node:
     return Node("id", "name", cpus, gpus, {})
 
