@@ -51,14 +51,15 @@ def empty_table(
     """
     from worthit.models.scoring import chunks as scoring
 
-    types = scoring.score_types(trained.card.classes, multilabel=trained.card.multilabel)
-    names = ("row", *extras, *types)
-    if clash := {*extras} & {"row", *types}:
+    scores = scoring.score_types(trained.card.classes, multilabel=trained.card.multilabel)
+    names = ("row", *extras, *scores)
+    if clash := {*extras} & {"row", *scores}:
         raise OptionError(
             f"{min(clash)} is a column of the output; omit that of the input from --keep"
         )
     if len(set(names)) < len(names):
         raise OptionError(f"--keep {parsed.keep} names a column twice; name it once")
+    types = {"row": pa.int64(), **scores}
     return {name: pa.array([], types.get(name, pa.string())) for name in names}
 
 

@@ -1,5 +1,6 @@
 """`worthit score --cluster`: the same rows and scores as on one machine, whatever dies meanwhile."""
 
+import argparse
 import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -12,9 +13,10 @@ import pytest
 
 from tests import scored_comments, scoring_cluster
 from tests.scoring_cluster import SMALL, VirtualCluster
+from worthit.bench.saved import trained_models
 from worthit.models.cluster import connection, input_files
 from worthit.models.scoring import parts
-from worthit.reports.cli import main, score_cluster
+from worthit.reports.cli import main, score_cluster, score_settings
 
 Score = Callable[..., tuple[int, str]]
 ODD = ("--encoding", "cp1252", "--keep", "id,note")
@@ -181,6 +183,13 @@ def test_what_does_not_go_with_a_cluster_is_refused_in_one_line(
     assert message in said
     assert said.count("\n") == 1
     assert not (tmp_path / "o").exists()
+
+
+def test_an_output_without_rows_has_the_types_of_one_with_rows(model: Path, tmp_path: Path) -> None:
+    trained = trained_models.find(str(model), tmp_path)
+    empty = score_settings.empty_table(argparse.Namespace(keep="id"), trained, ("id",))
+    types = [("row", pa.int64()), ("id", pa.string()), ("score", pa.float64())]
+    assert pa.table(empty).schema == pa.schema([*types, ("predicted", pa.string())])
 
 
 def test_the_head_node_is_watched_while_rows_are_counted(
