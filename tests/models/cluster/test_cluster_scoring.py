@@ -100,6 +100,14 @@ def test_a_file_that_has_changed_meanwhile_is_not_read(tmp_path: Path) -> None:
     assert "in.csv has changed, or" in row["error"]
 
 
+def test_a_column_of_several_types_is_refused_with_what_helps_on_a_cluster(tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"text": "a", "id": "1"}\n{"text": "b", "id": 2}\n')
+    (row,) = read(file)
+    assert "the column id holds values of several types" in row["error"]
+    assert "omit it from --keep or, without --cluster, give" in row["error"]
+
+
 def test_counting_the_rows_of_a_file_reports_a_malformed_one(tmp_path: Path) -> None:
     file = tmp_path / "in.jsonl"
     file.write_text('{"text": "a", "id": "1"}\n' * 40)
