@@ -196,8 +196,9 @@ def _make_probe() -> Any:
         spec = importlib.util.find_spec("worthit")
         code = hashlib.sha256()
         for root in (spec and spec.submodule_search_locations) or ():
-            for part in ("datasets", "models", "bench"):
-                for file in sorted(Path(root, part).rglob("*.py")):
+            for part in ("datasets", "models", "bench", "reports"):  # which has the thresholds
+                # Some editors lock a file with a dangling link beside it.
+                for file in sorted(filter(Path.is_file, Path(root, part).rglob("*.py"))):
                     code.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
         found["worthit"] += f" (code {code.hexdigest()[:8]})"
         return found

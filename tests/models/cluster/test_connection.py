@@ -1,8 +1,11 @@
-"""models/cluster/connection.py: SIGTERM, and the loss of the head node; without a cluster."""
+"""models/cluster/connection.py: versions, SIGTERM, and the loss of the head node; without a cluster."""
 
+import importlib.util
 import signal
 import socket
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -59,3 +62,17 @@ def test_connecting_keeps_the_handler_of_sigterm(monkeypatch: pytest.MonkeyPatch
     before = signal.getsignal(signal.SIGTERM)
     connection._connect("auto")
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_nodes_with_other_code_of_any_folder_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: package)
+    seen = set()
+    for folder in ("datasets", "models", "bench", "reports"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "code.py").write_text("")
+        (tmp_path / folder / ".#code.py").symlink_to("nobody@nowhere")
+        seen.add(connection._make_probe()()["worthit"])
+    assert len(seen) == 4
