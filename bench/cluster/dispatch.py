@@ -39,6 +39,11 @@ class Try:
     node_id: str = ""  # empty: it waits for a node
     begun: Begun | None = None
 
+    @property
+    def tried_on(self) -> str:
+        """The id of its node, also of one that never reported; empty: it may be any of several."""
+        return self.node_id or (self.allowed[0] if len(self.allowed) == 1 else "")
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -157,14 +162,14 @@ class Dispatch:
         """Living nodes of the cell's kind where it has not failed; none after its last try."""
         if len(one.failed_on) + 1 >= _TRIES:
             return []
+        untried = self._alive() - {*one.failed_on, one.tried_on}
         nodes = [node.node_id for node in self._kinds[one.key.label].nodes]
-        tried = {*one.failed_on, one.node_id}
-        return [node_id for node_id in nodes if node_id in self._alive() - tried]
+        return [node_id for node_id in nodes if node_id in untried]
 
     def _fail(self, one: Try, reason: str) -> None:
         """Try once elsewhere, or end the cell with the reason."""
         others = self._others(one)
-        failed_on = {**one.failed_on, one.node_id: reason}
+        failed_on = {**one.failed_on, one.tried_on: reason}
         if others:
             self._tries.remove(one)
             self._begin(one.key, one.order, others, failed_on)

@@ -59,6 +59,21 @@ def test_a_cell_that_ray_ends_for_memory_is_tried_on_another_node_and_then_is_a_
     assert given.is_idle
 
 
+def test_a_cell_that_is_lost_before_its_first_report_is_not_tried_on_the_same_node(
+    given: Dispatch,
+) -> None:
+    cell = Cell("bert", "cpu", 0, "split")
+    given.submit(CellKey("", "bert", "cpu", 0), cell, (), 1.0, home="two-id")
+    given._advance(given._tries[0])
+    assert given._tries.pop().allowed == ("one-id", "three-id")
+
+    given._kinds = {"": Kind("", NODES[:1], {}, ("cpu",))}
+    given.submit(CellKey("", "bert", "cpu", 0), cell, (), 1.0)
+    given._advance(given._tries[0])
+    (failure,) = given.next_outcome()[1].done.record.failures
+    assert failure == "training: one ran out of memory, and Ray ended the cell"
+
+
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
