@@ -38,7 +38,6 @@ class Begun:
     """The first report: the cell has its node."""
 
     node_id: str
-    noise: Figure
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ class Done:
     seconds: Mapping[str, float]  # of each step, timed in the cell's process
     lines: str  # of progress
     log: bytes
+    noise: Figure | None = None  # of the node; None: it was lost, or is this machine
 
 
 def measure(order: Order, splits: Mapping[str, Any]) -> Iterator[Begun | Done | Files]:
@@ -59,9 +59,10 @@ def measure(order: Order, splits: Mapping[str, Any]) -> Iterator[Begun | Done | 
     """
     import ray
 
-    yield Begun(ray.get_runtime_context().get_node_id(), _noise())
+    yield Begun(ray.get_runtime_context().get_node_id())  # at once: a loss belongs to this node
+    noise = _noise()
     done = run_cell(order, splits)
-    yield done
+    yield replace(done, noise=noise)
     if done.record.training is not None:
         yield files(cache_folder("artifacts", done.record.training.artifact))
 

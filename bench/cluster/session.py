@@ -193,8 +193,8 @@ class ClusterSession:
             self._progress.line(line)
         for failure in done.record.failures if not done.lines else ():
             self._progress.line(f"  failed: {failure}")
-        if outcome.begun is not None:
-            one.keep_noise(outcome.begun.noise)
+        if done.noise is not None:
+            one.keep_noise(done.noise)
         one.keep(done.record)
         _write_log(one.log(name), done.log)
         self._fetch_model(outcome)

@@ -1,14 +1,17 @@
 """bench/cluster/dispatch.py: where a cell goes whose process, node or memory is lost; without a cluster."""
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from worthit.bench.cell import Cell
-from worthit.bench.cluster import dispatch
+from worthit.bench.cluster import dispatch, on_node
 from worthit.bench.cluster.dispatch import CellKey, Dispatch, Try
 from worthit.bench.cluster.kinds import Kind
-from worthit.bench.cluster.on_node import Order
+from worthit.bench.cluster.on_node import Begun, Done, Order
+from worthit.bench.saved.record import CellRecord, Figure, measured
 from worthit.models.cluster.connection import Node
 
 exceptions = pytest.importorskip("ray.exceptions", reason="pip install 'worthit[cluster]'")
@@ -87,3 +90,23 @@ def test_each_loss_has_a_reason_in_plain_words(kind: str, reason: str) -> None:
     error_class = getattr(exceptions, kind)
     error = error_class.__new__(error_class)  # their constructors differ
     assert dispatch._reason(error) == reason
+
+
+def test_a_node_is_known_before_its_noise_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    seen: list[Figure] = []
+
+    def measure_noise() -> Figure:
+        seen.append(measured(2.0, "%", "a test"))
+        return seen[0]
+
+    context = SimpleNamespace(get_node_id=lambda: "one-id")
+    done = Done(CellRecord("bert", "cpu", 0), {}, "", b"")
+    monkeypatch.setattr(ray, "get_runtime_context", lambda: context)
+    monkeypatch.setattr(on_node, "_noise", measure_noise)
+    monkeypatch.setattr(on_node, "run_cell", lambda *_: done)
+    reports = on_node.measure(Order(Cell("bert", "cpu", 0, "split"), (), 1.0), {})
+    assert next(reports) == Begun("one-id")
+    assert not seen
+    assert list(reports) == [replace(done, noise=measured(2.0, "%", "a test"))]
