@@ -166,7 +166,8 @@ class ClusterSession:
                 continue
             self._waiting.remove(key)
             if self._sessions[key.label].why_no_seed(key.model, key.device, key.seed):
-                continue
+                self._submit()  # others may have waited for it
+                return
             one = self._sessions[key.label]
             cell = one.cell(key.model, key.device, key.seed)
             trained = self._outcomes.get(base)
