@@ -125,6 +125,11 @@ def head_watched(on_loss: Callable[[], object]) -> Iterator[None]:
 
 def working_nodes() -> tuple[Node, ...]:
     """The living nodes that take tasks, by name."""
+    return tuple(node for node in living_nodes() if node.cpus)
+
+
+def living_nodes() -> tuple[Node, ...]:
+    """All living nodes, also those without CPUs, by name."""
     import ray
 
     alive = [node for node in ray.nodes() if node["Alive"]]
@@ -139,7 +144,7 @@ def working_nodes() -> tuple[Node, ...]:
         )
         for node in alive
     )
-    return tuple(sorted((node for node in nodes if node.cpus), key=lambda node: node.name))
+    return tuple(sorted(nodes, key=lambda node: node.name))
 
 
 def require_same_versions(nodes: Sequence[Node]) -> None:

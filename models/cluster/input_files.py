@@ -16,6 +16,7 @@ from worthit.datasets.formats.files import Input, readable
 from worthit.datasets.formats.reading import Reading
 from worthit.datasets.formats.stream import open_table
 from worthit.datasets.tables.comments import CommentChunk, CommentReader
+from worthit.models.cluster import connection
 from worthit.models.cluster.connection import Node
 from worthit.models.scoring import encoding
 from worthit.models.scoring.parts import InputFile
@@ -209,6 +210,18 @@ def this_node() -> str:
     import ray
 
     return str(ray.get_runtime_context().get_node_id())
+
+
+def none_but(nodes: Sequence[Node]) -> dict[str, str]:
+    """The labels of these nodes and this one; empty if the cluster has no others.
+
+    Tasks that read need no CPU. Ray would also give them to nodes without CPUs, as a head node may be, which
+    were asked neither for the input nor for their versions.
+    """
+    asked = {*(node.node_id for node in nodes), this_node()}
+    if asked.issuperset(node.node_id for node in connection.living_nodes()):
+        return {}
+    return {"ray.io/node-id": f"in({','.join(sorted(asked))})"}  # without a space: Ray 2.60
 
 
 def nodes_without(

@@ -197,6 +197,7 @@ def _input(task: _Task, known: Sequence[InputFile], nodes: Sequence[Node], worke
         where = {"ray.io/node-id": input_files.this_node()}
         say(f"this node reads for all: {listed(blind, 3)} cannot see the input")
     readers = cluster_scoring.readers_for(nodes, workers, where)
+    where = where or input_files.none_but(nodes)
     files, notes = input_files.counted(task.paths, task.how, known, where, readers)
     for note in notes[:_NOTES_SAID]:
         say(note)

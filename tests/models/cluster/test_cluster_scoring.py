@@ -12,7 +12,7 @@ from tests import scored_comments
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import CellError, DataError, OptionError
 from worthit.datasets.formats.reading import AS_FOUND
-from worthit.models.cluster import input_files, model_files
+from worthit.models.cluster import connection, input_files, model_files
 from worthit.models.cluster.connection import Node
 from worthit.models.cluster.input_files import HowToRead
 from worthit.models.cluster.model_files import PackedModel
@@ -137,6 +137,16 @@ def test_types_are_those_of_the_first_rows_though_the_first_file_has_none(tmp_pa
     assert first.extras == pa.schema([("id", pa.int64())])
     first = input_files.first_rows(paths[:1], replace(HOW, extras=None), 8)
     assert first.extras == pa.schema([("id", pa.string())])
+
+
+def test_no_node_reads_that_was_not_asked_for_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = tuple(Node(name, name, 1.0, 0.0, {}) for name in ("b", "a"))
+    living = [*asked, Node("me", "me", 0.0, 0.0, {})]
+    monkeypatch.setattr(input_files, "this_node", lambda: "me")
+    monkeypatch.setattr(connection, "living_nodes", lambda: tuple(living))
+    assert input_files.none_but(asked) == {}
+    living.append(Node("head", "head", 0.0, 0.0, {}))
+    assert input_files.none_but(asked) == {"ray.io/node-id": "in(a,b,me)"}
 
 
 def node(cpus: float, gpus: float = 0) -> Node:
