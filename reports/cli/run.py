@@ -6,6 +6,7 @@ pytest, and no plugin but pytest-benchmark.
 """
 
 import argparse
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,21 +89,25 @@ def measure(given: BenchmarkOptions) -> int:
     from worthit.bench.cluster import session
 
     opened: Any = None
-    with terminal.stderr() as stream, interrupts.sigterm_as_ctrl_c() as sigterm:
+    with (
+        terminal.stderr() as stream,
+        interrupts.sigterm_as_ctrl_c() as sigterm,
+        contextlib.ExitStack() as cluster,  # left after the message, since that may take long
+    ):
         progress = Progress(stream)
         try:
-            with session.find_kinds(given) as kinds:
-                if not session.cells(given, kinds):
-                    raise OptionError(
-                        f"no model of {', '.join(given.models)} runs on {', '.join(given.devices)}; "
-                        "choose others with --models or --devices"
-                    )
-                opened = session.new_session(given, kinds, progress)
-                opened.open()
-                require_suitable(
-                    opened.classes, multilabel=opened.multilabel, given=given.report_options
+            kinds = cluster.enter_context(session.find_kinds(given))
+            if not session.cells(given, kinds):
+                raise OptionError(
+                    f"no model of {', '.join(given.models)} runs on {', '.join(given.devices)}; choose others "
+                    "with --models or --devices"
                 )
-                return 0 if given.dry_run else _start_pytest(given, progress, kinds, opened)
+            opened = session.new_session(given, kinds, progress)
+            opened.open()
+            require_suitable(
+                opened.classes, multilabel=opened.multilabel, given=given.report_options
+            )
+            return 0 if given.dry_run else _start_pytest(given, progress, kinds, opened)
         except KeyboardInterrupt:
             progress.line(f"worthit: {_kept(opened)}")
             return sigterm.exit_code
