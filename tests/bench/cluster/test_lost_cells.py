@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests import factories
 from worthit.bench.cell import Cell
 from worthit.bench.cluster import dispatch, on_node
 from worthit.bench.cluster.dispatch import CellKey, Dispatch, Try
@@ -75,6 +76,33 @@ def test_a_cell_that_is_lost_before_its_first_report_is_not_tried_on_the_same_no
     given._advance(given._tries[0])
     (failure,) = given.next_outcome()[1].done.record.failures
     assert failure == "training: one ran out of memory, and Ray ended the cell"
+
+
+def test_what_a_full_node_gave_is_kept_if_the_second_try_is_lost(
+    given: Dispatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "get", lambda report: report)
+    record = CellRecord(
+        "bert", "cpu", 0, training=factories.training(1.0), failures=("memory: out of memory",)
+    )
+    given.submit(CellKey("", "bert", "cpu", 0), Cell("bert", "cpu", 0, "split"), (), 1.0)
+    (one,) = given._tries
+    one.reports = iter([Begun("two-id"), Done(record, {"train": 1.0}, "", b"")])
+    for _ in range(2):
+        given._advance(one)
+    (again,) = given._tries
+    again.node_id = "one-id"
+    given._advance(again)
+    _, outcome = given.next_outcome()
+    assert outcome.done.record.training is record.training
+    assert outcome.done.record.failures == (
+        "memory: out of memory",
+        "memory: tried again: one ran out of memory, and Ray ended the cell",
+    )
+    assert (outcome.node, outcome.begun) == ("two", Begun("two-id"))
+    assert outcome.remarks == ("two: memory: out of memory",)
 
 
 @pytest.mark.parametrize(
