@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -237,7 +238,8 @@ def _connect(address: str) -> None:
     import ray
 
     try:
-        with _without_stderr(), _same_sigterm():
+        # Ray puts the current folder first into the nodes' sys.path: files there would shadow modules.
+        with _without_stderr(), _same_sigterm(), contextlib.chdir(sys.prefix):
             ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
     except Exception as error:  # Ray raises errors of many kinds
         reason = one_line(error, 200)

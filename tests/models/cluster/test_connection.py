@@ -50,18 +50,36 @@ def test_the_loss_of_the_head_node_is_told_while_the_main_thread_waits(
         assert told.wait(10)
 
 
-def test_connecting_keeps_the_handler_of_sigterm(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def init(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folder in which Ray connects; it replaces the handler of SIGTERM meanwhile."""
     ray = pytest.importorskip("ray", reason="pip install 'worthit[cluster]'")
+    folders: list[Path] = []
 
-    def init(*_: object, **__: object) -> None:  # as Ray does
+    def connect(*_: object, **__: object) -> None:
         signal.signal(signal.SIGTERM, lambda *_: None)
+        folders.append(Path.cwd())
 
-    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "init", connect)
     monkeypatch.setattr(ray._private.worker, "print_to_stdstream", None)
     monkeypatch.setattr(connection, "_SETTINGS", {})
+    return folders
+
+
+def test_connecting_keeps_the_handler_of_sigterm(init: list[Path]) -> None:
     before = signal.getsignal(signal.SIGTERM)
     connection._connect("auto")
     assert signal.getsignal(signal.SIGTERM) is before
+    assert init
+
+
+def test_nodes_do_not_import_from_the_current_folder(
+    init: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    connection._connect("auto")
+    assert init[0] != tmp_path
+    assert Path.cwd() == tmp_path
 
 
 def test_nodes_with_other_code_of_any_folder_differ(
