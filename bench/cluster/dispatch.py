@@ -5,7 +5,7 @@ whose node dies, or runs out of memory or disk, is handed over once more, to the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from worthit.bench.cell import Cell
@@ -38,6 +38,12 @@ class Try:
     failed_on: Mapping[str, str] = field(default_factory=dict)  # node id → why, of earlier tries
     node_id: str = ""  # empty: it waits for a node
     begun: Begun | None = None
+    earlier: "Outcome | None" = None  # of a full node, with a training
+
+    @property
+    def tried_on(self) -> str:
+        """The id of its node, also of one that never reported; empty: it may be any of several."""
+        return self.node_id or (self.allowed[0] if len(self.allowed) == 1 else "")
 
 
 @dataclass(frozen=True)
@@ -148,33 +154,58 @@ class Dispatch:
             one.node_id, one.begun = report.node_id, report
             return
         full = [text for text in report.record.failures if says_full(text)]
-        if full and self._others(one):
-            self._fail(one, f"{self._names[one.node_id]}: {full[0]}")
-            return
-        self._end(one, report, _model(one) if report.record.training is not None else None)
+        if full and (others := self._others(one)):
+            self._try_again(one, others, f"{self._names[one.node_id]}: {full[0]}", report)
+        elif report.record.training is None and one.earlier is not None:
+            self._end_without_record(one, "; ".join(report.record.failures))
+        else:
+            self._end(one, report, _model(one) if report.record.training is not None else None)
 
     def _others(self, one: Try) -> list[str]:
         """Living nodes of the cell's kind where it has not failed; none after its last try."""
         if len(one.failed_on) + 1 >= _TRIES:
             return []
+        untried = self._alive() - {*one.failed_on, one.tried_on}
         nodes = [node.node_id for node in self._kinds[one.key.label].nodes]
-        tried = {*one.failed_on, one.node_id}
-        return [node_id for node_id in nodes if node_id in self._alive() - tried]
+        return [node_id for node_id in nodes if node_id in untried]
 
     def _fail(self, one: Try, reason: str) -> None:
         """Try once elsewhere, or end the cell with the reason."""
-        others = self._others(one)
-        failed_on = {**one.failed_on, one.node_id: reason}
-        if others:
-            self._tries.remove(one)
-            self._begin(one.key, one.order, others, failed_on)
-            return
-        self._end_without_record(one, "; then ".join(failed_on.values()))
+        if others := self._others(one):
+            self._try_again(one, others, reason)
+        elif one.earlier is not None:
+            self._end_without_record(one, reason)
+        else:
+            self._end_without_record(one, "; then ".join([*one.failed_on.values(), reason]))
+
+    def _try_again(
+        self, one: Try, others: Sequence[str], reason: str, done: Done | None = None
+    ) -> None:
+        """Hand a cell to other nodes.
+
+        Args:
+            done: what it has given nevertheless.
+        """
+        self._tries.remove(one)
+        self._begin(one.key, one.order, others, {**one.failed_on, one.tried_on: reason})
+        if done is not None and done.record.training is not None:
+            self._tries[-1].earlier = Outcome(done, self._names[one.node_id], one.begun, (), None)
 
     def _end_without_record(self, one: Try, why: str) -> None:
-        cell = one.order.cell
-        lost = CellRecord(cell.model, cell.device, cell.seed, failures=(f"training: {why}",))
-        self._end(one, Done(lost, {}, "", b""), None)
+        """End a cell whose last try gave nothing: with what an earlier one gave, or as a failed row."""
+        if one.earlier is None:
+            cell = one.order.cell
+            lost = CellRecord(cell.model, cell.device, cell.seed, failures=(f"training: {why}",))
+            self._end(one, Done(lost, {}, "", b""), None)
+            return
+        done, remarks = one.earlier.done, tuple(one.failed_on.values())
+        part = done.record.failures[0].partition(":")[0]
+        record = replace(
+            done.record, failures=(*done.record.failures, f"{part}: tried again: {why}")
+        )
+        self._tries.remove(one)
+        outcome = replace(one.earlier, done=replace(done, record=record), remarks=remarks)
+        self._ended.append((one.key, outcome))
 
     def _end(self, one: Try, done: Done, model: Any) -> None:
         self._tries.remove(one)

@@ -9,6 +9,7 @@ from worthit.bench.instruments.machine import FINGERPRINT_KEYS
 from worthit.datasets.errors import ClusterError, listed
 from worthit.models.cluster.connection import Node
 
+_ANSWER_S = 120.0  # of a node that left meanwhile, Ray would wait for ever
 _LABEL = "label nodes of different kinds (ray start --labels KEY=VALUE), and give --on KEY=VALUE,…"
 
 
@@ -66,7 +67,7 @@ def _described(nodes: Mapping[str, Node]) -> dict[str, dict[str, Any]]:
     described = {}
     for node_id, task in tasks.items():
         try:
-            described[node_id] = ray.get(task)
+            described[node_id] = ray.get(task, timeout=_ANSWER_S)
         except ray.exceptions.RayError as error:
             last = str(error).strip().splitlines()[-1]
             raise ClusterError(f"{nodes[node_id].name} cannot be described ({last})") from None

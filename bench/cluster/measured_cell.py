@@ -55,7 +55,10 @@ class MeasuredCell:
     def _part(self, name: str, step: str) -> Any:
         part = getattr(self.record, name)
         if part is None:
-            raise CellError(self._failure(name) or "; ".join(self.record.failures))
+            if failed := self._failure(name) or "; ".join(self.record.failures):
+                raise CellError(failed)
+            # A device that is gone after the training skips a part, which no record says.
+            raise DeviceError(f"its node could not measure {name}")
         self.seconds = self._seconds.get(step, 0.0)
         return part
 

@@ -20,7 +20,7 @@ from worthit.datasets.splits import manifest
 _NOISE_S = 1.0
 _LOG_BYTES = 1_000_000  # of the end of a log
 
-#: the content of a folder without sub-folders: name → content
+#: the content of a folder: path within it → content
 Files = dict[str, bytes]
 
 
@@ -38,7 +38,6 @@ class Begun:
     """The first report: the cell has its node."""
 
     node_id: str
-    noise: Figure
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ class Done:
     seconds: Mapping[str, float]  # of each step, timed in the cell's process
     lines: str  # of progress
     log: bytes
+    noise: Figure | None = None  # of the node; None: it was lost, or is this machine
 
 
 def measure(order: Order, splits: Mapping[str, Any]) -> Iterator[Begun | Done | Files]:
@@ -59,16 +59,21 @@ def measure(order: Order, splits: Mapping[str, Any]) -> Iterator[Begun | Done | 
     """
     import ray
 
-    yield Begun(ray.get_runtime_context().get_node_id(), _noise())
+    yield Begun(ray.get_runtime_context().get_node_id())  # at once: a loss belongs to this node
+    noise = _noise()
     done = run_cell(order, splits)
-    yield done
+    yield replace(done, noise=noise)
     if done.record.training is not None:
         yield files(cache_folder("artifacts", done.record.training.artifact))
 
 
 def files(folder: Path) -> Files:
-    """The content of a folder, for another machine."""
-    return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()}
+    """The content of a folder, for another machine; a user's own model may save sub-folders."""
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
 
 
 def write_files(content: Files, folder: Path, *, replace: bool = False) -> None:
@@ -79,7 +84,9 @@ def write_files(content: Files, folder: Path, *, replace: bool = False) -> None:
     """
     with new_folder(folder, replace=replace) as scratch:
         for name, part in content.items():
-            (scratch / name).write_bytes(part)
+            file = scratch / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(part)
 
 
 @functools.cache

@@ -166,7 +166,8 @@ class ClusterSession:
                 continue
             self._waiting.remove(key)
             if self._sessions[key.label].why_no_seed(key.model, key.device, key.seed):
-                continue
+                self._submit()  # others may have waited for it
+                return
             one = self._sessions[key.label]
             cell = one.cell(key.model, key.device, key.seed)
             trained = self._outcomes.get(base)
@@ -193,8 +194,8 @@ class ClusterSession:
             self._progress.line(line)
         for failure in done.record.failures if not done.lines else ():
             self._progress.line(f"  failed: {failure}")
-        if outcome.begun is not None:
-            one.keep_noise(outcome.begun.noise)
+        if done.noise is not None:
+            one.keep_noise(done.noise)
         one.keep(done.record)
         _write_log(one.log(name), done.log)
         self._fetch_model(outcome)

@@ -7,7 +7,9 @@ import contextlib
 import importlib.util
 import logging
 import os
+import signal
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -124,6 +126,11 @@ def head_watched(on_loss: Callable[[], object]) -> Iterator[None]:
 
 def working_nodes() -> tuple[Node, ...]:
     """The living nodes that take tasks, by name."""
+    return tuple(node for node in living_nodes() if node.cpus)
+
+
+def living_nodes() -> tuple[Node, ...]:
+    """All living nodes, also those without CPUs, by name."""
     import ray
 
     alive = [node for node in ray.nodes() if node["Alive"]]
@@ -138,7 +145,7 @@ def working_nodes() -> tuple[Node, ...]:
         )
         for node in alive
     )
-    return tuple(sorted((node for node in nodes if node.cpus), key=lambda node: node.name))
+    return tuple(sorted(nodes, key=lambda node: node.name))
 
 
 def require_same_versions(nodes: Sequence[Node]) -> None:
@@ -195,8 +202,9 @@ def _make_probe() -> Any:
         spec = importlib.util.find_spec("worthit")
         code = hashlib.sha256()
         for root in (spec and spec.submodule_search_locations) or ():
-            for part in ("datasets", "models", "bench"):
-                for file in sorted(Path(root, part).rglob("*.py")):
+            for part in ("datasets", "models", "bench", "reports"):  # which has the thresholds
+                # Some editors lock a file with a dangling link beside it.
+                for file in sorted(filter(Path.is_file, Path(root, part).rglob("*.py"))):
                     code.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
         found["worthit"] += f" (code {code.hexdigest()[:8]})"
         return found
@@ -230,7 +238,8 @@ def _connect(address: str) -> None:
     import ray
 
     try:
-        with _without_stderr():
+        # Ray puts the current folder first into the nodes' sys.path: files there would shadow modules.
+        with _without_stderr(), _same_sigterm(), contextlib.chdir(sys.prefix):
             ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
     except Exception as error:  # Ray raises errors of many kinds
         reason = one_line(error, 200)
@@ -253,6 +262,17 @@ def _without_stderr() -> Iterator[None]:
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
+
+
+@contextlib.contextmanager
+def _same_sigterm() -> Iterator[None]:
+    """Keep the handler of SIGTERM; that of Ray ends this process without a word."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _host(node: dict[str, Any]) -> str:

@@ -15,7 +15,8 @@ from worthit.datasets.errors import ClusterError, DataError, WorthitError, liste
 from worthit.datasets.formats.files import Input, readable
 from worthit.datasets.formats.reading import Reading
 from worthit.datasets.formats.stream import open_table
-from worthit.datasets.tables.comments import CommentReader
+from worthit.datasets.tables.comments import CommentChunk, CommentReader
+from worthit.models.cluster import connection
 from worthit.models.cluster.connection import Node
 from worthit.models.scoring import encoding
 from worthit.models.scoring.parts import InputFile
@@ -105,15 +106,25 @@ def open_comments(path: Path, how: HowToRead) -> Iterator[CommentReader]:
         yield comments
 
 
-def first_rows(path: Path, how: HowToRead, chunk_rows: int) -> FirstRows:
-    """Columns and types by the first file; types by its first chunk, as on one machine."""
-    with open_comments(path, how) as comments:
-        chunk = next(comments.chunks(chunk_rows), None)
-        types = [
-            (name, encoding.column_type(name, chunk.extras[name]) if chunk else pa.string())
-            for name in comments.extras
-        ]
-        return FirstRows(comments.text_column, pa.schema(types), comments.notes)
+def first_rows(paths: Sequence[Path], how: HowToRead, chunk_rows: int) -> FirstRows:
+    """Columns by the first file, their types by the first chunk of any, as on one machine."""
+    with open_comments(paths[0], how) as comments:
+        text_column, extras, notes = comments.text_column, comments.extras, comments.notes
+    chunk = _first_chunk(paths, replace(how, text_column=text_column, extras=extras), chunk_rows)
+    types = [
+        (name, encoding.column_type(name, chunk.extras[name]) if chunk else pa.string())
+        for name in extras
+    ]
+    return FirstRows(text_column, pa.schema(types), notes)
+
+
+def _first_chunk(paths: Sequence[Path], how: HowToRead, chunk_rows: int) -> CommentChunk | None:
+    """None if no file has rows."""
+    for path in paths:
+        with open_comments(path, how) as comments:
+            if (chunk := next(comments.chunks(chunk_rows), None)) is not None:
+                return chunk
+    return None
 
 
 def counted(
@@ -134,11 +145,12 @@ def counted(
         at_once: how many files to count at the same time.
 
     Raises:
-        DataError: a row is malformed.
+        DataError: a row is malformed, or a known file has changed.
     """
     files, notes, to_count = [described(path) for path in paths], [], []
     for place, (path, file) in enumerate(zip(paths, files, strict=True)):
-        if place < len(known) and file.state == known[place].state:
+        if place < len(known):
+            require_unchanged(path, known[place])
             files[place] = known[place]
             continue
         with open_comments(path, how) as comments:
@@ -198,6 +210,18 @@ def this_node() -> str:
     import ray
 
     return str(ray.get_runtime_context().get_node_id())
+
+
+def none_but(nodes: Sequence[Node]) -> dict[str, str]:
+    """The labels of these nodes and this one; empty if the cluster has no others.
+
+    Tasks that read need no CPU. Ray would also give them to nodes without CPUs, as a head node may be, which
+    were asked neither for the input nor for their versions.
+    """
+    asked = {*(node.node_id for node in nodes), this_node()}
+    if asked.issuperset(node.node_id for node in connection.living_nodes()):
+        return {}
+    return {"ray.io/node-id": f"in({','.join(sorted(asked))})"}  # without a space: Ray 2.60
 
 
 def nodes_without(

@@ -133,7 +133,7 @@ def to_arrow(field: pa.Field, values: Values) -> pa.Array:
 def _mixed(name: str) -> OutputError:
     return OutputError(
         f"the column {name} holds values of several types, but a Parquet column has one; "
-        "give --output-format jsonl"
+        "omit it from --keep or, without --cluster, give --output-format jsonl"
     )
 
 

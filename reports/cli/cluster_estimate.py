@@ -13,6 +13,7 @@ comments and two workers. Everything beyond is multiplied, not measured:
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _require_positive(parsed: argparse.Namespace) -> None:
     for name, value in vars(parsed).items():
         may_be_0 = name in ("driver_ms", "driver_kb", "start_s", "core_price")
-        if isinstance(value, float) and not (value > 0 or (may_be_0 and value == 0)):
+        if isinstance(value, float) and not (0 < value < math.inf or (may_be_0 and value == 0)):
             raise OptionError(
                 f"--{name.replace('_', '-')} is {value:g}; it takes a positive number"
             )

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,15 +26,18 @@ from tabulate import tabulate
 from worthit.bench import terminal
 from worthit.bench.saved.record import significant
 from worthit.datasets import prepare
-from worthit.datasets.errors import CellError, WorthitError
+from worthit.datasets.errors import CellError, OptionError, WorthitError
 from worthit.datasets.formats.files import Input
 from worthit.datasets.formats.stream import open_table
 from worthit.datasets.splits.protocol import AtMost, Protocol
 from worthit.datasets.tables.comments import CommentReader
 from worthit.models.hardware import processor
+from worthit.models.scoring import chunks
 from worthit.reports.cli import scale
 
 _SAID = re.compile(r"rows in ([\d,.]+) s.*the first part after ([\d,.]+) s")
+_PARTS_OF_A_WORKER = 25  # at least, so that all are busy to the end
+_LEAST_S = 5.0  # after the first part: the command tells tenths of a second
 _LARGER = 4  # how many times as large the parts of the last run are
 
 
@@ -57,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="tfidf", help="(%(default)s)")
     parser.add_argument("--rows", type=int, default=400_000, metavar="N", help="(%(default)s)")
     parser.add_argument("--workers", default="1,2", metavar="N,…", help="(%(default)s)")
-    part = "(%(default)s); a fiftieth of the rows or less, so that all workers are busy to the end"
+    part = f"(%(default)s); each worker scores at least {_PARTS_OF_A_WORKER} parts"
     parser.add_argument("--part-rows", type=int, default=4_096, metavar="N", help=part)
     parser.add_argument("--train-size", type=int, default=1_000, metavar="N", help="(%(default)s)")
     try:
@@ -70,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _scale(parsed: argparse.Namespace) -> None:
     workers = scale.numbers(parsed.workers, "--workers")
-    rows, part_rows = parsed.rows, parsed.part_rows
+    rows, part_rows = parsed.rows, _part_rows(parsed, max(workers))
     sizes = Protocol(train_size=parsed.train_size, test_size=AtMost(100), natural_size=AtMost(100))
     split = prepare.prepare(parsed.dataset, sizes).key
     model = scale.trained(parsed.model, split)
@@ -83,7 +87,7 @@ def _scale(parsed: argparse.Namespace) -> None:
         rates = {}
         for number in workers:
             run = _on_cluster(parsed.cluster, model, file, number, part_rows)
-            rates[number] = (rows - number * part_rows) / (run.seconds - run.first_s)
+            rates[number] = _rate(run, rows - number * part_rows)
             ratio = significant(rates[number] / one_rate)
             start, whole = significant(run.first_s), significant(run.seconds)
             table.append([_workers(number), significant(rates[number]), ratio, start, whole])
@@ -111,6 +115,42 @@ def _scale(parsed: argparse.Namespace) -> None:
     )
 
 
+def _part_rows(parsed: argparse.Namespace, workers: int) -> int:
+    """The rows of a part, in whole chunks, as the command makes them.
+
+    Raises:
+        OptionError: there are too few rows for these workers.
+    """
+    if parsed.part_rows < 1:
+        raise OptionError(f"--part-rows is {parsed.part_rows}; it takes a number from 1 up")
+    chunk = chunks.chunk_size(parsed.model, None)
+    part_rows = -(-parsed.part_rows // chunk) * chunk
+    least = _PARTS_OF_A_WORKER * part_rows * workers
+    if parsed.rows < least:
+        raise OptionError(
+            f"--rows is {parsed.rows:,}; {_PARTS_OF_A_WORKER} parts of {part_rows:,} rows for each worker need "
+            f"{least:,}: give as many, or smaller --part-rows"
+        )
+    return part_rows
+
+
+def _rate(run: _Scored, rows: int) -> float:
+    """Comments/s after the first parts.
+
+    Args:
+        rows: that come after them.
+
+    Raises:
+        CellError: that took too short to tell.
+    """
+    seconds = run.seconds - run.first_s
+    if seconds < _LEAST_S:
+        raise CellError(
+            f"the parts after the first took {seconds:.1f} s, too short for a rate; give more --rows"
+        )
+    return rows / seconds
+
+
 def _workers(number: int) -> str:
     return f"{number:,} worker{'s' * (number > 1)}"
 
@@ -125,7 +165,10 @@ def _on_cluster(cluster: str, model: Path, file: Path, workers: int, part_rows: 
     arguments = ["score", "--model", str(model), str(file), "--output", str(output)]
     arguments += ["--cluster", cluster, "--workers", str(workers), "--part-rows", str(part_rows)]
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as new_process:
-        printed, cpu_s, peak_mb = new_process.submit(_score, arguments).result()
+        try:
+            printed, cpu_s, peak_mb = new_process.submit(_score, arguments).result()
+        except BrokenProcessPool:
+            raise CellError("worthit score failed (its process died); score fewer rows") from None
     said = _SAID.search(printed)
     if said is None:
         last = (printed.strip().splitlines() or ["no reason given"])[-1]

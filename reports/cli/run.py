@@ -8,10 +8,9 @@ pytest, and no plugin but pytest-benchmark.
 import argparse
 import contextlib
 import os
-import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from worthit.bench import options as bench_options
 from worthit.bench.options import OPTIONS, BenchmarkOptions
@@ -19,9 +18,8 @@ from worthit.datasets.errors import OptionError
 from worthit.reports import options as report_options
 from worthit.reports import saved_runs
 from worthit.reports.analysis.objective import require_suitable
+from worthit.reports.cli import interrupts
 
-#: exit codes of shells after Ctrl-C, and after SIGTERM
-_INTERRUPTED, _TERMINATED = 130, 143
 #: titles of the help's groups → names of fields; the rest is `_OTHER`
 _GROUPS = {
     "what to measure": ("preset", "models", "devices", "dry_run"),
@@ -49,8 +47,8 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
         description="Train and measure the models on labelled comments, and report whether an LLM is "
         "worth it. First a forecast says how long that takes. Ctrl-C keeps the finished cells.",
         epilog=f"The run and its report are saved in ./{saved_runs.FOLDER} (in a clone: reports/runs). Exit "
-        f"code 0: all cells ended well; 1: a cell failed; 2: invalid input; {_INTERRUPTED}: Ctrl-C; "
-        f"{_TERMINATED}: SIGTERM.",
+        f"code 0: all cells ended well; 1: a cell failed; 2: invalid input; {interrupts.INTERRUPTED}: Ctrl-C; "
+        f"{interrupts.TERMINATED}: SIGTERM.",
         allow_abbrev=False,
     )
     dataset = OPTIONS["dataset"]
@@ -89,49 +87,36 @@ def measure(given: BenchmarkOptions) -> int:
     from worthit.bench.cells.progress import Progress
     from worthit.bench.cluster import session
 
+    opened: Any = None
     with (
-        session.find_kinds(given) as kinds,
         terminal.stderr() as stream,
-        _ended_by_sigterm(),
+        interrupts.sigterm_as_ctrl_c() as sigterm,
+        contextlib.ExitStack() as cluster,  # left after the message, since that may take long
     ):
-        if not session.cells(given, kinds):
-            raise OptionError(
-                f"no model of {', '.join(given.models)} runs on {', '.join(given.devices)}; choose others "
-                "with --models or --devices"
-            )
         progress = Progress(stream)
-        opened = session.new_session(given, kinds, progress)
         try:
+            kinds = cluster.enter_context(session.find_kinds(given))
+            if not session.cells(given, kinds):
+                raise OptionError(
+                    f"no model of {', '.join(given.models)} runs on {', '.join(given.devices)}; choose others "
+                    "with --models or --devices"
+                )
+            opened = session.new_session(given, kinds, progress)
             opened.open()
             require_suitable(
                 opened.classes, multilabel=opened.multilabel, given=given.report_options
             )
             return 0 if given.dry_run else _start_pytest(given, progress, kinds, opened)
-        except KeyboardInterrupt as interrupt:
+        except KeyboardInterrupt:
             progress.line(f"worthit: {_kept(opened)}")
-            return _TERMINATED if isinstance(interrupt, _Terminated) else _INTERRUPTED
+            return sigterm.exit_code
         finally:
-            opened.discard_empty()
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends a run as Ctrl-C does."""
-
-
-@contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    def end(*_: object) -> NoReturn:
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+            if opened is not None:
+                opened.discard_empty()
 
 
 def _kept(opened: Any) -> str:
-    if not opened.has_results:
+    if opened is None or not opened.has_results:
         return "interrupted before the first result; nothing is saved"
     return (
         "interrupted; the finished measurements are saved. The same command measures again, without "
@@ -176,7 +161,7 @@ def arguments(benchmark: Path, runs_folder: Path) -> list[str]:
     ]
 
 
-_CODES: Mapping[int, int] = {0: 0, 1: 1, 2: _INTERRUPTED, 4: 2}
+_CODES: Mapping[int, int] = {0: 0, 1: 1, 2: interrupts.INTERRUPTED, 4: 2}
 
 
 def exit_code(code: int) -> int:

@@ -23,8 +23,8 @@ from worthit.models.scoring.chunks import Decide
 from worthit.models.scoring.output import Output
 from worthit.reports import options, saved_runs
 from worthit.reports.analysis.decisions import Choice
-from worthit.reports.cli import saved_choice, score_settings
-from worthit.reports.cli.score_settings import INTERRUPTED, Count, progress_bar, say, with_hint
+from worthit.reports.cli import interrupts, saved_choice, score_settings
+from worthit.reports.cli.score_settings import Count, progress_bar, say, with_hint
 
 _MODEL = (
     "MODEL as trained by the latest complete run, RUN:MODEL, RUN:CELL, or a folder that "
@@ -173,6 +173,16 @@ def _export(parsed: argparse.Namespace) -> int:
 
 
 def _score(parsed: argparse.Namespace) -> int:
+    with interrupts.sigterm_as_ctrl_c() as sigterm:
+        try:
+            code = _score_input(parsed)
+        except KeyboardInterrupt:  # before the first row, or again after the last
+            say("stopped")
+            code = interrupts.INTERRUPTED
+    return sigterm.exit_code if code == interrupts.INTERRUPTED else code
+
+
+def _score_input(parsed: argparse.Namespace) -> int:
     _check(parsed)
     trained = trained_models.find(parsed.model, saved_runs.folder(parsed.root))
     trained_models.require_named_code(trained, parsed.code)
@@ -275,7 +285,7 @@ def _run(
         return 1
     except KeyboardInterrupt:
         say(with_hint("stopped", output.suspend()))
-        return INTERRUPTED
+        return interrupts.INTERRUPTED
     except WorthitError as error:
         how_to_resume = output.suspend()
         # Errors of the output already say how to continue.

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ from worthit.models.scoring import chunks as scoring
 from worthit.models.scoring import parts
 from worthit.models.scoring.parts import InputFile, Manifest, PartFolder
 from worthit.reports.analysis.decisions import Choice
-from worthit.reports.cli import saved_choice, score_settings
-from worthit.reports.cli.score_settings import INTERRUPTED, Count, progress_bar, say, with_hint
+from worthit.reports.cli import interrupts, saved_choice, score_settings
+from worthit.reports.cli.score_settings import Count, progress_bar, say, with_hint
 
 # Seconds to minutes of a worker: what is lost if it dies, and the least that two can share.
 _USUAL_PART_ROWS = {"classical": 32_768, "encoder": 4_096}
@@ -76,19 +75,22 @@ def score(parsed: argparse.Namespace, trained: TrainedModel, choice: Choice | No
     output: PartFolder | None = None
     count = Count()
     try:
-        with _no_stdout(), connection.connected(parsed.cluster) as nodes:
+        with (
+            _no_stdout(),
+            connection.connected(parsed.cluster) as nodes,
+            connection.head_watched(lambda: _end_without_head(output)),
+        ):
             workers = _workers(parsed, trained.card.model, nodes)
             found = _input(task, known, nodes, workers)
             manifest = Manifest(task.begun_with, found.files)
             output = PartFolder(parsed.output, manifest)
             if output.done:
                 say(f"{output.rows_done:,} rows are scored already")
-            with connection.head_watched(partial(_end_without_head, output)):
-                how = _score(parsed, task, found, workers, output, count)
+            how = _score(parsed, task, found, workers, output, count)
             output.finish()
     except KeyboardInterrupt:
         say(with_hint("stopped", output.suspend() if output else ""))
-        return INTERRUPTED
+        return interrupts.INTERRUPTED
     except WorthitError as error:
         hint = output.suspend() if output else ""
         say(with_hint(str(error), "" if isinstance(error, OutputError) else hint))
@@ -98,9 +100,9 @@ def score(parsed: argparse.Namespace, trained: TrainedModel, choice: Choice | No
     return 0
 
 
-def _end_without_head(output: PartFolder) -> None:
+def _end_without_head(output: PartFolder | None) -> None:
     """End this process, whose main thread waits for Ray; the parts in the folder are whole."""
-    say(with_hint(connection.NO_HEAD, output.suspend()))
+    say(with_hint(connection.NO_HEAD, output.suspend() if output else ""))
     os._exit(2)
 
 
@@ -148,7 +150,7 @@ def _task(parsed: argparse.Namespace, trained: TrainedModel, choice: Choice | No
         saved_choice.text_column(trained),
     )
     paths = input_files.listed_files(parsed.input)
-    first = input_files.first_rows(paths[0], how, chunk_rows)
+    first = input_files.first_rows(paths, how, chunk_rows)
     extras = tuple(first.extras.names)
     empty = score_settings.empty_table(parsed, trained, extras)
     begun_with = score_settings.begun_with(parsed, trained, choice, first.text_column, extras)
@@ -195,6 +197,7 @@ def _input(task: _Task, known: Sequence[InputFile], nodes: Sequence[Node], worke
         where = {"ray.io/node-id": input_files.this_node()}
         say(f"this node reads for all: {listed(blind, 3)} cannot see the input")
     readers = cluster_scoring.readers_for(nodes, workers, where)
+    where = where or input_files.none_but(nodes)
     files, notes = input_files.counted(task.paths, task.how, known, where, readers)
     for note in notes[:_NOTES_SAID]:
         say(note)

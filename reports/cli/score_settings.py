@@ -12,14 +12,14 @@ from tqdm import tqdm
 
 from worthit.bench.saved.record import significant
 from worthit.bench.saved.trained_models import TrainedModel
+from worthit.datasets.cache import sha256_of, short_hash
 from worthit.datasets.errors import OptionError
 from worthit.datasets.formats import reading
 from worthit.datasets.formats.reading import Reading
+from worthit.models import registry
 from worthit.models.cluster.model_files import identity
 from worthit.reports.analysis.decisions import Choice
 from worthit.reports.cli import saved_choice
-
-INTERRUPTED = 130  # the exit code of shells after Ctrl-C
 
 
 @dataclass
@@ -53,14 +53,15 @@ def empty_table(
     """
     from worthit.models.scoring import chunks as scoring
 
-    types = scoring.score_types(trained.card.classes, multilabel=trained.card.multilabel)
-    names = ("row", *extras, *types)
-    if clash := {*extras} & {"row", *types}:
+    scores = scoring.score_types(trained.card.classes, multilabel=trained.card.multilabel)
+    names = ("row", *extras, *scores)
+    if clash := {*extras} & {"row", *scores}:
         raise OptionError(
             f"{min(clash)} is a column of the output; omit that of the input from --keep"
         )
     if len(set(names)) < len(names):
         raise OptionError(f"--keep {parsed.keep} names a column twice; name it once")
+    types = {"row": pa.int64(), **scores}
     return {name: pa.array([], types.get(name, pa.string())) for name in names}
 
 
@@ -72,8 +73,15 @@ def begun_with(
     extras: Sequence[str],
 ) -> dict[str, str]:
     """The model and the settings that an output depends on, for people."""
+    name = trained.card.model
+    model = f"{name} {identity(trained.folder)}"
+    if registry.is_user_code(name):
+        from worthit.models import user_model
+
+        registry.model_class(name)  # imports it
+        model += f" with the code {short_hash(*map(sha256_of, user_model.source_files(name)))}"
     return {
-        "the model": f"{trained.card.model} {identity(trained.folder)}",
+        "the model": model,
         "calibration and threshold": str(choice),
         "--device": parsed.device,
         "--batch-size": str(parsed.batch_size),

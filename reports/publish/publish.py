@@ -1,11 +1,12 @@
 """Publishes a run: Markdown and pictures beside its JSON file, and a summary for the terminal."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from worthit.bench.saved.record import Run
-from worthit.datasets.errors import OutputError, RunError
+from worthit.datasets.errors import OutputError, RunError, counted
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.sections import report
 from worthit.reports.verdict import rules
@@ -52,15 +53,25 @@ def publish_all(runs: Sequence[tuple[Run, Path]]) -> str:
     """Publish each run, and with several their comparison with the first, as Markdown beside them.
 
     Returns:
-        The summaries, for a terminal.
+        The summaries, for a terminal; several have headings with their kinds of machines.
 
     Raises:
         OutputError: a folder or file cannot be written; the runs themselves are saved.
     """
     summaries = [publish(run, file) for run, file in runs]
     if len(runs) > 1:
+        summaries = [
+            f"{_heading(run)}\n\n{summary}"
+            for (run, _), summary in zip(runs, summaries, strict=True)
+        ]
         summaries.append(_compare(runs))
     return "\n\n".join(summaries)
+
+
+def _heading(run: Run) -> str:
+    """On which kind of machine a run was measured, for a terminal."""
+    machine = f"{run.machine['cpu']}, {counted(run.machine['cores_allowed'], 'core')}"
+    return textwrap.fill(f"== {run.options['--on']}: {machine} ==", 80)
 
 
 def _compare(runs: Sequence[tuple[Run, Path]]) -> str:

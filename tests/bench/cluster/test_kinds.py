@@ -1,6 +1,7 @@
 """bench/cluster/kinds.py: which nodes may share a run."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import pytest
 
@@ -53,3 +54,16 @@ def test_nodes_of_one_kind_must_be_equal(machines: dict[str, dict[str, Any]]) ->
     assert len(kinds.find(NODES, ("kind=a", "kind=b"))) == 2
     with pytest.raises(ClusterError, match=r"n and n differ in CPUs of Ray \(2.0, 1.0\)"):
         kinds.find((NODES[0], node("n", "a", cpus=1.0)), ())
+
+
+def test_a_node_that_does_not_answer_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="pip install 'worthit[cluster]'")
+    task = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda: "its answer"))
+
+    def get(answer: str, timeout: float) -> NoReturn:
+        raise ray.exceptions.GetTimeoutError(f"{answer} is not ready")
+
+    monkeypatch.setattr(ray, "remote", lambda **_: lambda function: task)
+    monkeypatch.setattr(ray, "get", get)
+    with pytest.raises(ClusterError, match=r"^n cannot be described \(its answer is not ready\)$"):
+        kinds.find(NODES[:1], ())

@@ -33,3 +33,9 @@ def test_failures_and_skips_are_raised() -> None:
         trained.latency()
     with pytest.raises(CellError, match=r"^too slow$"):
         trained.learning_curve()
+
+
+def test_a_part_that_its_node_skipped_is_skipped() -> None:
+    cell = measured(training=factories.training(1.0))
+    with pytest.raises(DeviceError, match=r"^its node could not measure memory$"):
+        cell.memory()

@@ -11,7 +11,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from worthit.bench.scripts import recipes
+from worthit.bench.cluster.on_node import Done
+from worthit.bench.saved.record import CellRecord
+from worthit.bench.scripts import recipes, time_cluster
+from worthit.datasets.errors import CellError
 from worthit.reports.cli import scale
 
 SMALL = ["--dataset", "synthetic:1500", "--sizes", "100,200", "--validation", "100", "--seeds", "2"]
@@ -107,3 +110,14 @@ def test_scoring_is_timed_at_growing_numbers(
 def test_scale_refuses_in_one_line(capsys: pytest.CaptureFixture[str], options: list[str]) -> None:
     assert scale.main(["--dataset", "synthetic:600", *options]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_timing_a_cluster_refuses_no_repeats_and_failed_cells(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert time_cluster.main(["--cluster", "auto", "--repeats", "0"]) == 2
+    said = capsys.readouterr().err
+    assert said == "time_cluster: --repeats is 0; it takes a number from 1 up\n"
+    lost = CellRecord("majority", "cpu", 0, failures=("training: one died",))
+    with pytest.raises(CellError, match=r"nothing is timed \(training: one died\)"):
+        time_cluster._require_done(Done(lost, {}, "", b""))

@@ -12,7 +12,7 @@ from tests import scored_comments
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import CellError, DataError, OptionError
 from worthit.datasets.formats.reading import AS_FOUND
-from worthit.models.cluster import input_files, model_files
+from worthit.models.cluster import connection, input_files, model_files
 from worthit.models.cluster.connection import Node
 from worthit.models.cluster.input_files import HowToRead
 from worthit.models.cluster.model_files import PackedModel
@@ -100,6 +100,14 @@ def test_a_file_that_has_changed_meanwhile_is_not_read(tmp_path: Path) -> None:
     assert "in.csv has changed, or" in row["error"]
 
 
+def test_a_column_of_several_types_is_refused_with_what_helps_on_a_cluster(tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"text": "a", "id": "1"}\n{"text": "b", "id": 2}\n')
+    (row,) = read(file)
+    assert "the column id holds values of several types" in row["error"]
+    assert "omit it from --keep or, without --cluster, give" in row["error"]
+
+
 def test_counting_the_rows_of_a_file_reports_a_malformed_one(tmp_path: Path) -> None:
     file = tmp_path / "in.jsonl"
     file.write_text('{"text": "a", "id": "1"}\n' * 40)
@@ -108,6 +116,37 @@ def test_counting_the_rows_of_a_file_reports_a_malformed_one(tmp_path: Path) -> 
     file.write_text('{"text": "a", "id": "1"}\n' * 40 + "{\n")
     counted = input_files._count_rows(str(file), input_files.described(file), HOW)
     assert "line 41" in counted.error
+
+
+def test_a_file_that_changes_while_its_output_is_continued_is_refused(tmp_path: Path) -> None:
+    file = scored_comments.written("csv", tmp_path, scored_comments.made_comments())
+    known = (input_files.described(file),)
+    assert input_files.counted([file], HOW, known, {}, 1) == (known, ())
+    file.write_text("text,id\nother,1\n")
+    with pytest.raises(DataError, match=r"in\.csv has changed, or"):
+        input_files.counted([file], HOW, known, {}, 1)
+
+
+def test_types_are_those_of_the_first_rows_though_the_first_file_has_none(tmp_path: Path) -> None:
+    for name, rows in (("0", 0), ("1", 3)):
+        numbers = pa.array(range(rows), pa.int64())
+        table = pa.table({"text": pa.array(["a"] * rows, pa.string()), "id": numbers})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    paths = input_files.listed_files(str(tmp_path))
+    first = input_files.first_rows(paths, replace(HOW, extras=None), 8)
+    assert first.extras == pa.schema([("id", pa.int64())])
+    first = input_files.first_rows(paths[:1], replace(HOW, extras=None), 8)
+    assert first.extras == pa.schema([("id", pa.string())])
+
+
+def test_no_node_reads_that_was_not_asked_for_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = tuple(Node(name, name, 1.0, 0.0, {}) for name in ("b", "a"))
+    living = [*asked, Node("me", "me", 0.0, 0.0, {})]
+    monkeypatch.setattr(input_files, "this_node", lambda: "me")
+    monkeypatch.setattr(connection, "living_nodes", lambda: tuple(living))
+    assert input_files.none_but(asked) == {}
+    living.append(Node("head", "head", 0.0, 0.0, {}))
+    assert input_files.none_but(asked) == {"ray.io/node-id": "in(a,b,me)"}
 
 
 def node(cpus: float, gpus: float = 0) -> Node:

@@ -1,7 +1,11 @@
-"""models/cluster/connection.py: the loss of the head node, without a cluster."""
+"""models/cluster/connection.py: versions, SIGTERM, and the loss of the head node; without a cluster."""
 
+import importlib.util
+import signal
 import socket
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -44,3 +48,49 @@ def test_the_loss_of_the_head_node_is_told_while_the_main_thread_waits(
         assert not told.wait(0.05)
         listener.close()
         assert told.wait(10)
+
+
+@pytest.fixture
+def init(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folder in which Ray connects; it replaces the handler of SIGTERM meanwhile."""
+    ray = pytest.importorskip("ray", reason="pip install 'worthit[cluster]'")
+    folders: list[Path] = []
+
+    def connect(*_: object, **__: object) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        folders.append(Path.cwd())
+
+    monkeypatch.setattr(ray, "init", connect)
+    monkeypatch.setattr(ray._private.worker, "print_to_stdstream", None)
+    monkeypatch.setattr(connection, "_SETTINGS", {})
+    return folders
+
+
+def test_connecting_keeps_the_handler_of_sigterm(init: list[Path]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    connection._connect("auto")
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert init
+
+
+def test_nodes_do_not_import_from_the_current_folder(
+    init: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    connection._connect("auto")
+    assert init[0] != tmp_path
+    assert Path.cwd() == tmp_path
+
+
+def test_nodes_with_other_code_of_any_folder_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: package)
+    seen = set()
+    for folder in ("datasets", "models", "bench", "reports"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "code.py").write_text("")
+        (tmp_path / folder / ".#code.py").symlink_to("nobody@nowhere")
+        seen.add(connection._make_probe()()["worthit"])
+    assert len(seen) == 4

@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import signal
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
@@ -106,6 +107,16 @@ def test_a_resumed_output_equals_an_uninterrupted_one(
     assert "scored 24 rows" in said
     assert target.read_bytes() == whole.read_bytes()
     assert not partial.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
+def test_sigterm_ends_as_ctrl_c_does(
+    comments: list[str | None], score: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "score_chunk", lambda *_: signal.raise_signal(signal.SIGTERM))
+    code, said = score(written("csv", tmp_path, comments), "--output", tmp_path / "out.csv")
+    assert code == 143
+    assert said.splitlines()[-1] == "worthit: stopped; nothing was written"
 
 
 @pytest.fixture

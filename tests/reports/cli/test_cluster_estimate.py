@@ -43,4 +43,5 @@ def test_a_rate_that_is_not_positive_is_refused(capsys: pytest.CaptureFixture[st
         2,
         "worthit: --worker-rate is 0; it takes a positive number\n",
     )
+    assert "--rows is inf; it takes" in estimated(capsys, rows=float("inf"))[1]
     assert estimated(capsys, driver_ms=0)[0] == 0

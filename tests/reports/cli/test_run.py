@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from worthit.bench import session
-from worthit.bench.options import OPTIONS
+from worthit.bench.cluster import session as cluster_session
+from worthit.bench.options import OPTIONS, BenchmarkOptions
 from worthit.bench.saved import run_file
 from worthit.reports import options as report_options
 from worthit.reports import saved_runs
@@ -131,6 +133,32 @@ def test_an_interrupted_run_says_in_one_line_what_it_keeps(
     assert capfd.readouterr().err.startswith(f"worthit: {line}")
     assert signal.getsignal(signal.SIGTERM) is before
     signal.signal(signal.SIGINT, interruptible)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
+def test_sigterm_has_its_exit_code_though_ray_raises_an_interrupt_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def wait_in_ray(self: session.Session) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(session.Session, "open", wait_in_ray)
+    assert main.main(["run", "synthetic:600", "--models", "majority"]) == 143
+    assert capfd.readouterr().err.startswith("worthit: interrupted before the first result")
+
+
+def test_ctrl_c_while_the_nodes_of_a_cluster_are_asked_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def ask(given: BenchmarkOptions) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cluster_session, "find_kinds", ask)
+    assert main.main(["run", "synthetic:600", "--models", "majority"]) == 130
+    assert capfd.readouterr().err.count("\n") == 1
 
 
 def test_pytest_says_nothing_about_an_interrupt_of_its_loop() -> None:

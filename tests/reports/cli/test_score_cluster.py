@@ -1,9 +1,11 @@
 """`worthit score --cluster`: the same rows and scores as on one machine, whatever dies meanwhile."""
 
+import argparse
 import importlib.util
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,9 +13,10 @@ import pytest
 
 from tests import scored_comments, scoring_cluster
 from tests.scoring_cluster import SMALL, VirtualCluster
-from worthit.models.cluster import input_files
+from worthit.bench.saved import trained_models
+from worthit.models.cluster import connection, input_files
 from worthit.models.scoring import parts
-from worthit.reports.cli import main
+from worthit.reports.cli import main, score_cluster, score_settings
 
 Score = Callable[..., tuple[int, str]]
 ODD = ("--encoding", "cp1252", "--keep", "id,note")
@@ -104,11 +107,6 @@ def test_files_of_a_folder_are_numbered_through_and_resumed_after_ctrl_c(
 @pytest.fixture
 def begun(score: Score, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An output with one part, whose input is `in.csv`."""
-    from contextlib import nullcontext
-
-    from worthit.models.cluster import connection
-    from worthit.reports.cli import score_cluster
-
     scored_comments.written("csv", tmp_path, scored_comments.made_comments())
     target = tmp_path / "parts"
 
@@ -118,6 +116,7 @@ def begun(score: Score, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     with monkeypatch.context() as patched:
         patched.setattr(connection, "connected", lambda _: nullcontext(()))
+        patched.setattr(connection, "head_watched", lambda _: nullcontext())
         patched.setattr(score_cluster, "_workers", lambda *_: None)
         patched.setattr(score_cluster, "_score", stopping)
         found = score_cluster._Input((input_files.described(tmp_path / "in.csv"),), {}, 1)
@@ -184,6 +183,36 @@ def test_what_does_not_go_with_a_cluster_is_refused_in_one_line(
     assert message in said
     assert said.count("\n") == 1
     assert not (tmp_path / "o").exists()
+
+
+def test_an_output_without_rows_has_the_types_of_one_with_rows(model: Path, tmp_path: Path) -> None:
+    trained = trained_models.find(str(model), tmp_path)
+    empty = score_settings.empty_table(argparse.Namespace(keep="id"), trained, ("id",))
+    types = [("row", pa.int64()), ("id", pa.string()), ("score", pa.float64())]
+    assert pa.table(empty).schema == pa.schema([*types, ("predicted", pa.string())])
+
+
+def test_the_head_node_is_watched_while_rows_are_counted(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+
+    def watched(on_loss: Callable[[], object]) -> AbstractContextManager[None]:
+        told.append(on_loss)
+        return nullcontext()
+
+    def count(*_: Any) -> NoReturn:
+        told.pop()()
+        raise KeyboardInterrupt
+
+    source = scored_comments.written("csv", tmp_path, scored_comments.made_comments())
+    monkeypatch.setattr(connection, "connected", lambda _: nullcontext(()))
+    monkeypatch.setattr(connection, "head_watched", watched)
+    monkeypatch.setattr(score_cluster, "_workers", lambda *_: None)
+    monkeypatch.setattr(score_cluster, "_end_without_head", told.append)
+    monkeypatch.setattr(score_cluster, "_input", count)
+    score(source, "--cluster", "nowhere:1", "--output", tmp_path / "o")
+    assert told == [None]
 
 
 def test_a_machine_without_ray_is_told_how_to_install_it(

@@ -1,5 +1,6 @@
 """Using a trained model: processes and pipes, and every kind of model, of runs and exported."""
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -13,11 +14,12 @@ import pytest
 
 from tests.own_code import install
 from tests.scored_comments import COMMENTS, read, saved, written
+from worthit.bench.saved import trained_models
 from worthit.datasets.errors import CheckpointError, OptionError, RunError
 from worthit.models import registry
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.weights import checkpoints
-from worthit.reports.cli import main
+from worthit.reports.cli import main, score_settings
 
 
 def command(model: Path, *arguments: str) -> list[str]:
@@ -157,3 +159,24 @@ def test_any_damaged_file_of_a_model_is_reported_in_one_line(
     with pytest.raises(RunError, match=r"cannot be read .*copy the whole folder again") as caught:
         registry.load(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_an_output_depends_on_the_code_of_a_users_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    code = install(tmp_path, monkeypatch, request.node.nodeid)
+    (tmp_path / "model").mkdir()
+    made = registry.model_class(f"{code}:KeepsItself")()
+    made.fit(["a", "b"], np.array([0, 1])).save(tmp_path / "model")
+    trained = trained_models.find(str(tmp_path / "model"), tmp_path)
+    names = ("device", "batch_size", "input_format", "encoding", "delimiter", "columns", "sheet")
+    parsed = argparse.Namespace(**dict.fromkeys(names))
+
+    def model() -> str:
+        return score_settings.begun_with(parsed, trained, None, "text", ())["the model"]
+
+    before = model()
+    assert before == model()
+    with (tmp_path / f"{code}.py").open("a", encoding="utf-8") as file:
+        file.write("# another version\n")
+    assert before != model()
