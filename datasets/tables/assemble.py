@@ -18,7 +18,7 @@ from worthit.datasets.tables.labels import Labels
 from worthit.datasets.tables.multilabel import LabelSets
 
 #: part of fingerprints; increase it when a table is read differently, so that older caches are not used
-VERSION = "7"
+VERSION = "8"
 
 _TRAIN, _VALIDATION, _TEST = range(len(SIDES))
 _NO_SIDE = -1

@@ -94,6 +94,10 @@ class Choices:
 class _Borrowed(Choices):
     """Made for another table: columns that this one lacks are guessed."""
 
+    def settings(self) -> dict[str, Any]:
+        # The same choices, given for the table itself, are read otherwise and must not share a cache.
+        return {**super().settings(), "borrowed": True}
+
     @property
     def reading(self) -> Reading:
         return replace(super().reading, is_borrowed=True)

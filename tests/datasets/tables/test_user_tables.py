@@ -9,7 +9,7 @@ import openpyxl
 import pyarrow as pa
 import pytest
 
-from worthit.datasets import corpus, prepare, registry
+from worthit.datasets import corpus, prepare, registry, transfer
 from worthit.datasets.errors import DataError, WorthitError
 from worthit.datasets.formats import whole
 from worthit.datasets.prepare import Prepared
@@ -272,6 +272,19 @@ def test_a_corpus_is_cached_for_each_choice_of_columns(tmp_path: Path) -> None:
     assert first.key != other.key
     assert other.classes == ("not spam", "spam")
     assert len(list((tmp_path / "cache" / "corpora").iterdir())) == 2
+
+
+def test_a_table_that_was_tested_on_out_of_domain_is_read_anew_to_train_on(tmp_path: Path) -> None:
+    kinds = ("ham", "spam", "advert")
+    mine = csv(
+        tmp_path, "mine.csv", "text,label", [f"comment {i},{kinds[i % 2]}" for i in range(200)]
+    )
+    theirs = csv(
+        tmp_path, "theirs.csv", "text,label", [f"note {i},{kinds[i % 3]}" for i in range(300)]
+    )
+    in_domain = prepared(mine, positive_label="spam")
+    transfer.prepare_one(str(theirs), in_domain, Choices(positive_label="spam"))
+    assert prepared(theirs, positive_label="spam").classes == ("not spam", "spam")
 
 
 def test_names_of_datasets_are_shown_without_folders(tmp_path: Path) -> None:
