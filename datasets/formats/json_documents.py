@@ -107,9 +107,9 @@ def _values(text: str, name: str) -> list[Row]:
     found: list[Row] = []
     place = 0
     try:
-        text.encode()
         while place < len(text):
             value, place = decoder.raw_decode(text, place)
+            json.dumps(value, ensure_ascii=False).encode()  # Python reads half a surrogate
             if not isinstance(value, dict):
                 raise TypeError
             found.append(value)
