@@ -232,7 +232,7 @@ def require(rows: StringTable, column: str, option: str) -> None:
 
 
 def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
-    """The text column: by its name, else the one with the longest texts; rather not one of a single value.
+    """The text column: by its name, else the one with the longest texts; rather not numbers, or a single value.
 
     Only the first `HEAD_ROWS` rows are looked at, so that a stream gets the same answer.
 
@@ -250,7 +250,8 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
     varied = [name for name in free if head.num_rows < _ENOUGH_ROWS or len(head[name].unique()) > 1]
     for names in (varied, free):
         if named := _known(names, _TEXTS):
-            return named[0]
+            # `comments` may count them, `review` may be a number of stars.
+            return next((name for name in named if _mean_length(head, name)), named[0])
         lengths = {name: _mean_length(head, name) for name in names}
         if any(lengths.values()):
             return max(names, key=lambda name: lengths[name])

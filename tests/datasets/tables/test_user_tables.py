@@ -314,3 +314,16 @@ def test_other_columns_of_texts_are_said_to_be_left_out() -> None:
     )
     constant = whole.from_arrow("mine.csv", pa.table({"text": [texts[0] * 2] * 12, **columns}))
     assert find_columns(constant, Choices()).text == "premise"
+
+
+def test_a_column_of_numbers_is_not_the_text_because_of_its_name() -> None:
+    texts = [f"a longer text of some words, number {i}" for i in range(12)]
+    numbers = {"comments": ["3", "14"] * 6, "review": ["5", "1"] * 6}
+    counted = whole.from_arrow(
+        "mine.csv", pa.table({**numbers, "body": texts, "label": ["a", "b"] * 6})
+    )
+    assert find_columns(counted, Choices()).text == "body"
+    alone = whole.from_arrow(
+        "mine.csv", pa.table({"text": ["1", "22"] * 6, "label": ["a", "b"] * 6})
+    )
+    assert find_columns(alone, Choices()).text == "text"
