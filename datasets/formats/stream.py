@@ -118,6 +118,12 @@ def _by_content(source: Input, name: str, head: bytes, by_suffix: str | None) ->
     return by_suffix if is_same_kind or (is_json and found == "json") else found
 
 
+def require_as_found(name: str, reading: Reading) -> None:
+    """Raise DataError if the user says how columns are written, but there is no table."""
+    _require_names_unneeded(name, reading)
+    _require_no_sheet(name, reading)
+
+
 def _require_names_unneeded(name: str, reading: Reading) -> None:
     for option, given in ((COLUMNS, reading.columns), (DELIMITER, reading.delimiter)):
         if given is not None and not reading.is_borrowed:

@@ -47,6 +47,11 @@ class PairedFiles:
     def files(self) -> list[Path]:
         return [file for file in (self.texts, self.labels, self.names) if file]
 
+    @property
+    def have_a_table(self) -> bool:
+        """False if texts and labels are each a line of their file."""
+        return not (_is_of_lines(self.texts) and _is_of_lines(self.labels))
+
 
 def find(
     root: Path, files: Sequence[Path], reading: Reading
