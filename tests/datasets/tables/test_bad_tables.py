@@ -106,6 +106,7 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "a spreadsheet": ("mine.xlsx", zipped(sheet_xml=b"<x/>"), {}, "mine.xlsx is not an Excel file or is damaged; save it again"),
     "a spreadsheet of old": ("mine.xls", b"\xd0\xcf\x11\xe0", {}, "mine.xls is an old Excel or Office file (.xls); open it and save the sheet as .xlsx or CSV"),
     "a pickle": ("mine.pkl", b"\x80\x04.", {}, "mine.pkl is a pickle, which could run code; write the table as Parquet (`DataFrame.to_parquet`)"),
+    "an ORC file": ("mine.orc", b"ORC\x0a\x03\x00\x00\x12text", {}, "mine.orc is an ORC file; write it as Parquet"),
     "no gzip": ("mine.csv.gz", csv(), {}, "{here}/mine.csv.gz cannot be read or unpacked (Not a gzipped file (b'te')); check its permissions, or download it again"),
     "a gzip cut off": ("mine.csv.gz", gzip.compress(csv().encode())[:-20], {}, "{here}/mine.csv.gz cannot be read or unpacked (Compressed file ended before the end-of-stream marker was reached); check its permissions, or download it again"),
     "a gzip bomb": ("mine.csv.gz", gzip.compress(BOMB), {}, "mine.csv.gz unpacks to more than a table of comments would (over 4 GB, or 300 times its packed size); unpack it and give a part of it"),
@@ -203,6 +204,7 @@ REPAIRED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "empty cells at the end": ("mine.csv", csv().replace("0\n", "0,,\n"), {}, ""),
     "columns of one name that nobody needs": (
         "mine.csv", csv(header="text,label,x,x").replace(",0\n", ",0,,\n").replace(",1\n", ",1,,\n"), {}, ""),
+    "a header that begins as an ORC file": ("mine.csv", csv(header="ORCID text,label"), {}, ""),
     "yes and no": ("mine.csv", labelled("Yes", "no"), {}, "positive class: Yes (by its name; --positive-label changes it)"),
     "1.0 and 0.0": ("mine.csv", labelled("1.0", "0.0"), {}, "positive class: 1 (by its name; --positive-label changes it)"),
     "True and False": ("mine.csv", labelled("True", "False"), {}, "positive class: True (by its name; --positive-label changes it)"),
