@@ -33,7 +33,7 @@ class FakeSplit:
 
     def __init__(self, **columns: Any) -> None:
         self.data = SimpleNamespace(table=pa.table(columns))
-        self.features = {"label": Feature("ham", "spam")}
+        self.features: dict[str, Any] = {"label": Feature("ham", "spam")}
 
     def with_format(self, kind: None) -> "FakeSplit":
         return self
@@ -74,6 +74,17 @@ def test_a_dataset_with_one_split_is_split(monkeypatch: pytest.MonkeyPatch) -> N
     fake(monkeypatch, {"train": rows(0, 200)})
     made = prepare.prepare("hub:someone/mail", Protocol())
     assert made.step("test, balanced").counts == (10, 10)
+
+
+def test_several_labels_of_a_text_have_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = [[0], [0, 1], [2], [1, 2]]
+    texts = [f"comment number {i}" for i in range(80)]
+    split = FakeSplit(sentence=texts, labels=[sets[i % 4] for i in range(80)])
+    split.features = {"labels": SimpleNamespace(feature=Feature("joy", "anger", "fear"))}
+    fake(monkeypatch, {"train": split})
+    made = prepare.prepare("someone/feelings", Protocol(), Choices(multilabel=True))
+    assert made.classes == ("anger", "fear", "joy")
+    assert made.steps[0].counts == (40, 40, 40)
 
 
 def test_the_fingerprint_depends_on_content_and_columns(monkeypatch: pytest.MonkeyPatch) -> None:
