@@ -124,8 +124,9 @@ def _values(text: str, name: str) -> list[Row]:
 
 
 def _is_split(document: Mapping[str, Any]) -> bool:
-    data = document["data"]
-    return isinstance(data, list) and all(isinstance(row, list) for row in data)
+    columns, data = document["columns"], document["data"]
+    are_lists = isinstance(columns, list) and isinstance(data, list)
+    return are_lists and all(isinstance(row, list) for row in data)
 
 
 def _arrays(document: Mapping[str, Any], depth: int = _DEEPEST) -> dict[str, list[Row]]:

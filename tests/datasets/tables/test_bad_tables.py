@@ -126,6 +126,7 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "half a surrogate": ("mine.jsonl", jsonl() + '{"text": "\\ud800", "label": 1}\n', {}, "line 41 of mine.jsonl is not a JSON object (JSON is malformed: unexpected end of escaped utf-16 surrogate pair (byte 16)); JSON lines hold one object per line"),
     "half a surrogate beside NaN": ("mine.jsonl", jsonl() + '{"text": "\\ud800", "label": NaN}\n', {}, "line 41 of mine.jsonl is not a JSON object (JSON is malformed: unexpected end of escaped utf-16 surrogate pair (byte 16)); JSON lines hold one object per line"),
     "half a surrogate in a document": ("mine.json", '{"data": [{"text": "\\ud800"}]}', {}, "mine.json is not JSON of rows (JSON is malformed: unexpected end of escaped utf-16 surrogate pair (byte 26)); write JSON lines, one object per line, or an array of objects"),
+    "columns that are a number": ("mine.json", '{"columns": 2, "data": [["a b c", "x"], ["d e f", "y"]]}', {}, "mine.json has the columns columns, data, none of which can be the text; name it with --text-column"),
     "an object for a text": ("mine.jsonl", jsonl(note={"a": 1}), {"text_column": "note"}, "the column note of mine.jsonl holds lists or objects; name another with --text-column"),
     "a JSON object": ("mine.json", '[{"text": "a"}, 3]', {}, "mine.json is not an array of JSON objects (object 2: Expected `object`, got `int`); write JSON lines"),
     "an empty array": ("mine.json", " [ ]\n", {}, "mine.json has no rows; give a table with a header and rows"),
