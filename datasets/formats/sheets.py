@@ -134,7 +134,7 @@ def _opened(source: Input, name: str) -> Iterator[Any]:
                 warnings.simplefilter("ignore")  # of styles and extensions
                 book = openpyxl.load_workbook(unpacked.stream, read_only=True, data_only=True)
             yield book
-        except (KeyError, ValueError, TypeError, AttributeError, SyntaxError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, SyntaxError) as error:
             raise DataError(
                 f"{name} cannot be read as an Excel file ({one_line(error)}); save it again, or as CSV"
             ) from error

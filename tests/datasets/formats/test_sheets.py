@@ -185,3 +185,12 @@ def test_rows_of_qualtrics_below_the_header_are_skipped(tmp_path: Path) -> None:
         sheet.append([f"a longer note of some words {i}", "up" if i % 2 else "down"])
     workbook.save(tmp_path / "a.xlsx")
     assert whole.read(tmp_path / "a.xlsx").table["Q2"].to_pylist() == ["down", "up"] * 3
+
+
+def test_a_workbook_without_its_texts_is_refused(book: Path, tmp_path: Path) -> None:
+    texts = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"/>'
+    with zipfile.ZipFile(book) as old, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, texts if name == "xl/sharedStrings.xml" else old.read(name))
+    with pytest.raises(DataError, match=r"^a\.xlsx cannot be read as an Excel file \(list index"):
+        whole.read(tmp_path / "a.xlsx")
