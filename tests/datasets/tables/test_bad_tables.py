@@ -214,6 +214,7 @@ REPAIRED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "missing labels": ("mine.csv", labelled("0", "1", "NaN", ""), {}, ""),
     "gzip": ("mine.csv.gz", gzip.compress(csv().encode()), {}, ""),
     "zip": ("mine.zip", zipped(mine_csv=csv().encode()), {}, ""),
+    "zip by a Mac": ("mine.zip", zipped(_DS_Store=b"Bud1", mine_csv=csv().encode()), {}, ""),
     "gzip by another name": ("mine.csv", gzip.compress(csv().encode()), {}, ""),
     "zstd": ("mine.csv.zst", pa.compress(csv().encode(), codec="zstd", asbytes=True), {}, ""),
     "Parquet": ("mine.parquet", parquet(text=TEXTS, label=[True, False] * 20), {}, ""),
