@@ -201,6 +201,7 @@ REPAIRED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "Windows line ends": ("mine.csv", csv().replace("\n", "\r\n"), {}, ""),
     "NUL bytes": ("mine.csv", csv().replace("note", "no\0te", 3), {}, "3 NUL characters were removed from texts"),
     "a comment of 10 MB": ("mine.csv", csv() + f'"{"long " * 2_000_000}",1\n', {}, ""),
+    "two files with a mark in one": ("mine.csv", csv().encode("utf-8-sig") * 2, {}, "1 row of mine.csv that repeat the header left out"),
     "blank lines": ("mine.csv", csv().replace("\n", "\n\n"), {}, ""),
     "empty cells at the end": ("mine.csv", csv().replace("0\n", "0,,\n"), {}, ""),
     "columns of one name that nobody needs": (
