@@ -320,3 +320,15 @@ def test_answers_without_a_label_are_the_classes(tmp_path: Path) -> None:
 def test_odd_values_in_brackets_are_read_or_refused(value: str) -> None:
     with contextlib.suppress(NotLabelsError):
         assert value in label_values.read({value, "['x']"}).labels
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Not  toxic ", "not toxic"), ("not\u00a0toxic", "not toxic"), ("toxic\u200b", "toxic"),
+     ("\ufefftoxic", "toxic"), ("cole\u0300re", "col\u00e8re"), ("+1.0", "1")],
+)  # fmt: skip
+def test_labels_that_look_the_same_are_one_class(one: str, other: str) -> None:
+    found = labels.to_classes([one, other, other, "rest"] * 9, "label", None, "mine.csv")
+    assert found.indices[:3].tolist() == [found.indices[0]] * 3
+    assert len(found.classes) == 2
+    assert found.notes[0].endswith("are read as one class")
