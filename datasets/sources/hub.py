@@ -183,8 +183,11 @@ def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Tab
             raise DataError(
                 f"{title} has no split `train` to go with --test-file; omit that option"
             )
-        pieces = [Piece(whole.from_arrow(title, splits["train"]), "train"), Piece(rows, "test")]
-        return assemble.corpus_of(pieces, choices)
+        train = whole.from_arrow(title, splits["train"])
+        if left_out := sorted(splits.keys() - {"train"}):
+            note = f"splits that --test-file replaces, left out: {', '.join(left_out)}"
+            train = replace(train, notes=(note,))
+        return assemble.corpus_of([Piece(train, "train"), Piece(rows, "test")], choices)
     sides = {name: SIDES.get(name.lower()) for name in splits}
     known = [name for name in splits if sides[name]] or list(splits)
     if not any(sides.values()) and len(splits) > 1:
