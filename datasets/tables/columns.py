@@ -232,7 +232,7 @@ def require(rows: StringTable, column: str, option: str) -> None:
 
 
 def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
-    """The text column: by its name, else the one with the longest texts; rather not numbers, or a single value.
+    """The text column: by its name, else the one with the longest texts; rather not numbers, codes or a single value.
 
     Only the first `HEAD_ROWS` rows are looked at, so that a stream gets the same answer.
 
@@ -254,7 +254,8 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
             return next((name for name in named if _mean_length(head, name)), named[0])
         lengths = {name: _mean_length(head, name) for name in names}
         if any(lengths.values()):
-            return max(names, key=lambda name: lengths[name])
+            wordy = [name for name in names if lengths[name] and not _are_codes(head, name)]
+            return max(wordy or names, key=lambda name: lengths[name])
     raise _none_usable(rows, _TEXTS, "can be the text; name it with --text-column")
 
 
@@ -280,6 +281,11 @@ def _mean_length(table: pa.Table, name: str) -> float:
     ):
         return 0.0
     return pc.mean(pc.utf8_length(values)).as_py() or 0.0
+
+
+def _are_codes(table: pa.Table, name: str) -> bool:
+    """True for web links, file names, hashes: ASCII without a space. Many scripts have none either."""
+    return bool(pc.all(pc.match_substring_regex(table[name], r"^[!-~]*$")).as_py())
 
 
 def side_in(names: Sequence[str]) -> str | None:

@@ -327,3 +327,12 @@ def test_a_column_of_numbers_is_not_the_text_because_of_its_name() -> None:
         "mine.csv", pa.table({"text": ["1", "22"] * 6, "label": ["a", "b"] * 6})
     )
     assert find_columns(alone, Choices()).text == "text"
+
+
+def test_a_column_of_links_is_not_the_text_because_it_is_longer() -> None:
+    links = [f"https://example.org/a/long/path/of/pictures/{i}.jpg" for i in range(12)]
+    named = {"product": [f"a red hat, {i}" for i in range(12)], "picture": links}
+    rows = whole.from_arrow("mine.csv", pa.table({**named, "label": ["a", "b"] * 6}))
+    assert find_columns(rows, Choices()).text == "product"
+    words = {"word": [f"hat{i}" for i in range(12)], "picture": links, "label": ["a", "b"] * 6}
+    assert find_columns(whole.from_arrow("mine.csv", pa.table(words)), Choices()).text == "picture"
