@@ -108,10 +108,10 @@ def read(pair: PairedFiles, reading: Reading) -> StringTable:
     table = texts.table
     for name in labels.table.column_names:
         column = labels.table[name]
-        if name not in table.column_names:
-            table = table.append_column(name, column)
-        elif _is_of_lines(pair.labels):
+        if _is_of_lines(pair.labels):
             table = table.append_column("label", _named(column, pair.names, reading))
+        elif name not in table.column_names:
+            table = table.append_column(name, column)
         elif not table[name].equals(column):
             raise DataError(
                 f"the column {name} of {pair.texts.name} and {pair.labels.name} differs; save both as one table"

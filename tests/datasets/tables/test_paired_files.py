@@ -80,6 +80,13 @@ def test_tables_of_texts_and_labels_are_joined_by_their_rows(tmp_path: Path) -> 
     )
 
 
+def test_lines_of_labels_are_labels_beside_any_table(tmp_path: Path) -> None:
+    comments = "id,comment\n" + lines([f'{i},"{text}"' for i, text in enumerate(TEXTS)])
+    found = read(tmp_path, X_train__csv=comments, y_train__txt=lines(["up", "down", "up"] * 3))
+    assert found["train"].table.column_names == ["id", "comment", "label"]
+    assert found["train"].table["label"].to_pylist() == ["up", "down", "up"] * 3
+
+
 def test_files_of_different_length_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read(tmp_path, train_text__txt=lines(TEXTS), train_labels__txt="0\n1\n")
