@@ -146,7 +146,7 @@ def _labels_in(value: Any) -> list[str]:
         return [label for item in value for label in _labels_in(item)]
     if isinstance(value, dict):
         if value and all(isinstance(part, int | float | None) for part in value.values()):
-            return [label for label, score in value.items() if (score or 0) >= 0.5]
+            return [str(label) for label, score in value.items() if (score or 0) >= 0.5]
         for key in _NAMING_KEYS:
             if key in value and not {"start", "end"} & value.keys():
                 return _labels_in(value[key])

@@ -113,6 +113,7 @@ SHAPES: dict[str, tuple[list[str], list[tuple[str, ...]], str]] = {
     "NumPy lists": (["['a' 'b']", "[1 2]"], [("a", "b"), ("1", "2")], "lists"),
     "truth values": (['{"a": true, "b": false}', '{"a": 0.0, "b": 1.0}'], [("a",), ("b",)], "dictionaries"),
     "truth values of one label": (['{"a": 1.0}', '{"a": 0.0}', '{}'], [("a",), ("not a",), ()], "dictionaries"),
+    "numbers as keys": (["{0: 0.9, 1: 0.1}", "{0: 0, 1: 1}"], [("0",), ("1",)], "dictionaries"),
     "choices": (['{"choices": ["a", "b"]}'], [("a", "b")], "dictionaries"),
     "objects with names": (['[{"label": "a"}]'], [("a",)], "lists"),
     "vectors": (["[1, 0, 0]", "[0, 1, 1]"], [("0",), ("1", "2")], "vectors of 0 and 1"),
