@@ -130,9 +130,9 @@ def _opened(source: Input, name: str) -> Iterator[Any]:
 
     with source.open() as unpacked, readable(source.path):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of styles and extensions
-                book = openpyxl.load_workbook(unpacked.stream, read_only=True, data_only=True)
+            # Of styles and extensions, and, while rows are read, of dates that there are not.
+            warnings.filterwarnings("ignore", module="openpyxl")
+            book = openpyxl.load_workbook(unpacked.stream, read_only=True, data_only=True)
             yield book
         except (LookupError, ValueError, TypeError, AttributeError, SyntaxError) as error:
             raise DataError(

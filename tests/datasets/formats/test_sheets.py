@@ -69,7 +69,7 @@ def test_a_sheet_without_a_header_needs_names(tmp_path: Path) -> None:
     assert found.table.num_rows == 6
 
 
-def a_book(path: Path, **sheets: list[list[str]]) -> Path:
+def a_book(path: Path, **sheets: list[list[Any]]) -> Path:
     workbook = openpyxl.Workbook()
     workbook.remove(workbook.active)
     for title, rows in sheets.items():
@@ -194,3 +194,13 @@ def test_a_workbook_without_its_texts_is_refused(book: Path, tmp_path: Path) -> 
             new.writestr(name, texts if name == "xl/sharedStrings.xml" else old.read(name))
     with pytest.raises(DataError, match=r"^a\.xlsx cannot be read as an Excel file \(list index"):
         whole.read(tmp_path / "a.xlsx")
+
+
+def test_a_date_that_there_is_not_is_an_error_value_without_a_warning(tmp_path: Path) -> None:
+    rows = [[f"a note {i}", "up" if i % 2 else "down", 1e10] for i in range(6)]
+    path = a_book(tmp_path / "a.xlsx", Data=[["text", "label", "day"], *rows])
+    book = openpyxl.load_workbook(path)
+    for row in range(2, 8):
+        book["Data"].cell(row, 3).number_format = "yyyy-mm-dd"
+    book.save(path)
+    assert whole.read(path).table["day"].to_pylist() == ["#VALUE!"] * 6
