@@ -252,6 +252,12 @@ def test_no_author_is_on_two_sides(tmp_path: Path, balance: bool) -> None:
     )
 
 
+def test_authors_that_are_written_in_several_ways_are_one_group(tmp_path: Path) -> None:
+    rows = [f"comment {i},{i // 20 % 2},{i % 20}{('', '.0', ' ')[i % 3]}" for i in range(120)]
+    made = prepared(csv(tmp_path, "mine.csv", "text,label,author", rows), group_column="author")
+    assert "20 groups by author stay on one side of the split" in made.notes
+
+
 def test_training_comments_of_authors_on_the_test_side_are_removed(tmp_path: Path) -> None:
     rows = [
         f"comment {i},{i % 2},{i // 4 % 30},{'test' if i % 8 == 0 or i % 8 == 1 else 'train'}"
