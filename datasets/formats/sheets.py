@@ -22,6 +22,7 @@ _Rows = list[list[str]]
 _SAMPLE_ROWS = 512
 _MOST_ABOVE = 10  # rows above a header
 _SHORT = 10  # times fewer rows than another sheet: rather a legend
+_CONTROL = re.compile(r"_x00([01][0-9A-Fa-f])_")  # a line break is `_x000D_` (ECMA-376, ST_Xstring)
 _NEEDED = "pip install 'worthit[xlsx]'"
 
 
@@ -180,7 +181,7 @@ def as_seen(cell: Any) -> str:
         return value.isoformat(" ", "seconds") if has_time else value.date().isoformat()
     if isinstance(value, int | float):
         return _number(value, form)
-    return str(value)
+    return _CONTROL.sub(lambda code: chr(int(code[1], 16)), str(value))
 
 
 def _number(value: float, form: str) -> str:

@@ -204,3 +204,9 @@ def test_a_date_that_there_is_not_is_an_error_value_without_a_warning(tmp_path: 
         book["Data"].cell(row, 3).number_format = "yyyy-mm-dd"
     book.save(path)
     assert whole.read(path).table["day"].to_pylist() == ["#VALUE!"] * 6
+
+
+def test_line_breaks_that_a_workbook_escapes_are_line_breaks(tmp_path: Path) -> None:
+    rows = [[f"one_x000D_\ntwo {i}", "up" if i % 2 else "down"] for i in range(6)]
+    path = a_book(tmp_path / "a.xlsx", Data=[["text", "label"], *rows])
+    assert whole.read(path).table["text"].to_pylist() == [f"one\r\ntwo {i}" for i in range(6)]
