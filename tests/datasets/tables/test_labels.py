@@ -63,6 +63,13 @@ def test_the_label_column_is_found_by_its_name_or_values(case: str) -> None:
     assert label_column.guess(table(**columns), ()) == (expected, "")
 
 
+def test_a_column_named_as_the_label_is_not_passed_over_for_its_fractions() -> None:
+    civil = table(target=["0.166", "0.9"], rating=["approved", "rejected"])
+    assert label_column.guess(civil, ()) == ("target", "")
+    both = table(target=["0.166", "0.9"], category=["up", "down"])
+    assert label_column.guess(both, ()) == ("category", "")
+
+
 def test_a_column_of_names_is_taken_instead_of_their_numbers() -> None:
     rows = table(label=["0", "1", "2"], label_text=["anger", "joy", "fear"], who=["a", "b"])
     assert label_column.guess(rows, ()) == ("label_text", "it names the classes of label")
