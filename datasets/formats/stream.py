@@ -8,6 +8,7 @@ line number.
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def open_table(
         _require_names_unneeded(name, reading)
         return Parquet(source, name)
     if found == "xlsx":
+        _require_names_unneeded(name, replace(reading, columns=None))
         sheet = Sheet(source, name, reading)
         return _RecordReader(
             source, name, sheet.rows, sheet.columns, (*notes, *sheet.notes), repeated(sheet.names)

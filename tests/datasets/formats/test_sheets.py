@@ -109,11 +109,16 @@ def test_a_hidden_sheet_is_read_only_if_it_is_named(tmp_path: Path) -> None:
     assert whole.read(path, reading=Reading(sheet="Lists")).table.num_rows == 19
 
 
-def test_a_sheet_that_is_not_there_is_refused(book: Path, tmp_path: Path) -> None:
+def test_options_that_do_not_fit_a_file_are_refused(book: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         whole.read(book, reading=Reading(sheet="Other"))
     assert str(caught.value) == (
         "mine.xlsx has no sheet 'Other'; name one of Data, Notes with --sheet"
+    )
+    with pytest.raises(DataError) as caught:
+        whole.read(book, reading=Reading(delimiter=";"))
+    assert str(caught.value) == (
+        "--delimiter is for CSV and its relatives, which mine.xlsx is not; omit it"
     )
     (tmp_path / "a.csv").write_text("text,label\na,b\n")
     with pytest.raises(DataError) as caught:
