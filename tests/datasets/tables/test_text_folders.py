@@ -44,6 +44,7 @@ def test_folders_of_sides_are_the_split_and_unlabelled_texts_are_left_out(tmp_pa
     assert all(text.startswith("tested") for text in tested)
     trained = prepare.comments(prepared.key, "train").texts
     assert all(text.startswith("trained") for text in trained)
+    assert "left out, without a class: 50 texts of unsup" in prepared.notes
 
 
 def test_other_encodings_are_named_by_the_user(tmp_path: Path) -> None:
