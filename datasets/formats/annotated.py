@@ -156,7 +156,8 @@ def _result(value: Any) -> Any:
         return None
     choices = value.get("choices") or value.get("taxonomy") or value.get("rating")
     if isinstance(choices, list):
-        choices = sorted(item[-1] if isinstance(item, list) and item else item for item in choices)
+        last = (item[-1] if isinstance(item, list) and item else item for item in choices)
+        choices = sorted(last, key=str)  # an export may hold null
         return choices[0] if len(choices) == 1 else choices
     return choices
 

@@ -288,8 +288,13 @@ def partial_of(source: Input | list[str]) -> Callable[[], Iterable[str]]:
 
 def _repeats(row: Sequence[str], first: Sequence[str]) -> bool:
     """A text may be the name of its only column by chance."""
-    named = sum(1 for cell in first if cell.strip())
-    return named > 1 and [c.strip() for c in row] == [c.strip() for c in first]
+    is_same = len(row) == len(first) and all(map(_is_same_name, row, first))
+    return is_same and sum(1 for cell in first if cell.strip()) > 1
+
+
+def _is_same_name(cell: str, other: str) -> bool:
+    """Files that were joined may have a mark of byte order at each beginning."""
+    return cell.strip().strip("\ufeff") == other.strip().strip("\ufeff")
 
 
 def _unclear(name: str, remedy: str = "") -> DataError:

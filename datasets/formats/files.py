@@ -301,7 +301,9 @@ class Input:
         present = [
             member
             for member in archive.infolist()
-            if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+            if not member.is_dir()
+            and not member.filename.startswith("__MACOSX/")
+            and not Path(member.filename).name.startswith(".")
         ]
         wanted = [member for member in present if Path(member.filename).name in self._members]
         if not self._members and len(present) == 1:

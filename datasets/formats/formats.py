@@ -87,7 +87,8 @@ def by_magic(name: str, head: bytes) -> str | None:
         if head.startswith(magic):
             return form
     for magic, kind in _OTHERS.items():
-        if head.startswith(magic):
+        is_text = magic == b"ORC" and not is_binary(head)  # of a column ORCID
+        if head.startswith(magic) and not is_text:
             raise DataError(f"{name} is {kind}")
     if head[_TAR_PLACE : _TAR_PLACE + 5] == b"ustar":
         raise DataError(f"{name} is a tar archive; unpack it and give the file itself")

@@ -66,7 +66,7 @@ def settle(first: Sequence[str], sample: Sequence[Row], reading: Reading, name: 
     cells = tuple(cell.strip().strip("\ufeff") for cell in first)
     if len(cells) > 1 and cells[0].startswith("#"):  # some tools mark the header so
         cells = (cells[0].lstrip("# "), *cells[1:])
-    rows = [[cell.strip() for cell in row] for row in sample]
+    rows = [[cell.strip().strip("\ufeff") for cell in row] for row in sample]
     if len(rows) > 1 and any(cell.startswith(_QUALTRICS) for cell in rows[1]):
         found = settle(first, sample[2:], reading, name)
         note = f"the 2 rows below the header of {name}, with questions and numbers of Qualtrics, are skipped"

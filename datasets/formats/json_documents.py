@@ -107,9 +107,9 @@ def _values(text: str, name: str) -> list[Row]:
     found: list[Row] = []
     place = 0
     try:
-        text.encode()
         while place < len(text):
             value, place = decoder.raw_decode(text, place)
+            json.dumps(value, ensure_ascii=False).encode()  # Python reads half a surrogate
             if not isinstance(value, dict):
                 raise TypeError
             found.append(value)
@@ -124,8 +124,9 @@ def _values(text: str, name: str) -> list[Row]:
 
 
 def _is_split(document: Mapping[str, Any]) -> bool:
-    data = document["data"]
-    return isinstance(data, list) and all(isinstance(row, list) for row in data)
+    columns, data = document["columns"], document["data"]
+    are_lists = isinstance(columns, list) and isinstance(data, list)
+    return are_lists and all(isinstance(row, list) for row in data)
 
 
 def _arrays(document: Mapping[str, Any], depth: int = _DEEPEST) -> dict[str, list[Row]]:

@@ -35,11 +35,11 @@ def _decode(text: str) -> dict[str, Any]:
             raise
         try:
             value = json.loads(text, parse_constant=lambda _: None)
+            json.dumps(value, ensure_ascii=False).encode()  # Python reads half a surrogate
         except ValueError:
             raise error from None
         if not isinstance(value, dict):
             raise
-        text.encode()
         return value
 
 

@@ -22,6 +22,7 @@ _Rows = list[list[str]]
 _SAMPLE_ROWS = 512
 _MOST_ABOVE = 10  # rows above a header
 _SHORT = 10  # times fewer rows than another sheet: rather a legend
+_CONTROL = re.compile(r"_x00([01][0-9A-Fa-f])_")  # a line break is `_x000D_` (ECMA-376, ST_Xstring)
 _NEEDED = "pip install 'worthit[xlsx]'"
 
 
@@ -130,11 +131,11 @@ def _opened(source: Input, name: str) -> Iterator[Any]:
 
     with source.open() as unpacked, readable(source.path):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of styles and extensions
-                book = openpyxl.load_workbook(unpacked.stream, read_only=True, data_only=True)
+            # Of styles and extensions, and, while rows are read, of dates that there are not.
+            warnings.filterwarnings("ignore", module="openpyxl")
+            book = openpyxl.load_workbook(unpacked.stream, read_only=True, data_only=True)
             yield book
-        except (KeyError, ValueError, TypeError, AttributeError, SyntaxError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, SyntaxError) as error:
             raise DataError(
                 f"{name} cannot be read as an Excel file ({one_line(error)}); save it again, or as CSV"
             ) from error
@@ -180,7 +181,7 @@ def as_seen(cell: Any) -> str:
         return value.isoformat(" ", "seconds") if has_time else value.date().isoformat()
     if isinstance(value, int | float):
         return _number(value, form)
-    return str(value)
+    return _CONTROL.sub(lambda code: chr(int(code[1], 16)), str(value))
 
 
 def _number(value: float, form: str) -> str:

@@ -8,6 +8,7 @@ line number.
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def open_table(
         _require_names_unneeded(name, reading)
         return Parquet(source, name)
     if found == "xlsx":
+        _require_names_unneeded(name, replace(reading, columns=None))
         sheet = Sheet(source, name, reading)
         return _RecordReader(
             source, name, sheet.rows, sheet.columns, (*notes, *sheet.notes), repeated(sheet.names)
@@ -116,6 +118,12 @@ def _by_content(source: Input, name: str, head: bytes, by_suffix: str | None) ->
     found = formats.by_content(sample, is_all=is_all)
     is_same_kind = found in formats.DELIMITERS and by_suffix in formats.DELIMITERS
     return by_suffix if is_same_kind or (is_json and found == "json") else found
+
+
+def require_as_found(name: str, reading: Reading) -> None:
+    """Raise DataError if the user says how columns are written, but there is no table."""
+    _require_names_unneeded(name, reading)
+    _require_no_sheet(name, reading)
 
 
 def _require_names_unneeded(name: str, reading: Reading) -> None:

@@ -95,7 +95,10 @@ def _strings(columns: Mapping[str, Values | pa.ChunkedArray], unusable: dict[str
 def _as_json(values: Values | pa.ChunkedArray) -> pa.Array | None:
     """Short lists and objects as JSON; None for anything else, such as tokens and embeddings."""
     is_nested = isinstance(values, list) or pa.types.is_nested(values.type)
-    plain = (values if isinstance(values, list) else values.to_pylist()) if is_nested else []
+    try:
+        plain = (values if isinstance(values, list) else values.to_pylist()) if is_nested else []
+    except (ValueError, OverflowError):  # not UTF-8, fields of one name, dates that Python lacks
+        return None
     sizes = [len(value) for value in plain if isinstance(value, list | dict)]
     if not sizes or sum(sizes) > _LONGEST_LABELS * len(sizes) or _has_fractions(plain):
         return None
@@ -121,9 +124,9 @@ def as_strings(values: Values | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
         values = values.cast(values.type.value_type)
     if pa.types.is_nested(values.type):
         raise NotTextError(f"holds {values.type}, not text")
-    if pa.types.is_floating(values.type):
-        values = pc.if_else(pc.is_nan(values), None, values)
     try:
+        if pa.types.is_floating(values.type):
+            values = pc.if_else(pc.is_nan(values), None, values)
         return values.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise NotTextError(

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -130,15 +130,22 @@ def _named(split: Any) -> pa.Table:
         split = split.flatten_indices()
     table: pa.Table = split.data.table
     for name, feature in split.features.items():
-        names = getattr(feature, "names", None)
-        if names and pa.types.is_integer(table[name].type):
-            # -1 stands for a secret label.
-            known = [
-                names[i] if i is not None and i >= 0 else None for i in table[name].to_pylist()
-            ]
-            place = table.column_names.index(name)
-            table = table.set_column(place, name, pa.array(known, pa.string()))
+        of_item = getattr(feature, "feature", feature)  # of a list: a text may have several labels
+        names, kind = getattr(of_item, "names", None), table[name].type
+        if names and (pa.types.is_integer(kind) or pa.types.is_nested(kind)):
+            known = [_with_names(value, names) for value in table[name].to_pylist()]
+            named = pa.array(
+                known, pa.list_(pa.string()) if pa.types.is_nested(kind) else pa.string()
+            )
+            table = table.set_column(table.column_names.index(name), name, named)
     return table
+
+
+def _with_names(value: Any, names: Sequence[str]) -> Any:
+    """The name of a class by its number, or of each of several; None for a missing or secret one."""
+    if isinstance(value, list):
+        return [_with_names(number, names) for number in value]
+    return names[value] if value is not None and value >= 0 else None
 
 
 def _fingerprint(splits: dict[str, pa.Table], choices: Choices) -> str:
@@ -176,8 +183,11 @@ def _corpus(splits: dict[str, pa.Table], title: str, choices: Choices) -> pa.Tab
             raise DataError(
                 f"{title} has no split `train` to go with --test-file; omit that option"
             )
-        pieces = [Piece(whole.from_arrow(title, splits["train"]), "train"), Piece(rows, "test")]
-        return assemble.corpus_of(pieces, choices)
+        train = whole.from_arrow(title, splits["train"])
+        if left_out := sorted(splits.keys() - {"train"}):
+            note = f"splits that --test-file replaces, left out: {', '.join(left_out)}"
+            train = replace(train, notes=(note,))
+        return assemble.corpus_of([Piece(train, "train"), Piece(rows, "test")], choices)
     sides = {name: SIDES.get(name.lower()) for name in splits}
     known = [name for name in splits if sides[name]] or list(splits)
     if not any(sides.values()) and len(splits) > 1:

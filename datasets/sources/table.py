@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from worthit.datasets.cache import short_hash
 from worthit.datasets.errors import DataError
-from worthit.datasets.formats import files, formats, sheets, whole
+from worthit.datasets.formats import files, formats, sheets, stream, whole
 from worthit.datasets.formats.reading import SHEET, Reading
 from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.registry import Source
@@ -74,8 +74,19 @@ def _fingerprint(path: Path, choices: Choices) -> str:
 
 def _read(path: Path, choices: Choices) -> pa.Table:
     sided = _files(path, choices)
+    if choices.test_file is None and not any(_has_table(content) for _, content in sided):
+        stream.require_as_found(path.name, choices.reading)
     pieces = [Piece(_rows(content, path, choices.reading), side) for side, content in sided]
     return assemble.corpus_of(pieces, choices)
+
+
+def _has_table(content: _Content) -> bool:
+    """False for files of texts, or of lines that are texts or labels."""
+    if isinstance(content, ClassFiles):
+        return content.are_tables
+    if isinstance(content, PairedFiles):
+        return content.have_a_table
+    return not isinstance(content, tuple)
 
 
 def _identity(content: _Content) -> str:

@@ -35,8 +35,8 @@ def with_usable_classes(table: pa.Table, protocol: Protocol) -> pa.Table:
     rows = remaining(table, protocol)
     of_rows, kinds = column(table, "label").astype(np.int64), len(about.classes)
     counts = np.bincount(of_rows[rows], minlength=kinds)
-    is_rare = _rare(table, rows, counts, protocol)
-    places, classes = _places(about.classes, is_rare, counts, protocol)
+    is_rare, are_merged = _rare(table, rows, counts, protocol)
+    places, classes = _places(about.classes, is_rare, are_merged=are_merged)
     if len(classes) < 2 or (places == np.arange(kinds)).all():
         return table
     new = places[of_rows]
@@ -44,7 +44,7 @@ def with_usable_classes(table: pa.Table, protocol: Protocol) -> pa.Table:
     left_out = int((~kept).sum())
     why = "too rare to split"
     if "side" in table.column_names:
-        why = "not on both sides" if protocol.merge_rare else "without a training comment"
+        why = "not on both sides" if are_merged else "without a training comment"
     by_class = np.bincount(of_rows, minlength=kinds)
     lines = [_line(about.classes, places, classes, counts, by_class, why, protocol)]
     if len(classes) == 2:
@@ -76,36 +76,45 @@ def _with_usable_labels(table: pa.Table, protocol: Protocol) -> pa.Table:
 
 def _rare(
     table: pa.Table, rows: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], protocol: Protocol
-) -> npt.NDArray[np.bool_]:
-    """The classes that cannot be split."""
+) -> tuple[npt.NDArray[np.bool_], bool]:
+    """The classes that cannot be split, and whether they become one."""
     of_rows = column(table, "label").astype(np.int64)[rows]
     if "side" in table.column_names:
         side = column(table, "side")[rows]
         on_train = np.bincount(of_rows[side == _TRAIN], minlength=len(counts))
         on_test = np.bincount(of_rows[side == _TEST], minlength=len(counts))
-        # A class that is not tested can still be an answer.
-        missing: npt.NDArray[np.bool_] = on_train == 0
-        return missing | (on_test == 0) if protocol.merge_rare else missing
+        untrained: npt.NDArray[np.bool_] = on_train == 0
+        on_one_side = untrained | (on_test == 0)
+        if on_train[on_one_side].any() and _can_be_one(on_one_side, counts, protocol):
+            return on_one_side, True
+        return untrained, False  # a class that is not tested can still be an answer
     rare: npt.NDArray[np.bool_] = np.rint(counts * protocol.test_share) < 1
     if "group" in table.column_names:
         group = column(table, "group")[rows]
         several = [len(np.unique(group[of_rows == kind])) > 1 for kind in range(len(counts))]
         rare |= ~np.array(several)
-    return rare
+    return rare, _can_be_one(rare, counts, protocol)
+
+
+def _can_be_one(
+    are_rare: npt.NDArray[np.bool_], counts: npt.NDArray[np.int64], protocol: Protocol
+) -> bool:
+    """True if the user wants rare classes merged, and several are together common enough."""
+    is_common = np.rint(counts[are_rare].sum() * protocol.test_share) >= 1
+    return protocol.merge_rare and bool(are_rare.sum() > 1 and is_common)
 
 
 def _places(
     classes: tuple[str, ...],
     is_rare: npt.NDArray[np.bool_],
-    counts: npt.NDArray[np.int64],
-    protocol: Protocol,
+    *,
+    are_merged: bool,
 ) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     """The new place of each class, and the new classes."""
     kept = [name for name, rare in zip(classes, is_rare, strict=True) if not rare]
     places = np.full(len(classes), _LEFT_OUT)
     places[~is_rare] = np.arange(len(kept))
-    together = counts[is_rare].sum()
-    if protocol.merge_rare and is_rare.sum() > 1 and np.rint(together * protocol.test_share) >= 1:
+    if are_merged:
         taken = {name.casefold() for name in kept}
         name = next(n for n in ("other", "other classes", "rare classes") if n not in taken)
         places[is_rare] = len(kept)

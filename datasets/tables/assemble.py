@@ -18,7 +18,7 @@ from worthit.datasets.tables.labels import Labels
 from worthit.datasets.tables.multilabel import LabelSets
 
 #: part of fingerprints; increase it when a table is read differently, so that older caches are not used
-VERSION = "7"
+VERSION = "8"
 
 _TRAIN, _VALIDATION, _TEST = range(len(SIDES))
 _NO_SIDE = -1
@@ -179,9 +179,10 @@ def _groups(
     """A number for each group. A row without a group is a group by itself."""
     if columns.group is None:
         return None, ()
-    values = _values(pieces, columns.group)
-    blank = pc.equal(pc.utf8_trim_whitespace(pc.fill_null(values, "")), "").to_numpy(False)
-    numbers = pc.fill_null(values, "").dictionary_encode().indices.to_numpy(False).astype(np.int64)
+    values = pc.utf8_trim_whitespace(pc.fill_null(_values(pieces, columns.group), ""))
+    values = pc.replace_substring_regex(values, r"^(-?\d+)\.0+$", r"\1")  # 7.0 is 7 in another file
+    blank = pc.equal(values, "").to_numpy(False)
+    numbers = values.dictionary_encode().indices.to_numpy(False).astype(np.int64)
     numbers[blank] = -1 - np.flatnonzero(blank)
     groups = len(np.unique(numbers))
     alone = f", {int(blank.sum()):,} rows without a group are each a group" if blank.any() else ""

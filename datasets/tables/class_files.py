@@ -31,6 +31,11 @@ class ClassFiles:
 
     labels: dict[Path, str]
 
+    @property
+    def are_tables(self) -> bool:
+        """False if each line of a file is a text."""
+        return not all(map(_is_of_lines, self.labels))
+
 
 def find(files: Sequence[Path], reading: Reading) -> ClassFiles | None:
     """The class of each file, if its name tells it and no column could.

@@ -94,6 +94,10 @@ class Choices:
 class _Borrowed(Choices):
     """Made for another table: columns that this one lacks are guessed."""
 
+    def settings(self) -> dict[str, Any]:
+        # The same choices, given for the table itself, are read otherwise and must not share a cache.
+        return {**super().settings(), "borrowed": True}
+
     @property
     def reading(self) -> Reading:
         return replace(super().reading, is_borrowed=True)
@@ -228,7 +232,7 @@ def require(rows: StringTable, column: str, option: str) -> None:
 
 
 def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
-    """The text column: by its name, else the one with the longest texts; rather not one of a single value.
+    """The text column: by its name, else the one with the longest texts; rather not numbers, codes or a single value.
 
     Only the first `HEAD_ROWS` rows are looked at, so that a stream gets the same answer.
 
@@ -246,10 +250,12 @@ def guess_text(rows: StringTable, taken: Collection[str | None] = ()) -> str:
     varied = [name for name in free if head.num_rows < _ENOUGH_ROWS or len(head[name].unique()) > 1]
     for names in (varied, free):
         if named := _known(names, _TEXTS):
-            return named[0]
+            # `comments` may count them, `review` may be a number of stars.
+            return next((name for name in named if _mean_length(head, name)), named[0])
         lengths = {name: _mean_length(head, name) for name in names}
         if any(lengths.values()):
-            return max(names, key=lambda name: lengths[name])
+            wordy = [name for name in names if lengths[name] and not _are_codes(head, name)]
+            return max(wordy or names, key=lambda name: lengths[name])
     raise _none_usable(rows, _TEXTS, "can be the text; name it with --text-column")
 
 
@@ -275,6 +281,11 @@ def _mean_length(table: pa.Table, name: str) -> float:
     ):
         return 0.0
     return pc.mean(pc.utf8_length(values)).as_py() or 0.0
+
+
+def _are_codes(table: pa.Table, name: str) -> bool:
+    """True for web links, file names, hashes: ASCII without a space. Many scripts have none either."""
+    return bool(pc.all(pc.match_substring_regex(table[name], r"^[!-~]*$")).as_py())
 
 
 def side_in(names: Sequence[str]) -> str | None:

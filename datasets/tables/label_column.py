@@ -80,6 +80,8 @@ def guess(rows: StringTable, taken: Collection[str | None]) -> tuple[str, str]:
         return named, ""
     plausible = _plausible(found, rows.table.num_rows)
     named_ones = _best_named(plausible)
+    if surer := _of_fractions(found, named_ones):
+        return surer, ""
     flags = [name for name in free if _is_flag(name, found[name])]
     asked = named_ones or [name for name in plausible if not describes(name)]
     if not (_SURE_RANKS & {_rank(name) for name in named_ones}) and len(flags) >= 3:
@@ -92,6 +94,17 @@ def guess(rows: StringTable, taken: Collection[str | None]) -> tuple[str, str]:
         return pair
     asked.sort(key=lambda name: len(found[name]) < 2)  # a column of one value comes last
     raise _several(rows, asked, {*asked} <= {*flags} and (len(asked) > 2 or bool(named_ones)))
+
+
+def _of_fractions(found: Mapping[str, set[str]], named: Sequence[str]) -> str | None:
+    """A column that has a surer name than these but holds fractions, so that an error says so."""
+    sure = [
+        name
+        for name in found
+        if usual(name) in (*_SURE, "target") and labels.fractions_of(found[name])
+    ]
+    best = _best_named([*sure, *named])
+    return best[0] if sure and not {*best} & {*named} else None
 
 
 def could_be_one(rows: StringTable, *, by_values: bool) -> bool:

@@ -19,6 +19,10 @@ _LONGEST_PART = 60
 _MOST_PARTS = 2_000
 _NUMBER = re.compile(r"[+-]?\d+(,\d+)*")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
+#: of a list as Python or NumPy prints it: a text in quotes or a word, and the space before the next one
+_ITEM = re.compile(
+    r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,:'"\[\](){}]+)(\s+(?=[^\s,:\])}]))?""", re.DOTALL
+)
 _PREFIX = re.compile(r"__label__", re.IGNORECASE)  # of fastText
 _NAMING_KEYS = ("label", "labels", "name", "choices", "choice", "class", "category", "value")
 
@@ -107,7 +111,7 @@ def _nested(value: str) -> Any | None:
         found = json.loads(text)
     except (ValueError, RecursionError):
         # NumPy prints no commas, and Python would join the strings.
-        with_commas = re.sub(r"(?<=['\"\d])\s+(?=['\"\d])", ", ", text)
+        with_commas = _ITEM.sub(lambda item: item[1] + ", " * bool(item[2]), text)
         try:
             found = ast.literal_eval(with_commas)
         # A TypeError: a list as a key, or in a set.
@@ -142,7 +146,7 @@ def _labels_in(value: Any) -> list[str]:
         return [label for item in value for label in _labels_in(item)]
     if isinstance(value, dict):
         if value and all(isinstance(part, int | float | None) for part in value.values()):
-            return [label for label, score in value.items() if (score or 0) >= 0.5]
+            return [str(label) for label, score in value.items() if (score or 0) >= 0.5]
         for key in _NAMING_KEYS:
             if key in value and not {"start", "end"} & value.keys():
                 return _labels_in(value[key])

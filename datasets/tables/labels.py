@@ -1,10 +1,11 @@
 """Turns labels as people write them into classes: yes/no, 1.0/0.0, True/False, names, lists of one.
 
-Labels that differ only in case, outer white space or number format are one class. An empty label,
+Labels that differ only in case, white space, invisible characters or number format are one class. An empty label,
 NaN, NA or null is missing. `none` is a label: in many data sets it names a class.
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from worthit.datasets.tables.label_values import LabelValues, NotLabelsError
 from worthit.datasets.tables.positive import FALSE, TRUE
 
 _MISSING = {"", "nan", "na", "n/a", "<na>", "#n/a", "null", r"\n"}  # \N is null in MySQL
+#: NUL, a space without width, a mark of byte order
+_INVISIBLE = dict.fromkeys(map(ord, "\0\u200b\ufeff"))
 _COMMON_NAMES = {"label", "labels", "class", "target", "y", "category", "sentiment", "annotation"}
 _FEW_CLASSES = 4  # allowed in a table of any size
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
@@ -37,7 +40,8 @@ class Labels:
 
 def canonical(value: str | None) -> str | None:
     """One spelling for labels that mean the same; None if the label is missing."""
-    text = (value or "").replace("\0", "").strip().casefold()
+    composed = unicodedata.normalize("NFC", (value or "").translate(_INVISIBLE))
+    text = " ".join(composed.casefold().split())
     if text in _MISSING:
         return None
     # 1.0, 1.00 and +1 are 1; a date or a version (1.0.2) stays.

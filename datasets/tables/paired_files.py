@@ -47,6 +47,11 @@ class PairedFiles:
     def files(self) -> list[Path]:
         return [file for file in (self.texts, self.labels, self.names) if file]
 
+    @property
+    def have_a_table(self) -> bool:
+        """False if texts and labels are each a line of their file."""
+        return not (_is_of_lines(self.texts) and _is_of_lines(self.labels))
+
 
 def find(
     root: Path, files: Sequence[Path], reading: Reading
@@ -103,10 +108,10 @@ def read(pair: PairedFiles, reading: Reading) -> StringTable:
     table = texts.table
     for name in labels.table.column_names:
         column = labels.table[name]
-        if name not in table.column_names:
+        if _is_of_lines(pair.labels):
+            table = table.append_column("label", _named(column, pair.names, reading))
+        elif name not in table.column_names:
             table = table.append_column(name, column)
-        elif _is_of_lines(pair.labels):
-            table = table.append_column("label", _named(column, pair.names))
         elif not table[name].equals(column):
             raise DataError(
                 f"the column {name} of {pair.texts.name} and {pair.labels.name} differs; save both as one table"
@@ -129,13 +134,13 @@ def _table(file: Path, reading: Reading) -> StringTable:
     return whole.read(file, reading=reading)
 
 
-def _named(labels: pa.ChunkedArray, names: Path | None) -> pa.ChunkedArray | pa.Array:
+def _named(
+    labels: pa.ChunkedArray, names: Path | None, reading: Reading
+) -> pa.ChunkedArray | pa.Array:
     """The names of numbered labels; the labels themselves if a number has none."""
     if names is None:
         return labels
-    lines = [
-        line.split(maxsplit=1) for line in names.read_text("utf-8").splitlines() if line.strip()
-    ]
+    lines = [line.split(maxsplit=1) for line in lines_of(names, reading)["text"].to_pylist()]
     by_number = {words[0]: words[1].strip() for words in lines if len(words) == 2}
     values = labels.to_pylist()
     if not {*values} <= by_number.keys():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from worthit.datasets.errors import DataError
+from worthit.datasets.errors import DataError, counted
 from worthit.datasets.formats.reading import ENCODING, Reading
 from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.tables.columns import side_in
@@ -61,7 +61,18 @@ def read(name: str, texts: Sequence[TextFile], reading: Reading) -> StringTable:
         "label": [text.label for text in texts],
     }
     note = f"each file of {name} is a text, and the folder it is in names its class"
-    return StringTable(name, pa.table(columns), notes=(note,))
+    return StringTable(name, pa.table(columns), notes=(note, *_without_class(texts)))
+
+
+def _without_class(texts: Sequence[TextFile]) -> list[str]:
+    """A line on each folder of texts without a class, beside those of the classes."""
+    beside = {text.path.parent.parent for text in texts}
+    folders = sorted(folder for parent in beside for folder in parent.iterdir())
+    return [
+        f"left out, without a class: {counted(sum(1 for _ in folder.iterdir()), 'text')} of {folder.name}"
+        for folder in folders
+        if folder.name.lower() in _UNLABELLED and folder.is_dir()
+    ]
 
 
 def _content(path: Path, reading: Reading) -> str:

@@ -9,6 +9,7 @@ import pytest
 from worthit.datasets.formats import whole
 from worthit.datasets.formats.files import Input
 from worthit.datasets.formats.stream import open_table
+from worthit.datasets.tables import label_values
 from worthit.datasets.tables.comments import CommentReader
 
 TEXTS = [f"number {i} was a nice soup" for i in range(12)]
@@ -85,6 +86,15 @@ def test_the_most_frequent_of_several_annotations_counts(tmp_path: Path) -> None
     assert found.notes[-1] == (
         "of several annotations of a text the most frequent counts; texts with a tie have no label"
     )
+
+
+def test_a_choice_of_null_is_no_label(tmp_path: Path) -> None:
+    rows = [label_studio(text, annotation("up")) for text in TEXTS]
+    rows[0]["annotations"][0]["result"][0]["value"] = {"choices": ["up", None]}
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    values = whole.read(tmp_path / "a.json").table["label"].to_pylist()
+    assert values == ['[null, "up"]', *["up"] * (len(TEXTS) - 1)]
+    assert {*label_values.read({*values}).labels.values()} == {("up",)}
 
 
 def test_the_answers_to_several_questions_are_columns(tmp_path: Path) -> None:

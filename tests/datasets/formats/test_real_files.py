@@ -345,6 +345,18 @@ def test_latin1_in_a_string_column_of_parquet_is_refused_in_one_line(tmp_path: P
     )
 
 
+def test_lists_of_parquet_that_cannot_be_read_leave_the_other_columns_usable(
+    tmp_path: Path,
+) -> None:
+    latin = pa.array([label.replace("u", "ü").encode("latin-1") for label in LABELS])
+    strings = pa.Array.from_buffers(pa.string(), len(latin), latin.buffers())
+    lists = pa.ListArray.from_arrays(pa.array(range(len(latin) + 1), pa.int32()), strings)
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": TEXTS, "label": LABELS, "tags": lists}), path)
+    assert both(path, Reading(), "text", "label") == ROWS
+    assert whole.read(path).unusable.keys() == {"tags"}
+
+
 @pytest.mark.parametrize(
     ("files", "sides"),
     [

@@ -69,7 +69,7 @@ def test_a_sheet_without_a_header_needs_names(tmp_path: Path) -> None:
     assert found.table.num_rows == 6
 
 
-def a_book(path: Path, **sheets: list[list[str]]) -> Path:
+def a_book(path: Path, **sheets: list[list[Any]]) -> Path:
     workbook = openpyxl.Workbook()
     workbook.remove(workbook.active)
     for title, rows in sheets.items():
@@ -109,11 +109,16 @@ def test_a_hidden_sheet_is_read_only_if_it_is_named(tmp_path: Path) -> None:
     assert whole.read(path, reading=Reading(sheet="Lists")).table.num_rows == 19
 
 
-def test_a_sheet_that_is_not_there_is_refused(book: Path, tmp_path: Path) -> None:
+def test_options_that_do_not_fit_a_file_are_refused(book: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         whole.read(book, reading=Reading(sheet="Other"))
     assert str(caught.value) == (
         "mine.xlsx has no sheet 'Other'; name one of Data, Notes with --sheet"
+    )
+    with pytest.raises(DataError) as caught:
+        whole.read(book, reading=Reading(delimiter=";"))
+    assert str(caught.value) == (
+        "--delimiter is for CSV and its relatives, which mine.xlsx is not; omit it"
     )
     (tmp_path / "a.csv").write_text("text,label\na,b\n")
     with pytest.raises(DataError) as caught:
@@ -185,3 +190,28 @@ def test_rows_of_qualtrics_below_the_header_are_skipped(tmp_path: Path) -> None:
         sheet.append([f"a longer note of some words {i}", "up" if i % 2 else "down"])
     workbook.save(tmp_path / "a.xlsx")
     assert whole.read(tmp_path / "a.xlsx").table["Q2"].to_pylist() == ["down", "up"] * 3
+
+
+def test_a_workbook_without_its_texts_is_refused(book: Path, tmp_path: Path) -> None:
+    texts = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"/>'
+    with zipfile.ZipFile(book) as old, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, texts if name == "xl/sharedStrings.xml" else old.read(name))
+    with pytest.raises(DataError, match=r"^a\.xlsx cannot be read as an Excel file \(list index"):
+        whole.read(tmp_path / "a.xlsx")
+
+
+def test_a_date_that_there_is_not_is_an_error_value_without_a_warning(tmp_path: Path) -> None:
+    rows = [[f"a note {i}", "up" if i % 2 else "down", 1e10] for i in range(6)]
+    path = a_book(tmp_path / "a.xlsx", Data=[["text", "label", "day"], *rows])
+    book = openpyxl.load_workbook(path)
+    for row in range(2, 8):
+        book["Data"].cell(row, 3).number_format = "yyyy-mm-dd"
+    book.save(path)
+    assert whole.read(path).table["day"].to_pylist() == ["#VALUE!"] * 6
+
+
+def test_line_breaks_that_a_workbook_escapes_are_line_breaks(tmp_path: Path) -> None:
+    rows = [[f"one_x000D_\ntwo {i}", "up" if i % 2 else "down"] for i in range(6)]
+    path = a_book(tmp_path / "a.xlsx", Data=[["text", "label"], *rows])
+    assert whole.read(path).table["text"].to_pylist() == [f"one\r\ntwo {i}" for i in range(6)]

@@ -33,7 +33,7 @@ class FakeSplit:
 
     def __init__(self, **columns: Any) -> None:
         self.data = SimpleNamespace(table=pa.table(columns))
-        self.features = {"label": Feature("ham", "spam")}
+        self.features: dict[str, Any] = {"label": Feature("ham", "spam")}
 
     def with_format(self, kind: None) -> "FakeSplit":
         return self
@@ -74,6 +74,29 @@ def test_a_dataset_with_one_split_is_split(monkeypatch: pytest.MonkeyPatch) -> N
     fake(monkeypatch, {"train": rows(0, 200)})
     made = prepare.prepare("hub:someone/mail", Protocol())
     assert made.step("test, balanced").counts == (10, 10)
+
+
+def test_splits_that_a_test_file_replaces_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake(monkeypatch, {"train": rows(0, 80), "validation": rows(80, 90), "test": rows(90, 100)})
+    lines = [f"another comment {i},{('ham', 'spam')[i % 2]}" for i in range(20)]
+    file = tmp_path / "mine.csv"
+    file.write_text("\n".join(["sentence,label", *lines]))
+    made = prepare.prepare("someone/mail", Protocol(), Choices(test_file=file))
+    assert made.step("test").comments == 20
+    assert "splits that --test-file replaces, left out: test, validation" in made.notes
+
+
+def test_several_labels_of_a_text_have_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = [[0], [0, 1], [2], [1, 2]]
+    texts = [f"comment number {i}" for i in range(80)]
+    split = FakeSplit(sentence=texts, labels=[sets[i % 4] for i in range(80)])
+    split.features = {"labels": SimpleNamespace(feature=Feature("joy", "anger", "fear"))}
+    fake(monkeypatch, {"train": split})
+    made = prepare.prepare("someone/feelings", Protocol(), Choices(multilabel=True))
+    assert made.classes == ("anger", "fear", "joy")
+    assert made.steps[0].counts == (40, 40, 40)
 
 
 def test_the_fingerprint_depends_on_content_and_columns(monkeypatch: pytest.MonkeyPatch) -> None:

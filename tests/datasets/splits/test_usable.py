@@ -97,6 +97,22 @@ def test_classes_on_one_side_only_are_said(tmp_path: Path) -> None:
     )
 
 
+def test_classes_that_cannot_be_merged_are_as_without_the_option(tmp_path: Path) -> None:
+    rows = [
+        *(f"{row},train" for row in labelled(a=40, b=40, c=20)),
+        *(f"test {row},test" for row in labelled(a=20, b=20)),
+    ]
+    one = prepared(csv(tmp_path, rows, "text,label,split"), Protocol(merge_rare=True))
+    assert one.classes == ("a", "b", "c")
+    assert "1 class has no test comment, so how well it is found is unknown: c" in one.notes
+    rows += [f"test {row},test" for row in labelled(c=9, d=10, e=10)]
+    untrained = prepared(csv(tmp_path, rows, "text,label,split"), Protocol(merge_rare=True))
+    assert untrained.classes == ("a", "b", "c")
+    assert "2 classes are without a training comment and left out: d, e, 20 comments" in (
+        untrained.notes
+    )
+
+
 def test_a_class_in_a_single_group_is_left_out(tmp_path: Path) -> None:
     rows = [f"{row},{i % 20}" for i, row in enumerate(labelled(a=100, b=100))]
     rows += [f"{row},alone" for row in labelled(c=20)]

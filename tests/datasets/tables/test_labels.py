@@ -63,6 +63,13 @@ def test_the_label_column_is_found_by_its_name_or_values(case: str) -> None:
     assert label_column.guess(table(**columns), ()) == (expected, "")
 
 
+def test_a_column_named_as_the_label_is_not_passed_over_for_its_fractions() -> None:
+    civil = table(target=["0.166", "0.9"], rating=["approved", "rejected"])
+    assert label_column.guess(civil, ()) == ("target", "")
+    both = table(target=["0.166", "0.9"], category=["up", "down"])
+    assert label_column.guess(both, ()) == ("category", "")
+
+
 def test_a_column_of_names_is_taken_instead_of_their_numbers() -> None:
     rows = table(label=["0", "1", "2"], label_text=["anger", "joy", "fear"], who=["a", "b"])
     assert label_column.guess(rows, ()) == ("label_text", "it names the classes of label")
@@ -113,9 +120,13 @@ SHAPES: dict[str, tuple[list[str], list[tuple[str, ...]], str]] = {
     "NumPy lists": (["['a' 'b']", "[1 2]"], [("a", "b"), ("1", "2")], "lists"),
     "truth values": (['{"a": true, "b": false}', '{"a": 0.0, "b": 1.0}'], [("a",), ("b",)], "dictionaries"),
     "truth values of one label": (['{"a": 1.0}', '{"a": 0.0}', '{}'], [("a",), ("not a",), ()], "dictionaries"),
+    "numbers as keys": (["{0: 0.9, 1: 0.1}", "{0: 0, 1: 1}"], [("0",), ("1",)], "dictionaries"),
     "choices": (['{"choices": ["a", "b"]}'], [("a", "b")], "dictionaries"),
     "objects with names": (['[{"label": "a"}]'], [("a",)], "lists"),
     "vectors": (["[1, 0, 0]", "[0, 1, 1]"], [("0",), ("1", "2")], "vectors of 0 and 1"),
+    "vectors by NumPy": (["[1. 0. 0.]", "[0. 1. 1.]"], [("0",), ("1", "2")], "vectors of 0 and 1"),
+    "truth values by NumPy": (["[ True False]", "[ True  True]"], [("0",), ("0", "1")], "vectors of 0 and 1"),
+    "numbers within a name": (["['top 10 20', 'b']", "['b']"], [("top 10 20", "b"), ("b",)], "lists"),
     "a bar": (["a|b", "c"], [("a", "b"), ("c",)], "labels separated by a bar"),
     "a semicolon": (["a; b", "b; c", "a"], [("a", "b"), ("b", "c"), ("a",)], "labels separated by a semicolon"),
     "commas": (["3,17", "3", "17"], [("3,17",), ("3",), ("17",)], ""),
@@ -317,3 +328,15 @@ def test_answers_without_a_label_are_the_classes(tmp_path: Path) -> None:
 def test_odd_values_in_brackets_are_read_or_refused(value: str) -> None:
     with contextlib.suppress(NotLabelsError):
         assert value in label_values.read({value, "['x']"}).labels
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Not  toxic ", "not toxic"), ("not\u00a0toxic", "not toxic"), ("toxic\u200b", "toxic"),
+     ("\ufefftoxic", "toxic"), ("cole\u0300re", "col\u00e8re"), ("+1.0", "1")],
+)  # fmt: skip
+def test_labels_that_look_the_same_are_one_class(one: str, other: str) -> None:
+    found = labels.to_classes([one, other, other, "rest"] * 9, "label", None, "mine.csv")
+    assert found.indices[:3].tolist() == [found.indices[0]] * 3
+    assert len(found.classes) == 2
+    assert found.notes[0].endswith("are read as one class")

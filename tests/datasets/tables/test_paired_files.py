@@ -7,7 +7,7 @@ import pytest
 from worthit.datasets.errors import DataError
 from worthit.datasets.formats.whole import StringTable
 from worthit.datasets.sources import table as table_source
-from worthit.datasets.tables.columns import NOTHING
+from worthit.datasets.tables.columns import NOTHING, Choices
 
 TEXTS = [f"a text, or {'so, ' * (i % 3)}number {i} ." for i in range(9)]
 
@@ -48,6 +48,22 @@ def test_labels_without_a_name_stay_numbers(tmp_path: Path) -> None:
     assert found[None].table["label"].to_pylist() == list("345") * 3
 
 
+def test_the_names_of_labels_are_decoded_as_texts_are(tmp_path: Path) -> None:
+    mapping = tmp_path / "mapping.txt"
+    mapping.write_text("0 calm\n1 angry\n2 sad\n", "utf-8-sig")
+    files = {"texts__txt": lines(TEXTS), "labels__txt": lines(list("012") * 3)}
+    assert read(tmp_path, **files)[None].table["label"].to_pylist() == ["calm", "angry", "sad"] * 3
+    mapping.write_text("0 calme\n1 colère\n2 triste\n", "latin-1")
+    with pytest.raises(
+        DataError, match=r"^mapping\.txt is not UTF-8 \(line 2\) .* give --encoding "
+    ):
+        read(tmp_path)
+    choices = Choices(encoding="cp1252")
+    ((_, content),) = table_source._files(tmp_path, choices)
+    found = table_source._rows(content, tmp_path, choices.reading)
+    assert found.table["label"].to_pylist() == ["calme", "colère", "triste"] * 3
+
+
 def test_tables_of_texts_and_labels_are_joined_by_their_rows(tmp_path: Path) -> None:
     texts = "id,text\n" + lines([f'{i},"{text}"' for i, text in enumerate(TEXTS)])
     found = read(
@@ -62,6 +78,13 @@ def test_tables_of_texts_and_labels_are_joined_by_their_rows(tmp_path: Path) -> 
     assert str(caught.value) == (
         "the column id of X_train.csv and y_train.csv differs; save both as one table"
     )
+
+
+def test_lines_of_labels_are_labels_beside_any_table(tmp_path: Path) -> None:
+    comments = "id,comment\n" + lines([f'{i},"{text}"' for i, text in enumerate(TEXTS)])
+    found = read(tmp_path, X_train__csv=comments, y_train__txt=lines(["up", "down", "up"] * 3))
+    assert found["train"].table.column_names == ["id", "comment", "label"]
+    assert found["train"].table["label"].to_pylist() == ["up", "down", "up"] * 3
 
 
 def test_files_of_different_length_are_refused(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_folders_of_sides_are_the_split_and_unlabelled_texts_are_left_out(tmp_pa
     assert all(text.startswith("tested") for text in tested)
     trained = prepare.comments(prepared.key, "train").texts
     assert all(text.startswith("trained") for text in trained)
+    assert "left out, without a class: 50 texts of unsup" in prepared.notes
 
 
 def test_other_encodings_are_named_by_the_user(tmp_path: Path) -> None:
@@ -66,3 +67,21 @@ def test_a_few_tables_in_folders_stay_tables(tmp_path: Path) -> None:
     prepared = prepare.prepare(str(tmp_path / "both"), Protocol())
     assert {*prepared.classes} == {"down", "up"}
     assert prepared.steps[0].comments == 160
+
+
+def test_options_of_tables_are_refused_where_there_is_none(tmp_path: Path) -> None:
+    for name in ("pos", "neg"):
+        write(tmp_path / "reviews" / name, 10, name)
+    lines, pairs = tmp_path / "lines", tmp_path / "pairs"
+    for folder, files in ((lines, ("pos.txt", "neg.txt")), (pairs, ("texts.txt", "labels.txt"))):
+        folder.mkdir()
+        for file in files:
+            (folder / file).write_text(f"a text of {file}\n" * 9)
+    for folder, choices, line in (
+        (tmp_path / "reviews", Choices(columns=("a", "b")), "--columns is for CSV and its relatives, which reviews"),
+        (lines, Choices(delimiter=";"), "--delimiter is for CSV and its relatives, which lines"),
+        (pairs, Choices(sheet="Data"), "--sheet is for Excel files, which pairs"),
+    ):  # fmt: skip
+        with pytest.raises(DataError) as caught:
+            prepare.prepare(str(folder), Protocol(), choices)
+        assert str(caught.value) == f"{line} is not; omit it"

@@ -9,7 +9,7 @@ import openpyxl
 import pyarrow as pa
 import pytest
 
-from worthit.datasets import corpus, prepare, registry
+from worthit.datasets import corpus, prepare, registry, transfer
 from worthit.datasets.errors import DataError, WorthitError
 from worthit.datasets.formats import whole
 from worthit.datasets.prepare import Prepared
@@ -252,6 +252,12 @@ def test_no_author_is_on_two_sides(tmp_path: Path, balance: bool) -> None:
     )
 
 
+def test_authors_that_are_written_in_several_ways_are_one_group(tmp_path: Path) -> None:
+    rows = [f"comment {i},{i // 20 % 2},{i % 20}{('', '.0', ' ')[i % 3]}" for i in range(120)]
+    made = prepared(csv(tmp_path, "mine.csv", "text,label,author", rows), group_column="author")
+    assert "20 groups by author stay on one side of the split" in made.notes
+
+
 def test_training_comments_of_authors_on_the_test_side_are_removed(tmp_path: Path) -> None:
     rows = [
         f"comment {i},{i % 2},{i // 4 % 30},{'test' if i % 8 == 0 or i % 8 == 1 else 'train'}"
@@ -272,6 +278,19 @@ def test_a_corpus_is_cached_for_each_choice_of_columns(tmp_path: Path) -> None:
     assert first.key != other.key
     assert other.classes == ("not spam", "spam")
     assert len(list((tmp_path / "cache" / "corpora").iterdir())) == 2
+
+
+def test_a_table_that_was_tested_on_out_of_domain_is_read_anew_to_train_on(tmp_path: Path) -> None:
+    kinds = ("ham", "spam", "advert")
+    mine = csv(
+        tmp_path, "mine.csv", "text,label", [f"comment {i},{kinds[i % 2]}" for i in range(200)]
+    )
+    theirs = csv(
+        tmp_path, "theirs.csv", "text,label", [f"note {i},{kinds[i % 3]}" for i in range(300)]
+    )
+    in_domain = prepared(mine, positive_label="spam")
+    transfer.prepare_one(str(theirs), in_domain, Choices(positive_label="spam"))
+    assert prepared(theirs, positive_label="spam").classes == ("not spam", "spam")
 
 
 def test_names_of_datasets_are_shown_without_folders(tmp_path: Path) -> None:
@@ -301,3 +320,25 @@ def test_other_columns_of_texts_are_said_to_be_left_out() -> None:
     )
     constant = whole.from_arrow("mine.csv", pa.table({"text": [texts[0] * 2] * 12, **columns}))
     assert find_columns(constant, Choices()).text == "premise"
+
+
+def test_a_column_of_numbers_is_not_the_text_because_of_its_name() -> None:
+    texts = [f"a longer text of some words, number {i}" for i in range(12)]
+    numbers = {"comments": ["3", "14"] * 6, "review": ["5", "1"] * 6}
+    counted = whole.from_arrow(
+        "mine.csv", pa.table({**numbers, "body": texts, "label": ["a", "b"] * 6})
+    )
+    assert find_columns(counted, Choices()).text == "body"
+    alone = whole.from_arrow(
+        "mine.csv", pa.table({"text": ["1", "22"] * 6, "label": ["a", "b"] * 6})
+    )
+    assert find_columns(alone, Choices()).text == "text"
+
+
+def test_a_column_of_links_is_not_the_text_because_it_is_longer() -> None:
+    links = [f"https://example.org/a/long/path/of/pictures/{i}.jpg" for i in range(12)]
+    named = {"product": [f"a red hat, {i}" for i in range(12)], "picture": links}
+    rows = whole.from_arrow("mine.csv", pa.table({**named, "label": ["a", "b"] * 6}))
+    assert find_columns(rows, Choices()).text == "product"
+    words = {"word": [f"hat{i}" for i in range(12)], "picture": links, "label": ["a", "b"] * 6}
+    assert find_columns(whole.from_arrow("mine.csv", pa.table(words)), Choices()).text == "picture"

@@ -195,3 +195,10 @@ def test_the_lead_is_the_difference_of_macro_f1() -> None:
     assert by_model[1] is not None
     assert found.value == pytest.approx(by_model[0] - by_model[1])
     assert found.low < found.value < found.high
+
+
+def test_a_figure_of_0_has_an_interval_that_begins_there() -> None:
+    made = run(LABELS, np.zeros(LABELS.shape))
+    found = leads.bounded(made, made.cells[0], metrics.LABEL_F1)
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert 0 < found.high < 0.5
