@@ -51,7 +51,7 @@ def find(given: str) -> Network | None:
             return _read_gguf(file)
         folder = _folder(given)
         return None if folder is None else _read(folder)
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, IndexError):
         return None
 
 
@@ -96,14 +96,11 @@ def _read(folder: Path) -> Network | None:
     config = json.loads((folder / "config.json").read_text("utf-8"))
     parameters = layer_weights = 0
     for file in folder.glob("*.safetensors"):
-        with file.open("rb") as stream:
-            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                count = math.prod(tensor["shape"])
-                parameters += count
-                is_matrix = len(tensor["shape"]) == 2 and _LAYER.search(name)
-                layer_weights += count if is_matrix else 0
+        for name, tensor in checkpoints.tensors(file).items():
+            count = math.prod(tensor["shape"])
+            parameters += count
+            is_matrix = len(tensor["shape"]) == 2 and _LAYER.search(name)
+            layer_weights += count if is_matrix else 0
     if not layer_weights:
         return None
     heads = config.get("architectures") or []

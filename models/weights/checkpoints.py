@@ -59,6 +59,8 @@ PACKAGED_LANGUAGES = ("en",)
 # Without other frameworks' weights and the originals that some repositories also hold.
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 _CONVERTED = "GGUF file, dequantised to bf16"
+#: bytes that safetensors allows; the first 8 bytes of any other file may say more than memory has
+_LARGEST_HEADER = 100_000_000
 
 
 @functools.cache
@@ -250,6 +252,21 @@ def is_complete(folder: Path) -> bool:
     if index.is_file():
         weights = {*json.loads(index.read_text("utf-8"))["weight_map"].values()}
     return all((folder / name).is_file() for name in ("tokenizer.json", *weights))
+
+
+def tensors(file: Path) -> dict[str, Any]:
+    """What the header of a safetensors file says of each tensor; the weights are not read.
+
+    Raises:
+        OSError, ValueError: it has no such header, like the pointer that Git LFS leaves in its place.
+    """
+    with file.open("rb") as stream:
+        size = int.from_bytes(stream.read(8), "little")
+        if size > _LARGEST_HEADER:
+            raise ValueError(f"{file} is not a safetensors file")
+        header: dict[str, Any] = json.loads(stream.read(size))
+    header.pop("__metadata__", None)
+    return header
 
 
 def tokenizer(folder: Path, **options: Any) -> Any:

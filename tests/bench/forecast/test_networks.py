@@ -52,6 +52,13 @@ def test_a_damaged_folder_has_no_network(tmp_path: Path) -> None:
     assert networks.find(str(tmp_path)) is None
 
 
+def test_a_pointer_of_git_lfs_in_place_of_weights_has_no_network(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    pointer = "version https://git-lfs.github.com/spec/v1\n"  # as a length, more than memory has
+    (tmp_path / "model.safetensors").write_text(pointer)
+    assert networks.find(str(tmp_path)) is None
+
+
 def test_a_gguf_file_that_is_not_converted_yet_has_its_sizes(tmp_path: Path) -> None:
     file = tmp_path / "tiny.gguf"
     writer = GGUFWriter(file, "llama")
