@@ -59,6 +59,7 @@ PACKAGED_LANGUAGES = ("en",)
 # Without other frameworks' weights and the originals that some repositories also hold.
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 _CONVERTED = "GGUF file, dequantised to bf16"
+_LFS_POINTER = b"version https://git-lfs"
 #: bytes that safetensors allows; the first 8 bytes of any other file may say more than memory has
 _LARGEST_HEADER = 100_000_000
 
@@ -159,11 +160,21 @@ def _from_folder(given: str, folder: Path) -> Checkpoint:
 
 
 def _require_safetensors(given: str, folder: Path) -> None:
-    if not any(folder.glob("*.safetensors")):
+    files = [*folder.glob("*.safetensors")]
+    if not files:
         raise CheckpointError(
             f"{given} has no weights in *.safetensors; pickled weights (*.bin) can run code and are never "
             "opened; if you trust them, convert them with transformers' save_pretrained"
         )
+    if any(map(_is_lfs_pointer, files)):
+        raise CheckpointError(
+            f"{given} has pointers of Git LFS instead of weights; run `git lfs pull` there to fetch them"
+        )
+
+
+def _is_lfs_pointer(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(len(_LFS_POINTER)) == _LFS_POINTER
 
 
 def _from_gguf_file(given: str, file: Path) -> Checkpoint:

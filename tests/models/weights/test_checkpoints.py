@@ -77,6 +77,15 @@ def test_a_folder_changes_its_identity_with_its_weights(tmp_path: Path) -> None:
     assert first.identity != second.identity
 
 
+def test_pointers_of_git_lfs_are_not_weights(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model-1.safetensors").touch()
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
+    (tmp_path / "model-2.safetensors").write_text(pointer)
+    with pytest.raises(CheckpointError, match="pointers of Git LFS instead of weights; run `git l"):
+        checkpoints.resolve(str(tmp_path))
+
+
 def test_pickled_weights_are_refused_wherever_they_come_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
