@@ -20,6 +20,8 @@ from worthit.models.hardware import processor
 
 T = TypeVar("T")
 _GRACE_S = 5.0
+#: exit code after SIGKILL, a signal that Windows does not have
+_KILLED = -9
 #: sizes of thread pools: OpenMP (torch, scikit-learn), BLAS (numpy, scipy), Rayon (tokenizers)
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS",
@@ -111,7 +113,7 @@ class Worker:
     def close(self) -> None:
         """Let the process end, or kill it after a grace period."""
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):  # as in `_send`
             self._process.stdin.close()
         try:
             self._process.wait(_GRACE_S)
@@ -128,7 +130,7 @@ class Worker:
         try:
             self._process.stdin.write(line)
             self._process.stdin.flush()
-        except (BrokenPipeError, ValueError):
+        except (OSError, ValueError):  # of a broken pipe, which on Windows is EINVAL
             raise CellError(self._exit_reason()) from None
 
     def _receive(self, seconds_left: float) -> dict[str, Any]:
@@ -168,7 +170,7 @@ class Worker:
 
     def _exit_reason(self) -> str:
         code = self._process.wait()
-        if code == -signal.SIGKILL:
+        if code == _KILLED:
             return "the process was killed, most likely because the machine ran out of memory"
         return f"the process died with exit code {code}{self._in_log()}"
 

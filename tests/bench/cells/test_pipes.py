@@ -1,9 +1,12 @@
 """The pipes between the benchmark and a cell's process carry UTF-8, and never hang."""
 
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -115,3 +118,19 @@ def test_a_log_that_cannot_be_written_is_an_error_of_the_cell(tmp_path: Path) ->
     (tmp_path / "logs").touch()
     with pytest.raises(CellError, match=r"its log .*cell\.log cannot be written \("):
         Worker({}, tmp_path / "logs" / "cell.log", lambda done, total: None)
+
+
+def test_a_process_that_died_is_reported_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    stdin = SimpleNamespace(write=broken, flush=broken, close=broken)
+    died: Any = object.__new__(Worker)
+    died._log, died._process = None, SimpleNamespace(stdin=stdin, wait=lambda *_: 3)
+    died._reader = SimpleNamespace(join=lambda *_: None)
+    died._cell = {}
+    monkeypatch.delattr(engine.signal, "SIGKILL", raising=False)
+    monkeypatch.delattr(engine.os, "killpg", raising=False)
+    with pytest.raises(CellError, match=r"^the process died with exit code 3$"):
+        died.start(type(None), Limit(30, ""))
+    died.close()
