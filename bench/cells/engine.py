@@ -146,12 +146,16 @@ class Worker:
     def _kill(self) -> None:
         """Kill the process and its children, by their process group."""
         if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-                os.killpg(self._process.pid, signal.SIGKILL)
+            self._signal_group(signal.SIGKILL)
         else:
             self._process.kill()
         self._process.wait()
         self._reader.join()
+
+    def _signal_group(self, number: int) -> None:
+        # It may have ended by itself: macOS refuses permission if all that is left of it are zombies.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
