@@ -119,7 +119,9 @@ class Worker:
             self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
             self._kill()
-        self._reader.join()
+        if hasattr(os, "killpg"):  # a child that it left would disturb the next cell
+            self._signal_group(signal.SIGTERM)
+        self._reader.join(_GRACE_S)  # a child in a group of its own may hold the pipe
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -150,7 +152,7 @@ class Worker:
         else:
             self._process.kill()
         self._process.wait()
-        self._reader.join()
+        self._reader.join(_GRACE_S)
 
     def _signal_group(self, number: int) -> None:
         # It may have ended by itself: macOS refuses permission if all that is left of it are zombies.

@@ -1,6 +1,7 @@
 """The pipes between the benchmark and a cell's process carry UTF-8, and never hang."""
 
 import errno
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -96,6 +97,43 @@ worker.serve(lambda cell, progress: None)
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert done.returncode == 1
     assert b"no pipe" in done.stderr
+
+
+FORKING = """
+import os
+import time
+from pathlib import Path
+from worthit.bench.cells import worker
+
+
+class Forking:
+    def setup(self):
+        return None
+
+    def leave_a_child(self, file):
+        if os.fork() == 0:
+            time.sleep(20)
+            Path(file).touch()
+            os._exit(0)
+
+
+worker.serve(lambda cell, progress: Forking())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+def test_a_child_that_a_model_leaves_ends_with_its_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "forking_worker.py").write_text(FORKING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    forking = Worker({}, tmp_path / "log", lambda done, total: None, module="forking_worker")
+    limit = Limit(30, "look for what hangs")
+    forking.start(type(None), limit)
+    forking.ask("leave_a_child", type(None), limit, file=str(tmp_path / "outlived"))
+    forking.close()
+    assert not forking._reader.is_alive()
+    assert not (tmp_path / "outlived").exists()
 
 
 def test_the_users_numbers_of_threads_are_replaced_and_named(
