@@ -20,6 +20,8 @@ from worthit.models.hardware import processor
 
 T = TypeVar("T")
 _GRACE_S = 5.0
+#: the longest wait; systems do not take any number, Windows 49 days at most
+_LONGEST_WAIT_S = min(threading.TIMEOUT_MAX, 10 * 365 * 86_400.0)
 #: exit code after SIGKILL, a signal that Windows does not have
 _KILLED = -9
 #: sizes of thread pools: OpenMP (torch, scikit-learn), BLAS (numpy, scipy), Rayon (tokenizers)
@@ -136,7 +138,7 @@ class Worker:
             raise CellError(self._exit_reason()) from None
 
     def _receive(self, seconds_left: float) -> dict[str, Any]:
-        line = self._lines.get(timeout=max(seconds_left, 0))
+        line = self._lines.get(timeout=min(max(seconds_left, 0), _LONGEST_WAIT_S))
         if not line:
             raise CellError(self._exit_reason())
         try:

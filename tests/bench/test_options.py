@@ -31,6 +31,8 @@ from worthit.datasets.tables.columns import Choices
         ("--max-length 0", OptionError, "--max-length is 0; it takes a number from 1 up"),
         ("--cell-limit 0.5", OptionError, "--cell-limit is 0.5; it takes a number from 1 up"),
         ("--shots 2", OptionError, "--shots is for models endpoint:NAME; name one with --models"),
+        ("--cell-limit inf", OptionError, "--cell-limit is inf; it takes a number from 1 up"),
+        ("--tune nan", OptionError, "--tune is nan; it takes a number from 1 up"),
         ("--tune 0.5", OptionError, "--tune is 0.5; it takes a number from 1 up"),
         ("--cpu-watts 0", OptionError, "--cpu-watts is 0.0; it takes a number above 0"),
         ("--cpu-watts inf", OptionError, "--cpu-watts is inf; it takes a number above 0"),

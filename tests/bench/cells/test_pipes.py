@@ -1,7 +1,9 @@
 """The pipes between the benchmark and a cell's process carry UTF-8, and never hang."""
 
 import errno
+import math
 import os
+import queue
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -172,3 +174,11 @@ def test_a_process_that_died_is_reported_on_windows_too(monkeypatch: pytest.Monk
     with pytest.raises(CellError, match=r"^the process died with exit code 3$"):
         died.start(type(None), Limit(30, ""))
     died.close()
+
+
+@pytest.mark.parametrize("limit_s", [1e300, math.inf])
+def test_a_limit_of_any_length_can_be_waited_for(limit_s: float) -> None:
+    waiting: Any = object.__new__(Worker)
+    waiting._lines = queue.SimpleQueue()
+    waiting._lines.put(b'{"answer": 1}\n')
+    assert waiting._receive(limit_s) == {"answer": 1}
