@@ -100,6 +100,8 @@ class Worker:
                 else:
                     self.seconds = float(message["seconds"])
                     return msgspec.convert(message["answer"], answer)
+        except msgspec.ValidationError as error:  # a user's model may return anything
+            raise CellError(f"{operation} gave an impossible result ({error})") from None
         except queue.Empty:
             self._kill()
             raise CellError(

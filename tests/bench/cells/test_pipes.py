@@ -15,6 +15,7 @@ import pytest
 
 from worthit.bench.cells import engine
 from worthit.bench.cells.engine import Limit, Worker
+from worthit.bench.saved.record import Converted
 from worthit.datasets.errors import CellError
 
 ECHO = """
@@ -182,3 +183,12 @@ def test_a_limit_of_any_length_can_be_waited_for(limit_s: float) -> None:
     waiting._lines = queue.SimpleQueue()
     waiting._lines.put(b'{"answer": 1}\n')
     assert waiting._receive(limit_s) == {"answer": 1}
+
+
+def test_an_answer_of_impossible_values_fails_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering: Any = object.__new__(Worker)
+    answering._lines = queue.SimpleQueue()
+    answering._lines.put(b'{"answer": {"artifact": "x", "disk_mb": null}, "seconds": 1.0}\n')
+    monkeypatch.setattr(answering, "_send", lambda message: None)
+    with pytest.raises(CellError, match=r"^convert gave an impossible result \(Expected `object`"):
+        answering.ask("convert", Converted, Limit(30, ""))
