@@ -62,7 +62,7 @@ def checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, st
         models: the models of the run, as the function `models` returns them.
 
     Raises:
-        OptionError: an item is not a pair, or its model takes no checkpoint.
+        OptionError: an item is not a pair, or its model takes no checkpoint or is not in the run.
         UnknownNameError, ModelError: as for `registry.entry`.
     """
     weights = {}
@@ -73,6 +73,7 @@ def checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, st
                 f"--checkpoint {pair!r} is not MODEL=ID_OR_PATH; try llama=SmolLM2-135M-Instruct"
             )
         _require_choice(model, pair, checkpoint)
+        _require_row(model, pair, models)
         path = Path(checkpoint).expanduser()
         row = next((row for row, name in models.items() if name == model), model)
         weights[row] = str(path.resolve()) if path.exists() else checkpoint
@@ -96,6 +97,15 @@ def _require_choice(model: str, pair: str, checkpoint: str) -> None:
             name for name, other in MODELS.items() if other.pretrained and not other.trained_as
         )
         raise OptionError(f"{model} has no checkpoint to choose; those that have: {others}")
+
+
+def _require_row(model: str, pair: str, models: Mapping[str, str]) -> None:
+    """Raises OptionError unless that model, or one converted from it, is in the run."""
+    if not any(model in (name, registry.entry(name).trained_as) for name in models.values()):
+        raise OptionError(
+            f"--checkpoint {pair} is for {model}, which is not in this run ({', '.join(models)}); name it with "
+            "--models, or omit --checkpoint"
+        )
 
 
 def without_path(row: str, name: str) -> str:

@@ -60,6 +60,11 @@ from worthit.datasets.tables.columns import Choices
         ("--checkpoint llama", OptionError, "is not MODEL=ID_OR_PATH"),
         ("--checkpoint gpt=x", UnknownNameError, "unknown model 'gpt'"),
         ("--processes 0", OptionError, "--processes is 0; it takes a number from 1 up"),
+        (
+            "--models tfidf,llama-zero-shot --checkpoint llama=x",
+            OptionError,
+            "llama=x is for llama, which is not in this run \\(tfidf, llama-zero-shot\\); name it with",
+        ),
         ("--checkpoint lsa=x", OptionError, "lsa has no checkpoint to choose; those that have: "),
     ],
 )
@@ -89,10 +94,10 @@ _ALWAYS = {
              "--processes": "4"},
         ),
         (
-            "--models tfidf,llama,hf:org/weights --train-size 480 --test-size 300 --max-length 64 "
+            "--models tfidf,llama,bert,hf:org/weights --train-size 480 --test-size 300 --max-length 64 "
             "--checkpoint llama=/no/such/weights.gguf --checkpoint bert=org/bert --cell-limit 60 "
             "--runs-folder elsewhere",
-            {"--models": "tfidf,llama,hf:org/weights", "--train-size": "480", "--test-size": "300",
+            {"--models": "tfidf,llama,bert,hf:org/weights", "--train-size": "480", "--test-size": "300",
              "--max-length": "64", "--checkpoint llama": "weights.gguf",
              "--checkpoint bert": "org/bert"},
         ),
@@ -127,7 +132,7 @@ def test_values_are_ready_for_use(tmp_path: Path) -> None:
     given = options(
         *(
             "--models",
-            f"lsa,hf:{tmp_path}",
+            f"lsa,bert,hf:{tmp_path}",
             "--checkpoint",
             f"bert={tmp_path}",
             "--cell-limit",
@@ -135,12 +140,12 @@ def test_values_are_ready_for_use(tmp_path: Path) -> None:
         ),
         *("--text-column", "body", "--test-file", "test.csv"),
     )
-    assert given.models == {"lsa": "lsa", f"hf:{tmp_path.name}": f"hf:{tmp_path}"}
+    assert given.models == {"lsa": "lsa", "bert": "bert", f"hf:{tmp_path.name}": f"hf:{tmp_path}"}
     assert given.checkpoint == {"bert": str(tmp_path)}
     assert given.choices == Choices(text_column="body", test_file=Path("test.csv"))
     assert (given.preset.name, given.cell_limit, given.runs_folder) == ("quick", 60, Path("runs"))
     assert given.devices_given
-    assert given.described()["--models"] == f"lsa,hf:{tmp_path.name}"
+    assert given.described()["--models"] == f"lsa,bert,hf:{tmp_path.name}"
 
 
 def test_every_field_is_an_option_but_for_two() -> None:
