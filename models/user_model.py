@@ -84,17 +84,17 @@ def classifier(location: str) -> type[Classifier[Any]]:
 
 
 def source_files(location: str) -> list[Path]:
-    """The user's code behind a model: its package, and other modules of the current folder.
+    """The user's code behind a model: its package, and other code of the current folder.
 
-    Modules outside of a package count if they are imported by now.
+    Modules outside of its package count if they are imported by now, packages with all their files.
     """
-    module = sys.modules[location.partition(":")[0]]
-    top = sys.modules[module.__name__.partition(".")[0]]
+    module = location.partition(":")[0]
     files = set()
-    for folder in getattr(top, "__path__", ()):
-        # Some editors leave a dangling link beside a file as a lock.
-        files |= {file for file in Path(folder).rglob("*.py") if file.is_file()}
-    for name in (module.__name__, *_CurrentFolder.imported):
+    for name in (module.partition(".")[0], *_CurrentFolder.imported):
+        for folder in getattr(sys.modules.get(name), "__path__", ()):
+            # Some editors leave a dangling link beside a file as a lock.
+            files |= {file for file in Path(folder).rglob("*.py") if file.is_file()}
+    for name in (module, *_CurrentFolder.imported):
         file = getattr(sys.modules.get(name), "__file__", None)
         files |= {Path(file)} if file else set()
     return sorted(files)

@@ -135,6 +135,21 @@ def test_lock_links_of_editors_are_not_code(
     assert artifacts.model_code() == [words, tmp_path / "models" / "__init__.py"]
 
 
+def test_a_package_beside_the_model_is_its_code_with_all_its_files(
+    code: str, tmp_path: Path
+) -> None:
+    beside = tmp_path / f"{code}_beside"
+    beside.mkdir()
+    (beside / "__init__.py").touch()
+    (beside / "words.py").write_text("BAD = 1")
+    Path(f"{code}_uses.py").write_text(
+        f"from {code} import TwoMethods\nfrom {code}_beside.words import BAD"
+    )
+    registry.entry(f"{code}_uses:TwoMethods")
+    files = user_model.source_files(f"{code}_uses:TwoMethods")
+    assert {beside / "words.py", tmp_path / f"{code}.py", tmp_path / f"{code}_uses.py"} <= {*files}
+
+
 def test_changed_code_is_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_split: str
 ) -> None:
