@@ -23,6 +23,7 @@ import numpy as np
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import ModelError, RunError, WorthitError, described
 from worthit.models.contract import (
+    DEVICES,
     Classifier,
     Labels,
     ModelEntry,
@@ -50,10 +51,29 @@ def entry(location: str, registered: Iterable[ModelEntry]) -> ModelEntry:
     declared = getattr(user_class, "declared", user_class)
     return ModelEntry(
         location,
-        getattr(declared, "kind", inherited.kind),
-        tuple(getattr(declared, "devices", inherited.devices)),
+        _declared_kind(location, getattr(declared, "kind", inherited.kind)),
+        _declared_devices(location, getattr(declared, "devices", inherited.devices)),
         inherited.pretrained,
         multilabel=getattr(declared, "takes_multilabel", False),
+    )
+
+
+def _declared_kind(location: str, kind: Any) -> Any:
+    """Raises ModelError unless a class says its kind in a word."""
+    if isinstance(kind, str):
+        return kind
+    raise ModelError(
+        f"{location} has a `kind` that is not a text; give one, such as 'llm', or omit it"
+    )
+
+
+def _declared_devices(location: str, devices: Any) -> tuple[str, ...]:
+    """Raises ModelError unless a class lists the names of devices."""
+    if isinstance(devices, tuple | list) and devices and all(each in DEVICES for each in devices):
+        return tuple(devices)
+    raise ModelError(
+        f"{location} has `devices` that are not a tuple of {', '.join(DEVICES)}; give one, such as "
+        "('cpu', 'cuda'), or omit it"
     )
 
 

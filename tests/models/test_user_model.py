@@ -108,6 +108,24 @@ def test_user_code_declares_or_inherits_its_kind(code: str) -> None:
     assert inherited.devices == contract.DEVICES
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("devices = 'cuda'", "has `devices` that are not a tuple of cpu, cuda, mps; give one"),
+        ("devices = ()", "has `devices` that are not a tuple of"),
+        ("devices = property(lambda self: ('cpu',))", "has `devices` that are not a tuple of"),
+        ("kind = 3", "has a `kind` that is not a text; give one, such as 'llm'"),
+    ],
+)
+def test_what_user_code_declares_must_be_names(code: str, line: str, message: str) -> None:
+    odd = f"{code}_odd"
+    Path(f"{odd}.py").write_text(
+        f"from {code} import TwoMethods\n\nclass X(TwoMethods):\n    {line}"
+    )
+    with pytest.raises(ModelError, match=message):
+        registry.entry(f"{odd}:X")
+
+
 def test_folders_in_the_current_folder_do_not_become_packages(code: str, tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / f"{code}_inside.py").write_text("class X: ...")
