@@ -119,6 +119,17 @@ print("read", read, found.comments)
     assert done.stdout.splitlines() == ["imports []", "read [] 2"]
 
 
+def test_a_cold_start_excludes_waiting_for_requests(
+    split: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "process_age_s", lambda: 1_003.0)
+    cell = Cell("majority", "cpu", 0, split, effort=SHORT)
+    at_work = Work(cell, lambda done, total: None, waited_s=lambda: 1_000.0)
+    at_work.setup()
+    at_work.load(at_work.train().artifact)
+    assert at_work.latency(["one comment"]).cold_start_s.value == pytest.approx(3.0)
+
+
 @pytest.mark.parametrize("change", [{"seed": 1}, {"settings": {"C": 1.0}}, {"retrain": True}])
 def test_another_seed_setting_or_retrain_trains_again(split: str, change: dict[str, Any]) -> None:
     base: dict[str, Any] = {"model": "tfidf", "device": "cpu", "seed": 0, "split": split}

@@ -102,6 +102,37 @@ worker.serve(lambda cell, progress: None)
     assert b"no pipe" in done.stderr
 
 
+WAITING = """
+from worthit.bench.cells import worker
+
+
+class Waiting:
+    def __init__(self, report):
+        self.report = report
+
+    def setup(self):
+        return self.report.waited_s
+
+    def waited(self):
+        return self.report.waited_s
+
+
+worker.serve(lambda cell, report: Waiting(report))
+"""
+
+
+def test_a_process_knows_how_long_it_has_waited_for_requests(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "waiting_worker.py").write_text(WAITING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    waiting = Worker({}, tmp_path / "log", lambda done, total: None, module="waiting_worker")
+    limit = Limit(30, "look for what hangs")
+    assert waiting.start(float, limit) == 0  # its start is no waiting
+    assert waiting.ask("waited", float, limit) > 0
+    waiting.close()
+
+
 FORKING = """
 import os
 import time
