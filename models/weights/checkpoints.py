@@ -59,6 +59,8 @@ PACKAGED_LANGUAGES = ("en",)
 # Without other frameworks' weights and the originals that some repositories also hold.
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 _CONVERTED = "GGUF file, dequantised to bf16"
+#: numbers of errors of a disk, which the hub's library passes on
+_OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 _LFS_POINTER = b"version https://git-lfs"
 #: bytes that safetensors allows; the first 8 bytes of any other file may say more than memory has
 _LARGEST_HEADER = 100_000_000
@@ -218,7 +220,7 @@ def _convert(gguf: Path, target: Path) -> None:
 
 def _from_hub(given: str) -> Checkpoint:
     import huggingface_hub
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
     name, _, revision = given.partition("@")
     try:
@@ -236,7 +238,12 @@ def _from_hub(given: str) -> Checkpoint:
         raise CheckpointError(
             f"the Hugging Face hub has no {given!r}, or it needs hf auth login; {_allowed()}"
         ) from error
-    except OSError as error:  # also the base class of the hub's own errors
+    except OSError as error:  # also the base class of the hub's own errors, which have no number
+        if error.errno in _OF_DISK:
+            raise CheckpointError(
+                f"{given} cannot be saved in {constants.HF_HUB_CACHE} ({error.strerror}); free some space or mend "
+                "its permissions, or set HF_HUB_CACHE to another folder"
+            ) from error
         raise CheckpointError(
             f"{given} is not in the local cache and the Hugging Face hub cannot be reached; "
             f"check the network, or {_allowed()}"

@@ -1,5 +1,6 @@
 """Each source of pretrained weights, and the error when there are none."""
 
+import errno
 import io
 import json
 import shutil
@@ -51,6 +52,14 @@ def test_a_missing_network_is_distinguished_from_a_missing_id(
     hub_refuses(monkeypatch, errors.LocalEntryNotFoundError("offline"))
     with pytest.raises(CheckpointError, match="cannot be reached; check the network"):
         checkpoints.resolve("bert-base-uncased")
+
+
+def test_a_full_disk_is_distinguished_from_a_missing_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub_refuses(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(CheckpointError, match=r"\(No space left on device\); free some space or"):
+        checkpoints.resolve("some/model")
 
 
 @pytest.mark.parametrize(
