@@ -98,13 +98,19 @@ def _reset(device: str) -> str:
 
         with contextlib.suppress(RuntimeError, AttributeError):  # a build without statistics
             torch.accelerator.reset_peak_memory_stats()
+    this, *children = _tree()
     try:
-        for pid in _tree():
+        _forget_peak(this)  # not all kernels can
+        for child in children:
             with contextlib.suppress(*_ENDED):
-                (_PROC / str(pid) / "clear_refs").write_text("5", "utf-8")
+                _forget_peak(child)
     except OSError:
         return "since process start"
     return "over the pass"
+
+
+def _forget_peak(pid: int) -> None:
+    (_PROC / str(pid) / "clear_refs").write_text("5", "utf-8")
 
 
 def _peak(since: str, tree: list[int]) -> Figure:

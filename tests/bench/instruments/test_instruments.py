@@ -235,6 +235,16 @@ def test_child_processes_that_have_ended_have_no_memory(
     assert window.memory.peak_mb.instrument.startswith("VmHWM over the pass")
 
 
+def test_a_kernel_that_forgets_no_peak_counts_from_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(*_: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(memory.Path, "write_text", missing)
+    assert memory._reset("cpu") == "since process start"
+
+
 def test_macos_reports_the_physical_footprint(monkeypatch: pytest.MonkeyPatch) -> None:
     class LibProc:
         def proc_pid_rusage(self, pid: int, flavor: int, buffer: Any) -> int:
