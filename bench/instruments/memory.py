@@ -132,7 +132,16 @@ def _peak(since: str, tree: list[int]) -> Figure:
             peaks.append(peak_bytes(pid))
     if len(peaks) > 1:
         instrument += f", {len(peaks)} processes added up"
+    if sys.platform == "linux" and (swapped := sum(map(_swapped_bytes, tree))) >= _MB:
+        instrument += f", without {swapped / _MB:,.0f} MB in swap"
     return measured(sum(peaks) / _MB, "MB", instrument)
+
+
+def _swapped_bytes(pid: int) -> int:
+    """Memory of a process that is in swap now; 0 if this kernel has none."""
+    with contextlib.suppress(*_ENDED, CellError):
+        return _status_bytes("VmSwap", pid)
+    return 0
 
 
 def _footprint_bytes(pid: int) -> int:
