@@ -32,7 +32,7 @@ def runs(folder: Path, fingerprint: str, options: Mapping[str, str]) -> list[tup
         for name, run in run_file.readable(files)
         if run.complete
         and "cluster_nodes" not in run.machine
-        and run.machine["fingerprint"] == fingerprint
+        and run.machine.get("fingerprint") == fingerprint
         and decisive(run.options) == decisive(options)
     ]
 
