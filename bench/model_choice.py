@@ -48,10 +48,20 @@ def models(given: str | None) -> dict[str, str]:
 
 def _with_absolute_path(name: str) -> str:
     """A cell may run in another folder, so its paths are absolute."""
-    path = Path(name.removeprefix(HF)).expanduser()
-    if not name.startswith(HF) or name == HF or not path.exists():
+    if not name.startswith(HF) or name == HF:
         return name
-    return f"{HF}{path.resolve()}"
+    path = _expanded("--models", name.removeprefix(HF))
+    return f"{HF}{path.resolve()}" if path.exists() else name
+
+
+def _expanded(flag: str, given: str) -> Path:
+    """The path, with the home folder of its user; raises OptionError if there is no such user."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise OptionError(
+            f"{flag} names {given}, but this machine has no such user; give the path without ~"
+        ) from error
 
 
 def checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, str]:
@@ -74,7 +84,7 @@ def checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, st
             )
         _require_choice(model, pair, checkpoint)
         _require_row(model, pair, models)
-        path = Path(checkpoint).expanduser()
+        path = _expanded("--checkpoint", checkpoint)
         row = next((row for row, name in models.items() if name == model), model)
         weights[row] = str(path.resolve()) if path.exists() else checkpoint
     return weights

@@ -60,6 +60,17 @@ from worthit.datasets.tables.columns import Choices
         ("--checkpoint llama", OptionError, "is not MODEL=ID_OR_PATH"),
         ("--checkpoint gpt=x", UnknownNameError, "unknown model 'gpt'"),
         ("--processes 0", OptionError, "--processes is 0; it takes a number from 1 up"),
+        ("--models ~nobody_", UnknownNameError, "unknown model '~nobody_'; known: "),
+        (
+            "--models hf:~nobody_/x",
+            OptionError,
+            "--models names ~nobody_/x, but this machine has no such user; give the path",
+        ),
+        (
+            "--checkpoint bert=~nobody_/x",
+            OptionError,
+            "--checkpoint names ~nobody_/x, but this machine has no such user",
+        ),
         (
             "--models tfidf,llama-zero-shot --checkpoint llama=x",
             OptionError,
