@@ -337,3 +337,5 @@ def test_a_missing_user_model_is_reported_for_any_form_of_name(tmp_path: Path) -
             trained_models.find(given, tmp_path)
     with pytest.raises(RunError, match="there is no readable run"):
         trained_models.find("never:tfidf", tmp_path)
+    with pytest.raises(RunError, match=r"^~nobody_/x names a user that this machine does not have"):
+        trained_models.find("~nobody_/x", tmp_path)
