@@ -371,7 +371,11 @@ class CellRun:
         """The process that has loaded the artifact; started again if it has ended."""
         if self._worker is None:
             self._worker = Worker(self.cell, self._log, self._progress.advance)
-            self._start(self._worker)
+            try:
+                self._start(self._worker)
+            except DeviceError:  # else the next measurement would ask a process without a model
+                self._stop()
+                raise
         if not self._loaded:
             self._worker.ask("load", type(None), self._limit, artifact=artifact)
             self._loaded = True

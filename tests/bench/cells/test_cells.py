@@ -295,6 +295,30 @@ def test_a_cell_counts_its_seconds_and_measures_memory_in_a_separate_process(
     assert set(setup.thread_pools.values()) == {setup.threads}
 
 
+def test_a_measurement_after_one_without_a_device_has_a_process_of_its_own(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class WithoutDevice(InProcessWorker):
+        """The second process finds no device."""
+
+        started = 0
+
+        def start(self, *arguments: Any) -> Any:
+            WithoutDevice.started += 1
+            if WithoutDevice.started == 2:
+                raise DeviceError("the GPU is lost")
+            return super().start(*arguments)
+
+    monkeypatch.setattr(cell_run, "Worker", WithoutDevice)
+    with one_cell(split, tmp_path) as run:
+        run.train()
+        with pytest.raises(DeviceError, match="the GPU is lost"):
+            run.quality()
+        assert run.quality().test
+        run.close()
+    assert not run.record.failures
+
+
 def test_unreadable_comments_fail_only_the_measurement(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
