@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
@@ -133,6 +134,17 @@ def test_an_interrupted_run_says_in_one_line_what_it_keeps(
     assert capfd.readouterr().err.startswith(f"worthit: {line}")
     assert signal.getsignal(signal.SIGTERM) is before
     signal.signal(signal.SIGINT, interruptible)
+
+
+@pytest.mark.parametrize(
+    ("retrain", "line"),
+    [
+        (False, "The same command measures again, without the finished trainings"),
+        (True, "The same command without --retrain measures again, without the finished trainings"),
+    ],
+)
+def test_how_to_go_on_needs_no_training_again(retrain: bool, line: str) -> None:
+    assert run._kept(SimpleNamespace(has_results=True), retrain=retrain).endswith(line)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
