@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -352,15 +352,13 @@ class CellRun:
         """A new process for one measurement. The serving one ends: memory may not fit two models."""
         self._progress.stage(name)
         self._stop()
-        worker = Worker(self.cell, self._log, self._progress.advance)
         try:
-            self._start(worker)
-            yield worker
+            with closing(Worker(self.cell, self._log, self._progress.advance)) as worker:
+                self._start(worker)
+                yield worker
         except CellError as error:
             self._fail(name, error)
             raise
-        finally:
-            worker.close()
 
     def _start(self, worker: Worker) -> None:
         setup, earlier = worker.start(record.Setup, _SETUP_LIMIT), self.record.setup

@@ -61,15 +61,20 @@ class Worker:
     ) -> None:
         self._log, self._progress = log, progress
         with _appending(log) as stderr:
-            self._process = subprocess.Popen(
-                # -P: a folder named `datasets` in the working directory must not be importable.
-                [sys.executable, "-P", "-m", module],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env=os.environ | _UTF_8_LOG | thread_settings(threads or processor.allowed_cores()),
-                start_new_session=True,  # Ctrl-C reaches only pytest, which then ends this process
-            )
+            try:
+                self._process = subprocess.Popen(
+                    # -P: a folder named `datasets` in the working directory must not be importable.
+                    [sys.executable, "-P", "-m", module],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    env=os.environ
+                    | _UTF_8_LOG
+                    | thread_settings(threads or processor.allowed_cores()),
+                    start_new_session=True,  # Ctrl-C reaches only pytest, which then ends this process
+                )
+            except OSError as error:
+                raise CellError(f"its process cannot be started ({error.strerror})") from error
         # A thread blocks on the pipe: a wait with a time limit on every system, without polling.
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -319,6 +319,22 @@ def test_a_measurement_after_one_without_a_device_has_a_process_of_its_own(
     assert not run.record.failures
 
 
+def test_a_process_of_its_own_that_cannot_start_fails_its_measurement(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise CellError("its process cannot be started")
+
+    monkeypatch.setattr(cell_run, "Worker", InProcessWorker)
+    with one_cell(split, tmp_path) as run:
+        run.train()
+        monkeypatch.setattr(cell_run, "Worker", refuse)
+        with pytest.raises(CellError, match="cannot be started"):
+            run.memory()
+        run.close()
+    assert run.record.failures == ("memory: its process cannot be started",)
+
+
 def test_unreadable_comments_fail_only_the_measurement(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,3 +223,14 @@ def test_an_answer_of_impossible_values_fails_the_cell(monkeypatch: pytest.Monke
     monkeypatch.setattr(answering, "_send", lambda message: None)
     with pytest.raises(CellError, match=r"^convert gave an impossible result \(Expected `object`"):
         answering.ask("convert", Converted, Limit(30, ""))
+
+
+def test_a_process_that_cannot_be_started_is_an_error_of_the_cell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(engine.subprocess, "Popen", refuse)
+    with pytest.raises(CellError, match=r"^its process cannot be started \(Resource temporarily "):
+        Worker({}, None, lambda done, total: None)
