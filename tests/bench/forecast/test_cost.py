@@ -128,3 +128,17 @@ def test_a_run_without_a_fingerprint_counts_for_no_machine(tmp_path: Path) -> No
     run_file.save(run, tmp_path / "2026-01-01-000000-quick.json")
     assert [name for name, _ in run_file.readable(tmp_path.glob("*.json"))]
     assert earlier.runs(tmp_path, "mine", run.options) == []
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "counts"),
+    [
+        (None, True),
+        ("SmolLM2-135M-Instruct", True),
+        ("/folder/SmolLM2-135M-Instruct", True),
+        ("org/larger@0123", False),
+    ],
+)
+def test_rates_of_other_weights_do_not_count(checkpoint: str | None, counts: bool) -> None:
+    runs = [("before", published())]
+    assert bool(earlier.rates(runs, "llama", "cpu", work(), checkpoint)) == counts
