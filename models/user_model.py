@@ -161,6 +161,13 @@ def _import(location: str) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError as error:
+        hidden = Path.cwd() / f"{name}.py"
+        found = Path(getattr(module, "__file__", None) or "").resolve()
+        if hidden.is_file() and found != hidden.resolve():
+            raise ModelError(
+                f"{location} is looked for in an installed module {name}, not in {hidden.name} of the current "
+                "folder; rename that file"
+            ) from error
         names = [
             known
             for known, value in vars(module).items()

@@ -88,6 +88,14 @@ def test_anything_but_a_classifier_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_with_the_name_of_an_installed_module_is_to_be_renamed(code: str) -> None:
+    Path("code.py").write_text("class Mine: ...")  # as a module of Python
+    with pytest.raises(
+        ModelError, match=r"not in code\.py of the current folder; rename that file"
+    ):
+        registry.entry("code:Mine")
+
+
 @pytest.mark.parametrize("name", ["gpt", "hf:", "a:b:c", "my-package:X", "module:"])
 def test_a_malformed_name_lists_the_valid_ones(name: str) -> None:
     with pytest.raises(UnknownNameError, match=r"known: majority, .*, module:Class, hf:CHECKPOINT"):
