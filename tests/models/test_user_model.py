@@ -28,6 +28,7 @@ from worthit.datasets.errors import (
 )
 from worthit.models import contract, registry, user_model
 from worthit.models.contract import silent
+from worthit.models.hardware import devices
 from worthit.models.weights import checkpoints
 from worthit.reports.cli import main
 
@@ -188,6 +189,15 @@ def test_changed_code_is_trained_again(
         work.setup()
         cached.append(work.train().cached)
     assert cached == [False, True, False]
+
+
+def test_a_user_model_without_its_device_is_skipped(
+    code: str, small_split: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices.torch.cuda, "is_available", lambda: False)
+    cell = Cell("KeepsItself", "cuda", 0, small_split, location=f"{code}:KeepsItself")
+    with pytest.raises(DeviceError, match="device cuda is not available"):
+        Work(cell, silent).setup()
 
 
 def test_seeds_reach_user_code(code: str) -> None:
