@@ -125,11 +125,9 @@ class Worker:
         with contextlib.suppress(OSError):  # as in `_send`
             self._process.stdin.close()
         try:
-            self._process.wait(_GRACE_S)
+            self._wait(_GRACE_S)
         except subprocess.TimeoutExpired:
             self._kill()
-        if hasattr(os, "killpg"):  # a child that it left would disturb the next cell
-            self._signal_group(signal.SIGTERM)
         self._reader.join(_GRACE_S)  # a child in a group of its own may hold the pipe
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -153,6 +151,17 @@ class Worker:
         except msgspec.DecodeError as error:
             self._kill()
             raise CellError(f"the process sent no answer ({error}){self._in_log()}") from None
+
+    def _wait(self, seconds: float | None = None) -> int:
+        """The exit code, after the end of the process; children that it leaves end, too.
+
+        They would disturb the next cells.
+        """
+        has_just_ended = self._process.returncode is None  # later its id may be another process's
+        code = self._process.wait(seconds)
+        if has_just_ended and hasattr(os, "killpg"):
+            self._signal_group(signal.SIGTERM)
+        return code
 
     def _kill(self) -> None:
         """Kill the process and its children, by their process group."""
@@ -184,7 +193,7 @@ class Worker:
         return CellError(message["error"] + where)
 
     def _exit_reason(self) -> str:
-        code = self._process.wait()
+        code = self._wait()
         if code == _KILLED:
             return "the process was killed, most likely because the machine ran out of memory"
         return f"the process died with exit code {code}{self._in_log()}"

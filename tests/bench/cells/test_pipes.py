@@ -198,7 +198,8 @@ def test_a_process_that_died_is_reported_on_windows_too(monkeypatch: pytest.Monk
 
     stdin = SimpleNamespace(write=broken, flush=broken, close=broken)
     died: Any = object.__new__(Worker)
-    died._log, died._process = None, SimpleNamespace(stdin=stdin, wait=lambda *_: 3)
+    died._log = None
+    died._process = SimpleNamespace(stdin=stdin, returncode=None, wait=lambda *_: 3)
     died._reader = SimpleNamespace(join=lambda *_: None)
     died._cell = {}
     monkeypatch.delattr(engine.signal, "SIGKILL", raising=False)
