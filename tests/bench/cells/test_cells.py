@@ -23,10 +23,7 @@ from worthit.bench.saved import record
 from worthit.bench.saved.record import Setup, Training
 from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import (
-    CellError,
-    DeviceError,
-)
+from worthit.datasets.errors import CellError, DeviceError
 
 SHORT = Effort(
     latency_samples=3,  # of more, larger batches are timed too, half a second each
@@ -344,7 +341,11 @@ def test_unreadable_comments_fail_only_the_measurement(
         (cache_folder("splits", split) / "test.parquet").write_bytes(b"damaged")
         with pytest.raises(CellError, match="cannot be read; delete that folder"):
             run.latency()
-        assert run.record.failures[0].startswith("latency: prepared comments")
+        (cache_folder("splits", split) / "train.parquet").write_bytes(b"damaged")
+        with pytest.raises(CellError, match="cannot be read"):
+            run.learning_curve()
+        failed = [failure.partition(" comments")[0] for failure in run.record.failures]
+        assert failed == ["latency: prepared", "curve: prepared"]
         assert run.record.training is not None
         run.close()
 
