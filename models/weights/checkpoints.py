@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -175,8 +175,9 @@ def _require_safetensors(given: str, folder: Path) -> None:
 
 
 def _is_lfs_pointer(file: Path) -> bool:
-    with file.open("rb") as stream:
+    with suppress(OSError), file.open("rb") as stream:  # loading says what is wrong
         return stream.read(len(_LFS_POINTER)) == _LFS_POINTER
+    return False
 
 
 def _from_gguf_file(given: str, file: Path) -> Checkpoint:
