@@ -29,7 +29,9 @@ _GROUPS = {
         "group_column", "split_column", "test_file", "also_test", "language", "balance", "merge_rare",
         "train_size", "test_size",
     ),
-    "training": ("seeds", "retrain", "learning_curve", "tune", "max_length", "checkpoint"),
+    "training": (
+        "seeds", "retrain", "learning_curve", "tune", "max_length", "checkpoint", "processes",
+    ),
     "a model on a server": ("endpoint", "yes_send_comments", "shots"),
     "measuring": ("cell_limit", "attempts", "cpu_watts", "runs_folder"),
     "other machines": ("cluster", "on"),

@@ -15,6 +15,7 @@ from worthit.bench import session
 from worthit.bench.cluster import session as cluster_session
 from worthit.bench.options import OPTIONS, BenchmarkOptions
 from worthit.bench.saved import run_file
+from worthit.datasets.tables.columns import Choices
 from worthit.reports import options as report_options
 from worthit.reports import saved_runs
 from worthit.reports.cli import main, run
@@ -46,8 +47,10 @@ def test_the_help_lists_every_option_in_groups_of_80_columns(
         assert f"\n{title}:\n" in printed
 
 
-def test_every_grouped_option_exists() -> None:
-    assert {name for names in run._GROUPS.values() for name in names} <= OPTIONS.keys()
+def test_only_options_about_data_are_in_no_group() -> None:
+    grouped = {name for names in run._GROUPS.values() for name in names}
+    assert grouped <= OPTIONS.keys()
+    assert OPTIONS.keys() - grouped <= {"dataset", *Choices.__dataclass_fields__}
 
 
 def test_it_takes_the_option_that_messages_name_to_keep_all_comments() -> None:
