@@ -48,10 +48,20 @@ def models(given: str | None) -> dict[str, str]:
 
 def _with_absolute_path(name: str) -> str:
     """A cell may run in another folder, so its paths are absolute."""
-    path = Path(name.removeprefix(HF)).expanduser()
-    if not name.startswith(HF) or name == HF or not path.exists():
+    if not name.startswith(HF) or name == HF:
         return name
-    return f"{HF}{path.resolve()}"
+    path = _expanded("--models", name.removeprefix(HF))
+    return f"{HF}{path.resolve()}" if path.exists() else name
+
+
+def _expanded(flag: str, given: str) -> Path:
+    """The path, with the home folder of its user; raises OptionError if there is no such user."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise OptionError(
+            f"{flag} names {given}, but this machine has no such user; give the path without ~"
+        ) from error
 
 
 def checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, str]:
@@ -62,7 +72,7 @@ def checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, st
         models: the models of the run, as the function `models` returns them.
 
     Raises:
-        OptionError: an item is not a pair, or its model takes no checkpoint.
+        OptionError: an item is not a pair, or its model takes no checkpoint or is not in the run.
         UnknownNameError, ModelError: as for `registry.entry`.
     """
     weights = {}
@@ -73,7 +83,8 @@ def checkpoints(given: Sequence[str], models: Mapping[str, str]) -> dict[str, st
                 f"--checkpoint {pair!r} is not MODEL=ID_OR_PATH; try llama=SmolLM2-135M-Instruct"
             )
         _require_choice(model, pair, checkpoint)
-        path = Path(checkpoint).expanduser()
+        _require_row(model, pair, models)
+        path = _expanded("--checkpoint", checkpoint)
         row = next((row for row, name in models.items() if name == model), model)
         weights[row] = str(path.resolve()) if path.exists() else checkpoint
     return weights
@@ -96,6 +107,15 @@ def _require_choice(model: str, pair: str, checkpoint: str) -> None:
             name for name, other in MODELS.items() if other.pretrained and not other.trained_as
         )
         raise OptionError(f"{model} has no checkpoint to choose; those that have: {others}")
+
+
+def _require_row(model: str, pair: str, models: Mapping[str, str]) -> None:
+    """Raises OptionError unless that model, or one converted from it, is in the run."""
+    if not any(model in (name, registry.entry(name).trained_as) for name in models.values()):
+        raise OptionError(
+            f"--checkpoint {pair} is for {model}, which is not in this run ({', '.join(models)}); name it with "
+            "--models, or omit --checkpoint"
+        )
 
 
 def without_path(row: str, name: str) -> str:

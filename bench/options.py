@@ -78,7 +78,7 @@ def _datasets(given: Iterable[str]) -> tuple[str, ...]:
 
 def _from_1_up(flag: str) -> Callable[[float | None], float | None]:
     def read(given: float | None) -> float | None:
-        if given is not None and given < 1:
+        if given is not None and not 1 <= given < math.inf:
             raise OptionError(f"{flag} is {given}; it takes a number from 1 up")
         return given
 

@@ -23,6 +23,7 @@ import numpy as np
 from worthit.datasets.cache import cache_folder
 from worthit.datasets.errors import ModelError, RunError, WorthitError, described
 from worthit.models.contract import (
+    DEVICES,
     Classifier,
     Labels,
     ModelEntry,
@@ -50,10 +51,29 @@ def entry(location: str, registered: Iterable[ModelEntry]) -> ModelEntry:
     declared = getattr(user_class, "declared", user_class)
     return ModelEntry(
         location,
-        getattr(declared, "kind", inherited.kind),
-        tuple(getattr(declared, "devices", inherited.devices)),
+        _declared_kind(location, getattr(declared, "kind", inherited.kind)),
+        _declared_devices(location, getattr(declared, "devices", inherited.devices)),
         inherited.pretrained,
         multilabel=getattr(declared, "takes_multilabel", False),
+    )
+
+
+def _declared_kind(location: str, kind: Any) -> Any:
+    """Raises ModelError unless a class says its kind in a word."""
+    if isinstance(kind, str):
+        return kind
+    raise ModelError(
+        f"{location} has a `kind` that is not a text; give one, such as 'llm', or omit it"
+    )
+
+
+def _declared_devices(location: str, devices: Any) -> tuple[str, ...]:
+    """Raises ModelError unless a class lists the names of devices."""
+    if isinstance(devices, tuple | list) and devices and all(each in DEVICES for each in devices):
+        return tuple(devices)
+    raise ModelError(
+        f"{location} has `devices` that are not a tuple of {', '.join(DEVICES)}; give one, such as "
+        "('cpu', 'cuda'), or omit it"
     )
 
 
@@ -84,17 +104,17 @@ def classifier(location: str) -> type[Classifier[Any]]:
 
 
 def source_files(location: str) -> list[Path]:
-    """The user's code behind a model: its package, and other modules of the current folder.
+    """The user's code behind a model: its package, and other code of the current folder.
 
-    Modules outside of a package count if they are imported by now.
+    Modules outside of its package count if they are imported by now, packages with all their files.
     """
-    module = sys.modules[location.partition(":")[0]]
-    top = sys.modules[module.__name__.partition(".")[0]]
+    module = location.partition(":")[0]
     files = set()
-    for folder in getattr(top, "__path__", ()):
-        # Some editors leave a dangling link beside a file as a lock.
-        files |= {file for file in Path(folder).rglob("*.py") if file.is_file()}
-    for name in (module.__name__, *_CurrentFolder.imported):
+    for name in (module.partition(".")[0], *_CurrentFolder.imported):
+        for folder in getattr(sys.modules.get(name), "__path__", ()):
+            # Some editors leave a dangling link beside a file as a lock.
+            files |= {file for file in Path(folder).rglob("*.py") if file.is_file()}
+    for name in (module, *_CurrentFolder.imported):
         file = getattr(sys.modules.get(name), "__file__", None)
         files |= {Path(file)} if file else set()
     return sorted(files)
@@ -141,6 +161,13 @@ def _import(location: str) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError as error:
+        hidden = Path.cwd() / f"{name}.py"
+        found = Path(getattr(module, "__file__", None) or "").resolve()
+        if hidden.is_file() and found != hidden.resolve():
+            raise ModelError(
+                f"{location} is looked for in an installed module {name}, not in {hidden.name} of the current "
+                "folder; rename that file"
+            ) from error
         names = [
             known
             for known, value in vars(module).items()

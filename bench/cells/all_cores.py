@@ -6,6 +6,7 @@ disjoint parts of the comments at the same time.
 """
 
 import dataclasses
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -21,7 +22,7 @@ _MOST_CORES_OF_ONE_THREAD = 1.5
 #: share of the free memory that the processes may take
 _MOST_MEMORY = 0.5
 #: the limit of the whole measurement ends this process, and with it those started here
-_LIMIT = Limit(24 * 3600.0, "")
+_LIMIT = Limit(math.inf, "")
 
 
 def with_all_cores(alone: Throughput, cell: Cell, artifact: str) -> Throughput:

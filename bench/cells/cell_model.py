@@ -33,6 +33,10 @@ class CellModel:
         self._location = cell.location or cell.model
         self._class = model_class(self._location)
         require_able(self._location, cell.device)
+        if cell.device != "cpu":  # a user's class may not say that it uses torch
+            from worthit.models.hardware import devices
+
+            devices.require(cell.device)
         self._dtype = ""
         self._settled: dict[str, Any] = {}  # settings that depend on this machine
         self.unfitted = self.make()

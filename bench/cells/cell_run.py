@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -155,11 +155,14 @@ class CellRun:
         return self._measure("energy", record.Energy, summary)
 
     def quality(self) -> record.Quality:
-        prepared = manifest.read(self.cell.split)
-        each = record.probabilities_per_comment(prepared.classes, prepared.multilabel)
-        return self._measure("quality", record.Quality, lambda figure: (
-            f"{len(figure.test) // each:,} + {len(figure.natural) // each:,} test comments scored"
-        ), check=lambda figure: _require_distributions(figure, prepared))  # fmt: skip
+        def summary(figure: record.Quality) -> str:
+            prepared = self._read(manifest.read)
+            each = record.probabilities_per_comment(prepared.classes, prepared.multilabel)
+            return f"{len(figure.test) // each:,} + {len(figure.natural) // each:,} test comments scored"
+
+        return self._measure("quality", record.Quality, summary, check=lambda figure: (
+            _require_distributions(figure, self._read(manifest.read))
+        ))  # fmt: skip
 
     def learning_curve(self) -> tuple[record.CurvePoint, ...]:
         """Train on a half, a quarter, … of the training comments; each point is saved at once.
@@ -168,9 +171,9 @@ class CellRun:
             DeviceError, CellError: as `train`.
         """
         self.train()
-        labels = prepare.comments(self.cell.split, "train").labels
-        prepared = manifest.read(self.cell.split)
         with self._own_process("curve") as worker:
+            labels = self._read(prepare.comments, "train").labels
+            prepared = self._read(manifest.read)
             for comments in curve_sizes(labels):
                 point = worker.ask("curve_point", record.CurvePoint, self._limit, comments=comments)
                 _require_distributions(point, prepared)
@@ -227,7 +230,7 @@ class CellRun:
 
     def _unweighted(self, training: record.Training) -> str:
         """What to add if class weights are wanted, and a trained model takes none."""
-        wanted = manifest.read(self.cell.split).weighted and training.comments
+        wanted = self._read(manifest.read).weighted and training.comments
         return "; it takes no class weights" if wanted and not training.weighted else ""
 
     def _require_variant(self) -> None:
@@ -243,7 +246,7 @@ class CellRun:
 
         A variant gets the settings of the model that it is trained as.
         """
-        labels = prepare.comments(self.cell.split, "train").labels
+        labels = self._read(prepare.comments, "train").labels
         sizes = [*reversed(curve_sizes(labels)), len(labels)]
         cell = dataclasses.replace(self.cell, model=trained_as or self.cell.model)
         worker = Worker(cell, self._log, lambda done, total: None)
@@ -295,12 +298,16 @@ class CellRun:
             converter.close()
         return dataclasses.replace(training, artifact=converted.artifact, disk_mb=converted.disk_mb)
 
-    def _latency_texts(self) -> dict[str, Any]:
-        """Comments to measure latency on. Read here, so the first answer does not wait for them."""
+    def _read(self, read: Callable[..., T], *names: str) -> T:
+        """What the cache has of the comments; raises CellError if it has lost them."""
         try:
-            test = prepare.comments(self.cell.split, "test").texts
+            return read(self.cell.split, *names)
         except DataError as error:
             raise CellError(str(error)) from error
+
+    def _latency_texts(self) -> dict[str, Any]:
+        """Comments to measure latency on. Read here, so the first answer does not wait for them."""
+        test = self._read(prepare.comments, "test").texts
         return {"texts": sample_by_length(test, self.cell.effort.latency_samples)}
 
     def _measure(
@@ -352,15 +359,13 @@ class CellRun:
         """A new process for one measurement. The serving one ends: memory may not fit two models."""
         self._progress.stage(name)
         self._stop()
-        worker = Worker(self.cell, self._log, self._progress.advance)
         try:
-            self._start(worker)
-            yield worker
+            with closing(Worker(self.cell, self._log, self._progress.advance)) as worker:
+                self._start(worker)
+                yield worker
         except CellError as error:
             self._fail(name, error)
             raise
-        finally:
-            worker.close()
 
     def _start(self, worker: Worker) -> None:
         setup, earlier = worker.start(record.Setup, _SETUP_LIMIT), self.record.setup
@@ -371,7 +376,11 @@ class CellRun:
         """The process that has loaded the artifact; started again if it has ended."""
         if self._worker is None:
             self._worker = Worker(self.cell, self._log, self._progress.advance)
-            self._start(self._worker)
+            try:
+                self._start(self._worker)
+            except DeviceError:  # else the next measurement would ask a process without a model
+                self._stop()
+                raise
         if not self._loaded:
             self._worker.ask("load", type(None), self._limit, artifact=artifact)
             self._loaded = True

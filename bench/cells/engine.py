@@ -20,6 +20,10 @@ from worthit.models.hardware import processor
 
 T = TypeVar("T")
 _GRACE_S = 5.0
+#: the longest wait; systems do not take any number, Windows 49 days at most
+_LONGEST_WAIT_S = min(threading.TIMEOUT_MAX, 10 * 365 * 86_400.0)
+#: exit code after SIGKILL, a signal that Windows does not have
+_KILLED = -9
 #: sizes of thread pools: OpenMP (torch, scikit-learn), BLAS (numpy, scipy), Rayon (tokenizers)
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS",
@@ -57,15 +61,20 @@ class Worker:
     ) -> None:
         self._log, self._progress = log, progress
         with _appending(log) as stderr:
-            self._process = subprocess.Popen(
-                # -P: a folder named `datasets` in the working directory must not be importable.
-                [sys.executable, "-P", "-m", module],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env=os.environ | _UTF_8_LOG | thread_settings(threads or processor.allowed_cores()),
-                start_new_session=True,  # Ctrl-C reaches only pytest, which then ends this process
-            )
+            try:
+                self._process = subprocess.Popen(
+                    # -P: a folder named `datasets` in the working directory must not be importable.
+                    [sys.executable, "-P", "-m", module],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    env=os.environ
+                    | _UTF_8_LOG
+                    | thread_settings(threads or processor.allowed_cores()),
+                    start_new_session=True,  # Ctrl-C reaches only pytest, which then ends this process
+                )
+            except OSError as error:
+                raise CellError(f"its process cannot be started ({error.strerror})") from error
         # A thread blocks on the pipe: a wait with a time limit on every system, without polling.
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -96,6 +105,8 @@ class Worker:
                 else:
                     self.seconds = float(message["seconds"])
                     return msgspec.convert(message["answer"], answer)
+        except msgspec.ValidationError as error:  # a user's model may return anything
+            raise CellError(f"{operation} gave an impossible result ({error})") from None
         except queue.Empty:
             self._kill()
             raise CellError(
@@ -111,13 +122,13 @@ class Worker:
     def close(self) -> None:
         """Let the process end, or kill it after a grace period."""
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):  # as in `_send`
             self._process.stdin.close()
         try:
-            self._process.wait(_GRACE_S)
+            self._wait(_GRACE_S)
         except subprocess.TimeoutExpired:
             self._kill()
-        self._reader.join()
+        self._reader.join(_GRACE_S)  # a child in a group of its own may hold the pipe
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -128,11 +139,11 @@ class Worker:
         try:
             self._process.stdin.write(line)
             self._process.stdin.flush()
-        except (BrokenPipeError, ValueError):
+        except (OSError, ValueError):  # of a broken pipe, which on Windows is EINVAL
             raise CellError(self._exit_reason()) from None
 
     def _receive(self, seconds_left: float) -> dict[str, Any]:
-        line = self._lines.get(timeout=max(seconds_left, 0))
+        line = self._lines.get(timeout=min(max(seconds_left, 0), _LONGEST_WAIT_S))
         if not line:
             raise CellError(self._exit_reason())
         try:
@@ -141,15 +152,30 @@ class Worker:
             self._kill()
             raise CellError(f"the process sent no answer ({error}){self._in_log()}") from None
 
+    def _wait(self, seconds: float | None = None) -> int:
+        """The exit code, after the end of the process; children that it leaves end, too.
+
+        They would disturb the next cells.
+        """
+        has_just_ended = self._process.returncode is None  # later its id may be another process's
+        code = self._process.wait(seconds)
+        if has_just_ended and hasattr(os, "killpg"):
+            self._signal_group(signal.SIGTERM)
+        return code
+
     def _kill(self) -> None:
         """Kill the process and its children, by their process group."""
         if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-                os.killpg(self._process.pid, signal.SIGKILL)
+            self._signal_group(signal.SIGKILL)
         else:
             self._process.kill()
         self._process.wait()
-        self._reader.join()
+        self._reader.join(_GRACE_S)
+
+    def _signal_group(self, number: int) -> None:
+        # It may have ended by itself: macOS refuses permission if all that is left of it are zombies.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -167,8 +193,8 @@ class Worker:
         return CellError(message["error"] + where)
 
     def _exit_reason(self) -> str:
-        code = self._process.wait()
-        if code == -signal.SIGKILL:
+        code = self._wait()
+        if code == _KILLED:
             return "the process was killed, most likely because the machine ran out of memory"
         return f"the process died with exit code {code}{self._in_log()}"
 

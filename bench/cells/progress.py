@@ -38,8 +38,9 @@ class Progress:
             self._stream.flush()
 
     def result(self, text: str) -> None:
-        """End the stage with this result."""
+        """End the stage with this result; the time of a further one begins here."""
         self.line(f"  {self._label:<11} {text:<42} {time.monotonic() - self._since:7.1f} s")
+        self._since = time.monotonic()
 
     def advance(self, done: int, total: int) -> None:
         if not self._stream.isatty():

@@ -13,7 +13,7 @@ import numpy as np
 from worthit.bench.cells.cell_model import without_paths
 from worthit.bench.cells.work import Work
 from worthit.bench.instruments.comment_sample import sample_by_length
-from worthit.bench.instruments.latency import measure_latency, process_age_s
+from worthit.bench.instruments.latency import measure_latency
 from worthit.bench.instruments.readings import COMPONENTS
 from worthit.bench.instruments.server_requests import measure_concurrency
 from worthit.bench.saved import record
@@ -67,7 +67,7 @@ class ServerWork(Work):
             if self._has_answered:
                 return unavailable("s", "the process had scored comments before")
             self._has_answered = True
-            return measured(process_age_s(), "s", "process start to first answer")
+            return measured(self._worked_s(), "s", "process start to first answer")
 
         def send(part: Sequence[str]) -> None:
             asked.extend(self._model.ask(part, 1, fresh=True))

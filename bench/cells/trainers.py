@@ -5,6 +5,7 @@ their input is closed, which ends also those that wait for a device or for each 
 """
 
 import dataclasses
+import math
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from worthit.models.hardware import processor
 from worthit.models.transformer.place import LOST, Place
 
 #: the limit of the whole training ends this process, and with it the others
-_LIMIT = Limit(24 * 3600.0, "")
+_LIMIT = Limit(math.inf, "")
 CLOCK = "perf_counter, device synchronised"
 #: for the first process to notice that another one has failed; NCCL may wait for ever
 _GRACE_S = 5.0

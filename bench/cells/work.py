@@ -43,6 +43,7 @@ class Work:
         cell: what to train and measure.
         progress: called with (done, total) while training.
         end: ends this process with a reason, whatever it waits for.
+        waited_s: how long this process has waited for requests so far.
     """
 
     def __init__(
@@ -50,10 +51,12 @@ class Work:
         cell: Cell,
         progress: Callable[[int, int], None],
         end: Callable[[str], None] = lambda reason: None,
+        waited_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._cell = cell
         self._progress = progress
         self._end = end
+        self._waited_s = waited_s
         self._load_s = 0.0
         self._has_answered = False
 
@@ -143,7 +146,7 @@ class Work:
         watches: list[Watch] = []
 
         def cold_start() -> Figure:
-            age_s = process_age_s()
+            age_s = self._worked_s()
             watches.append(self._watch())  # from now on, since it would delay the first answer
             if not is_first:
                 return unavailable("s", "the process had scored comments before")
@@ -161,6 +164,10 @@ class Work:
         batches = measure_batches(self._score, self._synchronize, texts)
         whole = dataclasses.replace(latency, batches=batches)
         return flag(whole, watches[0].end(), apart=record.BEFORE_FIRST_ANSWER)
+
+    def _worked_s(self) -> float:
+        """Since this process started, without waiting: while a cached training is saved and shown."""
+        return process_age_s() - self._waited_s()
 
     def throughput(self) -> record.Throughput:
         effort, watch = self._cell.effort, self._watch()

@@ -5,6 +5,7 @@ of {"progress": [done, total]}, then {"answer": …, "seconds": …} or {"error"
 of libraries goes to stderr, which `engine` redirects to the cell's log file.
 """
 
+import math
 import os
 import queue
 import sys
@@ -28,6 +29,7 @@ class Report:
 
     def __init__(self, channel: BinaryIO) -> None:
         self._channel = channel
+        self.waited_s = 0.0  # for requests after the first
 
     def __call__(self, done: int, total: int) -> None:
         """Tell the progress of training, in comments."""
@@ -49,8 +51,8 @@ def _make_work(cell: Any, report: Report) -> Any:
     if is_endpoint(made.location):
         from worthit.bench.cells.server_work import ServerWork
 
-        return ServerWork(made, report)
-    return Work(made, report, report.end)
+        return ServerWork(made, report, report.end, lambda: report.waited_s)
+    return Work(made, report, report.end, lambda: report.waited_s)
 
 
 def serve(make_work: Callable[[Any, Report], Any]) -> None:
@@ -65,14 +67,16 @@ def serve(make_work: Callable[[Any, Report], Any]) -> None:
     busy = threading.Event()
     threading.Thread(target=_read, args=(requests, busy), daemon=True).start()
     work: Any = None
+    report, answered_at = Report(channel), math.inf
     while line := requests.get():
         busy.set()
+        report.waited_s += max(time.perf_counter() - answered_at, 0.0)
         try:
             request = msgspec.json.decode(line)
             operation = request.pop("do")
             start = time.perf_counter()
             if operation == "start":
-                work = make_work(request["cell"], Report(channel))
+                work = make_work(request["cell"], report)
                 answer = work.setup()
             else:
                 answer = getattr(work, operation)(**request)
@@ -83,6 +87,7 @@ def serve(make_work: Callable[[Any, Report], Any]) -> None:
             kind = "skip" if isinstance(error, DeviceError) else kind
             _send(channel, {"error": _reason(error), "kind": kind})
         busy.clear()
+        answered_at = time.perf_counter()
 
 
 def _read(requests: "queue.SimpleQueue[bytes]", busy: threading.Event) -> None:

@@ -32,20 +32,40 @@ def runs(folder: Path, fingerprint: str, options: Mapping[str, str]) -> list[tup
         for name, run in run_file.readable(files)
         if run.complete
         and "cluster_nodes" not in run.machine
-        and run.machine["fingerprint"] == fingerprint
+        and run.machine.get("fingerprint") == fingerprint
         and decisive(run.options) == decisive(options)
     ]
 
 
-def rates(runs: Iterable[tuple[str, Run]], model: str, device: str, work: Work) -> Rates | None:
-    """The rates of a model in the first of these runs that measured it, for other comments."""
+def rates(
+    runs: Iterable[tuple[str, Run]],
+    model: str,
+    device: str,
+    work: Work,
+    checkpoint: str | None = None,
+) -> Rates | None:
+    """The rates of a model in the first of these runs that measured it, for other comments.
+
+    Args:
+        checkpoint: its pretrained weights: which LLM a run chooses depends on what is cached. None: any.
+    """
     for name, run in runs:
         for cell in run.cells:
-            if (cell.model, cell.device, cell.seed) == (model, device, 0):
+            is_same = (cell.model, cell.device, cell.seed) == (model, device, 0)
+            if is_same and _starts_from(cell, checkpoint):
                 found = of_cell(name, run, cell, work)
                 if found is not None:
                     return found
     return None
+
+
+def _starts_from(cell: CellRecord, checkpoint: str | None) -> bool:
+    """False if the record names other weights; of a folder it has the name only."""
+    known = cell.setup and cell.setup.settings.get("checkpoint")
+    if not known or checkpoint is None:
+        return True
+    path = Path(checkpoint)
+    return bool(known == (path.name if path.is_absolute() else checkpoint))
 
 
 def of_cell(name: str, run: Run, cell: CellRecord, work: Work) -> Rates | None:

@@ -231,7 +231,8 @@ class _Maker:
         if registry.is_endpoint(given):
             raise DeviceError("its server decides")
         network = self._network(model, device)
-        measured = earlier.rates(self._known, model, device, self._work)
+        weights = None if registry.is_user_code(given) else self._checkpoint(model, device)
+        measured = earlier.rates(self._known, model, device, self._work, weights)
         if measured is not None:
             rates = measured
         elif registry.is_user_code(given):
@@ -246,13 +247,18 @@ class _Maker:
             rates = dataclasses.replace(rates, train_s=0.0, training_mb=rates.scoring_mb)
         return rates
 
-    def _network(self, model: str, device: str) -> Network | None:
-        given = self._options.models[model]
-        kind = registry.entry(given).kind
-        if not registry.entry(given).pretrained or kind == "classical":
+    def _checkpoint(self, model: str, device: str) -> str | None:
+        """The pretrained weights of a transformer; None of other models."""
+        entry = registry.entry(self._options.models[model])
+        if not entry.pretrained or entry.kind == "classical":
             return None
-        default = _LLM if kind == "llm" else _ENCODER
-        checkpoint = str(self._settings_of(model, device).get("checkpoint", default))
+        default = _LLM if entry.kind == "llm" else _ENCODER
+        return str(self._settings_of(model, device).get("checkpoint", default))
+
+    def _network(self, model: str, device: str) -> Network | None:
+        checkpoint = self._checkpoint(model, device)
+        if checkpoint is None:
+            return None
         network = networks.find(checkpoint)
         if network is not None and network.download_bytes:
             self.downloads[checkpoint] = network.download_bytes

@@ -1,5 +1,6 @@
 """Sizes of pretrained networks, read from the headers of their files. Nothing is downloaded or loaded."""
 
+import contextlib
 import json
 import math
 import re
@@ -51,7 +52,7 @@ def find(given: str) -> Network | None:
             return _read_gguf(file)
         folder = _folder(given)
         return None if folder is None else _read(folder)
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, IndexError):
         return None
 
 
@@ -59,17 +60,24 @@ def tokens(network: Network, texts: Sequence[str], limit: int | None) -> float:
     """Mean number of tokens that the network reads of a comment, an LLM's question included."""
     sample = texts[:: max(1, len(texts) // _SAMPLE)]
     most = limit or math.inf
-    counts = [len(text.encode()) / _BYTES_PER_TOKEN + 2 for text in sample]
+    counts = _count(network, sample)
+    read = sum(min(count, most) for count in counts) / max(len(counts), 1)
+    return read + (PROMPT_TOKENS if network.is_llm else 0)
+
+
+def _count(network: Network, texts: Sequence[str]) -> list[float]:
+    """The tokens of each text; by its bytes if the network's tokenizer is not here, or cannot be read."""
     file = network.folder / "tokenizer.json" if network.folder else None
     if file is not None and file.is_file():
         from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_file(str(file))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        counts = [len(each.ids) for each in tokenizer.encode_batch_fast(list(sample))]
-    read = sum(min(count, most) for count in counts) / max(len(counts), 1)
-    return read + (PROMPT_TOKENS if network.is_llm else 0)
+        # It raises no narrower error. The cell says what is wrong.
+        with contextlib.suppress(Exception):
+            tokenizer = Tokenizer.from_file(str(file))
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
+            return [len(each.ids) for each in tokenizer.encode_batch_fast(list(texts))]
+    return [len(text.encode()) / _BYTES_PER_TOKEN + 2 for text in texts]
 
 
 def _folder(given: str) -> Path | None:
@@ -96,14 +104,11 @@ def _read(folder: Path) -> Network | None:
     config = json.loads((folder / "config.json").read_text("utf-8"))
     parameters = layer_weights = 0
     for file in folder.glob("*.safetensors"):
-        with file.open("rb") as stream:
-            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                count = math.prod(tensor["shape"])
-                parameters += count
-                is_matrix = len(tensor["shape"]) == 2 and _LAYER.search(name)
-                layer_weights += count if is_matrix else 0
+        for name, tensor in checkpoints.tensors(file).items():
+            count = math.prod(tensor["shape"])
+            parameters += count
+            is_matrix = len(tensor["shape"]) == 2 and _LAYER.search(name)
+            layer_weights += count if is_matrix else 0
     if not layer_weights:
         return None
     heads = config.get("architectures") or []

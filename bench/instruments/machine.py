@@ -218,7 +218,11 @@ def _operating_system() -> str:
 
 def _commit() -> str | None:
     """The commit of a checkout, with `+changes` if files differ from it; None without git."""
-    git = ("git", "-C", str(Path(__file__).resolve().parents[2]))
+    root = Path(__file__).resolve().parents[2]
+    # Of an installed package, git would find a repository around the environment.
+    if not (root / ".git").exists():
+        return None
+    git = ("git", "-C", str(root))
     commit = processor.output_of(*git, "rev-parse", "--short=12", "HEAD")
     if not commit:
         return None

@@ -98,13 +98,19 @@ def _reset(device: str) -> str:
 
         with contextlib.suppress(RuntimeError, AttributeError):  # a build without statistics
             torch.accelerator.reset_peak_memory_stats()
+    this, *children = _tree()
     try:
-        for pid in _tree():
+        _forget_peak(this)  # not all kernels can
+        for child in children:
             with contextlib.suppress(*_ENDED):
-                (_PROC / str(pid) / "clear_refs").write_text("5", "utf-8")
+                _forget_peak(child)
     except OSError:
         return "since process start"
     return "over the pass"
+
+
+def _forget_peak(pid: int) -> None:
+    (_PROC / str(pid) / "clear_refs").write_text("5", "utf-8")
 
 
 def _peak(since: str, tree: list[int]) -> Figure:
@@ -126,7 +132,16 @@ def _peak(since: str, tree: list[int]) -> Figure:
             peaks.append(peak_bytes(pid))
     if len(peaks) > 1:
         instrument += f", {len(peaks)} processes added up"
+    if sys.platform == "linux" and (swapped := sum(map(_swapped_bytes, tree))) >= _MB:
+        instrument += f", without {swapped / _MB:,.0f} MB in swap"
     return measured(sum(peaks) / _MB, "MB", instrument)
+
+
+def _swapped_bytes(pid: int) -> int:
+    """Memory of a process that is in swap now; 0 if this kernel has none."""
+    with contextlib.suppress(*_ENDED, CellError):
+        return _status_bytes("VmSwap", pid)
+    return 0
 
 
 def _footprint_bytes(pid: int) -> int:

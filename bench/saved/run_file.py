@@ -42,7 +42,7 @@ def create(run: Run, folder: Path) -> tuple[Run, Path]:
             break
     try:
         save(named, file)
-    except OSError:
+    except BaseException:  # Ctrl-C, too
         file.unlink(missing_ok=True)
         raise
     return named, file

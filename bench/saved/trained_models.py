@@ -38,7 +38,7 @@ def find(given: str, runs: Path) -> TrainedModel:
     """
     if given in MODELS:
         return _find_latest(given, runs)
-    path = Path(given).expanduser()
+    path = _expanded(given)
     if path.is_dir():
         card = read_card(path)
         return TrainedModel(path, f"{card.model} in {path}", card)
@@ -58,6 +58,16 @@ def find(given: str, runs: Path) -> TrainedModel:
             f"machine, or its training failed); {_MEASURE}"
         )
     return model
+
+
+def _expanded(given: str) -> Path:
+    """The path, with the home folder of its user; raises RunError if there is no such user."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise RunError(
+            f"{given} names a user that this machine does not have; give a path"
+        ) from error
 
 
 def _split_name(given: str, runs: Path) -> tuple[str, str]:

@@ -80,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compare(given: argparse.Namespace) -> None:
     if not model_class(given.model).trains:
         raise OptionError(f"{given.model} is not trained, so there is no recipe to compare")
+    _require_usable(given)
     if given.threads:
         import torch
 
@@ -104,6 +105,20 @@ def _compare(given: argparse.Namespace) -> None:
         if (trial.model, trial.dataset) == (given.model, dataset)
     ]
     print("\n" + table(trials))
+
+
+def _require_usable(given: argparse.Namespace) -> None:
+    """Raise OptionError before the first training if a number is below 1, or the results have no place."""
+    for name in ("validation", "seeds", "threads"):
+        number = getattr(given, name)
+        if number is not None and number < 1:
+            raise OptionError(f"--{name} is {number}; it takes a number from 1 up")
+    try:
+        given.results.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise OptionError(
+            f"--results {given.results} cannot be written ({error.strerror}); give another file"
+        ) from error
 
 
 def _sizes(given: str, most: int) -> list[int]:

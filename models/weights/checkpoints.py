@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -59,6 +59,11 @@ PACKAGED_LANGUAGES = ("en",)
 # Without other frameworks' weights and the originals that some repositories also hold.
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 _CONVERTED = "GGUF file, dequantised to bf16"
+#: numbers of errors of a disk, which the hub's library passes on
+_OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+_LFS_POINTER = b"version https://git-lfs"
+#: bytes that safetensors allows; the first 8 bytes of any other file may say more than memory has
+_LARGEST_HEADER = 100_000_000
 
 
 @functools.cache
@@ -157,11 +162,22 @@ def _from_folder(given: str, folder: Path) -> Checkpoint:
 
 
 def _require_safetensors(given: str, folder: Path) -> None:
-    if not any(folder.glob("*.safetensors")):
+    files = [*folder.glob("*.safetensors")]
+    if not files:
         raise CheckpointError(
             f"{given} has no weights in *.safetensors; pickled weights (*.bin) can run code and are never "
             "opened; if you trust them, convert them with transformers' save_pretrained"
         )
+    if any(map(_is_lfs_pointer, files)):
+        raise CheckpointError(
+            f"{given} has pointers of Git LFS instead of weights; run `git lfs pull` there to fetch them"
+        )
+
+
+def _is_lfs_pointer(file: Path) -> bool:
+    with suppress(OSError), file.open("rb") as stream:  # loading says what is wrong
+        return stream.read(len(_LFS_POINTER)) == _LFS_POINTER
+    return False
 
 
 def _from_gguf_file(given: str, file: Path) -> Checkpoint:
@@ -205,7 +221,7 @@ def _convert(gguf: Path, target: Path) -> None:
 
 def _from_hub(given: str) -> Checkpoint:
     import huggingface_hub
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
     name, _, revision = given.partition("@")
     try:
@@ -223,7 +239,12 @@ def _from_hub(given: str) -> Checkpoint:
         raise CheckpointError(
             f"the Hugging Face hub has no {given!r}, or it needs hf auth login; {_allowed()}"
         ) from error
-    except OSError as error:  # also the base class of the hub's own errors
+    except OSError as error:  # also the base class of the hub's own errors, which have no number
+        if error.errno in _OF_DISK:
+            raise CheckpointError(
+                f"{given} cannot be saved in {constants.HF_HUB_CACHE} ({error.strerror}); free some space or mend "
+                "its permissions, or set HF_HUB_CACHE to another folder"
+            ) from error
         raise CheckpointError(
             f"{given} is not in the local cache and the Hugging Face hub cannot be reached; "
             f"check the network, or {_allowed()}"
@@ -250,6 +271,21 @@ def is_complete(folder: Path) -> bool:
     if index.is_file():
         weights = {*json.loads(index.read_text("utf-8"))["weight_map"].values()}
     return all((folder / name).is_file() for name in ("tokenizer.json", *weights))
+
+
+def tensors(file: Path) -> dict[str, Any]:
+    """What the header of a safetensors file says of each tensor; the weights are not read.
+
+    Raises:
+        OSError, ValueError: it has no such header, like the pointer that Git LFS leaves in its place.
+    """
+    with file.open("rb") as stream:
+        size = int.from_bytes(stream.read(8), "little")
+        if size > _LARGEST_HEADER:
+            raise ValueError(f"{file} is not a safetensors file")
+        header: dict[str, Any] = json.loads(stream.read(size))
+    header.pop("__metadata__", None)
+    return header
 
 
 def tokenizer(folder: Path, **options: Any) -> Any:

@@ -116,10 +116,6 @@ def _llm(given: str, name: str, folder: Path) -> Iterator[Llm]:
 
 def _count_parameters(folder: Path) -> int:
     """From the headers of the weights, without reading the weights."""
-    count = 0
-    for file in folder.glob("*.safetensors"):
-        with file.open("rb") as stream:
-            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-        header.pop("__metadata__", None)
-        count += sum(math.prod(tensor["shape"]) for tensor in header.values())
-    return count
+    files = folder.glob("*.safetensors")
+    tensors = (tensor for file in files for tensor in checkpoints.tensors(file).values())
+    return sum(math.prod(tensor["shape"]) for tensor in tensors)

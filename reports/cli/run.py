@@ -29,7 +29,9 @@ _GROUPS = {
         "group_column", "split_column", "test_file", "also_test", "language", "balance", "merge_rare",
         "train_size", "test_size",
     ),
-    "training": ("seeds", "retrain", "learning_curve", "tune", "max_length", "checkpoint"),
+    "training": (
+        "seeds", "retrain", "learning_curve", "tune", "max_length", "checkpoint", "processes",
+    ),
     "a model on a server": ("endpoint", "yes_send_comments", "shots"),
     "measuring": ("cell_limit", "attempts", "cpu_watts", "runs_folder"),
     "other machines": ("cluster", "on"),
@@ -108,18 +110,19 @@ def measure(given: BenchmarkOptions) -> int:
             )
             return 0 if given.dry_run else _start_pytest(given, progress, kinds, opened)
         except KeyboardInterrupt:
-            progress.line(f"worthit: {_kept(opened)}")
+            progress.line(f"worthit: {_kept(opened, retrain=given.retrain)}")
             return sigterm.exit_code
         finally:
             if opened is not None:
                 opened.discard_empty()
 
 
-def _kept(opened: Any) -> str:
+def _kept(opened: Any, *, retrain: bool) -> str:
     if opened is None or not opened.has_results:
         return "interrupted before the first result; nothing is saved"
+    command = "The same command" + " without --retrain" * retrain
     return (
-        "interrupted; the finished measurements are saved. The same command measures again, without "
+        f"interrupted; the finished measurements are saved. {command} measures again, without "
         "the finished trainings"
     )
 

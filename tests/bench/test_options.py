@@ -31,6 +31,8 @@ from worthit.datasets.tables.columns import Choices
         ("--max-length 0", OptionError, "--max-length is 0; it takes a number from 1 up"),
         ("--cell-limit 0.5", OptionError, "--cell-limit is 0.5; it takes a number from 1 up"),
         ("--shots 2", OptionError, "--shots is for models endpoint:NAME; name one with --models"),
+        ("--cell-limit inf", OptionError, "--cell-limit is inf; it takes a number from 1 up"),
+        ("--tune nan", OptionError, "--tune is nan; it takes a number from 1 up"),
         ("--tune 0.5", OptionError, "--tune is 0.5; it takes a number from 1 up"),
         ("--cpu-watts 0", OptionError, "--cpu-watts is 0.0; it takes a number above 0"),
         ("--cpu-watts inf", OptionError, "--cpu-watts is inf; it takes a number above 0"),
@@ -58,6 +60,22 @@ from worthit.datasets.tables.columns import Choices
         ("--checkpoint llama", OptionError, "is not MODEL=ID_OR_PATH"),
         ("--checkpoint gpt=x", UnknownNameError, "unknown model 'gpt'"),
         ("--processes 0", OptionError, "--processes is 0; it takes a number from 1 up"),
+        ("--models ~nobody_", UnknownNameError, "unknown model '~nobody_'; known: "),
+        (
+            "--models hf:~nobody_/x",
+            OptionError,
+            "--models names ~nobody_/x, but this machine has no such user; give the path",
+        ),
+        (
+            "--checkpoint bert=~nobody_/x",
+            OptionError,
+            "--checkpoint names ~nobody_/x, but this machine has no such user",
+        ),
+        (
+            "--models tfidf,llama-zero-shot --checkpoint llama=x",
+            OptionError,
+            "llama=x is for llama, which is not in this run \\(tfidf, llama-zero-shot\\); name it with",
+        ),
         ("--checkpoint lsa=x", OptionError, "lsa has no checkpoint to choose; those that have: "),
     ],
 )
@@ -87,10 +105,10 @@ _ALWAYS = {
              "--processes": "4"},
         ),
         (
-            "--models tfidf,llama,hf:org/weights --train-size 480 --test-size 300 --max-length 64 "
+            "--models tfidf,llama,bert,hf:org/weights --train-size 480 --test-size 300 --max-length 64 "
             "--checkpoint llama=/no/such/weights.gguf --checkpoint bert=org/bert --cell-limit 60 "
             "--runs-folder elsewhere",
-            {"--models": "tfidf,llama,hf:org/weights", "--train-size": "480", "--test-size": "300",
+            {"--models": "tfidf,llama,bert,hf:org/weights", "--train-size": "480", "--test-size": "300",
              "--max-length": "64", "--checkpoint llama": "weights.gguf",
              "--checkpoint bert": "org/bert"},
         ),
@@ -125,7 +143,7 @@ def test_values_are_ready_for_use(tmp_path: Path) -> None:
     given = options(
         *(
             "--models",
-            f"lsa,hf:{tmp_path}",
+            f"lsa,bert,hf:{tmp_path}",
             "--checkpoint",
             f"bert={tmp_path}",
             "--cell-limit",
@@ -133,12 +151,12 @@ def test_values_are_ready_for_use(tmp_path: Path) -> None:
         ),
         *("--text-column", "body", "--test-file", "test.csv"),
     )
-    assert given.models == {"lsa": "lsa", f"hf:{tmp_path.name}": f"hf:{tmp_path}"}
+    assert given.models == {"lsa": "lsa", "bert": "bert", f"hf:{tmp_path.name}": f"hf:{tmp_path}"}
     assert given.checkpoint == {"bert": str(tmp_path)}
     assert given.choices == Choices(text_column="body", test_file=Path("test.csv"))
     assert (given.preset.name, given.cell_limit, given.runs_folder) == ("quick", 60, Path("runs"))
     assert given.devices_given
-    assert given.described()["--models"] == f"lsa,hf:{tmp_path.name}"
+    assert given.described()["--models"] == f"lsa,bert,hf:{tmp_path.name}"
 
 
 def test_every_field_is_an_option_but_for_two() -> None:

@@ -28,6 +28,7 @@ from worthit.datasets.errors import (
 )
 from worthit.models import contract, registry, user_model
 from worthit.models.contract import silent
+from worthit.models.hardware import devices
 from worthit.models.weights import checkpoints
 from worthit.reports.cli import main
 
@@ -88,6 +89,14 @@ def test_anything_but_a_classifier_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_with_the_name_of_an_installed_module_is_to_be_renamed(code: str) -> None:
+    Path("code.py").write_text("class Mine: ...")  # as a module of Python
+    with pytest.raises(
+        ModelError, match=r"not in code\.py of the current folder; rename that file"
+    ):
+        registry.entry("code:Mine")
+
+
 @pytest.mark.parametrize("name", ["gpt", "hf:", "a:b:c", "my-package:X", "module:"])
 def test_a_malformed_name_lists_the_valid_ones(name: str) -> None:
     with pytest.raises(UnknownNameError, match=r"known: majority, .*, module:Class, hf:CHECKPOINT"):
@@ -106,6 +115,24 @@ def test_user_code_declares_or_inherits_its_kind(code: str) -> None:
     inherited = registry.entry(f"{code}_bert:MyBert")
     assert (inherited.kind, inherited.pretrained) == ("encoder", True)
     assert inherited.devices == contract.DEVICES
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("devices = 'cuda'", "has `devices` that are not a tuple of cpu, cuda, mps; give one"),
+        ("devices = ()", "has `devices` that are not a tuple of"),
+        ("devices = property(lambda self: ('cpu',))", "has `devices` that are not a tuple of"),
+        ("kind = 3", "has a `kind` that is not a text; give one, such as 'llm'"),
+    ],
+)
+def test_what_user_code_declares_must_be_names(code: str, line: str, message: str) -> None:
+    odd = f"{code}_odd"
+    Path(f"{odd}.py").write_text(
+        f"from {code} import TwoMethods\n\nclass X(TwoMethods):\n    {line}"
+    )
+    with pytest.raises(ModelError, match=message):
+        registry.entry(f"{odd}:X")
 
 
 def test_folders_in_the_current_folder_do_not_become_packages(code: str, tmp_path: Path) -> None:
@@ -135,6 +162,21 @@ def test_lock_links_of_editors_are_not_code(
     assert artifacts.model_code() == [words, tmp_path / "models" / "__init__.py"]
 
 
+def test_a_package_beside_the_model_is_its_code_with_all_its_files(
+    code: str, tmp_path: Path
+) -> None:
+    beside = tmp_path / f"{code}_beside"
+    beside.mkdir()
+    (beside / "__init__.py").touch()
+    (beside / "words.py").write_text("BAD = 1")
+    Path(f"{code}_uses.py").write_text(
+        f"from {code} import TwoMethods\nfrom {code}_beside.words import BAD"
+    )
+    registry.entry(f"{code}_uses:TwoMethods")
+    files = user_model.source_files(f"{code}_uses:TwoMethods")
+    assert {beside / "words.py", tmp_path / f"{code}.py", tmp_path / f"{code}_uses.py"} <= {*files}
+
+
 def test_changed_code_is_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_split: str
 ) -> None:
@@ -147,6 +189,15 @@ def test_changed_code_is_trained_again(
         work.setup()
         cached.append(work.train().cached)
     assert cached == [False, True, False]
+
+
+def test_a_user_model_without_its_device_is_skipped(
+    code: str, small_split: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices.torch.cuda, "is_available", lambda: False)
+    cell = Cell("KeepsItself", "cuda", 0, small_split, location=f"{code}:KeepsItself")
+    with pytest.raises(DeviceError, match="device cuda is not available"):
+        Work(cell, silent).setup()
 
 
 def test_seeds_reach_user_code(code: str) -> None:
@@ -304,3 +355,5 @@ def test_a_missing_user_model_is_reported_for_any_form_of_name(tmp_path: Path) -
             trained_models.find(given, tmp_path)
     with pytest.raises(RunError, match="there is no readable run"):
         trained_models.find("never:tfidf", tmp_path)
+    with pytest.raises(RunError, match=r"^~nobody_/x names a user that this machine does not have"):
+        trained_models.find("~nobody_/x", tmp_path)

@@ -23,10 +23,7 @@ from worthit.bench.saved import record
 from worthit.bench.saved.record import Setup, Training
 from worthit.datasets import prepare
 from worthit.datasets.cache import cache_folder
-from worthit.datasets.errors import (
-    CellError,
-    DeviceError,
-)
+from worthit.datasets.errors import CellError, DeviceError
 
 SHORT = Effort(
     latency_samples=3,  # of more, larger batches are timed too, half a second each
@@ -117,6 +114,17 @@ print("read", read, found.comments)
         [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == ["imports []", "read [] 2"]
+
+
+def test_a_cold_start_excludes_waiting_for_requests(
+    split: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "process_age_s", lambda: 1_003.0)
+    cell = Cell("majority", "cpu", 0, split, effort=SHORT)
+    at_work = Work(cell, lambda done, total: None, waited_s=lambda: 1_000.0)
+    at_work.setup()
+    at_work.load(at_work.train().artifact)
+    assert at_work.latency(["one comment"]).cold_start_s.value == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"settings": {"C": 1.0}}, {"retrain": True}])
@@ -284,6 +292,46 @@ def test_a_cell_counts_its_seconds_and_measures_memory_in_a_separate_process(
     assert set(setup.thread_pools.values()) == {setup.threads}
 
 
+def test_a_measurement_after_one_without_a_device_has_a_process_of_its_own(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class WithoutDevice(InProcessWorker):
+        """The second process finds no device."""
+
+        started = 0
+
+        def start(self, *arguments: Any) -> Any:
+            WithoutDevice.started += 1
+            if WithoutDevice.started == 2:
+                raise DeviceError("the GPU is lost")
+            return super().start(*arguments)
+
+    monkeypatch.setattr(cell_run, "Worker", WithoutDevice)
+    with one_cell(split, tmp_path) as run:
+        run.train()
+        with pytest.raises(DeviceError, match="the GPU is lost"):
+            run.quality()
+        assert run.quality().test
+        run.close()
+    assert not run.record.failures
+
+
+def test_a_process_of_its_own_that_cannot_start_fails_its_measurement(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise CellError("its process cannot be started")
+
+    monkeypatch.setattr(cell_run, "Worker", InProcessWorker)
+    with one_cell(split, tmp_path) as run:
+        run.train()
+        monkeypatch.setattr(cell_run, "Worker", refuse)
+        with pytest.raises(CellError, match="cannot be started"):
+            run.memory()
+        run.close()
+    assert run.record.failures == ("memory: its process cannot be started",)
+
+
 def test_unreadable_comments_fail_only_the_measurement(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,7 +341,11 @@ def test_unreadable_comments_fail_only_the_measurement(
         (cache_folder("splits", split) / "test.parquet").write_bytes(b"damaged")
         with pytest.raises(CellError, match="cannot be read; delete that folder"):
             run.latency()
-        assert run.record.failures[0].startswith("latency: prepared comments")
+        (cache_folder("splits", split) / "train.parquet").write_bytes(b"damaged")
+        with pytest.raises(CellError, match="cannot be read"):
+            run.learning_curve()
+        failed = [failure.partition(" comments")[0] for failure in run.record.failures]
+        assert failed == ["latency: prepared", "curve: prepared"]
         assert run.record.training is not None
         run.close()
 

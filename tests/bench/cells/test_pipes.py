@@ -1,14 +1,21 @@
 """The pipes between the benchmark and a cell's process carry UTF-8, and never hang."""
 
+import errno
+import math
+import os
+import queue
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from worthit.bench.cells import engine
 from worthit.bench.cells.engine import Limit, Worker
+from worthit.bench.saved.record import Converted
 from worthit.datasets.errors import CellError
 
 ECHO = """
@@ -95,6 +102,74 @@ worker.serve(lambda cell, progress: None)
     assert b"no pipe" in done.stderr
 
 
+WAITING = """
+from worthit.bench.cells import worker
+
+
+class Waiting:
+    def __init__(self, report):
+        self.report = report
+
+    def setup(self):
+        return self.report.waited_s
+
+    def waited(self):
+        return self.report.waited_s
+
+
+worker.serve(lambda cell, report: Waiting(report))
+"""
+
+
+def test_a_process_knows_how_long_it_has_waited_for_requests(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "waiting_worker.py").write_text(WAITING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    waiting = Worker({}, tmp_path / "log", lambda done, total: None, module="waiting_worker")
+    limit = Limit(30, "look for what hangs")
+    assert waiting.start(float, limit) == 0  # its start is no waiting
+    assert waiting.ask("waited", float, limit) > 0
+    waiting.close()
+
+
+FORKING = """
+import os
+import time
+from pathlib import Path
+from worthit.bench.cells import worker
+
+
+class Forking:
+    def setup(self):
+        return None
+
+    def leave_a_child(self, file):
+        if os.fork() == 0:
+            time.sleep(20)
+            Path(file).touch()
+            os._exit(0)
+
+
+worker.serve(lambda cell, progress: Forking())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+def test_a_child_that_a_model_leaves_ends_with_its_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "forking_worker.py").write_text(FORKING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    forking = Worker({}, tmp_path / "log", lambda done, total: None, module="forking_worker")
+    limit = Limit(30, "look for what hangs")
+    forking.start(type(None), limit)
+    forking.ask("leave_a_child", type(None), limit, file=str(tmp_path / "outlived"))
+    forking.close()
+    assert not forking._reader.is_alive()
+    assert not (tmp_path / "outlived").exists()
+
+
 def test_the_users_numbers_of_threads_are_replaced_and_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -115,3 +190,48 @@ def test_a_log_that_cannot_be_written_is_an_error_of_the_cell(tmp_path: Path) ->
     (tmp_path / "logs").touch()
     with pytest.raises(CellError, match=r"its log .*cell\.log cannot be written \("):
         Worker({}, tmp_path / "logs" / "cell.log", lambda done, total: None)
+
+
+def test_a_process_that_died_is_reported_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    stdin = SimpleNamespace(write=broken, flush=broken, close=broken)
+    died: Any = object.__new__(Worker)
+    died._log = None
+    died._process = SimpleNamespace(stdin=stdin, returncode=None, wait=lambda *_: 3)
+    died._reader = SimpleNamespace(join=lambda *_: None)
+    died._cell = {}
+    monkeypatch.delattr(engine.signal, "SIGKILL", raising=False)
+    monkeypatch.delattr(engine.os, "killpg", raising=False)
+    with pytest.raises(CellError, match=r"^the process died with exit code 3$"):
+        died.start(type(None), Limit(30, ""))
+    died.close()
+
+
+@pytest.mark.parametrize("limit_s", [1e300, math.inf])
+def test_a_limit_of_any_length_can_be_waited_for(limit_s: float) -> None:
+    waiting: Any = object.__new__(Worker)
+    waiting._lines = queue.SimpleQueue()
+    waiting._lines.put(b'{"answer": 1}\n')
+    assert waiting._receive(limit_s) == {"answer": 1}
+
+
+def test_an_answer_of_impossible_values_fails_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering: Any = object.__new__(Worker)
+    answering._lines = queue.SimpleQueue()
+    answering._lines.put(b'{"answer": {"artifact": "x", "disk_mb": null}, "seconds": 1.0}\n')
+    monkeypatch.setattr(answering, "_send", lambda message: None)
+    with pytest.raises(CellError, match=r"^convert gave an impossible result \(Expected `object`"):
+        answering.ask("convert", Converted, Limit(30, ""))
+
+
+def test_a_process_that_cannot_be_started_is_an_error_of_the_cell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(engine.subprocess, "Popen", refuse)
+    with pytest.raises(CellError, match=r"^its process cannot be started \(Resource temporarily "):
+        Worker({}, None, lambda done, total: None)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from worthit.bench.cells import progress
 from worthit.bench.cells.progress import Progress, shortened
 
 
@@ -18,12 +19,12 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("second", [(10, 200), (10, 100)])
 def test_the_bar_follows_another_count(second: tuple[int, int]) -> None:
-    progress = Progress(Terminal())
-    progress.stage("training")
-    progress.advance(90, 100)
-    progress.advance(*second)
-    assert progress._bar is not None
-    assert (progress._bar.n, progress._bar.total) == second
+    shown = Progress(Terminal())
+    shown.stage("training")
+    shown.advance(90, 100)
+    shown.advance(*second)
+    assert shown._bar is not None
+    assert (shown._bar.n, shown._bar.total) == second
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,16 @@ def test_a_length_beyond_the_context_is_a_line(
     training: Any = SimpleNamespace(settings=used)
     assert shortened(setup, training).startswith(line)
     assert bool(shortened(setup, training)) == bool(line)
+
+
+def test_each_of_several_results_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    lines = Progress(stream := io.StringIO())
+    lines.stage("learning curve")
+    for now_s[0] in (5.0, 7.0):
+        lines.result("a point")
+    assert [line.split()[-2:] for line in stream.getvalue().splitlines()] == [
+        ["5.0", "s"],
+        ["2.0", "s"],
+    ]

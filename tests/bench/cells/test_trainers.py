@@ -1,5 +1,6 @@
 """bench/cells/trainers.py: the cell's process and the others that share its training."""
 
+import math
 import queue
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ from safetensors.numpy import load_file
 from worthit.bench.cell import Cell
 from worthit.bench.cells import trainers
 from worthit.bench.cells.cell_model import CellModel
+from worthit.bench.cells.engine import Limit
 from worthit.bench.cells.work import Work
 from worthit.bench.saved import artifacts
 from worthit.datasets.cache import cache_folder
@@ -108,6 +110,21 @@ def test_the_cause_is_told_rather_than_what_the_others_say_of_it() -> None:
     with pytest.raises(CellError, match=r"^process 3 of 4: out of memory$"):
         lose_the_others()
     assert all(worker.closed for worker in workers)
+
+
+def test_only_the_limit_of_the_cell_ends_a_shared_training() -> None:
+    limits: list[float] = []
+
+    class Recording(FailingWorker):
+        """Records how long it may train."""
+
+        def ask(self, operation: str, answer: object, limit: Limit, **_: object) -> None:
+            limits.append(limit.seconds)
+
+    training = trainers._SharedTraining([Recording("")], lambda reason: None)  # type: ignore[list-item]
+    with training.followed("", 1):
+        pass
+    assert limits == [math.inf]
 
 
 def test_a_first_process_that_waits_for_ever_is_ended_with_the_reason(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import small_runs
 from worthit.bench.forecast import cost, earlier
 from worthit.bench.forecast.cost import Rates, Training, Work
 from worthit.bench.forecast.networks import _PACKAGED, Network
@@ -119,3 +120,25 @@ def test_only_runs_of_this_machine_with_the_same_models_count(tmp_path: Path) ->
     assert not earlier.runs(tmp_path, mine, options | {"--checkpoint llama": "other"})
     assert not earlier.runs(tmp_path, mine, options | {"--preset": "standard"})
     assert earlier.runs(tmp_path, mine, options | {"--recall": "0.5"})
+
+
+def test_a_run_without_a_fingerprint_counts_for_no_machine(tmp_path: Path) -> None:
+    run = small_runs.run()
+    assert "fingerprint" not in run.machine
+    run_file.save(run, tmp_path / "2026-01-01-000000-quick.json")
+    assert [name for name, _ in run_file.readable(tmp_path.glob("*.json"))]
+    assert earlier.runs(tmp_path, "mine", run.options) == []
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "counts"),
+    [
+        (None, True),
+        ("SmolLM2-135M-Instruct", True),
+        ("/folder/SmolLM2-135M-Instruct", True),
+        ("org/larger@0123", False),
+    ],
+)
+def test_rates_of_other_weights_do_not_count(checkpoint: str | None, counts: bool) -> None:
+    runs = [("before", published())]
+    assert bool(earlier.rates(runs, "llama", "cpu", work(), checkpoint)) == counts

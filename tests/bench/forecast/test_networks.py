@@ -47,8 +47,21 @@ def test_tokens_stop_at_the_limit_and_count_the_question() -> None:
     assert networks.tokens(encoder, ["a" * 4_000], None) > 900
 
 
+def test_a_tokenizer_that_cannot_be_read_is_estimated(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{")
+    network = networks.Network(1, 1, 8, 1, is_llm=False, folder=tmp_path)
+    assert networks.tokens(network, ["a" * 40, "a" * 80], 128) == pytest.approx(17)
+
+
 def test_a_damaged_folder_has_no_network(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
+    assert networks.find(str(tmp_path)) is None
+
+
+def test_a_pointer_of_git_lfs_in_place_of_weights_has_no_network(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    pointer = "version https://git-lfs.github.com/spec/v1\n"  # as a length, more than memory has
+    (tmp_path / "model.safetensors").write_text(pointer)
     assert networks.find(str(tmp_path)) is None
 
 

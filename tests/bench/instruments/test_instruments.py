@@ -235,6 +235,26 @@ def test_child_processes_that_have_ended_have_no_memory(
     assert window.memory.peak_mb.instrument.startswith("VmHWM over the pass")
 
 
+def test_a_kernel_that_forgets_no_peak_counts_from_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(*_: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(memory.Path, "write_text", missing)
+    assert memory._reset("cpu") == "since process start"
+
+
+@pytest.mark.parametrize(("swapped", "added"), [(0, ""), (12_000_000, ", without 12 MB in swap")])
+def test_memory_in_swap_is_missing_from_the_peak_and_named(
+    monkeypatch: pytest.MonkeyPatch, swapped: int, added: str
+) -> None:
+    monkeypatch.setattr(memory.sys, "platform", "linux")
+    values = {"VmHWM": 50_000_000, "VmSwap": swapped}
+    monkeypatch.setattr(memory, "_status_bytes", lambda name, pid: values[name])
+    assert memory._peak("over the pass", [1]).instrument == f"VmHWM over the pass{added}"
+
+
 def test_macos_reports_the_physical_footprint(monkeypatch: pytest.MonkeyPatch) -> None:
     class LibProc:
         def proc_pid_rusage(self, pid: int, flavor: int, buffer: Any) -> int:

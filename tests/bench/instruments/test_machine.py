@@ -69,6 +69,18 @@ def test_the_fingerprint_changes_only_with_what_affects_speed() -> None:
     assert machine.fingerprint(json.loads(json.dumps(described))) == fingerprint
 
 
+def test_an_installed_package_has_no_commit_of_the_repository_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "worthit").mkdir()
+    file = tmp_path / "worthit" / "bench" / "instruments" / "machine.py"
+    monkeypatch.setattr(machine, "__file__", str(file))
+    monkeypatch.setattr(processor, "output_of", lambda *command: "abc")
+    assert machine._commit() is None
+    (tmp_path / "worthit" / ".git").touch()  # a folder, but in a worktree
+    assert machine._commit() == "abc+changes"
+
+
 def test_the_description_names_blas_and_the_build_of_torch() -> None:
     import torch
 

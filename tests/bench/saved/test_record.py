@@ -35,6 +35,19 @@ def test_a_run_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_run_that_was_not_saved_leaves_no_file(
+    error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(run_file, "save", interrupted)
+    with pytest.raises(error):
+        run_file.create(run(), tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_list_of_numbers_is_one_line_and_text_stays_as_it_is(tmp_path: Path) -> None:
     odd = Step('says "[\n 1,\n 2]", {then}', 2, (1, 1))
     two = factories.part((1, 0))

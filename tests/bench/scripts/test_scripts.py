@@ -67,6 +67,9 @@ def test_a_draw_has_each_class_and_depends_on_the_seed_alone() -> None:
         (["lsa", "--sizes", "many"], "--sizes is 'many'"),
         (["lsa", "--sizes", "4000"], "--sizes asks for 4,000 comments, but"),
         (["lsa", "--sizes", "1"], "1 comments cannot be drawn by class"),
+        (["lsa", "--validation", "0"], "--validation is 0; it takes a number from 1 up"),
+        (["lsa", "--threads", "-1"], "--threads is -1; it takes a number from 1 up"),
+        (["lsa", "--results", "/no/such/r.jsonl"], "r.jsonl cannot be written (No such file or"),
     ],
 )
 def test_a_comparison_refuses_in_one_line(

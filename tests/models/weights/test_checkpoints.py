@@ -1,5 +1,6 @@
 """Each source of pretrained weights, and the error when there are none."""
 
+import errno
 import io
 import json
 import shutil
@@ -53,6 +54,14 @@ def test_a_missing_network_is_distinguished_from_a_missing_id(
         checkpoints.resolve("bert-base-uncased")
 
 
+def test_a_full_disk_is_distinguished_from_a_missing_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub_refuses(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(CheckpointError, match=r"\(No space left on device\); free some space or"):
+        checkpoints.resolve("some/model")
+
+
 @pytest.mark.parametrize(
     "given", ["/no/such/folder", "./missing", "~/missing/model", "missing.gguf"]
 )
@@ -75,6 +84,15 @@ def test_a_folder_changes_its_identity_with_its_weights(tmp_path: Path) -> None:
     second = checkpoints.resolve(str(tmp_path))
     assert first.folder == second.folder
     assert first.identity != second.identity
+
+
+def test_pointers_of_git_lfs_are_not_weights(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model-1.safetensors").touch()
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
+    (tmp_path / "model-2.safetensors").write_text(pointer)
+    with pytest.raises(CheckpointError, match="pointers of Git LFS instead of weights; run `git l"):
+        checkpoints.resolve(str(tmp_path))
 
 
 def test_pickled_weights_are_refused_wherever_they_come_from(

@@ -85,6 +85,8 @@ def test_complete_llms_of_the_hubs_cache_count_and_stay_pinned(
     )
     (make_hub_checkpoint(hub, "org/Partial") / "model-b.safetensors").unlink()
     (make_hub_checkpoint(hub, "org/Damaged") / "model-a.safetensors").write_bytes(b"\x05")
+    pointer = b"version https://git-lfs.github.com/spec/v1\n"
+    (make_hub_checkpoint(hub, "org/Pointer") / "model-a.safetensors").write_bytes(pointer)
     found = Llm(f"org/Tiny-Instruct@{COMMIT}", "Tiny-Instruct", 14)
     assert largest.cached() == [SMALLEST, found]
 

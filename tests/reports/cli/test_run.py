@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
@@ -14,6 +15,7 @@ from worthit.bench import session
 from worthit.bench.cluster import session as cluster_session
 from worthit.bench.options import OPTIONS, BenchmarkOptions
 from worthit.bench.saved import run_file
+from worthit.datasets.tables.columns import Choices
 from worthit.reports import options as report_options
 from worthit.reports import saved_runs
 from worthit.reports.cli import main, run
@@ -45,8 +47,10 @@ def test_the_help_lists_every_option_in_groups_of_80_columns(
         assert f"\n{title}:\n" in printed
 
 
-def test_every_grouped_option_exists() -> None:
-    assert {name for names in run._GROUPS.values() for name in names} <= OPTIONS.keys()
+def test_only_options_about_data_are_in_no_group() -> None:
+    grouped = {name for names in run._GROUPS.values() for name in names}
+    assert grouped <= OPTIONS.keys()
+    assert OPTIONS.keys() - grouped <= {"dataset", *Choices.__dataclass_fields__}
 
 
 def test_it_takes_the_option_that_messages_name_to_keep_all_comments() -> None:
@@ -133,6 +137,17 @@ def test_an_interrupted_run_says_in_one_line_what_it_keeps(
     assert capfd.readouterr().err.startswith(f"worthit: {line}")
     assert signal.getsignal(signal.SIGTERM) is before
     signal.signal(signal.SIGINT, interruptible)
+
+
+@pytest.mark.parametrize(
+    ("retrain", "line"),
+    [
+        (False, "The same command measures again, without the finished trainings"),
+        (True, "The same command without --retrain measures again, without the finished trainings"),
+    ],
+)
+def test_how_to_go_on_needs_no_training_again(retrain: bool, line: str) -> None:
+    assert run._kept(SimpleNamespace(has_results=True), retrain=retrain).endswith(line)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
