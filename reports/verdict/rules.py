@@ -263,19 +263,31 @@ def _limits(case: Case) -> list[str]:
     if p99.disturbed:
         return [f"1 answer in 100 may take over {limit_ms:g} ms (the measurement was disturbed)"]
     if p99.value > limit_ms:
-        return [f"1 answer in 100 may take {significant(p99.value)} ms instead of {limit_ms:g}"]
+        took_ms = _beyond(p99.value, limit_ms)
+        return [f"1 answer in 100 may take {took_ms} ms instead of {limit_ms:g}"]
     if p99.high > limit_ms:
-        return [
-            f"1 answer in 100 may take up to {significant(p99.high)} ms instead of {limit_ms:g}"
-        ]
+        took_ms = _beyond(p99.high, limit_ms)
+        return [f"1 answer in 100 may take up to {took_ms} ms instead of {limit_ms:g}"]
     return []
 
 
 def _limit(fit: Fit) -> str:
-    if fit.figure.value is None or fit.figure.disturbed:
-        return f"{fit.key}, which is unknown, is within {fit.limit:g}"
-    way = "down to" if fit.at_least else "up to"
-    return f"{fit.key} {way} {significant(fit.figure.value)} is acceptable instead of {fit.limit:g}"
+    """What has to be accepted: a figure that misses its limit, or the bound of it that may."""
+    if fit.figure.value is None or fit.kind == "unknown":
+        what = "an estimate" if fit.figure.estimated else "unknown"
+        return f"{fit.key}, which is {what}, is within {fit.limit:g}"
+    way, worst = ("down to", fit.figure.low) if fit.at_least else ("up to", fit.figure.high)
+    value = _beyond(worst if fit.kind == "borderline" else fit.figure.value, fit.limit)
+    return f"{fit.key} {way} {value} is acceptable instead of {fit.limit:g}"
+
+
+def _beyond(value: float, limit: float) -> str:
+    """A value beyond its limit, with enough digits to tell them apart."""
+    text = significant(value)
+    if float(text.replace(",", "")) != limit:
+        return text
+    longer = (f"{value:.{digits}g}" for digits in range(4, 18))
+    return next(one for one in longer if float(one) != limit)
 
 
 def _first_cascade(case: Case) -> Cascade | None:

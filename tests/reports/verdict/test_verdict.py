@@ -74,6 +74,22 @@ def test_a_missed_budget_is_named_with_the_models_within_it() -> None:
     assert decide(*cells, budget="throughput_per_s=10").answer == "practical"
 
 
+def test_a_limit_that_may_be_missed_is_named_with_the_bound_that_misses_it() -> None:
+    cells = (cell("bert", 0.88, comments=1_000), cell("llama", 0.95, comments=1_000))
+    found = decide(*cells, budget="accuracy=0.94")  # 93.47 to 96.19 %
+    assert found.answer == "practical if"
+    assert "accuracy down to 0.935 is acceptable instead of 0.94" in found.headline
+    close = decide(*cells, budget="accuracy=0.935")
+    assert "accuracy down to 0.9347 is acceptable instead of 0.935" in close.headline
+
+
+def test_an_estimate_is_not_said_to_exceed_a_limit() -> None:
+    estimate = factories.energy(record.Figure(0.002, "J", "estimated", "watts"))
+    found = decide(cell("bert", 0.88), cell("llama", 0.95, energy=estimate), budget="energy_j=0.01")
+    assert found.answer == "practical if"
+    assert "energy_j, which is an estimate, is within 0.01" in found.headline
+
+
 def test_a_cheaper_model_that_is_better_makes_it_not_worth_it() -> None:
     found = decide(cell("tfidf", 0.95), cell("llama", 0.90))
     assert found.answer == "not worth it here"
