@@ -166,7 +166,7 @@ def _add_model_legend(figure: Figure, spare: Axes | None, models: Styles) -> Non
     if spare is not None and len(models) <= _MOST_LABELS_IN_PANEL:
         spare.legend(handles=handles, loc="center", frameon=False)
     else:
-        columns = _LEGEND_WIDTH // (max(map(len, models)) + _HANDLE_WIDTH)
+        columns = max(_LEGEND_WIDTH // (max(map(len, models)) + _HANDLE_WIDTH), 1)
         figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 

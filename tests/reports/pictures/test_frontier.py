@@ -94,3 +94,14 @@ def test_an_interval_beside_its_figure_is_drawn() -> None:
     figure = frontier.draw(found)
     assert figure is not None
     plt.close(figure)
+
+
+def test_a_name_longer_than_the_legend_has_a_line_of_its_own() -> None:
+    long = cell("x" * 110, range(9), 3.0)
+    # With a price there are six panels, so the legend is below them.
+    figure = frontier.draw(
+        Analysis.of(run(long, EXPENSIVE_AND_GOOD, options={"--machine-price": "1"}))
+    )
+    assert figure is not None
+    assert len(figure.legends) == 2
+    plt.close(figure)
