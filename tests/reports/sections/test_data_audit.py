@@ -70,6 +70,15 @@ def test_each_finding_says_what_to_do() -> None:
     assert "changes by at most +4.4 points (lsa)" in text
 
 
+def test_names_of_classes_are_escaped_and_cut() -> None:
+    made = audited(train=factories.side_audit(counts=(19, 1)), length_auc=0.2)
+    named = dataclasses.replace(made.data, classes=("<b>" + "n" * 90, "1"))
+    text = section(dataclasses.replace(made, data=named))
+    assert "<b>" not in text
+    assert "n" * 40 not in text
+    assert "**Balance**: “1” is 1 of 20 training comments" in text
+
+
 def test_models_that_cannot_read_the_language_are_named() -> None:
     made = audited(train=factories.side_audit(languages={"zh": 20}))
     cells = [
