@@ -226,14 +226,17 @@ def _length(classes: list[str], auc: float) -> _Check:
 
 
 def _languages(run: Run, side: SideAudit) -> _Check:
-    language, count = next(iter(side.languages.items()))
-    others = 1 - count / side.comments
+    language = languages.main_language(side)
+    if not language:
+        counted = _shares_of_languages(side)
+        return f"{counted} of the training side: the language of most comments is not known.", ""
+    others = 1 - side.languages[language] / side.comments
     if unread := languages.unread(run):
         why = "; ".join(f"{name} ({reason})" for name, reason in unread.items())
         return (
             f"{_shares_of_languages(side)} of the training side. These models start from weights that cannot read "
             f"them well: {why}.",
-            f"give them weights that know {languages.main_language(side)} (`--checkpoint MODEL=ID_OR_PATH`), or "
+            f"give them weights that know {language} (`--checkpoint MODEL=ID_OR_PATH`), or "
             "leave them out of the comparison",
         )
     if others <= _MIXED:

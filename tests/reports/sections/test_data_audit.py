@@ -108,6 +108,14 @@ def test_copies_change_the_accuracy_of_three_classes_too() -> None:
     assert "**Length**" not in text
 
 
+def test_unsure_is_not_a_language() -> None:
+    short = section(audited(train=factories.side_audit(languages={"unsure": 11, "en": 9})))
+    assert "55.0 % of the training side are not identified as en" in short
+    unknown = section(audited(train=factories.side_audit(languages={"unsure": 20})))
+    assert "the language of most comments is not known" in unknown
+    assert unknown.split("\n\n")[1] == "1 of 6 checks ask for action: labels."
+
+
 def test_rare_languages_are_summed() -> None:
     languages = {"en": 10, "de": 5, "fr": 2, "es": 1, "it": 1, "nl": 1}
     assert "es 5.0 %, others 10.0 %" in section(
