@@ -16,6 +16,15 @@ def test_comments_are_grouped_by_quarters_of_length() -> None:
     assert [mask.tolist().index(True) for mask in groups.values()] == [0, 2, 3, 1]
 
 
+def test_comments_of_one_length_stay_in_their_quarter() -> None:
+    groups = mistakes.by_length(part((1, 0) * 5, characters=(10, 20, *(50,) * 6, 60, 70)))
+    assert {heading: mask.sum() for heading, mask in groups.items()} == {
+        "up to 50 characters": 8, "longer": 2,
+    }  # fmt: skip
+    groups = mistakes.by_length(part((1, 0) * 5, characters=(10, 20, 30, *(50,) * 5, 60, 70)))
+    assert [mask.sum() for mask in groups.values()] == [3, 5, 2]
+
+
 def test_comments_are_grouped_by_agreement() -> None:
     votes = part((1, 0, 1, 0, 1), toxic_share=(1.0, 0.0, 0.8, 0.3, None), raters=(9, 9, 9, 9, None))
     groups = mistakes.by_agreement(votes)
