@@ -133,9 +133,9 @@ def bounded(run: Run, cell: CellRecord, measure: Measure) -> Bounded:
     if found.value is None:
         return bounds.absent("", found.reason)
     figure = Figure(found.value, "", "measured", "test comments", len(labels))
-    if found.low is None or found.high is None:  # a perfect score
+    if found.low is None or found.high is None:  # a score of 0 or a perfect one
         reach = float(Spread.of(_of_one(labels), ()).reach)
-        return Bounded(figure, found.value - reach, min(found.value + reach, 1.0))
+        return Bounded(figure, max(found.value - reach, 0.0), min(found.value + reach, 1.0))
     return Bounded(figure, found.low, found.high)
 
 

@@ -94,6 +94,15 @@ def test_a_perfect_score_has_an_interval() -> None:
     assert found.low == pytest.approx(1 - 1.96 / 3, abs=1e-3)
 
 
+def test_a_score_of_0_has_an_interval_from_0_on() -> None:
+    never = run((1, 0) * 10, (0.1,) * 20)
+    found = leads.deciding(
+        dataclasses.replace(never, options={"--objective": "f1"}), never.cells[0]
+    )
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert found.high > 0.1
+
+
 def test_seeds_that_differ_more_than_comments_cannot_be_decided_by_comments() -> None:
     first = np.stack([np.arange(1_000) < 900, np.arange(1_000) < 960]).astype(float)
     second = np.stack([np.arange(1_000) < 930]).astype(float)
