@@ -10,7 +10,7 @@ frequent one.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
@@ -122,7 +122,8 @@ def deciding(run: Run, cell: CellRecord) -> Bounded:
         return bounds.test_accuracy(run, cell)
     if measure(run) == metrics.SAVED_COST:
         return error_costs.saved(run, cell)
-    return bounded(run, cell, measure(run))
+    found = bounded(run, cell, measure(run))
+    return replace(found, figure=run_view.scored(found.figure, cell))
 
 
 def bounded(run: Run, cell: CellRecord, measure: Measure) -> Bounded:
