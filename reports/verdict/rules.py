@@ -225,14 +225,7 @@ def _undecided(case: Case, rival: CellRecord) -> str:
 
 
 def _times_cheaper(case: Case, rival: CellRecord) -> str:
-    ratio = case.times_cheaper(rival)
-    least = "at least " * (rival.device != case.llm.device)
-    return f"{least}{_rounded(ratio)} times cheaper to run" if ratio else "cheaper to run"
-
-
-def _rounded(ratio: float) -> str:
-    """Two digits: a ratio of times does not repeat to a third."""
-    return significant(float(f"{ratio:.2g}"))
+    return f"{wording.times_cheaper(case, rival, case.llm)} to run"
 
 
 def _condition(case: Case) -> str:

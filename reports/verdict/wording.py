@@ -181,14 +181,19 @@ def _other_llm(case: Case, other: CellRecord) -> str:
     if standing == "equivalent":
         cheaper = ""
         if is_cheaper(case.analysis, case.llm, other):
-            ratio = costs.times_cheaper(case.analysis.values, case.llm.name, other.name)
-            times = f"{significant(float(f'{ratio:.2g}'))} times " if ratio else ""
-            least = "at least " * bool(ratio and other.device != case.llm.device)
-            cheaper = f", and {llm} is {least}{times}cheaper to run"
+            cheaper = f", and {llm} is {times_cheaper(case, case.llm, other)} to run"
         return f"{llm} and {name} are equivalent {interval}{cheaper}."
     if over.low <= 0 <= over.high:
         return f"Whether {llm} or {name} {better(case)} is undecided {interval}."
     return ""
+
+
+def times_cheaper(case: Case, cell: CellRecord, other: CellRecord) -> str:
+    """`at least 9.6 times cheaper`; with two digits, since a ratio of times does not repeat to a third."""
+    ratio = costs.times_cheaper(case.analysis.values, cell.name, other.name)
+    times = significant(float(f"{ratio or 1:.2g}"))
+    least = "at least " * (cell.device != other.device)
+    return "cheaper" if times == "1" else f"{least}{times} times cheaper"
 
 
 def _costs(case: Case, rival: CellRecord, opening: str, names: dict[str, str]) -> str:

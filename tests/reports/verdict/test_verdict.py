@@ -106,6 +106,12 @@ def test_a_ratio_of_times_has_two_digits() -> None:
     assert "bert is 8.9 times cheaper to run" in found.headline
 
 
+def test_a_ratio_that_rounds_to_1_is_not_called_times_cheaper() -> None:
+    bert = cell("bert", 0.95, throughput=factories.throughput(1.04 * RATES["llama"]))
+    found = decide(bert, cell("llama", 0.95))
+    assert found.headline.startswith("Not worth it here: bert is cheaper to run, and equivalent")
+
+
 def test_an_equivalent_cheaper_model_makes_it_not_worth_it() -> None:
     found = discordant(10_000, 60, 30)  # a lead of +0.3 points, significant and not worth it
     assert found.answer == "not worth it here"
