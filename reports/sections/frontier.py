@@ -14,7 +14,7 @@ _ESTIMATES = "the cost of some model is an estimate; estimates are not ranked"
 
 def section(analysis: Analysis) -> list[str]:
     """Which models are on the frontier of which costs."""
-    if len([cell for cell in analysis.run.cells if cell.quality is not None]) < 2:
+    if len(analysis.models) < 2:
         return [
             "## Frontier",
             "The run measured fewer than two models: there is nothing to compare.",

@@ -193,6 +193,13 @@ def test_the_section_of_one_model_has_no_table() -> None:
     )
 
 
+def test_seeds_of_one_model_are_nothing_to_compare() -> None:
+    again = dataclasses.replace(CHEAP_AND_BAD, seed=1)
+    _, text, *others = frontier.section(Analysis.of(run(CHEAP_AND_BAD, again)))
+    assert text.startswith("The run measured fewer than two models")
+    assert not others
+
+
 def test_the_section_names_the_models_on_the_frontier_and_defines_its_standings() -> None:
     worse, no_better = cell("llama", range(70), 20.0), cell("tfidf", range(4), 20.0)
     found = run(CHEAP_AND_BAD, EXPENSIVE_AND_GOOD, worse, no_better)
