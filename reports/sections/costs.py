@@ -17,6 +17,8 @@ from worthit.reports.text.tables import folded, listed, tabulated
 
 Sweeps = Sequence[tuple[str, Throughput]]  # of models by name
 
+_UNABLE = "none, even without a queue"
+
 
 def section(analysis: Analysis) -> list[str]:
     """One part for each kind of cost; details are folded."""
@@ -159,12 +161,13 @@ def _serving(analysis: Analysis) -> tuple[str, str]:
             continue
         model, is_disturbed = name(analysis.run, cell), _is_disturbed(cell, workers)
         alone = highest_rate_per_s(workers, limit_ms)
-        entries = ["none, even without a queue", ""]
+        entries = [_UNABLE, ""]
         if alone is not None:
             entries[0] = significant(alone)
             if workers.largest_batch > 1:
                 batched = highest_rate_per_s(workers, limit_ms, in_batches=True)
-                entries[1] = f"{significant(batched or 0.0)} (up to {workers.largest_batch})"
+                rate = _UNABLE if batched is None else significant(batched)
+                entries[1] = f"{rate} (up to {workers.largest_batch})"
         label = f"{model} (disturbed)" if is_disturbed else model
         body.append([label, str(workers.workers), *entries])
         if not is_disturbed:

@@ -13,7 +13,7 @@ from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.reports.pictures import titles
-from worthit.reports.sections import glossary, results_table
+from worthit.reports.sections import costs, glossary, results_table
 from worthit.reports.text.format import Footnotes, span, written
 
 
@@ -105,6 +105,19 @@ def test_serving_is_simulated_with_all_workers_and_in_batches() -> None:
     assert batched.endswith("(up to 8)")
     assert float(batched.split()[0].replace(",", "")) > 3_000
     assert f"by simulation, at most {alone} requests/s one at a time (lsa)" in text
+
+
+def test_a_limit_missed_in_batches_only_is_no_rate_of_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer requests are simulated in batches, so a limit near the 99th percentile may be missed there."""
+    monkeypatch.setattr(
+        costs, "highest_rate_per_s", lambda *given, in_batches=False: None if in_batches else 5.0
+    )
+    calls = (record.BatchTime(8, measured(4.0, "ms", "clock")),)
+    timed = dataclasses.replace(cell().latency, batches=calls)  # type: ignore[type-var]
+    text = section(run(cell(latency=timed)), "Latency")
+    assert entries(text, "all that wait in a batch")[0][2:4] == [
+        "5", "none, even without a queue (up to 8)",
+    ]  # fmt: skip
 
 
 def test_several_seeds_have_a_mean_and_a_standard_deviation() -> None:
