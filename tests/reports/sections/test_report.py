@@ -105,6 +105,9 @@ def test_serving_is_simulated_with_all_workers_and_in_batches() -> None:
     assert batched.endswith("(up to 8)")
     assert float(batched.split()[0].replace(",", "")) > 3_000
     assert f"by simulation, at most {alone} requests/s one at a time (lsa)" in text
+    unknown = "p99 needs 299 comments, there are 2: 1 request in 100 may take longer than simulated"
+    assert f"- [1] {unknown}" in text
+    assert entries(text, "all that wait in a batch")[0][0] == "lsa [1]"
 
 
 def test_a_limit_missed_in_batches_only_is_no_rate_of_0(monkeypatch: pytest.MonkeyPatch) -> None:
