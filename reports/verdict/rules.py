@@ -7,7 +7,8 @@ the whole interval is at or above it, and not better if the whole interval is be
 "cheaper" if its compute per comment costs less beyond the bounds of both figures, by the rules of
 `worthit.reports.analysis.costs`.
 
-1. No tuned LLM, or no cheaper model, was measured: no verdict.
+1. No tuned LLM or no cheaper model was measured, or the figure that decides is unknown for the LLM: no
+   verdict.
 2. The LLM is shown to beat a constant answer by less than a worthwhile lead: not worth it here.
 3. The LLM is not better than some cheaper rival: not worth it here.
 4. The LLM is not shown to beat a constant answer, or not shown to be better than every cheaper rival,
@@ -155,12 +156,16 @@ def _unranked(analysis: Analysis, cell: CellRecord, llm: CellRecord) -> tuple[st
 def _none(
     reason: str, change: str = "Run the main job with `--models tfidf,bert,llama`."
 ) -> Verdict:
-    return Verdict("no verdict", f"No verdict: {reason}.", changes=(change,))
+    return Verdict("no verdict", f"No verdict: {reason}.", changes=(change,) * bool(change))
 
 
 def _decide(case: Case) -> Verdict:
     llm = wording.with_weights(case.run, case.llm)
-    over_guessing = case.figure(case.llm).high - case.guessing
+    decides = case.figure(case.llm)
+    if decides.value is None:
+        what = "total cost" if case.in_money else case.measure.heading
+        return _none(f"the {what} of {llm} is unknown: {decides.figure.reason}", "")
+    over_guessing = decides.high - case.guessing
     if over_guessing < case.worthwhile:
         words = (
             f"{llm} beats guessing by less than {amounts.size(case, case.worthwhile)}, if at all"
@@ -169,7 +174,7 @@ def _decide(case: Case) -> Verdict:
     rival = _rival(case)
     if rival is not None:
         return _verdict(case, "not worth it here", _instead(case, rival), rival)
-    if not case.figure(case.llm).low > case.guessing:
+    if not decides.low > case.guessing:
         words = f"on {case.comments:,} test comments, {llm} is not shown to beat guessing"
         return _verdict(case, "too little data to tell", words, None)
     closest = case.closest()

@@ -78,6 +78,15 @@ def test_a_model_whose_machine_cost_is_unknown_decides_nothing() -> None:
     render(made)
 
 
+def test_an_llm_of_unknown_total_cost_has_no_verdict() -> None:
+    on_gpu = cell("llama", 0.95, device="cuda")
+    found = decide(cell("tfidf", 0.8), on_gpu, **COSTS, machine_price="core=0.05")
+    assert found.answer == "no verdict"
+    assert "the total cost of llama-cuda (small, 135 M parameters) is unknown" in found.headline
+    assert "--machine-price gives no price of cuda" in found.headline
+    assert not found.changes
+
+
 def test_the_report_says_what_is_in_the_cost() -> None:
     text = render(run(cell("tfidf", 0.8), cell("llama", 0.95), **COSTS))
     assert "total (errors only: no machine price)" in text
