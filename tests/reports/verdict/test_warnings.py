@@ -18,7 +18,7 @@ def run_with(*labels: int) -> Run:
 
 def test_a_small_test_set_is_warned_of_in_one_sentence() -> None:
     line = (
-        "Warning: the test set has only 50 comments, so one answer more or less changes the accuracy by 2.0 %; "
+        "Warning: the test set has only 50 comments, so one answer more or less changes the accuracy by 2.0 points; "
         "label at least 100 test comments."
     )
     assert few_test_comments(run_with(*(0, 1) * 25)) == line
