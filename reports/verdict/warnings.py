@@ -27,10 +27,11 @@ def _few_of_a_class(run: Run) -> str:
     comments = len(run.data.test.ids)
     counts = _counts(run)
     rarest = counts.index(min(counts))
+    named = class_names.worded(class_names.names(run.data)[rarest])
     if not class_names.of_two(run) or counts[rarest] >= FEW_OF_A_CLASS:
         return ""
     return (
-        f"Warning: only {counts[rarest]:,} of {comments:,} test comments are {class_names.names(run.data)[rarest]}, "
+        f"Warning: only {counts[rarest]:,} of {comments:,} test comments are {named}, "
         "so figures on that class say little; label more of them."
     )
 

@@ -36,3 +36,9 @@ def test_a_handful_of_one_class_is_warned_of() -> None:
     assert few_test_comments(run_with(*(1,) * 6, *(0,) * 194)) == (
         "Warning: only 6 of 200 test comments are toxic, so figures on that class say little; label more of them."
     )
+
+
+def test_a_class_named_by_a_number_is_in_quotes() -> None:
+    made = run_with(*(1,) * 6, *(0,) * 194)
+    numbered = replace(made, data=replace(made.data, classes=("0", "1")))
+    assert "only 6 of 200 test comments are “1”, so" in few_test_comments(numbered)
