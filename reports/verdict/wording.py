@@ -369,7 +369,7 @@ def _more_test_comments(case: Case, rival: CellRecord) -> Iterator[str]:
     if needed > case.comments:
         number = significant(float(f"{needed:.2g}"))
         yield (
-            f"More test comments: about {number} would show that no lead is not worth it, or that one of "
+            f"More test comments: about {number} would show that a lead of 0 is not worth it, or that one of "
             f"{amounts.size(case, 2 * case.worthwhile)} is, each in {100 * leads.POWER:.0f} % of cases."
         )
     else:

@@ -158,7 +158,8 @@ def test_too_few_comments_give_too_little_data_to_tell() -> None:
     (change,) = [change for change in found.changes if change.startswith("More test comments: ")]
     # they differ on 20 %: (1.96 + 0.84)² · (0.2 - 0.04² + 1/100) / 0.01²
     assert (
-        "about 16,000 would show that no lead is not worth it, or that one of 2 points is" in change
+        "about 16,000 would show that a lead of 0 is not worth it, or that one of 2 points is"
+        in change
     )
 
 
