@@ -50,12 +50,12 @@ def test_the_section_has_accuracies_by_length_and_by_agreement() -> None:
     assert row(by_agreement, "a") == ["a", "50.0 %", "0.0 %", "100.0 %", "1"]
     assert row(by_agreement, "b") == ["b", "0.0 %", "100.0 %", "100.0 %", "2"]
     assert "unanimous, n = 2" in by_agreement
-    assert "1 of 4 test comments are misclassified by every model, 1 of them although" in text
+    assert "1 of 4 test comments is misclassified by every model, 1 of them although" in text
 
 
 def test_the_section_without_votes_has_lengths_only() -> None:
     text = "\n".join(errors.section(Analysis.of(run((1, 0), cell("a", (0.1, 0.1))))))
-    assert "1 of 2 test comments are misclassified by every model." in text
+    assert "1 of 2 test comments is misclassified by every model." in text
     assert "Accuracy by length" in text
     assert "Accuracy by agreement of the raters: n/a" in text
     assert errors.section(Analysis.of(run((1, 0)))) == []
