@@ -13,7 +13,7 @@ from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.reports.pictures import titles
-from worthit.reports.sections import costs, glossary, results_table
+from worthit.reports.sections import costs, glossary, report, results_table
 from worthit.reports.text.format import Footnotes, span, written
 
 
@@ -270,6 +270,11 @@ def test_the_majority_class_is_a_row_wherever_accuracy_is() -> None:
     by_length = text.split("Accuracy by length, in quarters")[1].split("Accuracy by agr")[0]
     # Each quarter has comments of one class only.
     assert row(by_length, "*majority class*")[1:] == ["100.0 %"] * 4
+
+
+def test_a_machine_of_one_core_has_no_cores() -> None:
+    alone = run(machine=factories.MACHINE | {"cores_allowed": 1})
+    assert "; a CPU, 1 core; 2026-01-02." in report.headline(alone)
 
 
 def test_the_first_screen_has_verdict_results_and_the_picture_of_the_frontier() -> None:
