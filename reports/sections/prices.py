@@ -79,7 +79,7 @@ def _conclusion(run: Run, options: ReportOptions) -> str:
 def _costs(run: Run, options: ReportOptions) -> list[str]:
     columns: dict[str, Callable[[CellRecord], Bounded]] = {}
     if prices.has_price(run, options):
-        volume = _comments(options.volume)
+        volume = f"{options.volume:,.0f}"
         columns = {
             "scoring a million": lambda cell: prices.scoring(run, cell, options),
             "a million correct": lambda cell: prices.of_correct(run, cell, options),

@@ -71,6 +71,10 @@ def test_choosing_settings_has_the_price_of_its_time() -> None:
     assert "choosing" not in sections(run(machine_price="3.6"))
 
 
+def test_a_given_volume_is_not_rounded() -> None:
+    assert "spread over 1,234,567 |" in sections(run(machine_price="3.6", volume="1234567"))
+
+
 def test_emissions_by_hand() -> None:
     assert entries(sections(run(carbon_intensity="400.0")), "CO2e") == [["lsa", "400"]]
 
