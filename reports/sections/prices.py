@@ -102,7 +102,7 @@ def _costs(run: Run, options: ReportOptions) -> list[str]:
         [name(run, cell), *(_cost(read(cell), notes) for read in columns.values())]
         for cell in first_seeds(run)
     ]
-    about = [_CORRECT] if options.has_price else []
+    about = [_CORRECT] if prices.has_price(run, options) else []
     if options.has_price and any(choosing_s(run, cell).value for cell in run.cells):
         about.append(f"Prices of training leave out {link('choosing settings')}.")
     about += [_NOT_IN_CO2E] if options.carbon_g_per_kwh is not None else []

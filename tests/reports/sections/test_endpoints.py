@@ -128,6 +128,7 @@ def test_an_endpoint_is_a_rival_in_the_table_of_break_even_volumes() -> None:
     assert "0.5 per million prompt tokens, 2 per million completion tokens" in text
     priced = "\n".join(prices.section(Analysis.of(run(endpoint_runs.cell(0.9), api_price="30"))))
     assert "against endpoint:gpt" in priced
+    assert "“A million correct”: scoring as many comments as" in priced
 
 
 def test_an_endpoint_compares_with_models_here_by_price_only() -> None:
