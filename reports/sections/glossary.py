@@ -117,10 +117,10 @@ def _guessing(analysis: Analysis) -> str:
 
 def _borderline(analysis: Analysis) -> str:
     return (
-        "the limit lies within the bounds of the figure: the 95 % interval of latency and accuracy, the "
-        "noise of the machine for latency, other times, rates and measured energy, the "
-        f"{100 * bounds.MEMORY_OFF:g} % within which memory repeats. An unknown or estimated figure never "
-        "counts as within a limit."
+        "the limit lies within the bounds of the figure. Accuracy and median latency have their 95 % interval, "
+        "p99 has a lower and an upper limit of 95 % confidence each. Latency, other times, rates and measured energy "
+        f"also vary by the noise of the machine, and memory by the {100 * bounds.MEMORY_OFF:g} % within which it "
+        "repeats. An unknown or estimated figure never counts as within a limit."
     )
 
 

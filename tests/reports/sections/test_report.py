@@ -304,6 +304,7 @@ def test_the_glossary_defines_exactly_the_linked_terms() -> None:
     assert "term-borderline" not in anchors  # the run has no budget
     priced = render(run(options={"--budget": "memory_mb=1", "--machine-price": "1"}))
     assert '<a id="term-borderline"></a>' in priced
+    assert "p99 has a lower and an upper limit of 95 % confidence each" in priced
 
 
 def test_a_link_to_an_unknown_term_is_an_error() -> None:
