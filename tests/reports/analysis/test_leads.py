@@ -103,6 +103,11 @@ def test_a_score_of_0_has_an_interval_from_0_on() -> None:
     assert found.high > 0.1
 
 
+def test_a_comment_of_the_rarest_of_many_classes_moves_their_mean_by_a_share() -> None:
+    assert leads.of_one((0,) * 60 + tuple(range(1, 40))) == pytest.approx(1 / 40**2)
+    assert leads.of_one((1,) * 3 + (0,) * 30) == pytest.approx(1 / 3**2)
+
+
 def test_seeds_that_differ_more_than_comments_cannot_be_decided_by_comments() -> None:
     first = np.stack([np.arange(1_000) < 900, np.arange(1_000) < 960]).astype(float)
     second = np.stack([np.arange(1_000) < 930]).astype(float)
