@@ -223,9 +223,9 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "difference of their logits. It is right if each class has comments of the same kind in both (Saerens et al. "
     "2002). Choose a threshold, or to correct, on other comments than you test on.",
     "out-of-domain": "comments of another dataset than the training comments; none of them is in the training side or "
-    "in an in-domain test set. A difference is out-of-domain minus in-domain, with the 95 % interval of an "
-    "unpaired bootstrap; its p value is corrected for all models and sets (Holm). If the classes keep their own "
-    "shares, balanced accuracy replaces accuracy.",
+    "in an in-domain test set. A difference is out-of-domain minus in-domain. Its 95 % interval and p value follow "
+    "from the variance of an unpaired bootstrap; p values are corrected for all models and sets (Holm). If the classes "
+    "keep their own shares, balanced accuracy replaces accuracy.",
     # throughput, latency, memory, energy
     "throughput": "comments per second if all comments are available at once and scored in batches of the "
     "best size; they may be sorted by length. Batch sizes grow until two in a row gain less than 3 %, until "
