@@ -329,9 +329,12 @@ def _human_rater(case: Case) -> str:
     rater = case.analysis.rater
     if rater is None or rater.accuracy.value is None or case.in_money:
         return ""
+    voted = f"the {rater.comments:,} test comments with two votes or more"
+    if rater.comments == len(case.run.data.test.ids):
+        voted = "these comments"
     return (
         f"For comparison, one human rater agrees with the majority of the others on "
-        f"{percent(rater.accuracy.value)} of these comments."
+        f"{percent(rater.accuracy.value)} of {voted}."
     )
 
 
