@@ -90,7 +90,7 @@ def test_an_llm_of_unknown_total_cost_has_no_verdict() -> None:
 def test_the_report_says_what_is_in_the_cost() -> None:
     text = render(run(cell("tfidf", 0.8), cell("llama", 0.95), **COSTS))
     assert "total (errors only: no machine price)" in text
-    assert "a miss 2, a false alarm 1" in text
+    assert "(a miss 2, a false alarm 1) at the data's own share." in text
     assert "cost of errors per 1,000" in text.split("## Results")[1].split("## ")[0]
 
 
