@@ -358,7 +358,7 @@ def changes(case: Case, rival: CellRecord | None) -> Iterator[str]:
         yield (
             f"A larger LLM: this one has {parameters(training.parameters)} parameters (`{option}`)."
         )
-    if case.llm.device == "cpu":
+    if all(cell.device == "cpu" for cell in run.cells):
         yield "A GPU: this run used a CPU; `worthit compare` compares it with a run on a GPU."
     if run.noise.value is not None and run.noise.value >= NOISY_PERCENT:
         yield "An idle machine: this one was noisy before the measurement."

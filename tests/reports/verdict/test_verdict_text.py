@@ -93,6 +93,13 @@ def test_a_human_rater_is_compared_on_the_comments_with_votes_only() -> None:
     )
 
 
+def test_a_gpu_is_suggested_only_if_the_run_used_none() -> None:
+    cells = cell("bert", 0.88), cell("llama", 0.95)
+    assert any(change.startswith("A GPU: ") for change in decide(*cells).changes)
+    on_both = decide(*cells, cell("bert", 0.88, device="cuda"))
+    assert not any(change.startswith("A GPU: ") for change in on_both.changes)
+
+
 def test_a_larger_llm_is_suggested_in_a_way_that_its_row_allows() -> None:
     def suggested(model: str) -> str:
         llm = dataclasses.replace(cell("llama", 0.95), model=model)
