@@ -36,6 +36,14 @@ def test_fewer_and_cheaper_errors_make_the_llm_practical() -> None:
     assert "points" not in found.headline + found.reasons[0]
 
 
+def test_a_model_with_a_lower_total_cost_than_both_is_named() -> None:
+    found = decide(cell("tfidf", 0.80), cell("llama-zero-shot", 0.99), cell("llama", 0.95), **COSTS)
+    assert re.search(
+        r"total cost is that of llama-zero-shot, [\d.]+; that of llama is higher by \+[\d.]+ \(\+",
+        found.reasons[0],
+    )
+
+
 def test_an_expensive_machine_outweighs_fewer_errors() -> None:
     cells = cell("tfidf", 0.93), cell("llama", 0.95)
     assert decide(*cells, **COSTS).answer != "not worth it here"
