@@ -207,10 +207,22 @@ def _transfer(
     drawn_shares, share_here, share_in_domain, share_drop = of_answers(measure(run))
     drawn_areas, auc, auc_in_domain, auc_drop = of_ranks(auc_measure(run))
     over_chance = (drawn_shares - chance, drawn_areas - 0.5)
-    beats = any(np.nanquantile(lead, 0.025) > _EQUAL for lead in over_chance)
+    one = leads.of_one(here.labels)
+    beats = any(_is_positive(lead, one) for lead in over_chance)
     return Transfer(
         other, cell, share_here, auc, share_in_domain, auc_in_domain, share_drop, auc_drop, beats
     )
+
+
+def _is_positive(lead: Vector, one: float) -> bool:
+    """Whether a lead over chance is shown: by its resamples, and by their variance and that of one comment.
+
+    Args:
+        lead: in each resample, shape (resamples,).
+        one: the variance that one comment adds: no resample of a few correct answers has an error.
+    """
+    reach = float(Spread.of(float(np.nanvar(lead)) + one, ()).reach)
+    return bool(np.nanquantile(lead, 0.025) > _EQUAL and np.nanmean(lead) > reach)
 
 
 def _comparison(

@@ -242,6 +242,22 @@ def test_a_few_comments_show_no_drop_even_if_no_resample_differs() -> None:
         assert not drop.is_significant
 
 
+@pytest.mark.parametrize(("comments", "beats"), [(4, False), (40, True)])
+def test_a_few_correct_answers_do_not_show_that_a_model_beats_guessing(
+    comments: int, beats: bool
+) -> None:
+    labels = (1, 0) * (comments // 2)
+    scores = factories.scores(labels)
+    own = record.OutOfDomainScores("other.csv", scores)
+    part = factories.part(labels)
+    data = factories.data(part, out_of_domain=(factories.out_of_domain(part),))
+    cell = record.CellRecord(
+        "tfidf", "cpu", 0, quality=factories.quality(scores, out_of_domain=(own,))
+    )
+    (result,) = transfers(factories.run(data, cell)).results
+    assert result.beats_guessing == beats
+
+
 def test_the_section_has_sets_models_and_warnings() -> None:
     made = run({"tfidf": 0.84, "llama": 0.7}, same_label=False)
     text = "\n\n".join(section.section(Analysis.of(made)))
