@@ -24,7 +24,7 @@ from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.leads import Standing
 from worthit.reports.analysis.objective import class_shares
 from worthit.reports.analysis.paired_tests import between
-from worthit.reports.text.format import joined, percent, points, with_interval
+from worthit.reports.text.format import joined, percent, points, two_digits, with_interval
 from worthit.reports.verdict import amounts, languages
 from worthit.reports.verdict.case import Case, figure, is_cheaper, is_llm, is_tuned_llm, lead
 
@@ -189,9 +189,9 @@ def _other_llm(case: Case, other: CellRecord) -> str:
 
 
 def times_cheaper(case: Case, cell: CellRecord, other: CellRecord) -> str:
-    """`at least 9.6 times cheaper`; with two digits, since a ratio of times does not repeat to a third."""
+    """`at least 9.6 times cheaper`, or `cheaper` if that is 1."""
     ratio = costs.times_cheaper(case.analysis.values, cell.name, other.name)
-    times = significant(float(f"{ratio or 1:.2g}"))
+    times = two_digits(ratio or 1)
     least = "at least " * (cell.device != other.device)
     return "cheaper" if times == "1" else f"{least}{times} times cheaper"
 
@@ -210,7 +210,7 @@ def _ratio(case: Case, rival: CellRecord, key: str, what: str) -> str:
     if key == costs.KEY:
         return _compute_ratio(case, rival, what)
     cached = ", cached" if "cached" in (llm.figure.origin, other.figure.origin) else ""
-    times = significant(llm.value / other.value)
+    times = two_digits(llm.value / other.value)
     return f"{times} × the {what} ({significant(llm.value)} {llm.figure.unit}{cached})"
 
 
@@ -220,9 +220,9 @@ def _compute_ratio(case: Case, rival: CellRecord, what: str) -> str:
     if times is None:
         return ""
     if rival.is_endpoint:
-        return f"{significant(times)} × the price of a comment"
+        return f"{two_digits(times)} × the price of a comment"
     least = "" if rival.device == llm.device else "at least "
-    return f"{least}{significant(times)} × the {what} ({costs.written(values, llm.name)})"
+    return f"{least}{two_digits(times)} × the {what} ({costs.written(values, llm.name)})"
 
 
 def _budget(case: Case) -> str:
@@ -370,7 +370,7 @@ def _more_test_comments(case: Case, rival: CellRecord) -> Iterator[str]:
     if math.isinf(needed):
         return
     if needed > case.comments:
-        number = significant(float(f"{needed:.2g}"))
+        number = two_digits(needed)
         yield (
             f"More test comments: about {number} would show that a lead of 0 is not worth it, or that one of "
             f"{amounts.size(case, 2 * case.worthwhile)} is, each in {100 * leads.POWER:.0f} % of cases."

@@ -104,6 +104,7 @@ def test_a_ratio_of_times_has_two_digits() -> None:
     bert = cell("bert", 0.945, shift=900, throughput=rate)
     found = decide(cell("tfidf", 0.80), bert, cell("llama", 0.95))
     assert "bert is 8.9 times cheaper to run" in found.headline
+    assert "Running llama takes 8.9 × the compute per comment" in found.reasons[1]
 
 
 def test_a_ratio_that_rounds_to_1_is_not_called_times_cheaper() -> None:
