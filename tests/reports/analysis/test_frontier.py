@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tests.frontier_runs import CHEAP_AND_BAD, EXPENSIVE_AND_GOOD, cell, estimated, run
-from tests.rendering import render, section
+from tests.rendering import render, row, section
 from worthit.bench.saved import record
 from worthit.bench.saved.record import NOT_TUNED, measured, unavailable
 from worthit.reports.analysis import bounds
@@ -185,6 +185,16 @@ def test_the_price_is_a_cost_if_prices_are_given() -> None:
 def test_at_a_price_of_zero_no_model_is_cheaper() -> None:
     free = run(CHEAP_AND_BAD, EXPENSIVE_AND_GOOD, options={"--machine-price": "0"})
     assert standings(free, "price") == {"lsa": ("same cost", "bert"), "bert": ("frontier", "")}
+
+
+def test_a_standing_by_a_cached_cost_says_so() -> None:
+    earlier = record.Figure(1.0, "s", "cached", "clock", was="measured")
+    training = dataclasses.replace(CHEAP_AND_BAD.training, train_s=earlier)  # type: ignore[type-var]
+    cached = dataclasses.replace(CHEAP_AND_BAD, training=training)
+    text = section(run(cached, EXPENSIVE_AND_GOOD), "Frontier")
+    assert row(text, "lsa")[1:3] == ["**frontier** [1]", "**frontier**"]
+    assert row(text, "bert")[1] == "**frontier**"
+    assert "- [1] its cost is cached: an earlier run measured it" in text
 
 
 def test_the_section_of_one_model_has_no_table() -> None:
