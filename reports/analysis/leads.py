@@ -92,7 +92,9 @@ def measure(run: Run) -> Measure:
 
 
 def guessing(run: Run) -> float:
-    """The figure that decides, of the best constant answer."""
+    """The figure that decides, of the best constant answer; for a recall, of the one that reaches it."""
+    if Objective.of(run).name == "recall":
+        return float(class_shares(run)[1])  # the accuracy of flagging every comment
     return of_constant(run, measure(run))
 
 

@@ -109,8 +109,11 @@ def _guessing(analysis: Analysis) -> str:
             f"{significant(error_costs.of_constant(run))} per 1,000 comments. “not shown to beat guessing”: "
             "the errors of the model are not shown to cost less."
         )
+    answer = "the same answer to every comment"
+    if analysis.decisions.objective.name == "recall":
+        answer = "flagging every comment, the constant answer that reaches the recall"
     return (
-        f"the same answer to every comment. Its {heading} is {percent(leads.guessing(run))}, and it costs "
+        f"{answer}. Its {heading} is {percent(leads.guessing(run))}, and it costs "
         f"nothing. “not shown to beat guessing”: not shown to have a higher {heading}."
     )
 

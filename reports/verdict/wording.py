@@ -102,7 +102,7 @@ def _figure(case: Case, rival: CellRecord | None) -> str:
             f"{case.comments:,} test comments"
         )
     if rival is None:
-        return f"{text}; a constant answer gives {percent(case.guessing)}."
+        return f"{text}; {case.constant} gives {percent(case.guessing)}."
     lead, value = case.lead(rival), case.figure(rival).value
     of_rival = "n/a" if value is None else percent(value)
     return (

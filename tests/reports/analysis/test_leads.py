@@ -57,6 +57,13 @@ def test_the_figure_that_decides_has_no_advantage_for_guessing(
     assert leads.guessing(made) == pytest.approx(guessing)
 
 
+def test_guessing_at_a_recall_is_to_flag_every_comment() -> None:
+    rare = run((1,) * 3 + (0,) * 17)
+    made = dataclasses.replace(rare, options={"--objective": "recall"})
+    assert leads.measure(made) == metrics.ACCURACY
+    assert leads.guessing(made) == pytest.approx(0.15)  # never flagging one has 0.85, and no recall
+
+
 def test_a_lead_in_accuracy_is_that_of_the_bootstrap() -> None:
     good, labels = draw(400, 0.5)
     made = run(labels, good, draw(400, 0.8, seed=3)[0])
