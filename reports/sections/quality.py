@@ -175,8 +175,8 @@ def _about_rater(analysis: Analysis) -> str:
     if rater is None:
         return "One rater: n/a, since this dataset has no votes of raters."
     return (
-        f"{link('one rater', 'One rater')}: agreement with the majority of the other raters, on the "
-        f"{rater.comments:,} of {len(run.data.test.labels):,} comments with at least two votes."
+        f"{link('one rater', 'One rater')}: agreement with the majority of the other raters, on the comments "
+        f"with at least two votes, {rater.comments:,} of {len(run.data.test.labels):,}."
     )
 
 

@@ -62,7 +62,7 @@ def test_one_rater_is_a_row_of_the_tables() -> None:
     decisions, scores = text.split("From the scores")
     assert row(decisions, "*one rater*")[1].startswith("90.0 % (80.0 % to 100.0 %)")
     assert row(scores, "*one rater*")[1].startswith("0.900 (")
-    assert "on the 3 of 4 comments with at least two votes" in text
+    assert "on the comments with at least two votes, 3 of 4." in text
 
 
 def test_several_seeds_are_one_row() -> None:
