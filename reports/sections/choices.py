@@ -122,8 +122,8 @@ def _objective(analysis: Analysis, term: Callable[[str], str]) -> str:
         data = analysis.run.data
         at = at_share(data) if data.balanced else "at the test set's shares"
         return (
-            f"the lowest {term('cost of errors')} (a miss {costs.miss:g}, a false alarm "
-            f"{costs.false_alarm:g}) {at}"
+            f"the lowest {term('cost of errors')} (a miss {costs.miss:.10g}, a false alarm "
+            f"{costs.false_alarm:.10g}) {at}"
         )
     return _FOR[objective.name]
 

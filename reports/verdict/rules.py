@@ -273,10 +273,10 @@ def _limit(fit: Fit) -> str:
     """What has to be accepted: a figure that misses its limit, or the bound of it that may."""
     if fit.figure.value is None or fit.kind == "unknown":
         what = "an estimate" if fit.figure.estimated else "unknown"
-        return f"{fit.key}, which is {what}, is within {fit.limit:g}"
+        return f"{fit.key}, which is {what}, is within {fit.limit:.10g}"
     way, worst = ("down to", fit.figure.low) if fit.at_least else ("up to", fit.figure.high)
     value = _beyond(worst if fit.kind == "borderline" else fit.figure.value, fit.limit)
-    return f"{fit.key} {way} {value} is acceptable instead of {fit.limit:g}"
+    return f"{fit.key} {way} {value} is acceptable instead of {fit.limit:.10g}"
 
 
 def _beyond(value: float, limit: float) -> str:
