@@ -10,7 +10,7 @@ frequent one.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
@@ -92,7 +92,9 @@ def measure(run: Run) -> Measure:
 
 
 def guessing(run: Run) -> float:
-    """The figure that decides, of the best constant answer."""
+    """The figure that decides, of the best constant answer; for a recall, of the one that reaches it."""
+    if Objective.of(run).name == "recall":
+        return float(class_shares(run)[1])  # the accuracy of flagging every comment
     return of_constant(run, measure(run))
 
 
@@ -122,7 +124,8 @@ def deciding(run: Run, cell: CellRecord) -> Bounded:
         return bounds.test_accuracy(run, cell)
     if measure(run) == metrics.SAVED_COST:
         return error_costs.saved(run, cell)
-    return bounded(run, cell, measure(run))
+    found = bounded(run, cell, measure(run))
+    return replace(found, figure=run_view.scored(found.figure, cell))
 
 
 def bounded(run: Run, cell: CellRecord, measure: Measure) -> Bounded:
@@ -133,8 +136,8 @@ def bounded(run: Run, cell: CellRecord, measure: Measure) -> Bounded:
     if found.value is None:
         return bounds.absent("", found.reason)
     figure = Figure(found.value, "", "measured", "test comments", len(labels))
-    if found.low is None or found.high is None:  # a perfect score, or none at all
-        reach = float(Spread.of(_of_one(labels), ()).reach)
+    if found.low is None or found.high is None:  # a score of 0 or a perfect one
+        reach = float(Spread.of(of_one(labels), ()).reach)
         return Bounded(figure, max(found.value - reach, 0.0), min(found.value + reach, 1.0))
     return Bounded(figure, found.low, found.high)
 
@@ -204,7 +207,7 @@ def of_figures(values: Sequence[Numbers], drawn: Sequence[Vector], labels: Truth
         labels: of the comments, as `metrics` takes them.
     """
     first, second = drawn
-    over_comments = float(np.nanvar(first - second)) + _of_one(labels)
+    over_comments = float(np.nanvar(first - second)) + of_one(labels)
     value = float(values[0].mean() - values[1].mean())
     return Lead(value, Spread.of(over_comments, values), len(labels))
 
@@ -234,13 +237,16 @@ def constant_labels(deciding: Measure, labels: Truth) -> Probabilities:
     return np.tile(answer, (len(labels), 1))
 
 
-def _of_one(labels: Truth) -> float:
+def of_one(labels: Truth) -> float:
     """The variance that one comment of the rarest class adds, which moves a figure most.
 
-    A comment with the rarest label moves a mean over the labels by a share of what it moves that label.
+    A comment with the rarest label, or of the rarest of several classes, moves a mean over them by a share of
+    what it moves the figure of that label or class.
     """
     if np.ndim(labels) == 2:
         counts = np.asarray(labels).sum(axis=0)
         occurring = counts[counts > 0]
         return one_comment(max(len(occurring) * int(occurring.min(initial=len(labels))), 1))
-    return one_comment(int(np.unique(labels, return_counts=True)[1].min()))
+    counts = np.unique(labels, return_counts=True)[1]
+    means_over = len(counts) if len(counts) > 2 else 1
+    return one_comment(means_over * int(counts.min()))

@@ -66,7 +66,9 @@ def wilson(value: float, comments: int) -> Share:
     hits = value * comments
     middle = (hits + z**2 / 2) / weight
     reach = z / weight * math.sqrt(comments * value * (1 - value) + z**2 / 4)
-    return Share(value, max(middle - reach, 0.0), min(middle + reach, 1.0), comments)
+    # Rounding may put the end at 0 or 1 on the wrong side of a share of 0 or 1.
+    low, high = min(middle - reach, value), max(middle + reach, value)
+    return Share(value, max(low, 0.0), min(high, 1.0), comments)
 
 
 def correct(probabilities: npt.ArrayLike, labels: Truth) -> npt.NDArray[np.bool_]:

@@ -12,10 +12,14 @@ Mask = npt.NDArray[np.bool_]
 
 
 def by_length(part: Part) -> dict[str, Mask]:
-    """Quarters of the comments by length: heading → mask, shape (n,)."""
+    """Quarters of the comments by length, without empty ones: heading → mask, shape (n,).
+
+    Many comments of one length leave a quarter empty, which has the heading of the one before.
+    """
     headings, edges = quarters(part.characters)
     quarter = np.searchsorted(edges, part.characters)
-    return {heading: quarter == number for number, heading in enumerate(headings)}
+    masks = [(heading, quarter == number) for number, heading in enumerate(headings)]
+    return {heading: mask for heading, mask in masks if mask.any()}
 
 
 def quarters(characters: Sequence[int]) -> tuple[list[str], npt.NDArray[np.int64]]:

@@ -80,7 +80,9 @@ class Objective:
         if self.name == "recall":
             return f"recall {self.recall:g}"
         if self.name == "cost" and self.costs is not None:
-            return f"cost (a miss {self.costs.miss:g}, a false alarm {self.costs.false_alarm:g})"
+            return (
+                f"cost (a miss {self.costs.miss:.10g}, a false alarm {self.costs.false_alarm:.10g})"
+            )
         return self.name
 
 

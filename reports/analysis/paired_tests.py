@@ -9,7 +9,6 @@ seeds; interval and p value follow from the same variance over comments and trai
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +16,9 @@ from scipy.special import bdtr  # scipy.stats takes 0.4 s to import
 
 from worthit.bench.saved.record import Run
 from worthit.reports.analysis import leads, metrics, task
-from worthit.reports.analysis.bootstrap import interval
 from worthit.reports.analysis.leads import Lead
 from worthit.reports.analysis.metrics import Measure, Truth
-from worthit.reports.analysis.ranking_curve import Matrix, Vector
+from worthit.reports.analysis.ranking_curve import Matrix
 from worthit.reports.analysis.run_view import by_model, calibrated, scores, truth
 from worthit.reports.text.class_names import Probabilities
 
@@ -148,24 +146,6 @@ def mcnemar_p(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> fl
         return 1.0
     lower_tail = float(bdtr(min(only_first, only_second), only_first + only_second, 0.5))
     return min(1.0, 2 * lower_tail)
-
-
-def bootstrap_difference(difference: float, replicates: Vector) -> Difference:
-    """A difference with the interval and the p value of its replicates, shape (resamples,)."""
-    p = bootstrap_p(difference, replicates)
-    return Difference(difference, *interval(replicates), p)
-
-
-def bootstrap_p(difference: float, replicates: Vector) -> float:
-    """The two-sided p value of a difference, from its standard error over resamples.
-
-    Normal, as in pROC (Robin et al. 2011). Counting resamples beyond 0 cannot give less than
-    2 / resamples, which a correction for many pairs would lift above any level.
-    """
-    error = float(np.nanstd(replicates))
-    if error < 1e-6:  # float32 resolves no less
-        return 1.0 if abs(difference) < 1e-6 else 2 / len(replicates)
-    return 2 * NormalDist().cdf(-abs(difference) / error)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -1,8 +1,9 @@
 """How models do on out-of-domain comments (`--also-test`).
 
-The drop from the in-domain test set is between different comments: an unpaired bootstrap. Models are
-compared with each other on the same comments: paired tests, as in-domain. If an out-of-domain set
-lacks some of more than two classes, it is compared on the classes that both sets have.
+The drop from the in-domain test set is between different comments. Its variance is that of an unpaired
+bootstrap, as in pROC (Robin et al. 2011), and of one comment of each set. Models are compared with each
+other on the same comments: paired tests, as in-domain. If an out-of-domain set lacks some of more than
+two classes, it is compared on the classes that both sets have.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,12 +20,12 @@ from worthit.reports.analysis.metrics import Measure
 from worthit.reports.analysis.paired_tests import (
     Difference,
     Pair,
-    bootstrap_difference,
     corrected,
     pairs_of,
 )
 from worthit.reports.analysis.ranking_curve import Matrix, Vector
 from worthit.reports.analysis.run_view import by_model, calibrated
+from worthit.reports.analysis.trainings import Spread
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities, Truth
 
@@ -206,10 +207,22 @@ def _transfer(
     drawn_shares, share_here, share_in_domain, share_drop = of_answers(measure(run))
     drawn_areas, auc, auc_in_domain, auc_drop = of_ranks(auc_measure(run))
     over_chance = (drawn_shares - chance, drawn_areas - 0.5)
-    beats = any(np.nanquantile(lead, 0.025) > _EQUAL for lead in over_chance)
+    one = leads.of_one(here.labels)
+    beats = any(_is_positive(lead, one) for lead in over_chance)
     return Transfer(
         other, cell, share_here, auc, share_in_domain, auc_in_domain, share_drop, auc_drop, beats
     )
+
+
+def _is_positive(lead: Vector, one: float) -> bool:
+    """Whether a lead over chance is shown: by its resamples, and by their variance and that of one comment.
+
+    Args:
+        lead: in each resample, shape (resamples,).
+        one: the variance that one comment adds: no resample of a few correct answers has an error.
+    """
+    reach = float(Spread.of(float(np.nanvar(lead)) + one, ()).reach)
+    return bool(np.nanquantile(lead, 0.025) > _EQUAL and np.nanmean(lead) > reach)
 
 
 def _comparison(
@@ -222,16 +235,30 @@ def _comparison(
     scores, scores_in_domain = here.scores(flat), in_domain.scores(cell.quality.test)
     drawn = metrics.resampled(here.resamples, here.labels, scores)
     drawn_in_domain = metrics.resampled(in_domain.resamples, in_domain.labels, scores_in_domain)
+    one = leads.of_one(here.labels) + leads.of_one(in_domain.labels)
 
     def compare(which: Measure) -> tuple[Vector, Estimate, float, Difference]:
         value = which.value(scores, here.labels)
         value_in_domain = which.value(scores_in_domain, in_domain.labels)
         assert value is not None
         assert value_in_domain is not None
-        drop = bootstrap_difference(value - value_in_domain, drawn[which] - drawn_in_domain[which])
+        drop = _difference(value - value_in_domain, drawn[which] - drawn_in_domain[which], one)
         return drawn[which], bootstrap.estimate(value, drawn[which]), value_in_domain, drop
 
     return compare
+
+
+def _difference(value: float, replicates: Vector, one: float) -> Difference:
+    """A difference of two shares or areas, with the interval and the p value of its variance over comments.
+
+    Args:
+        replicates: the difference in each resample, shape (resamples,).
+        one: the variance that one comment of each set adds, as in `leads.of_figures`: without it, perfect
+            figures of a few comments would be known exactly.
+    """
+    spread = Spread.of(float(np.nanvar(replicates)) + one, ())
+    reach = float(spread.reach)
+    return Difference(value, max(value - reach, -1.0), min(value + reach, 1.0), spread.p(value))
 
 
 def _chance(run: Run, other: OutOfDomainData, here: _Comments) -> Vector | float:

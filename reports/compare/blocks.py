@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from worthit.reports.text.tables import listed, tabulated
 
 _WIDTH = 80
+_NARROWEST = 4  # columns of a run, however many there are
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ def markdown(block: Block) -> str:
 
 def terminal(block: Block) -> str:
     if isinstance(block, Table):
-        room = (_WIDTH - 14) // (len(block.headings) - 1) - 2 if block.left == 1 else _WIDTH
+        room = _WIDTH
+        if block.left == 1:
+            room = max((_WIDTH - 14) // (len(block.headings) - 1) - 2, _NARROWEST)
         headings, *body = (
             [textwrap.fill(_plain(entry), room) for entry in row]
             for row in (block.headings, *block.body)

@@ -106,7 +106,7 @@ def compare(
     pairs = match(compared_runs)
     scored = scored_pairs(pairs)
     report = regression.check(compared_runs, pairs, scored, limit_percent)
-    verdict = _verdict(report, limit_percent)
+    verdict = _verdict(report, limit_percent, compared_runs)
     warnings = setup_differences.warnings(compared_runs, pairs)
     warnings = [*warnings, *_objectives(compared_runs)]
     machines = setup_differences.machine_rows(compared_runs)
@@ -148,7 +148,7 @@ def _objectives(runs: Sequence[ComparedRun]) -> list[str]:
     ]
 
 
-def _verdict(report: RegressionReport, limit_percent: float) -> str:
+def _verdict(report: RegressionReport, limit_percent: float, runs: Sequence[ComparedRun]) -> str:
     if report.refusal:
         return f"no verdict: {report.refusal}"
     worse = [f"{finding.what} ({finding.letter})" for finding in report.of_kind("regression")]
@@ -158,6 +158,8 @@ def _verdict(report: RegressionReport, limit_percent: float) -> str:
     unchecked = [f"{pair.later.name} ({pair.later_run.letter})" for pair in report.unchecked]
     if unchecked:
         verdict += f"; not checked, because settings or weights differ: {', '.join(unchecked)}"
+    if unknown := [run.letter for run in runs if run.noise_percent is None]:
+        verdict += f"; times not checked, because the noise of {joined(unknown)} was not measured"
     return verdict
 
 

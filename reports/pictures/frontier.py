@@ -110,7 +110,7 @@ def _draw_point(axes: Axes, point: Point, x: float, style: CellStyle, floor: flo
                       fontsize=8, color=_GREY)  # fmt: skip
         y = low = high = floor
     axes.errorbar(
-        x, y, [[y - low], [high - y]],
+        x, y, [[max(y - low, 0)], [max(high - y, 0)]],  # a bootstrap interval may be beside its figure
         _cost_errors(point, x),
         fmt=style.marker, color=style.colour, markersize=9 if style.marker == "*" else 6.5,
         markerfacecolor=style.colour if point.standing == "frontier" else "white",
@@ -166,7 +166,7 @@ def _add_model_legend(figure: Figure, spare: Axes | None, models: Styles) -> Non
     if spare is not None and len(models) <= _MOST_LABELS_IN_PANEL:
         spare.legend(handles=handles, loc="center", frameon=False)
     else:
-        columns = _LEGEND_WIDTH // (max(map(len, models)) + _HANDLE_WIDTH)
+        columns = max(_LEGEND_WIDTH // (max(map(len, models)) + _HANDLE_WIDTH), 1)
         figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 

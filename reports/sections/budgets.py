@@ -24,7 +24,8 @@ def section(analysis: Analysis) -> list[str]:
         for cell in first_seeds(run)
     ]
     limits = [
-        f"{fit.key} {'≥' if fit.at_least else '≤'} {fit.limit:g}" for fit in fits[run.cells[0].name]
+        f"{fit.key} {'≥' if fit.at_least else '≤'} {fit.limit:.10g}"
+        for fit in fits[run.cells[0].name]
     ]
     headings = ["model", "in all", *limits]
     return [

@@ -13,6 +13,7 @@ from worthit.reports.analysis.run_view import scores, truth
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, joined, with_reason
+from worthit.reports.text.natural import at_share
 from worthit.reports.text.tables import table
 
 _RESOLVED = 13.8  # log-odds of the largest score below 1 in a record
@@ -118,10 +119,11 @@ def _objective(analysis: Analysis, term: Callable[[str], str]) -> str:
         return "the highest macro F1"
     if objective.name == "cost" and objective.costs is not None:
         costs = objective.costs
-        at = "at natural prevalence" if analysis.run.data.balanced else "at the test set's shares"
+        data = analysis.run.data
+        at = at_share(data) if data.balanced else "at the test set's shares"
         return (
-            f"the lowest {term('cost of errors')} (a miss {costs.miss:g}, a false alarm "
-            f"{costs.false_alarm:g}) {at}"
+            f"the lowest {term('cost of errors')} (a miss {costs.miss:.10g}, a false alarm "
+            f"{costs.false_alarm:.10g}) {at}"
         )
     return _FOR[objective.name]
 

@@ -17,6 +17,8 @@ from worthit.reports.text.tables import folded, listed, tabulated
 
 Sweeps = Sequence[tuple[str, Throughput]]  # of models by name
 
+_UNABLE = "none, even without a queue"
+
 
 def section(analysis: Analysis) -> list[str]:
     """One part for each kind of cost; details are folded."""
@@ -152,6 +154,7 @@ def _serving(analysis: Analysis) -> tuple[str, str]:
     """A table of the highest rates of requests, and a sentence on the highest of them."""
     limit_ms = analysis.options.p99_limit_ms
     rates: dict[str, float | None] = {}  # without those of disturbed measurements
+    notes = Footnotes()
     body = []
     for cell in analysis.run.cells:
         workers = server(cell)
@@ -159,17 +162,19 @@ def _serving(analysis: Analysis) -> tuple[str, str]:
             continue
         model, is_disturbed = name(analysis.run, cell), _is_disturbed(cell, workers)
         alone = highest_rate_per_s(workers, limit_ms)
-        entries = ["none, even without a queue", ""]
+        entries = [_UNABLE, ""]
         if alone is not None:
             entries[0] = significant(alone)
             if workers.largest_batch > 1:
                 batched = highest_rate_per_s(workers, limit_ms, in_batches=True)
-                entries[1] = f"{significant(batched or 0.0)} (up to {workers.largest_batch})"
-        label = f"{model} (disturbed)" if is_disturbed else model
+                rate = _UNABLE if batched is None else significant(batched)
+                entries[1] = f"{rate} (up to {workers.largest_batch})"
+        label = notes.marked(f"{model} (disturbed)" if is_disturbed else model, _few(cell.latency))
         body.append([label, str(workers.workers), *entries])
         if not is_disturbed:
             rates[model] = alone
-    table = tabulated(["model", "workers", "one at a time", "all that wait in a batch"], body)
+    headings = ["model", "workers", "one at a time", "all that wait in a batch"]
+    table = "\n\n".join([tabulated(headings, body), *listed(notes.lines())])
     text = f"Within {limit_ms:g} ms for 99 % of requests, this machine can"
     if not body:
         return table, ""
@@ -185,6 +190,13 @@ def _serving(analysis: Analysis) -> tuple[str, str]:
     )
     unable = joined([model for model in rates if model not in able])
     return table, f"{text}; {unable} cannot, even without a queue." if unable else f"{text}."
+
+
+def _few(latency: Latency) -> str:
+    """Why the rates may be too high; empty if 99 % of the latencies are known well enough."""
+    if latency.p99_ms.value is not None:
+        return ""
+    return f"{latency.p99_ms.reason}: 1 request in 100 may take longer than simulated"
 
 
 def _is_disturbed(cell: CellRecord, workers: Server) -> bool:

@@ -10,6 +10,7 @@ from worthit.datasets.audit.label_noise import CAVEAT
 from worthit.reports.analysis import languages, metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import scores, truth
+from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, joined, percent, points, written
 from worthit.reports.text.tables import folded, listed, tabulated
 
@@ -52,12 +53,12 @@ def section(analysis: Analysis) -> list[str]:
 
 
 def _rows(run: Run, audit: Audit, notes: Footnotes) -> Iterator[list[str]]:
-    sides = (audit.train, audit.test)
+    sides, names = (audit.train, audit.test), class_names.names(run.data)
     yield ["comments", *(f"{side.comments:,}" for side in sides)]
     shown = _shown_classes(audit.train)
     for index in shown:
         counted = (_count(side.counts[index], side) for side in sides)
-        yield [f"{'label' if run.data.multilabel else 'class'} {run.data.classes[index]}", *counted]
+        yield [f"{'label' if run.data.multilabel else 'class'} {names[index]}", *counted]
     others = len(run.data.classes) - len(shown)
     if others and not run.data.multilabel:  # labels of one comment would be counted several times
         rest = (sum(side.counts) - sum(side.counts[index] for index in shown) for side in sides)
@@ -73,7 +74,7 @@ def _rows(run: Run, audit: Audit, notes: Footnotes) -> Iterator[list[str]]:
     yield ["characters: 5 %, median, 95 %", *map(_characters, sides)]
     for index in shown:
         medians = (f"{side.median_characters[index]:,}" for side in sides)
-        yield [f"median of {run.data.classes[index]}", *medians]
+        yield [f"median of {names[index]}", *medians]
     yield ["languages", *map(_shares_of_languages, sides)]
     for hint in audit.train.personal_data:
         yield [f"comments with {hint}", *(_count(side.personal_data[hint], side) for side in sides)]
@@ -115,16 +116,16 @@ def _shares_of_languages(side: SideAudit) -> str:
 
 
 def _checks(analysis: Analysis, audit: Audit) -> dict[str, _Check]:
-    classes = analysis.run.data.classes
+    run = analysis.run
     checks = {
         "Copies": _copies(analysis, audit),
-        "Labels": _labels(analysis.run, audit),
-        "Balance": _balance(analysis.run, audit.train),
+        "Labels": _labels(run, audit),
+        "Balance": _balance(run, audit.train),
     }
     if audit.length_auc is not None:  # two classes
-        checks["Length"] = _length(classes, audit.length_auc)
+        checks["Length"] = _length(_named(run), audit.length_auc)
     return checks | {
-        "Languages": _languages(analysis.run, audit.train),
+        "Languages": _languages(run, audit.train),
         "Personal data": _personal_data(audit),
     }
 
@@ -185,11 +186,16 @@ def _labels(run: Run, audit: Audit) -> _Check:
     )
 
 
+def _named(run: Run) -> list[str]:
+    """The names of the classes in a sentence."""
+    return [class_names.worded(name) for name in class_names.names(run.data)]
+
+
 def _balance(run: Run, side: SideAudit) -> _Check:
     what, whats = ("label", "labels") if run.data.multilabel else ("class", "classes")
     shares = np.asarray(side.counts) / side.comments
     rarest = int(shares.argmin())
-    label, share = run.data.classes[rarest], percent(float(shares[rarest]))
+    label, share = _named(run)[rarest], percent(float(shares[rarest]))
     if shares[rarest] == shares.max():
         return f"all {whats} have the same number of training comments.", ""
     if shares[rarest] >= _RARE:
@@ -208,7 +214,7 @@ def _balance(run: Run, side: SideAudit) -> _Check:
     )
 
 
-def _length(classes: tuple[str, ...], auc: float) -> _Check:
+def _length(classes: list[str], auc: float) -> _Check:
     if abs(auc - 0.5) < _SEPARATING_AUC - 0.5:
         return f"it hardly separates the classes (ROC AUC {auc:.2f}).", ""
     return (
@@ -220,14 +226,17 @@ def _length(classes: tuple[str, ...], auc: float) -> _Check:
 
 
 def _languages(run: Run, side: SideAudit) -> _Check:
-    language, count = next(iter(side.languages.items()))
-    others = 1 - count / side.comments
+    language = languages.main_language(side)
+    if not language:
+        counted = _shares_of_languages(side)
+        return f"{counted} of the training side: the language of most comments is not known.", ""
+    others = 1 - side.languages[language] / side.comments
     if unread := languages.unread(run):
         why = "; ".join(f"{name} ({reason})" for name, reason in unread.items())
         return (
             f"{_shares_of_languages(side)} of the training side. These models start from weights that cannot read "
             f"them well: {why}.",
-            f"give them weights that know {languages.main_language(side)} (`--checkpoint MODEL=ID_OR_PATH`), or "
+            f"give them weights that know {language} (`--checkpoint MODEL=ID_OR_PATH`), or "
             "leave them out of the comparison",
         )
     if others <= _MIXED:

@@ -25,7 +25,10 @@ def section(analysis: Analysis) -> list[str]:
         for model, cells in analysis.models.items()
     }
     missed = np.min(list(shares.values()), axis=0) == 1
-    summary = f"{missed.sum():,} of {len(missed):,} test comments are misclassified by every model"
+    verb = "is" if missed.sum() == 1 else "are"
+    summary = (
+        f"{missed.sum():,} of {len(missed):,} test comments {verb} misclassified by every model"
+    )
     accuracy = task.of(run).correct.heading.capitalize()
     by_length = [
         f"{accuracy} by length, in quarters of the test comments:",

@@ -10,11 +10,12 @@ from worthit.reports.text.format import Footnotes, joined
 from worthit.reports.text.tables import table
 
 _ESTIMATES = "the cost of some model is an estimate; estimates are not ranked"
+_CACHED = "its cost is cached: an earlier run measured it"
 
 
 def section(analysis: Analysis) -> list[str]:
     """Which models are on the frontier of which costs."""
-    if len([cell for cell in analysis.run.cells if cell.quality is not None]) < 2:
+    if len(analysis.models) < 2:
         return [
             "## Frontier",
             "The run measured fewer than two models: there is nothing to compare.",
@@ -108,7 +109,10 @@ def _entry(point: Point | CascadePoint, notes: Footnotes) -> str:
         return notes.marked("not ranked", f"disturbed: {point.cost.figure.disturbed}")
     if point.standing == "not ranked":
         return notes.marked("not ranked", _ESTIMATES)
-    return texts.get(point.standing) or notes.missing(point.reason)
+    text = texts.get(point.standing)
+    if text is None:
+        return notes.missing(point.reason)
+    return notes.marked(text, _CACHED if point.cost.figure.origin == "cached" else "")
 
 
 def _cascade_entry(point: CascadePoint, notes: Footnotes) -> str:

@@ -109,18 +109,21 @@ def _guessing(analysis: Analysis) -> str:
             f"{significant(error_costs.of_constant(run))} per 1,000 comments. “not shown to beat guessing”: "
             "the errors of the model are not shown to cost less."
         )
+    answer = "the same answer to every comment"
+    if analysis.decisions.objective.name == "recall":
+        answer = "flagging every comment, the constant answer that reaches the recall"
     return (
-        f"the same answer to every comment. Its {heading} is {percent(leads.guessing(run))}, and it costs "
+        f"{answer}. Its {heading} is {percent(leads.guessing(run))}, and it costs "
         f"nothing. “not shown to beat guessing”: not shown to have a higher {heading}."
     )
 
 
 def _borderline(analysis: Analysis) -> str:
     return (
-        "the limit lies within the bounds of the figure: the 95 % interval of latency and accuracy, the "
-        "noise of the machine for latency, other times, rates and measured energy, the "
-        f"{100 * bounds.MEMORY_OFF:g} % within which memory repeats. An unknown or estimated figure never "
-        "counts as within a limit."
+        "the limit lies within the bounds of the figure. Accuracy and median latency have their 95 % interval, "
+        "p99 has a lower and an upper limit of 95 % confidence each. Latency, other times, rates and measured energy "
+        f"also vary by the noise of the machine, and memory by the {100 * bounds.MEMORY_OFF:g} % within which it "
+        "repeats. An unknown or estimated figure never counts as within a limit."
     )
 
 
@@ -223,9 +226,9 @@ TERMS: dict[str, str | Callable[[Analysis], str]] = {
     "difference of their logits. It is right if each class has comments of the same kind in both (Saerens et al. "
     "2002). Choose a threshold, or to correct, on other comments than you test on.",
     "out-of-domain": "comments of another dataset than the training comments; none of them is in the training side or "
-    "in an in-domain test set. A difference is out-of-domain minus in-domain, with the 95 % interval of an "
-    "unpaired bootstrap; its p value is corrected for all models and sets (Holm). If the classes keep their own "
-    "shares, balanced accuracy replaces accuracy.",
+    "in an in-domain test set. A difference is out-of-domain minus in-domain. Its 95 % interval and p value follow "
+    "from the variance of an unpaired bootstrap; p values are corrected for all models and sets (Holm). If the classes "
+    "keep their own shares, balanced accuracy replaces accuracy.",
     # throughput, latency, memory, energy
     "throughput": "comments per second if all comments are available at once and scored in batches of the "
     "best size; they may be sorted by length. Batch sizes grow until two in a row gain less than 3 %, until "

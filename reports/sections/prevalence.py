@@ -165,9 +165,9 @@ def _validated(analysis: Analysis, tested: _Set, shown: _Estimates) -> list[str]
     ]  # fmt: skip
     return [
         f"{_described(run)} In brackets: {link('95 % interval', '95 % intervals')}.",
-        f"{_capital(choices.answered(analysis))}. The last three columns: the highest threshold of the "
+        f"{_capital(choices.answered(analysis))}. The last three columns are for the highest threshold of the "
         f"calibrated score that finds {100 * recall:g} % of the {class_names.positive(run)} validation comments "
-        "(`--recall`), and what it gives on these comments, on which it was not chosen.",
+        "(`--recall`), with its precision and recall on the comments of this section.",
         *table("Figures of all models", headings, body, notes),
     ]
 

@@ -51,16 +51,16 @@ def section(analysis: Analysis) -> list[str]:
 
 def _conclusion(run: Run, options: ReportOptions) -> str:
     parts = {
-        "{:g} per hour of the whole machine at its best throughput": options.machine_per_hour,
-        "{:g} per kWh of CPU and GPU, gross": options.electricity_per_kwh,
-        "{:g} per million comments of a hosted API": options.api_per_million,
-        "{:g} per million prompt tokens": options.price_in_per_million,
-        "{:g} per million completion tokens": options.price_out_per_million,
-        "{:g} g of CO2e per kWh": options.carbon_g_per_kwh,
+        "{:.10g} per hour of the whole machine at its best throughput": options.machine_per_hour,
+        "{:.10g} per kWh of CPU and GPU, gross": options.electricity_per_kwh,
+        "{:.10g} per million comments of a hosted API": options.api_per_million,
+        "{:.10g} per million prompt tokens": options.price_in_per_million,
+        "{:.10g} per million completion tokens": options.price_out_per_million,
+        "{:.10g} g of CO2e per kWh": options.carbon_g_per_kwh,
     }
     texts = [text.format(value) for text, value in parts.items() if value is not None]
     texts[:0] = [
-        f"{price:g} per hour of {PRICED_PARTS[part]}"
+        f"{price:.10g} per hour of {PRICED_PARTS[part]}"
         for part, price in options.part_per_hour.items()
     ]
     given = f"Given: {', '.join(texts)}"
@@ -79,7 +79,7 @@ def _conclusion(run: Run, options: ReportOptions) -> str:
 def _costs(run: Run, options: ReportOptions) -> list[str]:
     columns: dict[str, Callable[[CellRecord], Bounded]] = {}
     if prices.has_price(run, options):
-        volume = _comments(options.volume)
+        volume = f"{options.volume:,.0f}"
         columns = {
             "scoring a million": lambda cell: prices.scoring(run, cell, options),
             "a million correct": lambda cell: prices.of_correct(run, cell, options),
@@ -102,7 +102,7 @@ def _costs(run: Run, options: ReportOptions) -> list[str]:
         [name(run, cell), *(_cost(read(cell), notes) for read in columns.values())]
         for cell in first_seeds(run)
     ]
-    about = [_CORRECT] if options.has_price else []
+    about = [_CORRECT] if prices.has_price(run, options) else []
     if options.has_price and any(choosing_s(run, cell).value for cell in run.cells):
         about.append(f"Prices of training leave out {link('choosing settings')}.")
     about += [_NOT_IN_CO2E] if options.carbon_g_per_kwh is not None else []

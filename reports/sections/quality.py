@@ -75,9 +75,14 @@ def _best(run: Run, estimates: _Estimates) -> str:
             most = max(values.values())
             rows = tuple(row for row, value in values.items() if value == most)
             highest.setdefault(rows, []).append(f"{measure.heading} ({measure.number(most)})")
-    best = "the highest " if len(estimates) > 1 else "an "
+
+    def article(figure: str) -> str:
+        if len(estimates) > 1:
+            return "the highest"
+        return "an" if figure.startswith("accuracy") else "a"
+
     return " ".join(
-        f"{joined(rows)} {'has' if len(rows) == 1 else 'have'} {best}{' and '.join(figures)}."
+        f"{joined(rows)} {'has' if len(rows) == 1 else 'have'} {article(figures[0])} {' and '.join(figures)}."
         for rows, figures in highest.items()
     )
 
@@ -170,8 +175,8 @@ def _about_rater(analysis: Analysis) -> str:
     if rater is None:
         return "One rater: n/a, since this dataset has no votes of raters."
     return (
-        f"{link('one rater', 'One rater')}: agreement with the majority of the other raters, on the "
-        f"{rater.comments:,} of {len(run.data.test.labels):,} comments with at least two votes."
+        f"{link('one rater', 'One rater')}: agreement with the majority of the other raters, on the comments "
+        f"with at least two votes, {rater.comments:,} of {len(run.data.test.labels):,}."
     )
 
 

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Mapping
 
 from worthit.bench.saved.record import Run
+from worthit.datasets.errors import counted
 from worthit.reports.analysis import metrics, run_view, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
@@ -185,7 +186,7 @@ def headline(run: Run) -> str:
     accelerators = "".join(f", {name}" for name in run.machine["accelerators"])
     return (
         f"Preset `{run.preset}`: {run.data.title}{classes}, {train:,} training and {test:,} test comments; "
-        f"{run.machine['cpu']}, {run.machine['cores_allowed']} cores{accelerators}; "
+        f"{run.machine['cpu']}, {counted(run.machine['cores_allowed'], 'core')}{accelerators}; "
         f"{run.finished_at[:10]}."
     )
 

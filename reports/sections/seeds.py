@@ -67,7 +67,12 @@ def _is_seeded(analysis: Analysis, model: str) -> bool:
 
 
 def _widest(analysis: Analysis, repeated: dict[str, list[CellRecord]]) -> str:
-    ranges = {model: float(np.ptp(_shares(analysis, cells))) for model, cells in repeated.items()}
+    shares = {model: _shares(analysis, cells) for model, cells in repeated.items()}
+    ranges = {
+        model: float(np.ptp([share for share in of_seeds if share is not None]))
+        for model, of_seeds in shares.items()
+        if None not in of_seeds
+    }
     if not ranges:
         return ""
     widest = max(ranges, key=ranges.__getitem__)
@@ -97,14 +102,13 @@ def _mark(cells: Sequence[CellRecord]) -> str:
     return cached + " (disturbed)" * any(one.disturbed for one in times)
 
 
-def _shares(analysis: Analysis, cells: Sequence[CellRecord]) -> list[float]:
-    """Of each training, the figure that the frontier ranks."""
+def _shares(analysis: Analysis, cells: Sequence[CellRecord]) -> list[float | None]:
+    """Of each training, the figure that the frontier ranks; None where it is not defined."""
     run, ranking = analysis.run, task.ranking(analysis.run)
     labels = run_view.truth(run)
     if not len(labels):
-        return [0.0]
-    shares = [ranking.value(run_view.scores(run, cell), labels) for cell in cells]
-    return [share for share in shares if share is not None] or [0.0]
+        return [None] * len(cells)
+    return [ranking.value(run_view.scores(run, cell), labels) for cell in cells]
 
 
 def _entry(values: Sequence[float | None], number: Callable[[float], str]) -> str:

@@ -58,6 +58,11 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f} %"
 
 
+def two_digits(ratio: float) -> str:
+    """A ratio of measurements, which do not repeat to a third digit: `9.6`, `1,200`."""
+    return significant(float(f"{ratio:.2g}"))
+
+
 def points(difference: float) -> str:
     """A difference of two shares in percentage points."""
     return f"{100 * difference:+.1f}"

@@ -31,9 +31,7 @@ def tabulated(
         first_width: number of characters at which entries of the first column wrap.
     """
     if form == "pipe":
-        headings, *body = (
-            [re.sub(r"(?<!\\)\|", r"\|", entry) for entry in row] for row in (headings, *body)
-        )
+        headings, *body = ([_in_a_cell(entry) for entry in row] for row in (headings, *body))
     align = ["left"] * left + ["right"] * (len(headings) - left)
     return str(
         tabulate(
@@ -45,6 +43,11 @@ def tabulated(
             maxcolwidths=[first_width, *[None] * (len(headings) - 1)] if body else None,
         )
     )
+
+
+def _in_a_cell(entry: str) -> str:
+    """An entry of a Markdown table, which a pipe or the end of a line would end."""
+    return re.sub(r"(?<!\\)\|", r"\|", re.sub(r"[\r\n]+", " ", entry))
 
 
 def folded(summary: str, *paragraphs: str) -> list[str]:

@@ -96,6 +96,6 @@ def _lowest(case: Case, lowest: float, least: CellRecord) -> str:
     if is_unknown(over):
         return f"{text}."
     return (
-        f"{text}: {signed(case, over.value)} ({signed(case, over.low)} to {signed(case, over.high)}) less than "
-        f"that of {case.name(case.llm)}."
+        f"{text}; that of {case.name(case.llm)} is higher by {signed(case, over.value)} ({signed(case, over.low)} to "
+        f"{signed(case, over.high)})."
     )

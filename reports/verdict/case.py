@@ -71,6 +71,12 @@ class Case:
         """That figure of the best constant answer."""
         return leads.guessing(self.run)
 
+    @property
+    def constant(self) -> str:
+        """The answer that `guessing` is of, in words."""
+        to_reach_recall = self.analysis.decisions.objective.name == "recall"
+        return "flagging every comment" if to_reach_recall else "a constant answer"
+
     def name(self, cell: CellRecord) -> str:
         return run_view.name(self.run, cell)
 

@@ -7,7 +7,8 @@ the whole interval is at or above it, and not better if the whole interval is be
 "cheaper" if its compute per comment costs less beyond the bounds of both figures, by the rules of
 `worthit.reports.analysis.costs`.
 
-1. No tuned LLM, or no cheaper model, was measured: no verdict.
+1. No tuned LLM or no cheaper model was measured, or the figure that decides is unknown for the LLM: no
+   verdict.
 2. The LLM is shown to beat a constant answer by less than a worthwhile lead: not worth it here.
 3. The LLM is not better than some cheaper rival: not worth it here.
 4. The LLM is not shown to beat a constant answer, or not shown to be better than every cheaper rival,
@@ -155,12 +156,16 @@ def _unranked(analysis: Analysis, cell: CellRecord, llm: CellRecord) -> tuple[st
 def _none(
     reason: str, change: str = "Run the main job with `--models tfidf,bert,llama`."
 ) -> Verdict:
-    return Verdict("no verdict", f"No verdict: {reason}.", changes=(change,))
+    return Verdict("no verdict", f"No verdict: {reason}.", changes=(change,) * bool(change))
 
 
 def _decide(case: Case) -> Verdict:
     llm = wording.with_weights(case.run, case.llm)
-    over_guessing = case.figure(case.llm).high - case.guessing
+    decides = case.figure(case.llm)
+    if decides.value is None:
+        what = "total cost" if case.in_money else case.measure.heading
+        return _none(f"the {what} of {llm} is unknown: {decides.figure.reason}", "")
+    over_guessing = decides.high - case.guessing
     if over_guessing < case.worthwhile:
         words = (
             f"{llm} beats guessing by less than {amounts.size(case, case.worthwhile)}, if at all"
@@ -169,7 +174,7 @@ def _decide(case: Case) -> Verdict:
     rival = _rival(case)
     if rival is not None:
         return _verdict(case, "not worth it here", _instead(case, rival), rival)
-    if not case.figure(case.llm).low > case.guessing:
+    if not decides.low > case.guessing:
         words = f"on {case.comments:,} test comments, {llm} is not shown to beat guessing"
         return _verdict(case, "too little data to tell", words, None)
     closest = case.closest()
@@ -225,14 +230,7 @@ def _undecided(case: Case, rival: CellRecord) -> str:
 
 
 def _times_cheaper(case: Case, rival: CellRecord) -> str:
-    ratio = case.times_cheaper(rival)
-    least = "at least " * (rival.device != case.llm.device)
-    return f"{least}{_rounded(ratio)} times cheaper to run" if ratio else "cheaper to run"
-
-
-def _rounded(ratio: float) -> str:
-    """Two digits: a ratio of times does not repeat to a third."""
-    return significant(float(f"{ratio:.2g}"))
+    return f"{wording.times_cheaper(case, rival, case.llm)} to run"
 
 
 def _condition(case: Case) -> str:
@@ -263,19 +261,31 @@ def _limits(case: Case) -> list[str]:
     if p99.disturbed:
         return [f"1 answer in 100 may take over {limit_ms:g} ms (the measurement was disturbed)"]
     if p99.value > limit_ms:
-        return [f"1 answer in 100 may take {significant(p99.value)} ms instead of {limit_ms:g}"]
+        took_ms = _beyond(p99.value, limit_ms)
+        return [f"1 answer in 100 may take {took_ms} ms instead of {limit_ms:g}"]
     if p99.high > limit_ms:
-        return [
-            f"1 answer in 100 may take up to {significant(p99.high)} ms instead of {limit_ms:g}"
-        ]
+        took_ms = _beyond(p99.high, limit_ms)
+        return [f"1 answer in 100 may take up to {took_ms} ms instead of {limit_ms:g}"]
     return []
 
 
 def _limit(fit: Fit) -> str:
-    if fit.figure.value is None or fit.figure.disturbed:
-        return f"{fit.key}, which is unknown, is within {fit.limit:g}"
-    way = "down to" if fit.at_least else "up to"
-    return f"{fit.key} {way} {significant(fit.figure.value)} is acceptable instead of {fit.limit:g}"
+    """What has to be accepted: a figure that misses its limit, or the bound of it that may."""
+    if fit.figure.value is None or fit.kind == "unknown":
+        what = "an estimate" if fit.figure.estimated else "unknown"
+        return f"{fit.key}, which is {what}, is within {fit.limit:.10g}"
+    way, worst = ("down to", fit.figure.low) if fit.at_least else ("up to", fit.figure.high)
+    value = _beyond(worst if fit.kind == "borderline" else fit.figure.value, fit.limit)
+    return f"{fit.key} {way} {value} is acceptable instead of {fit.limit:.10g}"
+
+
+def _beyond(value: float, limit: float) -> str:
+    """A value beyond its limit, with enough digits to tell them apart."""
+    text = significant(value)
+    if float(text.replace(",", "")) != limit:
+        return text
+    longer = (f"{value:.{digits}g}" for digits in range(4, 18))
+    return next(one for one in longer if float(one) != limit)
 
 
 def _first_cascade(case: Case) -> Cascade | None:

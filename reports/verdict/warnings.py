@@ -5,7 +5,7 @@ from worthit.datasets.splits.manifest import FEW_OF_A_CLASS, FEW_TEST_COMMENTS
 from worthit.reports.analysis import task
 from worthit.reports.analysis.objective import class_shares
 from worthit.reports.text import class_names
-from worthit.reports.text.format import joined, percent
+from worthit.reports.text.format import joined
 
 
 def few_test_comments(run: Run) -> str:
@@ -15,8 +15,8 @@ def few_test_comments(run: Run) -> str:
     if comments < FEW_TEST_COMMENTS:
         small = (
             f"Warning: the test set has only {comments:,} comments, so one answer more or less changes the "
-            f"{task.of(run).correct.heading} by {percent(1 / max(comments, 1))}; label at least {FEW_TEST_COMMENTS} "
-            "test comments."
+            f"{task.of(run).correct.heading} by {100 / max(comments, 1):.1f} points; label at least "
+            f"{FEW_TEST_COMMENTS} test comments."
         )
     if class_names.of_labels(run):
         return " ".join(filter(None, (small, _few_of_labels(run))))
@@ -27,10 +27,11 @@ def _few_of_a_class(run: Run) -> str:
     comments = len(run.data.test.ids)
     counts = _counts(run)
     rarest = counts.index(min(counts))
+    named = class_names.worded(class_names.names(run.data)[rarest])
     if not class_names.of_two(run) or counts[rarest] >= FEW_OF_A_CLASS:
         return ""
     return (
-        f"Warning: only {counts[rarest]:,} of {comments:,} test comments are {class_names.names(run.data)[rarest]}, "
+        f"Warning: only {counts[rarest]:,} of {comments:,} test comments are {named}, "
         "so figures on that class say little; label more of them."
     )
 

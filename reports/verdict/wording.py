@@ -24,7 +24,7 @@ from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.leads import Standing
 from worthit.reports.analysis.objective import class_shares
 from worthit.reports.analysis.paired_tests import between
-from worthit.reports.text.format import joined, percent, points, with_interval
+from worthit.reports.text.format import joined, percent, points, two_digits, with_interval
 from worthit.reports.verdict import amounts, languages
 from worthit.reports.verdict.case import Case, figure, is_cheaper, is_llm, is_tuned_llm, lead
 
@@ -102,7 +102,7 @@ def _figure(case: Case, rival: CellRecord | None) -> str:
             f"{case.comments:,} test comments"
         )
     if rival is None:
-        return f"{text}; a constant answer gives {percent(case.guessing)}."
+        return f"{text}; {case.constant} gives {percent(case.guessing)}."
     lead, value = case.lead(rival), case.figure(rival).value
     of_rival = "n/a" if value is None else percent(value)
     return (
@@ -181,14 +181,19 @@ def _other_llm(case: Case, other: CellRecord) -> str:
     if standing == "equivalent":
         cheaper = ""
         if is_cheaper(case.analysis, case.llm, other):
-            ratio = costs.times_cheaper(case.analysis.values, case.llm.name, other.name)
-            times = f"{significant(float(f'{ratio:.2g}'))} times " if ratio else ""
-            least = "at least " * bool(ratio and other.device != case.llm.device)
-            cheaper = f", and {llm} is {least}{times}cheaper to run"
+            cheaper = f", and {llm} is {times_cheaper(case, case.llm, other)} to run"
         return f"{llm} and {name} are equivalent {interval}{cheaper}."
     if over.low <= 0 <= over.high:
         return f"Whether {llm} or {name} {better(case)} is undecided {interval}."
     return ""
+
+
+def times_cheaper(case: Case, cell: CellRecord, other: CellRecord) -> str:
+    """`at least 9.6 times cheaper`, or `cheaper` if that is 1."""
+    ratio = costs.times_cheaper(case.analysis.values, cell.name, other.name)
+    times = two_digits(ratio or 1)
+    least = "at least " * (cell.device != other.device)
+    return "cheaper" if times == "1" else f"{least}{times} times cheaper"
 
 
 def _costs(case: Case, rival: CellRecord, opening: str, names: dict[str, str]) -> str:
@@ -205,7 +210,7 @@ def _ratio(case: Case, rival: CellRecord, key: str, what: str) -> str:
     if key == costs.KEY:
         return _compute_ratio(case, rival, what)
     cached = ", cached" if "cached" in (llm.figure.origin, other.figure.origin) else ""
-    times = significant(llm.value / other.value)
+    times = two_digits(llm.value / other.value)
     return f"{times} × the {what} ({significant(llm.value)} {llm.figure.unit}{cached})"
 
 
@@ -215,9 +220,9 @@ def _compute_ratio(case: Case, rival: CellRecord, what: str) -> str:
     if times is None:
         return ""
     if rival.is_endpoint:
-        return f"{significant(times)} × the price of a comment"
+        return f"{two_digits(times)} × the price of a comment"
     least = "" if rival.device == llm.device else "at least "
-    return f"{least}{significant(times)} × the {what} ({costs.written(values, llm.name)})"
+    return f"{least}{two_digits(times)} × the {what} ({costs.written(values, llm.name)})"
 
 
 def _budget(case: Case) -> str:
@@ -324,9 +329,12 @@ def _human_rater(case: Case) -> str:
     rater = case.analysis.rater
     if rater is None or rater.accuracy.value is None or case.in_money:
         return ""
+    voted = f"the {rater.comments:,} test comments with two votes or more"
+    if rater.comments == len(case.run.data.test.ids):
+        voted = "these comments"
     return (
         f"For comparison, one human rater agrees with the majority of the others on "
-        f"{percent(rater.accuracy.value)} of these comments."
+        f"{percent(rater.accuracy.value)} of {voted}."
     )
 
 
@@ -350,7 +358,7 @@ def changes(case: Case, rival: CellRecord | None) -> Iterator[str]:
         yield (
             f"A larger LLM: this one has {parameters(training.parameters)} parameters (`{option}`)."
         )
-    if case.llm.device == "cpu":
+    if all(cell.device == "cpu" for cell in run.cells):
         yield "A GPU: this run used a CPU; `worthit compare` compares it with a run on a GPU."
     if run.noise.value is not None and run.noise.value >= NOISY_PERCENT:
         yield "An idle machine: this one was noisy before the measurement."
@@ -362,9 +370,9 @@ def _more_test_comments(case: Case, rival: CellRecord) -> Iterator[str]:
     if math.isinf(needed):
         return
     if needed > case.comments:
-        number = significant(float(f"{needed:.2g}"))
+        number = two_digits(needed)
         yield (
-            f"More test comments: about {number} would show that no lead is not worth it, or that one of "
+            f"More test comments: about {number} would show that a lead of 0 is not worth it, or that one of "
             f"{amounts.size(case, 2 * case.worthwhile)} is, each in {100 * leads.POWER:.0f} % of cases."
         )
     else:

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tests.frontier_runs import CHEAP_AND_BAD, EXPENSIVE_AND_GOOD, cell, estimated, run
-from tests.rendering import render, section
+from tests.rendering import render, row, section
 from worthit.bench.saved import record
 from worthit.bench.saved.record import NOT_TUNED, measured, unavailable
 from worthit.reports.analysis import bounds
@@ -187,10 +187,27 @@ def test_at_a_price_of_zero_no_model_is_cheaper() -> None:
     assert standings(free, "price") == {"lsa": ("same cost", "bert"), "bert": ("frontier", "")}
 
 
+def test_a_standing_by_a_cached_cost_says_so() -> None:
+    earlier = record.Figure(1.0, "s", "cached", "clock", was="measured")
+    training = dataclasses.replace(CHEAP_AND_BAD.training, train_s=earlier)  # type: ignore[type-var]
+    cached = dataclasses.replace(CHEAP_AND_BAD, training=training)
+    text = section(run(cached, EXPENSIVE_AND_GOOD), "Frontier")
+    assert row(text, "lsa")[1:3] == ["**frontier** [1]", "**frontier**"]
+    assert row(text, "bert")[1] == "**frontier**"
+    assert "- [1] its cost is cached: an earlier run measured it" in text
+
+
 def test_the_section_of_one_model_has_no_table() -> None:
     assert section(run(CHEAP_AND_BAD), "Frontier") == (
         "The run measured fewer than two models: there is nothing to compare."
     )
+
+
+def test_seeds_of_one_model_are_nothing_to_compare() -> None:
+    again = dataclasses.replace(CHEAP_AND_BAD, seed=1)
+    _, text, *others = frontier.section(Analysis.of(run(CHEAP_AND_BAD, again)))
+    assert text.startswith("The run measured fewer than two models")
+    assert not others
 
 
 def test_the_section_names_the_models_on_the_frontier_and_defines_its_standings() -> None:

@@ -57,6 +57,13 @@ def test_the_figure_that_decides_has_no_advantage_for_guessing(
     assert leads.guessing(made) == pytest.approx(guessing)
 
 
+def test_guessing_at_a_recall_is_to_flag_every_comment() -> None:
+    rare = run((1,) * 3 + (0,) * 17)
+    made = dataclasses.replace(rare, options={"--objective": "recall"})
+    assert leads.measure(made) == metrics.ACCURACY
+    assert leads.guessing(made) == pytest.approx(0.15)  # never flagging one has 0.85, and no recall
+
+
 def test_a_lead_in_accuracy_is_that_of_the_bootstrap() -> None:
     good, labels = draw(400, 0.5)
     made = run(labels, good, draw(400, 0.8, seed=3)[0])
@@ -92,6 +99,20 @@ def test_a_perfect_score_has_an_interval() -> None:
     found = leads.deciding(made, made.cells[0])
     assert (found.value, found.high) == (1.0, 1.0)
     assert found.low == pytest.approx(1 - 1.96 / 3, abs=1e-3)
+
+
+def test_a_score_of_0_has_an_interval_from_0_on() -> None:
+    never = run((1, 0) * 10, (0.1,) * 20)
+    found = leads.deciding(
+        dataclasses.replace(never, options={"--objective": "f1"}), never.cells[0]
+    )
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert found.high > 0.1
+
+
+def test_a_comment_of_the_rarest_of_many_classes_moves_their_mean_by_a_share() -> None:
+    assert leads.of_one((0,) * 60 + tuple(range(1, 40))) == pytest.approx(1 / 40**2)
+    assert leads.of_one((1,) * 3 + (0,) * 30) == pytest.approx(1 / 3**2)
 
 
 def test_seeds_that_differ_more_than_comments_cannot_be_decided_by_comments() -> None:

@@ -124,6 +124,14 @@ def test_wilson_intervals_and_mcnemar_equal_those_of_scipy(hits: int, comments: 
     assert paired_tests.mcnemar_p(first, ~first) == pytest.approx(reference.pvalue)
 
 
+def test_the_interval_of_a_share_contains_it_whatever_is_rounded() -> None:
+    for comments in range(1, 2_000):
+        for hits in (0, comments):
+            share = metrics.share(hits, comments)
+            assert share is not None
+            assert share.low <= share.value <= share.high
+
+
 def test_resampled_precision_at_a_recall_equals_that_of_repeated_comments() -> None:
     probabilities, labels = draw(60, 0.6, share=0.2)
     times = bootstrap.counts(60, 20)

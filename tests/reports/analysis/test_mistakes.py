@@ -16,6 +16,15 @@ def test_comments_are_grouped_by_quarters_of_length() -> None:
     assert [mask.tolist().index(True) for mask in groups.values()] == [0, 2, 3, 1]
 
 
+def test_comments_of_one_length_stay_in_their_quarter() -> None:
+    groups = mistakes.by_length(part((1, 0) * 5, characters=(10, 20, *(50,) * 6, 60, 70)))
+    assert {heading: mask.sum() for heading, mask in groups.items()} == {
+        "up to 50 characters": 8, "longer": 2,
+    }  # fmt: skip
+    groups = mistakes.by_length(part((1, 0) * 5, characters=(10, 20, 30, *(50,) * 5, 60, 70)))
+    assert [mask.sum() for mask in groups.values()] == [3, 5, 2]
+
+
 def test_comments_are_grouped_by_agreement() -> None:
     votes = part((1, 0, 1, 0, 1), toxic_share=(1.0, 0.0, 0.8, 0.3, None), raters=(9, 9, 9, 9, None))
     groups = mistakes.by_agreement(votes)
@@ -41,12 +50,12 @@ def test_the_section_has_accuracies_by_length_and_by_agreement() -> None:
     assert row(by_agreement, "a") == ["a", "50.0 %", "0.0 %", "100.0 %", "1"]
     assert row(by_agreement, "b") == ["b", "0.0 %", "100.0 %", "100.0 %", "2"]
     assert "unanimous, n = 2" in by_agreement
-    assert "1 of 4 test comments are misclassified by every model, 1 of them although" in text
+    assert "1 of 4 test comments is misclassified by every model, 1 of them although" in text
 
 
 def test_the_section_without_votes_has_lengths_only() -> None:
     text = "\n".join(errors.section(Analysis.of(run((1, 0), cell("a", (0.1, 0.1))))))
-    assert "1 of 2 test comments are misclassified by every model." in text
+    assert "1 of 2 test comments is misclassified by every model." in text
     assert "Accuracy by length" in text
     assert "Accuracy by agreement of the raters: n/a" in text
     assert errors.section(Analysis.of(run((1, 0)))) == []

@@ -39,13 +39,6 @@ def test_holm_is_that_by_hand() -> None:
     assert paired_tests.holm([]) == []
 
 
-def test_the_bootstrap_p_follows_from_its_standard_error() -> None:
-    replicates = np.asarray([1.0, 3.0] * 50)  # standard deviation 1
-    assert paired_tests.bootstrap_p(1.959964, replicates) == pytest.approx(0.05, abs=1e-6)
-    assert paired_tests.bootstrap_p(0.0, np.zeros(100)) == 1.0
-    assert paired_tests.bootstrap_p(1.0, np.ones(100)) == 2 / 100
-
-
 def test_pairs_of_models_on_the_same_comments() -> None:
     all_pairs = pairs(three_models())
     assert [(pair.first, pair.second) for pair in all_pairs] == [

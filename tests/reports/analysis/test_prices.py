@@ -71,6 +71,17 @@ def test_choosing_settings_has_the_price_of_its_time() -> None:
     assert "choosing" not in sections(run(machine_price="3.6"))
 
 
+def test_a_given_volume_is_not_rounded() -> None:
+    assert "spread over 1,234,567 |" in sections(run(machine_price="3.6", volume="1234567"))
+
+
+def test_a_price_of_seven_digits_is_shown_as_it_was_given() -> None:
+    assert "Given: 1234567 per hour of the whole machine" in sections(run(machine_price="1234567"))
+    of_cores = sections(run(machine_price="core=1234567", budget="throughput_per_s=1234567"))
+    assert "Given: 1234567 per hour of one CPU core" in of_cores
+    assert "throughput_per_s ≥ 1234567" in of_cores
+
+
 def test_emissions_by_hand() -> None:
     assert entries(sections(run(carbon_intensity="400.0")), "CO2e") == [["lsa", "400"]]
 

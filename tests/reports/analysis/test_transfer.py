@@ -227,6 +227,37 @@ def test_the_interval_of_a_drop_is_that_of_two_independent_shares() -> None:
     )
 
 
+def test_a_few_comments_show_no_drop_even_if_no_resample_differs() -> None:
+    labels = (1, 0) * 2
+    all_wrong = record.OutOfDomainScores("other.csv", factories.scores(labels, range(4)))
+    quality = factories.quality(factories.scores(labels), out_of_domain=(all_wrong,))
+    part = factories.part(labels)
+    data = factories.data(part, out_of_domain=(factories.out_of_domain(part),))
+    made = factories.run(data, record.CellRecord("tfidf", "cpu", 0, quality=quality))
+    (result,) = transfers(made).results
+    for drop in (result.share_drop, result.auc_drop):
+        assert drop is not None
+        assert (drop.value, drop.low) == (-1.0, -1.0)
+        assert drop.high > 0
+        assert not drop.is_significant
+
+
+@pytest.mark.parametrize(("comments", "beats"), [(4, False), (40, True)])
+def test_a_few_correct_answers_do_not_show_that_a_model_beats_guessing(
+    comments: int, beats: bool
+) -> None:
+    labels = (1, 0) * (comments // 2)
+    scores = factories.scores(labels)
+    own = record.OutOfDomainScores("other.csv", scores)
+    part = factories.part(labels)
+    data = factories.data(part, out_of_domain=(factories.out_of_domain(part),))
+    cell = record.CellRecord(
+        "tfidf", "cpu", 0, quality=factories.quality(scores, out_of_domain=(own,))
+    )
+    (result,) = transfers(factories.run(data, cell)).results
+    assert result.beats_guessing == beats
+
+
 def test_the_section_has_sets_models_and_warnings() -> None:
     made = run({"tfidf": 0.84, "llama": 0.7}, same_label=False)
     text = "\n\n".join(section.section(Analysis.of(made)))

@@ -1,6 +1,7 @@
 """reports/compare/compare.py and matching.py: runs that differ in known ways."""
 
 import dataclasses
+import string
 from typing import Any
 
 import pytest
@@ -27,6 +28,8 @@ from worthit.bench.saved.record import measured, unavailable
 from worthit.datasets.errors import OptionError
 from worthit.reports.analysis import figures
 from worthit.reports.analysis.figure_spec import FigureSpec
+from worthit.reports.compare import blocks
+from worthit.reports.compare.blocks import Table
 
 
 def test_comments_are_matched_by_id_in_any_order() -> None:
@@ -311,3 +314,8 @@ def test_a_terminal_gets_80_columns_and_no_markup() -> None:
 def test_too_few_or_too_many_runs_are_refused(count: int) -> None:
     with pytest.raises(OptionError, match=f"2 to 26 runs, got {count}"):
         compare(*[run()] * count)
+
+
+def test_a_terminal_shows_as_many_runs_as_are_compared() -> None:
+    table = Table(["", *string.ascii_uppercase], [["measured", *["2026-01-02"] * 26]])
+    assert blocks.terminal(table).count("2026") == 26

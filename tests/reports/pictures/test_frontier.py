@@ -9,6 +9,7 @@ import pytest
 from tests.frontier_runs import CHEAP_AND_BAD, EXPENSIVE_AND_GOOD, cell, estimated, run
 from worthit.bench.saved.record import NOT_TUNED, unavailable
 from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.analysis.frontier import Frontier
 from worthit.reports.pictures import frontier, pictures, style, titles
 
 
@@ -76,4 +77,31 @@ def test_seeds_share_a_marker_and_one_line_of_a_legend_that_fits() -> None:
         box = legend.get_window_extent()
         assert box.x0 >= 0
         assert box.x1 <= figure.bbox.width
+    plt.close(figure)
+
+
+def test_an_interval_beside_its_figure_is_drawn() -> None:
+    analysis = Analysis.of(run(CHEAP_AND_BAD, EXPENSIVE_AND_GOOD))
+
+    def beside(one: Frontier) -> Frontier:
+        points = [
+            dataclasses.replace(point, accuracy=dataclasses.replace(point.accuracy, high=0.6))
+            for point in one.points
+        ]
+        return dataclasses.replace(one, points=tuple(points))
+
+    found = dataclasses.replace(analysis, frontiers=tuple(map(beside, analysis.frontiers)))
+    figure = frontier.draw(found)
+    assert figure is not None
+    plt.close(figure)
+
+
+def test_a_name_longer_than_the_legend_has_a_line_of_its_own() -> None:
+    long = cell("x" * 110, range(9), 3.0)
+    # With a price there are six panels, so the legend is below them.
+    figure = frontier.draw(
+        Analysis.of(run(long, EXPENSIVE_AND_GOOD, options={"--machine-price": "1"}))
+    )
+    assert figure is not None
+    assert len(figure.legends) == 2
     plt.close(figure)

@@ -70,6 +70,15 @@ def test_each_finding_says_what_to_do() -> None:
     assert "changes by at most +4.4 points (lsa)" in text
 
 
+def test_names_of_classes_are_escaped_and_cut() -> None:
+    made = audited(train=factories.side_audit(counts=(19, 1)), length_auc=0.2)
+    named = dataclasses.replace(made.data, classes=("<b>" + "n" * 90, "1"))
+    text = section(dataclasses.replace(made, data=named))
+    assert "<b>" not in text
+    assert "n" * 40 not in text
+    assert "**Balance**: “1” is 1 of 20 training comments" in text
+
+
 def test_models_that_cannot_read_the_language_are_named() -> None:
     made = audited(train=factories.side_audit(languages={"zh": 20}))
     cells = [
@@ -97,6 +106,14 @@ def test_copies_change_the_accuracy_of_three_classes_too() -> None:
     text = section(dataclasses.replace(made, data=data, cells=(cell,)))
     assert "changes by at most +5.0 points (lsa)" in text  # 19 of 20; 18 of 18 without them
     assert "**Length**" not in text
+
+
+def test_unsure_is_not_a_language() -> None:
+    short = section(audited(train=factories.side_audit(languages={"unsure": 11, "en": 9})))
+    assert "55.0 % of the training side are not identified as en" in short
+    unknown = section(audited(train=factories.side_audit(languages={"unsure": 20})))
+    assert "the language of most comments is not known" in unknown
+    assert unknown.split("\n\n")[1] == "1 of 6 checks ask for action: labels."
 
 
 def test_rare_languages_are_summed() -> None:

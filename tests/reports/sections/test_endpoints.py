@@ -5,7 +5,7 @@ import pytest
 from tests import endpoint_runs, verdict_runs
 from worthit.bench.saved import consistency, record
 from worthit.bench.saved.record import NOT_TUNED, ON_SERVER
-from worthit.reports.analysis import costs, serving
+from worthit.reports.analysis import costs, leads, serving
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.sections import endpoints, prices, report
 from worthit.reports.verdict import rules
@@ -81,6 +81,10 @@ def test_scores_from_earlier_requests_are_marked_cached() -> None:
             for one in (fresh, cached)
         ]
         assert origins == ["measured", "cached"]
+    another = run(
+        endpoint_runs.cell(0.9, endpoint_runs.requests(cached=7)), objective="balanced-accuracy"
+    )
+    assert leads.deciding(another, another.cells[2]).figure.origin == "cached"
     assert (
         "7 of 3,000 answers of endpoint:gpt are those of earlier requests"
         in endpoints.section(cached)[1]
@@ -124,6 +128,7 @@ def test_an_endpoint_is_a_rival_in_the_table_of_break_even_volumes() -> None:
     assert "0.5 per million prompt tokens, 2 per million completion tokens" in text
     priced = "\n".join(prices.section(Analysis.of(run(endpoint_runs.cell(0.9), api_price="30"))))
     assert "against endpoint:gpt" in priced
+    assert "“A million correct”: scoring as many comments as" in priced
 
 
 def test_an_endpoint_compares_with_models_here_by_price_only() -> None:

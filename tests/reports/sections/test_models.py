@@ -33,3 +33,11 @@ def test_a_training_that_processes_share_says_how_many() -> None:
     assert note in table  # with the time
     assert note in models  # with the peak memory
     assert note not in render(run(one, two))
+
+
+def test_a_setting_of_several_lines_stays_in_its_row() -> None:
+    own = cell("bert", 0.88)
+    assert own.training is not None
+    training = dataclasses.replace(own.training, settings={"question": "Is this\nrude|mean?"})
+    text = render(run(dataclasses.replace(own, training=training)))
+    assert "| question Is this rude\\|mean? |" in " ".join(text.split())

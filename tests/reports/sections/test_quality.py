@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from sklearn import metrics
 
-from tests import factories
+from tests import factories, multilabel_runs
 from tests.factories import part
 from tests.rendering import render, row
 from tests.scored_runs import cell, draw, run, three_models
@@ -44,6 +44,10 @@ def test_the_section_opens_with_the_best_models() -> None:
     assert split[1].startswith(
         "b has the highest accuracy (100.0 %). a and b have the highest ROC AUC"
     )
+    alone = quality.section(Analysis.of(run(labels, better)))
+    assert alone[1].startswith("a has an accuracy (75.0 %) and ROC AUC (1.000).")
+    of_labels = multilabel_runs.run(noises={"bert": 1.0})
+    assert quality.section(Analysis.of(of_labels))[1].startswith("bert has a macro F1 (")
 
 
 def test_a_report_is_reproducible_and_has_no_nan() -> None:
@@ -58,7 +62,7 @@ def test_one_rater_is_a_row_of_the_tables() -> None:
     decisions, scores = text.split("From the scores")
     assert row(decisions, "*one rater*")[1].startswith("90.0 % (80.0 % to 100.0 %)")
     assert row(scores, "*one rater*")[1].startswith("0.900 (")
-    assert "on the 3 of 4 comments with at least two votes" in text
+    assert "on the comments with at least two votes, 3 of 4." in text
 
 
 def test_several_seeds_are_one_row() -> None:

@@ -13,7 +13,7 @@ from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved import record
 from worthit.bench.saved.record import Figure, measured, unavailable
 from worthit.reports.pictures import titles
-from worthit.reports.sections import glossary, results_table
+from worthit.reports.sections import costs, glossary, report, results_table
 from worthit.reports.text.format import Footnotes, span, written
 
 
@@ -105,6 +105,22 @@ def test_serving_is_simulated_with_all_workers_and_in_batches() -> None:
     assert batched.endswith("(up to 8)")
     assert float(batched.split()[0].replace(",", "")) > 3_000
     assert f"by simulation, at most {alone} requests/s one at a time (lsa)" in text
+    unknown = "p99 needs 299 comments, there are 2: 1 request in 100 may take longer than simulated"
+    assert f"- [1] {unknown}" in text
+    assert entries(text, "all that wait in a batch")[0][0] == "lsa [1]"
+
+
+def test_a_limit_missed_in_batches_only_is_no_rate_of_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer requests are simulated in batches, so a limit near the 99th percentile may be missed there."""
+    monkeypatch.setattr(
+        costs, "highest_rate_per_s", lambda *given, in_batches=False: None if in_batches else 5.0
+    )
+    calls = (record.BatchTime(8, measured(4.0, "ms", "clock")),)
+    timed = dataclasses.replace(cell().latency, batches=calls)  # type: ignore[type-var]
+    text = section(run(cell(latency=timed)), "Latency")
+    assert entries(text, "all that wait in a batch")[0][2:4] == [
+        "5", "none, even without a queue (up to 8)",
+    ]  # fmt: skip
 
 
 def test_several_seeds_have_a_mean_and_a_standard_deviation() -> None:
@@ -256,6 +272,11 @@ def test_the_majority_class_is_a_row_wherever_accuracy_is() -> None:
     assert row(by_length, "*majority class*")[1:] == ["100.0 %"] * 4
 
 
+def test_a_machine_of_one_core_has_no_cores() -> None:
+    alone = run(machine=factories.MACHINE | {"cores_allowed": 1})
+    assert "; a CPU, 1 core; 2026-01-02." in report.headline(alone)
+
+
 def test_the_first_screen_has_verdict_results_and_the_picture_of_the_frontier() -> None:
     text = render(run(), {titles.FRONTIER: "frontier.png", titles.ROC: "roc.png"})
     positions = [
@@ -283,6 +304,7 @@ def test_the_glossary_defines_exactly_the_linked_terms() -> None:
     assert "term-borderline" not in anchors  # the run has no budget
     priced = render(run(options={"--budget": "memory_mb=1", "--machine-price": "1"}))
     assert '<a id="term-borderline"></a>' in priced
+    assert "p99 has a lower and an upper limit of 95 % confidence each" in priced
 
 
 def test_a_link_to_an_unknown_term_is_an_error() -> None:

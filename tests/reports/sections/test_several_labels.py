@@ -8,14 +8,14 @@ import pytest
 from sklearn import metrics as reference
 
 from tests import factories, multiclass_runs, multilabel_runs
-from tests.rendering import render, section
+from tests.rendering import render, row, section
 from worthit.bench.saved import record
 from worthit.datasets.errors import RunError
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.cli import comments
 from worthit.reports.compare import repeat
 from worthit.reports.compare.compare import compare
-from worthit.reports.sections import by_label
+from worthit.reports.sections import by_label, seeds
 from worthit.reports.verdict import warnings
 
 MADE = multilabel_runs.run(noises={"tfidf": 2.0, "bert": 1.7, "llama": 1.6}, comments=200)
@@ -185,3 +185,12 @@ def test_out_of_domain_comments_are_compared_by_the_labels_of_both_sets() -> Non
 def test_sets_without_a_common_label_are_not_compared() -> None:
     made = also_tested(np.zeros((60, 3), np.int64))
     assert "no label is in both sets" in section(made, "Out-of-domain comments")
+
+
+def test_a_figure_that_is_not_defined_is_not_0_over_seeds() -> None:
+    made = multilabel_runs.run(noises={"bert": 1.0}, comments=60, seeds=2)
+    nothing = multilabel_runs.part(np.zeros((60, 3), np.int64))
+    data = dataclasses.replace(made.data, test=nothing, natural=nothing)
+    text = "\n\n".join(seeds.section(Analysis.of(dataclasses.replace(made, data=data))))
+    assert row(text, "bert")[2:4] == ["n/a", "n/a"]
+    assert "differ most" not in text

@@ -36,6 +36,14 @@ def test_fewer_and_cheaper_errors_make_the_llm_practical() -> None:
     assert "points" not in found.headline + found.reasons[0]
 
 
+def test_a_model_with_a_lower_total_cost_than_both_is_named() -> None:
+    found = decide(cell("tfidf", 0.80), cell("llama-zero-shot", 0.99), cell("llama", 0.95), **COSTS)
+    assert re.search(
+        r"total cost is that of llama-zero-shot, [\d.]+; that of llama is higher by \+[\d.]+ \(\+",
+        found.reasons[0],
+    )
+
+
 def test_an_expensive_machine_outweighs_fewer_errors() -> None:
     cells = cell("tfidf", 0.93), cell("llama", 0.95)
     assert decide(*cells, **COSTS).answer != "not worth it here"
@@ -78,10 +86,19 @@ def test_a_model_whose_machine_cost_is_unknown_decides_nothing() -> None:
     render(made)
 
 
+def test_an_llm_of_unknown_total_cost_has_no_verdict() -> None:
+    on_gpu = cell("llama", 0.95, device="cuda")
+    found = decide(cell("tfidf", 0.8), on_gpu, **COSTS, machine_price="core=0.05")
+    assert found.answer == "no verdict"
+    assert "the total cost of llama-cuda (small, 135 M parameters) is unknown" in found.headline
+    assert "--machine-price gives no price of cuda" in found.headline
+    assert not found.changes
+
+
 def test_the_report_says_what_is_in_the_cost() -> None:
     text = render(run(cell("tfidf", 0.8), cell("llama", 0.95), **COSTS))
     assert "total (errors only: no machine price)" in text
-    assert "a miss 2, a false alarm 1" in text
+    assert "(a miss 2, a false alarm 1) at the data's own share." in text
     assert "cost of errors per 1,000" in text.split("## Results")[1].split("## ")[0]
 
 

@@ -74,6 +74,22 @@ def test_a_missed_budget_is_named_with_the_models_within_it() -> None:
     assert decide(*cells, budget="throughput_per_s=10").answer == "practical"
 
 
+def test_a_limit_that_may_be_missed_is_named_with_the_bound_that_misses_it() -> None:
+    cells = (cell("bert", 0.88, comments=1_000), cell("llama", 0.95, comments=1_000))
+    found = decide(*cells, budget="accuracy=0.94")  # 93.47 to 96.19 %
+    assert found.answer == "practical if"
+    assert "accuracy down to 0.935 is acceptable instead of 0.94" in found.headline
+    close = decide(*cells, budget="accuracy=0.935")
+    assert "accuracy down to 0.9347 is acceptable instead of 0.935" in close.headline
+
+
+def test_an_estimate_is_not_said_to_exceed_a_limit() -> None:
+    estimate = factories.energy(record.Figure(0.002, "J", "estimated", "watts"))
+    found = decide(cell("bert", 0.88), cell("llama", 0.95, energy=estimate), budget="energy_j=0.01")
+    assert found.answer == "practical if"
+    assert "energy_j, which is an estimate, is within 0.01" in found.headline
+
+
 def test_a_cheaper_model_that_is_better_makes_it_not_worth_it() -> None:
     found = decide(cell("tfidf", 0.95), cell("llama", 0.90))
     assert found.answer == "not worth it here"
@@ -88,6 +104,13 @@ def test_a_ratio_of_times_has_two_digits() -> None:
     bert = cell("bert", 0.945, shift=900, throughput=rate)
     found = decide(cell("tfidf", 0.80), bert, cell("llama", 0.95))
     assert "bert is 8.9 times cheaper to run" in found.headline
+    assert "Running llama takes 8.9 × the compute per comment" in found.reasons[1]
+
+
+def test_a_ratio_that_rounds_to_1_is_not_called_times_cheaper() -> None:
+    bert = cell("bert", 0.95, throughput=factories.throughput(1.04 * RATES["llama"]))
+    found = decide(bert, cell("llama", 0.95))
+    assert found.headline.startswith("Not worth it here: bert is cheaper to run, and equivalent")
 
 
 def test_an_equivalent_cheaper_model_makes_it_not_worth_it() -> None:
@@ -136,7 +159,8 @@ def test_too_few_comments_give_too_little_data_to_tell() -> None:
     (change,) = [change for change in found.changes if change.startswith("More test comments: ")]
     # they differ on 20 %: (1.96 + 0.84)² · (0.2 - 0.04² + 1/100) / 0.01²
     assert (
-        "about 16,000 would show that no lead is not worth it, or that one of 2 points is" in change
+        "about 16,000 would show that a lead of 0 is not worth it, or that one of 2 points is"
+        in change
     )
 
 

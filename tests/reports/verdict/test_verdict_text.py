@@ -77,6 +77,29 @@ def test_the_headline_names_the_weights_of_the_llm_and_their_size() -> None:
     assert wording.with_weights(run(served), served) == "llama"
 
 
+def test_a_human_rater_is_compared_on_the_comments_with_votes_only() -> None:
+    made = run(cell("tfidf", 0.85), cell("llama", 0.95))
+    half = len(made.data.test.ids) // 2
+
+    def sentence(shares: tuple[float | None, ...], raters: tuple[int | None, ...]) -> str:
+        test = dataclasses.replace(made.data.test, toxic_share=shares * half, raters=raters * half)
+        voted = dataclasses.replace(made, data=dataclasses.replace(made.data, test=test))
+        reasons = rules.decide(Analysis.of(voted)).reasons
+        return next(reason for reason in reasons if "one human rater" in reason)
+
+    assert sentence((1.0, 0.0), (9, 9)).endswith("100.0 % of these comments.")
+    assert sentence((1.0, None), (9, None)).endswith(
+        "100.0 % of the 1,500 test comments with two votes or more."
+    )
+
+
+def test_a_gpu_is_suggested_only_if_the_run_used_none() -> None:
+    cells = cell("bert", 0.88), cell("llama", 0.95)
+    assert any(change.startswith("A GPU: ") for change in decide(*cells).changes)
+    on_both = decide(*cells, cell("bert", 0.88, device="cuda"))
+    assert not any(change.startswith("A GPU: ") for change in on_both.changes)
+
+
 def test_a_larger_llm_is_suggested_in_a_way_that_its_row_allows() -> None:
     def suggested(model: str) -> str:
         llm = dataclasses.replace(cell("llama", 0.95), model=model)

@@ -18,7 +18,7 @@ def run_with(*labels: int) -> Run:
 
 def test_a_small_test_set_is_warned_of_in_one_sentence() -> None:
     line = (
-        "Warning: the test set has only 50 comments, so one answer more or less changes the accuracy by 2.0 %; "
+        "Warning: the test set has only 50 comments, so one answer more or less changes the accuracy by 2.0 points; "
         "label at least 100 test comments."
     )
     assert few_test_comments(run_with(*(0, 1) * 25)) == line
@@ -36,3 +36,9 @@ def test_a_handful_of_one_class_is_warned_of() -> None:
     assert few_test_comments(run_with(*(1,) * 6, *(0,) * 194)) == (
         "Warning: only 6 of 200 test comments are toxic, so figures on that class say little; label more of them."
     )
+
+
+def test_a_class_named_by_a_number_is_in_quotes() -> None:
+    made = run_with(*(1,) * 6, *(0,) * 194)
+    numbered = replace(made, data=replace(made.data, classes=("0", "1")))
+    assert "only 6 of 200 test comments are “1”, so" in few_test_comments(numbered)
