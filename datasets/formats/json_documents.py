@@ -116,8 +116,10 @@ def _values(text: str, name: str) -> list[Row]:
             while place < len(text) and text[place] in " \t\r\n,":
                 place += 1
     except (ValueError, RecursionError, TypeError) as error:
+        is_half = isinstance(error, UnicodeEncodeError)  # msgspec calls some of them truncated
+        why = "a text has half a surrogate pair" if is_half else one_line(problem)
         raise DataError(
-            f"{name} is not JSON of rows ({one_line(problem)}); write JSON lines, one object per line, or an "
+            f"{name} is not JSON of rows ({why}); write JSON lines, one object per line, or an "
             "array of objects"
         ) from error
     return found

@@ -124,7 +124,7 @@ def _part_rows(parsed: argparse.Namespace, workers: int) -> int:
     if parsed.part_rows < 1:
         raise OptionError(f"--part-rows is {parsed.part_rows}; it takes a number from 1 up")
     chunk = chunks.chunk_size(parsed.model, None)
-    part_rows = -(-parsed.part_rows // chunk) * chunk
+    part_rows: int = -(-parsed.part_rows // chunk) * chunk
     least = _PARTS_OF_A_WORKER * part_rows * workers
     if parsed.rows < least:
         raise OptionError(
