@@ -31,6 +31,9 @@ _THREAD_VARIABLES = (
 #: what the process and its libraries print can be written, whatever the locale
 _UTF_8_LOG = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
 
+#: msgspec 0.22 crashes if a thread converts to a type that another one is about to use for the first time
+_CONVERTING = threading.Lock()
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -104,7 +107,8 @@ class Worker:
                     raise self._error(message)
                 else:
                     self.seconds = float(message["seconds"])
-                    return msgspec.convert(message["answer"], answer)
+                    with _CONVERTING:
+                        return msgspec.convert(message["answer"], answer)
         except msgspec.ValidationError as error:  # a user's model may return anything
             raise CellError(f"{operation} gave an impossible result ({error})") from None
         except queue.Empty:

@@ -6,7 +6,9 @@ import os
 import queue
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -235,3 +237,25 @@ def test_a_process_that_cannot_be_started_is_an_error_of_the_cell(
     monkeypatch.setattr(engine.subprocess, "Popen", refuse)
     with pytest.raises(CellError, match=r"^its process cannot be started \(Resource temporarily "):
         Worker({}, None, lambda done, total: None)
+
+
+def test_threads_convert_answers_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that meet a type for the first time at once would crash msgspec."""
+    inside, most = 0, 0
+
+    def convert(value: int, answer: type) -> int:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.02)
+        inside -= 1
+        return value
+
+    monkeypatch.setattr(engine.msgspec, "convert", convert)
+    monkeypatch.setattr(Worker, "_send", lambda self, message: None)
+    monkeypatch.setattr(Worker, "_receive", lambda self, left_s: {"answer": 3, "seconds": 0})
+    workers = [Worker.__new__(Worker) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda one: one.ask("scores", int, Limit(9, "wait")), workers)
+        assert list(answers) == [3] * 4
+    assert most == 1
