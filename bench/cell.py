@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+#: model, device, seed
+CellKey = tuple[str, str, int]
+
 
 def cell_name(model: str, device: str, seed: int) -> str:
     """A cell's name in tests, logs and reports: `bert-cpu`, or `bert-cpu-seed1` beyond seed 0."""

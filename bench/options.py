@@ -3,8 +3,6 @@
 A new option is one field of `BenchmarkOptions`.
 """
 
-import math
-import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 from worthit.bench import model_choice
 from worthit.bench.instruments import machine
+from worthit.bench.option import Option, above_0, from_0_up, from_1_up, yes_or_no
 from worthit.bench.presets import PRESETS, Preset, preset
 from worthit.datasets.errors import OptionError, UnknownNameError
 from worthit.datasets.formats import reading
@@ -24,42 +23,6 @@ from worthit.models.registry import MODELS, USAGES
 
 #: the values of `--balance`
 BALANCES = ("yes", "no", "weights")
-
-
-class Option:
-    """One row of the table.
-
-    Args:
-        text: the help.
-        read: turns what the parser gives, None without a default, into the checked value; raises
-            OptionError or UnknownNameError.
-        describe: turns the checked value into its text in the saved run; None: not saved.
-        short: other flags that each stand for a value of this one.
-        parser_arguments: for `argparse.ArgumentParser.add_argument`.
-    """
-
-    def __init__(
-        self,
-        flag: str,
-        text: str,
-        *,
-        read: Callable[[Any], Any] = lambda given: given,
-        describe: Callable[[Any], str] | None = str,
-        short: Mapping[str, str] = types.MappingProxyType({}),
-        **parser_arguments: Any,
-    ) -> None:
-        self.flag, self.read, self.describe = flag, read, describe
-        #: the name of the value in the parser's namespace
-        self.destination = flag.removeprefix("--").replace("-", "_")
-        self.parser_arguments = {"help": text, **parser_arguments}
-        self.short = short
-
-    def declare(self, add_option: Callable[..., Any]) -> None:
-        """Declare the option, and the flags that stand for a value, to pytest's or argparse's parser."""
-        add_option(self.flag, **self.parser_arguments)
-        for flag, value in self.short.items():
-            about = f"the same as {self.flag} {value}"
-            add_option(flag, dest=self.destination, action="store_const", const=value, help=about)
 
 
 def _devices(given: str | None) -> tuple[str, ...]:
@@ -76,33 +39,6 @@ def _datasets(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(given))
 
 
-def _from_1_up(flag: str) -> Callable[[float | None], float | None]:
-    def read(given: float | None) -> float | None:
-        if given is not None and not 1 <= given < math.inf:
-            raise OptionError(f"{flag} is {given}; it takes a number from 1 up")
-        return given
-
-    return read
-
-
-def _from_0_up(flag: str) -> Callable[[int], int]:
-    def read(given: int) -> int:
-        if given < 0:
-            raise OptionError(f"{flag} is {given}; it takes a number from 0 up")
-        return given
-
-    return read
-
-
-def _above_0(flag: str) -> Callable[[float | None], float | None]:
-    def read(given: float | None) -> float | None:
-        if given is not None and not 0 < given < math.inf:
-            raise OptionError(f"{flag} is {given}; it takes a number above 0")
-        return given
-
-    return read
-
-
 def _labels(given: str | None) -> tuple[str, ...]:
     labels = model_choice.names("--on", given)
     for label in labels:
@@ -111,10 +47,6 @@ def _labels(given: str | None) -> tuple[str, ...]:
                 f"--on {label!r} is not KEY=VALUE; it takes labels that nodes have: ray start --labels KEY=VALUE"
             )
     return tuple(dict.fromkeys(labels))
-
-
-def _yes_or_no(value: bool) -> str:
-    return "yes" if value else "no"
 
 
 def _balance(given: str | None) -> str | None:
@@ -165,20 +97,25 @@ class BenchmarkOptions:
         "--seeds",
         "train each model K times, except those whose training is deterministic "
         "(3 if the first training is short, else 1)",
-        read=_from_1_up("--seeds"), type=int, metavar="K",
+        read=from_1_up("--seeds"), type=int, metavar="K",
+    )]  # fmt: skip
+    resume: Annotated[bool, Option(
+        "--resume",
+        "continue the latest interrupted run of the same command, without the cells that it has measured",
+        describe=None, action="store_true",
     )]  # fmt: skip
     retrain: Annotated[bool, Option(
         "--retrain", "train again, even if the cache has the trained model",
-        describe=_yes_or_no, action="store_true",
+        describe=yes_or_no, action="store_true",
     )]  # fmt: skip
     learning_curve: Annotated[bool, Option(
         "--learning-curve", "also train on a half, a quarter, … of the comments",
-        describe=_yes_or_no, action="store_true",
+        describe=yes_or_no, action="store_true",
     )]  # fmt: skip
     tune: Annotated[float | None, Option(
         "--tune",
         "search better settings of each model on validation comments, each for this long (no search)",
-        read=_from_1_up("--tune"), describe="{:g}".format, type=float, metavar="SECONDS",
+        read=from_1_up("--tune"), describe="{:g}".format, type=float, metavar="SECONDS",
     )]  # fmt: skip
     text_column: Annotated[str | None, Option(
         "--text-column", "your own data: the column of the comments (guessed)", metavar="NAME"
@@ -196,7 +133,7 @@ class BenchmarkOptions:
     multilabel: Annotated[bool | None, Option(  # None: not given
         "--multilabel",
         "your own data: learn all labels of a column that holds several per comment",
-        describe=_yes_or_no, action="store_const", const=True,
+        describe=yes_or_no, action="store_const", const=True,
     )]  # fmt: skip
     group_column: Annotated[str | None, Option(
         "--group-column",
@@ -256,7 +193,7 @@ class BenchmarkOptions:
     merge_rare: Annotated[bool | None, Option(  # None: not given
         "--merge-rare",
         "your own data: merge classes too rare to split into one class `other` (they are left out)",
-        describe=_yes_or_no, action="store_const", const=True,
+        describe=yes_or_no, action="store_const", const=True,
     )]  # fmt: skip
     train_size: Annotated[int | None, Option(
         "--train-size", "number of training comments (from the preset)",
@@ -268,7 +205,7 @@ class BenchmarkOptions:
     )]  # fmt: skip
     max_length: Annotated[int | None, Option(
         "--max-length", "number of tokens of a comment that transformers read, at most those of their context (128)",
-        read=_from_1_up("--max-length"), type=int, metavar="TOKENS",
+        read=from_1_up("--max-length"), type=int, metavar="TOKENS",
     )]  # fmt: skip
     checkpoint: Annotated[dict[str, str], Option(  # name of the row → hub id or path
         "--checkpoint",
@@ -290,29 +227,29 @@ class BenchmarkOptions:
     )]  # fmt: skip
     shots: Annotated[int, Option(
         "--shots", "number of training comments that an endpoint is shown with each comment (0)",
-        read=_from_0_up("--shots"), describe=None, type=int, default=0, metavar="K",
+        read=from_0_up("--shots"), describe=None, type=int, default=0, metavar="K",
     )]  # fmt: skip
     processes: Annotated[int, Option(
         "--processes",
         f"train {', '.join(_SHARED)} and hf:CHECKPOINT in N processes, each with a GPU or a share of the "
         "cores; other models train in one (%(default)s)",
-        read=_from_1_up("--processes"),
+        read=from_1_up("--processes"),
         type=int, default=1, metavar="N",
     )]  # fmt: skip
     cell_limit: Annotated[float | None, Option(
         "--cell-limit", "time limit of one training or one measurement (from the preset)",
-        read=_from_1_up("--cell-limit"), describe=None, type=float, metavar="SECONDS",
+        read=from_1_up("--cell-limit"), describe=None, type=float, metavar="SECONDS",
     )]  # fmt: skip
     attempts: Annotated[int, Option(
         "--attempts",
         "measure at most K times while other work on the machine disturbs a measurement (%(default)s)",
-        read=_from_1_up("--attempts"), describe=None, type=int, default=2, metavar="K",
+        read=from_1_up("--attempts"), describe=None, type=int, default=2, metavar="K",
     )]  # fmt: skip
     cpu_watts: Annotated[float | None, Option(
         "--cpu-watts",
         "power of all processors together at full load: without an energy counter, CPU energy is "
         "estimated as this × CPU time / logical processors (no estimate)",
-        read=_above_0("--cpu-watts"), describe="{:g}".format, type=float, metavar="WATTS",
+        read=above_0("--cpu-watts"), describe="{:g}".format, type=float, metavar="WATTS",
     )]  # fmt: skip
     cluster: Annotated[str | None, Option(
         "--cluster",
@@ -393,6 +330,10 @@ def read(
     if values["on"] and values["cluster"] is None:
         raise OptionError("--on chooses nodes of a cluster; give its address: --cluster ADDRESS")
     if values["cluster"] is not None:
+        if values["resume"]:
+            raise OptionError(
+                "--resume continues a run of this machine only; omit it, or --cluster"
+            )
         model_choice.require_portable(values["models"], values["checkpoint"])
     values["runs_folder"] = values["runs_folder"] or runs_folder
     return BenchmarkOptions(

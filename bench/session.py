@@ -1,7 +1,6 @@
 """One benchmark session: prepares the data, describes the cells and saves their records as a run."""
 
 import dataclasses
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from worthit.bench import announcements, llm_choice, places, protocol
 from worthit.bench.cell import Cell, cell_name, file_name
 from worthit.bench.cells import engine
 from worthit.bench.cells.cell_run import CellRun
+from worthit.bench.cells.measured_cell import MeasuredCell
 from worthit.bench.cells.progress import Progress, minutes
 from worthit.bench.forecast import forecast
 from worthit.bench.forecast.forecast import Forecast
@@ -19,11 +19,11 @@ from worthit.bench.instruments import machine
 from worthit.bench.instruments.machine_noise import measure_noise
 from worthit.bench.llm_choice import LlmChoice
 from worthit.bench.options import BenchmarkOptions
-from worthit.bench.saved import data_record, record, run_file
+from worthit.bench.saved import data_record, interrupted, record, run_file
 from worthit.bench.saved.record import Figure, unavailable
 from worthit.datasets import prepare, transfer
 from worthit.datasets.audit.audit import Audit, examine
-from worthit.datasets.errors import OptionError, OutputError, RunError
+from worthit.datasets.errors import OptionError, RunError, counted
 from worthit.datasets.splits.manifest import OutOfDomainSet, Prepared
 from worthit.models import registry
 from worthit.models.registry import MODELS
@@ -82,6 +82,7 @@ class Session:
         self._progress = progress
         self._started, self._started_at = time.monotonic(), datetime.now(UTC)
         self._records: dict[tuple[str, str, int], record.CellRecord] = {}
+        self._earlier = interrupted.Earlier((), options.models)  # before an interruption
         self._omitted: set[tuple[str, str, int]] = set()  # later seeds of slow models
         self._run: record.Run | None = None
         self._unsaved = ""  # why the last attempt to save the run failed
@@ -95,7 +96,8 @@ class Session:
     def open(self, like: "Session | None" = None) -> None:
         """Prepare the data and create the run's file, before hours are spent on measurements.
 
-        With --dry-run it ends with the forecast, without a file.
+        With --dry-run it ends with the forecast, without a file; with --resume the file is that of an
+        interrupted run.
 
         Args:
             like: an open session with the same data.
@@ -119,13 +121,31 @@ class Session:
                 self._progress.line(line)
         if self.options.dry_run:
             return
-        folder = self.options.runs_folder
+        new, folder = self._empty_run(described), self.options.runs_folder
+        if self.options.resume:
+            self._resume(new, folder)
+            return
         try:
-            self._run, self.run_file = run_file.create(self._empty_run(described), folder)
+            self._run, self.run_file = run_file.create(new, folder)
         except OSError as error:
             raise RunError(
                 f"runs cannot be saved in {folder} ({error.strerror}); choose --runs-folder"
             ) from error
+        self._lock = interrupted.hold(self.run_file)
+
+    def _resume(self, new: record.Run, folder: Path) -> None:
+        """Continue an interrupted run instead of a new one."""
+        self._run, self.run_file = interrupted.find(new, folder)
+        self._lock = interrupted.hold(self.run_file)
+        self._started -= self._run.wall_s
+        self._earlier = interrupted.Earlier(self._run.cells, self.options.models)
+        self.keep_noise(new.noise)
+        left = ""
+        if self._forecast and (left_s := self._forecast.seconds_left(self._earlier.whole)):
+            left = f"; about {minutes(left_s)} left"
+        self._progress.line(
+            f"continues {self._run.run_id}: {counted(len(self._earlier.whole), 'cell')} measured{left}"
+        )
 
     def _prepare(self) -> None:
         """Prepare the data and say what it is, and what will become of it."""
@@ -214,10 +234,14 @@ class Session:
                 self._progress.line(f"{model}-{device} has one seed: {reason}")
         return f"{cell_name(model, device, seed)} is omitted: {reason}"
 
-    def cell_run(self, model: str, device: str, seed: int) -> CellRun:
-        """The next cell, not yet started."""
+    def cell_run(self, model: str, device: str, seed: int) -> CellRun | MeasuredCell:
+        """The next cell, not yet started; or as it was measured before an interruption."""
         cell = self.cell(model, device, seed)
         self.announce(cell.name)
+        if earlier := self._earlier.whole.get((model, device, seed)):
+            self._progress.line("  measured before the interruption")
+            self.keep(earlier)
+            return MeasuredCell(earlier, {})
         return CellRun(cell, self.log(cell.name), self.limit_s, self._progress, self.keep)
 
     def cell(self, model: str, device: str, seed: int) -> Cell:
@@ -285,36 +309,21 @@ class Session:
             OutputError: its folder has no room; the message says where the run is instead.
         """
         self.discard_empty()
-        if self._run is None or self.run_file is None or not self._records:
+        if self._run is None or self.run_file is None or not self.has_results:
             return []
         done = len(self._records) + len(self._omitted)
         self._save(complete=not interrupted and done == self._planned)
         if self._unsaved:
-            self._save_elsewhere(self._run)
+            run_file.save_elsewhere(self._run, self.run_file, self._unsaved)
         return [(self._run, self.run_file)]
-
-    def _save_elsewhere(self, run: record.Run) -> None:
-        """Save the run in a temporary folder, so that hours of measurements are not lost."""
-        assert self.run_file is not None
-        here = f"the run cannot be saved in {self.run_file.parent} ({self._unsaved})"
-        try:
-            other = Path(tempfile.mkdtemp(prefix="worthit-")) / self.run_file.name
-            run_file.save(run, other)
-        except OSError as error:
-            place = f"{tempfile.gettempdir()} ({error.strerror})"
-            raise OutputError(f"{here}, nor in {place}; its last results are lost") from error
-        raise OutputError(
-            f"{here}; it is in {other}: move it to {self.run_file}, then: "
-            f"worthit report {self.run_file}"
-        )
 
     @property
     def has_results(self) -> bool:
-        return bool(self._records)
+        return bool(self._records or self._earlier.cells)
 
     def discard_empty(self) -> None:
         """Delete the run's file while it has no record."""
-        if self.run_file is not None and not self._records:
+        if self.run_file is not None and not self.has_results:
             self.run_file.unlink(missing_ok=True)
 
     def announce(self, cell: str) -> None:
@@ -324,7 +333,8 @@ class Session:
         place = f"[{done + 1}/{self._planned}]"
         left_s = 0.0
         if self._forecast is not None:
-            left_s = self._forecast.seconds_left(self._records.keys() | self._omitted)
+            done_or_kept = {*self._records, *self._omitted, *self._earlier.whole}
+            left_s = self._forecast.seconds_left(done_or_kept)
         left = f", about {minutes(left_s)} left" if left_s else ""
         self._progress.line(f"{place} {cell}  ({elapsed} so far{left})")
 
@@ -332,7 +342,8 @@ class Session:
         """Save the record of a cell, whose earlier one it replaces."""
         if not (cell.training or cell.tuning or cell.failures or cell.skipped):
             return  # no result yet; an interrupted cell has none at all
-        self._records[cell.model, cell.device, cell.seed] = cell
+        kept = self._earlier.with_its_training(cell)
+        self._records[cell.model, cell.device, cell.seed] = kept
         self._save(complete=False)
 
     def keep_noise(self, noise: Figure) -> None:
@@ -347,12 +358,13 @@ class Session:
         assert self.run_file is not None
         # Nodes of a cluster return cells in any order.
         place = {(*key, int(seed)): i for i, (*key, seed) in enumerate(cells(self.options))}
-        records = sorted(self._records.items(), key=lambda item: place[item[0]])
+        records = {**self._earlier.cells, **self._records}
+        in_order = sorted(records.items(), key=lambda item: place[item[0]])
         self._run = dataclasses.replace(
             self._run,
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             wall_s=time.monotonic() - self._started,
-            cells=tuple(cell for _, cell in records),
+            cells=tuple(cell for _, cell in in_order),
             complete=complete,
         )
         try:

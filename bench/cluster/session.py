@@ -8,11 +8,11 @@ from pathlib import Path
 
 from worthit.bench import session
 from worthit.bench.cell import cell_name
+from worthit.bench.cells.measured_cell import MeasuredCell
 from worthit.bench.cells.progress import Progress
 from worthit.bench.cluster import on_node
 from worthit.bench.cluster.dispatch import CellKey, Dispatch, Outcome
 from worthit.bench.cluster.kinds import Kind, find
-from worthit.bench.cluster.measured_cell import MeasuredCell
 from worthit.bench.options import BenchmarkOptions
 from worthit.bench.saved import artifacts, record
 from worthit.bench.session import Place, Session
@@ -235,7 +235,7 @@ class OnKind:
         """The measured cell; waits until it has ended."""
         outcome = self._whole.outcome(CellKey(self._label, model, device, seed))
         assert outcome is not None
-        return MeasuredCell(outcome.done)
+        return MeasuredCell(outcome.done.record, outcome.done.seconds)
 
 
 def _write_log(file: Path, content: bytes) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from worthit.bench.cell import Effort
+from worthit.bench.cell import CellKey, Effort
 from worthit.bench.cells.engine import Limit, Worker
 from worthit.bench.cells.progress import minutes
 from worthit.bench.forecast import cost, earlier, gemm, networks
@@ -26,7 +26,6 @@ from worthit.models import registry
 from worthit.models.hardware import processor
 from worthit.models.transformer import epochs
 
-CellKey = tuple[str, str, int]  # model, device, seed
 #: settings of a model on a device that differ from its defaults
 SettingsOf = Callable[[str, str], Mapping[str, Any]]
 

@@ -3,17 +3,18 @@
 import dataclasses
 import itertools
 import re
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
 from worthit.bench.saved import consistency
 from worthit.bench.saved.record import SCHEMA_VERSION, Run
 from worthit.datasets.cache import write_whole
-from worthit.datasets.errors import RunError
+from worthit.datasets.errors import OutputError, RunError
 
 # JSON strings contain no line breaks, so each one comes from the formatter.
 _PLAIN_LIST = re.compile(rb"\[\n[^\[\]{}]*\]")
@@ -46,6 +47,25 @@ def create(run: Run, folder: Path) -> tuple[Run, Path]:
         file.unlink(missing_ok=True)
         raise
     return named, file
+
+
+def save_elsewhere(run: Run, file: Path, reason: str) -> NoReturn:
+    """Save a run in a temporary folder, so that hours of measurements are not lost.
+
+    Args:
+        reason: why it cannot be saved in its file.
+
+    Raises:
+        OutputError: always; the message says where the run is.
+    """
+    here = f"the run cannot be saved in {file.parent} ({reason})"
+    try:
+        other = Path(tempfile.mkdtemp(prefix="worthit-")) / file.name
+        save(run, other)
+    except OSError as error:
+        place = f"{tempfile.gettempdir()} ({error.strerror})"
+        raise OutputError(f"{here}, nor in {place}; its last results are lost") from error
+    raise OutputError(f"{here}; it is in {other}: move it to {file}, then: worthit report {file}")
 
 
 def readable(files: Iterable[Path]) -> Iterator[tuple[str, Run]]:

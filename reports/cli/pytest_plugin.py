@@ -20,11 +20,11 @@ import pytest
 from worthit.bench import options, session, terminal
 from worthit.bench.cell import cell_name
 from worthit.bench.cells.cell_run import CellRun
+from worthit.bench.cells.measured_cell import MeasuredCell
 from worthit.bench.cells.progress import Progress
 from worthit.bench.cluster import session as cluster
 from worthit.bench.cluster.dispatch import CellKey
 from worthit.bench.cluster.kinds import Kind
-from worthit.bench.cluster.measured_cell import MeasuredCell
 from worthit.bench.cluster.session import ClusterSession
 from worthit.bench.options import BenchmarkOptions
 from worthit.bench.session import Session

@@ -22,7 +22,7 @@ from worthit.reports.cli import interrupts
 
 #: titles of the help's groups → names of fields; the rest is `_OTHER`
 _GROUPS = {
-    "what to measure": ("preset", "models", "devices", "dry_run"),
+    "what to measure": ("preset", "models", "devices", "resume", "dry_run"),
     "your data": (
         "text_column", "label_column", "positive_label", "multilabel", "encoding", "delimiter", "columns",
         "sheet",
@@ -110,21 +110,22 @@ def measure(given: BenchmarkOptions) -> int:
             )
             return 0 if given.dry_run else _start_pytest(given, progress, kinds, opened)
         except KeyboardInterrupt:
-            progress.line(f"worthit: {_kept(opened, retrain=given.retrain)}")
+            progress.line(f"worthit: {_kept(opened, given)}")
             return sigterm.exit_code
         finally:
             if opened is not None:
                 opened.discard_empty()
 
 
-def _kept(opened: Any, *, retrain: bool) -> str:
+def _kept(opened: Any, given: BenchmarkOptions) -> str:
     if opened is None or not opened.has_results:
         return "interrupted before the first result; nothing is saved"
-    command = "The same command" + " without --retrain" * retrain
-    return (
-        f"interrupted; the finished measurements are saved. {command} measures again, without "
-        "the finished trainings"
-    )
+    how = " with --resume continues"
+    if given.cluster is not None:
+        how = (
+            " without --retrain" * given.retrain + " measures again, without the finished trainings"
+        )
+    return f"interrupted; the finished measurements are saved. The same command{how}"
 
 
 def _start_pytest(given: BenchmarkOptions, progress: Any, kinds: Any, opened: Any) -> int:

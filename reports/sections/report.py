@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping
+from datetime import datetime
 
 from worthit.bench.saved.record import Run
 from worthit.datasets.errors import counted
@@ -39,6 +40,7 @@ from worthit.reports.text.format import Footnotes, joined, percent
 from worthit.reports.text.tables import folded, listed, tabulated
 from worthit.reports.verdict.rules import Verdict
 
+_BREAK_S = 60.0  # times of a run are written to the second
 _REASONS = 3  # above the results; the others are folded
 _LEGEND = (
     "Plain numbers are measured in this run, *≈ italics* are estimates, (cached) comes from an earlier "
@@ -194,7 +196,16 @@ def headline(run: Run) -> str:
 def _summary(run: Run) -> str:
     missing = " **Cells are missing: the run was interrupted, or some were deselected.**"
     state = "" if run.complete else missing
-    return f"{headline(run)} It took {run.wall_s / 60:.1f} minutes.{state}"
+    return f"{headline(run)} It took {run.wall_s / 60:.1f} minutes{_breaks(run)}.{state}"
+
+
+def _breaks(run: Run) -> str:
+    """Says so if the run was interrupted and continued; empty otherwise."""
+    started, finished = map(datetime.fromisoformat, (run.started_at, run.finished_at))
+    break_s = (finished - started).total_seconds() - run.wall_s
+    if break_s < _BREAK_S:
+        return ""
+    return f", with breaks of {break_s / 60:.1f} minutes: it was interrupted and continued"
 
 
 def _verdict(verdict: Verdict) -> list[str]:

@@ -196,7 +196,7 @@ def test_a_run_that_cannot_be_saved_is_refused_and_leaves_no_file(
 def test_a_run_that_cannot_be_saved_at_its_end_is_saved_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(run_file.tempfile, "tempdir", str(tmp_path))
     given = options("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs"))
     save = run_file.save
 

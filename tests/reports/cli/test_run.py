@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import pytest
 
+from tests import command_line
 from worthit.bench import session
 from worthit.bench.cluster import session as cluster_session
 from worthit.bench.options import OPTIONS, BenchmarkOptions
@@ -140,14 +141,19 @@ def test_an_interrupted_run_says_in_one_line_what_it_keeps(
 
 
 @pytest.mark.parametrize(
-    ("retrain", "line"),
+    ("arguments", "line"),
     [
-        (False, "The same command measures again, without the finished trainings"),
-        (True, "The same command without --retrain measures again, without the finished trainings"),
+        (["--retrain"], "The same command with --resume continues"),
+        (["--cluster", "auto"], "The same command measures again, without the finished trainings"),
+        (
+            ["--cluster", "auto", "--retrain"],
+            "The same command without --retrain measures again, without the finished trainings",
+        ),
     ],
 )
-def test_how_to_go_on_needs_no_training_again(retrain: bool, line: str) -> None:
-    assert run._kept(SimpleNamespace(has_results=True), retrain=retrain).endswith(line)
+def test_how_to_go_on_after_an_interruption(arguments: list[str], line: str) -> None:
+    opened = SimpleNamespace(has_results=True)
+    assert run._kept(opened, command_line.options(*arguments)).endswith(f" saved. {line}")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")

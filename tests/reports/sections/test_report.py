@@ -294,6 +294,17 @@ def test_an_interrupted_run_says_so() -> None:
     assert "interrupted" not in render(run())
 
 
+def test_a_run_that_was_continued_says_how_long_it_was_interrupted() -> None:
+    started, finished = "2026-01-02T03:00:00+00:00", "2026-01-02T05:00:00+00:00"
+    whole = run(started_at=started, finished_at=finished, wall_s=7_199.5)
+    assert "It took 120.0 minutes." in render(whole)
+    continued = render(dataclasses.replace(whole, wall_s=5_400.0))
+    assert (
+        "It took 90.0 minutes, with breaks of 30.0 minutes: it was interrupted and continued."
+        in continued
+    )
+
+
 def test_the_glossary_defines_exactly_the_linked_terms() -> None:
     text = render(run())
     links = set(re.findall(r"\]\(#([^)]*)\)", text))

@@ -1,17 +1,16 @@
-"""bench/cluster/measured_cell.py: the record of a cell, asked as if it was measured here."""
+"""bench/cells/measured_cell.py: the record of a cell, asked as if it was measured here."""
 
 import pytest
 
 from tests import factories
-from worthit.bench.cluster.measured_cell import MeasuredCell
-from worthit.bench.cluster.on_node import Done
+from worthit.bench.cells.measured_cell import MeasuredCell
 from worthit.bench.saved.record import CellRecord
 from worthit.datasets.errors import CellError, DeviceError
 
 
 def measured(**parts: object) -> MeasuredCell:
     record = CellRecord("lsa", "cpu", 0, **parts)  # type: ignore[arg-type]
-    return MeasuredCell(Done(record, {"train": 1.5, "memory": 2.5}, "", b""))
+    return MeasuredCell(record, {"train": 1.5, "memory": 2.5})
 
 
 def test_parts_of_the_record_are_returned_with_their_seconds() -> None:

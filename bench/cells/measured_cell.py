@@ -1,21 +1,25 @@
-"""A cell that a node has measured, with the methods of a `CellRun` that measures here."""
+"""A cell that is measured already, with the methods of a `CellRun` that measures now."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from worthit.bench.cluster.on_node import Done
 from worthit.bench.saved import record
 from worthit.datasets.errors import CellError, DeviceError
 
 
 class MeasuredCell:
-    """Returns what is in the record of a cell, or raises the error that is."""
+    """Returns what is in the record of a cell, or raises the error that is.
 
-    def __init__(self, done: Done) -> None:
+    Args:
+        seconds: of each step, as far as they are known.
+    """
+
+    def __init__(self, measured: record.CellRecord, seconds: Mapping[str, float]) -> None:
         #: name and model, as of a `Cell`
-        self.cell = self.record = done.record
+        self.cell = self.record = measured
         self.seconds = 0.0  # of the last operation asked for
         self.reported = ""
-        self._seconds = done.seconds
+        self._seconds = seconds
 
     def train(self) -> record.Training:
         """Raises DeviceError if the cell was skipped, CellError if training failed."""
