@@ -12,7 +12,7 @@ INTERRUPTED, TERMINATED = 130, 143
 
 @dataclass
 class Sigterm:
-    """Tells Ctrl-C and SIGTERM apart: Ray raises a KeyboardInterrupt of its own for both."""
+    """Distinguishes Ctrl-C from SIGTERM: Ray raises a KeyboardInterrupt of its own for both."""
 
     has_come: bool = False
 

@@ -280,7 +280,7 @@ def _limit(fit: Fit) -> str:
 
 
 def _beyond(value: float, limit: float) -> str:
-    """A value beyond its limit, with enough digits to tell them apart."""
+    """A value beyond its limit, with enough digits to distinguish them."""
     text = significant(value)
     if float(text.replace(",", "")) != limit:
         return text
