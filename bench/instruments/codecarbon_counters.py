@@ -60,7 +60,8 @@ class CodecarbonCounters:
         self._tracker._scheduler.start()
 
     def end(self) -> Readings:
-        self._tracker._scheduler.stop()
+        _stop(self._tracker._scheduler)
+        _stop(self._tracker._scheduler_monitor_power)
         data = self._tracker.stop_task()
         if data is None:  # codecarbon only logged an error
             raise RuntimeError("it metered nothing; the cell's log says why")
@@ -156,6 +157,16 @@ def _tracker(gpu_ids: list[int], *, reads_gpus: bool = True) -> Any:
     finally:
         emissions_tracker.get_hierarchical_config = read_config
         gpu.is_nvidia_system, gpu.is_rocm_system = find_gpus
+
+
+def _stop(scheduler: Any) -> None:
+    """End a thread of codecarbon for good: its own `stop` misses a timer that fires meanwhile."""
+    while not scheduler._stopped:
+        with scheduler._lock:
+            scheduler._stopped = True
+            timer = scheduler._timer
+            timer.cancel()
+        timer.join()  # if it has fired, it starts the next one
 
 
 def _unreadable_packages() -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 from codecarbon import OfflineEmissionsTracker
 from codecarbon.core import cpu, gpu, hardware_cache
 from codecarbon.emissions_tracker import BaseEmissionsTracker
+from codecarbon.external.scheduler import PeriodicScheduler
 
 from tests.energy_counters import RANGE_J, Nvml, Rapl, made_nvml, on_linux, uuid
 from worthit.bench.instruments import codecarbon_counters, gpu_cards
@@ -224,9 +225,19 @@ def test_an_error_in_codecarbon_loses_the_figures_and_not_the_work(
     assert done == [1]
     for figure in spent.joules.values():
         assert figure.reason == "codecarbon failed (ZeroDivisionError: division by zero)"
+    assert one._counters._tracker._scheduler_monitor_power._stopped
     monkeypatch.setattr(codecarbon_counters, "_tracker", lambda gpu_ids: 1 / 0)
     assert over(lambda: done.append(2)).joules["RAM"].value is None
     assert done == [1, 2]
+
+
+def test_a_timer_that_fires_while_it_is_stopped_ends() -> None:
+    for _ in range(50):
+        scheduler = PeriodicScheduler(0.0005, lambda: None)
+        scheduler.start()
+        time.sleep(0.0005)
+        codecarbon_counters._stop(scheduler)
+        assert (scheduler._stopped, scheduler._timer.is_alive()) == (True, False)
 
 
 @on_linux

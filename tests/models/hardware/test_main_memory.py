@@ -1,7 +1,6 @@
 """models/hardware/main_memory.py: the memory limit of a container, from made control groups."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -32,7 +31,7 @@ def group(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(processor, "_CGROUPS", tmp_path)
     monkeypatch.setattr(processor, "_OWN_CGROUPS", tmp_path / "proc")
-    whole = SimpleNamespace(total=16 * GB, available=10 * GB)
+    whole = psutil.virtual_memory()._replace(total=16 * GB, available=10 * GB)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: whole)
     return str(request.param)
 
