@@ -101,7 +101,8 @@ class BenchmarkOptions:
     )]  # fmt: skip
     resume: Annotated[bool, Option(
         "--resume",
-        "continue the latest interrupted run of the same command, without the cells that it has measured",
+        "continue the latest run of the same command that was interrupted or has failed cells, without the cells "
+        "that it has measured",
         describe=None, action="store_true",
     )]  # fmt: skip
     retrain: Annotated[bool, Option(
@@ -237,7 +238,8 @@ class BenchmarkOptions:
         type=int, default=1, metavar="N",
     )]  # fmt: skip
     cell_limit: Annotated[float | None, Option(
-        "--cell-limit", "time limit of one training or one measurement (from the preset)",
+        "--cell-limit",
+        "time limit of one training or one measurement (from the preset, or 4 times the forecast if that is longer)",
         read=from_1_up("--cell-limit"), describe=None, type=float, metavar="SECONDS",
     )]  # fmt: skip
     attempts: Annotated[int, Option(

@@ -13,7 +13,7 @@ from worthit.bench.cells import engine
 from worthit.bench.cells.cell_run import CellRun
 from worthit.bench.cells.measured_cell import MeasuredCell
 from worthit.bench.cells.progress import Progress, minutes
-from worthit.bench.forecast import forecast
+from worthit.bench.forecast import cell_limits, forecast
 from worthit.bench.forecast.forecast import Forecast
 from worthit.bench.instruments import machine
 from worthit.bench.instruments.machine_noise import measure_noise
@@ -97,7 +97,7 @@ class Session:
         """Prepare the data and create the run's file, before hours are spent on measurements.
 
         With --dry-run it ends with the forecast, without a file; with --resume the file is that of an
-        interrupted run.
+        earlier run.
 
         Args:
             like: an open session with the same data.
@@ -117,7 +117,10 @@ class Session:
                 self.options, cells(self.options), self._prepared, self._out_of_domain,
                 described["fingerprint"], self._settings,
             )  # fmt: skip
-            for line in self._forecast.lines():
+            for line in (
+                *self._forecast.lines(),
+                *cell_limits.too_low(self.options, self._forecast),
+            ):
                 self._progress.line(line)
         if self.options.dry_run:
             return
@@ -134,7 +137,7 @@ class Session:
         self._lock = interrupted.hold(self.run_file)
 
     def _resume(self, new: record.Run, folder: Path) -> None:
-        """Continue an interrupted run instead of a new one."""
+        """Continue an earlier run instead of a new one."""
         self._run, self.run_file = interrupted.find(new, folder)
         self._lock = interrupted.hold(self.run_file)
         self._started -= self._run.wall_s
@@ -239,10 +242,11 @@ class Session:
         cell = self.cell(model, device, seed)
         self.announce(cell.name)
         if earlier := self._earlier.whole.get((model, device, seed)):
-            self._progress.line("  measured before the interruption")
+            self._progress.line("  measured before")
             self.keep(earlier)
             return MeasuredCell(earlier, {})
-        return CellRun(cell, self.log(cell.name), self.limit_s, self._progress, self.keep)
+        limit_s = self.limit_s(model, device)
+        return CellRun(cell, self.log(cell.name), limit_s, self._progress, self.keep)
 
     def cell(self, model: str, device: str, seed: int) -> Cell:
         """What the next cell trains and measures."""
@@ -267,10 +271,12 @@ class Session:
         folder = self.options.runs_folder / "logs" / self._run.run_id
         return folder / f"{file_name(cell)}.log"
 
-    @property
-    def limit_s(self) -> float:
+    def limit_s(self, model: str, device: str) -> float:
         """Time limit of one training or one measurement."""
-        return self.options.cell_limit or self.options.preset.cell_limit_s
+        assert self._prepared is not None
+        comments = self._prepared.step("train").comments
+        forecast_s = self._forecast.cell_s(model, device) if self._forecast else 0.0
+        return cell_limits.limit_s(self.options, comments, forecast_s)
 
     def _settings(self, model: str, device: str) -> dict[str, Any]:
         options, name = self.options, self.options.models[model]

@@ -173,7 +173,8 @@ class ClusterSession:
             trained = self._outcomes.get(base)
             home = trained.begun.node_id if trained and trained.begun and base != key else ""
             self._running.add(key)
-            self._dispatch.submit(key, cell, self._steps[key], one.limit_s, home)
+            limit_s = one.limit_s(key.model, key.device)
+            self._dispatch.submit(key, cell, self._steps[key], limit_s, home)
 
     def _base(self, key: CellKey) -> CellKey:
         """The cell whose trained model this one converts, and finds on the node that trained it."""

@@ -71,6 +71,11 @@ class Forecast:
         seconds = {key: each for model in self.models for key, each in model.cells.items()}
         return sum(seconds[key] for key in seconds.keys() - set(done))
 
+    def cell_s(self, model: str, device: str) -> float:
+        """Seconds of the first seed; 0 without a forecast."""
+        cells = {key: each for one in self.models for key, each in one.cells.items()}
+        return cells.get((model, device, 0), 0.0)
+
     def lines(self) -> list[str]:
         """The forecast for people, at most 80 columns wide."""
         known = [model for model in self.models if model.rates]

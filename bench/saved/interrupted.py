@@ -20,7 +20,7 @@ _OF_LATER_SEED = ("training", "quality")
 
 
 def find(new: Run, folder: Path) -> tuple[Run, Path]:
-    """The latest interrupted run of the same command, with its file.
+    """The latest run of the same command that was interrupted or has failed cells, with its file.
 
     Args:
         new: what the command would begin, without cells.
@@ -32,12 +32,12 @@ def find(new: Run, folder: Path) -> tuple[Run, Path]:
     same = [
         (run.started_at, name)
         for name, run in runs.items()
-        if not run.complete and (run.preset, run.options) == (new.preset, new.options)
+        if _has_more(run) and (run.preset, run.options) == (new.preset, new.options)
     ]
     if not same:
         raise OptionError(
-            f"{folder} has no interrupted run of this command; omit --resume to start one, or give the options "
-            "with which it was started"
+            f"{folder} has no run of this command that was interrupted or has failed cells; omit --resume to start "
+            "one, or give the options with which it was started"
         )
     name = max(same)[1]
     run = runs[name]
@@ -46,6 +46,11 @@ def find(new: Run, folder: Path) -> tuple[Run, Path]:
             f"{name} cannot be continued, since it was measured with another {', '.join(differences)}; omit --resume"
         )
     return run, folder / f"{name}.json"
+
+
+def _has_more(run: Run) -> bool:
+    """True if there is more to measure."""
+    return not run.complete or any(cell.failures for cell in run.cells)
 
 
 def _differences(run: Run, new: Run) -> Iterable[str]:

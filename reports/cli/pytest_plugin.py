@@ -9,6 +9,7 @@ would end all tests of the user's other projects with an error.
 """
 
 import argparse
+import textwrap
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -27,10 +28,12 @@ from worthit.bench.cluster.dispatch import CellKey
 from worthit.bench.cluster.kinds import Kind
 from worthit.bench.cluster.session import ClusterSession
 from worthit.bench.options import BenchmarkOptions
+from worthit.bench.saved.record import Run
 from worthit.bench.session import Session
 from worthit.datasets.errors import OptionError, OutputError, WorthitError
 from worthit.reports import options as report_options
 from worthit.reports.analysis.objective import require_suitable
+from worthit.reports.cli import interrupts
 
 #: the benchmark itself; its folder is what `pytest bench/` names
 BENCHMARK = Path(session.__file__).with_name("bench_classifiers.py")
@@ -70,6 +73,15 @@ def pytest_configure(config: pytest.Config) -> None:
     except WorthitError as error:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(BenchmarkPlugin(given, progress, kinds), "worthit-benchmark")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
+    """SIGTERM ends `pytest bench/` as Ctrl-C does; pytest alone would lose the report."""
+    if not _runs_benchmark(session.config):
+        return (yield)
+    with interrupts.sigterm_as_ctrl_c():
+        return (yield)
 
 
 def _runs_benchmark(config: pytest.Config) -> bool:
@@ -274,6 +286,8 @@ class BenchmarkPlugin:
                 from worthit.reports.publish import publish
 
                 self._summary = publish.publish_all(runs)
+                if self.options.cluster is None:
+                    self._summary += _how_to_repeat(runs)
         except OutputError as error:
             self._summary = str(error)
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
@@ -300,6 +314,20 @@ class QuietInterrupt:
         except KeyboardInterrupt as interrupt:
             self.raised = interrupt
             return True
+
+
+def _how_to_repeat(runs: Iterable[tuple[Run, Path]]) -> str:
+    """What to do about failed cells; empty if there is none."""
+    failed = [
+        cell_name(cell.model, cell.device, cell.seed)
+        for run, _ in runs
+        for cell in run.cells
+        if cell.failures
+    ]
+    if not failed:
+        return ""
+    line = f"{', '.join(failed)} failed; the same command with --resume measures failed cells again"
+    return f"\n\n{textwrap.fill(line, 80)}"
 
 
 def _omitted(wanted: list[pytest.Function], kept: list[pytest.Function]) -> list[str]:

@@ -10,6 +10,7 @@ from tests.command_line import options
 from worthit.bench import places, session
 from worthit.bench.cell import Cell
 from worthit.bench.cells.progress import Progress
+from worthit.bench.forecast.forecast import Forecast, ModelForecast
 from worthit.bench.instruments import machine
 from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import measured, unavailable
@@ -76,6 +77,20 @@ def test_later_seeds_take_the_settings_that_the_search_of_the_first_found(
     assert (first.tune_s, first.settings) == (60, {"max_length": 32})
     assert (second.tune_s, second.settings) == (None, {"max_length": 32, "epochs": 2})
     assert (other.tune_s, other.settings) == (60, {})
+
+
+def test_a_cell_has_the_limit_of_its_forecast(tmp_path: Path) -> None:
+    given = options(
+        *("--dataset", "synthetic:600", "--runs-folder", str(tmp_path / "runs")),
+        *("--models", "lsa,majority"),
+    )
+    with (tmp_path / "progress").open("w") as stream:
+        new = session.Session(given, 4, Progress(stream))
+        new.open()
+        long = ModelForecast("lsa", "cpu", None, "", {("lsa", "cpu", 0): 1_000.0}, 0.0)
+        new._forecast = Forecast((long,), {})
+        limits = [new.cell_run(model, "cpu", 0)._limit.seconds for model in ("lsa", "majority")]
+    assert limits == [4_000.0, 900.0]
 
 
 def test_choosing_settings_counts_as_training(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """reports/cli/pytest_plugin.py: which options of other plugins it refuses. tests/bench has the rest."""
 
+import os
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests import small_runs
 from worthit.datasets.errors import OptionError
 from worthit.reports.cli import pytest_plugin
 
@@ -54,6 +57,34 @@ def test_only_sessions_of_the_benchmark_are_checked(arguments: list[str], runs: 
     params = SimpleNamespace(dir=root)
     session: Any = SimpleNamespace(args=arguments, invocation_params=params)
     assert pytest_plugin._runs_benchmark(session) is runs
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
+@pytest.mark.parametrize(("arguments", "as_ctrl_c"), [(["bench/"], True), (["tests"], False)])
+def test_sigterm_ends_the_benchmark_as_ctrl_c_does(arguments: list[str], as_ctrl_c: bool) -> None:
+    params = SimpleNamespace(dir=pytest_plugin.BENCHMARK.parents[1])
+    session: Any = SimpleNamespace(config=SimpleNamespace(args=arguments, invocation_params=params))
+    before = signal.getsignal(signal.SIGTERM)
+    loop = pytest_plugin.pytest_runtestloop(session)
+    next(loop)
+    assert (signal.getsignal(signal.SIGTERM) is not before) is as_ctrl_c
+    if as_ctrl_c:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    loop.close()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_failed_cells_are_named_with_what_to_do() -> None:
+    cells = [
+        small_runs.cell(model="bert", failures=("training: train took longer",)),
+        small_runs.cell(model="tfidf"),
+    ]
+    run = small_runs.run(*cells)
+    assert pytest_plugin._how_to_repeat([(run, Path("run.json"))]) == (
+        "\n\nbert-cpu failed; the same command with --resume measures failed cells again"
+    )
+    assert pytest_plugin._how_to_repeat([(small_runs.run(cells[1]), Path("run.json"))]) == ""
 
 
 def test_conftest_only_names_the_plugin() -> None:
