@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -76,8 +77,26 @@ def _read(path: Path, choices: Choices) -> pa.Table:
     sided = _files(path, choices)
     if choices.test_file is None and not any(_has_table(content) for _, content in sided):
         stream.require_as_found(path.name, choices.reading)
-    pieces = [Piece(_rows(content, path, choices.reading), side) for side, content in sided]
+    given = [content.name for _, content in sided if isinstance(content, Path)]
+    readings = [_reading(content, given, choices.reading) for _, content in sided]
+    pieces = [
+        Piece(_rows(content, path, reading), side)
+        for (side, content), reading in zip(sided, readings, strict=True)
+    ]
     return assemble.corpus_of(pieces, choices)
+
+
+def _reading(content: _Content, given: Sequence[str], reading: Reading) -> Reading:
+    """How a file is read, without the options that only another of the given files can need."""
+    kind = formats.format_of(content.name) if isinstance(content, Path) else None
+    if kind is None:
+        return reading
+    kinds = {formats.format_of(name) for name in given}
+    needed_by = {"delimiter": {*formats.DELIMITERS}, "sheet": {"xlsx"}}
+    needed_by["columns"] = needed_by["delimiter"] | needed_by["sheet"]
+    unneeded = (name for name, forms in needed_by.items() if kind not in forms and kinds & forms)
+    absent: dict[str, Any] = dict.fromkeys(unneeded)
+    return replace(reading, **absent)
 
 
 def _has_table(content: _Content) -> bool:

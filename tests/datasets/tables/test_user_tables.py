@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import openpyxl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from worthit.datasets import corpus, prepare, registry, transfer
@@ -168,6 +169,26 @@ def test_a_test_file_is_kept_whole_and_training_loses_its_duplicates(tmp_path: P
     even = prepared(train, Protocol(balance=True), test_file=test)
     assert step(even, "test, balanced") == (20, 20)
     assert step(even, "natural") == (40, 20)
+
+
+def test_an_option_that_only_the_test_file_needs_is_accepted(tmp_path: Path) -> None:
+    rows = [(f"comment, {i}", "ab"[i % 2]) for i in range(120)]
+    train, test, book = tmp_path / "a.parquet", tmp_path / "b.csv", tmp_path / "c.xlsx"
+    pq.write_table(pa.table({"text": [t for t, _ in rows], "label": [c for _, c in rows]}), train)
+    test.write_text("\n".join(f"{text}!{label}" for text, label in [("text", "label"), *rows[:40]]))
+    sheets = openpyxl.Workbook()
+    for title in ("Notes", "Data"):
+        sheet = sheets.create_sheet(title)
+        sheet.append(["text", "label"])
+        for text, label in rows[:40] if title == "Data" else [("a note", "b")] * 60:
+            sheet.append([text, label])
+    sheets.save(book)
+    expected = {text for text, _ in rows[:40]}
+    for file, options in ((test, {"delimiter": "!"}), (book, {"sheet": "Data"})):
+        made = prepared(train, test_file=file, **options)
+        assert set(prepare.comments(made.key, "test").texts) == expected
+    with pytest.raises(DataError, match="--delimiter is for CSV and its relatives, which a"):
+        prepared(train, test_file=book, delimiter="!")
 
 
 def test_a_folder_and_a_split_column_and_two_files_make_the_same_sides(tmp_path: Path) -> None:
