@@ -88,4 +88,5 @@ def test_every_model_limit_and_objective_is_described() -> None:
 
 
 def test_the_first_page_is_short() -> None:
-    assert len(read("").splitlines()) <= 150
+    own = re.sub(r"<!-- (\w+): .*?<!-- end of \1 -->", "", read(""), flags=re.DOTALL)
+    assert len(own.splitlines()) <= 125
