@@ -9,7 +9,7 @@ from pathlib import Path
 from worthit.models.bert import Bert
 from worthit.models.transformer.bert_settings import BertSettings
 from worthit.models.transformer.classifiers import positions
-from worthit.models.transformer.int8_network import (
+from worthit.models.transformer.layers.int8_network import (
     Int8Variant,
     Tensors,
     empty,

@@ -1,6 +1,6 @@
 """An LLM on a chat-completions server: llama.cpp, vLLM, Ollama, `transformers serve`, a hosted API.
 
-It answers the question that a local LLM gets (`transformer/prompts.py`), without examples or after a few
+It answers the question that a local LLM gets (`transformer/prompting/prompts.py`), without examples or after a few
 training comments. Nothing is trained. Comments are sent to the server, so the user must permit it unless
 the server is on this machine.
 """
@@ -25,7 +25,7 @@ from worthit.models.chat.answers import Completion
 from worthit.models.chat.client import Client, Reply
 from worthit.models.chat.messages import Example, Question
 from worthit.models.contract import Classifier, Labels, Probabilities, Progress, Size
-from worthit.models.transformer import examples
+from worthit.models.transformer.prompting import examples
 
 _FILE = "endpoint.json"
 _MOST_TOKENS = 8  # of an answer; a class's name may have several

@@ -28,14 +28,9 @@ from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from worthit.datasets.errors import CheckpointError, RunError
 from worthit.models.contract import Labels, Probabilities, Progress, Size
 from worthit.models.hardware import devices
-from worthit.models.transformer import (
-    adapters,
-    batches,
-    lora_linear,
-    packing,
-    padded,
-    prompts,
-)
+from worthit.models.transformer import adapters, batches, packing, padded
+from worthit.models.transformer.layers import lora_linear
+from worthit.models.transformer.prompting import prompts
 from worthit.models.transformer.classifiers import TokenClassifier
 from worthit.models.weights import checkpoints
 

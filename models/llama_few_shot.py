@@ -15,8 +15,8 @@ import msgspec
 from worthit.datasets.errors import OptionError, RunError
 from worthit.models.contract import Labels, Progress, silent
 from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings, has_two
-from worthit.models.transformer import examples, prompt_choice, prompt_family
-from worthit.models.transformer.prompts import Prompt
+from worthit.models.transformer.prompting import examples, prompt_choice, prompt_family
+from worthit.models.transformer.prompting.prompts import Prompt
 
 _EXAMPLES = "examples.json"
 _SHOTS = (4, 8, 16)

@@ -23,7 +23,8 @@ from worthit.datasets.errors import CheckpointError
 from worthit.models.contract import Labels, Progress, Size
 from worthit.models.features import estimators
 from worthit.models.llama import Llama, LlamaSettings
-from worthit.models.transformer import batches, prompts
+from worthit.models.transformer import batches
+from worthit.models.transformer.prompting import prompts
 
 _HEAD = "head.safetensors"
 

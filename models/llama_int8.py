@@ -11,7 +11,7 @@ from pathlib import Path
 from worthit.models.hardware import devices
 from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.transformer import packing
-from worthit.models.transformer.int8_network import (
+from worthit.models.transformer.layers.int8_network import (
     Int8Variant,
     Tensors,
     empty,

@@ -16,8 +16,8 @@ import torch
 
 from worthit.models.contract import Labels, Probabilities, Progress, Size, silent
 from worthit.models.llama import Llama
-from worthit.models.transformer import prompt_choice, prompt_family
-from worthit.models.transformer.prompts import Prompt
+from worthit.models.transformer.prompting import prompt_choice, prompt_family
+from worthit.models.transformer.prompting.prompts import Prompt
 
 
 @dataclass(frozen=True)

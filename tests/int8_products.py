@@ -20,7 +20,7 @@ from worthit.datasets.errors import DeviceError, OptionError, RunError
 from worthit.models import registry
 from worthit.models.card import read_card
 from worthit.models.contract import silent
-from worthit.models.transformer import int8_linear
+from worthit.models.transformer.layers import int8_linear
 
 TEXTS = [
     "you stupid idiot",

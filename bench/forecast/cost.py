@@ -170,7 +170,7 @@ def of_transformer(
 
 
 def asked(validation: int) -> int:
-    """How many comments are read to choose a prompt; see `models.transformer.prompt_choice`."""
+    """How many comments are read to choose a prompt; see `models.transformer.prompting.prompt_choice`."""
     return _WORDINGS * min(validation, _SCREENED) + 2 * max(validation - _SCREENED, 0)
 
 

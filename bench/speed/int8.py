@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from worthit.bench.speed.implementations import Ours, Task
 from worthit.models.registry import require_able
-from worthit.models.transformer import int8_linear
+from worthit.models.transformer.layers import int8_linear
 
 
 class Int8(Ours):

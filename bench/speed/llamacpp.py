@@ -17,7 +17,7 @@ from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CellError, DeviceError
 from worthit.models.contract import Probabilities
 from worthit.models.hardware import processor
-from worthit.models.transformer import prompts
+from worthit.models.transformer.prompting import prompts
 
 _SEQUENCES = 16  # comments per call
 _MOST_TOKENS = 4096  # of a call, question included

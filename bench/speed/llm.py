@@ -17,7 +17,7 @@ from worthit.bench.speed.implementations import Task, score_by_length
 from worthit.datasets.classes import TOXIC
 from worthit.models.contract import Labels, Probabilities, Progress
 from worthit.models.hardware import devices
-from worthit.models.transformer.prompts import CUE, Prompt, prompt
+from worthit.models.transformer.prompting.prompts import CUE, Prompt, prompt
 from worthit.models.weights import checkpoints
 
 _IGNORED = -100  # the label that cross-entropy ignores by default

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from worthit.models.transformer import prompts
+from worthit.models.transformer.prompting import prompts
 
 #: names that begin alike are replaced by letters, as for a model whose tokens are known
 _FIRST_CHARACTERS = 3

@@ -1,1 +1,1 @@
-"""Batches, packing, fine-tuning and int8 layers of the transformer models."""
+"""Batches, packing, fine-tuning and runtimes of the transformer models."""

@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis import costs, metrics
+from worthit.reports.analysis import costs
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.figure_spec import Values
 from worthit.reports.analysis.paired_tests import Difference, holm, mcnemar_p
 from worthit.reports.analysis.run_view import by_model, scores, truth

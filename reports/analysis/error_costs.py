@@ -1,7 +1,7 @@
 """What wrong answers cost: the expected cost of errors per 1,000 comments.
 
 Each comment of the natural test set counts by the share of its class in the stream
-(`worthit.reports.analysis.natural`); without such a set it is the test set as it is. The variance is that
+(`worthit.reports.statistics.natural`); without such a set it is the test set as it is. The variance is that
 of a stratified sample, plus that of the classes' shares, which are counted in a sample, too (two-phase
 sampling, Neyman 1938). One more comment of each class on which the answer is wrong is added to it, as in
 `trainings.of_shares`.
@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Figure, Run
-from worthit.reports.analysis import bounds, metrics, natural, run_view
+from worthit.reports.analysis import bounds, run_view
+from worthit.reports.statistics import metrics, natural
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.objective import class_shares, error_costs
-from worthit.reports.analysis.trainings import Numbers, Spread
+from worthit.reports.statistics.trainings import Numbers, Spread
 from worthit.reports.text import class_names
 
 PER = 1_000  # comments

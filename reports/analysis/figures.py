@@ -7,7 +7,8 @@ A new figure is one field of the record and one row here. The results table, the
 from collections.abc import Iterable, Iterator, Mapping
 
 from worthit.bench.saved.record import CellRecord, Figure, Run, unavailable
-from worthit.reports.analysis import bounds, error_costs, leads, metrics, quality_figures, run_view
+from worthit.reports.analysis import bounds, error_costs, leads, quality_figures, run_view
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.figure_spec import Bound, FigureSpec, Limit, Read, Values, at, within
 from worthit.reports.text.format import percent

@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run, measured
-from worthit.reports.analysis import bounds, costs, leads, metrics, task
+from worthit.reports.analysis import bounds, costs, leads, task
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.cascade import AccuracyStanding, Cascade, CascadeTest
 from worthit.reports.analysis.figure_spec import FigureSpec, Values

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from worthit.bench.saved.data import Part
-from worthit.reports.analysis import bootstrap
-from worthit.reports.analysis.bootstrap import Estimate
-from worthit.reports.analysis.metrics import ROC_AUC
-from worthit.reports.analysis.ranking_curve import Matrix, Vector, ratio
+from worthit.reports.statistics import bootstrap
+from worthit.reports.statistics.bootstrap import Estimate
+from worthit.reports.statistics.metrics import ROC_AUC
+from worthit.reports.statistics.ranking_curve import Matrix, Vector, ratio
 
 
 @dataclass(frozen=True)

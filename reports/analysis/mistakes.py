@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worthit.bench.saved.data import Part
-from worthit.reports.analysis import metrics
+from worthit.reports.statistics import metrics
 
 Mask = npt.NDArray[np.bool_]
 

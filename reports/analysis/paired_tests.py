@@ -3,7 +3,7 @@
 An exploratory table: the verdict tests only what it asks (`worthit.reports.analysis.leads`). The
 differences in accuracy and ROC AUC (macro for more than two classes) are those of the means over
 seeds; interval and p value follow from the same variance over comments and trainings
-(`worthit.reports.analysis.trainings`). The p values are corrected for the number of pairs (Holm).
+(`worthit.reports.statistics.trainings`). The p values are corrected for the number of pairs (Holm).
 """
 
 import itertools
@@ -15,10 +15,11 @@ import numpy.typing as npt
 from scipy.special import bdtr  # scipy.stats takes 0.4 s to import
 
 from worthit.bench.saved.record import Run
-from worthit.reports.analysis import leads, metrics, task
+from worthit.reports.analysis import leads, task
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.leads import Lead
-from worthit.reports.analysis.metrics import Measure, Truth
-from worthit.reports.analysis.ranking_curve import Matrix
+from worthit.reports.statistics.metrics import Measure, Truth
+from worthit.reports.statistics.ranking_curve import Matrix
 from worthit.reports.analysis.run_view import by_model, calibrated, scores, truth
 from worthit.reports.text.class_names import Probabilities
 

@@ -5,7 +5,7 @@ import operator
 from typing import Literal
 
 from worthit.bench.saved.record import ON_SERVER, CellRecord, Figure, Quality, Run, unavailable
-from worthit.reports.analysis import metrics
+from worthit.reports.statistics import metrics
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities, Truth
 

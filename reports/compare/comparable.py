@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from worthit.bench.saved.data import Data
 from worthit.bench.saved.record import CellRecord, Figure, unavailable
-from worthit.reports.analysis import bootstrap
+from worthit.reports.statistics import bootstrap
 from worthit.reports.analysis.run_view import calibrated, scores, truth
 from worthit.reports.compare.matching import ComparedRun, Counterparts
 from worthit.reports.compare.statistics import ScoredComments

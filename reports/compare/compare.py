@@ -12,10 +12,11 @@ from typing import Literal
 
 from worthit.bench.saved.record import Run, significant
 from worthit.datasets.errors import OptionError, RunError
-from worthit.reports.analysis import figures, metrics, run_view, task
+from worthit.reports.analysis import figures, run_view, task
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.decisions import Decisions
 from worthit.reports.analysis.figure_spec import FigureSpec
-from worthit.reports.analysis.metrics import Measure
+from worthit.reports.statistics.metrics import Measure
 from worthit.reports.analysis.objective import Objective
 from worthit.reports.analysis.run_view import missing
 from worthit.reports.compare import blocks, regression, setup_differences, statistics

@@ -27,7 +27,8 @@ from typing import Any, Literal
 
 from worthit.bench.instruments.machine import FINGERPRINT_KEYS
 from worthit.bench.saved.record import Figure
-from worthit.reports.analysis import bounds, figures, metrics, task
+from worthit.reports.analysis import bounds, figures, task
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.analysis.paired_tests import holm
 from worthit.reports.compare import statistics

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis import bounds, cascade, figures, leads, metrics, paired_tests, task
+from worthit.reports.analysis import bounds, cascade, figures, leads, paired_tests, task
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.figure_spec import FigureSpec

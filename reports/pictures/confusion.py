@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis import metrics
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.run_view import name, scores
 from worthit.reports.pictures.style import class_names
 

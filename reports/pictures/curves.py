@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from worthit.bench.saved.record import CellRecord
-from worthit.reports.analysis import metrics, natural
+from worthit.reports.statistics import metrics, natural
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.ranking_curve import confusion_at_thresholds
+from worthit.reports.statistics.ranking_curve import confusion_at_thresholds
 from worthit.reports.analysis.run_view import calibrated, name, scores, truth
 from worthit.reports.pictures.style import cell_styles, class_names, plain_frame, with_legend
 from worthit.reports.text import class_names as classes

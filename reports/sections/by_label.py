@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from worthit.datasets.errors import listed
-from worthit.reports.analysis import bootstrap, metrics
+from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.bootstrap import Estimate
-from worthit.reports.analysis.metrics import Measure
+from worthit.reports.statistics.bootstrap import Estimate
+from worthit.reports.statistics.metrics import Measure
 from worthit.reports.analysis.run_view import scores, truth
 from worthit.reports.sections.glossary import link
 from worthit.reports.text import class_names

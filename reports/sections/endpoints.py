@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Requests, Run
-from worthit.reports.analysis import figures, metrics, run_view
+from worthit.reports.analysis import figures, run_view
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
 from worthit.reports.sections.glossary import link

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 
 from worthit.bench.saved.record import significant
-from worthit.reports.analysis import bootstrap, bounds, decisions, error_costs, leads, metrics, task
+from worthit.reports.statistics import bootstrap, metrics
+from worthit.reports.analysis import bounds, decisions, error_costs, leads, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.frontier import Standing
 from worthit.reports.text.format import percent

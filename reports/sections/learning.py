@@ -1,6 +1,7 @@
 """The section on learning curves: what more labels bring."""
 
-from worthit.reports.analysis import learning, metrics, task
+from worthit.reports.analysis import learning, task
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.learning import Crossing, Plateau
 from worthit.reports.analysis.run_view import truth

@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from worthit.bench.saved.record import NOT_TUNED, CellRecord, Run, significant
-from worthit.reports.analysis import bootstrap, decisions, metrics, natural
+from worthit.reports.statistics import bootstrap, metrics, natural
+from worthit.reports.analysis import decisions
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.bootstrap import Estimate
-from worthit.reports.analysis.metrics import Measure
-from worthit.reports.analysis.ranking_curve import Curve, Matrix
+from worthit.reports.statistics.bootstrap import Estimate
+from worthit.reports.statistics.metrics import Measure
+from worthit.reports.statistics.ranking_curve import Curve, Matrix
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.sections import choices
 from worthit.reports.sections.glossary import link

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.analysis import bootstrap, leads, metrics, task
+from worthit.reports.statistics import bootstrap, metrics
+from worthit.reports.analysis import leads, task
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.analysis.bootstrap import Estimate
-from worthit.reports.analysis.metrics import Measure
+from worthit.reports.statistics.bootstrap import Estimate
+from worthit.reports.statistics.metrics import Measure
 from worthit.reports.analysis.objective import class_shares
 from worthit.reports.analysis.paired_tests import Difference
 from worthit.reports.analysis.run_view import calibrated, scores, truth

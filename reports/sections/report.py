@@ -6,7 +6,8 @@ from datetime import datetime
 
 from worthit.bench.saved.record import Run
 from worthit.datasets.errors import counted
-from worthit.reports.analysis import metrics, run_view, task
+from worthit.reports.statistics import metrics
+from worthit.reports.analysis import run_view, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
 from worthit.reports.pictures import titles

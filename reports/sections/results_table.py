@@ -1,7 +1,8 @@
 """The results table of reports and of the README, and a brief one for a terminal of 80 columns."""
 
 from worthit.bench.saved.record import CellRecord, Figure, Run
-from worthit.reports.analysis import figures, leads, metrics, task
+from worthit.reports.analysis import figures, leads, task
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.analysis.run_view import first_seeds, name

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, significant
-from worthit.reports.analysis import metrics, run_view, task
+from worthit.reports.statistics import metrics
+from worthit.reports.analysis import run_view, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.text.format import joined, percent
 from worthit.reports.text.tables import table

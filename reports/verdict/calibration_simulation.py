@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from worthit.reports.analysis import calibration
+from worthit.reports.statistics import calibration
 from worthit.reports.text.format import percent
 from worthit.reports.text.tables import tabulated
 

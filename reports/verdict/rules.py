@@ -40,7 +40,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from worthit.bench.saved.record import CellRecord, significant
-from worthit.reports.analysis import costs, metrics
+from worthit.reports.analysis import costs
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.budgets import Fit
 from worthit.reports.analysis.cascade import Cascade

@@ -13,7 +13,7 @@ import argparse
 import numpy as np
 
 from worthit.reports.analysis.leads import standing
-from worthit.reports.analysis.trainings import Numbers, Spread, of_shares, one_comment
+from worthit.reports.statistics.trainings import Numbers, Spread, of_shares, one_comment
 from worthit.reports.options import DEFAULT_WORTHWHILE_POINTS
 from worthit.reports.text.format import percent
 from worthit.reports.text.tables import tabulated

@@ -10,16 +10,8 @@ from worthit.bench.instruments.machine_noise import NOISY_PERCENT
 from worthit.bench.saved.data import OutOfDomainData
 from worthit.bench.saved.record import CellRecord, Run, significant
 from worthit.models.registry import MODELS
-from worthit.reports.analysis import (
-    budgets,
-    costs,
-    leads,
-    metrics,
-    prices,
-    run_view,
-    task,
-    transfer,
-)
+from worthit.reports.analysis import budgets, costs, leads, prices, run_view, task, transfer
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.leads import Standing
 from worthit.reports.analysis.objective import class_shares

@@ -23,8 +23,8 @@ from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CheckpointError, DeviceError
 from worthit.models.bert import Bert
 from worthit.models.bert_int8 import BertInt8
-from worthit.models.transformer import int8_linear
-from worthit.models.transformer.int8_linear import Int8Linear
+from worthit.models.transformer.layers import int8_linear
+from worthit.models.transformer.layers.int8_linear import Int8Linear
 from worthit.reports.cli import main
 
 

@@ -10,7 +10,7 @@ import torch
 
 from worthit.datasets.errors import OptionError, RunError
 from worthit.models.llama_few_shot import FewShotSettings, LlamaFewShot
-from worthit.models.transformer.prompts import CUE
+from worthit.models.transformer.prompting.prompts import CUE
 
 TEXTS = [f"{word} {kind} article" for word in ("old", "new", "nice", "long", "thanks") * 4
          for kind in ("stupid", "river")]  # fmt: skip

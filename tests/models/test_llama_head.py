@@ -13,7 +13,7 @@ from worthit.models import registry
 from worthit.models.contract_check.pickles import is_pickle
 from worthit.models.llama import Llama
 from worthit.models.llama_head import LlamaHead
-from worthit.models.transformer.prompts import CUE
+from worthit.models.transformer.prompting.prompts import CUE
 
 TEXTS = [
     "you stupid idiot",

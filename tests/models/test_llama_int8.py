@@ -29,8 +29,8 @@ from worthit.models.contract import silent
 from worthit.models.hardware import processor
 from worthit.models.llama import Llama
 from worthit.models.llama_int8 import LlamaInt8
-from worthit.models.transformer import int8_linear
-from worthit.models.transformer.int8_linear import Int8Linear
+from worthit.models.transformer.layers import int8_linear
+from worthit.models.transformer.layers.int8_linear import Int8Linear
 from worthit.reports.cli import main
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from worthit.datasets.errors import OptionError
 from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
-from worthit.models.transformer import prompt_choice
-from worthit.models.transformer.prompts import Prompt
+from worthit.models.transformer.prompting import prompt_choice
+from worthit.models.transformer.prompting.prompts import Prompt
 
 TEXTS = [f"{word} {kind} article" for word in ("old", "new", "nice", "long", "thanks") * 4
          for kind in ("stupid", "river")]  # fmt: skip

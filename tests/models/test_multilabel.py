@@ -23,7 +23,8 @@ from worthit.models.llama_few_shot import LlamaFewShot
 from worthit.models.llama_head import LlamaHead
 from worthit.models.llama_zero_shot import LlamaZeroShot
 from worthit.models.lsa import LSA
-from worthit.models.transformer import batches, finetuning, padded_training, prompts
+from worthit.models.transformer import batches, finetuning, padded_training
+from worthit.models.transformer.prompting import prompts
 from worthit.models.transformer.data_parallel import Part
 from worthit.models.transformer.finetuning import Recipe
 

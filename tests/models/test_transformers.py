@@ -19,7 +19,7 @@ from worthit.models.llama import Llama, LlamaSettings
 from worthit.models.llama_qlora import LlamaQLoRA
 from worthit.models.llama_zero_shot import LlamaZeroShot, ZeroShotSettings
 from worthit.models.transformer.bert_settings import BertSettings
-from worthit.models.transformer.prompts import CUE
+from worthit.models.transformer.prompting.prompts import CUE
 
 QUESTION = "Is this comment toxic? Answer True or False.\n\nComment:"
 

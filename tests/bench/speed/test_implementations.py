@@ -14,7 +14,7 @@ from worthit.bench.speed import comparison, implementations, trained_weights
 from worthit.bench.speed.implementations import Task
 from worthit.datasets import prepare
 from worthit.datasets.errors import CellError, DeviceError
-from worthit.models.transformer import int8_linear
+from worthit.models.transformer.layers import int8_linear
 
 SCORING = [
     ("llama", "llm-reference"),

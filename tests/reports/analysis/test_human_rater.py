@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from worthit.bench.saved.data import Part
-from worthit.reports.analysis import bootstrap, human_rater
+from worthit.reports.statistics import bootstrap
+from worthit.reports.analysis import human_rater
 from worthit.reports.analysis.human_rater import Rater
 
 

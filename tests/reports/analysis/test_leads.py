@@ -8,7 +8,8 @@ import pytest
 from tests import factories, multiclass_runs
 from tests.scored_runs import cell, draw
 from worthit.bench.saved.record import Run
-from worthit.reports.analysis import bootstrap, leads, metrics
+from worthit.reports.statistics import bootstrap, metrics
+from worthit.reports.analysis import leads
 from worthit.reports.analysis.leads import Standing
 
 

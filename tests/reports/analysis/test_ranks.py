@@ -13,7 +13,7 @@ from tests.multiclass_runs import THREE
 from tests.rendering import entries, render, row
 from worthit.bench.saved import record
 from worthit.bench.saved.record import CellRecord
-from worthit.reports.analysis import metrics
+from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.decisions import Decisions
 from worthit.reports.analysis.run_view import calibrated, scores, truth

@@ -11,7 +11,7 @@ import pytest
 from tests import factories
 from worthit.bench.saved import record
 from worthit.bench.saved.record import measured
-from worthit.reports.analysis import bootstrap, metrics
+from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.compare import statistics
 from worthit.reports.compare.statistics import ScoredComments
 

@@ -6,7 +6,7 @@ import peft
 import pytest
 import torch
 
-from worthit.models.transformer import lora_linear
+from worthit.models.transformer.layers import lora_linear
 
 
 def adapted(dropout: float = 0.0, **options: Any) -> Any:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from worthit.reports.analysis import metrics
-from worthit.reports.analysis.metrics import Measure, Truth
-from worthit.reports.analysis.ranking_curve import Matrix, Vector
-from worthit.reports.analysis.trainings import Spread
+from worthit.reports.statistics import metrics
+from worthit.reports.statistics.metrics import Measure, Truth
+from worthit.reports.statistics.ranking_curve import Matrix, Vector
+from worthit.reports.statistics.trainings import Spread
 
 RESAMPLES = 1_000
 _SEED = 0

@@ -12,8 +12,8 @@ from tests.int8_products import TEXTS
 from worthit.datasets.classes import TOXIC
 from worthit.models.bert import Bert
 from worthit.models.llama import Llama
-from worthit.models.transformer import packed_linear
-from worthit.models.transformer.packed_linear import PackedLinear
+from worthit.models.transformer.layers import packed_linear
+from worthit.models.transformer.layers.packed_linear import PackedLinear
 
 packs = pytest.mark.skipif(not packed_linear._can_pack(), reason="torch cannot pack bf16 here")
 

@@ -1,4 +1,4 @@
-"""reports/analysis/natural.py: weighted figures are those of the population, and intervals cover them."""
+"""reports/statistics/natural.py: weighted figures are those of the population, and intervals cover them."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from tests import factories
 from worthit.bench.saved.data import Data
-from worthit.reports.analysis import bootstrap, metrics, natural
+from worthit.reports.statistics import bootstrap, metrics, natural
 
 POSITIVES, OTHERS = 60, 300
 LABELS = (1,) * POSITIVES + (0,) * OTHERS

@@ -1,9 +1,9 @@
-"""reports/analysis/trainings.py: variances over comments and trainings."""
+"""reports/statistics/trainings.py: variances over comments and trainings."""
 
 import numpy as np
 import pytest
 
-from worthit.reports.analysis.trainings import Spread, of_shares
+from worthit.reports.statistics.trainings import Spread, of_shares
 
 
 def test_the_interval_is_that_of_welch_if_only_trainings_differ() -> None:

@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from worthit.models.contract import Labels, Probabilities, Progress
-from worthit.models.transformer.prompts import Prompt
+from worthit.models.transformer.prompting.prompts import Prompt
 
 #: comments that say nothing about their class (Zhao et al. 2021)
 CONTENT_FREE = ("N/A", "", "[MASK]")

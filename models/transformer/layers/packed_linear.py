@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from worthit.models.transformer import blocks
+from worthit.models.transformer.layers import blocks
 
 # oneDNN chooses the layout for this number of tokens; any other number is exact, too.
 _USUAL_TOKENS = 1_024

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from worthit.bench.saved.record import significant
-from worthit.reports.analysis.ranking_curve import (
+from worthit.reports.statistics.ranking_curve import (
     Curve,
     Matrix,
     Vector,

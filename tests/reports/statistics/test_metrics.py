@@ -1,4 +1,4 @@
-"""reports/analysis/metrics.py and bootstrap.py: quality figures and their intervals."""
+"""reports/statistics/metrics.py and bootstrap.py: quality figures and their intervals."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ from scipy.stats import binomtest
 from sklearn import metrics as scikit_learn
 
 from tests.scored_runs import draw
-from worthit.reports.analysis import bootstrap, metrics, paired_tests
-from worthit.reports.analysis.ranking_curve import Curve, confusion_at_thresholds
+from worthit.reports.statistics import bootstrap, metrics
+from worthit.reports.analysis import paired_tests
+from worthit.reports.statistics.ranking_curve import Curve, confusion_at_thresholds
 
 REFERENCES = {
     metrics.ACCURACY: lambda y, p, w: scikit_learn.accuracy_score(y, p >= 0.5, sample_weight=w),

@@ -7,7 +7,7 @@ import pytest
 
 from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CheckpointError, OptionError
-from worthit.models.transformer import prompt_family, prompts
+from worthit.models.transformer.prompting import prompt_family, prompts
 
 TEMPLATE = (
     "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] | trim }}</{{ m['role'] }}>{% endfor %}"

@@ -18,8 +18,8 @@ from typing import Any
 
 from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CheckpointError, OptionError
-from worthit.models.transformer import prompts
-from worthit.models.transformer.prompts import CUE, FirstTokens, Prompt
+from worthit.models.transformer.prompting import prompts
+from worthit.models.transformer.prompting.prompts import CUE, FirstTokens, Prompt
 
 #: a comment's text and the index of its class
 Example = tuple[str, int]

@@ -1,8 +1,8 @@
-"""models/transformer/examples.py: the training comments that an untuned LLM is shown."""
+"""models/transformer/prompting/examples.py: the training comments that an untuned LLM is shown."""
 
 import numpy as np
 
-from worthit.models.transformer import examples
+from worthit.models.transformer.prompting import examples
 
 LABELS = np.array([0] * 10 + [1] * 3 + [2] * 2, np.int8)
 

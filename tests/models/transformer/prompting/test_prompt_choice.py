@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from worthit.models.transformer import prompt_choice
-from worthit.models.transformer.prompts import Prompt
+from worthit.models.transformer.prompting import prompt_choice
+from worthit.models.transformer.prompting.prompts import Prompt
 
 LABELS = np.array([0, 1] * 100)
 TEXTS = [str(number) for number in range(len(LABELS))]

@@ -10,8 +10,8 @@ import torch
 
 from tests.int8_products import multiplies
 from worthit.models.hardware import processor
-from worthit.models.transformer import int8_linear
-from worthit.models.transformer.int8_linear import Int8Linear, TokenRounding
+from worthit.models.transformer.layers import int8_linear
+from worthit.models.transformer.layers.int8_linear import Int8Linear, TokenRounding
 
 DTYPES = [torch.float32, torch.bfloat16]
 

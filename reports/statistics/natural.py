@@ -22,8 +22,8 @@ from scipy.special import expit, logit
 
 from worthit.bench.saved.data import Data
 from worthit.bench.saved.record import CellRecord
-from worthit.reports.analysis import bootstrap
-from worthit.reports.analysis.ranking_curve import Matrix, Vector, ratio
+from worthit.reports.statistics import bootstrap
+from worthit.reports.statistics.ranking_curve import Matrix, Vector, ratio
 from worthit.reports.text.class_names import Probabilities
 
 _SEED = 0

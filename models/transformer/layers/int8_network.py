@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from worthit.datasets.errors import CheckpointError
 from worthit.models.contract import S, Size, Variant
 from worthit.models.hardware import devices
-from worthit.models.transformer import blocks, int8_linear
+from worthit.models.transformer.layers import blocks, int8_linear
 from worthit.models.weights import checkpoints
 
 #: tensors by name, in a network or in a file

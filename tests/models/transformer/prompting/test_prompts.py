@@ -4,7 +4,7 @@ import pytest
 
 from worthit.datasets.classes import TOXIC
 from worthit.datasets.errors import CheckpointError
-from worthit.models.transformer import prompts
+from worthit.models.transformer.prompting import prompts
 
 THREE = ("rivers", "music", "insults")
 

@@ -1,0 +1,1 @@
+"""Statistical methods on arrays of scores and labels, without a run."""
