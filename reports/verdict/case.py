@@ -17,6 +17,7 @@ from worthit.reports.statistics.metrics import Measure
 from worthit.reports.statistics.trainings import Spread
 
 _DEVIATIONS = 1.96  # of a 95 % interval
+_ABOUT = 0.2  # of a worthwhile lead
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,18 @@ class Case:
         return self.lead(rival).standing(self.worthwhile)
 
     def closest(self) -> CellRecord:
-        """The rival over which the lead is smallest for certain."""
-        return min(self.rivals, key=lambda rival: self.lead(rival).low)
+        """The rival over which the lead is smallest for certain; the cheapest of those about as close.
+
+        They may be one model in several number formats.
+        """
+        closest = min(self.rivals, key=lambda rival: self.lead(rival).low)
+        reach = self.lead(closest).low + _ABOUT * self.worthwhile
+        near = [
+            rival
+            for rival in self.rivals
+            if self.lead(rival).low <= reach and self.standing(rival) == self.standing(closest)
+        ]
+        return max(near, key=lambda rival: self.times_cheaper(rival) or 1.0, default=closest)
 
     def times_cheaper(self, rival: CellRecord) -> float | None:
         """How many times as much the LLM costs to run, at least; None if that is unknown."""

@@ -201,9 +201,12 @@ def _ratio(case: Case, rival: CellRecord, key: str, what: str) -> str:
         return ""
     if key == costs.KEY:
         return _compute_ratio(case, rival, what)
-    cached = ", cached" if "cached" in (llm.figure.origin, other.figure.origin) else ""
     times = two_digits(llm.value / other.value)
-    return f"{times} × the {what} ({significant(llm.value)} {llm.figure.unit}{cached})"
+    of_other = ""
+    if other.figure.origin == "cached":
+        of_other = f"; {case.name(rival)}: {significant(other.value)} {other.figure.unit}, cached"
+    cached = ", cached" * (llm.figure.origin == "cached")
+    return f"{times} × the {what} ({significant(llm.value)} {llm.figure.unit}{cached}{of_other})"
 
 
 def _compute_ratio(case: Case, rival: CellRecord, what: str) -> str:

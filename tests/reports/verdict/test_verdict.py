@@ -9,7 +9,7 @@ import pytest
 from tests import factories
 from tests.verdict_runs import COMMENTS, RATES, cell, correct_on, decide, discordant, run
 from worthit.bench.saved import record
-from worthit.bench.saved.record import unavailable
+from worthit.bench.saved.record import Figure, unavailable
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.verdict import rules
 
@@ -125,6 +125,19 @@ def test_an_equivalent_cheaper_model_makes_it_not_worth_it() -> None:
 def test_the_answer_does_not_depend_on_a_number_of_comments() -> None:
     answers = {discordant(comments, 130, 100).answer for comments in (1_998, 2_000, 2_002)}
     assert answers == {"too little data to tell"}
+
+
+@pytest.mark.parametrize(("tfidf", "named"), [(0.9295, "tfidf"), (0.925, "bert")])
+def test_of_rivals_that_are_about_as_close_the_cheapest_is_named(tfidf: float, named: str) -> None:
+    found = decide(cell("tfidf", tfidf), cell("bert", 0.93), cell("llama", 0.94))
+    assert found.answer == "too little data to tell"
+    assert f"the lead of {LLAMA} over {named} is between" in found.headline
+
+
+def test_a_cached_time_of_the_rival_is_marked_and_that_of_the_llm_is_not() -> None:
+    training = factories.training(Figure(2.0, "s", "cached", "clock"), comments=1_000)
+    found = decide(cell("bert", 0.88, training=training), cell("llama", 0.95))
+    assert "the training time (10 s; bert: 2 s, cached)" in " ".join(found.reasons)
 
 
 def test_a_worthwhile_lead_is_an_option() -> None:
