@@ -29,9 +29,9 @@ from worthit.datasets.errors import CheckpointError, RunError
 from worthit.models.contract import Labels, Probabilities, Progress, Size
 from worthit.models.hardware import devices
 from worthit.models.transformer import adapters, batches, packing, padded
+from worthit.models.transformer.classifiers import TokenClassifier
 from worthit.models.transformer.layers import lora_linear
 from worthit.models.transformer.prompting import prompts
-from worthit.models.transformer.classifiers import TokenClassifier
 from worthit.models.weights import checkpoints
 
 _ENDLESS = 10**6  # tokens, for a network without positions

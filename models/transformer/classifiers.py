@@ -22,9 +22,17 @@ from worthit.models.contract import (
     silent,
 )
 from worthit.models.hardware import devices
-from worthit.models.transformer import batches, data_parallel, epochs, graphs, packing, padded, padded_training
-from worthit.models.transformer.layers import packed_linear
+from worthit.models.transformer import (
+    batches,
+    data_parallel,
+    epochs,
+    graphs,
+    packing,
+    padded,
+    padded_training,
+)
 from worthit.models.transformer.finetuning import OnLoss, Recipe, finetune, ignore
+from worthit.models.transformer.layers import packed_linear
 from worthit.models.transformer.padded_scoring import PaddedResult, PaddedScorer
 from worthit.models.transformer.place import Place
 from worthit.models.weights import checkpoints

@@ -4,8 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.statistics import bootstrap
-from worthit.reports.analysis import budgets, cascade, figures, frontier, human_rater, learning, paired_tests, prices, run_view, transfer
+from worthit.reports.analysis import (
+    budgets,
+    cascade,
+    figures,
+    frontier,
+    human_rater,
+    learning,
+    paired_tests,
+    prices,
+    run_view,
+    transfer,
+)
 from worthit.reports.analysis.budgets import Fit
 from worthit.reports.analysis.cascade import CascadeTest
 from worthit.reports.analysis.decisions import Decisions
@@ -14,9 +24,10 @@ from worthit.reports.analysis.frontier import Frontier
 from worthit.reports.analysis.human_rater import Rater
 from worthit.reports.analysis.learning import Curves
 from worthit.reports.analysis.paired_tests import Pair
-from worthit.reports.statistics.ranking_curve import Matrix
 from worthit.reports.analysis.transfer import Transfers
 from worthit.reports.options import ReportOptions
+from worthit.reports.statistics import bootstrap
+from worthit.reports.statistics.ranking_curve import Matrix
 from worthit.reports.text import class_names
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 from worthit.bench.instruments import quantiles
 from worthit.bench.saved.record import NOT_TUNED, CellRecord, Figure, Origin, Run, unavailable
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis import run_view
 from worthit.reports.analysis.run_view import missing
+from worthit.reports.statistics import metrics
 from worthit.reports.statistics.trainings import Spread, one_comment
 
 #: the ratio less 1 by which two readings of one memory peak may differ: identical runs differed by

@@ -24,10 +24,10 @@ import numpy.typing as npt
 
 from worthit.bench.saved.record import CellRecord, Run
 from worthit.reports.analysis import costs
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.figure_spec import Values
 from worthit.reports.analysis.paired_tests import Difference, holm, mcnemar_p
 from worthit.reports.analysis.run_view import by_model, scores, truth
+from worthit.reports.statistics import metrics
 from worthit.reports.text import class_names
 
 #: shares of validation comments passed on, between which a sweep draws its line

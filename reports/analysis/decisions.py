@@ -39,11 +39,11 @@ import numpy.typing as npt
 
 from worthit.bench.saved.data import Data
 from worthit.bench.saved.record import CellRecord, OutOfDomainScores, Quality, Run
+from worthit.reports.analysis.objective import Objective
+from worthit.reports.analysis.run_view import DecidedQuality, scores, truth
 from worthit.reports.statistics import calibration, metrics, natural
 from worthit.reports.statistics.calibration import RAW, Calibration
-from worthit.reports.analysis.objective import Objective
 from worthit.reports.statistics.ranking_curve import Vector
-from worthit.reports.analysis.run_view import DecidedQuality, scores, truth
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Figure, Run
 from worthit.reports.analysis import bounds, run_view
-from worthit.reports.statistics import metrics, natural
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.objective import class_shares, error_costs
+from worthit.reports.statistics import metrics, natural
 from worthit.reports.statistics.trainings import Numbers, Spread
 from worthit.reports.text import class_names
 

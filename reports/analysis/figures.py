@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from worthit.bench.saved.record import CellRecord, Figure, Run, unavailable
 from worthit.reports.analysis import bounds, error_costs, leads, quality_figures, run_view
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.figure_spec import Bound, FigureSpec, Limit, Read, Values, at, within
+from worthit.reports.statistics import metrics
 from worthit.reports.text.format import percent
 
 

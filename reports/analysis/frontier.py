@@ -15,11 +15,11 @@ import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run, measured
 from worthit.reports.analysis import bounds, costs, leads, task
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.cascade import AccuracyStanding, Cascade, CascadeTest
 from worthit.reports.analysis.figure_spec import FigureSpec, Values
 from worthit.reports.analysis.run_view import by_model, first_seeds, name
+from worthit.reports.statistics import metrics
 
 Differ = Callable[[str, str], bool]  # of two cell names: True if accuracies differ significantly
 

@@ -17,13 +17,13 @@ from typing import Literal
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Figure, Run
-from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.analysis import bounds, error_costs, run_view, task
 from worthit.reports.analysis.bounds import Bounded
-from worthit.reports.statistics.metrics import Measure, Truth
 from worthit.reports.analysis.objective import RARE, Objective, class_shares
-from worthit.reports.statistics.ranking_curve import Matrix, Vector
 from worthit.reports.analysis.run_view import scores, truth
+from worthit.reports.statistics import bootstrap, metrics
+from worthit.reports.statistics.metrics import Measure, Truth
+from worthit.reports.statistics.ranking_curve import Matrix, Vector
 from worthit.reports.statistics.trainings import Numbers, Spread, of_shares, one_comment
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities

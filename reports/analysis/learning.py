@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from worthit.bench.saved.record import CellRecord, Figure, Run
 from worthit.reports.analysis import decisions
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.paired_tests import holm, mcnemar_p
 from worthit.reports.analysis.run_view import name, truth
+from worthit.reports.statistics import metrics
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
 

@@ -16,11 +16,11 @@ from scipy.special import bdtr  # scipy.stats takes 0.4 s to import
 
 from worthit.bench.saved.record import Run
 from worthit.reports.analysis import leads, task
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.leads import Lead
+from worthit.reports.analysis.run_view import by_model, calibrated, scores, truth
+from worthit.reports.statistics import metrics
 from worthit.reports.statistics.metrics import Measure, Truth
 from worthit.reports.statistics.ranking_curve import Matrix
-from worthit.reports.analysis.run_view import by_model, calibrated, scores, truth
 from worthit.reports.text.class_names import Probabilities
 
 

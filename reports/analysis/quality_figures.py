@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from worthit.bench.saved.record import CellRecord, Figure, Run, unavailable
 from worthit.reports.analysis import bounds, leads, run_view, task
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.figure_spec import Bound
+from worthit.reports.statistics import metrics
 from worthit.reports.statistics.metrics import Measure
 from worthit.reports.text import class_names
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from worthit.bench.saved.record import Run
+from worthit.reports.analysis.objective import Name, Objective
 from worthit.reports.statistics import metrics
 from worthit.reports.statistics.metrics import Measure
-from worthit.reports.analysis.objective import Name, Objective
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Kind
 

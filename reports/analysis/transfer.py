@@ -14,18 +14,18 @@ import numpy.typing as npt
 
 from worthit.bench.saved.data import Data, OutOfDomainData, Part
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.analysis import leads, task
-from worthit.reports.statistics.bootstrap import Estimate
-from worthit.reports.statistics.metrics import Measure
 from worthit.reports.analysis.paired_tests import (
     Difference,
     Pair,
     corrected,
     pairs_of,
 )
-from worthit.reports.statistics.ranking_curve import Matrix, Vector
 from worthit.reports.analysis.run_view import by_model, calibrated
+from worthit.reports.statistics import bootstrap, metrics
+from worthit.reports.statistics.bootstrap import Estimate
+from worthit.reports.statistics.metrics import Measure
+from worthit.reports.statistics.ranking_curve import Matrix, Vector
 from worthit.reports.statistics.trainings import Spread
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities, Truth

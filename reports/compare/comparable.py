@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from worthit.bench.saved.data import Data
 from worthit.bench.saved.record import CellRecord, Figure, unavailable
-from worthit.reports.statistics import bootstrap
 from worthit.reports.analysis.run_view import calibrated, scores, truth
 from worthit.reports.compare.matching import ComparedRun, Counterparts
 from worthit.reports.compare.statistics import ScoredComments
+from worthit.reports.statistics import bootstrap
 from worthit.reports.text import class_names
 
 

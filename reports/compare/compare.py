@@ -13,10 +13,8 @@ from typing import Literal
 from worthit.bench.saved.record import Run, significant
 from worthit.datasets.errors import OptionError, RunError
 from worthit.reports.analysis import figures, run_view, task
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.decisions import Decisions
 from worthit.reports.analysis.figure_spec import FigureSpec
-from worthit.reports.statistics.metrics import Measure
 from worthit.reports.analysis.objective import Objective
 from worthit.reports.analysis.run_view import missing
 from worthit.reports.compare import blocks, regression, setup_differences, statistics
@@ -31,6 +29,8 @@ from worthit.reports.compare.regression import (
     read_both,
 )
 from worthit.reports.compare.statistics import Change, ScoredComments
+from worthit.reports.statistics import metrics
+from worthit.reports.statistics.metrics import Measure
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, joined, p_value, percent, written
 

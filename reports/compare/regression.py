@@ -28,7 +28,6 @@ from typing import Any, Literal
 from worthit.bench.instruments.machine import FINGERPRINT_KEYS
 from worthit.bench.saved.record import Figure
 from worthit.reports.analysis import bounds, figures, task
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.analysis.paired_tests import holm
 from worthit.reports.compare import statistics
@@ -36,6 +35,7 @@ from worthit.reports.compare.comparable import ScoredPair, ratio
 from worthit.reports.compare.matching import ComparedRun, Counterparts
 from worthit.reports.compare.setup_differences import work_differences
 from worthit.reports.compare.statistics import Change, ChangedPredictions
+from worthit.reports.statistics import metrics
 from worthit.reports.text.format import with_interval
 
 FindingKind = Literal["regression", "improvement"]

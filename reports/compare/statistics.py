@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from worthit.bench.instruments import quantiles
 from worthit.bench.saved.record import Latency
+from worthit.reports.analysis.paired_tests import mcnemar_p
 from worthit.reports.statistics import metrics
 from worthit.reports.statistics.bootstrap import interval
 from worthit.reports.statistics.metrics import Measure
-from worthit.reports.analysis.paired_tests import mcnemar_p
 from worthit.reports.statistics.ranking_curve import Matrix
 from worthit.reports.text.class_names import Probabilities, Truth
 

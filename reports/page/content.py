@@ -9,7 +9,6 @@ from typing import Any
 
 from worthit.bench.saved.record import CellRecord, Run
 from worthit.reports.analysis import bounds, cascade, figures, leads, paired_tests, task
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.figure_spec import FigureSpec
@@ -22,6 +21,7 @@ from worthit.reports.page.plain import plain, visible
 from worthit.reports.pictures import titles
 from worthit.reports.sections import machine, report
 from worthit.reports.sections.cascade import standing_text
+from worthit.reports.statistics import metrics
 from worthit.reports.text import disturbed
 from worthit.reports.text.format import percent, shared_by
 from worthit.reports.verdict import rules

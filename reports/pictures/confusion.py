@@ -5,9 +5,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.run_view import name, scores
 from worthit.reports.pictures.style import class_names
+from worthit.reports.statistics import metrics
 
 _INCHES_PER_CLASS = 0.36
 _LARGEST_FONT, _SMALLEST_FONT = 10.0, 6.5

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from worthit.bench.saved.record import CellRecord
-from worthit.reports.statistics import metrics, natural
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.statistics.ranking_curve import confusion_at_thresholds
 from worthit.reports.analysis.run_view import calibrated, name, scores, truth
 from worthit.reports.pictures.style import cell_styles, class_names, plain_frame, with_legend
+from worthit.reports.statistics import metrics, natural
+from worthit.reports.statistics.ranking_curve import confusion_at_thresholds
 from worthit.reports.text import class_names as classes
 from worthit.reports.text import natural as natural_text
 from worthit.reports.text.class_names import Probabilities

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.pictures.titles import MOST_CLASSES_DRAWN
 from worthit.reports.sections import choices, seeds
 from worthit.reports.sections.glossary import link
+from worthit.reports.statistics import metrics
 from worthit.reports.text import class_names
 from worthit.reports.text.format import percent
 from worthit.reports.text.tables import folded, table, tabulated

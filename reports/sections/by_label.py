@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from worthit.datasets.errors import listed
-from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.statistics.bootstrap import Estimate
-from worthit.reports.statistics.metrics import Measure
 from worthit.reports.analysis.run_view import scores, truth
 from worthit.reports.sections.glossary import link
+from worthit.reports.statistics import bootstrap, metrics
+from worthit.reports.statistics.bootstrap import Estimate
+from worthit.reports.statistics.metrics import Measure
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, estimate, joined, percent
 from worthit.reports.text.tables import table

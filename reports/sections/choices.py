@@ -6,12 +6,12 @@ import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run, significant
 from worthit.reports.analysis import decisions, prices, task
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.decisions import Choice
-from worthit.reports.statistics.metrics import Measure
 from worthit.reports.analysis.run_view import scores, truth
 from worthit.reports.sections.glossary import link
+from worthit.reports.statistics import metrics
+from worthit.reports.statistics.metrics import Measure
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, joined, with_reason
 from worthit.reports.text.natural import at_share

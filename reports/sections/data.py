@@ -1,8 +1,8 @@
 """The section on the data: where they come from, and how many comments each step leaves."""
 
 from worthit.bench.saved.data import Data
-from worthit.reports.statistics import natural
 from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.statistics import natural
 from worthit.reports.text import class_names
 from worthit.reports.text.format import joined
 from worthit.reports.text.tables import folded, listed, tabulated

@@ -8,9 +8,9 @@ from worthit.bench.saved.record import Figure, Run, significant, unavailable
 from worthit.datasets.audit.audit import Audit, SideAudit
 from worthit.datasets.audit.label_noise import CAVEAT
 from worthit.reports.analysis import languages
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import scores, truth
+from worthit.reports.statistics import metrics
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, joined, percent, points, written
 from worthit.reports.text.tables import folded, listed, tabulated

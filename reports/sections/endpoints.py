@@ -6,10 +6,10 @@ import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Requests, Run
 from worthit.reports.analysis import figures, run_view
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
 from worthit.reports.sections.glossary import link
+from worthit.reports.statistics import metrics
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, joined, percent, written
 from worthit.reports.text.tables import folded, listed, tabulated

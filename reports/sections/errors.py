@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from worthit.bench.saved.record import Run, significant
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis import mistakes, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.mistakes import Mask
-from worthit.reports.statistics.ranking_curve import Vector
 from worthit.reports.analysis.run_view import scores, truth
+from worthit.reports.statistics import metrics
+from worthit.reports.statistics.ranking_curve import Vector
 from worthit.reports.text import class_names
 from worthit.reports.text.format import percent
 from worthit.reports.text.tables import table

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable
 
 from worthit.bench.saved.record import significant
-from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.analysis import bounds, decisions, error_costs, leads, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.frontier import Standing
+from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.text.format import percent
 
 _LINK = re.compile(r"\]\(#(term-[a-z0-9-]+)\)")

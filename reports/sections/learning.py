@@ -1,12 +1,12 @@
 """The section on learning curves: what more labels bring."""
 
 from worthit.reports.analysis import learning, task
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.learning import Crossing, Plateau
 from worthit.reports.analysis.run_view import truth
 from worthit.reports.sections import labels
 from worthit.reports.sections.glossary import link
+from worthit.reports.statistics import metrics
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, percent, written
 from worthit.reports.text.tables import listed, table

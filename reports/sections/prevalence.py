@@ -7,15 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from worthit.bench.saved.record import NOT_TUNED, CellRecord, Run, significant
-from worthit.reports.statistics import bootstrap, metrics, natural
 from worthit.reports.analysis import decisions
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.statistics.bootstrap import Estimate
-from worthit.reports.statistics.metrics import Measure
-from worthit.reports.statistics.ranking_curve import Curve, Matrix
 from worthit.reports.analysis.run_view import scores
 from worthit.reports.sections import choices
 from worthit.reports.sections.glossary import link
+from worthit.reports.statistics import bootstrap, metrics, natural
+from worthit.reports.statistics.bootstrap import Estimate
+from worthit.reports.statistics.metrics import Measure
+from worthit.reports.statistics.ranking_curve import Curve, Matrix
 from worthit.reports.text import class_names
 from worthit.reports.text.class_names import Probabilities
 from worthit.reports.text.format import Footnotes, estimate, joined, percent, with_interval

@@ -5,16 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, Run
-from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.analysis import leads, task
 from worthit.reports.analysis.analysis import Analysis
-from worthit.reports.statistics.bootstrap import Estimate
-from worthit.reports.statistics.metrics import Measure
 from worthit.reports.analysis.objective import class_shares
 from worthit.reports.analysis.paired_tests import Difference
 from worthit.reports.analysis.run_view import calibrated, scores, truth
 from worthit.reports.sections import choices, seeds
 from worthit.reports.sections.glossary import link
+from worthit.reports.statistics import bootstrap, metrics
+from worthit.reports.statistics.bootstrap import Estimate
+from worthit.reports.statistics.metrics import Measure
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, estimate, joined, p_value, points, with_interval
 from worthit.reports.text.tables import folded, table, tabulated

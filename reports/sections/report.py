@@ -6,7 +6,6 @@ from datetime import datetime
 
 from worthit.bench.saved.record import Run
 from worthit.datasets.errors import counted
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis import run_view, task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.run_view import name
@@ -35,6 +34,7 @@ from worthit.reports.sections import (
     transfer,
     tuning,
 )
+from worthit.reports.statistics import metrics
 from worthit.reports.text import class_names, disturbed
 from worthit.reports.text.class_names import Kind
 from worthit.reports.text.format import Footnotes, joined, percent

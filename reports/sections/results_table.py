@@ -2,10 +2,10 @@
 
 from worthit.bench.saved.record import CellRecord, Figure, Run
 from worthit.reports.analysis import figures, leads, task
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.analysis.run_view import first_seeds, name
+from worthit.reports.statistics import metrics
 from worthit.reports.text import class_names
 from worthit.reports.text.format import Footnotes, percent, shared_by, with_reason, written
 from worthit.reports.text.tables import listed, tabulated

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from worthit.bench.saved.record import CellRecord, significant
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis import run_view, task
 from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.statistics import metrics
 from worthit.reports.text.format import joined, percent
 from worthit.reports.text.tables import table
 

@@ -4,8 +4,8 @@ import math
 
 from worthit.bench.saved.record import CellRecord, significant
 from worthit.reports.analysis import error_costs, prices
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.leads import Lead
+from worthit.reports.statistics import metrics
 from worthit.reports.text.format import points, with_interval
 from worthit.reports.verdict.case import Case, lead
 

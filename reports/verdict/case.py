@@ -9,10 +9,10 @@ import numpy as np
 from worthit.bench.saved.record import CellRecord, Run
 from worthit.models.registry import MODELS
 from worthit.reports.analysis import costs, error_costs, leads, prices, run_view
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.leads import Lead, Standing
+from worthit.reports.statistics import metrics
 from worthit.reports.statistics.metrics import Measure
 from worthit.reports.statistics.trainings import Spread
 

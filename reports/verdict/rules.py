@@ -41,11 +41,11 @@ from typing import Literal, get_args
 
 from worthit.bench.saved.record import CellRecord, significant
 from worthit.reports.analysis import costs
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.budgets import Fit
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.run_view import name
+from worthit.reports.statistics import metrics
 from worthit.reports.text.format import percent
 from worthit.reports.verdict import amounts, languages, warnings, wording
 from worthit.reports.verdict.case import (

@@ -13,8 +13,8 @@ import argparse
 import numpy as np
 
 from worthit.reports.analysis.leads import standing
-from worthit.reports.statistics.trainings import Numbers, Spread, of_shares, one_comment
 from worthit.reports.options import DEFAULT_WORTHWHILE_POINTS
+from worthit.reports.statistics.trainings import Numbers, Spread, of_shares, one_comment
 from worthit.reports.text.format import percent
 from worthit.reports.text.tables import tabulated
 

@@ -11,11 +11,11 @@ from worthit.bench.saved.data import OutOfDomainData
 from worthit.bench.saved.record import CellRecord, Run, significant
 from worthit.models.registry import MODELS
 from worthit.reports.analysis import budgets, costs, leads, prices, run_view, task, transfer
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.cascade import Cascade
 from worthit.reports.analysis.leads import Standing
 from worthit.reports.analysis.objective import class_shares
 from worthit.reports.analysis.paired_tests import between
+from worthit.reports.statistics import metrics
 from worthit.reports.text.format import joined, percent, points, two_digits, with_interval
 from worthit.reports.verdict import amounts, languages
 from worthit.reports.verdict.case import Case, figure, is_cheaper, is_llm, is_tuned_llm, lead

@@ -24,9 +24,9 @@ from worthit.models.llama_head import LlamaHead
 from worthit.models.llama_zero_shot import LlamaZeroShot
 from worthit.models.lsa import LSA
 from worthit.models.transformer import batches, finetuning, padded_training
-from worthit.models.transformer.prompting import prompts
 from worthit.models.transformer.data_parallel import Part
 from worthit.models.transformer.finetuning import Recipe
+from worthit.models.transformer.prompting import prompts
 
 NAMES = ("toxic", "personal_insult")
 TEXTS = [

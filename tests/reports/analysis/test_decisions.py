@@ -13,11 +13,11 @@ from tests import factories, multiclass_runs
 from tests.biased_runs import LABELS, VALIDATION, draw, run
 from tests.multiclass_runs import NOISES, THREE
 from worthit.bench.saved import record
-from worthit.reports.statistics import calibration, metrics
-from worthit.reports.statistics.calibration import Calibration
 from worthit.reports.analysis.decisions import Choice, Decisions
 from worthit.reports.analysis.run_view import accuracy, scores
 from worthit.reports.sections import choices
+from worthit.reports.statistics import calibration, metrics
+from worthit.reports.statistics.calibration import Calibration
 
 
 def decided(**given: Any) -> tuple[Decisions, Choice, np.ndarray]:

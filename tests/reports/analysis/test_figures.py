@@ -13,7 +13,16 @@ from tests.rendering import brief, entries, section
 from worthit.bench.saved import record, run_file
 from worthit.bench.saved.record import Figure, measured
 from worthit.reports import options
-from worthit.reports.analysis import bounds, cascade, figures, frontier, human_rater, learning, paired_tests, transfer
+from worthit.reports.analysis import (
+    bounds,
+    cascade,
+    figures,
+    frontier,
+    human_rater,
+    learning,
+    paired_tests,
+    transfer,
+)
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.bounds import Bounded
 from worthit.reports.analysis.figure_spec import FigureSpec, Limit

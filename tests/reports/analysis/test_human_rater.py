@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from worthit.bench.saved.data import Part
-from worthit.reports.statistics import bootstrap
 from worthit.reports.analysis import human_rater
 from worthit.reports.analysis.human_rater import Rater
+from worthit.reports.statistics import bootstrap
 
 
 def part(votes: list[tuple[int, int] | None]) -> Part:

@@ -8,9 +8,9 @@ import pytest
 from tests import factories, multiclass_runs
 from tests.scored_runs import cell, draw
 from worthit.bench.saved.record import Run
-from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.analysis import leads
 from worthit.reports.analysis.leads import Standing
+from worthit.reports.statistics import bootstrap, metrics
 
 
 def run(labels: tuple[int, ...], *scores: tuple[float, ...], classes: int = 2) -> Run:

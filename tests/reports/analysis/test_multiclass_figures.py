@@ -7,9 +7,9 @@ import pytest
 from sklearn import metrics as scikit_learn
 
 from tests.multiclass_runs import NOISES, THREE, Floats, Labels, draw_labels, draw_scores, run
-from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.analysis import cascade, paired_tests, run_view
 from worthit.reports.analysis.analysis import Analysis
+from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.text import class_names
 
 

@@ -9,9 +9,9 @@ from sklearn import metrics
 
 from tests.scored_runs import cell, draw, run, three_models
 from worthit.bench.saved.record import Run
-from worthit.reports.statistics import bootstrap
 from worthit.reports.analysis import paired_tests
 from worthit.reports.analysis.paired_tests import Pair, between
+from worthit.reports.statistics import bootstrap
 
 
 def correct(*which: int) -> npt.NDArray[np.bool_]:

@@ -13,13 +13,13 @@ from tests.multiclass_runs import THREE
 from tests.rendering import entries, render, row
 from worthit.bench.saved import record
 from worthit.bench.saved.record import CellRecord
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.decisions import Decisions
 from worthit.reports.analysis.run_view import calibrated, scores, truth
 from worthit.reports.compare.compare import compare
 from worthit.reports.page import content
 from worthit.reports.pictures import curves
+from worthit.reports.statistics import metrics
 
 OTHER = multiclass_runs.draw_labels(150, 3, seed=5)
 

@@ -10,12 +10,12 @@ from sklearn import metrics as reference
 from tests import factories, multilabel_runs
 from worthit.bench.saved import record
 from worthit.datasets.errors import OptionError
-from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.analysis import decisions, leads
 from worthit.reports.analysis.decisions import Decisions
-from worthit.reports.statistics.metrics import Measure
 from worthit.reports.analysis.objective import Objective, require_suitable
 from worthit.reports.analysis.run_view import scores, truth
+from worthit.reports.statistics import bootstrap, metrics
+from worthit.reports.statistics.metrics import Measure
 
 LABELS = multilabel_runs.draw_labels(200)
 SCORES = multilabel_runs.draw_scores(LABELS, 2.0, 1)

@@ -11,9 +11,9 @@ import pytest
 from tests import factories
 from worthit.bench.saved import record
 from worthit.bench.saved.record import measured
-from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.compare import statistics
 from worthit.reports.compare.statistics import ScoredComments
+from worthit.reports.statistics import bootstrap, metrics
 
 COMMENTS = 400
 LABELS = np.arange(COMMENTS) % 2

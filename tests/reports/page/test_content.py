@@ -10,12 +10,12 @@ import pytest
 from tests import multiclass_runs, multilabel_runs, page_runs, priced_runs, rendering, small_runs
 from worthit.bench.saved.record import measured
 from worthit.reports.analysis import figures, run_view
-from worthit.reports.statistics import metrics
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.analysis.figure_spec import FigureSpec
 from worthit.reports.page import content
 from worthit.reports.page.plain import plain
 from worthit.reports.sections import frontier, report
+from worthit.reports.statistics import metrics
 from worthit.reports.verdict import rules
 
 

@@ -6,8 +6,8 @@ from scipy.stats import binomtest
 from sklearn import metrics as scikit_learn
 
 from tests.scored_runs import draw
-from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.analysis import paired_tests
+from worthit.reports.statistics import bootstrap, metrics
 from worthit.reports.statistics.ranking_curve import Curve, confusion_at_thresholds
 
 REFERENCES = {
