@@ -17,6 +17,7 @@ from worthit.reports.analysis import task
 from worthit.reports.analysis.analysis import Analysis
 from worthit.reports.pictures import titles
 from worthit.reports.sections import machine, report, speed
+from worthit.reports.text.format import joined
 from worthit.reports.verdict import rules
 
 #: the READMEs that may contain blocks, relative to the project's folder
@@ -27,6 +28,7 @@ _BLOCK = re.compile(
     re.DOTALL,
 )
 _REQUIRED = ("results", "speed")
+_NAMED = 4  # models of a run; more are counted
 _NOISY = " The machine was noisy: small differences in time mean nothing."
 
 
@@ -98,7 +100,8 @@ def _runs(root: Path, folder: Path, names: str) -> str:
         run = _complete_run(root, name)
         link = _link(root / "reports" / "runs" / name, folder)
         headline = report.headline(run).removesuffix(".")
-        models = counted(len({cell.model for cell in run.cells}), "model")
+        rows = list(dict.fromkeys(cell.model for cell in run.cells))
+        models = joined(rows) if len(rows) <= _NAMED else counted(len(rows), "model")
         answer = rules.decide(Analysis.of(run)).headline
         noisy = _NOISY * bool(machine.noise_warning(run))
         lines.append(f"- [{headline}]({link}/README.md); {models}: {answer}{noisy}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.small_runs import run
+from tests.small_runs import cell, run
 from tests.speed_runs import comparison, speed_run
 from worthit.bench.saved import record, run_file
 from worthit.bench.speed import record as speed_record
@@ -91,7 +91,9 @@ def test_other_runs_are_published_on_request(project: Path) -> None:
 def test_further_runs_have_one_line_each(project: Path) -> None:
     further = ["2026-01-04-quick", "2026-01-05-quick"]
     noise = record.measured(22.0, "%", "p95 over p5")
-    for name, each in zip(further, (run(), dataclasses.replace(run(), noise=noise)), strict=True):
+    names = ("lsa", "tfidf", "bert", "llama-zero-shot", "majority")
+    many = run(*(cell(model=name) for name in names))
+    for name, each in zip(further, (run(), dataclasses.replace(many, noise=noise)), strict=True):
         run_file.save(each, project / "reports" / "runs" / f"{name}.json")
     readme = project / "README.md"
     block = "<!-- runs: 2026-01-04-quick -->\n\n<!-- end of runs -->\n"
@@ -102,9 +104,9 @@ def test_further_runs_have_one_line_each(project: Path) -> None:
     lines = readme.read_text().partition("<!-- runs: 2026-01-04-quick 2026-01-05-quick -->\n")[2]
     first, second, end, *_ = lines.split("\n")
     answer = "No verdict: this run has no fine-tuned LLM with test scores."
-    assert first.endswith(f"](reports/runs/2026-01-04-quick/README.md); 1 model: {answer}")
+    assert first.endswith(f"](reports/runs/2026-01-04-quick/README.md); lsa: {answer}")
     assert second.endswith(
-        f"{answer} The machine was noisy: small differences in time mean nothing."
+        f"; 5 models: {answer} The machine was noisy: small differences in time mean nothing."
     )
     assert end == "<!-- end of runs -->"
     assert main.main(["readme", "--check"]) == 0
