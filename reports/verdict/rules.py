@@ -257,6 +257,10 @@ def _limits(case: Case) -> list[str]:
         return [_limit(fit) for fit in fits if fit.kind != "fits"]
     limit_ms = case.analysis.options.p99_limit_ms
     p99 = case.analysis.values[case.llm.name, "latency_p99_ms"]
+    p50 = case.analysis.values[case.llm.name, "latency_p50_ms"]
+    if p99.value is None and p50.value is not None and p50.low > limit_ms and not p50.disturbed:
+        took_ms = _beyond(p50.value, limit_ms)
+        return [f"half of the answers may take {took_ms} ms or more instead of {limit_ms:g}"]
     if p99.value is None:
         return [f"1 answer in 100 may take over {limit_ms:g} ms ({p99.figure.reason})"]
     if p99.disturbed:

@@ -48,6 +48,16 @@ def test_an_unknown_p99_does_not_count_as_within_the_limit() -> None:
     assert "may take over 100 ms (p99 needs 299 samples, there are 9)" in found.headline
 
 
+def test_where_p99_is_unknown_a_slow_median_is_enough() -> None:
+    slow = dataclasses.replace(
+        cell("llama", 0.95, p99_ms=240.0).latency, p99_ms=unavailable("ms", "p99 needs 299 samples")
+    )  # type: ignore[type-var]
+    found = decide(cell("bert", 0.88), cell("llama", 0.95, latency=slow))
+    assert found.headline.startswith(
+        "Practical if half of the answers may take 180 ms or more instead of 100: llama"
+    )
+
+
 def test_a_verdict_has_at_most_six_reasons() -> None:
     cells = (
         cell("tfidf", 0.85, sure=0.8), cell("llama", 0.95, sure=0.9), cell("llama-zero-shot", 0.6),

@@ -90,7 +90,7 @@ def test_the_same_activations_are_rounded_once_and_then_released() -> None:
 
 @pytest.mark.skipif(not processor.is_x86(), reason="needs oneDNN's kernels of older x86 processors")
 def test_sums_that_overflow_without_vnni_are_found() -> None:
-    code = "from worthit.models.transformer import int8_linear; int8_linear.require('this')"
+    code = "from worthit.models.transformer.layers import int8_linear; int8_linear.require('this')"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], env=os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
         capture_output=True, text=True, check=False,
