@@ -52,8 +52,10 @@ def test_two_processes_train_one_model_and_its_costs_are_those_of_both(shared_ce
     ]
     for name, values in weights[0].items():
         assert weights[1][name] == pytest.approx(values, abs=1e-5)
-    # Other tests in this process may have left children, which count too.
-    assert two.memory.processes == one.memory.processes + 1
+    # Other tests in this process may have left children, which count too, and may end meanwhile.
+    assert two.memory.processes > 1
+    if before == {child.pid for child in children()}:
+        assert two.memory.processes == one.memory.processes + 1
     assert f"{two.memory.processes} processes added up" in two.memory.peak_mb.instrument
     assert two.memory.baseline_mb.value > one.memory.baseline_mb.value  # it has its own libraries
     kept = artifacts.read_record(cache_folder("artifacts", two.artifact))
